@@ -1,0 +1,50 @@
+/* model.h - find and open the components of a model among the paths given
+ *
+ * What     A component is a CLIP (text tower, image tower, or both), a tokenizer, later a prior,
+ *          decoder, upsampler and schedulers.  Each comes from the first path that has it.
+ *          Layouts: architecture.md section 5 in words of unclip(7): diffusers pipelines, HF
+ *          CLIP folders (joint and split), open_clip folders, single files.
+ * Memory   Weights stay mapped read-only; tables and strings come from the arena.
+ * Errors   A component that no path has: err names every place tried.
+ */
+#ifndef UNCLIP_MODEL_H
+#define UNCLIP_MODEL_H
+
+#include "formats/record.h"
+#include "lib/clip.h"
+#include "lib/prep.h"
+
+struct model_paths {
+    const char *const *v;
+    size_t n;
+    int activation;       /* --activation: -1 none, else enum act */
+};
+
+struct clip_model {
+    struct weights weights;
+    struct clip_config config;
+    struct prep prep;             /* when has_vision */
+    const char *path;             /* the file or folder it came from */
+    const char *about;            /* --info: what was recognised, and where each fact came from */
+    char fingerprint[17];
+};
+
+enum { MODEL_TEXT = 1, MODEL_VISION = 2 };
+
+/* Open the CLIP tower(s) asked for; a joint checkpoint gives both. */
+int model_open_clip(struct clip_model *m, unsigned want, const struct model_paths *p, struct arena *a,
+                    struct err *e);
+
+/* The file(s) of a tokenizer: merges.txt, bpe_simple_vocab_16e6.txt.gz, tokenizer.json or vocab.json beside
+ * merges.txt; a path may be such a file itself. */
+struct tok_files {
+    const char *merges, *vocab, *tokenizer_json;    /* NULL where absent */
+    size_t context;                                 /* model_max_length, else 0 */
+};
+
+int model_find_tokenizer(struct tok_files *t, const struct model_paths *p, struct arena *a, struct err *e);
+
+/* Read any weights file by its content: safetensors (also sharded, by its index), torch zip, TorchScript, legacy torch. */
+int weights_open(struct weights *ws, const char *path, struct arena *a, struct err *e);
+
+#endif

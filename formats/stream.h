@@ -1,0 +1,37 @@
+/* stream.h - reading and writing streams of records, with everything that can go wrong
+ *
+ * Reading  stream_next hands out one record at a time.  Regular files are mapped, the rest is
+ *          read(2) into a buffer that grows only as data arrives.  Garbage between records
+ *          is reported with its byte offset, then reading goes on at the next
+ *          RECORD_START; a tail that is cut is reported after the last whole record.
+ * Writing  One write(2) per record (looped only if the system takes less).
+ * Errors   stream_next: 1 record, 0 end, -1 something was wrong at this place (err) and
+ *          the caller may call again: the stream goes on.  -2: it cannot go on (I/O error).
+ */
+#ifndef UNCLIP_STREAM_H
+#define UNCLIP_STREAM_H
+
+#include "formats/record.h"
+
+struct stream {
+    int fd;
+    const char *name;            /* for messages: the file's name, "-" for standard input */
+    const unsigned char *map;    /* the whole file where it is mapped, else NULL */
+    unsigned char *buf;          /* else what has been read and not yet used */
+    size_t at, len;              /* next byte, end; in map or buf */
+    uint64_t base;               /* offset in the file of buf[0] */
+    uint64_t number;             /* records handed out so far, bad ones included */
+    bool eof;
+    struct arena_mem mem;
+    struct arena room;           /* the buffer's own region */
+};
+
+/* name "-" is standard input.  buffer: address space for the longest record of a pipe. */
+int stream_open(struct stream *s, const char *name, struct arena *a, size_t buffer, struct err *e);
+int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e);
+void stream_close(struct stream *s);
+
+/* Write all n bytes in as few write(2) calls as the system allows.  0 or -1 with errno. */
+int write_all(int fd, const void *p, size_t n);
+
+#endif

@@ -1,0 +1,67 @@
+/* arena.h - memory for everything that is not a weight
+ *
+ * What     A region that is given out from the front and never freed piece by
+ *          piece.  What must stay is taken through a pointer to the arena; what
+ *          is scratch is taken from a copy of it, by value, and vanishes when
+ *          the copy goes out of scope:
+ *
+ *              void f(struct arena *keep, struct arena scratch);
+ *
+ *          base              at                    committed         end
+ *          |-- given out ----|-- free, committed --|-- reserved only --|
+ *
+ *          The region is one reservation of address space made in main (tools/
+ *          tool.c); pages are committed, in steps of ARENA_STEP, when they are
+ *          first given out.  All copies of an arena share one `struct arena_mem`.
+ * Shapes   Every block is aligned to ARENA_ALIGN bytes (a cache line and a zmm
+ *          register) and followed by a gap of the same size, which AddressSanitizer
+ *          builds poison: an overrun of a block is caught as one of malloc would be.
+ * Errors   arena_take returns NULL when n * size overflows, when the region is
+ *          full, or when the system refuses the commit.  Blocks are NOT cleared:
+ *          tests fill regions with 0xff, so that what is read unwritten is NaN.
+ * Threads  None of this may be called from two threads on arenas of one region.
+ */
+#ifndef UNCLIP_ARENA_H
+#define UNCLIP_ARENA_H
+
+#include <stddef.h>
+
+enum { ARENA_ALIGN = 64 };
+#define ARENA_STEP ((size_t)2 << 20)    /* bytes; a huge page */
+
+struct arena_mem {
+    char *base;
+    size_t reserved;     /* bytes of address space */
+    size_t committed;    /* bytes that may be touched; grows only */
+    size_t peak;         /* bytes given out at most, for -v and man pages */
+    /* Make [at, at + n) usable: 0 or -1.  NULL when all of it is (tests). */
+    int (*commit)(void *at, size_t n);
+};
+
+struct arena {
+    char *at, *end;
+    struct arena_mem *mem;
+};
+
+/* The whole region as one arena. */
+struct arena arena_open(struct arena_mem *m);
+
+/* n elements of `size` bytes, or NULL.  n * size == 0 gives a valid pointer. */
+void *arena_take(struct arena *a, size_t n, size_t size);
+
+/* The same, filled with zero bytes. */
+void *arena_zero(struct arena *a, size_t n, size_t size);
+
+/* Make the block p of `old` bytes, which must be the one taken last from a,
+ * `new` bytes long, in place.  0, or -1 when there is no room (p stays valid). */
+int arena_grow(struct arena *a, void *p, size_t old, size_t new);
+
+/* A copy of n bytes of s, with a NUL after them. */
+char *arena_str(struct arena *a, const void *s, size_t n);
+
+/* Cut n bytes off the far end of a as a region of its own, for a buffer that grows in
+ * place while other things are taken from a.  Nothing of it is committed before it is
+ * given out.  0, or -1 when there is no room.  m must outlive the part. */
+int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *part);
+
+#endif

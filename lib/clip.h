@@ -1,0 +1,85 @@
+/* clip.h - CLIP: what a checkpoint is, and its two towers
+ *
+ * What     Text and image towers that map to one space of E dimensions.  A config says
+ *          what the tensors are; clip_bind_* checks each by name and shape and packs it;
+ *          clip_text_run and clip_image_run compute.  Everything is un-normalised, as the
+ *          reference's encode_text and encode_image are.
+ * Source   Radford et al. 2021, arXiv:2103.00020; openai/CLIP @d05afc4 clip/model.py;
+ *          transformers' CLIPModel for the HF names.
+ * Shapes   images [N, 3, S, S] f32 normalised by the checkpoint's mean and std; tokens [N, T].
+ * Errors   A missing tensor, a wrong shape, or a tensor that nothing uses (outside the ignore
+ *          list of the family) is refused by name.
+ */
+#ifndef UNCLIP_CLIP_H
+#define UNCLIP_CLIP_H
+
+#include <stdint.h>
+
+#include "lib/linear.h"
+
+enum clip_names { NAMES_OPENAI, NAMES_HF };
+enum clip_vision_kind { VISION_VIT, VISION_RESNET };
+
+struct clip_vision_config {
+    enum clip_vision_kind kind;
+    size_t image;          /* S: side of the square that the tower sees */
+    size_t width;          /* D (ViT), or the stem's output channels (ResNet) */
+    size_t heads, embed;   /* attention (pool) heads; E */
+    size_t layers, patch, mlp;    /* ViT */
+    size_t blocks[4];             /* ResNet: bottlenecks in layer1..4 */
+    enum act act;
+    float eps;             /* of LayerNorm: 1e-5 */
+};
+
+struct clip_text_config {
+    size_t context, vocab, width, heads, layers, mlp, embed;
+    enum act act;
+    float eps;
+};
+
+struct clip_config {
+    enum clip_names names;
+    bool has_text, has_vision;
+    bool act_known;               /* false: a bare state dict, which cannot say */
+    struct clip_text_config text;
+    struct clip_vision_config vision;
+    bool has_scale;
+    float scale;                  /* exp(logit_scale), the stored tensor's, never the config's */
+};
+
+/* Rename to the plain names of the family (prefixes `module.`, `text.`, `cond_stage_model.*`, ... off), drop
+ * what is to be ignored, and say which family it is.  -1 if it is no CLIP. */
+int clip_canonical_names(struct weights *ws, enum clip_names *family, struct arena *a, struct err *e);
+
+/* Everything that shapes tell (clip.md 1.3, heads by 2.2), for checkpoints without a config.
+ * Where a config was read from a file, it is checked against this instead. */
+int clip_config_from_weights(struct clip_config *c, const struct weights *ws, struct err *e);
+
+/* 64 bits over canonical names, shapes and 64 elements of each tensor rounded to bf16: equal
+ * for the same weights in any container, naming family and dtype. */
+uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws, struct arena scratch);
+
+struct clip_text;      /* bound and packed towers */
+struct clip_vision;
+
+struct clip_text *clip_bind_text(const struct clip_config *c, const struct weights *ws,
+                                 const struct compute *k, struct arena *keep, struct err *e);
+struct clip_vision *clip_bind_vision(const struct clip_config *c, const struct weights *ws,
+                                     const struct compute *k, struct arena *keep, struct err *e);
+
+/* Bytes of scratch for one call: n texts of at most `len` tokens; n images. */
+size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len);
+size_t clip_image_scratch(const struct clip_vision *v, size_t n);
+
+/* n texts, tokens[i][0 .. len[i]): start and end included, unpadded, each len <= context and id <
+ * vocab (checked by the caller).  embed [n, E]; states: where not NULL, states[i] receives
+ * [len[i], D] after the final LayerNorm. */
+void clip_text_run(const struct clip_text *t, const struct compute *k, size_t n,
+                   const int *const tokens[], const size_t len[], float *embed,
+                   float *const states[], void *scratch);
+
+/* images [n, 3, S, S]; embed [n, E] */
+void clip_image_run(const struct clip_vision *v, const struct compute *k, size_t n,
+                    const float *images, float *embed, void *scratch);
+
+#endif

@@ -1,0 +1,54 @@
+/* linear.h - y = act(x W^T + b) + residual, the product that everything is made of
+ *
+ * What     A weight matrix is packed once, at load, into whatever layout the kernel
+ *          in use wants (or is left where it is), then applied to any number of rows.
+ * Source   torch.nn.Linear: W is [out, in] = [n, k], row-major.
+ * Shapes   x [m, k] with row stride ldx, y [m, n] with row stride ldy, bias [n],
+ *          residual [m, n] with row stride ldy; all f32.
+ * Aliasing residual may be y itself (y += ...); x must not overlap y.
+ * Errors   linear_pack fails when the parts do not fit together or memory runs out.
+ *          linear_run cannot fail: scratch is sized by linear_scratch and taken by
+ *          the caller once, at plan time.
+ * Numbers  Sums over k in f32 (bf16 kernels: products of bf16 inputs, sums in f32).
+ *          The order of the additions for one element of y depends on k and the
+ *          kernel only - never on m, on the element's place, or on the threads - so
+ *          batching and threading do not change one bit.
+ * Threads  linear_run splits itself over c->pool.
+ */
+#ifndef UNCLIP_LINEAR_H
+#define UNCLIP_LINEAR_H
+
+#include "lib/pool.h"
+#include "lib/tensor.h"
+
+struct kern;    /* kern.h */
+
+/* What a network computes with; made once by the program. */
+struct compute {
+    const struct kern *kern;
+    struct pool *pool;
+};
+
+enum act { ACT_NONE, ACT_RELU, ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH, ACT_SILU };
+
+struct linear {
+    size_t n, k;
+    const float *bias;     /* [n] or NULL */
+    const void *packed;    /* layout: the kernel's own */
+};
+
+/* Pack W, given as `parts` matrices one above the other (q, k, v of an attention), all
+ * [n_i, k], any dtype and strides; b: their biases [n_i], or NULL.  The pool is used.
+ * Memory that stays is taken from *keep; f32 weights that need no packing stay mapped. */
+int linear_pack(struct linear *l, size_t parts, const struct tensor w[], const struct tensor b[],
+                const struct compute *c, struct arena *keep, struct err *e);
+
+/* Bytes of scratch that linear_run needs for m rows. */
+size_t linear_scratch(const struct linear *l, const struct compute *c, size_t m);
+
+/* y = act(x W^T + bias) + residual, for m rows; residual may be NULL. */
+void linear_run(const struct linear *l, const struct compute *c, size_t m,
+                const float *x, size_t ldx, float *y, size_t ldy, enum act act,
+                const float *residual, void *scratch);
+
+#endif
