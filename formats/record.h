@@ -107,6 +107,9 @@ int record_rename(struct record *r, const char *from, const char *to, struct err
 /* Append [program, {..}] to params.  kv is an encoded MessagePack map (see mp_* below). */
 int record_add_params(struct record *r, const char *program, struct span map, struct err *e);
 
+/* The last pair [program, map] of an encoded params array: 1 and the map, or 0. */
+int mp_last_pair(struct span params, const char *program, struct span *map);
+
 /* ---- small encoder for values a program makes itself ---- */
 
 struct mp {                /* grows in an arena; err latched in `full` */

@@ -5,9 +5,9 @@
  * 2 usage or fatal.  SIGPIPE keeps its default.  The order of a main:
  *
  *      struct tool t;
- *      tool_start(&t, "name", argv, argc, &spec);     options, help, version
+ *      operand = tool_start(&t, "name", argc, argv, SYNOPSIS, GROUPS, own, nown);
  *      ...open model, loop over records...
- *      return tool_finish(&t);                        stdout checked, status
+ *      return tool_finish(&t);                  stdout checked, status
  */
 #ifndef UNCLIP_TOOL_H
 #define UNCLIP_TOOL_H
@@ -16,7 +16,9 @@
 #include <stdint.h>
 #include <stdnoreturn.h>
 
+#include "formats/model.h"
 #include "formats/record.h"
+#include "formats/resume.h"
 #include "formats/stream.h"
 #include "lib/linear.h"
 
@@ -50,7 +52,8 @@ enum {
     TOOL_COMPUTE = 8,    /* -j, --kernel, --precision */
     TOOL_BATCH = 16,     /* -b */
     TOOL_PROGRESS = 32,  /* -q, --progress=json */
-    TOOL_SEED = 64       /* -s, --rng, --noise-id */
+    TOOL_SEED = 64,      /* -s */
+    TOOL_NUL = 128       /* -0 */
 };
 
 struct tool {
@@ -62,13 +65,18 @@ struct tool {
     struct strs model;
     const char *out;             /* NULL or "-": standard output */
     int64_t threads, batch, seed;
-    int kernel;                  /* index into kern names; 0 auto */
+    bool nul;
+    const char *kernel;          /* --kernel, or NULL: the best there is */
     int precision, progress;
     bool quiet, verbose, strict, keep_errors;
-    const char *activation, *shard, *skip_from;
-    unsigned shard_i, shard_n;   /* 0-based I of N; N = 0: no shards */
+    int activation;              /* index into ""|"quick_gelu"|"gelu" */
+    const char *shard, *skip_from;
+    uint64_t shard_i, shard_n;   /* 0-based I of N; N = 0: no shards */
     int out_fd;
-    uint64_t done, failed;       /* records */
+    struct resume resume;        /* what --skip-from holds */
+    uint64_t done, failed, skipped;
+    double begun, shown;         /* progress: seconds of the monotonic clock */
+    bool line;                   /* a progress line stands on the terminal */
     int status;                  /* what tool_finish returns unless something is worse */
 };
 
@@ -82,31 +90,55 @@ noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 noreturn void die_errno(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* One input failed: message "tool: where: reason", count it, and end if --strict. */
-void tool_failed(struct tool *t, const char *where, const char *reason);
+/* Cores that this process may use: affinity and cgroup quota. */
+int tool_cores(void);
 
 /* Start the pool and choose the kernel (-j, --kernel, --precision). */
 void tool_compute(struct tool *t);
 
-/* Open -o or standard output for records: refuses a terminal, opens for append with
- * --skip-from on the same file (cutting a torn tail), installs the signal handlers. */
-void tool_output(struct tool *t);
+/* -m, else $UNCLIP_MODEL, else the model that comes with unclip. */
+struct model_paths tool_models(struct tool *t);
+
+/* Open -o or standard output for records: refuses a terminal, reads --skip-from, and where that
+ * is -o's own file cuts a torn tail and appends.  Installs the signal handlers.  `fields`:
+ * what this program writes, for resume.h. */
+void tool_output(struct tool *t, size_t nfields, const char *const fields[]);
+
+/* Open a stream for reading; "-" from a terminal is refused with a hint (exit 2). */
+void tool_stream(struct tool *t, struct stream *s, const char *name);
 
 /* Read the next record that this run is to do: garbage and cut tails are reported and counted,
- * other shards and records that --skip-from holds are passed over, records that carry an
- * `error` are passed on (--keep-errors) or counted.  1 or 0 at the end. */
+ * other shards are passed over, records that carry an `error` are passed on and counted as failed.
+ * 1, or 0 at the end or when a signal came. */
 int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *a);
 
+/* Is this input another shard's?  root: its id, or the record's root. */
+bool tool_other_shard(const struct tool *t, struct span root);
+
+/* Does --skip-from hold this result already?  Counts it. */
+bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]);
+
 /* Write one record; dies when the output is lost. */
-void tool_write(struct tool *t, const struct record *r);
+void tool_write(struct tool *t, const struct record *r, struct arena scratch);
 
-/* A record failed: report as "tool: FILE: record N (id): reason", count, and with
- * --keep-errors write it with its `error` field. */
-void tool_record_failed(struct tool *t, const struct stream *s, struct record *r, const char *reason);
+/* A record failed: "tool: FILE: record N (id): reason", counted, and with --keep-errors written
+ * with its `error` field.  Ends the program with --strict. */
+void tool_record_failed(struct tool *t, const char *file, uint64_t number, struct record *r,
+                        const char *reason, struct arena scratch);
 
-/* SIGINT or SIGTERM came: finish what is being written and call tool_finish, which raises it again. */
+/* An input that is not a record failed: "tool: where: reason", counted; with --keep-errors a record
+ * of that id and an `error` is written. */
+void tool_input_failed(struct tool *t, const char *where, struct span id, const char *reason,
+                       struct arena scratch);
+
+/* Bytes of a name as one printable line: control characters and bytes that are not UTF-8 as \xNN. */
+const char *tool_quote(struct span s, char *buf, size_t room);
+
+/* SIGINT or SIGTERM came: write nothing more and call tool_finish, which raises it again. */
 bool tool_stopped(void);
 
-void tool_progress(struct tool *t, uint64_t done, uint64_t total);    /* total 0: unknown */
+/* "tool: 12 of 100, 3 s left" on a terminal; a JSON line with --progress=json; nothing with -q or
+ * when standard error is a file.  At most ten times a second.  total 0: unknown. */
+void tool_progress(struct tool *t, uint64_t total);
 
 #endif
