@@ -33,10 +33,13 @@ endif
 
 TOOLS    = $(filter-out tool,$(basename $(notdir $(wildcard tools/*.c))))
 UNITS    = $(basename $(notdir $(wildcard tests/unit/*.c)))
+FUZZERS  = $(basename $(notdir $(wildcard tests/fuzz/*.c)))
+AIDS     = $(basename $(notdir $(wildcard tests/*.c)))
+BENCHES  = $(basename $(notdir $(wildcard bench/*.c)))
 BATS     = $(wildcard tests/cli/*.bats)
 PAGES    = $(wildcard man/*.[157])
 CORE     = $(patsubst %.c,$B/%.o,$(wildcard lib/*.c formats/*.c))
-OBJ      = $(CORE) $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tests/unit/*.c tests/fuzz/*.c tests/*.c))
+OBJ      = $(CORE) $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tests/unit/*.c tests/fuzz/*.c tests/*.c bench/*.c))
 BINS     = $(TOOLS:%=$B/bin/%)
 
 all: $(BINS)
@@ -56,25 +59,101 @@ $B/core.a: $(CORE)
 	rm -f $@
 	$(AR) rc $@ $^
 
-$(BINS): $B/bin/%: $B/tools/%.o $B/tools/tool.o $B/core.a
-	@mkdir -p $(@D)
-	$(CC) $(ALL) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+LINK     = @mkdir -p $(@D); echo $(CC) -o $@; $(CC) $(ALL) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+$(BINS): $B/bin/%: $B/tools/%.o $B/tools/tool.o $B/core.a
+	$(LINK)
 $(UNITS:%=$B/unit/%): $B/unit/%: $B/tests/unit/%.o $B/core.a
+	$(LINK)
+$(AIDS:%=$B/tests/%): $B/tests/%: $B/tests/%.o $B/core.a
+	$(LINK)
+$(BENCHES:%=$B/bench/%): $B/bench/%: $B/bench/%.o $B/core.a
+	$(LINK)
+$(FUZZERS:%=$B/fuzz/%): $B/fuzz/%: $B/tests/fuzz/%.o $B/core.a
 	@mkdir -p $(@D)
-	$(CC) $(ALL) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS) -pthread
 
 # Rebuild when the compiler or its flags change.
 $B/flags: FORCE
+	@pkg-config --exists $(PKGS) || { echo "some libraries are missing: run 'make deps'"; exit 1; }
 	@mkdir -p $(@D)
 	@echo '$(CC) $(subst ','\'',$(ALL)) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || \
 	    echo '$(CC) $(subst ','\'',$(ALL)) $(CPPFLAGS) $(CFLAGS)' >$@
 
-check: all $(UNITS:%=$B/unit/%)
-	$(PROVE) -Q --exec '' $(UNITS:%=$B/unit/%)
+# What a fresh Debian 12 needs: to build; to test; to lint and fuzz (.ci/run installs all three).
+DEPS_BUILD = gcc libc6-dev make pkg-config libmsgpack-dev libjansson-dev libutf8proc-dev zlib1g-dev \
+             libxxhash-dev libstb-dev libblis-dev libjpeg62-turbo-dev libwebp-dev libheif-dev
+DEPS_CHECK = bats parallel python3 python3-msgpack python3-numpy jq
+DEPS_LINT  = clang libclang-rt-14-dev mandoc shellcheck
+DEPS       = $(DEPS_BUILD) $(DEPS_CHECK)
+
+deps:
+	@miss=; for p in $(DEPS); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || miss="$$miss $$p"; done; \
+	if [ -z "$$miss" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then \
+	    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$miss >/dev/null; \
+	else echo "as root, this would run: apt-get install --no-install-recommends$$miss"; exit 1; fi
+
+# The main job on real input, from a fresh clone.
+demo: deps
+	@$(MAKE) --no-print-directory -j2 all >/dev/null
+	@BIN=$B/bin sh examples/demo.sh
+
+check: deps
+	@$(MAKE) --no-print-directory -j2 all units aids >/dev/null
+	@BIN=$(abspath $B/bin) AID=$(abspath $B/tests) tests/run $B/tap $(UNITS:%=$B/unit/%) $(BATS)
+units: $(UNITS:%=$B/unit/%)
+aids: $(AIDS:%=$B/tests/%)
+
+# Under ThreadSanitizer: what uses threads.
+THREADED = $(filter pool linear attention conv kern norm transformer image_queue,$(UNITS))
+check-threads:
+	@$(MAKE) --no-print-directory -j2 SAN=thread B=build-thread $(THREADED:%=build-thread/unit/%) >/dev/null
+	@tests/run build-thread/tap $(THREADED:%=build-thread/unit/%)
+
+# Each parser for FUZZ_TIME seconds, from its corpus; what is new stays in build-fuzz/corpus.
+FUZZ_TIME = 60
+fuzz:
+	@$(MAKE) --no-print-directory -j2 CC=clang SAN=fuzzer-no-link,address,undefined B=build-fuzz fuzzers >/dev/null
+	@bad=0; for f in $(FUZZERS); do mkdir -p build-fuzz/corpus/$$f; \
+	    build-fuzz/fuzz/$$f -max_total_time=$(FUZZ_TIME) -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+	        -artifact_prefix=build-fuzz/$$f- build-fuzz/corpus/$$f tests/fuzz/corpus/$$f >build-fuzz/$$f.log 2>&1 || bad=1; \
+	    printf '%-16s %s runs, %s edges%s\n' $$f "$$(awk '/number_of_executed_units/ {print $$2}' build-fuzz/$$f.log)" \
+	        "$$(awk '/cov:/ {for (i = 1; i < NF; i++) if ($$i == "cov:") c = $$(i + 1)} END {print c}' build-fuzz/$$f.log)" \
+	        "$$(grep -qE 'ERROR|SUMMARY' build-fuzz/$$f.log && echo ': FAILED, see build-fuzz/'$$f.log)"; \
+	done; exit $$bad
+fuzzers: $(FUZZERS:%=$B/fuzz/%)
+
+bench: all
+	@$(MAKE) --no-print-directory $(BENCHES:%=$B/bench/%) >/dev/null
+	@BIN=$B/bin BENCH=$B/bench sh bench/run.sh
+
+# Layers: lib includes lib, formats adds formats; neither exits nor prints; lib does no I/O and
+# neither allocates but where a library is wrapped (WRAPS).
+WRAPS    = image_stb.o image_jpeg.o image_webp.o image_heif.o safetensors.o clip_config.o json_record.o \
+           bpe_files.o model.o config.o labels.o
+lint:
+	@$(MAKE) --no-print-directory -j2 B=build-lint CFLAGS='-O2 -g -Werror' all units aids $(CORE:$B/%=build-lint/%) >/dev/null
+	@$(MAKE) --no-print-directory -j2 B=build-clang CC=clang CFLAGS='-O2 -g -Werror' all units aids >/dev/null
+	@! grep -nE '^#include "(formats|tools|tests)/' lib/*.[ch]
+	@! grep -nE '^#include "(tools|tests)/' formats/*.[ch]
+	@! nm -uA build-lint/lib/*.o build-lint/formats/*.o | grep -wE 'exit|_exit|abort|printf|fprintf|puts|putchar|stdout|stderr|getenv|setenv'
+	@! nm -uA build-lint/lib/*.o | grep -wE 'malloc|calloc|realloc|free|fopen|fread|fwrite|open|read|write|mmap|setlocale'
+	@! nm -uA build-lint/formats/*.o | grep -wE 'malloc|calloc|realloc' | grep -vE '/($(subst $() ,|,$(WRAPS))):'
+	@$(MANDOC) -Tlint -Wwarning $(PAGES)
+	@shellcheck -x tests/run .ci/run $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
+	@echo lint: clean
+
+install: all
+	mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(DATADIR)/unclip
+	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	for s in 1 5 7; do for p in man/*.$$s; do [ ! -e $$p ] || install -m 644 $$p $(DESTDIR)$(MANDIR)/man$$s; done; done
+	rm -rf $(DESTDIR)$(DATADIR)/unclip/emoji
+	cp -R examples/emoji $(DESTDIR)$(DATADIR)/unclip/emoji
+	rm -rf $(DESTDIR)$(DATADIR)/unclip/emoji/train
 
 clean:
-	rm -rf build build-*
+	rm -rf build build-* demo
 
 -include $(OBJ:.o=.d)
-.PHONY: all check clean FORCE
+.PHONY: all deps demo check units aids check-threads fuzz fuzzers bench lint install clean FORCE
