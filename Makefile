@@ -48,6 +48,8 @@ all: $(BINS)
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 $B/lib/kern_avx2.o: ISA = -mavx2 -mfma -mf16c
 $B/lib/kern_avx512.o: ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
+$B/lib/similarity_avx2.o: ISA = -mavx2 -mfma -mf16c
+$B/lib/similarity_avx512.o: ISA = -mavx512f -mavx2 -mfma -mf16c
 $B/lib/kern_bf16.o: ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c -mprefer-vector-width=512
 endif
 

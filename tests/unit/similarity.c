@@ -1,0 +1,163 @@
+/* Cosines against long double, kernels against each other (bits), bad vectors, softmax. */
+#include "lib/similarity.h"
+
+#include <stdint.h>
+
+#include "tests/tap.h"
+
+enum { DMAX = 1100 };
+
+static uint64_t state = 1;
+
+static float uniform(void) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    return (float)(state >> 40) * 0x1p-23f - 1;
+}
+
+static double exact_cosine(const float *a, const float *b, size_t d) {
+    long double ab = 0, aa = 0, bb = 0;
+
+    for (size_t i = 0; i < d; i++) {
+        ab += (long double)a[i] * b[i];
+        aa += (long double)a[i] * a[i];
+        bb += (long double)b[i] * b[i];
+    }
+    return (double)(ab / sqrtl(aa * bb));
+}
+
+/* Every width, an odd address, NaN right after the end: no kernel reads beyond it. */
+static void against_exact(const struct sim_kern *k) {
+    static float a[DMAX], b[DMAX], h[DMAX];
+    static unsigned char raw[4 * DMAX + 8];
+    static double v[DMAX];
+    double worst = 0, worst16 = 0, c = 0;
+    bool same = true;
+
+    for (size_t d = 1; d <= DMAX - 1; d += d < 70 ? 1 : 103) {
+        struct sim_query q;
+        double ref = 0;
+
+        memset(raw, 0xff, sizeof raw);
+        for (size_t i = 0; i < d; i++) {
+            uint16_t half = f32_f16(uniform());
+
+            a[i] = uniform(), b[i] = uniform() + 0.2f;
+            h[i] = f16_f32(half);
+            memcpy(raw + 1 + 2 * i, &half, 2);
+        }
+        sim_query(&q, k, DT_F32, a, d, v);
+        sim_cosine(&q, DT_F16, raw + 1, &c);
+        worst16 = fmax(worst16, fabs(c - exact_cosine(a, h, d)));
+        memset(raw, 0xff, sizeof raw);
+        memcpy(raw + 1, b, 4 * d);
+        sim_cosine(&q, DT_F32, raw + 1, &c);
+        worst = fmax(worst, fabs(c - exact_cosine(a, b, d)));
+        q.kern = &sim_kern_c;
+        sim_cosine(&q, DT_F32, raw + 1, &ref);
+        same = same && memcmp(&c, &ref, sizeof c) == 0;
+        c = k->dot(v, b, d);
+        ref = sim_kern_c.dot(v, b, d);
+        same = same && memcmp(&c, &ref, sizeof c) == 0;
+    }
+    /* observed: 1.1e-16 both */
+    ok(worst <= 4.4e-16, "%s: f32 cosines are within 4.4e-16 of long double", k->name);
+    ok(worst16 <= 4.4e-16, "%s: f16 cosines too", k->name);
+    ok(same, "%s: the same bits as the C kernel for every width", k->name);
+    printf("# %s: largest error f32 %.2g, f16 %.2g\n", k->name, worst, worst16);
+}
+
+static int cosine_of(const struct sim_kern *k, enum dtype dt, const void *x, size_t d, double *c) {
+    static const float one[40] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    static double v[40];
+    struct sim_query q;
+
+    sim_query(&q, k, DT_F32, one, d, v);
+    return sim_cosine(&q, dt, x, c);
+}
+
+static void bad_vectors(const struct sim_kern *k) {
+    float x[40] = {0}, big[2] = {3e38f, 3e38f}, small[2] = {1e-45f, 0};
+    uint16_t h[40] = {0};
+    double c = 7;
+    bool bad = true;
+
+    ok(cosine_of(k, DT_F32, x, 40, &c) == SIM_ZERO && cosine_of(k, DT_F16, h, 40, &c) == SIM_ZERO,
+       "%s: zeros have no cosine", k->name);
+    for (int i = 0; i < 40; i++) {
+        x[i] = i & 1 ? NAN : -INFINITY;
+        h[i] = i & 1 ? 0x7e00 : 0xfc00;
+        bad = bad && cosine_of(k, DT_F32, x, 40, &c) == SIM_NOT_FINITE &&
+              cosine_of(k, DT_F16, h, 40, &c) == SIM_NOT_FINITE;
+        x[i] = 0, h[i] = 0;
+    }
+    ok(bad && c == 7, "%s: NaN and infinity are seen at every place, f32 and f16", k->name);
+    ok(cosine_of(k, DT_F32, big, 2, &c) == SIM_OK && c == 1, "%s: large values do not overflow",
+       k->name);
+    ok(cosine_of(k, DT_F32, small, 2, &c) == SIM_OK && fabs(c - sqrt(0.5)) < 1e-15,
+       "%s: the smallest subnormal has a direction", k->name);
+}
+
+static void same_is_one(const struct sim_kern *k) {
+    static float x[768];
+    static double v[768];
+    struct sim_query q;
+    double c = 0, d = 0;
+    int n = 0;
+
+    for (int rep = 0; rep < 200; rep++) {
+        for (int i = 0; i < 768; i++)
+            x[i] = uniform();
+        sim_query(&q, k, DT_F32, x, 768, v);
+        sim_cosine(&q, DT_F32, x, &c);
+        for (int i = 0; i < 768; i++)
+            x[i] = -x[i];
+        sim_cosine(&q, DT_F32, x, &d);
+        n += c > 1 - 3e-16 && c <= 1 && d == -c;
+    }
+    ok(n == 200, "%s: a vector with itself is 1, with its negative -1", k->name);
+}
+
+static void softmax(void) {
+    const double x[4] = {1000, 998, -1000, 1000};
+    const float rows[4] = {0.6f, 0.8f, -1, 0}, unit[2] = {3, 4};
+    struct sim_sum s = {0};
+    struct sim_query q;
+    double v[2], c[2], t = 0;
+    float y[2] = {3, 4}, z[2] = {0, 0};
+
+    for (int i = 0; i < 4; i++)
+        sim_sum_add(&s, x[i]);
+    for (int i = 0; i < 4; i++)
+        t += sim_sum_prob(&s, x[i]);
+    ok(fabs(t - 1) < 1e-15 && sim_sum_prob(&s, -1000) == 0, "softmax sums to 1 far from zero");
+    ok(fabs(sim_sum_prob(&s, 998) - 1 / (2 * exp(2) + 1)) < 1e-16, "softmax of a middle value");
+    s = (struct sim_sum){0};
+    sim_sum_add(&s, -5);
+    ok(sim_sum_prob(&s, -5) == 1, "softmax of one value is 1");
+
+    ok(sim_normalise(y, 2) == SIM_OK && y[0] == 0.6f && y[1] == 0.8f && sim_normalise(z, 2) == SIM_ZERO,
+       "normalise divides by the norm, and leaves zeros");
+    sim_query(&q, &sim_kern_c, DT_F32, unit, 2, v);
+    sim_rows(&q, rows, 2, c);
+    ok(fabs(c[0] - 1) < 1e-7 && fabs(c[1] + 0.6) < 1e-16, "rows give one cosine each");
+}
+
+int main(void) {
+    const struct sim_kern *k[3] = {&sim_kern_c};
+    int n = 1;
+
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c"))
+        k[n++] = &sim_kern_avx2;
+    if (__builtin_cpu_supports("avx512f"))
+        k[n++] = &sim_kern_avx512;
+#endif
+    for (int i = 0; i < n; i++) {
+        against_exact(k[i]);
+        bad_vectors(k[i]);
+        same_is_one(k[i]);
+    }
+    softmax();
+    return done();
+}
