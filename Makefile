@@ -46,6 +46,7 @@ all: $(BINS)
 
 # Instruction sets: flags for one object each, never for all.
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
+$B/lib/resize_avx2.o: ISA = -mavx2
 $B/lib/kern_avx2.o: ISA = -mavx2 -mfma -mf16c
 $B/lib/kern_avx512.o: ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
 $B/lib/similarity_avx2.o: ISA = -mavx2 -mfma -mf16c
