@@ -67,7 +67,8 @@ struct clip_text *clip_bind_text(const struct clip_config *c, const struct weigh
 struct clip_vision *clip_bind_vision(const struct clip_config *c, const struct weights *ws,
                                      const struct compute *k, struct arena *keep, struct err *e);
 
-/* Bytes of scratch for one call: n texts of at most `len` tokens; n images. */
+/* Bytes of scratch for one call with the compute that the tower was bound with: n texts of at
+ * most `len` tokens; n images.  It stops growing with n: a run takes its batch in passes. */
 size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len);
 size_t clip_image_scratch(const struct clip_vision *v, size_t n);
 

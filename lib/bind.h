@@ -1,0 +1,55 @@
+/* bind.h - take a network's tensors from a checkpoint, each checked by name and shape
+ *
+ * What     A binder carries the checkpoint, the place where packed weights stay and the first
+ *          error, so that the code which binds a network reads as a list of its tensors.
+ * Errors   Sticky: after the first failure every call does nothing and returns NULL or a
+ *          zero tensor; the caller looks at `bad` once, at the end.
+ * Memory   What stays is taken from *keep; f32 tensors that are used as they lie stay mapped.
+ */
+#ifndef UNCLIP_BIND_H
+#define UNCLIP_BIND_H
+
+#include "lib/linear.h"
+
+struct bind {
+    const struct weights *ws;
+    const struct compute *c;
+    struct arena *keep;
+    struct err *e;
+    bool bad;
+    char name[256];    /* bind_name's */
+};
+
+/* Format a tensor's name into b->name and return it; good until the next call. */
+const char *bind_name(struct bind *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Memory that stays. */
+void *bind_take(struct bind *b, size_t n, size_t size);
+
+/* The tensor `name` as a view [n], [n, k], as it is stored.  Every number in it is read: one
+ * that is not finite is refused. */
+struct tensor bind_vector(struct bind *b, const char *name, size_t n);
+struct tensor bind_matrix(struct bind *b, const char *name, size_t n, size_t k);
+
+/* The same without reading it: a large table of which few rows are used. */
+struct tensor bind_rows(struct bind *b, const char *name, size_t n, size_t k);
+
+/* A filter bank [co, ci, y, x]: the view, its last three axes contiguous, in one. */
+struct tensor bind_filters(struct bind *b, const char *name, size_t co, size_t ci, size_t y, size_t x);
+
+/* The same as contiguous f32. */
+const float *bind_floats(struct bind *b, const char *name, size_t n);
+const float *bind_table(struct bind *b, const char *name, size_t n, size_t k);
+
+/* Pack parts [n_i, k] with their biases (or NULL) into l. */
+void bind_parts(struct bind *b, struct linear *l, size_t parts, const struct tensor w[],
+                const struct tensor bias[]);
+
+/* `name`.weight [n, k] and `name`.bias [n] */
+void bind_linear(struct bind *b, struct linear *l, const char *name, size_t n, size_t k);
+
+/* Gain and bias of a LayerNorm: `name`.weight and `name`.bias, [n] */
+struct gain { const float *g, *b; };
+struct gain bind_gain(struct bind *b, const char *name, size_t n);
+
+#endif
