@@ -130,19 +130,25 @@ static const float *floats(struct bind *b, const struct tensor *t) {
 struct tensor bind_filters(struct bind *b, const char *name, size_t co, size_t ci, size_t y,
                            size_t x) {
     struct tensor t = nothing;
-    size_t k = ci * y * x;
 
-    if (b->bad || weights_take(b->ws, name, &t, b->e, 4, co, ci, y, x) < 0) {
+    if (!b->bad && weights_take(b->ws, name, &t, b->e, 4, co, ci, y, x) < 0)
         b->bad = true;
-        return nothing;
-    }
     check(b, name, &t);
+    return t;
+}
+
+struct tensor bind_filter_rows(struct bind *b, const char *name, size_t co, size_t ci, size_t y,
+                               size_t x) {
+    struct tensor t = bind_filters(b, name, co, ci, y, x);
+
+    if (b->bad)
+        return nothing;
     if (!tensor_is_contiguous(&t)) {
         t.data = floats(b, &t);
         t.dtype = DT_F32;
     }
     t.nd = 2;
-    t.shape[1] = k;
+    t.shape[1] = ci * y * x;
     tensor_contiguous(&t);
     return t;
 }

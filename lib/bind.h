@@ -34,10 +34,12 @@ struct tensor bind_matrix(struct bind *b, const char *name, size_t n, size_t k);
 /* The same without reading it: a large table of which few rows are used. */
 struct tensor bind_rows(struct bind *b, const char *name, size_t n, size_t k);
 
-/* A filter bank [co, ci, y, x]: the view, its last three axes contiguous, in one. */
+/* A filter bank as it is stored, and as a matrix [co, ci * y * x]. */
 struct tensor bind_filters(struct bind *b, const char *name, size_t co, size_t ci, size_t y, size_t x);
+struct tensor bind_filter_rows(struct bind *b, const char *name, size_t co, size_t ci, size_t y,
+                               size_t x);
 
-/* The same as contiguous f32. */
+/* Vectors and matrices as contiguous f32. */
 const float *bind_floats(struct bind *b, const char *name, size_t n);
 const float *bind_table(struct bind *b, const char *name, size_t n, size_t k);
 

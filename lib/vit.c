@@ -20,7 +20,7 @@ void vit_bind(struct vit *v, const struct clip_vision_config *config,
     v->eps = config->eps;
     v->class_token = bind_floats(b, names->vision.class_token, d);
     v->position = bind_table(b, names->vision.position, v->tokens, d);
-    w = bind_filters(b, names->vision.patch, d, 3, p, p);
+    w = bind_filter_rows(b, names->vision.patch, d, 3, p, p);
     bind_parts(b, &v->patches, 1, &w, NULL);
     v->ln_pre = bind_gain(b, names->vision.ln_pre, d);
     transformer_bind(&v->blocks, &blocks, &names->layer, names->vision.layers, b);
