@@ -10,7 +10,7 @@
 #ifndef UNCLIP_MODEL_H
 #define UNCLIP_MODEL_H
 
-#include "formats/record.h"
+#include "formats/weights.h"
 #include "lib/clip.h"
 #include "lib/prep.h"
 
@@ -43,8 +43,5 @@ struct tok_files {
 };
 
 int model_find_tokenizer(struct tok_files *t, const struct model_paths *p, struct arena *a, struct err *e);
-
-/* Read any weights file by its content: safetensors (also sharded, by its index), torch zip, TorchScript, legacy torch. */
-int weights_open(struct weights *ws, const char *path, struct arena *a, struct err *e);
 
 #endif

@@ -48,15 +48,36 @@ struct clip_config {
 };
 
 /* Rename to the plain names of the family (prefixes `module.`, `text.`, `cond_stage_model.*`, ... off), drop
- * what is to be ignored, and say which family it is.  -1 if it is no CLIP. */
+ * what is to be ignored, and say which family it is.  A text_projection that is a Linear (open_clip's
+ * CustomTextCLIP) becomes the [D, E] view that the family has otherwise.  -1 if it is no CLIP. */
 int clip_canonical_names(struct weights *ws, enum clip_names *family, struct arena *a, struct err *e);
 
-/* Everything that shapes tell (clip.md 1.3, heads by 2.2), for checkpoints without a config.
+/* A name of either family, taken apart. */
+enum clip_tower { TOWER_BOTH, TOWER_TEXT, TOWER_VISION };    /* both: logit_scale */
+
+struct clip_name {
+    char canon[80];     /* OpenAI's name, query, key and value fused */
+    int part;           /* 0 query, 1 key, 2 value of a fused tensor; -1 whole */
+    bool turned;        /* stored [D, E]; the canonical projection is [E, D] */
+    enum clip_tower tower;
+    size_t index[2];    /* layer; or stage and block of a ResNet, or 0 */
+};
+
+/* false: no tensor of a CLIP is called so. */
+bool clip_name_parse(struct clip_name *n, enum clip_names family, const char *name);
+
+/* After clip_canonical_names: refuse, by name, a tensor that a model of this config has not. */
+int clip_check_names(const struct clip_config *c, const struct weights *ws, struct err *e);
+
+/* Everything that shapes tell (clip.md 1.3, heads by 2.2), for checkpoints without a config.  c->names
+ * is given; act_known comes out false, the activations QuickGELU.
  * Where a config was read from a file, it is checked against this instead. */
 int clip_config_from_weights(struct clip_config *c, const struct weights *ws, struct err *e);
 
 /* 64 bits over canonical names, shapes and 64 elements of each tensor rounded to bf16: equal
- * for the same weights in any container, naming family and dtype. */
+ * for the same weights in any container, naming family and dtype (unless a dtype between was
+ * rounded twice).  The elements are four runs of 16, so that few pages of a mapped file are
+ * read.  0 when scratch is too small (no fingerprint is 0). */
 uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws, struct arena scratch);
 
 struct clip_text;      /* bound and packed towers */

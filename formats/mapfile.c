@@ -1,0 +1,57 @@
+#define _DEFAULT_SOURCE    /* madvise: POSIX's DONTNEED does nothing in glibc */
+
+#include "formats/mapfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int map(struct mapfile *m, int fd, struct err *e) {
+    struct stat st;
+    void *p;
+
+    if (fstat(fd, &st) < 0)
+        return err_set(e, "%s", strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return err_set(e, "%s", S_ISDIR(st.st_mode) ? strerror(EISDIR) : "not a regular file");
+    if (st.st_size == 0) {
+        *m = (struct mapfile){(const unsigned char *)"", 0};
+        return 0;
+    }
+    if ((uintmax_t)st.st_size > SIZE_MAX)
+        return err_set(e, "%s", strerror(EFBIG));
+    p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (p == MAP_FAILED)
+        return err_set(e, "%s", strerror(errno));
+    *m = (struct mapfile){p, (size_t)st.st_size};
+    return 0;
+}
+
+int mapfile_open(struct mapfile *m, const char *path, struct err *e) {
+    /* O_NONBLOCK: a FIFO nobody writes to is opened, and then refused */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+
+    if (fd < 0)
+        return err_set(e, "%s", strerror(errno));
+    r = map(m, fd, e);
+    close(fd);
+    return r;
+}
+
+static void advise(const struct mapfile *m, int how) {
+    if (m->n)
+        madvise((void *)(uintptr_t)m->p, m->n, how);    /* advice: failure costs speed only */
+}
+
+void mapfile_random(const struct mapfile *m) {
+    advise(m, MADV_RANDOM);
+}
+
+void mapfile_forget(const struct mapfile *m) {
+    advise(m, MADV_DONTNEED);
+    advise(m, MADV_NORMAL);
+}

@@ -1,0 +1,31 @@
+/* mapfile.h - a whole file as read-only memory
+ *
+ * What     The file is mapped privately and stays mapped until the process ends, so that views
+ *          into it (weights, names) need no owner.  Pages are read when they are first touched.
+ * Errors   What cannot be opened, or is no regular file (a pipe would block for ever), is refused.
+ *          The size is that of the moment of opening: a file that somebody shortens afterwards
+ *          raises SIGBUS where it is read, as for every program that maps files.
+ * Threads  No state.
+ */
+#ifndef UNCLIP_MAPFILE_H
+#define UNCLIP_MAPFILE_H
+
+#include <stddef.h>
+
+#include "lib/err.h"
+
+struct mapfile {
+    const unsigned char *p;
+    size_t n;
+};
+
+/* 0 or -1 (err: the system's reason, without the path). */
+int mapfile_open(struct mapfile *m, const char *path, struct err *e);
+
+/* A few scattered places will be read: do not read ahead.  Undone by mapfile_forget. */
+void mapfile_random(const struct mapfile *m);
+
+/* Take the pages out of the resident set again; they come back when touched. */
+void mapfile_forget(const struct mapfile *m);
+
+#endif
