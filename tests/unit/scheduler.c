@@ -1,0 +1,124 @@
+/* Schedulers against golden steps of diffusers' UnCLIPScheduler (tests/golden/karlo/io/scheduler.safetensors:
+ * the reference class under torch 1.13, f32), and DDIM by its properties. */
+#include "lib/scheduler.h"
+
+#include "formats/model.h"
+#include "tests/tap.h"
+
+enum { N = 48 };
+
+static struct weights ws;
+
+static const float *golden(struct arena *a, const char *fmt, const char *name, int t, int p, const char *what) {
+    char key[128];
+    struct weight *w;
+
+    snprintf(key, sizeof key, fmt, name, t, p, what);
+    w = weights_find(&ws, key);
+    return w ? tensor_all_f32(&w->t, a) : NULL;
+}
+
+static void tables(struct arena a) {
+    struct sched s;
+    struct err e = {0};
+    const struct sched_config c = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1};
+    const size_t counts[] = {2, 4, 7, 25, 50};
+    const float *beta = golden(&a, "betas", "", 0, 0, ""), *abar = golden(&a, "alphas_cumprod", "", 0, 0, "");
+    int t[50];
+
+    ok(sched_init(&s, &c, &a, &e) == 0, "a schedule of 1000 steps");
+    ok(beta && !memcmp(s.beta, beta, 4000), "betas are diffusers', bit for bit");
+    ok(abar && !memcmp(s.abar, abar, 4000), "their cumulative products too");
+    for (size_t i = 0; i < 5; i++) {
+        char name[32];
+        struct weight *w;
+        int same;
+        snprintf(name, sizeof name, "timesteps_%zu", counts[i]);
+        w = weights_find(&ws, name);
+        sched_timesteps(&s, counts[i], t);
+        same = w != NULL;
+        for (size_t k = 0; same && k < counts[i]; k++) {
+            float f;
+            tensor_f32(&w->t, k, k + 1, &f);
+            same = (int)f == t[k];
+        }
+        ok(same, "%zu timesteps", counts[i]);
+    }
+    sched_timesteps(&s, 1, t);
+    ok(t[0] == 0, "one step is t = 0");
+    ok(sched_timesteps_ddim(&s, 50, 980, t) == 50 && t[0] == 980 && t[49] == 0 && t[48] == 20, "DDIM's 50 end at 980");
+    ok(sched_timesteps_ddim(&s, 50, 500, t) == 26 && t[0] == 500, "and none is above the top");
+}
+
+static void steps(struct arena a) {
+    static const struct { const char *name; struct sched_config c; } s[] = {
+        {"prior", {1000, BETAS_COSINE, PREDICT_SAMPLE, VARIANCE_FIXED_SMALL_LOG, true, 5}},
+        {"decoder", {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1}},
+        {"super_res", {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_FIXED_SMALL_LOG, true, 1}}};
+    static const int from[][2] = {{999, 957}, {500, 458}, {42, 0}, {0, -1}, {10, 9}};
+
+    for (size_t i = 0; i < 3; i++) {
+        struct sched sc;
+        struct err e = {0};
+        sched_init(&sc, &s[i].c, &a, &e);
+        for (size_t k = 0; k < 5; k++) {
+            int t = from[k][0], p = from[k][1];
+            const char *f = "%s_scheduler.%d.%d.%s";
+            const float *x = golden(&a, f, s[i].name, t, p, "sample"), *m = golden(&a, f, s[i].name, t, p, "model_output");
+            const float *z = golden(&a, f, s[i].name, t, p, "noise"), *want = golden(&a, f, s[i].name, t, p, "prev_sample");
+            const float *want0 = golden(&a, f, s[i].name, t, p, "pred_x0");
+            float got[N], x0[N];
+            char what[64];
+            if (!ok(x && m && z && want && want0, "%s %d: golden data", s[i].name, t))
+                continue;
+            memcpy(got, x, sizeof got);
+            sched_step(&sc, t, p, got, m, i == 1 ? m + N : NULL, z, x0, N);
+            snprintf(what, sizeof what, "%s %d -> %d", s[i].name, t, p);
+            close_to(got, want, N, 2e-6, 0, what);
+            close_to(x0, want0, N, 2e-6, 1e-6, "its x0");
+        }
+    }
+}
+
+static void ddim(struct arena a) {
+    const struct sched_config c = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1};
+    const float x0[4] = {0.5f, -0.25f, 1, 0}, eps[4] = {0.1f, 0.9f, -2, 1};
+    struct sched s;
+    struct err e = {0};
+    float x[4], y[4];
+
+    sched_init(&s, &c, &a, &e);
+    memcpy(x, x0, sizeof x);
+    sched_ddim(&s, -1, -1, x, eps, 0, false, NULL, 4);
+    close_to(x, x0, 4, 0, 0, "the level of data to itself is the identity");
+    sched_ddim(&s, 500, 500, x, eps, 0, false, NULL, 4);
+    close_to(x, x0, 4, 1e-6, 0, "any level to itself too");
+    sched_ddim(&s, 20, 980, x, eps, 0, false, NULL, 4);
+    sched_ddim(&s, 980, 20, x, eps, 0, false, NULL, 4);
+    close_to(x, x0, 4, 4e-6, 0, "inversion undoes sampling");
+    for (int i = 0; i < 4; i++)
+        x[i] = sqrtf(s.abar[600]) * x0[i] + sqrtf(1 - s.abar[600]) * eps[i];
+    memcpy(y, x, sizeof y);
+    sched_ddim(&s, 600, -1, x, eps, 0, false, NULL, 4);
+    close_to(x, x0, 4, 2e-6, 0, "with the true noise one step gives the data (eq. 12)");
+    sched_ddim(&s, 600, -1, y, eps, 0, true, NULL, 4);
+    close_to(y, x0, 4, 2e-6, 0, "which the clamp leaves alone");
+    sched_guide(x, x0, eps, 1, 4);
+    close_to(x, eps, 4, 1e-6, 0, "guidance 1 is the conditional branch");
+    sched_guide(x, x0, eps, 0, 4);
+    close_to(x, x0, 4, 0, 0, "guidance 0 the other one");
+}
+
+int main(void) {
+    TAP_ARENA(a, 16);
+    struct err e = {0};
+    const struct sched_config bad = {1, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1};
+    struct sched s;
+
+    ok(weights_open(&ws, "tests/golden/karlo/io/scheduler.safetensors", &a, &e) == 0, "golden file %s", e.msg);
+    ok(sched_init(&s, &bad, &a, &e) < 0, "a schedule of one step is refused: %s", e.msg);
+    tables(a);
+    steps(a);
+    ddim(a);
+    return done();
+}
