@@ -14,7 +14,7 @@
  * EASY TO GET WRONG
  *          The last step goes to abar = 1 and draws no noise; its c_x0 is 0.99947 in f32, not 1.
  *          fixed_small_log gives a standard deviation.  v is not clamped.  beta is the respaced one.
- * Numbers  Steps equal diffusers' to 2e-6 given the same inputs (tests/unit/scheduler.c; observed there).
+ * Numbers  Steps equal diffusers' to 1.2e-7 given the same inputs (tests/unit/scheduler.c).
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_SCHEDULER_H
@@ -66,7 +66,7 @@ size_t sched_timesteps_ddim(const struct sched *s, size_t n, int top, int *t);
 struct sched_coef sched_coef(const struct sched *s, int t, int prev);
 
 /* x <- the step's result.  v: the variance channels (learned range), else NULL; noise may be NULL
- * when prev < 0 ... it is not read at t = 0.  x0, where not NULL, receives the clamped prediction. */
+ * at t = 0, where it is not read.  x0, where not NULL, receives the clamped prediction. */
 void sched_step(const struct sched *s, int t, int prev, float *x, const float *model, const float *v,
                 const float *noise, float *x0, size_t n);
 
