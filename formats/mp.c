@@ -1,0 +1,387 @@
+#include "formats/mp.h"
+
+#include <msgpack.h>
+#include <string.h>
+
+_Static_assert(sizeof(size_t) >= 8, "offsets are computed without fear of overflow");
+
+static uint64_t be(const unsigned char *p, size_t n) {
+    uint64_t v = 0;
+
+    while (n--)
+        v = v << 8 | *p++;
+    return v;
+}
+
+static double be_float(const unsigned char *p, size_t n) {
+    uint64_t u = be(p, n);
+    uint32_t w = (uint32_t)u;
+    float f;
+    double d;
+
+    if (n == 4) {
+        memcpy(&f, &w, 4);
+        return (double)f;
+    }
+    memcpy(&d, &u, 8);
+    return d;
+}
+
+/* Bytes c0 to df: the kind, the bytes of the head, and the bytes of its length if it has
+ * one (for numbers: of the value). */
+static const struct {
+    unsigned char kind, head, width;
+} wide[32] = {
+    {MP_NIL, 1, 0},   {0, 0, 0},        {MP_BOOL, 1, 0},  {MP_BOOL, 1, 0},
+    {MP_BIN, 2, 1},   {MP_BIN, 3, 2},   {MP_BIN, 5, 4},
+    {MP_EXT, 3, 1},   {MP_EXT, 4, 2},   {MP_EXT, 6, 4},
+    {MP_FLOAT, 5, 4}, {MP_FLOAT, 9, 8},
+    {MP_UINT, 2, 1},  {MP_UINT, 3, 2},  {MP_UINT, 5, 4},  {MP_UINT, 9, 8},
+    {MP_INT, 2, 1},   {MP_INT, 3, 2},   {MP_INT, 5, 4},   {MP_INT, 9, 8},
+    {MP_EXT, 2, 0},   {MP_EXT, 2, 0},   {MP_EXT, 2, 0},   {MP_EXT, 2, 0},   {MP_EXT, 2, 0},
+    {MP_STR, 2, 1},   {MP_STR, 3, 2},   {MP_STR, 5, 4},
+    {MP_ARRAY, 3, 2}, {MP_ARRAY, 5, 4}, {MP_MAP, 3, 2},   {MP_MAP, 5, 4},
+};
+
+static void small(unsigned c, struct mp_item *it) {
+    it->head = 1;
+    if (c < 0x80 || c >= 0xe0) {
+        it->kind = MP_INT;
+        it->i = (signed char)c;
+        it->u = c;
+    } else if (c < 0x90) {
+        it->kind = MP_MAP;
+        it->n = c & 15;
+    } else if (c < 0xa0) {
+        it->kind = MP_ARRAY;
+        it->n = c & 15;
+    } else {
+        it->kind = MP_STR;
+        it->n = c & 31;
+    }
+}
+
+/* Sign-extend a value of `width` bytes. */
+static int64_t extend(uint64_t v, unsigned width) {
+    unsigned shift = 64 - 8 * width;
+
+    return (int64_t)(v << shift) >> shift;
+}
+
+int mp_item(const unsigned char *p, size_t n, struct mp_item *it) {
+    unsigned c, k;
+    uint64_t v;
+
+    *it = (struct mp_item){0};
+    if (!n)
+        return 0;
+    c = p[0];
+    if (c < 0xc0 || c >= 0xe0) {
+        small(c, it);
+        return 1;
+    }
+    k = c - 0xc0;
+    if (!wide[k].head)
+        return -1;
+    if (wide[k].head > n)
+        return 0;
+    it->kind = wide[k].kind;
+    it->head = wide[k].head;
+    v = be(p + 1, wide[k].width);
+    switch (it->kind) {
+    case MP_BOOL: it->b = c == 0xc3; break;
+    case MP_FLOAT: it->f = be_float(p + 1, wide[k].width); break;
+    case MP_INT: it->i = extend(v, wide[k].width); it->u = (uint64_t)it->i; break;
+    case MP_UINT:
+        it->kind = v > INT64_MAX ? MP_UINT : MP_INT;
+        it->i = (int64_t)v;
+        it->u = v;
+        break;
+    case MP_EXT:
+        it->n = wide[k].width ? v : (uint64_t)1 << (c - 0xd4);
+        it->ext = (signed char)p[it->head - 1];
+        break;
+    default: it->n = v;
+    }
+    return 1;
+}
+
+void mp_walk_start(struct mp_walk *w, size_t pos, uint64_t count, unsigned max) {
+    w->pos = pos;
+    w->items = 0;
+    w->depth = 1;
+    w->max = max;
+    w->why = NULL;
+    w->left[0] = count;
+}
+
+/* An exponent of all ones, in either size. */
+static bool finite(const unsigned char *p) {
+    if (p[0] == 0xca)
+        return (p[1] & 0x7f) != 0x7f || !(p[2] & 0x80);
+    return (p[1] & 0x7f) != 0x7f || (p[2] & 0xf0) != 0xf0;
+}
+
+static int bad(struct mp_walk *w, const char *why) {
+    w->why = why;
+    return -1;
+}
+
+/* Open a container of `count` values; an empty one is passed at once. */
+static int open_in(struct mp_walk *w, uint64_t count) {
+    if (w->depth > w->max)
+        return bad(w, "nested too deeply");
+    if (count)
+        w->left[w->depth++] = count;
+    return 1;
+}
+
+/* The item at w->pos, whose first byte is c0 to df: 1 and w->pos moved, 0 short, -1. */
+static int pass_wide(struct mp_walk *w, const unsigned char *p, size_t n) {
+    unsigned k = p[w->pos] - 0xc0u, head = wide[k].head;
+    const unsigned char *at = p + w->pos;
+    uint64_t len;
+
+    if (!head)
+        return bad(w, "the byte 0xc1, which MessagePack never uses");
+    if (head > n - w->pos)
+        return 0;
+    switch ((enum mp_kind)wide[k].kind) {
+    case MP_STR: case MP_BIN: case MP_EXT:
+        len = wide[k].width ? be(at + 1, wide[k].width) : (uint64_t)1 << (k - 0x14);
+        w->pos += head + (size_t)len;
+        return 1;
+    case MP_ARRAY: case MP_MAP:
+        len = be(at + 1, wide[k].width);
+        if (open_in(w, wide[k].kind == MP_MAP ? 2 * len : len) < 0)
+            return -1;
+        break;
+    case MP_FLOAT:
+        if (!finite(at))
+            return bad(w, "a number that is not finite");
+        break;
+    default: break;
+    }
+    w->pos += head;
+    return 1;
+}
+
+int mp_walk(struct mp_walk *w, const unsigned char *p, size_t n) {
+    while (w->depth) {
+        unsigned level = w->depth - 1, c;
+        int rc;
+
+        if (!w->left[level]) {
+            w->depth--;
+            continue;
+        }
+        if (w->pos >= n)
+            return 0;
+        c = p[w->pos];
+        if (c >= 0xc0 && c < 0xe0) {
+            if ((rc = pass_wide(w, p, n)) <= 0)
+                return rc;
+        } else {
+            if (c >= 0x80 && c < 0xa0 && open_in(w, c < 0x90 ? 2 * (c & 15) : c & 15) < 0)
+                return -1;
+            w->pos += c >= 0xa0 && c < 0xc0 ? 1 + (c & 31) : 1;
+        }
+        w->left[level]--;
+        w->items++;
+    }
+    return w->pos <= n;
+}
+
+size_t mp_size(const unsigned char *p, size_t n) {
+    struct mp_walk w;
+
+    mp_walk_start(&w, 0, 1, MP_DEPTH);
+    return mp_walk(&w, p, n) == 1 ? w.pos : 0;
+}
+
+/* Length of the well-formed character at p, or 0. */
+static size_t character(const unsigned char *p, size_t n) {
+    static const struct {
+        unsigned char lo, hi, len, lo2, hi2;    /* first byte, length, second byte */
+    } form[] = {
+        {0xc2, 0xdf, 2, 0x80, 0xbf}, {0xe0, 0xe0, 3, 0xa0, 0xbf}, {0xe1, 0xec, 3, 0x80, 0xbf},
+        {0xed, 0xed, 3, 0x80, 0x9f}, {0xee, 0xef, 3, 0x80, 0xbf}, {0xf0, 0xf0, 4, 0x90, 0xbf},
+        {0xf1, 0xf3, 4, 0x80, 0xbf}, {0xf4, 0xf4, 4, 0x80, 0x8f},
+    };
+
+    if (p[0] < 0x80)
+        return 1;
+    for (size_t i = 0; i < sizeof form / sizeof *form; i++) {
+        if (p[0] < form[i].lo || p[0] > form[i].hi)
+            continue;
+        if (form[i].len > n || p[1] < form[i].lo2 || p[1] > form[i].hi2)
+            return 0;
+        for (size_t j = 2; j < form[i].len; j++)
+            if ((p[j] & 0xc0) != 0x80)
+                return 0;
+        return form[i].len;
+    }
+    return 0;
+}
+
+bool utf8_valid(const void *s, size_t n) {
+    const unsigned char *p = s;
+    size_t step;
+
+    for (size_t i = 0; i < n; i += step)
+        if (!(step = character(p + i, n - i)))
+            return false;
+    return true;
+}
+
+/* ---- writing ---- */
+
+static int put(void *to, const char *s, size_t n) {
+    struct mp *m = to;
+    size_t cap;
+    unsigned char *p;
+
+    if (m->full)
+        return -1;
+    if (n > m->cap - m->n) {
+        cap = m->cap + m->cap / 2 > m->n + n ? m->cap + m->cap / 2 : m->n + n + 128;
+        if (!m->p || arena_grow(m->a, m->p, m->cap, cap) < 0) {
+            if (!(p = arena_take(m->a, cap, 1))) {
+                m->full = true;
+                return -1;
+            }
+            if (m->n)
+                memcpy(p, m->p, m->n);
+            m->p = p;
+        }
+        m->cap = cap;
+    }
+    if (n)
+        memcpy(m->p + m->n, s, n);
+    m->n += n;
+    return 0;
+}
+
+#define PACKER(m) (&(msgpack_packer){(m), put})
+
+/* Lengths have 32 bits at most. */
+static bool fits(struct mp *m, size_t n) {
+    m->full |= n > UINT32_MAX;
+    return !m->full;
+}
+
+void mp_open(struct mp *m, struct arena *a) {
+    *m = (struct mp){.a = a};
+}
+
+void mp_map(struct mp *m, size_t n) {
+    if (fits(m, n))
+        msgpack_pack_map(PACKER(m), n);
+}
+
+void mp_array(struct mp *m, size_t n) {
+    if (fits(m, n))
+        msgpack_pack_array(PACKER(m), n);
+}
+
+void mp_str(struct mp *m, const void *s, size_t n) {
+    if (!fits(m, n))
+        return;
+    msgpack_pack_str(PACKER(m), n);
+    put(m, s, n);
+}
+
+void mp_bin(struct mp *m, const void *s, size_t n) {
+    if (!fits(m, n))
+        return;
+    msgpack_pack_bin(PACKER(m), n);
+    put(m, s, n);
+}
+
+void mp_text(struct mp *m, const void *s, size_t n) {
+    if (utf8_valid(s, n))
+        mp_str(m, s, n);
+    else
+        mp_bin(m, s, n);
+}
+
+void mp_cstr(struct mp *m, const char *s) {
+    mp_text(m, s, strlen(s));
+}
+
+void mp_int(struct mp *m, int64_t v) {
+    msgpack_pack_int64(PACKER(m), v);
+}
+
+void mp_uint(struct mp *m, uint64_t v) {
+    msgpack_pack_uint64(PACKER(m), v);
+}
+
+void mp_float(struct mp *m, double v) {
+    msgpack_pack_double(PACKER(m), v);
+}
+
+void mp_bool(struct mp *m, bool v) {
+    put(m, v ? "\xc3" : "\xc2", 1);
+}
+
+void mp_nil(struct mp *m) {
+    put(m, "\xc0", 1);
+}
+
+void mp_raw(struct mp *m, struct span s) {
+    put(m, (const char *)s.p, s.n);
+}
+
+static const char *const numpy[] = {
+    [DT_F32] = "<f4", [DT_F16] = "<f2", [DT_BF16] = NULL,  [DT_F64] = "<f8", [DT_I64] = "<i8",
+    [DT_I32] = "<i4", [DT_I16] = "<i2", [DT_I8] = "|i1",   [DT_U8] = "|u1",  [DT_BOOL] = "|b1",
+};
+
+const char *mp_dtype_name(enum dtype dt) {
+    return numpy[dt];
+}
+
+int mp_dtype(struct span name, enum dtype *dt) {
+    for (int d = 0; d < (int)(sizeof numpy / sizeof *numpy); d++)
+        if (numpy[d] && name.n == 3 && !memcmp(numpy[d], name.p, 3)) {
+            *dt = (enum dtype)d;
+            return 0;
+        }
+    return -1;
+}
+
+void mp_tensor_head(struct mp *m, enum dtype dt, size_t n, int nd, const size_t *shape) {
+    const char *type = mp_dtype_name(dt);
+
+    m->full |= !type;
+    if (!fits(m, n))
+        return;
+    mp_map(m, 5);
+    mp_bin(m, "nd", 2);
+    mp_bool(m, true);
+    mp_bin(m, "type", 4);
+    mp_cstr(m, type);
+    mp_bin(m, "kind", 4);
+    mp_bin(m, "", 0);
+    mp_bin(m, "shape", 5);
+    mp_array(m, (size_t)nd);
+    for (int i = 0; i < nd; i++)
+        mp_uint(m, shape[i]);
+    mp_bin(m, "data", 4);
+    msgpack_pack_bin(PACKER(m), n);
+}
+
+void mp_tensor(struct mp *m, enum dtype dt, const void *data, int nd, const size_t *shape) {
+    size_t n = dtype_size(dt);
+
+    for (int i = 0; i < nd; i++)
+        if (__builtin_mul_overflow(n, shape[i], &n))
+            m->full = true;
+    mp_tensor_head(m, dt, n, nd, shape);
+    put(m, data, n);
+}
+
+struct span mp_span(const struct mp *m) {
+    return (struct span){m->p, m->n};
+}
