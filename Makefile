@@ -45,6 +45,7 @@ BINS     = $(TOOLS:%=$B/bin/%)
 all: $(BINS)
 
 # Instruction sets: flags for one object each, never for all.
+$B/lib/kern_blis.o: ISA = -idirafter lib/compat
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 $B/lib/resize_avx2.o: ISA = -mavx2
 $B/lib/kern_avx2.o: ISA = -mavx2 -mfma -mf16c

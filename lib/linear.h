@@ -18,18 +18,15 @@
 #ifndef UNCLIP_LINEAR_H
 #define UNCLIP_LINEAR_H
 
+#include "lib/kern.h"
 #include "lib/pool.h"
 #include "lib/tensor.h"
-
-struct kern;    /* kern.h */
 
 /* What a network computes with; made once by the program. */
 struct compute {
     const struct kern *kern;
     struct pool *pool;
 };
-
-enum act { ACT_NONE, ACT_RELU, ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH, ACT_SILU };
 
 struct linear {
     size_t n, k;
@@ -43,7 +40,8 @@ struct linear {
 int linear_pack(struct linear *l, size_t parts, const struct tensor w[], const struct tensor b[],
                 const struct compute *c, struct arena *keep, struct err *e);
 
-/* Bytes of scratch that linear_run needs for m rows. */
+/* Bytes of scratch that linear_run needs for m rows; never less for more rows.  The block must be
+ * aligned to ARENA_ALIGN. */
 size_t linear_scratch(const struct linear *l, const struct compute *c, size_t m);
 
 /* y = act(x W^T + bias) + residual, for m rows; residual may be NULL. */

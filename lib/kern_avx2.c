@@ -1,0 +1,14 @@
+/* AVX2 and FMA: 6 rows by 16 columns, 12 of the 16 registers hold sums. */
+#if defined __x86_64__
+
+#define VL 8
+#define ROWS 6
+#define COLS 2
+#include "lib/kern_vec.h"
+#include "lib/kern_tile.h"
+
+const struct kern kern_avx2 = {
+    .name = "avx2", .precision = PREC_F32, .f32 = &kern_avx2, TILE_TABLE, VEC_TABLE
+};
+
+#endif

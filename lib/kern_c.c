@@ -1,0 +1,154 @@
+/* The specification: what every other table computes, in the plainest way. */
+#include "lib/kern.h"
+
+#include <math.h>
+
+#include "lib/tensor.h"
+
+static void c_gemm(size_t m, size_t n, size_t k, const float *a, size_t lda,
+                   const float *w, size_t rs, size_t cs, float *c, size_t ldc) {
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            float s = 0;
+
+            for (size_t p = 0; p < k; p++)
+                s += a[i * lda + p] * w[j * rs + p * cs];
+            c[i * ldc + j] = s;
+        }
+}
+
+static float rounded(float x) {
+    return bf16_f32(f32_bf16(x));
+}
+
+static void c_gemm_bf16(size_t m, size_t n, size_t k, const float *a, size_t lda,
+                        const float *w, size_t rs, size_t cs, float *c, size_t ldc) {
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            float s = 0;
+
+            for (size_t p = 0; p < k; p++)
+                s += rounded(a[i * lda + p]) * rounded(w[j * rs + p * cs]);
+            c[i * ldc + j] = s;
+        }
+}
+
+static float c_dot(size_t n, const float *x, const float *y) {
+    float s = 0;
+
+    for (size_t i = 0; i < n; i++)
+        s += x[i] * y[i];
+    return s;
+}
+
+static float c_max(size_t n, const float *x) {
+    float m = -INFINITY;
+
+    for (size_t i = 0; i < n; i++)
+        if (x[i] > m || isnan(x[i]))
+            m = x[i];
+    return m;
+}
+
+static void c_axpy(size_t n, float a, const float *x, float *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] += a * x[i];
+}
+
+static void c_scale(size_t n, float a, float *x) {
+    for (size_t i = 0; i < n; i++)
+        x[i] *= a;
+}
+
+static float sigmoid(float x) {
+    return 1 / (1 + expf(-x));
+}
+
+static float act1(enum act a, float x) {
+    const float root_half = 0.70710678f, root_2_pi = 0.79788456f;
+
+    switch (a) {
+    case ACT_NONE: return x;
+    case ACT_RELU: return x < 0 ? 0 : x;
+    case ACT_QUICK_GELU: return x * sigmoid(1.702f * x);
+    case ACT_GELU: return 0.5f * x * (1 + erff(x * root_half));
+    case ACT_GELU_TANH: return 0.5f * x * (1 + tanhf(root_2_pi * (x + 0.044715f * x * x * x)));
+    case ACT_SILU: return x * sigmoid(x);
+    }
+    return x;
+}
+
+static void c_act(size_t n, enum act a, const float *x, float *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = act1(a, x[i]);
+}
+
+static void c_finish(const struct kern_out *o, size_t m, size_t n, const float *c, size_t ldc) {
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            float v = c[i * ldc + j] + (o->bias ? o->bias[j] : 0);
+
+            if (!o->act_last)
+                v = act1(o->act, v);
+            if (o->residual)
+                v += o->residual[i * o->ldy + j];
+            o->y[i * o->ldy + j] = o->act_last ? act1(o->act, v) : v;
+        }
+}
+
+static void c_softmax(size_t n, float scale, float *x) {
+    float top = c_max(n, x), s = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        x[i] = expf((x[i] - top) * scale);
+        s += x[i];
+    }
+    for (size_t i = 0; i < n; i++)
+        x[i] /= s;
+}
+
+static void c_norm(size_t n, const float *x, const float *g, const float *b, float eps, float *y) {
+    double mean = 0, var = 0, r;
+
+    for (size_t i = 0; i < n; i++)
+        mean += (double)x[i];
+    mean /= (double)n;
+    for (size_t i = 0; i < n; i++)
+        var += ((double)x[i] - mean) * ((double)x[i] - mean);
+    r = 1 / sqrt(var / (double)n + (double)eps);
+    for (size_t i = 0; i < n; i++)
+        y[i] = (float)(((double)x[i] - mean) * r) * g[i] + b[i];
+}
+
+static void c_f16_f32(size_t n, const unsigned short *x, float *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = f16_f32(x[i]);
+}
+
+static void c_bf16_f32(size_t n, const unsigned short *x, float *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = bf16_f32(x[i]);
+}
+
+static void c_f32_f16(size_t n, const float *x, unsigned short *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = f32_f16(x[i]);
+}
+
+static void c_f32_bf16(size_t n, const float *x, unsigned short *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = f32_bf16(x[i]);
+}
+
+#define ROWS                                                                             \
+    .finish = c_finish, .dot = c_dot, .max = c_max, .axpy = c_axpy, .scale = c_scale,    \
+    .act = c_act, .softmax = c_softmax, .norm = c_norm, .f16_f32 = c_f16_f32,            \
+    .bf16_f32 = c_bf16_f32, .f32_f16 = c_f32_f16, .f32_bf16 = c_f32_bf16
+
+const struct kern kern_c = {
+    .name = "c", .precision = PREC_F32, .f32 = &kern_c, .elem = 4, .gemm = c_gemm, ROWS
+};
+
+const struct kern kern_c_bf16 = {
+    .name = "c", .precision = PREC_BF16, .f32 = &kern_c, .elem = 4, .gemm = c_gemm_bf16, ROWS
+};

@@ -1,0 +1,355 @@
+/* kern_vec.h - the loops over one row, for any width of vector
+ *
+ * What     Included by one kern_*.c for each instruction set, which has defined VL, the number
+ *          of floats in a vector.  GCC's and clang's vector types give arithmetic, comparison
+ *          and conversion; what they lack (fused multiply-add) is vfma below.  Ends with
+ *          VEC_TABLE, the entries of struct kern.
+ * Numbers  Sums run over SUMS vectors, then over their lanes in a fixed tree: the order depends
+ *          on n only.  Tails are loaded into a vector filled up with a neutral value.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "lib/kern.h"
+#include "lib/tensor.h"
+
+#if VL > 4
+#include <immintrin.h>
+#endif
+
+typedef float vf __attribute__((vector_size(4 * VL)));
+typedef int32_t vi __attribute__((vector_size(4 * VL)));
+typedef uint32_t vu __attribute__((vector_size(4 * VL)));
+typedef uint16_t vh __attribute__((vector_size(2 * VL)));
+
+#define INL static inline __attribute__((always_inline))
+#if defined __clang__
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+enum { SUMS = 4 };
+
+/* ---- vectors ---- */
+
+INL vf vset(float f) {
+#if VL == 16
+    return (vf)_mm512_set1_ps(f);
+#elif VL == 8
+    return (vf)_mm256_set1_ps(f);
+#else
+    return (vf){f, f, f, f};
+#endif
+}
+
+INL vf vload(const float *p) {
+    vf v;
+
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INL void vstore(float *p, vf v) {
+    memcpy(p, &v, sizeof v);
+}
+
+INL vf vload_part(const float *p, size_t n, float fill) {
+    vf v = vset(fill);
+
+    memcpy(&v, p, n * sizeof *p);
+    return v;
+}
+
+INL void vstore_part(float *p, size_t n, vf v) {
+    memcpy(p, &v, n * sizeof *p);
+}
+
+INL vf vfma(vf a, vf b, vf c) {
+#if VL == 16
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif VL == 8
+    return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#else
+    return a * b + c;
+#endif
+}
+
+INL vf vpick(vi mask, vf yes, vf no) {
+    return (vf)((mask & (vi)yes) | (~mask & (vi)no));
+}
+
+/* a > b ? a : b, and NaN where either is */
+INL vf vmax(vf a, vf b) {
+    return vpick((a > b) | (a != a), a, b);
+}
+
+INL float vsum(vf v) {
+    float a[VL];
+
+    memcpy(a, &v, sizeof a);
+    for (int w = VL / 2; w; w /= 2)
+        for (int i = 0; i < w; i++)
+            a[i] += a[i + w];
+    return a[0];
+}
+
+/* ---- functions of one vector ---- */
+
+/* 2^k split in two, so that results reach down through the subnormals to 0 and up to infinity. */
+INL vf vexp(vf x) {
+    const float magic = 0x1.8p23f;    /* adding it rounds to an integer */
+    vf k, r, p;
+    vi n, half;
+
+    x = vpick(x < vset(-104), vset(-104), x);
+    x = vpick(x > vset(89), vset(89), x);
+    k = vfma(x, vset(0x1.715476p0f), vset(magic)) - magic;
+    r = vfma(k, vset(-0x1.62e4p-1f), x);           /* ln 2 in two parts: the first is short, */
+    r = vfma(k, vset(-0x1.7f7d1cp-20f), r);        /* so that its product is exact */
+    p = vfma(vset(0.0013951717f), r, vset(0.008369599f));
+    p = vfma(p, r, vset(0.041666187f));
+    p = vfma(p, r, vset(0.16666512f));
+    p = vfma(p, r, vset(0.5f));
+    p = vfma(p * r, r, r) + 1.0f;
+    n = __builtin_convertvector(vpick(k == k, k, vset(0)), vi);
+    half = n >> 1;
+    return p * (vf)((half + 127) << 23) * (vf)((n - half + 127) << 23);
+}
+
+INL vf vsigmoid(vf x) {
+    return 1.0f / (1.0f + vexp(-x));
+}
+
+/* (1 + erf(x / sqrt 2)) / 2 * x.  erf(a) = a P(a^2) below 1, 1 - exp(-Q(a)) from there on. */
+INL vf vgelu(vf x) {
+    vf a = (vf)((vi)x & 0x7fffffff) * 0.70710678f, s = a * a, p, q, erf;
+
+    p = vfma(vset(-0.0005462925f), s, vset(0.0048707025f));
+    p = vfma(p, s, vset(-0.02666381f));
+    p = vfma(p, s, vset(0.112780645f));
+    p = vfma(p, s, vset(-0.3761194f));
+    p = vfma(p, s, vset(1.1283789f));
+    q = vpick(a > vset(4), vset(4), a);    /* 1 - erf(4) = 1.5e-8: 1 in f32 */
+    erf = vfma(vset(-0.0001855749f), q, vset(0.0029396159f));
+    erf = vfma(erf, q, vset(-0.021805352f));
+    erf = vfma(erf, q, vset(0.10303744f));
+    erf = vfma(erf, q, vset(0.6382256f));
+    erf = vfma(erf, q, vset(1.12704f));
+    erf = vfma(erf, q, vset(0.00035370892f));
+    erf = vpick(a < vset(1), a * p, 1.0f - vexp(-erf));
+    erf = (vf)((vi)erf | ((vi)x & ~0x7fffffff));
+    return 0.5f * x * (1.0f + erf);
+}
+
+/* 0.5 (1 + tanh u) = sigmoid(2u) */
+INL vf vgelu_tanh(vf x) {
+    return x * vsigmoid(1.59576912f * x * vfma(x * x, vset(0.044715f), vset(1)));
+}
+
+INL vf vact(enum act a, vf x) {
+    switch (a) {
+    case ACT_NONE: break;
+    case ACT_RELU: return vpick(x < vset(0), vset(0), x);
+    case ACT_QUICK_GELU: return x * vsigmoid(1.702f * x);
+    case ACT_GELU: return vgelu(x);
+    case ACT_GELU_TANH: return vgelu_tanh(x);
+    case ACT_SILU: return x * vsigmoid(x);
+    }
+    return x;
+}
+
+/* ---- rows ---- */
+
+INL vf out_of(const struct kern_out *o, vf v, vf bias, vf residual) {
+    v += bias;
+    if (!o->act_last)
+        v = vact(o->act, v);
+    v += residual;
+    return o->act_last ? vact(o->act, v) : v;
+}
+
+static void vec_finish(const struct kern_out *o, size_t m, size_t n, const float *c, size_t ldc) {
+    const vf zero = {0};
+
+    for (size_t i = 0; i < m; i++) {
+        const float *p = c + i * ldc, *res = o->residual ? o->residual + i * o->ldy : NULL;
+        float *y = o->y + i * o->ldy;
+        size_t j = 0, r;
+
+        for (; j + VL <= n; j += VL)
+            vstore(y + j, out_of(o, vload(p + j), o->bias ? vload(o->bias + j) : zero,
+                                 res ? vload(res + j) : zero));
+        r = n - j;
+        if (r)
+            vstore_part(y + j, r, out_of(o, vload_part(p + j, r, 0),
+                                         o->bias ? vload_part(o->bias + j, r, 0) : zero,
+                                         res ? vload_part(res + j, r, 0) : zero));
+    }
+}
+
+static float vec_dot(size_t n, const float *x, const float *y) {
+    vf s[SUMS] = {{0}};
+    size_t i = 0;
+
+    for (; i + SUMS * VL <= n; i += SUMS * VL)
+        for (int q = 0; q < SUMS; q++)
+            s[q] = vfma(vload(x + i + q * VL), vload(y + i + q * VL), s[q]);
+    for (int q = 0; i + VL <= n; i += VL, q++)
+        s[q] = vfma(vload(x + i), vload(y + i), s[q]);
+    if (i < n)
+        s[SUMS - 1] = vfma(vload_part(x + i, n - i, 0), vload_part(y + i, n - i, 0), s[SUMS - 1]);
+    return vsum((s[0] + s[1]) + (s[2] + s[3]));
+}
+
+/* sum of (x - c)^power, power 1 or 2 */
+INL float sum_from(size_t n, const float *x, float c, int power) {
+    vf s[SUMS] = {{0}}, d;
+    size_t i = 0;
+
+    for (; i + SUMS * VL <= n; i += SUMS * VL)
+        for (int q = 0; q < SUMS; q++) {
+            d = vload(x + i + q * VL) - c;
+            s[q] = power == 1 ? s[q] + d : vfma(d, d, s[q]);
+        }
+    for (int q = 0; i < n; q++) {
+        size_t r = n - i < VL ? n - i : VL;
+
+        d = (r < VL ? vload_part(x + i, r, c) : vload(x + i)) - c;
+        s[q] = power == 1 ? s[q] + d : vfma(d, d, s[q]);
+        i += r;
+    }
+    return vsum((s[0] + s[1]) + (s[2] + s[3]));
+}
+
+static float vec_max(size_t n, const float *x) {
+    vf m = vset(-INFINITY);
+    float a[VL], top = -INFINITY;
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL)
+        m = vmax(vload(x + i), m);
+    if (i < n)
+        m = vmax(vload_part(x + i, n - i, -INFINITY), m);
+    memcpy(a, &m, sizeof a);
+    for (int q = 0; q < VL; q++)
+        top = a[q] > top || a[q] != a[q] ? a[q] : top;
+    return top;
+}
+
+static void vec_axpy(size_t n, float a, const float *x, float *y) {
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL)
+        vstore(y + i, vfma(vset(a), vload(x + i), vload(y + i)));
+    if (i < n)
+        vstore_part(y + i, n - i, vfma(vset(a), vload_part(x + i, n - i, 0),
+                                       vload_part(y + i, n - i, 0)));
+}
+
+static void vec_scale(size_t n, float a, float *x) {
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL)
+        vstore(x + i, vload(x + i) * a);
+    if (i < n)
+        vstore_part(x + i, n - i, vload_part(x + i, n - i, 0) * a);
+}
+
+static void vec_act(size_t n, enum act a, const float *x, float *y) {
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL)
+        vstore(y + i, vact(a, vload(x + i)));
+    if (i < n)
+        vstore_part(y + i, n - i, vact(a, vload_part(x + i, n - i, 0)));
+}
+
+static void vec_softmax(size_t n, float scale, float *x) {
+    const float top = vec_max(n, x);
+    vf s = {0}, e;
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL) {
+        e = vexp((vload(x + i) - top) * scale);
+        vstore(x + i, e);
+        s += e;
+    }
+    if (i < n) {
+        e = vexp((vload_part(x + i, n - i, -INFINITY) - top) * scale);
+        vstore_part(x + i, n - i, e);
+        s += e;
+    }
+    vec_scale(n, 1 / vsum(s), x);
+}
+
+static void vec_norm(size_t n, const float *x, const float *g, const float *b, float eps, float *y) {
+    const float mean = sum_from(n, x, 0, 1) / (float)n;
+    const float r = 1 / sqrtf(sum_from(n, x, mean, 2) / (float)n + eps);
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL)
+        vstore(y + i, vfma((vload(x + i) - mean) * r, vload(g + i), vload(b + i)));
+    if (i < n)
+        vstore_part(y + i, n - i, vfma((vload_part(x + i, n - i, 0) - mean) * r,
+                                       vload_part(g + i, n - i, 0), vload_part(b + i, n - i, 0)));
+}
+
+/* ---- 16-bit rows ---- */
+
+static void vec_bf16_f32(size_t n, const unsigned short *x, float *y) {
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL) {
+        vh h;
+
+        memcpy(&h, x + i, sizeof h);
+        vstore(y + i, (vf)(__builtin_convertvector(h, vu) << 16));
+    }
+    for (; i < n; i++)
+        y[i] = bf16_f32(x[i]);
+}
+
+static void vec_f32_bf16(size_t n, const float *x, unsigned short *y) {
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL) {
+        vu u = (vu)vload(x + i), r = (u + 0x7fff + (u >> 16 & 1)) >> 16;
+        vu nan = (vu)((u & 0x7fffffff) > 0x7f800000);
+        vh h = __builtin_convertvector((nan & (u >> 16 | 0x40)) | (~nan & r), vh);
+
+        memcpy(y + i, &h, sizeof h);
+    }
+    for (; i < n; i++)
+        y[i] = f32_bf16(x[i]);
+}
+
+static void vec_f16_f32(size_t n, const unsigned short *x, float *y) {
+    size_t i = 0;
+
+#if VL > 4
+    for (; i + 8 <= n; i += 8)
+        _mm256_storeu_ps(y + i, _mm256_cvtph_ps(_mm_loadu_si128((const void *)(x + i))));
+#endif
+    for (; i < n; i++)
+        y[i] = f16_f32(x[i]);
+}
+
+static void vec_f32_f16(size_t n, const float *x, unsigned short *y) {
+    size_t i = 0;
+
+#if VL > 4
+    for (; i + 8 <= n; i += 8)
+        _mm_storeu_si128((void *)(y + i), _mm256_cvtps_ph(_mm256_loadu_ps(x + i),
+                                                          _MM_FROUND_TO_NEAREST_INT));
+#endif
+    for (; i < n; i++)
+        y[i] = f32_f16(x[i]);
+}
+
+#define VEC_TABLE                                                                            \
+    .finish = vec_finish, .dot = vec_dot, .max = vec_max, .axpy = vec_axpy,                  \
+    .scale = vec_scale, .act = vec_act, .softmax = vec_softmax, .norm = vec_norm,            \
+    .f16_f32 = vec_f16_f32, .bf16_f32 = vec_bf16_f32, .f32_f16 = vec_f32_f16,                \
+    .f32_bf16 = vec_f32_bf16

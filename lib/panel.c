@@ -1,0 +1,38 @@
+#include "lib/panel.h"
+
+enum { ROWS_MAX = 16 };
+
+size_t panel_bytes(const struct kern *kern, size_t k) {
+    size_t step = 4 / kern->elem;    /* a bf16 kernel takes k in pairs */
+
+    return (k + step - 1) / step * step * kern->panel * kern->elem;
+}
+
+void panel_times(const struct kern *kern, size_t m, const void *const rows[], size_t k,
+                 const char *packed, float *c, bool add, const char *next) {
+    const size_t tiles = (m + kern->rows - 1) / kern->rows;
+
+    for (size_t k0 = 0, kc; k0 < k; k0 += kc) {
+        const char *ahead;
+        size_t bytes, step;
+
+        kc = k - k0 < kern->depth ? k - k0 : kern->depth;
+        bytes = panel_bytes(kern, kc);
+        /* the next piece comes in from memory while this one is used, a little in each tile;
+         * with one or two tiles the hardware's own prefetch is as good */
+        ahead = k0 + kc < k ? packed + bytes : next;
+        step = ahead && tiles > 2 ? bytes / (tiles * kc) + 1 : 0;
+        for (size_t t = 0; t < tiles; t++) {
+            size_t lo = m * t / tiles, hi = m * (t + 1) / tiles;
+            const void *a[ROWS_MAX];
+
+            for (size_t i = lo; i < hi; i++)
+                a[i - lo] = (const char *)rows[i] + k0 * kern->elem;
+            kern->tile(hi - lo, kc, a, packed, c + lo * kern->panel, add, ahead, step);
+            if (step)
+                ahead += step * kc;
+        }
+        packed += bytes;
+        add = true;
+    }
+}

@@ -1,0 +1,373 @@
+/* Every table of kernels that this CPU can run, against the C kernels and against double
+ * precision: all tails, unaligned, with NaN beyond the end of every input. */
+#include "lib/kern.h"
+
+#include <stdint.h>
+
+#include "lib/cpu.h"
+#include "lib/panel.h"
+#include "lib/tensor.h"
+#include "tests/tap.h"
+
+enum { ROOM = 4096 };
+
+static uint32_t state = 1;
+
+static float uniform(void) {    /* in [-1, 1) */
+    state = state * 1664525 + 1013904223;
+    return (float)(int32_t)state * 0x1p-31f;
+}
+
+static float *numbers(size_t n, float scale) {
+    float *p = malloc((n + 1) * sizeof *p);
+
+    for (size_t i = 0; i < n; i++)
+        p[i] = scale * uniform();
+    return p;
+}
+
+/* n numbers in the middle of NaN, at an odd address of floats: what is read beyond shows. */
+static float *guarded(float room[ROOM], size_t n, float scale) {
+    for (size_t i = 0; i < ROOM; i++)
+        room[i] = NAN;
+    for (size_t i = 0; i < n; i++)
+        room[17 + i] = scale * uniform();
+    return room + 17;
+}
+
+static int untouched(const float *room, size_t n) {
+    for (size_t i = 0; i < ROOM; i++)
+        if ((i < 17 || i >= 17 + n) && !isnan(room[i]))
+            return 0;
+    return 1;
+}
+
+static double worst(const float *a, const float *b, size_t n) {
+    double w = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        double d = fabs((double)a[i] - (double)b[i]);
+        if (!(d <= w))
+            w = d;
+    }
+    return w;
+}
+
+static double max2(double a, double b) {
+    return a > b || isnan(a) ? a : b;
+}
+
+/* ---- rows ---- */
+
+static void rows(const struct kern *k) {
+    static float rx[ROOM], ry[ROOM], rg[ROOM], rb[ROOM];
+    double dot = 0, soft = 0, norm = 0, axpy = 0, act[6] = {0};
+    float want[1100], got[1100];
+    int clean = 1, max = 1, scale = 1;
+
+    for (size_t n = 0; n < 1100; n += n < 140 ? 1 : 97) {
+        float *x = guarded(rx, n, 5), *y = guarded(ry, n, 1), *g = guarded(rg, n, 1), *b = guarded(rb, n, 1);
+        double s = 0;
+
+        for (size_t i = 0; i < n; i++)
+            s += (double)x[i] * (double)y[i];
+        dot = max2(dot, fabs((double)k->dot(n, x, y) - s) / sqrt((double)n + 1));
+        max &= n == 0 || k->max(n, x) == kern_c.max(n, x);
+        for (int a = ACT_NONE; a <= ACT_SILU; a++) {
+            kern_c.act(n, (enum act)a, x, want);
+            k->act(n, (enum act)a, x, got);
+            act[a] = max2(act[a], worst(got, want, n));
+        }
+        memcpy(want, y, n * 4);
+        kern_c.axpy(n, 0.7f, x, want);
+        k->axpy(n, 0.7f, x, y);
+        axpy = max2(axpy, worst(y, want, n));
+        clean &= untouched(ry, n);
+        kern_c.scale(n, 0.3f, want);
+        memcpy(got, y, n * 4);
+        kern_c.scale(n, 0.3f, got);
+        k->scale(n, 0.3f, y);
+        scale &= !n || !memcmp(got, y, n * 4);
+        clean &= untouched(ry, n);
+        if (!n)
+            continue;
+        memcpy(want, x, n * 4);
+        kern_c.norm(n, want, g, b, 1e-5f, want);
+        k->norm(n, x, g, b, 1e-5f, y);
+        norm = max2(norm, worst(y, want, n));
+        memcpy(want, x, n * 4);
+        kern_c.softmax(n, 2, want);
+        k->softmax(n, 2, x);
+        soft = max2(soft, worst(x, want, n));
+        clean &= untouched(rx, n) && untouched(ry, n) && untouched(rg, n);
+    }
+    printf("# %s: against C: dot %.2g, axpy %.2g, norm %.2g, softmax %.2g, acts %.2g %.2g %.2g %.2g %.2g %.2g\n",
+           k->name, dot, axpy, norm, soft, act[0], act[1], act[2], act[3], act[4], act[5]);
+    ok(clean, "%s: nothing is written beyond the end", k->name);
+    ok(max && scale, "%s: max and scale are exact", k->name);
+    ok(dot < (k->gemm == kern_blis.gemm || k->panel ? 1.5e-6 : 8e-6), "%s: dot", k->name);
+    ok(axpy < 1e-6, "%s: axpy", k->name);
+    ok(norm < 2e-6, "%s: norm", k->name);
+    ok(soft < 4e-7, "%s: softmax", k->name);
+    ok(act[ACT_NONE] == 0 && act[ACT_RELU] == 0 && act[ACT_QUICK_GELU] < 2e-6 &&
+       act[ACT_GELU] < 2e-6 && act[ACT_GELU_TANH] < 3e-6 && act[ACT_SILU] < 2e-6,
+       "%s: activations agree with C", k->name);
+}
+
+static double exact_act(enum act a, double x) {
+    switch (a) {
+    case ACT_NONE: return x;
+    case ACT_RELU: return x < 0 ? 0 : x;
+    case ACT_QUICK_GELU: return x / (1 + exp(-(double)1.702f * x));
+    case ACT_GELU: return 0.5 * x * (1 + erf(x / sqrt(2)));
+    case ACT_GELU_TANH: return 0.5 * x * (1 + tanh(sqrt(2 / 3.14159265358979323846) * (x + 0.044715 * x * x * x)));
+    case ACT_SILU: return x / (1 + exp(-x));
+    }
+    return 0;
+}
+
+/* Worst error over |x| (0: over nothing) on a fine sweep that crosses every branch. */
+static void accuracy(const struct kern *k) {
+    static const double allowed[] = {0, 0, 4e-7, 5e-7, 5e-7, 4e-7};
+    double seen[6] = {0}, ulp = 0;
+    float x[64], y[64];
+
+    for (int a = ACT_NONE; a <= ACT_SILU; a++)
+        for (double at = -100; at < 100; at += 64 * 0.0011) {
+            for (int i = 0; i < 64; i++)
+                x[i] = (float)(at + i * 0.0011);
+            k->act(64, (enum act)a, x, y);
+            for (int i = 0; i < 64; i++) {
+                double d = fabs((double)y[i] - exact_act((enum act)a, (double)x[i]));
+                seen[a] = max2(seen[a], d / (fabs((double)x[i]) + 1e-30));
+            }
+        }
+    /* exp by itself: silu(-x) x e^x is 1 - ...; softmax of (0, x) gives e^x / (1 + e^x) */
+    for (double at = -80; at < 0; at += 0.0007) {
+        float p[2] = {0, (float)at};
+        double e = exp((double)(float)at), want = e / (1 + e);
+
+        k->softmax(2, 1, p);
+        ulp = max2(ulp, fabs((double)p[1] - want) / (want * 0x1p-23));
+    }
+    printf("# %s: |error| / |x|: quick_gelu %.2g, gelu %.2g, gelu_tanh %.2g, silu %.2g; softmax %.2g x 2^-23\n",
+           k->name, seen[2], seen[3], seen[4], seen[5], ulp);
+    for (int a = ACT_NONE; a <= ACT_SILU; a++)
+        ok(seen[a] <= allowed[a], "%s: activation %d is within %g |x|", k->name, a, allowed[a]);
+    ok(ulp < 4, "%s: softmax is within 4 x 2^-23 of each value", k->name);
+}
+
+static void specials(const struct kern *k) {
+    float x[37], y[37];
+    int good = 1;
+
+    for (int i = 0; i < 37; i++)
+        x[i] = i % 5 == 0 ? NAN : i % 5 == 1 ? INFINITY : 1;
+    for (int a = ACT_NONE; a <= ACT_SILU; a++) {
+        k->act(37, (enum act)a, x, y);
+        for (int i = 0; i < 37; i++)
+            good &= i % 5 == 0 ? isnan(y[i]) : i % 5 == 1 ? y[i] == INFINITY : isfinite(y[i]);
+    }
+    ok(good, "%s: activations pass NaN and infinity on", k->name);
+    ok(isnan(k->max(37, x)), "%s: max of something with NaN is NaN", k->name);
+    for (int i = 0; i < 37; i++)
+        x[i] = i % 3 ? -INFINITY : (float)i;
+    k->softmax(37, 1, x);
+    for (good = 1, x[36] -= 1, state = 1; state < 37; state++)
+        good &= state % 3 ? x[state] == 0 : isfinite(x[state]);
+    ok(good, "%s: a masked key (-infinity) gets exactly 0", k->name);
+    x[0] = -110, x[1] = 0;
+    k->softmax(2, 1, x);
+    ok(x[0] == 0 && x[1] == 1, "%s: exp(-110) is 0", k->name);
+    x[5] = NAN;
+    k->softmax(37, 1, x);
+    ok(isnan(x[0]) && isnan(x[36]), "%s: softmax of a row with NaN is NaN", k->name);
+}
+
+static void halves(const struct kern *k) {
+    static unsigned short h[65536 + 3], back[65536];
+    static float f[65536];
+    int bad16 = 0, badb = 0, bad = 0;
+
+    for (unsigned i = 0; i < 65536; i++)
+        h[i + 3] = (unsigned short)i;
+    k->f16_f32(65536, h + 3, f);
+    for (unsigned i = 0; i < 65536; i++) {
+        float want = f16_f32((unsigned short)i);
+        bad16 += isnan(want) ? !isnan(f[i]) : memcmp(&want, &f[i], 4) != 0;
+    }
+    k->bf16_f32(65536, h + 3, f);
+    for (unsigned i = 0; i < 65536; i++) {
+        float want = bf16_f32((unsigned short)i);
+        badb += memcmp(&want, &f[i], 4) != 0;
+    }
+    ok(!bad16 && !badb, "%s: all 65,536 f16 and bf16 widen exactly", k->name);
+    for (unsigned i = 0; i < 65536; i++) {
+        uint32_t u = i << 16 | (i * 40503u & 0xffff);    /* every exponent, any tail */
+        if (i % 7 == 0)
+            u = (u & 0xffff0000) | 0x8000;               /* ties */
+        if (i % 7 == 1)
+            u = (u & 0xffffe000) | 0x1000;
+        memcpy(&f[i], &u, 4);
+    }
+    k->f32_f16(65533, f + 3, back);
+    for (unsigned i = 0; i < 65533; i++)
+        bad += isnan(f[i + 3]) ? !isnan(f16_f32(back[i])) : back[i] != f32_f16(f[i + 3]);
+    k->f32_bf16(65533, f + 3, back);
+    for (unsigned i = 0; i < 65533; i++)
+        bad += isnan(f[i + 3]) ? !isnan(bf16_f32(back[i])) : back[i] != f32_bf16(f[i + 3]);
+    ok(!bad, "%s: f32 narrows to nearest even", k->name);
+}
+
+/* ---- products ---- */
+
+static void reference(const struct kern *k, size_t m, size_t n, size_t kk, const float *a, size_t lda,
+                      const float *w, size_t rs, size_t cs, double *c) {
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++) {
+            double s = 0;
+            for (size_t p = 0; p < kk; p++) {
+                float x = a[i * lda + p], y = w[j * rs + p * cs];
+                if (k->precision == PREC_BF16)
+                    x = bf16_f32(f32_bf16(x)), y = bf16_f32(f32_bf16(y));
+                s += (double)x * (double)y;
+            }
+            c[i * n + j] = s;
+        }
+}
+
+static double gemm_error(const struct kern *k, size_t m, size_t n, size_t kk, int transposed) {
+    size_t lda = kk + 3, rs = transposed ? 1 : kk + 1, cs = transposed ? n + 2 : 1, ldc = n + 5;
+    float *a = numbers(m * lda, 1), *w = numbers(transposed ? kk * cs : n * rs, 1), *c = numbers(m * ldc, 1);
+    double *want = malloc(m * n * sizeof *want), e = 0;
+
+    reference(k, m, n, kk, a, lda, w, rs, cs, want);
+    for (size_t i = 0; i < m * ldc; i++)
+        c[i] = NAN;    /* must be overwritten, not added to */
+    k->gemm(m, n, kk, a, lda, w, rs, cs, c, ldc);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < n; j++)
+            e = max2(e, fabs((double)c[i * ldc + j] - want[i * n + j]) / sqrt((double)kk));
+    free(a), free(w), free(c), free(want);
+    return e;
+}
+
+/* The same through pack and tile; rows are given in no order, inputs end where their memory ends. */
+static double tile_error(const struct kern *k, size_t m, size_t n, size_t kk, int transposed) {
+    size_t rs = transposed ? 1 : kk, cs = transposed ? n : 1, even = (kk + 1) & ~(size_t)1;
+    size_t kt = k->elem == 2 ? even : kk;
+    float *a = numbers(m * kk, 1), *w = numbers(n * kk, 1), *c;
+    char *packed = aligned_alloc(64, (panel_bytes(k, kk) + 63) / 64 * 64);
+    double *want = malloc(m * n * sizeof *want), e = 0;
+    const void **row = malloc(m * sizeof *row);
+    void **mem = malloc(m * sizeof *mem);
+
+    reference(k, m, n, kk, a, kk, w, rs, cs, want);
+    c = aligned_alloc(64, m * k->panel * sizeof *c);
+    for (size_t i = 0; i < m * k->panel; i++)
+        c[i] = NAN;
+    memset(packed, 0xff, panel_bytes(k, kk));
+    k->pack(packed, w, rs, cs, n, kk);
+    for (size_t i = 0; i < m; i++) {
+        row[i] = mem[i] = malloc(kt * k->elem);
+        if (k->elem == 2) {
+            memset(mem[i], 0, even * 2);
+            k->f32_bf16(kk, a + i * kk, mem[i]);
+        } else {
+            memcpy(mem[i], a + i * kk, kk * 4);
+        }
+    }
+    panel_times(k, m, row, kt, packed, c, false, NULL);
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = 0; j < k->panel; j++)
+            e = max2(e, j < n ? fabs((double)c[i * k->panel + j] - want[i * n + j]) / sqrt((double)kk)
+                              : fabs((double)c[i * k->panel + j]));
+    for (size_t i = 0; i < m; i++)
+        free(mem[i]);
+    free(a), free(w), free(c), free(want), free(row), free(mem), free(packed);
+    return e;
+}
+
+static void products(const struct kern *k) {
+    double e = 0;
+
+    for (size_t m = 1; m <= 27; m += m < 8 ? 1 : 3)
+        for (size_t n = 1; n <= 67; n += n < 18 ? 1 : 7)
+            for (size_t kk = 1; kk <= 40; kk += kk < 9 ? 1 : 5) {
+                size_t nn = k->panel && n > k->panel ? k->panel : n;
+                int t = (m + n + kk) % 2;
+                e = max2(e, k->panel ? tile_error(k, m, nn, kk, t) : gemm_error(k, m, n, kk, t));
+            }
+    for (size_t kk = 380; kk < 2400; kk = kk * 5 / 4 + 1)    /* across the depth of a piece */
+        for (size_t m = 1; m <= 20; m += 6)
+            e = max2(e, k->panel ? tile_error(k, m, k->panel - 1, kk, 0) : gemm_error(k, m, 33, kk, 0));
+    printf("# %s %s: error of products / sqrt(k) %.2g\n", k->name, k->elem == 2 ? "bf16" : "f32", e);
+    ok(e < (k->gemm == kern_blis.gemm || k->panel ? 2e-6 : 5e-6), "%s: products, all tails", k->name);
+}
+
+static void finishes(const struct kern *k) {
+    double e = 0;
+    int clean = 1;
+
+    for (size_t n = 1; n < 50; n++)
+        for (int with = 0; with < 8; with++) {
+            static float ry[ROOM], rb[ROOM], rw[ROOM];
+            size_t m = 3, ld = n + 1;
+            float *c = numbers(m * (n + 2), 3), *y, *b, *want;
+            struct kern_out o = {.act = (enum act)(n % 6), .act_last = with & 4, .ldy = ld};
+
+            y = guarded(ry, m * ld - 1, 1);
+            b = guarded(rb, n, 1);
+            memcpy(rw, ry, sizeof rw);
+            want = rw + 17;
+            o.bias = with & 1 ? b : NULL;
+            o.y = want;
+            o.residual = with & 2 ? want : NULL;    /* y += ... */
+            kern_c.finish(&o, m, n, c, n + 2);
+            o.y = y;
+            o.residual = with & 2 ? y : NULL;
+            k->finish(&o, m, n, c, n + 2);
+            e = max2(e, worst(y, want, m * ld - 1));
+            clean &= untouched(ry, m * ld - 1);
+            free(c);
+        }
+    ok(e < 2e-6 && clean, "%s: bias, activation, residual (%.2g)", k->name, e);
+}
+
+static void choosing(void) {
+    struct err e = {0};
+    unsigned all = CPU_AVX2 | CPU_AVX512 | CPU_BF16;
+
+    ok(kern_choose("blis", PREC_F32, 0, &e) == &kern_blis, "blis by name");
+    ok(kern_choose(NULL, PREC_F32, 0, &e) == &kern_blis, "without vectors, BLIS");
+#if defined __x86_64__
+    ok(kern_choose(NULL, PREC_F32, CPU_AVX2, &e) == &kern_avx2, "AVX2");
+    ok(kern_choose(NULL, PREC_F32, all, &e) == &kern_avx512, "AVX-512");
+    ok(kern_choose(NULL, PREC_BF16, all, &e) == &kern_bf16, "bf16");
+    ok(!kern_choose("avx512", PREC_F32, CPU_AVX2, &e) && !strcmp(e.msg, "kernel avx512: this CPU cannot run it"), "%s", e.msg);
+    e.msg[0] = 0;
+#endif
+    ok(!kern_choose(NULL, PREC_BF16, 0, &e) && !strcmp(e.msg, "no bf16 kernel for this CPU"), "%s", e.msg);
+    e.msg[0] = 0;
+    ok(kern_choose("c", PREC_BF16, 0, &e) == &kern_c_bf16, "the C kernels know bf16");
+    ok(!kern_choose("blis", PREC_BF16, all, &e) && !strcmp(e.msg, "kernel blis has no precision bf16"), "%s", e.msg);
+    e.msg[0] = 0;
+    ok(!kern_choose("sse9", PREC_F32, all, &e) && !strcmp(e.msg, "no kernel is called sse9"), "%s", e.msg);
+}
+
+int main(void) {
+    const struct kern *k;
+
+    for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++) {
+        rows(k);
+        accuracy(k);
+        specials(k);
+        halves(k);
+        products(k);
+        finishes(k);
+    }
+    choosing();
+    printf("# BLIS %s, %s; it would want BLIS_ARCH_TYPE=%s\n", kern_blis_version(), kern_blis_arch(),
+           cpu_blis_arch() ? cpu_blis_arch() : "(nothing)");
+    return done();
+}
