@@ -165,6 +165,11 @@ const float *bind_table(struct bind *b, const char *name, size_t n, size_t k) {
     return floats(b, &t);
 }
 
+const float *bind_view(struct bind *b, const char *name, const struct tensor *t) {
+    check(b, name, t);
+    return floats(b, t);
+}
+
 void bind_parts(struct bind *b, struct linear *l, size_t parts, const struct tensor w[],
                 const struct tensor bias[]) {
     if (!b->bad && linear_pack(l, parts, w, bias, b->c, b->keep, b->e) < 0)

@@ -43,6 +43,9 @@ struct tensor bind_filter_rows(struct bind *b, const char *name, size_t co, size
 const float *bind_floats(struct bind *b, const char *name, size_t n);
 const float *bind_table(struct bind *b, const char *name, size_t n, size_t k);
 
+/* A view that was taken from the checkpoint by hand: read as above, as contiguous f32. */
+const float *bind_view(struct bind *b, const char *name, const struct tensor *t);
+
 /* Pack parts [n_i, k] with their biases (or NULL) into l. */
 void bind_parts(struct bind *b, struct linear *l, size_t parts, const struct tensor w[],
                 const struct tensor bias[]);

@@ -18,9 +18,6 @@ static const struct clip_names_table openai = {
                .ln_post = "visual.ln_post",
                .projection = "visual.proj"},
     .transposed = true,
-    .of_text = {"token_embedding.", "positional_embedding", "transformer.", "ln_final.",
-                "text_projection"},
-    .of_vision = {"visual."},
 };
 
 static const struct clip_names_table hf = {
@@ -39,8 +36,6 @@ static const struct clip_names_table hf = {
                .layers = "vision_model.encoder.layers.",
                .ln_post = "vision_model.post_layernorm",
                .projection = "visual_projection.weight"},
-    .of_text = {"text_model.", "text_projection."},
-    .of_vision = {"vision_model.", "visual_projection."},
 };
 
 const struct clip_names_table *clip_names_of(enum clip_names family) {
@@ -117,23 +112,16 @@ int clip_check_vision(const struct clip_config *c, struct err *e) {
     return check_heads(v->width, v->heads, "image", e);
 }
 
-static bool begins(const char *name, const char *const prefix[]) {
-    for (; *prefix; prefix++)
-        if (!strncmp(name, *prefix, strlen(*prefix)))
-            return true;
-    return false;
-}
-
-void clip_refuse_unused(struct bind *b, const struct clip_names_table *names, bool vision) {
-    const char *const *other = vision ? names->of_text : names->of_vision;
-
+void clip_refuse_unused(struct bind *b, enum clip_names family, enum clip_tower tower) {
     for (size_t i = 0; i < b->ws->n && !b->bad; i++) {
         const struct weight *w = &b->ws->w[i];
-        if (w->used || begins(w->name, other) || !strcmp(w->name, "logit_scale"))
+        struct clip_name name;
+
+        if (w->used || (clip_name_parse(&name, family, w->name) && name.tower != tower))
             continue;
         b->bad = true;
         err_set(b->e, "tensor %.200s is not part of the %s tower that its config describes",
-                w->name, vision ? "image" : "text");
+                w->name, tower == TOWER_VISION ? "image" : "text");
     }
 }
 

@@ -21,7 +21,6 @@ struct clip_names_table {
         const char *projection;
     } vision;
     bool transposed;
-    const char *of_text[6], *of_vision[3];    /* prefixes of a tower's names; NULL ends */
 };
 
 const struct clip_names_table *clip_names_of(enum clip_names family);
@@ -31,7 +30,7 @@ int clip_check_text(const struct clip_config *c, struct err *e);
 int clip_check_vision(const struct clip_config *c, struct err *e);
 
 /* Refuse, by name, what a bound tower left: unused tensors of its own and of no tower. */
-void clip_refuse_unused(struct bind *b, const struct clip_names_table *names, bool vision);
+void clip_refuse_unused(struct bind *b, enum clip_names family, enum clip_tower tower);
 
 /* A projection [E, D] without bias. */
 void clip_bind_projection(struct bind *b, struct linear *l, const char *name, bool transposed,

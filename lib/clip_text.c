@@ -23,8 +23,6 @@ struct clip_text *clip_bind_text(const struct clip_config *config, const struct 
     struct transformer_config blocks = {g->layers, g->width, g->heads, g->mlp, g->act, g->eps, true};
     struct bind b = {.ws = ws, .c = k, .keep = keep, .e = e};
     struct clip_text *t;
-    const char *projection = names->text.projection;
-    bool transposed = names->transposed;
 
     if (clip_check_text(config, e) < 0 || !(t = bind_take(&b, 1, sizeof *t)))
         return NULL;
@@ -33,11 +31,9 @@ struct clip_text *clip_bind_text(const struct clip_config *config, const struct 
     t->position = bind_table(&b, names->text.position, g->context, g->width);
     transformer_bind(&t->blocks, &blocks, &names->layer, names->text.layers, &b);
     t->ln_final = bind_gain(&b, names->text.ln_final, g->width);
-    /* open_clip's custom text towers keep a Linear */
-    if (transposed && weights_find(ws, "text_projection.weight"))
-        projection = "text_projection.weight", transposed = false;
-    clip_bind_projection(&b, &t->projection, projection, transposed, g->embed, g->width);
-    clip_refuse_unused(&b, names, false);
+    clip_bind_projection(&b, &t->projection, names->text.projection, names->transposed, g->embed,
+                         g->width);
+    clip_refuse_unused(&b, config->names, TOWER_TEXT);
     return b.bad ? NULL : t;
 }
 

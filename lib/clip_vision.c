@@ -25,7 +25,7 @@ struct clip_vision *clip_bind_vision(const struct clip_config *config, const str
         resnet_bind(&v->of.resnet, &config->vision, &b);
     else
         vit_bind(&v->of.vit, &config->vision, names, &b);
-    clip_refuse_unused(&b, names, true);
+    clip_refuse_unused(&b, config->names, TOWER_VISION);
     return b.bad ? NULL : v;
 }
 
