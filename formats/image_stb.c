@@ -1,0 +1,147 @@
+/* stb_image, compiled here and nowhere else: PNG, BMP, GIF, TGA, PSD, and JPEG where
+ * libjpeg-turbo is missing.  Its malloc is counted against a budget that the size in the
+ * header sets, per thread, and cleared, because it shows what it did not read.  It reads
+ * through callbacks, since only they can tell that it wanted more than the file holds: by
+ * itself it fills what is missing with zeros. */
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/image_codec.h"
+
+static _Thread_local size_t budget;
+
+union head {
+    size_t n;
+    max_align_t align;
+};
+
+static void *stb_malloc(size_t n) {
+    union head *h;
+
+    if (n > budget || !(h = calloc(1, n + sizeof *h)))
+        return NULL;
+    budget -= n;
+    h->n = n;
+    return h + 1;
+}
+
+static void stb_free(void *p) {
+    union head *h = p;
+
+    if (!h)
+        return;
+    budget += h[-1].n;
+    free(h - 1);
+}
+
+static void *stb_realloc(void *p, size_t n) {
+    union head *h = p;
+    void *q = stb_malloc(n);
+
+    if (q && h)
+        memcpy(q, p, h[-1].n < n ? h[-1].n : n);
+    if (q)
+        stb_free(p);
+    return q;
+}
+
+#pragma GCC diagnostic push
+#ifdef __clang__
+#pragma GCC diagnostic ignored "-Weverything"
+#else
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wdouble-promotion"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wcast-align"
+#pragma GCC diagnostic ignored "-Wundef"
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#pragma GCC diagnostic ignored "-Wimplicit-fallthrough"
+#endif
+#define STBI_MALLOC stb_malloc
+#define STBI_REALLOC stb_realloc
+#define STBI_FREE stb_free
+#define STBI_NO_STDIO
+#define STBI_NO_HDR
+#define STBI_NO_LINEAR
+#define STBI_NO_PIC
+#define STBI_NO_PNM
+#ifdef HAVE_LIBJPEG
+#define STBI_NO_JPEG
+#endif
+#define STB_IMAGE_IMPLEMENTATION
+#include <stb/stb_image.h>
+#pragma GCC diagnostic pop
+
+struct source {
+    const unsigned char *p;
+    size_t n, at;
+    const char *buffer;    /* stb_image's own, which it fills ahead of need */
+    bool cut;              /* more was needed than there is */
+};
+
+static int source_read(void *user, char *to, int n) {
+    struct source *s = user;
+    size_t want = (size_t)(n > 0 ? n : 0), have = s->n - s->at;
+
+    if (!s->buffer)    /* the first thing that is read */
+        s->buffer = to;
+    s->cut |= want > have && (to != s->buffer || !have);
+    if (want > have)
+        want = have;
+    memcpy(to, s->p + s->at, want);
+    s->at += want;
+    return (int)want;
+}
+
+static void source_skip(void *user, int n) {
+    struct source *s = user;
+
+    if (n < 0) {
+        s->cut = true;    /* stb_image never goes back; a hostile length may try */
+    } else if ((size_t)n > s->n - s->at) {
+        s->cut = true;
+        s->at = s->n;
+    } else {
+        s->at += (size_t)n;
+    }
+}
+
+static int source_eof(void *user) {
+    const struct source *s = user;
+
+    return s->at == s->n;
+}
+
+int stb_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+             struct err *e) {
+    static const stbi_io_callbacks io = {source_read, source_skip, source_eof};
+    struct source s = {.p = p, .n = n};
+    int w, h, c, w2, h2;
+    unsigned char *px;
+
+    if (n > INT_MAX)
+        return err_set(e, "too large a file");
+    budget = 1 << 20;
+    if (!stbi_info_from_callbacks(&io, &s, &w, &h, &c) || w <= 0 || h <= 0)
+        return err_set(e, s.cut ? "the %s data ends early" : "broken %s header", im->format);
+    if (image_alloc(im, (uint64_t)w, (uint64_t)h, o, e) < 0)
+        return -1;
+    s = (struct source){.p = p, .n = n};
+    budget = 32 * im->w * im->h + 2 * n + (1 << 20);
+    px = stbi_load_from_callbacks(&io, &s, &w2, &h2, &c, 3);
+    if (!px || w2 != w || h2 != h || s.cut) {
+        const char *why = stbi_failure_reason();
+
+        stb_free(px);
+        if (s.cut)
+            return err_set(e, "the %s data ends early", im->format);
+        return err_set(e, "broken %s data (%s)", im->format, px ? "two sizes" : why ? why : "?");
+    }
+    memcpy(im->rgb, px, im->w * im->h * 3);
+    stb_free(px);
+    return 0;
+}
