@@ -535,11 +535,12 @@ void tool_write(struct tool *t, const struct record *r, struct arena scratch) {
 /* ---- input ---- */
 
 void tool_stream(struct tool *t, struct stream *s, const char *name) {
+    size_t room = (size_t)(t->arena.end - t->arena.at) / 4, most = (size_t)1 << 33;
     struct err e = {0};
 
     if (!strcmp(name, "-") && isatty(0))
         die("a stream of records is wanted on standard input, which is a terminal (try '%s -h')", prog);
-    if (stream_open(s, name, &t->arena, (size_t)1 << 33, &e) < 0)
+    if (stream_open(s, name, &t->arena, room < most ? room : most, &e) < 0)
         die("%s: %s", name, e.msg);
 }
 
