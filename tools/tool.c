@@ -24,6 +24,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "lib/cpu.h"
+#include "lib/kern.h"
+
 static const char *prog = "unclip";
 static volatile sig_atomic_t stop_signal;
 
@@ -139,9 +142,13 @@ bool tool_stopped(void) {
 /* ---- version ---- */
 
 static noreturn void print_version(void) {
+    const char *arch = cpu_blis_arch();
+
+    if (arch)
+        setenv("BLIS_ARCH_TYPE", arch, 0);
     printf("%s (unclip) %s\n", prog, UNCLIP_VERSION);
-    printf("msgpack-c %s, jansson %s, utf8proc %s, zlib %s, xxHash %u.%u.%u\n",
-           msgpack_version(), jansson_version_str(), utf8proc_version(),
+    printf("BLIS %s (%s), msgpack-c %s, jansson %s, utf8proc %s, zlib %s, xxHash %u.%u.%u\n",
+           kern_blis_version(), kern_blis_arch(), msgpack_version(), jansson_version_str(), utf8proc_version(),
            zlibVersion(), XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
     printf("pictures: stb_image");
 #ifdef HAVE_LIBJPEG
@@ -153,6 +160,10 @@ static noreturn void print_version(void) {
 #ifdef HAVE_LIBHEIF
     printf(", libheif");
 #endif
+    printf("\nkernels:");
+    for (size_t i = 0; kern_list(i, cpu_flags()); i++)
+        printf(" %s (%s)", kern_list(i, cpu_flags())->name,
+               kern_list(i, cpu_flags())->precision == PREC_BF16 ? "bf16" : "f32");
     printf("\n");
     exit(fflush(stdout) || ferror(stdout) ? 2 : 0);
 }
@@ -459,6 +470,28 @@ int tool_cores(void) {
     if (quota && quota < n)
         n = quota;
     return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n;
+}
+
+void tool_compute(struct tool *t) {
+    const char *arch = cpu_blis_arch();
+    struct err e = {0};
+
+    if (arch)
+        setenv("BLIS_ARCH_TYPE", arch, 0);
+    t->compute.kern = kern_choose(t->kernel, t->precision == 1 ? PREC_BF16 : PREC_F32, cpu_flags(), &e);
+    if (!t->compute.kern)
+        die("--kernel: %s", e.msg);
+    if (!t->threads)
+        t->threads = tool_cores();
+    t->compute.pool = pool_start(&t->arena, (int)t->threads, &e);
+    if (!t->compute.pool)
+        die("%s", e.msg);
+    if (t->verbose && t->compute.kern == &kern_blis)
+        warn("kernel blis (BLIS %s, %s), f32, %d threads", kern_blis_version(), kern_blis_arch(),
+             pool_threads(t->compute.pool));
+    else if (t->verbose)
+        warn("kernel %s, %s, %d threads", t->compute.kern->name, t->precision == 1 ? "bf16" : "f32",
+             pool_threads(t->compute.pool));
 }
 
 /* ---- output ---- */
