@@ -202,3 +202,12 @@ struct gain bind_gain(struct bind *b, const char *name, size_t n) {
     r.b = bind_floats(b, full, n);
     return r;
 }
+
+void bind_refuse_unused(struct bind *b, const char *network) {
+    for (size_t i = 0; i < b->ws->n && !b->bad; i++)
+        if (!b->ws->w[i].used) {
+            b->bad = true;
+            err_set(b->e, "tensor %.200s is not part of the %s that its config describes",
+                    b->ws->w[i].name, network);
+        }
+}

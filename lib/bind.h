@@ -53,6 +53,9 @@ void bind_parts(struct bind *b, struct linear *l, size_t parts, const struct ten
 /* `name`.weight [n, k] and `name`.bias [n] */
 void bind_linear(struct bind *b, struct linear *l, const char *name, size_t n, size_t k);
 
+/* Refuse, by name, what is left of the checkpoint of one whole `network`. */
+void bind_refuse_unused(struct bind *b, const char *network);
+
 /* Gain and bias of a LayerNorm: `name`.weight and `name`.bias, [n] */
 struct gain { const float *g, *b; };
 struct gain bind_gain(struct bind *b, const char *name, size_t n);

@@ -54,15 +54,6 @@ static const float *stacked(struct bind *b, const char *name, int nd, size_t n, 
     return p;
 }
 
-static void refuse_unused(struct bind *b) {
-    for (size_t i = 0; i < b->ws->n && !b->bad; i++)
-        if (!b->ws->w[i].used) {
-            b->bad = true;
-            err_set(b->e, "tensor %.200s is not part of the prior that its config describes",
-                    b->ws->w[i].name);
-        }
-}
-
 struct prior *prior_bind(const struct prior_config *g, const struct weights *ws,
                          const struct compute *c, struct arena *keep, struct err *e) {
     struct transformer_config blocks = {g->layers, g->width, g->heads, 4 * g->width, ACT_GELU, eps, true};
@@ -86,7 +77,7 @@ struct prior *prior_bind(const struct prior_config *g, const struct weights *ws,
     transformer_bind(&p->blocks, &blocks, &layer_names, "transformer_blocks.", &b);
     p->norm = bind_gain(&b, "norm_out", d);
     bind_linear(&b, &p->out, "proj_to_clip_embeddings", g->embed, d);
-    refuse_unused(&b);
+    bind_refuse_unused(&b, "prior");
     return b.bad ? NULL : p;
 }
 
