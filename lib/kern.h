@@ -16,7 +16,7 @@
  * Source   The tiling: Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix
  *          Multiplication"; rows of a are broadcast from where they are, never packed.
  * Shapes   Given at each function.  Strides count elements.  No alignment is asked for but
- *          that of packed weights and of c in tile (64 bytes).
+ *          that of packed weights and of c in tile.
  * Numbers  For one element the order of the additions depends on k, `depth` and the table, never
  *          on m, n or the place: batches and threads do not change a bit.  f32: sums in f32.
  *          bf16: both factors rounded to bf16 (nearest even), sums in f32.
@@ -63,10 +63,11 @@ struct kern {
     /* Pack n <= panel rows of W, k columns, into [k (rounded up to even if bf16)][panel]. */
     void (*pack)(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k);
 
-    /* c [m][panel] = (add ? c : 0) + a W^T for m <= rows and k <= depth; with bf16 k is even.
-     * ahead: memory that will be wanted next, step bytes of it for each k (0: none). */
+    /* c [m, panel] = (add ? c : 0) + a W^T for m <= rows and k <= depth; with bf16 k is even.
+     * c's rows are ldc apart and aligned to 64 bytes.  ahead: memory that will be wanted next,
+     * step bytes of it for each k (0: none). */
     void (*tile)(size_t m, size_t k, const void *const a[], const void *packed, float *c,
-                 bool add, const char *ahead, size_t step);
+                 size_t ldc, bool add, const char *ahead, size_t step);
 
     /* c [m, n] -> y */
     void (*finish)(const struct kern_out *o, size_t m, size_t n, const float *c, size_t ldc);

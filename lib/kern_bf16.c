@@ -7,8 +7,8 @@
 enum { ROWS = 6, COLS = 4, PANEL = COLS * VL };
 
 /* Both rows and weights hold pairs of bf16; m is a constant in each call. */
-INL void tile_of(size_t m, size_t pairs, const void *const a[], const char *w, float *c, bool add,
-                 const char *ahead, size_t step) {
+INL void tile_of(size_t m, size_t pairs, const void *const a[], const char *w, float *c, size_t ldc,
+                 bool add, const char *ahead, size_t step) {
     const char *x[ROWS];
     __m512 s[ROWS][COLS];
 
@@ -36,24 +36,24 @@ INL void tile_of(size_t m, size_t pairs, const void *const a[], const char *w, f
     }
     UNROLL for (size_t i = 0; i < m; i++)
         UNROLL for (size_t j = 0; j < COLS; j++) {
-            float *to = c + i * PANEL + j * VL;
+            float *to = c + i * ldc + j * VL;
 
             _mm512_storeu_ps(to, add ? _mm512_add_ps(s[i][j], _mm512_loadu_ps(to)) : s[i][j]);
         }
 }
 
 static void bf16_tile(size_t m, size_t k, const void *const a[], const void *packed, float *c,
-                      bool add, const char *ahead, size_t step) {
+                      size_t ldc, bool add, const char *ahead, size_t step) {
     step *= 2;
     if (!step)
         ahead = packed;
     switch (m) {
-    case 1: tile_of(1, k / 2, a, packed, c, add, ahead, step); break;
-    case 2: tile_of(2, k / 2, a, packed, c, add, ahead, step); break;
-    case 3: tile_of(3, k / 2, a, packed, c, add, ahead, step); break;
-    case 4: tile_of(4, k / 2, a, packed, c, add, ahead, step); break;
-    case 5: tile_of(5, k / 2, a, packed, c, add, ahead, step); break;
-    case 6: tile_of(6, k / 2, a, packed, c, add, ahead, step); break;
+    case 1: tile_of(1, k / 2, a, packed, c, ldc, add, ahead, step); break;
+    case 2: tile_of(2, k / 2, a, packed, c, ldc, add, ahead, step); break;
+    case 3: tile_of(3, k / 2, a, packed, c, ldc, add, ahead, step); break;
+    case 4: tile_of(4, k / 2, a, packed, c, ldc, add, ahead, step); break;
+    case 5: tile_of(5, k / 2, a, packed, c, ldc, add, ahead, step); break;
+    case 6: tile_of(6, k / 2, a, packed, c, ldc, add, ahead, step); break;
     }
 }
 

@@ -8,8 +8,8 @@
 enum { PANEL = COLS * VL };
 
 /* m is a constant in each call, so everything indexed by i and j is a register. */
-INL void tile_of(size_t m, size_t k, const void *const a[], const float *w, float *c, bool add,
-                 const char *ahead, size_t step) {
+INL void tile_of(size_t m, size_t k, const void *const a[], const float *w, float *c, size_t ldc,
+                 bool add, const char *ahead, size_t step) {
     const float *x[ROWS];
     vf s[ROWS][COLS];
 
@@ -34,23 +34,23 @@ INL void tile_of(size_t m, size_t k, const void *const a[], const float *w, floa
     }
     UNROLL for (size_t i = 0; i < m; i++)
         UNROLL for (size_t j = 0; j < COLS; j++) {
-            float *to = c + i * PANEL + j * VL;
+            float *to = c + i * ldc + j * VL;
 
             vstore(to, add ? s[i][j] + vload(to) : s[i][j]);
         }
 }
 
 static void vec_tile(size_t m, size_t k, const void *const a[], const void *packed, float *c,
-                     bool add, const char *ahead, size_t step) {
+                     size_t ldc, bool add, const char *ahead, size_t step) {
     if (!step)
         ahead = packed;
     switch (m) {
-    case 1: tile_of(1, k, a, packed, c, add, ahead, step); break;
-    case 2: tile_of(2, k, a, packed, c, add, ahead, step); break;
-    case 3: tile_of(3, k, a, packed, c, add, ahead, step); break;
-    case 4: tile_of(4, k, a, packed, c, add, ahead, step); break;
-    case 5: tile_of(5, k, a, packed, c, add, ahead, step); break;
-    case 6: tile_of(6, k, a, packed, c, add, ahead, step); break;
+    case 1: tile_of(1, k, a, packed, c, ldc, add, ahead, step); break;
+    case 2: tile_of(2, k, a, packed, c, ldc, add, ahead, step); break;
+    case 3: tile_of(3, k, a, packed, c, ldc, add, ahead, step); break;
+    case 4: tile_of(4, k, a, packed, c, ldc, add, ahead, step); break;
+    case 5: tile_of(5, k, a, packed, c, ldc, add, ahead, step); break;
+    case 6: tile_of(6, k, a, packed, c, ldc, add, ahead, step); break;
     }
 }
 

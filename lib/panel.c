@@ -9,7 +9,7 @@ size_t panel_bytes(const struct kern *kern, size_t k) {
 }
 
 void panel_times(const struct kern *kern, size_t m, const void *const rows[], size_t k,
-                 const char *packed, float *c, bool add, const char *next) {
+                 const char *packed, float *c, size_t ldc, bool add, const char *next) {
     const size_t tiles = (m + kern->rows - 1) / kern->rows;
 
     for (size_t k0 = 0, kc; k0 < k; k0 += kc) {
@@ -28,7 +28,7 @@ void panel_times(const struct kern *kern, size_t m, const void *const rows[], si
 
             for (size_t i = lo; i < hi; i++)
                 a[i - lo] = (const char *)rows[i] + k0 * kern->elem;
-            kern->tile(hi - lo, kc, a, packed, c + lo * kern->panel, add, ahead, step);
+            kern->tile(hi - lo, kc, a, packed, c + lo * ldc, ldc, add, ahead, step);
             if (step)
                 ahead += step * kc;
         }

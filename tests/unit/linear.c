@@ -40,8 +40,7 @@ static float relu(float x) {
 }
 
 /* y = relu(x W^T + b) + y */
-static void against_double(struct compute *c, size_t m, size_t n, size_t k, double *worst) {
-    TAP_ARENA(a, 24);
+static void against_double(struct compute *c, size_t m, size_t n, size_t k, double *worst, struct arena a) {
     size_t ldx = k + 1, ldy = n + 3;
     float *w = numbers(&a, n * k, 1), *b = numbers(&a, n, 1);
     float *x = numbers(&a, m * ldx, 1), *y = numbers(&a, m * ldy, 1), *y0 = arena_take(&a, m * ldy, 4);
@@ -73,26 +72,27 @@ static void against_double(struct compute *c, size_t m, size_t n, size_t k, doub
             if (!(d <= *worst))
                 *worst = d;
         }
-    free(a_mem.base);
 }
 
 static void shapes(struct compute *c) {
     static const size_t m[] = {1, 2, 5, 7, 13, 50, 400}, n[] = {1, 5, 16, 63, 64, 65, 200}, k[] = {1, 2, 31, 385, 800};
+    TAP_ARENA(a, 24);
     double worst = 0;
 
     for (size_t i = 0; i < 7; i++)
         for (size_t j = 0; j < 7; j++)
             for (size_t p = 0; p < 5; p++)
                 if (m[i] * n[j] * k[p] < 4000000)
-                    against_double(c, m[i], n[j], k[p], &worst);
+                    against_double(c, m[i], n[j], k[p], &worst, a);
     ok(worst < 4e-6, "%s %s: relu(x W^T + b) + y (error / sqrt(k) %.2g)", c->kern->name,
        c->kern->precision ? "bf16" : "f32", worst);
+    free(a_mem.base);
 }
 
 /* Row i of a batch of any size equals the row computed alone, bit for bit, for any threads. */
 static void same_bytes(const struct kern *kern, struct pool *pools[], size_t npools, size_t top,
                        size_t n, size_t k) {
-    TAP_ARENA(a, 64);
+    TAP_ARENA(a, 16);
     float *w = numbers(&a, n * k, 1), *b = numbers(&a, n, 1), *x = numbers(&a, top * k, 1);
     float *want = arena_take(&a, top * n, 4), *y = arena_take(&a, top * n, 4);
     struct tensor tw = matrix(w, DT_F32, n, k), tb = vector(b, n);
@@ -125,7 +125,7 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], size_t npo
 /* q, k and v of an attention as one matrix; 16-bit and transposed sources. */
 static void sources(struct compute *c) {
     enum { K = 70, M = 9 };
-    TAP_ARENA(a, 16);
+    TAP_ARENA(a, 4);
     float *w = numbers(&a, 3 * 30 * K, 1), *b = numbers(&a, 90, 1), *x = numbers(&a, M * K, 1);
     float *want = arena_take(&a, M * 90, 4), *y = arena_take(&a, M * 90, 4), *flip = arena_take(&a, 90 * K, 4);
     unsigned short *h = arena_take(&a, 90 * K, 2), *g = arena_take(&a, 90 * K + 1, 2);
