@@ -24,16 +24,25 @@ struct clip_model {
     struct weights weights;
     struct clip_config config;
     struct prep prep;             /* when has_vision */
-    const char *path;             /* the file or folder it came from */
+    const char *path;             /* the path of the list that had it */
+    const char *file;             /* the weights file, or the index of its shards */
     const char *about;            /* --info: what was recognised, and where each fact came from */
     char fingerprint[17];
 };
 
 enum { MODEL_TEXT = 1, MODEL_VISION = 2 };
 
-/* Open the CLIP tower(s) asked for; a joint checkpoint gives both. */
+/* Open the CLIP tower(s) asked for.  A joint checkpoint gives both, whichever was asked for; towers
+ * in files of their own are different checkpoints with a fingerprint each, so ask for one at a
+ * time (both at once means: from one checkpoint).  A path that holds something else is passed
+ * over, one that holds a broken CLIP is an error.  Opening reads headers and, for the fingerprint,
+ * 64 elements of each tensor; no weight stays resident. */
 int model_open_clip(struct clip_model *m, unsigned want, const struct model_paths *p, struct arena *a,
                     struct err *e);
+
+/* Is the file one that OpenAI published, byte for byte?  *name: its name there ("ViT-L-14.pt").
+ * -1 if not. */
+int model_verify_sha256(const char *file, const char **name, struct err *e);
 
 /* The file(s) of a tokenizer: merges.txt, bpe_simple_vocab_16e6.txt.gz, tokenizer.json or vocab.json beside
  * merges.txt; a path may be such a file itself. */

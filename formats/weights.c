@@ -10,7 +10,7 @@
 enum { SHARDS = 1024, INDEX_MAX = 64 << 20 };
 
 bool weights_sniff(const unsigned char *p, size_t n) {
-    return safetensors_sniff(p, n) || torch_sniff(p, n) || (n && p[0] == '{');
+    return safetensors_sniff(p, n) || torch_sniff(p, n);
 }
 
 const char *weights_kind_name(enum weights_kind k) {

@@ -23,7 +23,7 @@ struct weights_file {
     size_t nmap;
 };
 
-/* Does it look like a weights file of any of these kinds? */
+/* Does it look like a weights file (other than an index)? */
 bool weights_sniff(const unsigned char *p, size_t n);
 
 /* "safetensors", "TorchScript", ... */

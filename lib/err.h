@@ -12,7 +12,7 @@
 #define UNCLIP_ERR_H
 
 struct err {
-    char msg[512];    /* "" while nothing went wrong */
+    char msg[1024];   /* "" while nothing went wrong */
 };
 
 /* Fill e unless it is filled already (e may be NULL).  Returns -1, so that a

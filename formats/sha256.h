@@ -1,0 +1,13 @@
+/* sha256.h - SHA-256 of bytes in memory
+ *
+ * Source   FIPS 180-4.  Tested on its vectors (tests/unit/sha256.c).
+ */
+#ifndef UNCLIP_SHA256_H
+#define UNCLIP_SHA256_H
+
+#include <stddef.h>
+
+/* hex: 64 digits and a NUL */
+void sha256_hex(const unsigned char *p, size_t n, char hex[65]);
+
+#endif
