@@ -1,0 +1,214 @@
+/* The diffusion prior and text_proj against diffusers' own numbers: tests/golden/karlo, made by
+ * PriorTransformer and UnCLIPTextProjModel with random weights under torch 1.13 (f32, CPU). */
+#include "formats/weights.h"
+#include "lib/cpu.h"
+#include "lib/prior.h"
+#include "lib/text_proj.h"
+
+#include "tests/tap.h"
+
+enum { E = 32, CONTEXT = 77, CROSS = 48 };
+
+static void *need(void *p, const char *what, const struct err *e) {
+    if (!p) {
+        printf("Bail out! %s: %s\n", what, e && e->msg[0] ? e->msg : "no memory");
+        exit(1);
+    }
+    return p;
+}
+
+static struct weights read_file(const char *name, struct arena *a) {
+    char path[256];
+    struct err e = {0};
+    struct weights ws;
+
+    snprintf(path, sizeof path, "tests/golden/karlo/%s.safetensors", name);
+    need(weights_open(&ws, path, a, &e) < 0 ? NULL : &ws, path, &e);
+    return ws;
+}
+
+static const float *floats(const struct weights *ws, const char *name, struct arena *a) {
+    struct weight *w = need(weights_find(ws, name), name, NULL);
+
+    return need((void *)(size_t)tensor_all_f32(&w->t, a), name, NULL);
+}
+
+/* The two rows of the golden call. */
+struct rows {
+    const float *x, *embed, *states, *mask, *out;
+    float t;
+    size_t tokens[2];
+};
+
+static struct rows read_rows(struct arena *a) {
+    struct weights io = read_file("io/prior", a);
+    struct rows r = {floats(&io, "hidden_states", a), floats(&io, "proj_embedding", a),
+                     floats(&io, "encoder_hidden_states", a), floats(&io, "attention_mask", a),
+                     floats(&io, "out", a), floats(&io, "timestep", a)[0], {0}};
+
+    for (int i = 0; i < 2; i++)
+        while (r.tokens[i] < CONTEXT && r.mask[i * CONTEXT + (int)r.tokens[i]] != 0)
+            r.tokens[i]++;
+    return r;
+}
+
+static void prefix(const struct prior *p, const struct compute *c, const struct rows *r, int row,
+                   struct transformer_cache *cache, struct arena *a) {
+    struct arena b;
+    void *s;
+
+    if (prior_cache(p, r->tokens[row], cache, a) < 0)
+        need(NULL, "cache", NULL);
+    b = *a;
+    s = need(arena_take(&b, prior_scratch(p, r->tokens[row], 1), 1), "scratch", NULL);
+    memset(s, 0xff, prior_scratch(p, r->tokens[row], 1));
+    prior_prefix(p, c, r->tokens[row], r->states + (size_t)row * CONTEXT * E, r->embed + row * E, cache, s);
+}
+
+/* Rows order[0 .. n) of the golden call at timestep t */
+static void step(const struct prior *p, const struct compute *c, const struct rows *r, size_t n,
+                 const int *order, const struct transformer_cache *cache, float t, float *out,
+                 struct arena a) {
+    const struct transformer_cache *past[8];
+    float x[8 * E];
+    void *s = need(arena_take(&a, prior_scratch(p, 0, n), 1), "scratch", NULL);
+
+    memset(s, 0xff, prior_scratch(p, 0, n));
+    for (size_t i = 0; i < n; i++) {
+        past[i] = &cache[order[i]];
+        memcpy(x + i * E, r->x + order[i] * E, E * sizeof *x);
+    }
+    prior_step(p, c, n, past, t, x, out, s);
+}
+
+static struct prior *bind(const struct compute *c, struct arena *a) {
+    struct weights ws = read_file("prior/diffusion_pytorch_model", a);
+    struct prior_config g;
+    struct err e = {0};
+
+    if (prior_config_from_weights(&g, 4, &ws, &e) < 0)
+        need(NULL, "prior", &e);
+    return need(prior_bind(&g, &ws, c, a, &e), "prior", &e);
+}
+
+static void prior_parity(const struct kern *k, struct arena a) {
+    static const int both[] = {0, 1};
+    struct compute c = {k, NULL};
+    struct rows r = read_rows(&a);
+    struct prior *p = bind(&c, &a);
+    struct transformer_cache cache[2];
+    struct weights io = read_file("io/prior", &a);
+    float out[2 * E], again[2 * E];
+
+    printf("# kernel %s, %s; texts of %zu and %zu tokens, t = %g\n", k->name,
+           k->precision == PREC_BF16 ? "bf16" : "f32", r.tokens[0], r.tokens[1], (double)r.t);
+    for (int i = 0; i < 2; i++)
+        prefix(p, &c, &r, i, &cache[i], &a);
+    step(p, &c, &r, 2, both, cache, r.t, out, a);
+    close_to(out, r.out, 2 * E, 0, k->precision == PREC_BF16 ? 0.02 : 3e-6, "prediction");
+    step(p, &c, &r, 2, both, cache, 7, again, a);
+    step(p, &c, &r, 2, both, cache, r.t, again, a);
+    ok(!memcmp(out, again, sizeof out), "a prefix serves any number of steps");
+    memcpy(again, r.out, sizeof again);
+    prior_denormalise(p, 2, again);
+    close_to(again, floats(&io, "post_process", &a), 2 * E, 0, 1e-7, "out of the normalised space");
+}
+
+/* The same bytes for any batch and any number of threads. */
+static void invariance(const struct kern *k, struct arena a) {
+    static const int order[] = {0, 1, 1, 0, 1, 0, 0, 1}, threads[] = {1, 2, 4};
+    struct compute one = {k, NULL};
+    struct rows r = read_rows(&a);
+    struct prior *p = bind(&one, &a);
+    struct transformer_cache cache[2];
+    struct err e = {0};
+    float single[8 * E], out[8 * E];
+    int bad = 0;
+
+    for (int i = 0; i < 2; i++)
+        prefix(p, &one, &r, i, &cache[i], &a);
+    for (int i = 0; i < 8; i++)
+        step(p, &one, &r, 1, order + i, cache, r.t, single + i * E, a);
+    for (int t = 0; t < 3; t++) {
+        struct arena b = a;
+        struct compute c = {k, need(pool_start(&b, threads[t], &e), "pool", &e)};
+        struct prior *q = bind(&c, &b);
+        struct transformer_cache other[2];
+        for (int i = 0; i < 2; i++)
+            prefix(q, &c, &r, i, &other[i], &b);
+        for (size_t n = 1; n <= 8; n += n == 1 ? 2 : 5) {
+            step(q, &c, &r, n, order, other, r.t, out, b);
+            bad += !!memcmp(out, single, n * E * sizeof *out);
+        }
+        pool_stop(c.pool);
+    }
+    ok(!bad, "kernel %s: rows in batches of 1, 3, 8 with 1, 2, 4 threads", k->name);
+}
+
+static void text_projection(const struct kern *k, struct arena a) {
+    struct compute c = {k, NULL};
+    struct weights ws = read_file("text_proj/diffusion_pytorch_model", &a);
+    struct weights io = read_file("io/text_proj", &a);
+    const float *image = floats(&io, "image_embeddings", &a), *text = floats(&io, "prompt_embeds", &a);
+    const float *states = floats(&io, "text_encoder_hidden_states", &a);
+    double tolerance = k->precision == PREC_BF16 ? 0.03 : 1e-6;
+    float time[2 * 32], context[2 * 81 * CROSS];
+    struct text_proj_config g;
+    struct text_proj p;
+    struct err e = {0};
+    void *s;
+
+    if (text_proj_config_from_weights(&g, &ws, &e) < 0 || text_proj_bind(&p, &g, &ws, &c, &a, &e) < 0)
+        need(NULL, "text_proj", &e);
+    s = need(arena_take(&a, text_proj_scratch(&p, &c, CONTEXT), 1), "scratch", NULL);
+    for (size_t i = 0; i < 2; i++)    /* unguided, guided */
+        text_proj_run(&p, &c, i ? image : NULL, text + i * E, CONTEXT, states + i * CONTEXT * E,
+                      time + i * 32, context + i * 81 * CROSS, s);
+    close_to(time, floats(&io, "out_time", &a), 64, 0, tolerance, "text_proj: time");
+    close_to(context, floats(&io, "out_context", &a), 2 * 81 * CROSS, 0, tolerance, "text_proj: context");
+}
+
+static int refuses(const struct weights *ws, size_t heads, struct arena a, const char *want) {
+    struct compute c = {&kern_c, NULL};
+    struct prior_config g;
+    struct err e = {0};
+    int bad = prior_config_from_weights(&g, heads, ws, &e) < 0 || !prior_bind(&g, ws, &c, &a, &e);
+
+    if (!bad || strcmp(e.msg, want))
+        printf("# said \"%s\", expected \"%s\"\n", e.msg, want);
+    return bad && !strcmp(e.msg, want);
+}
+
+static void refusals(struct arena a) {
+    struct weights ws = read_file("prior/diffusion_pytorch_model", &a);
+    struct weight *w = weights_find(&ws, "clip_std");
+
+    ok(refuses(&ws, 3, a, "prior: width 64 is not a multiple of 3 heads, or odd"), "odd heads");
+    w->name = "clip_std2";
+    ok(refuses(&ws, 4, a, "tensor clip_std is missing, expected [1, 32]"), "a missing tensor");
+    w->name = "clip_std";
+    w = weights_find(&ws, "norm_out.bias");
+    w->t.shape[0] = 63;
+    ok(refuses(&ws, 4, a, "tensor norm_out.bias is [63], expected [64]"), "a wrong shape");
+    w->t.shape[0] = 64;
+    w = need(arena_take(&a, ws.n + 1, sizeof *w), "table", NULL);
+    memcpy(w, ws.w, ws.n * sizeof *w);
+    w[ws.n] = (struct weight){.name = "zebra", .t = w[0].t};
+    ws = (struct weights){w, ws.n + 1};
+    ok(refuses(&ws, 4, a, "tensor zebra is not part of the prior that its config describes"),
+       "a tensor that nothing uses");
+}
+
+int main(void) {
+    unsigned cpu = cpu_flags();
+    TAP_ARENA(a, 64);
+
+    for (size_t j = 0; kern_list(j, cpu); j++) {
+        prior_parity(kern_list(j, cpu), a);
+        invariance(kern_list(j, cpu), a);
+        text_projection(kern_list(j, cpu), a);
+    }
+    refusals(a);
+    free(a_mem.base);
+    return done();
+}
