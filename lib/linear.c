@@ -27,17 +27,18 @@ struct pack_job {
     const struct kern *kern;
     const struct tensor *w;    /* the parts, one above the other */
     size_t parts, n, k;
+    const float *scale;        /* [n] or NULL */
     char *packed;
     float *rows;               /* for each thread: [panel][PACK_COLS] */
 };
 
 /* Columns [k0, k0 + kc) of row j of the parts. */
-static void fetch(const struct pack_job *p, size_t j, size_t k0, size_t kc, float *out) {
+static void fetch_as_is(const struct pack_job *p, size_t j, size_t k0, size_t kc, float *out) {
     const struct tensor *w = p->w;
 
     for (; j >= w->shape[0]; w++)
         j -= w->shape[0];
-    if (w->stride[1] == 1 && (uintptr_t)w->data % 2 == 0) {
+    if (w->nd == 2 && w->stride[1] == 1 && (uintptr_t)w->data % 2 == 0) {
         const unsigned short *h = (const unsigned short *)w->data + j * w->stride[0] + k0;
 
         if (w->dtype == DT_F16) {
@@ -50,6 +51,12 @@ static void fetch(const struct pack_job *p, size_t j, size_t k0, size_t kc, floa
         }
     }
     tensor_f32(w, j * p->k + k0, j * p->k + k0 + kc, out);
+}
+
+static void fetch(const struct pack_job *p, size_t j, size_t k0, size_t kc, float *out) {
+    fetch_as_is(p, j, k0, kc, out);
+    if (p->scale)
+        p->kern->scale(kc, p->scale[j], out);
 }
 
 static void pack_panel(void *ctx, size_t i, int thread) {
@@ -86,7 +93,7 @@ static int pack_weights(struct linear *l, struct pack_job *p, const struct compu
     size_t panels, bytes;
 
     if (!kern->panel) {
-        if (p->parts == 1 && usable_as_is(p->w)) {
+        if (p->parts == 1 && !p->scale && usable_as_is(p->w)) {
             l->packed = p->w->data;
             return 0;
         }
@@ -149,6 +156,19 @@ int linear_pack(struct linear *l, size_t parts, const struct tensor w[], const s
     p.k = l->k;
     if (b && join_bias(l, parts, w, b, keep, e) < 0)
         return -1;
+    return pack_weights(l, &p, c, keep, e);
+}
+
+int linear_pack_view(struct linear *l, const struct tensor *w, const float *scale, const float *bias,
+                     const struct compute *c, struct arena *keep, struct err *e) {
+    struct pack_job p = {.kern = c->kern, .w = w, .parts = 1, .scale = scale};
+    size_t count;
+
+    if (w->nd < 1 || tensor_count(w, &count) < 0 || !count)
+        return err_set(e, "a matrix is empty or too large");
+    *l = (struct linear){.n = w->shape[0], .k = count / w->shape[0], .bias = bias};
+    p.n = l->n;
+    p.k = l->k;
     return pack_weights(l, &p, c, keep, e);
 }
 
@@ -216,8 +236,8 @@ static void run_block(void *ctx, size_t i, int thread) {
     const struct run_job *j = ctx;
     const struct kern *kern = j->kern;
     const struct plan *p = &j->plan;
-    const size_t r0 = i % p->row_tasks * p->rows, m = min(p->rows, j->m - r0);
-    const size_t c0 = i / p->row_tasks * p->cols, n = min(p->cols, j->l->n - c0), k = j->l->k;
+    const size_t r0 = i / p->col_tasks * p->rows, m = min(p->rows, j->m - r0);
+    const size_t c0 = i % p->col_tasks * p->cols, n = min(p->cols, j->l->n - c0), k = j->l->k;
     float *tile = (float *)(void *)(j->tiles + (size_t)thread * p->tile);
     struct kern_out out = j->out;
     size_t ldc = kern->panel ? kern->panel : n;
@@ -250,13 +270,9 @@ size_t linear_scratch(const struct linear *l, const struct compute *c, size_t m)
     return p.converted + (size_t)pool_threads(c->pool) * p.tile;
 }
 
-void linear_run(const struct linear *l, const struct compute *c, size_t m,
-                const float *x, size_t ldx, float *y, size_t ldy, enum act act,
-                const float *residual, void *scratch) {
-    struct run_job j = {
-        .l = l, .kern = c->kern, .m = m, .x = x, .ldx = ldx,
-        .out = {.bias = l->bias, .residual = residual, .y = y, .ldy = ldy, .act = act}
-    };
+void linear_run_out(const struct linear *l, const struct compute *c, size_t m, const float *x,
+                    size_t ldx, const struct kern_out *out, void *scratch) {
+    struct run_job j = {.l = l, .kern = c->kern, .m = m, .x = x, .ldx = ldx, .out = *out};
 
     if (!m)
         return;
@@ -267,4 +283,12 @@ void linear_run(const struct linear *l, const struct compute *c, size_t m,
         pool_run(c->pool, div_up(m, CONVERT_ROWS), convert_rows, &j);
     }
     pool_run(c->pool, j.plan.row_tasks * j.plan.col_tasks, run_block, &j);
+}
+
+void linear_run(const struct linear *l, const struct compute *c, size_t m,
+                const float *x, size_t ldx, float *y, size_t ldy, enum act act,
+                const float *residual, void *scratch) {
+    struct kern_out out = {.bias = l->bias, .residual = residual, .y = y, .ldy = ldy, .act = act};
+
+    linear_run_out(l, c, m, x, ldx, &out, scratch);
 }

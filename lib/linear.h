@@ -40,6 +40,12 @@ struct linear {
 int linear_pack(struct linear *l, size_t parts, const struct tensor w[], const struct tensor b[],
                 const struct compute *c, struct arena *keep, struct err *e);
 
+/* The same for one view of any number of axes, seen as [shape[0], all others in C order], row i
+ * times scale[i] (NULL: as it is): a convolution's weights with a batch norm folded in.  The
+ * bias stays where it is. */
+int linear_pack_view(struct linear *l, const struct tensor *w, const float *scale, const float *bias,
+                     const struct compute *c, struct arena *keep, struct err *e);
+
 /* Bytes of scratch that linear_run needs for m rows; never less for more rows.  The block must be
  * aligned to ARENA_ALIGN. */
 size_t linear_scratch(const struct linear *l, const struct compute *c, size_t m);
@@ -48,5 +54,9 @@ size_t linear_scratch(const struct linear *l, const struct compute *c, size_t m)
 void linear_run(const struct linear *l, const struct compute *c, size_t m,
                 const float *x, size_t ldx, float *y, size_t ldy, enum act act,
                 const float *residual, void *scratch);
+
+/* The same to where `out` says, act_last included; out->bias counts, l->bias does not. */
+void linear_run_out(const struct linear *l, const struct compute *c, size_t m, const float *x,
+                    size_t ldx, const struct kern_out *out, void *scratch);
 
 #endif

@@ -10,13 +10,14 @@ size_t panel_bytes(const struct kern *kern, size_t k) {
 
 void panel_times(const struct kern *kern, size_t m, const void *const rows[], size_t k,
                  const char *packed, float *c, size_t ldc, bool add, const char *next) {
-    const size_t tiles = (m + kern->rows - 1) / kern->rows;
+    const size_t tiles = (m + kern->rows - 1) / kern->rows, pieces = (k + kern->depth - 1) / kern->depth;
+    const size_t piece = ((k + pieces - 1) / pieces + 1) / 2 * 2;    /* equal, and even for bf16 */
 
     for (size_t k0 = 0, kc; k0 < k; k0 += kc) {
         const char *ahead;
         size_t bytes, step;
 
-        kc = k - k0 < kern->depth ? k - k0 : kern->depth;
+        kc = k - k0 < piece ? k - k0 : piece;
         bytes = panel_bytes(kern, kc);
         /* the next piece comes in from memory while this one is used, a little in each tile;
          * with one or two tiles the hardware's own prefetch is as good */

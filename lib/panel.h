@@ -4,7 +4,8 @@
  *          (kern.h) is multiplied by any number of rows, cut into tiles that the kernel takes.
  * Shapes   rows[i] points to k elements (k->elem bytes each); packed [k][panel]; c [m, panel]
  *          with row stride ldc, a multiple of 16, aligned to 64 bytes.
- * Numbers  One element of c is a sum over k in pieces of k->depth, in order, whatever m is.
+ * Numbers  One element of c is a sum over k in equal pieces of at most k->depth, in order,
+ *          whatever m is.
  */
 #ifndef UNCLIP_PANEL_H
 #define UNCLIP_PANEL_H

@@ -1,0 +1,158 @@
+/* Convolution: every kernel against double precision; the same bytes for any batch and threads. */
+#include "lib/conv.h"
+
+#include <stdint.h>
+
+#include "lib/cpu.h"
+#include "tests/tap.h"
+
+static uint32_t state = 1;
+
+static float uniform(void) {
+    state = state * 1664525 + 1013904223;
+    return (float)(int32_t)state * 0x1p-31f;
+}
+
+static float *numbers(struct arena *a, size_t n, float scale) {
+    float *p = arena_take(a, n, sizeof *p);
+
+    for (size_t i = 0; i < n; i++)
+        p[i] = scale * uniform();
+    return p;
+}
+
+struct shape {
+    size_t ci, co, side, stride, pad, y, x, n;
+};
+
+static struct tensor weights(const struct shape *s, const void *data, enum dtype d) {
+    struct tensor t = {.dtype = d, .nd = 4, .shape = {s->co, s->ci, s->side, s->side}, .data = data};
+
+    tensor_contiguous(&t);
+    return t;
+}
+
+static size_t out_side(const struct shape *s, size_t y) {
+    return (y + 2 * s->pad - s->side) / s->stride + 1;
+}
+
+/* relu(scale * conv(x) + bias + out), by the definition */
+static double error(const struct compute *c, const struct shape *s, struct arena a) {
+    size_t yo = out_side(s, s->y), xo = out_side(s, s->x), nout = s->n * yo * xo * s->co, taps = s->side * s->side;
+    float *w = numbers(&a, s->co * s->ci * taps, 1), *scale = numbers(&a, s->co, 2), *bias = numbers(&a, s->co, 1);
+    float *in = numbers(&a, s->n * s->y * s->x * s->ci, 1), *out = numbers(&a, nout, 1), *old = arena_take(&a, nout, 4);
+    unsigned short *h = arena_take(&a, s->co * s->ci * taps, 2);
+    bool bf16 = c->kern->precision == PREC_BF16;
+    struct tensor t = weights(s, h, DT_F16);
+    struct conv k;
+    struct err e = {0};
+    double worst = 0;
+
+    memcpy(old, out, nout * 4);
+    for (size_t i = 0; i < s->co * s->ci * taps; i++)
+        w[i] = f16_f32(h[i] = f32_f16(w[i]));
+    if (conv_pack(&k, &t, scale, bias, s->stride, s->pad, c, &a, &e) < 0)
+        return NAN;
+    conv_run(&k, c, s->n, s->y, s->x, in, out, ACT_RELU, out, arena_take(&a, conv_scratch(&k, c, s->n, s->y, s->x), 1));
+    for (size_t i = 0; i < nout; i++) {
+        size_t o = i % s->co, px = i / s->co % xo, py = i / s->co / xo % yo, pic = i / s->co / xo / yo;
+        double sum = 0, want, d;
+
+        for (size_t t2 = 0; t2 < taps; t2++) {
+            size_t yy = py * s->stride + t2 / s->side - s->pad, xx = px * s->stride + t2 % s->side - s->pad;
+
+            if (yy >= s->y || xx >= s->x)
+                continue;
+            for (size_t ch = 0; ch < s->ci; ch++) {
+                float u = in[((pic * s->y + yy) * s->x + xx) * s->ci + ch], v = w[(o * s->ci + ch) * taps + t2] * scale[o];
+                if (bf16)
+                    u = bf16_f32(f32_bf16(u)), v = bf16_f32(f32_bf16(v));
+                sum += (double)u * (double)v;
+            }
+        }
+        want = fmax(0, sum + (double)bias[o] + (double)old[i]);
+        d = fabs(want - (double)out[i]) / sqrt((double)(s->ci * taps));
+        if (!(d <= worst))
+            worst = d;
+    }
+    return worst;
+}
+
+static void shapes(const struct compute *c) {
+    static const struct shape s[] = {
+        {3, 32, 3, 2, 1, 14, 14, 2}, {3, 8, 3, 2, 1, 7, 9, 1}, {32, 64, 3, 1, 1, 9, 9, 1}, {5, 1, 3, 1, 1, 1, 1, 3},
+        {64, 65, 3, 1, 1, 7, 5, 2}, {66, 6, 3, 1, 1, 12, 31, 1}, {71, 70, 3, 1, 1, 4, 4, 1}, {400, 20, 3, 1, 1, 8, 8, 1},
+        {64, 96, 1, 1, 0, 6, 6, 2}, {33, 10, 1, 1, 0, 5, 3, 1}, {64, 7, 1, 2, 0, 9, 9, 1}, {80, 40, 3, 2, 1, 11, 8, 1},
+        {64, 16, 3, 1, 0, 6, 6, 1}, {1, 1, 1, 1, 0, 1, 1, 1}, {96, 130, 3, 1, 1, 24, 24, 2},
+    };
+    TAP_ARENA(a, 24);
+    double worst = 0;
+
+    for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
+        double e;
+
+        if (!c->kern->panel && s[i].y > 20 && c->kern->gemm != kern_blis.gemm)
+            continue;
+        e = error(c, &s[i], a);
+        worst = e <= worst ? worst : e;
+    }
+    ok(worst < 4e-6, "%s %s: 1 and 3 on a side, strides, channels (error / sqrt(k) %.2g)", c->kern->name,
+       c->kern->precision ? "bf16" : "f32", worst);
+    free(a_mem.base);
+}
+
+static void same_bytes(const struct kern *kern, struct pool *pools[], struct shape s) {
+    TAP_ARENA(a, 24);
+    size_t each_in = s.y * s.x * s.ci, each_out = out_side(&s, s.y) * out_side(&s, s.x) * s.co;
+    float *w = numbers(&a, s.co * s.ci * s.side * s.side, 1), *in = numbers(&a, s.n * each_in, 1);
+    float *want = arena_take(&a, s.n * each_out, 4), *got = arena_take(&a, s.n * each_out, 4);
+    struct compute c = {kern, NULL};
+    struct tensor t = weights(&s, w, DT_F32);
+    struct conv k;
+    struct err e = {0};
+    int good = 1;
+
+    conv_pack(&k, &t, NULL, NULL, s.stride, s.pad, &c, &a, &e);
+    for (size_t i = 0; i < s.n; i++) {
+        struct arena b = a;
+
+        conv_run(&k, &c, 1, s.y, s.x, in + i * each_in, want + i * each_out, ACT_SILU, NULL,
+                 arena_take(&b, conv_scratch(&k, &c, 1, s.y, s.x), 1));
+    }
+    for (int p = 0; p < 3; p++)
+        for (size_t n = 1; n <= s.n; n++) {
+            struct arena b = a;
+
+            c.pool = pools[p];
+            memset(got, 0xff, s.n * each_out * 4);
+            conv_run(&k, &c, n, s.y, s.x, in, got, ACT_SILU, NULL, arena_take(&b, conv_scratch(&k, &c, n, s.y, s.x), 1));
+            good &= !memcmp(want, got, n * each_out * 4);
+        }
+    ok(good, "%s %s: %zu channels, side %zu: the same bytes for any batch and threads", kern->name,
+       kern->precision ? "bf16" : "f32", s.ci, s.side);
+    free(a_mem.base);
+}
+
+int main(void) {
+    TAP_ARENA(a, 1);
+    struct err e = {0};
+    struct pool *pools[] = {NULL, pool_start(&a, 2, &e), pool_start(&a, 5, &e)};
+    struct compute c1 = {&kern_c, NULL};
+    struct tensor flat = {.dtype = DT_F32, .nd = 2, .shape = {1, 1}, .stride = {1, 1}, .data = &c1};
+    struct conv k1;
+    const struct kern *k;
+
+    for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++) {
+        struct compute c = {k, pools[1]};
+
+        shapes(&c);
+        same_bytes(k, pools, (struct shape){3, 16, 3, 2, 1, 10, 10, 4});
+        same_bytes(k, pools, (struct shape){64, 24, 3, 1, 1, 7, 7, 5});
+        same_bytes(k, pools, (struct shape){40, 24, 1, 1, 0, 7, 7, 5});
+    }
+    ok(conv_pack(&k1, &flat, NULL, NULL, 1, 0, &c1, &a, &e) < 0 && !strcmp(e.msg, "a convolution's weights are not [out, in, side, side]"), "%s", e.msg);
+    pool_stop(pools[1]);
+    pool_stop(pools[2]);
+    free(a_mem.base);
+    return done();
+}
