@@ -1,0 +1,298 @@
+/* clip-tok - text to the tokens of CLIP, and back
+ *
+ * Reads: texts, one a line, from files or standard input, or operands as they are.
+ * Writes: a record for each with id, text, tokens, truncated; or lines of text.
+ * Memory: the vocabulary, and some 70 bytes for each of the longest text's (up to TEXT_MAX).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/bpe_files.h"
+#include "formats/items.h"
+#include "lib/text_clean.h"
+#include "tools/tool.h"
+
+#define SYNOPSIS "[-0qv] [-m PATH]... [-f FILE]... [-o FILE] [option]... [text]...\n" \
+                 "       clip-tok --decode [-0] [-m PATH]... [--ids] [file]..."
+
+enum { TEXT_MAX = 16 << 20, CONTEXT = 77, SHOWN = 60 };
+enum { CUT_WARN, CUT_ERROR, CUT_SILENT };
+
+static const char *const FIELDS[] = {"tokens"};
+
+struct job {
+    struct tool t;
+    struct bpe bpe;
+    char hash[17];
+    struct span params;        /* for records */
+    int64_t context;           /* 0 until the model said it */
+    int cut, id;
+    bool special, ids, decode;
+    struct strs files;
+};
+
+/* ---- the vocabulary ---- */
+
+static void open_model(struct job *j) {
+    struct model_paths p = tool_models(&j->t);
+    struct tok_files f;
+    struct err e = {0};
+
+    if (model_find_tokenizer(&f, &p, &j->t.arena, &e) < 0 || bpe_open(&j->bpe, &f, &j->t.arena, &e) < 0)
+        die("%s", e.msg);
+    if (j->context == 0)
+        j->context = f.context ? (int64_t)f.context : CONTEXT;
+    snprintf(j->hash, sizeof j->hash, "%016" PRIx64, bpe_hash(&j->bpe));
+    if (j->t.verbose)
+        fprintf(stderr, "clip-tok: %s: %zu merges, vocabulary %s, at most %" PRId64 " tokens\n",
+                f.merges ? f.merges : f.tokenizer_json, j->bpe.merges, j->hash, j->context);
+}
+
+static void make_params(struct job *j) {
+    struct mp m;
+
+    mp_open(&m, &j->t.arena);
+    mp_map(&m, 3);
+    mp_cstr(&m, "version");
+    mp_cstr(&m, UNCLIP_VERSION);
+    mp_cstr(&m, "context");
+    mp_int(&m, j->context);
+    mp_cstr(&m, "special");
+    mp_bool(&m, j->special);
+    if (m.full)
+        die("out of memory");
+    j->params = mp_span(&m);
+}
+
+/* ---- text to tokens ---- */
+
+static void print_ids(struct job *j, const struct bpe_tokens *t) {
+    for (size_t i = 0; i < t->n; i++)
+        printf("%s%d", i ? " " : "", t->id[i]);
+    putchar(j->t.nul ? 0 : '\n');
+}
+
+static void write_record(struct job *j, struct span id, bool bin, struct span text,
+                         const struct bpe_tokens *t, bool truncated, struct arena a) {
+    struct span hash = {(const unsigned char *)j->hash, 16};
+    int64_t *ids = arena_take(&a, t->n, sizeof *ids);
+    struct err e = {0};
+    struct record r;
+
+    for (size_t i = 0; ids && i < t->n; i++)
+        ids[i] = t->id[i];
+    if (!ids || record_new(&r, id, bin, &a, &e) < 0 || record_set_text(&r, "text", text, &e) < 0 ||
+        record_set_ints(&r, "tokens", ids, t->n, &e) < 0 ||
+        record_set_bool(&r, "truncated", truncated, &e) < 0 ||
+        record_set_sub_text(&r, "model", "tokens", hash, &e) < 0 ||
+        record_add_params(&r, "clip-tok", j->params, &e) < 0)
+        die("%s", e.msg[0] ? e.msg : "out of memory");
+    tool_write(&j->t, &r, a);
+}
+
+/* Say what a text loses: all of it where it is short, else how it begins. */
+static void cut_message(char *msg, size_t room, const struct job *j, const struct bpe_tokens *t,
+                        const char *clean, size_t n) {
+    struct span s = {(const unsigned char *)clean + t->cut, n - t->cut};
+    char shown[4 * SHOWN + 16];
+    bool more = s.n > SHOWN;
+
+    if (more)
+        for (s.n = SHOWN; s.n > 0 && (s.p[s.n] & 0xc0) == 0x80; s.n--)
+            ;
+    snprintf(msg, room, "%zu tokens, the limit is %" PRId64 ": '%s%s' is cut off", t->n, j->context,
+             tool_quote(s, shown, sizeof shown), more ? "..." : "");
+}
+
+/* One text; where: how messages call its place. */
+static void do_text(struct job *j, struct span text, const char *where) {
+    struct span hash = {(const unsigned char *)j->hash, 16}, id;
+    struct arena a = j->t.arena;
+    struct bpe_tokens t;
+    struct err e = {0};
+    char msg[512];
+    bool bin = false, truncated;
+    size_t n;
+    char *s;
+
+    if ((j->id ? record_content_id(text.p, text.n, &id, &a, &e) : record_id(text, &id, &bin, &a, &e)) < 0)
+        die("%s", e.msg);
+    if (tool_other_shard(&j->t, id) || tool_skip(&j->t, id, j->params, 1, &hash))
+        return;
+    s = text_clean(text.p, text.n, &n, &a, &e);
+    if (!s || bpe_encode(&j->bpe, s, n, j->special, (size_t)j->context, &t, &a, &e) < 0) {
+        tool_input_failed(&j->t, where, id, e.msg, a);
+        return;
+    }
+    truncated = t.n > (size_t)j->context;
+    if (truncated && j->cut != CUT_SILENT) {
+        cut_message(msg, sizeof msg, j, &t, s, n);
+        if (j->cut == CUT_ERROR) {
+            tool_input_failed(&j->t, where, id, msg, a);
+            return;
+        }
+        if (!j->t.quiet)
+            warn("%s: %s", where, msg);
+    }
+    bpe_truncate(&j->bpe, &t, (size_t)j->context);
+    if (j->ids)
+        print_ids(j, &t);
+    else
+        write_record(j, id, bin, text, &t, truncated, a);
+    j->t.done++;
+}
+
+/* ---- tokens to text ---- */
+
+static void print_text(struct job *j, const int64_t *id, size_t n, struct arena a, struct err *e) {
+    size_t len;
+    char *s = bpe_decode(&j->bpe, id, n, j->special, &len, &a, e);
+
+    if (!s)
+        return;
+    fwrite(s, 1, len, stdout);
+    putchar(j->t.nul ? 0 : '\n');
+    j->t.done++;
+}
+
+/* "320 1125": what --ids writes */
+static void do_ids(struct job *j, struct span line, const char *where) {
+    struct arena a = j->t.arena;
+    struct span none = {(const unsigned char *)"", 0};
+    int64_t *id = arena_take(&a, line.n / 2 + 1, sizeof *id), v = -1;
+    struct err e = {0};
+    size_t n = 0;
+
+    if (!id)
+        die("out of memory");
+    for (size_t i = 0; i <= line.n; i++) {
+        int c = i < line.n ? line.p[i] : ' ';
+        if (c >= '0' && c <= '9') {
+            v = (v < 0 ? 0 : v < INT32_MAX ? v * 10 : v) + c - '0';
+        } else if (c != ' ' && c != '\t') {
+            err_set(&e, "not a line of token ids: byte %zu", i);
+        } else if (v >= 0) {
+            id[n++] = v;
+            v = -1;
+        }
+    }
+    if (!e.msg[0])
+        print_text(j, id, n, a, &e);
+    if (e.msg[0])
+        tool_input_failed(&j->t, where, none, e.msg, a);
+}
+
+static void do_record(struct job *j, const struct stream *s, struct record *r, struct arena a) {
+    struct err e = {0};
+    struct span hash;
+    int64_t *id;
+    size_t n;
+
+    if (record_sub_str(r, "model", "tokens", &hash, &e) > 0 &&
+        (hash.n != 16 || memcmp(hash.p, j->hash, 16)))
+        err_set(&e, "its tokens are of another vocabulary");
+    if (!e.msg[0] && record_ints(r, "tokens", &id, &n, &a, &e) == 0)
+        err_set(&e, "no tokens");
+    if (!e.msg[0])
+        print_text(j, id, n, a, &e);
+    if (e.msg[0])
+        tool_record_failed(&j->t, s->name, s->number, r, e.msg, a);
+}
+
+static void do_stream(struct job *j, const char *name) {
+    struct stream s;
+    struct record r;
+
+    tool_stream(&j->t, &s, name);
+    for (;;) {
+        struct arena a = j->t.arena;
+        if (!tool_next(&j->t, &s, &r, &a))
+            break;
+        do_record(j, &s, &r, a);
+    }
+    stream_close(&s);
+}
+
+/* ---- input ---- */
+
+static void do_items(struct job *j, const char *name) {
+    const struct span none = {(const unsigned char *)"", 0};
+    struct err e = {0};
+    struct items in;
+    struct span item;
+    char where[4200];
+    int r;
+
+    if (items_open(&in, name, j->t.nul ? 0 : '\n', TEXT_MAX, &j->t.arena, &e) < 0) {
+        tool_input_failed(&j->t, name, none, e.msg, j->t.arena);
+        return;
+    }
+    while (!tool_stopped() && (e.msg[0] = 0, r = items_next(&in, &item, &e)) != 0) {
+        if (r == -2 && errno == EINTR)
+            continue;
+        snprintf(where, sizeof where, "%s: %s %" PRIu64, name, j->t.nul ? "item" : "line", in.number);
+        if (r < 0)
+            tool_input_failed(&j->t, r == -2 ? name : where, none, e.msg, j->t.arena);
+        else if (j->decode)
+            do_ids(j, item, where);
+        else
+            do_text(j, item, where);
+        if (r == -2)
+            break;
+        tool_progress(&j->t, 0);
+    }
+    items_close(&in);
+}
+
+static void do_operands(struct job *j, int n, char *text[]) {
+    char where[32];
+
+    for (int i = 0; i < n && !tool_stopped(); i++) {
+        snprintf(where, sizeof where, "text %d", i + 1);
+        do_text(j, (struct span){(unsigned char *)text[i], strlen(text[i])}, where);
+    }
+}
+
+/* Where lines go: standard output, or -o. */
+static void open_lines(struct job *j) {
+    if (j->t.skip_from || j->t.keep_errors)
+        die("%s needs records, not lines", j->t.skip_from ? "--skip-from" : "--keep-errors");
+    if (j->t.out && strcmp(j->t.out, "-") && !freopen(j->t.out, "w", stdout))
+        die_errno("%s", j->t.out);
+}
+
+int main(int argc, char *argv[]) {
+    static struct job j;
+    const struct opt own[] = {
+        {'f', "file", OPT_LIST, &j.files, "FILE", "texts are the lines of FILE; - is standard input", 0, 0, NULL},
+        {0, "truncate", OPT_CHOICE, &j.cut, "HOW", "texts over the limit: warn, error or silent", 0, 0, "warn|error|silent"},
+        {0, "context", OPT_INT, &j.context, "N", "at most N tokens; default: the model's limit", 2, 1 << 20, NULL},
+        {0, "special", OPT_FLAG, &j.special, NULL, "<|startoftext|> and <|endoftext|> in texts are special", 0, 0, NULL},
+        {0, "id", OPT_CHOICE, &j.id, "KIND", "ids are the text, or a hash of its content", 0, 0, "text|content"},
+        {0, "ids", OPT_FLAG, &j.ids, NULL, "write (or with --decode read) lines of token ids", 0, 0, NULL},
+        {0, "decode", OPT_FLAG, &j.decode, NULL, "tokens to text: operands are files of records", 0, 0, NULL},
+    };
+    int at = tool_start(&j.t, "clip-tok", argc, argv, SYNOPSIS,
+                        TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_NUL | TOOL_PROGRESS, own,
+                        sizeof own / sizeof *own);
+
+    open_model(&j);
+    make_params(&j);
+    if (j.ids || j.decode)
+        open_lines(&j);
+    else
+        tool_output(&j.t, sizeof FIELDS / sizeof *FIELDS, FIELDS);
+    if (j.decode && j.files.n)
+        die("-f is for texts; with --decode files are operands");
+    if (at == argc && j.files.n == 0)
+        j.files.v[j.files.n++] = "-";
+    if (!j.decode)
+        do_operands(&j, argc - at, argv + at);
+    for (int i = at; j.decode && i < argc; i++)
+        j.ids ? do_items(&j, argv[i]) : do_stream(&j, argv[i]);
+    for (size_t i = 0; i < j.files.n; i++)
+        j.decode && !j.ids ? do_stream(&j, j.files.v[i]) : do_items(&j, j.files.v[i]);
+    return tool_finish(&j.t);
+}
