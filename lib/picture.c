@@ -1,0 +1,250 @@
+#include "lib/picture.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lib/kern.h"
+
+/* Pixels whose sums one task takes: fixed, so that the order of the additions is too. */
+enum { STRETCH = 256 };
+
+static size_t stretches(const struct picture *p) {
+    return (p->y * p->w + STRETCH - 1) / STRETCH;
+}
+
+size_t picture_norm_scratch(const struct picture *p) {
+    return p->n * stretches(p) * (p->c[0] + p->c[1]) * 2 * sizeof(double);
+}
+
+struct sums {
+    const struct picture *p;
+    const float *before;
+    double *part;    /* [N, stretches, 2, C]: sums, then sums of squares */
+};
+
+static void sum_source(const float *x, size_t c, size_t pixels, const float *before, double *s, double *q) {
+    memset(s, 0, c * sizeof *s);
+    memset(q, 0, c * sizeof *q);
+    for (size_t i = 0; i < pixels; i++, x += c)
+        for (size_t j = 0; j < c; j++) {
+            double v = (double)(before ? x[j] + before[j] : x[j]);
+            s[j] += v;
+            q[j] += v * v;
+        }
+}
+
+static void sum_stretch(void *ctx, size_t i, int thread) {
+    const struct sums *s = ctx;
+    const struct picture *p = s->p;
+    size_t per = stretches(p), n = i / per, from = i % per * STRETCH, all = p->y * p->w;
+    size_t pixels = all - from < STRETCH ? all - from : STRETCH, ch = p->c[0] + p->c[1], at = 0;
+    double *out = s->part + i * 2 * ch;
+
+    (void)thread;
+    for (int k = 0; k < 2 && p->x[k]; at += p->c[k++])
+        sum_source(p->x[k] + (n * all + from) * p->c[k], p->c[k], pixels,
+                   s->before ? s->before + n * ch + at : NULL, out + at, out + ch + at);
+}
+
+/* mul and add of one picture from the sums of its stretches. */
+static void fold(const struct picture *p, const struct picture_norm *g, const double *part, size_t n,
+                 float *mul, float *add) {
+    size_t ch = p->c[0] + p->c[1], per = stretches(p), size = ch / g->groups;
+    double count = (double)(size * p->y * p->w);
+
+    for (size_t k = 0; k < g->groups; k++) {
+        double s = 0, q = 0, mean, rstd;
+        for (size_t i = 0; i < per; i++)
+            for (size_t j = k * size; j < (k + 1) * size; j++) {
+                s += part[i * 2 * ch + j];
+                q += part[i * 2 * ch + ch + j];
+            }
+        mean = s / count;
+        q = q / count - mean * mean;
+        rstd = 1 / sqrt((q > 0 ? q : 0) + (double)g->eps);
+        for (size_t j = k * size; j < (k + 1) * size; j++) {
+            double m = rstd * (double)g->g[j], a = (double)g->b[j] - mean * m;
+            if (g->before)
+                a += (double)g->before[n * ch + j] * m;
+            if (g->film) {
+                double up = 1 + (double)g->film[n * 2 * ch + j];
+                m *= up;
+                a = a * up + (double)g->film[n * 2 * ch + ch + j];
+            }
+            mul[n * ch + j] = (float)m;
+            add[n * ch + j] = (float)a;
+        }
+    }
+}
+
+void picture_norm(const struct picture *p, const struct picture_norm *g, const struct compute *c,
+                  float *mul, float *add, void *scratch) {
+    struct sums s = {p, g->before, scratch};
+    size_t per = stretches(p), ch = p->c[0] + p->c[1];
+
+    pool_run(c->pool, p->n * per, sum_stretch, &s);
+    for (size_t n = 0; n < p->n; n++)
+        fold(p, g, s.part + n * per * 2 * ch, n, mul, add);
+}
+
+struct load {
+    const struct picture *p;
+    const float *mul, *add;
+    enum act act;
+    enum resample r;
+    const struct kern *k;
+    float *out;
+};
+
+/* One pixel of the pair, normalised and activated. */
+static void load_pixel(const struct load *l, size_t n, size_t at, float *out) {
+    const struct picture *p = l->p;
+    size_t ch = p->c[0] + p->c[1], c0 = p->c[0];
+    const float *mul = l->mul ? l->mul + n * ch : NULL, *add = l->mul ? l->add + n * ch : NULL;
+
+    memcpy(out, p->x[0] + at * c0, c0 * sizeof *out);
+    if (p->x[1])
+        memcpy(out + c0, p->x[1] + at * p->c[1], p->c[1] * sizeof *out);
+    if (mul)
+        for (size_t j = 0; j < ch; j++)
+            out[j] = out[j] * mul[j] + add[j];
+    if (l->act != ACT_NONE)
+        l->k->act(ch, l->act, out, out);
+}
+
+/* One output row where nothing is averaged; twice for an enlarged one. */
+static void load_row(const struct load *l, size_t n, size_t y) {
+    const struct picture *p = l->p;
+    size_t ch = p->c[0] + p->c[1], up = l->r == RESAMPLE_UP2 ? 2 : 1, wide = p->w * up;
+    float *row = l->out + (n * p->y * up + y * up) * wide * ch;
+
+    for (size_t x = 0; x < p->w; x++) {
+        float *o = row + x * up * ch;
+        load_pixel(l, n, (n * p->y + y) * p->w + x, o);
+        if (up == 2)
+            memcpy(o + ch, o, ch * sizeof *o);
+    }
+    if (up == 2)
+        memcpy(row + wide * ch, row, wide * ch * sizeof *row);
+}
+
+/* One output row of a picture that is halved. */
+static void load_half(const struct load *l, size_t n, size_t y) {
+    const struct picture *p = l->p;
+    size_t ch = p->c[0] + p->c[1], wide = p->w / 2;
+    float *row = l->out + (n * (p->y / 2) + y) * wide * ch;
+    float tmp[256];
+    const struct kern *k = l->k;
+
+    for (size_t x = 0; x < wide; x++) {
+        float *o = row + x * ch;
+        memset(o, 0, ch * sizeof *o);
+        for (int q = 0; q < 4; q++) {
+            size_t at = (n * p->y + 2 * y + (size_t)(q >> 1)) * p->w + 2 * x + (size_t)(q & 1), c0 = 0;
+            for (int s = 0; s < 2 && p->x[s]; c0 += p->c[s++])
+                for (size_t j = 0; j < p->c[s]; j += 256) {
+                    size_t m = p->c[s] - j < 256 ? p->c[s] - j : 256, g = n * ch + c0 + j;
+                    memcpy(tmp, p->x[s] + at * p->c[s] + j, m * sizeof *tmp);
+                    for (size_t i = 0; l->mul && i < m; i++)
+                        tmp[i] = tmp[i] * l->mul[g + i] + l->add[g + i];
+                    if (l->act != ACT_NONE)
+                        k->act(m, l->act, tmp, tmp);
+                    for (size_t i = 0; i < m; i++)
+                        o[c0 + j + i] += 0.25f * tmp[i];
+                }
+        }
+    }
+}
+
+static void load_task(void *ctx, size_t i, int thread) {
+    const struct load *l = ctx;
+    size_t rows = l->r == RESAMPLE_DOWN2 ? l->p->y / 2 : l->p->y;
+
+    (void)thread;
+    if (l->r == RESAMPLE_DOWN2)
+        load_half(l, i / rows, i % rows);
+    else
+        load_row(l, i / rows, i % rows);
+}
+
+void picture_load(const struct picture *p, const float *mul, const float *add, enum act act,
+                  enum resample r, const struct compute *c, float *out) {
+    struct load l = {p, mul, add, act, r, c->kern, out};
+
+    pool_run(c->pool, p->n * (r == RESAMPLE_DOWN2 ? p->y / 2 : p->y), load_task, &l);
+}
+
+/* ---- bicubic ---- */
+
+static double cubic(double x) {
+    x = fabs(x);
+    if (x < 1)
+        return (1.5 * x - 2.5) * x * x + 1;
+    if (x < 2)
+        return ((-0.5 * x + 2.5) * x - 4) * x + 2;
+    return 0;
+}
+
+struct taps {
+    size_t lo;
+    int n;
+    float w[5];
+};
+
+/* Enlarging: the support is two pixels of the input on either side. */
+static void taps_of(size_t in, size_t out, size_t i, struct taps *t) {
+    double centre = (double)in / (double)out * ((double)i + 0.5), sum = 0, w[5];
+    double lo = floor(centre - 2 + 0.5), hi = floor(centre + 2 + 0.5);
+
+    t->lo = lo > 0 ? (size_t)lo : 0;
+    t->n = (int)((hi < (double)in ? (size_t)hi : in) - t->lo);
+    for (int k = 0; k < t->n; k++)
+        sum += w[k] = cubic((double)t->lo + k - centre + 0.5);
+    for (int k = 0; k < t->n; k++)
+        t->w[k] = (float)(w[k] / sum);
+}
+
+int picture_bicubic(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,
+                    float *out, struct arena scratch) {
+    float *mid = arena_take(&scratch, y * xo * ch, sizeof *mid);
+    struct taps t;
+
+    if (!mid)
+        return -1;
+    for (size_t k = 0; k < n; k++, in += y * x * ch, out += yo * xo * ch) {
+        for (size_t i = 0; i < xo; i++) {
+            taps_of(x, xo, i, &t);
+            for (size_t r = 0; r < y; r++)
+                for (size_t c = 0; c < ch; c++) {
+                    float v = 0;
+                    for (int q = 0; q < t.n; q++)
+                        v += t.w[q] * in[(r * x + t.lo + (size_t)q) * ch + c];
+                    mid[(r * xo + i) * ch + c] = v;
+                }
+        }
+        for (size_t i = 0; i < yo; i++) {
+            taps_of(y, yo, i, &t);
+            for (size_t c = 0; c < xo * ch; c++) {
+                float v = 0;
+                for (int q = 0; q < t.n; q++)
+                    v += t.w[q] * mid[(t.lo + (size_t)q) * xo * ch + c];
+                out[i * xo * ch + c] = v;
+            }
+        }
+    }
+    return 0;
+}
+
+void picture_channels_last(const float *in, size_t n, size_t ch, size_t pixels, float *out) {
+    for (size_t k = 0; k < n; k++, in += ch * pixels, out += ch * pixels)
+        for (size_t c = 0; c < ch; c++)
+            for (size_t i = 0; i < pixels; i++)
+                out[i * ch + c] = in[c * pixels + i];
+}
+
+void picture_channels_first(const float *in, size_t n, size_t ch, size_t pixels, float *out) {
+    for (size_t k = 0; k < n; k++, in += ch * pixels, out += ch * pixels)
+        for (size_t i = 0; i < pixels; i++)
+            for (size_t c = 0; c < ch; c++)
+                out[c * pixels + i] = in[i * ch + c];
+}
