@@ -294,12 +294,10 @@ int unet_run(const struct unet *u, const struct compute *k, size_t n, size_t y, 
 /* ---- context ---- */
 
 static int context_of(const struct unet_attention *b, const struct compute *k, const float *context, size_t len,
-                      float **kv, struct arena *keep, struct arena scratch) {
+                      float **kv, struct arena *keep) {
     float *o = arena_take(keep, len * 2 * b->c, sizeof *o);
-    void *s;
-
-    scratch = scratch.mem == keep->mem && scratch.at < keep->at ? *keep : scratch;
-    s = o ? arena_take(&scratch, linear_scratch(&b->context, k, len), 1) : NULL;
+    struct arena scratch = *keep;
+    void *s = o ? arena_take(&scratch, linear_scratch(&b->context, k, len), 1) : NULL;
     if (!s)
         return -1;
     linear_run(&b->context, k, len, context, b->context.k, o, b->context.n, ACT_NONE, NULL, s);
@@ -308,18 +306,18 @@ static int context_of(const struct unet_attention *b, const struct compute *k, c
 }
 
 int unet_context(const struct unet *u, const struct compute *k, const float *context, size_t len,
-                 struct unet_context *out, struct arena *keep, struct arena scratch, struct err *e) {
+                 struct unet_context *out, struct arena *keep, struct err *e) {
     float **kv = arena_zero(keep, u->attentions + 1, sizeof *kv);
     int bad = kv == NULL;
 
     for (size_t l = 0; !bad && l < u->c.levels; l++) {
         for (size_t j = 0; !bad && u->level[l].down_att && j < u->c.layers; j++)
-            bad = context_of(&u->level[l].down_att[j], k, context, len, kv, keep, scratch);
+            bad = context_of(&u->level[l].down_att[j], k, context, len, kv, keep);
         for (size_t j = 0; !bad && u->level[l].up_att && j <= u->c.layers; j++)
-            bad = context_of(&u->level[l].up_att[j], k, context, len, kv, keep, scratch);
+            bad = context_of(&u->level[l].up_att[j], k, context, len, kv, keep);
     }
     if (!bad && u->c.mid_attention && u->mid_att.context.n)
-        bad = context_of(&u->mid_att, k, context, len, kv, keep, scratch);
+        bad = context_of(&u->mid_att, k, context, len, kv, keep);
     if (bad)
         return err_set(e, "out of memory");
     out->len = len;

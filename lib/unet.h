@@ -57,7 +57,7 @@ struct unet_context {
 };
 
 int unet_context(const struct unet *u, const struct compute *k, const float *context, size_t len,
-                 struct unet_context *out, struct arena *keep, struct arena scratch, struct err *e);
+                 struct unet_context *out, struct arena *keep, struct err *e);
 
 /* One forward.  context: N pointers, or NULL.  -1 only when scratch is too small. */
 int unet_run(const struct unet *u, const struct compute *k, size_t n, size_t y, size_t x, const float *in,

@@ -1,0 +1,160 @@
+/* The U-Net against golden forwards of diffusers' UNet2DConditionModel (decoder) and UNet2DModel (upsamplers),
+ * torch 1.13 in f32 (tests/golden/karlo); picture.c's parts by themselves; and that nothing depends on the batch. */
+#include "lib/unet.h"
+
+#include "formats/model.h"
+#include "lib/cpu.h"
+#include "lib/kern.h"
+#include "tests/tap.h"
+
+#define GOLDEN "tests/golden/karlo/"
+
+static const struct unet_config decoder = {
+    .names = UNET_DIFFUSERS, .prefix = "", .in = 3, .out = 6, .levels = 4, .layers = 3, .width = {8, 16, 24, 32},
+    .attention = {false, true, true, true}, .mid_attention = true, .head = 8, .mid_head = 8, .context = 48,
+    .groups = 8, .eps = 1e-5f, .film = true};
+static const struct unet_config upsampler = {
+    .names = UNET_DIFFUSERS, .prefix = "", .in = 6, .out = 3, .levels = 4, .layers = 3, .width = {8, 16, 24, 32},
+    .groups = 8, .eps = 1e-5f};
+
+static const float *get(const struct weights *ws, struct arena *a, const char *name) {
+    struct weight *w = weights_find(ws, name);
+
+    return w ? tensor_all_f32(&w->t, a) : NULL;
+}
+
+static int load(struct weights *ws, const char *file, struct arena *a) {
+    struct err e = {0};
+
+    return ok(weights_open(ws, file, a, &e) == 0, "%s %s", file, e.msg);
+}
+
+/* Rows of the context that are not masked: the others have weight 0 in the reference. */
+static size_t unmasked(const float *context, const float *mask, size_t len, size_t d, float *out) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++)
+        if (mask[i] != 0)
+            memcpy(out + n++ * d, context + i * d, d * sizeof *out);
+    return n;
+}
+
+static void decode(const struct compute *k, struct arena a, const char *what) {
+    enum { N = 2, S = 16, P = S * S };
+    struct weights w, io;
+    struct err e = {0};
+    struct unet *u;
+    struct unet_context ctx[N];
+    const struct unet_context *const both[N] = {&ctx[0], &ctx[1]};
+    const float *x, *c, *mask, *cls, *want, *t;
+    float *in = arena_take(&a, N * 3 * P, 4), *out = arena_take(&a, N * 6 * P, 4), *got = arena_take(&a, N * 6 * P, 4);
+    float *rows = arena_take(&a, 81 * 48, 4), *one = arena_take(&a, 6 * P, 4);
+
+    if (!load(&w, GOLDEN "decoder/diffusion_pytorch_model.safetensors", &a) || !load(&io, GOLDEN "io/decoder.safetensors", &a))
+        return;
+    u = unet_bind(&decoder, &w, k, &a, &e);
+    if (!ok(u != NULL, "%s: the decoder binds %s", what, e.msg))
+        return;
+    x = get(&io, &a, "sample"), c = get(&io, &a, "encoder_hidden_states"), mask = get(&io, &a, "attention_mask");
+    cls = get(&io, &a, "class_labels"), want = get(&io, &a, "out"), t = get(&io, &a, "timestep");
+    for (int i = 0; i < N; i++) {
+        size_t n = unmasked(c + i * 81 * 48, mask + i * 81, 81, 48, rows);
+        ok(unet_context(u, k, rows, n, &ctx[i], &a, &e) == 0, "context of %zu rows", n);
+    }
+    picture_channels_last(x, N, 3, P, in);
+    ok(unet_run(u, k, N, S, S, in, (int)*t, cls, both, out, a, &e) == 0, "it runs %s", e.msg);
+    picture_channels_first(out, N, 6, P, got);
+    close_to(got, want, (size_t)N * 6 * P, 0, 2e-5, what);
+    for (int i = 0; i < N; i++) {
+        ok(unet_run(u, k, 1, S, S, in + i * 3 * P, (int)*t, cls + i * 32, &both[i], one, a, &e) == 0 &&
+           !memcmp(one, out + i * 6 * P, 6 * P * sizeof *one), "alone it gives the same bytes");
+    }
+    ok(unet_run(u, k, 1, 12, 16, in, 0, cls, both, out, a, &e) < 0, "a side that does not divide is refused: %s", e.msg);
+    e.msg[0] = 0;
+    a.end = a.at + 100000;
+    ok(unet_run(u, k, 1, S, S, in, 0, cls, both, out, a, &e) < 0, "too little scratch: %s", e.msg);
+}
+
+static void upsample(const struct compute *k, struct arena a, const char *what) {
+    enum { S = 32, P = S * S };
+    struct weights w, io;
+    struct err e = {0};
+    struct unet *u;
+    const float *x, *want, *t;
+    float *in = arena_take(&a, 6 * P, 4), *out = arena_take(&a, 3 * P, 4), *got = arena_take(&a, 3 * P, 4);
+
+    if (!load(&w, GOLDEN "super_res_first/diffusion_pytorch_model.safetensors", &a) ||
+        !load(&io, GOLDEN "io/super_res_first.safetensors", &a))
+        return;
+    u = unet_bind(&upsampler, &w, k, &a, &e);
+    if (!ok(u != NULL, "%s: the upsampler binds %s", what, e.msg))
+        return;
+    x = get(&io, &a, "sample"), want = get(&io, &a, "out"), t = get(&io, &a, "timestep");
+    picture_channels_last(x, 1, 6, P, in);
+    ok(unet_run(u, k, 1, S, S, in, (int)*t, NULL, NULL, out, a, &e) == 0, "it runs %s", e.msg);
+    picture_channels_first(out, 1, 3, P, got);
+    close_to(got, want, 3 * P, 0, 2e-5, what);
+}
+
+static void parts(const struct compute *k, struct arena a) {
+    struct weights io;
+    const float *temb, *in;
+    float got[4 * 320], *flat = arena_take(&a, 3 * 64 * 64, 4), *big = arena_take(&a, 3 * 64 * 64, 4), *back = arena_take(&a, 3 * 64 * 64, 4);
+    static const int at[] = {0, 1, 333, 999};
+
+    if (!load(&io, GOLDEN "io/misc.safetensors", &a))
+        return;
+    temb = get(&io, &a, "temb_320");
+    for (int i = 0; i < 4; i++)
+        timestep_embedding(at[i], 320, got + i * 320);
+    close_to(got, temb, 4 * 320, 1e-4, 0, "timestep embedding, 320 wide");
+    in = get(&io, &a, "bicubic_in");
+    picture_channels_last(in, 1, 3, 256, flat);
+    ok(picture_bicubic(flat, 1, 16, 16, 3, 64, 64, big, a) == 0, "bicubic");
+    picture_channels_first(big, 1, 3, 4096, back);
+    close_to(back, get(&io, &a, "bicubic_x4"), 3 * 4096, 2e-6, 0, "bicubic, four times");
+    picture_bicubic(flat, 1, 16, 16, 3, 32, 32, big, a);
+    picture_channels_first(big, 1, 3, 1024, back);
+    close_to(back, get(&io, &a, "bicubic_x2"), 3 * 1024, 2e-6, 0, "bicubic, twice");
+    {   /* a group that straddles the seam: [2 + 4 channels] in 3 groups, against one picture of 6 */
+        float xa[2 * 6], xb[4 * 6], xx[6 * 6], g[6] = {1, 2, 3, 4, 5, 6}, b[6] = {0}, mul[6], add[6], mul2[6], add2[6], sums[64];
+        struct picture two = {{xa, xb}, {2, 4}, 1, 2, 3}, one = {{xx, NULL}, {6, 0}, 1, 2, 3};
+        struct picture_norm n = {.g = g, .b = b, .groups = 2, .eps = 1e-5f};
+        for (int i = 0; i < 36; i++) {
+            float v = (float)((i * 7) % 11) - 4;
+            xx[i] = v;
+            if (i % 6 < 2)
+                xa[i / 6 * 2 + i % 6] = v;
+            else
+                xb[i / 6 * 4 + i % 6 - 2] = v;
+        }
+        ok(picture_norm_scratch(&two) <= sizeof sums, "scratch");
+        picture_norm(&two, &n, k, mul, add, sums);
+        picture_norm(&one, &n, k, mul2, add2, sums);
+        ok(!memcmp(mul, mul2, sizeof mul) && !memcmp(add, add2, sizeof add), "groups may straddle the seam");
+        picture_load(&two, mul, add, ACT_NONE, RESAMPLE_NONE, k, flat);
+        picture_load(&one, mul, add, ACT_NONE, RESAMPLE_NONE, k, big);
+        ok(!memcmp(flat, big, sizeof xx), "and the pair reads as one picture");
+    }
+}
+
+int main(void) {
+    TAP_ARENA(a, 256);
+    struct err e = {0};
+    struct compute k = {.kern = &kern_c, .pool = pool_start(&a, 2, &e)};
+    const struct kern *list;
+
+    parts(&k, a);
+    for (size_t i = 0; (list = kern_list(i, cpu_flags())); i++) {
+        char what[64];
+        if (list->precision != PREC_F32)
+            continue;
+        k.kern = list;
+        snprintf(what, sizeof what, "decoder, %s", list->name);
+        decode(&k, a, what);
+        snprintf(what, sizeof what, "upsampler, %s", list->name);
+        upsample(&k, a, what);
+    }
+    pool_stop(k.pool);
+    return done();
+}
