@@ -4,20 +4,8 @@
 #include <string.h>
 
 #include "lib/kern.h"
+#include "lib/timestep.h"
 #include "lib/unet_net.h"
-
-void timestep_embedding(int t, size_t d, float *out) {
-    size_t half = d / 2;
-    const float ln = -9.210340371976184f;    /* -ln 10000 */
-
-    for (size_t i = 0; i < half; i++) {
-        float f = expf(ln * (float)i / (float)half), a = (float)t * f;
-        out[i] = cosf(a);
-        out[half + i] = sinf(a);
-    }
-    if (d % 2)
-        out[d - 1] = 0;
-}
 
 /* One forward: what every block needs. */
 struct run {
@@ -168,7 +156,7 @@ static float *embed_time(struct run *r, int t, const float *class_add, struct ar
 
     if (r->full)
         return NULL;
-    timestep_embedding(t, d, emb);
+    timestep_embedding((float)t, d, emb);
     linear(r, &u->time1, 1, emb, mid, NULL, a);
     r->k->kern->act(wide, ACT_SILU, mid, mid);
     linear(r, &u->time2, 1, mid, e, NULL, a);

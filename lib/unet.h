@@ -66,7 +66,4 @@ int unet_run(const struct unet *u, const struct compute *k, size_t n, size_t y, 
 
 const struct unet_config *unet_config(const struct unet *u);
 
-/* [cos(t f_i) | sin(t f_i)], f_i = exp(-ln 10000 i / half), half = d / 2: f32 as torch has it. */
-void timestep_embedding(int t, size_t d, float *out);
-
 #endif
