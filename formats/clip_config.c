@@ -5,8 +5,6 @@
 
 #include "formats/json_text.h"
 
-enum { SIZE_LIMIT = 1 << 24 };
-
 struct prep clip_prep_default(size_t side, enum prep_crop rule) {
     return (struct prep){
         .size = side, .crop = side, .resize = RESIZE_SHORTEST, .rule = rule,
@@ -17,51 +15,10 @@ struct prep clip_prep_default(size_t side, enum prep_crop rule) {
     };
 }
 
-/* ---- values; absent and null leave the default in *v ---- */
-
-static const json_t *value(const json_t *o, const char *key) {
-    const json_t *v = json_object_get(o, key);
-
-    return json_is_null(v) ? NULL : v;
-}
-
-static int get_size(const json_t *o, const char *key, size_t *v, struct err *e) {
-    const json_t *x = value(o, key);
-
-    if (!x)
-        return 0;
-    if (!json_is_integer(x) || json_integer_value(x) < 1 || json_integer_value(x) > SIZE_LIMIT)
-        return err_set(e, "%s is not a number from 1 to %d", key, SIZE_LIMIT);
-    *v = (size_t)json_integer_value(x);
-    return 0;
-}
-
-static int get_bool(const json_t *o, const char *key, bool *v, struct err *e) {
-    const json_t *x = value(o, key);
-
-    if (x && !json_is_boolean(x))
-        return err_set(e, "%s is neither true nor false", key);
-    if (x)
-        *v = json_is_true(x);
-    return 0;
-}
-
-static int get_real(const json_t *o, const char *key, double *v, double min, double max,
-                    struct err *e) {
-    const json_t *x = value(o, key);
-
-    if (!x)
-        return 0;
-    *v = json_number_value(x);
-    if (!json_is_number(x) || !(*v >= min && *v <= max))
-        return err_set(e, "%s is not a number from %g to %g", key, min, max);
-    return 0;
-}
-
 static int get_eps(const json_t *o, const char *key, float *eps, struct err *e) {
     double v = 1e-5;
 
-    if (get_real(o, key, &v, 1e-12, 1e-2, e) < 0)
+    if (json_get_real(o, key, &v, 1e-12, 1e-2, e) < 0)
         return -1;
     *eps = (float)v;
     return 0;
@@ -69,7 +26,7 @@ static int get_eps(const json_t *o, const char *key, float *eps, struct err *e) 
 
 static int get_triple(const json_t *o, const char *key, float v[3], double min, double max,
                       struct err *e) {
-    const json_t *x = value(o, key);
+    const json_t *x = json_get(o, key);
 
     if (!x)
         return 0;
@@ -90,7 +47,7 @@ static int get_act(const json_t *o, enum act *act, struct err *e) {
         {"quick_gelu", ACT_QUICK_GELU}, {"gelu", ACT_GELU}, {"gelu_pytorch_tanh", ACT_GELU_TANH},
         {"gelu_new", ACT_GELU_TANH}, {"relu", ACT_RELU},
     };
-    const json_t *x = value(o, "hidden_act");
+    const json_t *x = json_get(o, "hidden_act");
 
     *act = ACT_QUICK_GELU;
     if (!x)
@@ -127,12 +84,12 @@ static json_t *load_object(const void *json, size_t n, struct err *e) {
 static int hf_text(struct clip_text_config *t, const json_t *o, struct err *e) {
     *t = (struct clip_text_config){.context = 77, .vocab = 49408, .width = 512, .heads = 8,
                                    .layers = 12, .mlp = 2048, .embed = 512};
-    if (get_size(o, "vocab_size", &t->vocab, e) < 0 || get_size(o, "hidden_size", &t->width, e) < 0 ||
-        get_size(o, "intermediate_size", &t->mlp, e) < 0 ||
-        get_size(o, "num_hidden_layers", &t->layers, e) < 0 ||
-        get_size(o, "num_attention_heads", &t->heads, e) < 0 ||
-        get_size(o, "max_position_embeddings", &t->context, e) < 0 ||
-        get_size(o, "projection_dim", &t->embed, e) < 0 || get_act(o, &t->act, e) < 0 ||
+    if (json_get_size(o, "vocab_size", &t->vocab, e) < 0 || json_get_size(o, "hidden_size", &t->width, e) < 0 ||
+        json_get_size(o, "intermediate_size", &t->mlp, e) < 0 ||
+        json_get_size(o, "num_hidden_layers", &t->layers, e) < 0 ||
+        json_get_size(o, "num_attention_heads", &t->heads, e) < 0 ||
+        json_get_size(o, "max_position_embeddings", &t->context, e) < 0 ||
+        json_get_size(o, "projection_dim", &t->embed, e) < 0 || get_act(o, &t->act, e) < 0 ||
         get_eps(o, "layer_norm_eps", &t->eps, e) < 0)
         return -1;
     return heads_fit(t->width, t->heads, "text", e);
@@ -143,13 +100,13 @@ static int hf_vision(struct clip_vision_config *v, const json_t *o, struct err *
 
     *v = (struct clip_vision_config){.kind = VISION_VIT, .image = 224, .width = 768, .heads = 12,
                                      .embed = 512, .layers = 12, .patch = 32, .mlp = 3072};
-    if (get_size(o, "hidden_size", &v->width, e) < 0 ||
-        get_size(o, "intermediate_size", &v->mlp, e) < 0 ||
-        get_size(o, "num_hidden_layers", &v->layers, e) < 0 ||
-        get_size(o, "num_attention_heads", &v->heads, e) < 0 ||
-        get_size(o, "image_size", &v->image, e) < 0 || get_size(o, "patch_size", &v->patch, e) < 0 ||
-        get_size(o, "projection_dim", &v->embed, e) < 0 ||
-        get_size(o, "num_channels", &channels, e) < 0 || get_act(o, &v->act, e) < 0 ||
+    if (json_get_size(o, "hidden_size", &v->width, e) < 0 ||
+        json_get_size(o, "intermediate_size", &v->mlp, e) < 0 ||
+        json_get_size(o, "num_hidden_layers", &v->layers, e) < 0 ||
+        json_get_size(o, "num_attention_heads", &v->heads, e) < 0 ||
+        json_get_size(o, "image_size", &v->image, e) < 0 || json_get_size(o, "patch_size", &v->patch, e) < 0 ||
+        json_get_size(o, "projection_dim", &v->embed, e) < 0 ||
+        json_get_size(o, "num_channels", &channels, e) < 0 || get_act(o, &v->act, e) < 0 ||
         get_eps(o, "layer_norm_eps", &v->eps, e) < 0)
         return -1;
     if (channels != 3)
@@ -161,16 +118,16 @@ static int hf_vision(struct clip_vision_config *v, const json_t *o, struct err *
 
 /* text_config_dict of old files, where it is there, is what counts. */
 static const json_t *section(const json_t *j, const char *key, const char *dict) {
-    const json_t *v = value(j, dict);
+    const json_t *v = json_get(j, dict);
 
-    return json_is_object(v) ? v : value(j, key);
+    return json_is_object(v) ? v : json_get(j, key);
 }
 
 static int hf_joint(struct clip_config *c, const json_t *j, struct err *e) {
     size_t embed = 512;
 
     c->has_text = c->has_vision = true;
-    if (get_size(j, "projection_dim", &embed, e) < 0)
+    if (json_get_size(j, "projection_dim", &embed, e) < 0)
         return -1;
     if (hf_text(&c->text, section(j, "text_config", "text_config_dict"), e) < 0 ||
         hf_vision(&c->vision, section(j, "vision_config", "vision_config_dict"), e) < 0)
@@ -188,7 +145,7 @@ int clip_config_hf(struct clip_config *c, const void *json, size_t n, struct err
         return -1;
     c->has_text = c->has_vision = false;
     c->act_known = true;
-    type = json_string_value(value(j, "model_type"));
+    type = json_string_value(json_get(j, "model_type"));
     if (type && !strcmp(type, "clip"))
         r = hf_joint(c, j, e) < 0 ? -1 : 1;
     else if (type && (c->has_text = !strcmp(type, "clip_text_model")))
@@ -203,15 +160,15 @@ int clip_config_hf(struct clip_config *c, const void *json, size_t n, struct err
 
 /* {"shortest_edge": n}, {"height": n, "width": n} or n */
 static int hf_side(const json_t *o, const char *key, size_t *n, bool *shortest, struct err *e) {
-    const json_t *v = value(o, key);
+    const json_t *v = json_get(o, key);
     size_t h = 0, w = 0;
 
-    *shortest = !json_is_object(v) || value(v, "shortest_edge");
+    *shortest = !json_is_object(v) || json_get(v, "shortest_edge");
     if (!json_is_object(v))
-        return get_size(o, key, n, e);
+        return json_get_size(o, key, n, e);
     if (*shortest && json_object_size(v) == 1)
-        return get_size(v, "shortest_edge", n, e);
-    if (get_size(v, "height", &h, e) < 0 || get_size(v, "width", &w, e) < 0)
+        return json_get_size(v, "shortest_edge", n, e);
+    if (json_get_size(v, "height", &h, e) < 0 || json_get_size(v, "width", &w, e) < 0)
         return -1;
     if (h == 0 || h != w || json_object_size(v) != 2)
         return err_set(e, "%s is neither a shortest edge nor a square", key);
@@ -224,7 +181,7 @@ static int hf_processor(const json_t *j, struct err *e) {
     static const char *const key[] = {"image_processor_type", "feature_extractor_type"};
 
     for (size_t i = 0; i < 2; i++) {
-        const char *s = json_string_value(value(j, key[i]));
+        const char *s = json_string_value(json_get(j, key[i]));
 
         if (s && strncmp(s, "CLIPImageProcessor", 18) && strcmp(s, "CLIPFeatureExtractor"))
             return err_set(e, "%s %.60s is not supported", key[i], s);
@@ -235,13 +192,13 @@ static int hf_processor(const json_t *j, struct err *e) {
 static int hf_prep(struct prep *p, const json_t *j, struct err *e) {
     size_t filter = FILTER_BICUBIC, crop = 224;
     bool resize = true, center = true, scale = true, shortest, square;
-    const json_t *r = value(j, "resample");
+    const json_t *r = json_get(j, "resample");
 
     *p = clip_prep_default(224, CROP_HF);
-    if (hf_processor(j, e) < 0 || get_bool(j, "do_resize", &resize, e) < 0 ||
-        get_bool(j, "do_center_crop", &center, e) < 0 || get_bool(j, "do_rescale", &scale, e) < 0 ||
-        get_bool(j, "do_normalize", &p->normalize, e) < 0 ||
-        get_real(j, "rescale_factor", &p->rescale, 1e-6, 1e6, e) < 0 ||
+    if (hf_processor(j, e) < 0 || json_get_bool(j, "do_resize", &resize, e) < 0 ||
+        json_get_bool(j, "do_center_crop", &center, e) < 0 || json_get_bool(j, "do_rescale", &scale, e) < 0 ||
+        json_get_bool(j, "do_normalize", &p->normalize, e) < 0 ||
+        json_get_real(j, "rescale_factor", &p->rescale, 1e-6, 1e6, e) < 0 ||
         hf_side(j, "size", &p->size, &shortest, e) < 0 ||
         hf_side(j, "crop_size", &crop, &square, e) < 0 ||
         get_triple(j, "image_mean", p->mean, -1e3, 1e3, e) < 0 ||
@@ -277,13 +234,13 @@ int clip_prep_hf(struct prep *p, const void *json, size_t n, struct err *e) {
 int clip_tokenizer_limit(size_t *limit, const void *json, size_t n, struct err *e) {
     json_error_t je;
     json_t *j = json_loadb(json, n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &je);
-    double v = json_number_value(value(j, "model_max_length"));
+    double v = json_number_value(json_get(j, "model_max_length"));
 
     *limit = 0;
     if (!j)
         return err_set(e, "not valid JSON: byte %d", je.position);
     json_decref(j);
-    if (v >= 1 && v <= SIZE_LIMIT)    /* transformers writes 1e30 for "none" */
+    if (v >= 1 && v <= JSON_SIZE_MAX)    /* transformers writes 1e30 for "none" */
         *limit = (size_t)v;
     return 0;
 }
