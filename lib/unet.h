@@ -15,7 +15,7 @@
  *          The decoder scales and shifts after norm2 (film), the upsamplers add before it.  SiLU acts on the
  *          time embedding in each block, after the class embedding was added.  Context keys come first.
  *          Original checkpoints interleave q, k and v per head.
- * Numbers  <= 2e-5 of the largest output against diffusers in f32 (tests/unit/unet.c has the observed figures).
+ * Numbers  within 1e-6 of the largest output of diffusers in f32 (tests/unit/unet.c).
  * Threads  Those of the kernels.
  */
 #ifndef UNCLIP_UNET_H

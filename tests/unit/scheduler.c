@@ -2,7 +2,7 @@
  * the reference class under torch 1.13, f32), and DDIM by its properties. */
 #include "lib/scheduler.h"
 
-#include "formats/model.h"
+#include "formats/weights.h"
 #include "tests/tap.h"
 
 enum { N = 48 };

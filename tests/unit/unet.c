@@ -2,20 +2,14 @@
  * torch 1.13 in f32 (tests/golden/karlo); picture.c's parts by themselves; and that nothing depends on the batch. */
 #include "lib/unet.h"
 
-#include "formats/model.h"
+#include "formats/mapfile.h"
+#include "formats/weights.h"
+#include "formats/unclip_config.h"
 #include "lib/cpu.h"
 #include "lib/kern.h"
 #include "tests/tap.h"
 
 #define GOLDEN "tests/golden/karlo/"
-
-static const struct unet_config decoder = {
-    .names = UNET_DIFFUSERS, .prefix = "", .in = 3, .out = 6, .levels = 4, .layers = 3, .width = {8, 16, 24, 32},
-    .attention = {false, true, true, true}, .mid_attention = true, .head = 8, .mid_head = 8, .context = 48,
-    .groups = 8, .eps = 1e-5f, .film = true};
-static const struct unet_config upsampler = {
-    .names = UNET_DIFFUSERS, .prefix = "", .in = 6, .out = 3, .levels = 4, .layers = 3, .width = {8, 16, 24, 32},
-    .groups = 8, .eps = 1e-5f};
 
 static const float *get(const struct weights *ws, struct arena *a, const char *name) {
     struct weight *w = weights_find(ws, name);
@@ -27,6 +21,15 @@ static int load(struct weights *ws, const char *file, struct arena *a) {
     struct err e = {0};
 
     return ok(weights_open(ws, file, a, &e) == 0, "%s %s", file, e.msg);
+}
+
+/* The config of a component, as diffusers wrote it. */
+static int config(struct unet_config *c, const char *file) {
+    struct err e = {0};
+    struct mapfile m;
+    size_t sample;
+
+    return ok(mapfile_open(&m, file, &e) == 0 && unclip_config_unet(c, &sample, m.p, m.n, &e) == 0, "%s %s", file, e.msg);
 }
 
 /* Rows of the context that are not masked: the others have weight 0 in the reference. */
@@ -42,6 +45,7 @@ static size_t unmasked(const float *context, const float *mask, size_t len, size
 static void decode(const struct compute *k, struct arena a, const char *what) {
     enum { N = 2, S = 16, P = S * S };
     struct weights w, io;
+    struct unet_config cfg;
     struct err e = {0};
     struct unet *u;
     struct unet_context ctx[N];
@@ -50,9 +54,10 @@ static void decode(const struct compute *k, struct arena a, const char *what) {
     float *in = arena_take(&a, N * 3 * P, 4), *out = arena_take(&a, N * 6 * P, 4), *got = arena_take(&a, N * 6 * P, 4);
     float *rows = arena_take(&a, 81 * 48, 4), *one = arena_take(&a, 6 * P, 4);
 
-    if (!load(&w, GOLDEN "decoder/diffusion_pytorch_model.safetensors", &a) || !load(&io, GOLDEN "io/decoder.safetensors", &a))
+    if (!load(&w, GOLDEN "decoder/diffusion_pytorch_model.safetensors", &a) || !load(&io, GOLDEN "io/decoder.safetensors", &a) ||
+        !config(&cfg, GOLDEN "decoder/config.json"))
         return;
-    u = unet_bind(&decoder, &w, k, &a, &e);
+    u = unet_bind(&cfg, &w, k, &a, &e);
     if (!ok(u != NULL, "%s: the decoder binds %s", what, e.msg))
         return;
     x = get(&io, &a, "sample"), c = get(&io, &a, "encoder_hidden_states"), mask = get(&io, &a, "attention_mask");
@@ -64,7 +69,7 @@ static void decode(const struct compute *k, struct arena a, const char *what) {
     picture_channels_last(x, N, 3, P, in);
     ok(unet_run(u, k, N, S, S, in, (int)*t, cls, both, out, a, &e) == 0, "it runs %s", e.msg);
     picture_channels_first(out, N, 6, P, got);
-    close_to(got, want, (size_t)N * 6 * P, 0, 2e-5, what);
+    close_to(got, want, (size_t)N * 6 * P, 0, 3.6e-6, what);    /* observed 9.3e-7 */
     for (int i = 0; i < N; i++) {
         ok(unet_run(u, k, 1, S, S, in + i * 3 * P, (int)*t, cls + i * 32, &both[i], one, a, &e) == 0 &&
            !memcmp(one, out + i * 6 * P, 6 * P * sizeof *one), "alone it gives the same bytes");
@@ -78,22 +83,23 @@ static void decode(const struct compute *k, struct arena a, const char *what) {
 static void upsample(const struct compute *k, struct arena a, const char *what) {
     enum { S = 32, P = S * S };
     struct weights w, io;
+    struct unet_config cfg;
     struct err e = {0};
     struct unet *u;
     const float *x, *want, *t;
     float *in = arena_take(&a, 6 * P, 4), *out = arena_take(&a, 3 * P, 4), *got = arena_take(&a, 3 * P, 4);
 
     if (!load(&w, GOLDEN "super_res_first/diffusion_pytorch_model.safetensors", &a) ||
-        !load(&io, GOLDEN "io/super_res_first.safetensors", &a))
+        !load(&io, GOLDEN "io/super_res_first.safetensors", &a) || !config(&cfg, GOLDEN "super_res_first/config.json"))
         return;
-    u = unet_bind(&upsampler, &w, k, &a, &e);
+    u = unet_bind(&cfg, &w, k, &a, &e);
     if (!ok(u != NULL, "%s: the upsampler binds %s", what, e.msg))
         return;
     x = get(&io, &a, "sample"), want = get(&io, &a, "out"), t = get(&io, &a, "timestep");
     picture_channels_last(x, 1, 6, P, in);
     ok(unet_run(u, k, 1, S, S, in, (int)*t, NULL, NULL, out, a, &e) == 0, "it runs %s", e.msg);
     picture_channels_first(out, 1, 3, P, got);
-    close_to(got, want, 3 * P, 0, 2e-5, what);
+    close_to(got, want, 3 * P, 0, 3.4e-6, what);    /* observed 8.8e-7 */
 }
 
 static void parts(const struct compute *k, struct arena a) {
