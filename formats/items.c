@@ -35,8 +35,7 @@ static int fill(struct items *t, struct err *e) {
         t->at = 0;
     }
     if (t->len == t->cap) {
-        cap = t->cap < t->most ? t->cap * 2 : t->cap;
-        cap = cap < t->most + READ ? cap : t->most + READ;
+        cap = t->cap * 2 < t->most + READ ? t->cap * 2 : t->most + READ;
         if (arena_grow(&t->room, t->buf, t->cap, cap) < 0) {
             err_set(e, "no memory");
             return -2;

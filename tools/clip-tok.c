@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "formats/bpe_files.h"
 #include "formats/items.h"
@@ -255,11 +256,12 @@ static void do_operands(struct job *j, int n, char *text[]) {
     }
 }
 
-/* Where lines go: standard output, or -o. */
-static void open_lines(struct job *j) {
-    if (j->t.skip_from || j->t.keep_errors)
+static void open_output(struct job *j) {
+    j->t.text = j->ids || j->decode;
+    if (j->t.text && (j->t.skip_from || j->t.keep_errors))
         die("%s needs records, not lines", j->t.skip_from ? "--skip-from" : "--keep-errors");
-    if (j->t.out && strcmp(j->t.out, "-") && !freopen(j->t.out, "w", stdout))
+    tool_output(&j->t, sizeof FIELDS / sizeof *FIELDS, FIELDS);
+    if (j->t.text && j->t.out_fd != 1 && dup2(j->t.out_fd, 1) < 0)
         die_errno("%s", j->t.out);
 }
 
@@ -280,10 +282,7 @@ int main(int argc, char *argv[]) {
 
     open_model(&j);
     make_params(&j);
-    if (j.ids || j.decode)
-        open_lines(&j);
-    else
-        tool_output(&j.t, sizeof FIELDS / sizeof *FIELDS, FIELDS);
+    open_output(&j);
     if (j.decode && j.files.n)
         die("-f is for texts; with --decode files are operands");
     if (at == argc && j.files.n == 0)

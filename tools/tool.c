@@ -531,7 +531,7 @@ static void refuse_input_as_output(const char *path) {
 
 static void open_output(struct tool *t, bool append) {
     if (!t->out || !strcmp(t->out, "-")) {
-        if (!t->out && isatty(1))
+        if (!t->out && !t->text && isatty(1))
             die("records are not for a terminal: use -o FILE, a pipe (| record-json shows them), "
                 "or -o - to have them all the same");
         return;
@@ -559,6 +559,8 @@ void tool_write(struct tool *t, const struct record *r, struct arena scratch) {
     struct err e = {0};
     struct span s;
 
+    if (t->text)
+        return;
     if (record_encode(r, &s, &scratch, &e) < 0)
         die("%s", e.msg);
     if (write_all(t->out_fd, s.p, s.n) < 0)
@@ -588,8 +590,14 @@ static void count_failure(struct tool *t) {
         exit(tool_finish(t));
 }
 
-/* A record that failed before this program: on it goes. */
-static void pass_failed(struct tool *t, const struct record *r, struct arena scratch) {
+/* A record that failed before this program: on it goes, or is named where there are no records. */
+static void pass_failed(struct tool *t, const struct stream *s, const struct record *r, struct arena scratch) {
+    struct span why = {(const unsigned char *)"", 0};
+    char id[300], text[600];
+
+    if (t->text && record_str(r, "error", &why, NULL) >= 0)
+        warn("%s: record %llu (%s): %s", s->name, (unsigned long long)s->number,
+             tool_quote(r->id, id, sizeof id), tool_quote(why, text, sizeof text));
     tool_write(t, r, scratch);
     count_failure(t);
 }
@@ -613,7 +621,7 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
         } else if (!tool_other_shard(t, record_root(r))) {
             if (!record_has(r, "error"))
                 return 1;
-            pass_failed(t, r, *a);
+            pass_failed(t, s, r, *a);
         }
         *a = before;
     }

@@ -73,6 +73,7 @@ struct tool {
     const char *shard, *skip_from;
     uint64_t shard_i, shard_n;   /* 0-based I of N; N = 0: no shards */
     int out_fd;
+    bool text;                   /* the program writes text by itself: no records, a terminal is fine */
     struct resume resume;        /* what --skip-from holds */
     uint64_t done, failed, skipped;
     double begun, shown;         /* progress: seconds of the monotonic clock */
@@ -118,7 +119,7 @@ bool tool_other_shard(const struct tool *t, struct span root);
 /* Does --skip-from hold this result already?  Counts it. */
 bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]);
 
-/* Write one record; dies when the output is lost. */
+/* Write one record (not where the output is text); dies when the output is lost. */
 void tool_write(struct tool *t, const struct record *r, struct arena scratch);
 
 /* A record failed: "tool: FILE: record N (id): reason", counted, and with --keep-errors written
