@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""render.py CACHE: draw everything once at 72 x 72 and keep it.
+
+Writes CACHE/train.npy (uint8 [N,72,72,4], straight alpha), CACHE/train.json
+(things, and for each picture its thing and style), and the same for OpenMoji as
+CACHE/openmoji.npy / .json (evaluation only).  Needs rsvg-convert.
+"""
+import io
+import json
+import pathlib
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from PIL import Image
+
+import catalog
+
+SIZE = 72
+
+
+def draw(job):
+    kind, what = job
+    if kind == "svg":
+        r = subprocess.run(["rsvg-convert", "-w", str(SIZE), "-h", str(SIZE), "--keep-aspect-ratio"], input=what.encode(), capture_output=True)
+        if r.returncode:
+            return None
+        im = Image.open(io.BytesIO(r.stdout)).convert("RGBA")
+    else:
+        im = Image.open(what).convert("RGBA")
+        a = np.asarray(im, dtype=np.float32)  # shrink with premultiplied alpha, then divide again
+        a[..., :3] *= a[..., 3:] / 255
+        ch = [np.asarray(Image.fromarray(a[..., i]).resize((SIZE, SIZE), Image.BICUBIC)) for i in range(4)]
+        a = np.stack(ch, -1)
+        a[..., :3] *= 255 / np.maximum(a[..., 3:], 1)
+        return np.clip(a + 0.5, 0, 255).astype(np.uint8)
+    if im.size != (SIZE, SIZE):
+        p = Image.new("RGBA", (SIZE, SIZE))
+        p.paste(im, ((SIZE - im.width) // 2, (SIZE - im.height) // 2))
+        im = p
+    return np.asarray(im)
+
+
+def render(jobs, path):
+    """jobs: list of (kind, payload).  Returns the indices that could be drawn."""
+    kept = []
+    tmp = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=(len(jobs), SIZE, SIZE, 4))
+    with ThreadPoolExecutor(3) as pool:
+        for i, a in enumerate(pool.map(draw, jobs)):
+            if a is not None and a[..., 3].max() > 0:
+                tmp[len(kept)] = a
+                kept.append(i)
+            if i % 2000 == 0:
+                print(path.name, i, "of", len(jobs), flush=True)
+    tmp.flush()
+    return kept  # rows beyond len(kept) stay zero and are never named in the index
+
+
+def main():
+    cache = pathlib.Path(sys.argv[1])
+    things = catalog.things(cache)
+    d = catalog.drawings(cache, things)
+    kept = render([(k, p) for _, _, k, p in d], cache / "train.npy")
+    json.dump(dict(things=things, pictures=[[d[i][0], d[i][1]] for i in kept]), open(cache / "train.json", "w"))
+    o = sorted(catalog.openmoji(cache, things).items())
+    kept = render([("svg", open(f, encoding="utf-8").read()) for _, f in o], cache / "openmoji.npy")
+    json.dump(dict(pictures=[[o[i][0], "openmoji"] for i in kept]), open(cache / "openmoji.json", "w"))
+
+
+if __name__ == "__main__":
+    main()
