@@ -228,20 +228,22 @@ int record_tensor(const struct record *r, const char *key, struct tensor *t, str
  * carries into the sign's place, and into no neighbour. */
 static bool all_finite(const unsigned char *p, size_t n, enum dtype dt) {
     static const uint64_t every[] = {[2] = 0x0001000100010001, [4] = 0x0000000100000001, [8] = 1};
-    size_t size = dtype_size(dt), bytes = n * size, i;
+    size_t size = dtype_size(dt), bytes = n * size;
     uint64_t ones = dt == DT_F16 ? 0x7c00 : dt == DT_F32 ? 0x7f800000 : 0x7ff0000000000000;
     uint64_t unit = (ones & -ones) * every[size], top = every[size] << (8 * size - 1);
-    uint64_t w, seen = 0;
+    uint64_t a, b, seen = 0;
 
     ones *= every[size];
-    for (i = 0; i + 8 <= bytes; i += 8) {
-        memcpy(&w, p + i, 8);
-        seen |= (w & ones) + unit;
+    for (; bytes >= 16; p += 16, bytes -= 16) {
+        memcpy(&a, p, 8);
+        memcpy(&b, p + 8, 8);
+        seen |= ((a & ones) + unit) | ((b & ones) + unit);
     }
-    if (i < bytes) {
-        w = 0;
-        memcpy(&w, p + i, bytes - i);
-        seen |= (w & ones) + unit;
+    for (a = 0; bytes; p += b, bytes -= b) {
+        b = bytes < 8 ? bytes : 8;
+        memcpy(&a, p, b);
+        seen |= (a & ones) + unit;
+        a = 0;
     }
     return !(seen & top);
 }
