@@ -192,6 +192,56 @@ int mp_walk(struct mp_walk *w, const unsigned char *p, size_t n) {
     return w->pos <= n;
 }
 
+static unsigned char smallest_int(const struct mp_item *it) {
+    uint64_t n = 0 - (uint64_t)it->i;    /* negative: down to -2^(w-1) */
+
+    if (it->kind == MP_UINT || it->i >= 0)
+        return (unsigned char)(it->u < 0x80 ? it->u : it->u <= UINT8_MAX ? 0xcc : it->u <= UINT16_MAX ? 0xcd :
+                               it->u <= UINT32_MAX ? 0xce : 0xcf);
+    return (unsigned char)(n <= 0x20 ? it->u : n <= 0x80 ? 0xd0 : n <= 0x8000 ? 0xd1 : n <= 0x80000000 ? 0xd2 : 0xd3);
+}
+
+unsigned char mp_smallest(const struct mp_item *it) {
+    uint64_t n = it->n;
+
+    switch (it->kind) {
+    case MP_NIL: return 0xc0;
+    case MP_BOOL: return it->b ? 0xc3 : 0xc2;
+    case MP_INT: case MP_UINT: return smallest_int(it);
+    case MP_FLOAT: return 0xcb;
+    case MP_STR: return (unsigned char)(n < 32 ? 0xa0 | n : n <= UINT8_MAX ? 0xd9 : n <= UINT16_MAX ? 0xda : 0xdb);
+    case MP_BIN: return n <= UINT8_MAX ? 0xc4 : n <= UINT16_MAX ? 0xc5 : 0xc6;
+    case MP_EXT:
+        if (n && n <= 16 && !(n & (n - 1)))
+            return (unsigned char)(n == 1 ? 0xd4 : n == 2 ? 0xd5 : n == 4 ? 0xd6 : n == 8 ? 0xd7 : 0xd8);
+        return n <= UINT8_MAX ? 0xc7 : n <= UINT16_MAX ? 0xc8 : 0xc9;
+    case MP_ARRAY: return (unsigned char)(n < 16 ? 0x90 | n : n <= UINT16_MAX ? 0xdc : 0xdd);
+    case MP_MAP: return (unsigned char)(n < 16 ? 0x80 | n : n <= UINT16_MAX ? 0xde : 0xdf);
+    }
+    return 0xc1;
+}
+
+static const char *const form_name[32] = {
+    "nil",     "",        "false",   "true",    "bin8",    "bin16",    "bin32", "ext8",
+    "ext16",   "ext32",   "float32", "float64", "uint8",   "uint16",   "uint32", "uint64",
+    "int8",    "int16",   "int32",   "int64",   "fixext1", "fixext2",  "fixext4", "fixext8",
+    "fixext16", "str8",   "str16",   "str32",   "array16", "array32",  "map16",  "map32",
+};
+
+const char *mp_form_name(unsigned char first) {
+    if (first >= 0xc0 && first < 0xe0)
+        return form_name[first - 0xc0];
+    return first < 0x80 ? "fixint" : first >= 0xe0 ? "negative fixint" : first < 0x90 ? "fixmap" :
+           first < 0xa0 ? "fixarray" : "fixstr";
+}
+
+int mp_form(const char *name) {
+    for (int i = 0; i < 32; i++)
+        if (*name && !strcmp(name, form_name[i]))
+            return 0xc0 + i;
+    return -1;
+}
+
 size_t mp_size(const unsigned char *p, size_t n) {
     struct mp_walk w;
 
@@ -295,6 +345,13 @@ void mp_bin(struct mp *m, const void *s, size_t n) {
     if (!fits(m, n))
         return;
     msgpack_pack_bin(PACKER(m), n);
+    put(m, s, n);
+}
+
+void mp_ext(struct mp *m, signed char type, const void *s, size_t n) {
+    if (!fits(m, n))
+        return;
+    msgpack_pack_ext(PACKER(m), n, type);
     put(m, s, n);
 }
 

@@ -67,6 +67,14 @@ void mp_walk_start(struct mp_walk *w, size_t pos, uint64_t count, unsigned max);
  * bytes and more of them).  -1: malformed at w->pos, w->why says how. */
 int mp_walk(struct mp_walk *w, const unsigned char *p, size_t n);
 
+/* The first byte of the smallest form of such an item: what the encoder below writes. */
+unsigned char mp_smallest(const struct mp_item *it);
+
+/* The form of a first byte, as the specification calls it ("uint16", "fixstr"); the byte of
+ * such a name from c0 to df, or -1. */
+const char *mp_form_name(unsigned char first);
+int mp_form(const char *name);
+
 /* Bytes of the value at p, which is known to be whole and well-formed. */
 size_t mp_size(const unsigned char *p, size_t n);
 
@@ -89,6 +97,7 @@ void mp_text(struct mp *m, const void *s, size_t n);    /* str if UTF-8, else bi
 void mp_str(struct mp *m, const void *s, size_t n);
 void mp_cstr(struct mp *m, const char *s);
 void mp_bin(struct mp *m, const void *s, size_t n);
+void mp_ext(struct mp *m, signed char type, const void *s, size_t n);
 void mp_int(struct mp *m, int64_t v);
 void mp_uint(struct mp *m, uint64_t v);
 void mp_float(struct mp *m, double v);

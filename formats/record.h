@@ -77,6 +77,8 @@ int record_ints(const struct record *r, const char *key, int64_t **v, size_t *n,
                 struct err *e);                                                             /* array of int, or 1-D tensor */
 /* A tensor as a view; data may be unaligned.  Shape and data length agree. */
 int record_tensor(const struct record *r, const char *key, struct tensor *t, struct err *e);
+/* The same of any value; messages call it `name`. */
+int record_tensor_of(struct span val, const char *name, struct tensor *t, struct err *e);
 /* A one-dimensional f32/f16/f64 tensor widened to finite f32 in a; *n elements. */
 int record_floats(const struct record *r, const char *key, const float **v, size_t *n,
                   struct arena *a, struct err *e);

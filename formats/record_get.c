@@ -212,15 +212,18 @@ static int read_tensor(const char *key, struct span v, const struct mp_item *map
     return 1;
 }
 
-int record_tensor(const struct record *r, const char *key, struct tensor *t, struct err *e) {
+int record_tensor_of(struct span v, const char *name, struct tensor *t, struct err *e) {
     struct mp_item it;
+
+    if (mp_item(v.p, v.n, &it) != 1 || it.kind != MP_MAP)
+        return bad_tensor(name, "not a tensor", e);
+    return read_tensor(name, v, &it, t, e);
+}
+
+int record_tensor(const struct record *r, const char *key, struct tensor *t, struct err *e) {
     struct span v;
 
-    if (!get(r, key, &v, &it))
-        return 0;
-    if (it.kind != MP_MAP)
-        return bad_tensor(key, "not a tensor", e);
-    return read_tensor(key, v, &it, t, e);
+    return record_raw(r, key, &v) == 1 ? record_tensor_of(v, key, t, e) : 0;
 }
 
 /* Is any of n elements of 2, 4 or 8 bytes, seen through its bits, infinite or NaN?  Eight
