@@ -156,6 +156,7 @@ static void attend(void *ctx, size_t i, int thread) {
     for (size_t r = lo, m; r < hi; r += m) {
         float *scores = mem + l.scores, *o = mem + l.o;
         struct kern_out out = {.y = s->o + r * s->ldo + c, .ldy = s->ldo};
+        float sum[TILE_ROWS];
         size_t n;
 
         m = min(l.rows, hi - r);
@@ -164,10 +165,12 @@ static void attend(void *ctx, size_t i, int thread) {
         for (size_t q = 0; q < m; q++) {
             size_t seen = a->causal ? h.n - s->nq + r + q + 1 : n;
 
-            kern->softmax(seen, a->scale, scores + q * l.lds);
+            sum[q] = kern->exps(seen, a->scale, scores + q * l.lds);
             memset(scores + q * l.lds + seen, 0, (n - seen) * sizeof *scores);
         }
         times_values(kern, &h, m, n, d, scores, l.lds, o, l.ldo);
+        for (size_t q = 0; q < m; q++)
+            kern->scale(d, 1 / sum[q], o + q * l.ldo);
         kern->finish(&out, m, d, o, l.ldo);
     }
 }

@@ -3,6 +3,7 @@
 
 #define VL 16
 #include "lib/kern_vec.h"
+#include "lib/kern_pack.h"
 
 enum { ROWS = 6, COLS = 4, PANEL = COLS * VL };
 
@@ -58,13 +59,28 @@ static void bf16_tile(size_t m, size_t k, const void *const a[], const void *pac
 }
 
 static void bf16_pack(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k) {
-    unsigned short *to = packed;
+    enum { STEP = 32 };    /* of k: a corner of W small enough for the first-level cache */
+    float pairs[PANEL][STEP / 2], row[STEP];
+    unsigned short half[STEP];
 
-    for (size_t p = 0; p < k; p += 2, to += 2 * PANEL)
-        for (size_t j = 0; j < PANEL; j++) {
-            to[2 * j] = j < n ? f32_bf16(w[j * rs + p * cs]) : 0;
-            to[2 * j + 1] = j < n && p + 1 < k ? f32_bf16(w[j * rs + (p + 1) * cs]) : 0;
+    for (size_t p = 0; p < k; p += STEP) {
+        size_t kc = k - p < STEP ? k - p : STEP;
+
+        for (size_t j = 0; j < n; j++) {
+            const float *from = w + j * rs + p * cs;
+
+            if (cs != 1) {
+                for (size_t i = 0; i < kc; i++)
+                    row[i] = from[i * cs];
+                from = row;
+            }
+            if (kc % 2)
+                half[kc] = 0;
+            vec_f32_bf16(kc, from, half);
+            memcpy(pairs[j], half, (kc + 1) / 2 * sizeof pairs[j][0]);
         }
+        pack_items((float *)packed + p / 2 * PANEL, PANEL, pairs[0], STEP / 2, n, (kc + 1) / 2);
+    }
 }
 
 const struct kern kern_bf16 = {

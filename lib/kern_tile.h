@@ -59,9 +59,18 @@ _Static_assert(ROWS == 6, "vec_tile has a case for each number of rows");
 static void vec_pack(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k) {
     float *to = packed;
 
-    for (size_t p = 0; p < k; p++, to += PANEL)
-        for (size_t j = 0; j < PANEL; j++)
-            to[j] = j < n ? w[j * rs + p * cs] : 0;
+    if (cs == 1) {
+        pack_items(to, PANEL, w, rs, n, k);
+        return;
+    }
+    for (size_t p = 0; p < k; p++, to += PANEL, w += cs) {
+        if (rs == 1)
+            memcpy(to, w, n * sizeof *to);
+        else
+            for (size_t j = 0; j < n; j++)
+                to[j] = w[j * rs];
+        memset(to + n, 0, (PANEL - n) * sizeof *to);
+    }
 }
 
 #define TILE_TABLE                                                                     \
