@@ -122,7 +122,8 @@ static void times_keys(const struct kern *kern, const struct head *h, size_t m, 
     for (size_t i = 0; i < m; i++)
         rows[i] = q + i * ldq;
     for (size_t j = 0; j < n; j += kern->panel)
-        panel_times(kern, m, rows, d, (const char *)(h->k + j * d), scores + j, lds, false, NULL);
+        panel_times(kern, m, min(kern->panel, n - j), rows, d, (const char *)(h->k + j * d), scores + j,
+                    lds, false, NULL);
 }
 
 static void times_values(const struct kern *kern, const struct head *h, size_t m, size_t n, size_t d,
@@ -136,7 +137,8 @@ static void times_values(const struct kern *kern, const struct head *h, size_t m
     for (size_t i = 0; i < m; i++)
         rows[i] = scores + i * lds;
     for (size_t j = 0; j < d; j += kern->panel)
-        panel_times(kern, m, rows, n, (const char *)(h->v + j * h->n), o + j, ldo, false, NULL);
+        panel_times(kern, m, min(kern->panel, d - j), rows, n, (const char *)(h->v + j * h->n), o + j,
+                    ldo, false, NULL);
 }
 
 static void attend(void *ctx, size_t i, int thread) {

@@ -63,10 +63,11 @@ struct kern {
     /* Pack n <= panel rows of W, k columns, into [k (rounded up to even if bf16)][panel]. */
     void (*pack)(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k);
 
-    /* c [m, panel] = (add ? c : 0) + a W^T for m <= rows and k <= depth; with bf16 k is even.
-     * c's rows are ldc apart and aligned to 64 bytes.  ahead: memory that will be wanted next,
-     * step bytes of it for each k (0: none). */
-    void (*tile)(size_t m, size_t k, const void *const a[], const void *packed, float *c,
+    /* c [m, n] = (add ? c : 0) + a W^T for m <= rows, n <= panel, k <= depth; with bf16 k is even.
+     * c's rows are ldc apart, aligned to 64 bytes and have room for the panel: columns from n on
+     * may be written.  ahead: memory that will be wanted next, step bytes of it for each k (0:
+     * none). */
+    void (*tile)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
                  size_t ldc, bool add, const char *ahead, size_t step);
 
     /* c [m, n] -> y */

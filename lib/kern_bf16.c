@@ -7,21 +7,21 @@
 
 enum { ROWS = 6, COLS = 4, PANEL = COLS * VL };
 
-/* Both rows and weights hold pairs of bf16; m is a constant in each call. */
-INL void tile_of(size_t m, size_t pairs, const void *const a[], const char *w, float *c, size_t ldc,
+/* Both rows and weights hold pairs of bf16; m and cols are constants in each call. */
+INL void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], const char *w, float *c, size_t ldc,
                  bool add, const char *ahead, size_t step) {
     const char *x[ROWS];
     __m512 s[ROWS][COLS];
 
     UNROLL for (size_t i = 0; i < m; i++) {
         x[i] = a[i];
-        UNROLL for (size_t j = 0; j < COLS; j++)
+        UNROLL for (size_t j = 0; j < cols; j++)
             s[i][j] = _mm512_setzero_ps();
     }
     for (size_t p = 0; p < pairs; p++, w += 4 * PANEL) {
         __m512bh b[COLS];
 
-        UNROLL for (size_t j = 0; j < COLS; j++)
+        UNROLL for (size_t j = 0; j < cols; j++)
             b[j] = (__m512bh)_mm512_loadu_si512(w + 64 * j);
         _mm_prefetch(ahead, _MM_HINT_T1);
         ahead += step;
@@ -31,30 +31,30 @@ INL void tile_of(size_t m, size_t pairs, const void *const a[], const char *w, f
 
             memcpy(&pair, x[i] + 4 * p, sizeof pair);
             y = (__m512bh)_mm512_set1_epi32(pair);
-            UNROLL for (size_t j = 0; j < COLS; j++)
+            UNROLL for (size_t j = 0; j < cols; j++)
                 s[i][j] = _mm512_dpbf16_ps(s[i][j], b[j], y);
         }
     }
     UNROLL for (size_t i = 0; i < m; i++)
-        UNROLL for (size_t j = 0; j < COLS; j++) {
+        UNROLL for (size_t j = 0; j < cols; j++) {
             float *to = c + i * ldc + j * VL;
 
             _mm512_storeu_ps(to, add ? _mm512_add_ps(s[i][j], _mm512_loadu_ps(to)) : s[i][j]);
         }
 }
 
-static void bf16_tile(size_t m, size_t k, const void *const a[], const void *packed, float *c,
+#define CASE(m, cols)                                                       \
+    case (m) * 8 + (cols):                                                  \
+        tile_of(m, cols, k / 2, a, packed, c, ldc, add, ahead, step); break;
+#define CASES(cols) CASE(1, cols) CASE(2, cols) CASE(3, cols) CASE(4, cols) CASE(5, cols) CASE(6, cols)
+
+static void bf16_tile(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
                       size_t ldc, bool add, const char *ahead, size_t step) {
     step *= 2;
     if (!step)
         ahead = packed;
-    switch (m) {
-    case 1: tile_of(1, k / 2, a, packed, c, ldc, add, ahead, step); break;
-    case 2: tile_of(2, k / 2, a, packed, c, ldc, add, ahead, step); break;
-    case 3: tile_of(3, k / 2, a, packed, c, ldc, add, ahead, step); break;
-    case 4: tile_of(4, k / 2, a, packed, c, ldc, add, ahead, step); break;
-    case 5: tile_of(5, k / 2, a, packed, c, ldc, add, ahead, step); break;
-    case 6: tile_of(6, k / 2, a, packed, c, ldc, add, ahead, step); break;
+    switch (m * 8 + (n + VL - 1) / VL) {
+        CASES(1) CASES(2) CASES(3) CASES(4)
     }
 }
 

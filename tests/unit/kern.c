@@ -283,11 +283,10 @@ static double tile_error(const struct kern *k, size_t m, size_t n, size_t kk, in
             memcpy(mem[i], a + i * kk, kk * 4);
         }
     }
-    panel_times(k, m, row, kt, packed, c, k->panel, false, NULL);
+    panel_times(k, m, n, row, kt, packed, c, k->panel, false, NULL);
     for (size_t i = 0; i < m; i++)
-        for (size_t j = 0; j < k->panel; j++)
-            e = max2(e, j < n ? fabs((double)c[i * k->panel + j] - want[i * n + j]) / sqrt((double)kk)
-                              : fabs((double)c[i * k->panel + j]));
+        for (size_t j = 0; j < n; j++)
+            e = max2(e, fabs((double)c[i * k->panel + j] - want[i * n + j]) / sqrt((double)kk));
     for (size_t i = 0; i < m; i++)
         free(mem[i]);
     free(a), free(w), free(c), free(want), free(row), free(mem), free(packed);
