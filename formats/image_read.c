@@ -168,7 +168,7 @@ int image_turn(struct image *im, int orientation, struct err *e) {
 /* ---- files ---- */
 
 static const char *kind(mode_t m) {
-    return S_ISDIR(m) ? "is a directory" : S_ISFIFO(m) ? "is a FIFO, not a regular file" :
+    return S_ISDIR(m) ? strerror(EISDIR) : S_ISFIFO(m) ? "is a FIFO, not a regular file" :
            S_ISSOCK(m) ? "is a socket, not a regular file" : "is a device, not a regular file";
 }
 

@@ -70,6 +70,12 @@ void stream_close(struct stream *s) {
     s->fd = -1;
 }
 
+bool stream_ready(const struct stream *s) {
+    struct pollfd p = {.fd = s->fd, .events = POLLIN};
+
+    return s->map || s->eof || s->at < s->len || poll(&p, 1, 0) != 0;
+}
+
 /* Make room behind s->len: move what is left to the front, or let the buffer grow. */
 static int make_room(struct stream *s) {
     size_t cap = s->cap * 2;

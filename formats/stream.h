@@ -42,6 +42,10 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
 int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e);
 void stream_close(struct stream *s);
 
+/* Is there something to hand out, or the end, without waiting for the writer of a pipe?  (A record
+ * of which only the beginning is there counts: its writer is at work.) */
+bool stream_ready(const struct stream *s);
+
 /* The offset in the file of the next byte to be read: after a record, of its end. */
 uint64_t stream_offset(const struct stream *s);
 

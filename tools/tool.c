@@ -262,6 +262,11 @@ static void set_opt(const struct opt *o, const char *arg) {
     case OPT_FLAG: *(bool *)o->to = true; break;
     case OPT_STR: *(const char **)o->to = arg; break;
     case OPT_INT: set_int(o, arg); break;
+    case OPT_MAYBE_INT:
+        *(int64_t *)o->to = -1;
+        if (arg)
+            set_int(o, arg);
+        break;
     case OPT_FLOAT: set_float(o, arg); break;
     case OPT_CHOICE: set_choice(o, arg); break;
     case OPT_LIST:
@@ -279,7 +284,8 @@ static void print_help(const char *synopsis, const struct opt *o, size_t n) {
         int w = o[i].letter ? snprintf(left, sizeof left, "-%c, --%s", o[i].letter, o[i].name)
                             : snprintf(left, sizeof left, "    --%s", o[i].name);
         if (o[i].arg)
-            snprintf(left + w, sizeof left - (size_t)w, "%s%s", o[i].letter ? " " : "=", o[i].arg);
+            snprintf(left + w, sizeof left - (size_t)w, o[i].kind == OPT_MAYBE_INT ? "[=%s%s]" : "%s%s",
+                     o[i].kind == OPT_MAYBE_INT ? "" : o[i].letter ? " " : "=", o[i].arg);
         printf("  %-28s %s\n", left, o[i].help);
     }
 }
@@ -302,8 +308,9 @@ static void parse(int argc, char *argv[], const struct opt *o, size_t n, const c
     memset(lo, 0, sizeof lo);
     letters[at++] = ':';
     for (size_t i = 0; i < n; i++) {
-        lo[i] = (struct option){o[i].name, o[i].kind == OPT_FLAG ? no_argument : required_argument,
-                                NULL, LONG_ONLY + (int)i};
+        int takes = o[i].kind == OPT_FLAG ? no_argument : o[i].kind == OPT_MAYBE_INT ? optional_argument
+                                                                                     : required_argument;
+        lo[i] = (struct option){o[i].name, takes, NULL, LONG_ONLY + (int)i};
         if (o[i].letter) {
             letters[at++] = (char)o[i].letter;
             if (o[i].kind != OPT_FLAG)
@@ -613,6 +620,8 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
         got = stream_next(s, r, a, &e);
         if (got == 0 || (got < 0 && tool_stopped()))
             return 0;
+        if (t->flush && (got < 0 || record_has(r, "error")))
+            t->flush(t->flush_of);
         if (got < 0) {
             warn("%s: %s", s->name, e.msg);
             if (got == -2)

@@ -22,7 +22,7 @@
 #include "formats/stream.h"
 #include "lib/linear.h"
 
-enum opt_kind { OPT_FLAG, OPT_STR, OPT_LIST, OPT_INT, OPT_FLOAT, OPT_CHOICE };
+enum opt_kind { OPT_FLAG, OPT_STR, OPT_LIST, OPT_INT, OPT_FLOAT, OPT_CHOICE, OPT_MAYBE_INT };
 
 enum { TOOL_LIST = 16 };    /* -m and its kin may be given this often */
 
@@ -32,7 +32,8 @@ struct strs {
 };
 
 /* One option.  `to`: bool * (FLAG), const char ** (STR), struct strs * (LIST), int64_t * (INT),
- * double * (FLOAT), int * (CHOICE: index into choices, "f32|bf16").  min and max bound numbers. */
+ * double * (FLOAT), int * (CHOICE: index into choices, "f32|bf16"), int64_t * (MAYBE_INT: an INT that
+ * may be left out, and is -1 then; long names only).  min and max bound numbers. */
 struct opt {
     int letter;            /* 0: long name only */
     const char *name;
@@ -75,6 +76,8 @@ struct tool {
     int out_fd;
     bool text;                   /* the program writes text by itself: no records, a terminal is fine */
     struct resume resume;        /* what --skip-from holds */
+    void (*flush)(void *);       /* tool_next: write what is held back, before a failure is told */
+    void *flush_of;
     uint64_t done, failed, skipped;
     double begun, shown;         /* progress: seconds of the monotonic clock */
     bool line;                   /* a progress line stands on the terminal */

@@ -1,0 +1,290 @@
+#!/usr/bin/env bats
+# clip-embed: exact status, exact messages, files and records, on the micro model of tests/golden.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    PATH=$BIN:$PATH
+    GOLDEN=$BATS_TEST_DIRNAME/../golden
+    IM=$GOLDEN/images
+    cd "$BATS_TEST_TMPDIR" || return
+    mkdir model
+    cp "$GOLDEN/clip/micro_hf.safetensors" model/model.safetensors
+    cp "$GOLDEN/clip/micro_hf_config.json" model/config.json
+    export UNCLIP_MODEL=$PWD/model
+}
+
+# py CODE <stream: R is the list of records, as msgpack_numpy's users see them
+py() {
+    python3 -c '
+import sys, msgpack, numpy as np
+def nd(m):
+    if m.get(b"nd") is True:
+        return np.frombuffer(m[b"data"], m[b"type"]).reshape(m[b"shape"])
+    return {k.decode() if isinstance(k, bytes) else k: v for k, v in m.items()}
+R = list(msgpack.Unpacker(sys.stdin.buffer, object_hook=nd, raw=False, unicode_errors="surrogateescape"))
+D = [r["data"] for r in R]
+'"$1"
+}
+
+# rec ID DATA...: a record; DATA is Python for the map, T(type, array) a tensor
+rec() {
+    python3 -c '
+import sys, msgpack, numpy as np
+def T(t, a):
+    a = np.asarray(a).astype(t)
+    return {b"nd": True, b"type": a.dtype.str, b"kind": b"", b"shape": list(a.shape), b"data": a.tobytes()}
+sys.stdout.buffer.write(msgpack.packb({"unclip": 1, "id": sys.argv[1], "data": eval(sys.argv[2])}))
+' "$@"
+}
+
+@test "a picture becomes a record: id, image_embed, model, params" {
+    run -0 --separate-stderr clip-embed -o out "$IM/rgb.png"
+    [ -z "$stderr" ] && [ -z "$output" ]
+    run -0 py '
+r, = R
+assert r["unclip"] == 1 and r["id"].endswith("/rgb.png") and list(r["data"]) == ["image_embed", "model", "params"], r
+assert D[0]["image_embed"].shape == (16,) and D[0]["image_embed"].dtype == "<f4"
+assert len(D[0]["model"]["image_embed"]) == 16
+assert D[0]["params"][0][0] == "clip-embed" and D[0]["params"][0][1]["precision"] == "f32"' <out
+}
+
+@test "the same bytes for every batch, thread count and way to name files" {
+    clip-embed "$IM"/*.png "$IM"/*.jpg >want
+    [ -s want ]
+    for opt in "-b 1" "-b 2 -j 1" "-b 64 -j 7" "-j 3"; do
+        # shellcheck disable=SC2086
+        clip-embed $opt "$IM"/*.png "$IM"/*.jpg | cmp - want
+    done
+    printf '%s\0' "$IM"/*.png "$IM"/*.jpg >names
+    clip-embed --files0-from=names | cmp - want
+    clip-embed --files0-from=- <names | cmp - want
+    printf '%s\0' "$IM"/*.png "$IM"/*.jpg | head -c -1 | clip-embed --files0-from=- | cmp - want
+}
+
+@test "one checkpoint in two containers: the same fingerprint, the same vectors" {
+    clip-embed --crop hf "$IM/rgb.png" >a
+    clip-embed -m "$GOLDEN/clip/micro.safetensors" --activation quick_gelu --crop hf "$IM/rgb.png" >b
+    cat a b | py '
+assert D[0]["model"] == D[1]["model"]
+assert abs(D[0]["image_embed"] - D[1]["image_embed"]).max() < 2e-6'
+}
+
+@test "what cannot be read is named and passed over: status 1, the rest done, in order" {
+    mkdir dir
+    mkfifo fifo
+    : >empty
+    echo text >text.jpg
+    head -c 200 "$IM/rgb.jpg" >cut.jpg
+    cp "$IM/rgb.png" good.png
+    cp "$IM/rgb.png" $'new\nline.png'
+    cp "$IM/rgb.png" $'latin\xe9.png'
+    head -c 50 "$IM/rgb.png" >$'cut\xe9.png'
+    run -1 --separate-stderr clip-embed -o out none dir fifo empty text.jpg cut.jpg $'cut\xe9.png' \
+        good.png $'new\nline.png' /dev/null $'latin\xe9.png' ''
+    [ "$stderr" = 'clip-embed: none: No such file or directory
+clip-embed: dir: Is a directory
+clip-embed: fifo: is a FIFO, not a regular file
+clip-embed: empty: empty file
+clip-embed: text.jpg: not a picture in a known format
+clip-embed: cut.jpg: the JPEG data ends early
+clip-embed: cut\xe9.png: the PNG data ends early
+clip-embed: /dev/null: is a device, not a regular file
+clip-embed: operands: name 12: an empty file name' ]
+    py 'assert [r["id"] for r in R] == ["good.png", "new\nline.png", b"latin\xe9.png"], R' <out
+}
+
+@test "--keep-errors keeps the places, and another run passes them on" {
+    cp "$IM/rgb.png" a.png
+    run -1 --separate-stderr clip-embed --keep-errors -o out a.png none a.png
+    py 'assert [d.get("error") for d in D] == [None, "No such file or directory", None]' <out
+    run -1 --separate-stderr clip-embed --only image -o again <out
+    cmp out again
+}
+
+@test "--strict stops at the first failure" {
+    cp "$IM/rgb.png" a.png
+    run -1 --separate-stderr clip-embed --strict -b 1 -o out a.png none a.png
+    py 'assert len(R) == 1' <out
+    [ "$stderr" = "clip-embed: none: No such file or directory" ]
+}
+
+@test "tokens become text_embed and text_states; -S leaves the states out" {
+    rec a '{"text": "x", "tokens": [62, 5, 7, 63]}' >in
+    run -0 --separate-stderr clip-embed -o out <in
+    [ -z "$stderr" ]
+    py '
+d, = D
+assert list(d) == ["text", "tokens", "text_embed", "model", "text_states", "params"], list(d)
+assert d["text_embed"].shape == (16,) and d["text_states"].shape == (4, 64)' <out
+    clip-embed -S <in | py 'assert "text_states" not in D[0] and D[0]["params"][0][1]["states"] is False'
+    clip-embed --only image <in | cmp - in
+    # what is there is kept, byte for byte
+    clip-embed <out | cmp - out
+}
+
+@test "a picture inside a record: u8 or f32, and the prior's vector steps aside" {
+    rec a '{"image": T("<f4", np.linspace(-1, 1, 3 * 20 * 20).reshape(3, 20, 20)), "image_embed": T("<f4", np.arange(16)),
+            "more": 1, "params": [["prior", {}], ["decode64", {}]], "model": {"image_embed": "0123456789abcdef"}}' >f32
+    rec a '{"image": T("u1", np.clip(np.rint(255 * (0.5 * np.linspace(-1, 1, 1200).astype("<f4").astype(float) + 0.5)), 0, 255).reshape(3, 20, 20).transpose(1, 2, 0))}' >u8
+    clip-embed <f32 >a
+    clip-embed <u8 >b
+    cat a b | py '
+assert (D[0]["image_embed"] == D[1]["image_embed"]).all()
+assert list(D[0]) == ["image", "prior_embed", "more", "params", "model", "image_embed"], list(D[0])
+assert (D[0]["prior_embed"] == np.arange(16)).all() and D[0]["model"]["prior_embed"] == "0123456789abcdef"
+assert [p[0] for p in D[0]["params"]] == ["prior", "decode64", "clip-embed"]'
+    # the second time the vector is clip-embed's own: nothing to set aside
+    clip-embed <b | py 'assert "prior_embed" not in D[0]'
+    clip-embed --only text <f32 | cmp - f32
+}
+
+@test "records that cannot be done are named by number and id" {
+    { rec a '{"text": "no tokens"}'
+      rec b '{"tokens": [62, 64]}'
+      rec c '{"tokens": [62] * 9}'
+      rec d '{"tokens": []}'
+      rec e '{"image": T("<f4", np.full((3, 4, 4), np.nan))}'
+      rec f '{"image": T("u1", np.zeros((4, 4)))}'
+      rec g '{"nothing": 1}'; } >in
+    run -1 --separate-stderr clip-embed -o out <in
+    [ "$stderr" = "clip-embed: -: record 1 (a): text without tokens: clip-tok makes them
+clip-embed: -: record 2 (b): token 64, the model knows 0 to 63
+clip-embed: -: record 3 (c): 9 tokens, the model takes 1 to 8
+clip-embed: -: record 4 (d): 0 tokens, the model takes 1 to 8
+clip-embed: -: record 5 (e): image: not finite
+clip-embed: -: record 6 (f): image: neither u8 [H, W, 3] nor f32 [3, H, W]" ]
+    rec g '{"nothing": 1}' | cmp - out
+}
+
+@test "garbage and a cut tail are told in their place, and what is whole is done" {
+    { rec a '{"tokens": [62, 63]}'; printf garbage; rec b '{"tokens": [62, 63]}'
+      rec c '{"error": "earlier"}'; rec d '{"tokens": [62, 63]}' | head -c 20; } >in
+    run -1 --separate-stderr clip-embed -o out <in
+    py 'assert [r["id"] for r in R] == ["a", "b", "c"] and "text_embed" in D[1]' <out
+    [ "${stderr_lines[0]}" = "clip-embed: -: garbage at byte 30" ]
+    [ "${#stderr_lines[@]}" = 2 ]
+}
+
+@test "an answer comes before the next question: a pipe is not held back for a full batch" {
+    mkfifo q a
+    clip-embed -b 100 -o - <q >a &
+    exec 7>q 8<a
+    rec a '{"tokens": [62, 63]}' >&7
+    IFS= read -r -t 20 -n 12 -d '' _ <&8
+    exec 7>&- 8<&-
+    wait
+}
+
+@test "nothing in, nothing out, and no model is looked for" {
+    UNCLIP_MODEL=/none run -0 --separate-stderr clip-embed </dev/null
+    [ -z "$output" ] && [ -z "$stderr" ]
+    run -0 clip-embed --files0-from=/dev/null
+    [ -z "$output" ]
+}
+
+@test "a model that is not there: status 2" {
+    UNCLIP_MODEL=/none run -2 --separate-stderr clip-embed "$IM/rgb.png"
+    [[ $stderr == *"/none"* ]]
+}
+
+@test "--dtype f16, --keep-image, --id content and long names" {
+    clip-embed "$IM/rgb.png" >f32
+    clip-embed --dtype f16 "$IM/rgb.png" >f16
+    cat f32 f16 | py 'assert D[1]["image_embed"].dtype == "<f2" and (D[0]["image_embed"].astype("<f2") == D[1]["image_embed"]).all()'
+    clip-embed --keep-image "$IM/rgb.png" | py 'assert D[0]["image"].shape == (16, 16, 3) and D[0]["image"].dtype == "u1"'
+    clip-embed --keep-image=40 "$IM/rgb.png" | py 'assert D[0]["image"].shape == (40, 40, 3)'
+    # the stored crop has the vector of the file
+    { clip-embed --keep-image "$IM/rgb.png"; clip-embed --keep-image "$IM/rgb.png" | clip-embed; } |
+        py 'assert (D[0]["image_embed"] == D[1]["image_embed"]).all()'
+    cp "$IM/rgb.png" copy.png
+    clip-embed --id content "$IM/rgb.png" copy.png |
+        py 'assert R[0]["id"] == R[1]["id"] and len(R[0]["id"]) == 32 and D[1]["path"] == "copy.png"'
+    long=$(printf 'x%.0s' {1..240}).png
+    mkdir -p "dir/$long" && cp copy.png "dir/$long/pic.png"
+    clip-embed "dir/$long/../$long/pic.png" |
+        py 'assert len(R[0]["id"].encode()) < 256 and D[0]["path"].endswith("pic.png")'
+}
+
+@test "--exif turns, the default does not" {
+    clip-embed "$IM/turned.png" >plain
+    clip-embed --exif "$IM/turned.png" >turned
+    clip-embed "$IM/rgb.png" >same
+    cat plain turned same | py '
+assert (D[0]["image_embed"] == D[2]["image_embed"]).all() and (D[0]["image_embed"] != D[1]["image_embed"]).any()
+assert D[1]["params"][0][1]["exif"] is True'
+}
+
+@test "--max-pixels refuses by the header" {
+    run -1 --separate-stderr clip-embed --max-pixels 100 "$IM/rgb.png" -o out
+    [ "$stderr" = "clip-embed: $IM/rgb.png: 13 x 9 pixels, the limit is 100 in all" ]
+}
+
+@test "an interrupted run goes on: the same records as in one go" {
+    clip-embed "$IM"/*.png "$IM"/*.jpg >want
+    head -c 1000 want >part
+    run -0 --separate-stderr clip-embed --skip-from part -o part "$IM"/*.png "$IM"/*.jpg
+    [[ $stderr == "clip-embed: part: "*" bytes of an unfinished record are cut off" ]]
+    cmp part want
+    clip-embed --skip-from part "$IM"/*.png | cmp - /dev/null
+    # other options are other results
+    clip-embed --skip-from part --exif "$IM"/rgb.png | py 'assert len(R) == 1'
+    { rec a '{"tokens": [62, 5, 63]}'; rec b '{"tokens": [62, 63]}'; } >in
+    clip-embed <in >want
+    { rec a '{"tokens": [62, 5, 63]}'; } | clip-embed >part
+    clip-embed --skip-from part -o part <in
+    cmp part want
+}
+
+@test "shards are parts: each file in exactly one" {
+    clip-embed "$IM"/*.png "$IM"/*.jpg >all
+    for i in 1 2 3; do clip-embed --shard $i/3 "$IM"/*.png "$IM"/*.jpg; done >parts
+    cat all parts | py '
+ids = [r["id"] for r in R]
+n = len(ids) // 2
+assert n * 2 == len(ids) and sorted(ids[:n]) == sorted(ids[n:])'
+    for i in 1 2; do clip-embed --id content --shard $i/2 "$IM"/*.png; done | py 'assert len(R) == 6, len(R)'
+}
+
+@test "usage" {
+    run -2 --separate-stderr clip-embed --files0-from=x y
+    [ "$stderr" = "clip-embed: y: files cannot be named beside --files0-from" ]
+    run -2 --separate-stderr clip-embed --only text x
+    [ "$stderr" = "clip-embed: --only text: files have no text" ]
+    run -2 --separate-stderr clip-embed --files0-from=none -o out
+    [ "$stderr" = "clip-embed: none: No such file or directory" ]
+    run -2 --separate-stderr clip-embed --keep-image=0 x
+    run -2 --separate-stderr clip-embed --batch=x
+}
+
+@test "a full disk and a closed pipe are noticed" {
+    [ -w /dev/full ] || skip "no /dev/full"
+    run -2 --separate-stderr sh -c "clip-embed '$IM'/*.png >/dev/full"
+    [ "$stderr" = "clip-embed: write error: No space left on device" ]
+    run -0 sh -c "clip-embed '$IM'/*.png | head -c 1 | wc -c"
+}
+
+@test "--info says what was recognised" {
+    run -0 --separate-stderr clip-embed --info
+    [[ $output == *"image tower: ViT"* ]] && [[ $output == *"fingerprint: "* ]]
+}
+
+@test "every option is in the manual page, in order" {
+    page=$BATS_TEST_DIRNAME/../../man/clip-embed.1
+    clip-embed -h | sed -n 's/^  *\(-., \)\{0,1\}--\([a-z0-9-]*\).*/\2/p' >have
+    sed -n 's/^\.It.* Fl Fl \([a-z0-9-]*\).*/\1/p' "$page" >told
+    diff have told
+}
+
+@test "the examples of the manual page run as written" {
+    mkdir photos
+    cp "$IM"/*.jpg photos
+    find photos -type f -print0 | clip-embed --files0-from=- -o photos.clip
+    cp "$IM"/*.png photos
+    find photos -type f -print0 | clip-embed --files0-from=- --skip-from photos.clip -o photos.clip
+    py 'assert len(R) == 13 and len({r["id"] for r in R}) == 13, len(R)' <photos.clip
+    for i in 1 2 3; do
+        find photos -type f -print0 | clip-embed --files0-from=- --shard $i/3 -o photos-$i.clip
+    done
+    [ "$(cat photos-?.clip | wc -c)" = "$(wc -c <photos.clip)" ]
+}

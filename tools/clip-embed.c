@@ -1,0 +1,302 @@
+/* clip-embed - tokens and pictures to the vectors of CLIP
+ *
+ * Reads: names of picture files, or records with `tokens` or `image` on standard input.
+ * Writes: records with text_embed and text_states, or image_embed.
+ * Memory: the towers that are needed, one batch, and a ring of crops; however long the input.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/embed.h"
+#include "formats/image_queue.h"
+#include "tools/tool.h"
+
+#define SYNOPSIS "[-Sqv] [-m PATH]... [-b N] [-j N] [-o FILE] [option]... [file]..."
+
+enum { BATCH = 16, RING = 3, SIDE_MAX = 4096 };    /* RING: batches of crops */
+
+static const char *const FIELDS[] = {"text_embed", "image_embed"};
+
+struct job {
+    struct tool t;
+    struct embed_options o;
+    struct towers w;
+    struct arena_mem mem;
+    struct arena room;          /* of one batch */
+    struct embed_item *item;    /* [batch] */
+    size_t n;
+    struct stream in;
+    struct names names;
+    struct image_queue *queue;
+    const char *files0;
+    int only, dtype, id, crop;
+    bool no_states, exif, info, verify;
+    int64_t keep, max_pixels;
+};
+
+/* ---- --info, --verify: headers are enough, nothing is bound ---- */
+
+static void about(struct job *j, unsigned want) {
+    struct clip_model m = {0};
+    const char *name;
+    struct err e = {0};
+
+    if (model_open_clip(&m, want, &j->w.paths, &j->t.arena, &e) < 0)
+        die("%s", e.msg);
+    if (j->info)
+        printf("%s", m.about);
+    if (j->verify && model_verify_sha256(m.file, &name, &e) == 0) {
+        printf("%s: OpenAI's %s, byte for byte\n", m.file, name);
+    } else if (j->verify) {
+        warn("%s: %s", m.file, e.msg);
+        j->t.status = 1;
+    }
+    if (want == MODEL_TEXT && !m.config.has_vision)    /* the other is in a file of its own */
+        about(j, MODEL_VISION);
+}
+
+/* ---- a batch ---- */
+
+static bool skip(struct job *j, struct span id, struct span map, const struct record *r, unsigned todo) {
+    struct span fp[2];
+
+    embed_fingerprints(&j->w, r, todo, fp);
+    return tool_skip(&j->t, id, map, 2, fp);
+}
+
+static void finish_item(struct job *j, struct embed_item *it) {
+    struct arena a = j->room;
+
+    if (!it->err.msg[0] && embed_set(it, &j->o, &j->w, &a, &it->err) == 0) {
+        tool_write(&j->t, &it->r, a);
+        j->t.done++;
+    } else if (it->file) {
+        tool_input_failed(&j->t, it->file, it->r.id, it->err.msg, a);
+    } else {
+        tool_record_failed(&j->t, j->in.name, it->number, &it->r, it->err.msg, a);
+    }
+}
+
+/* Compute what waits, and write it in the order in which it came. */
+static void flush(void *job) {
+    struct job *j = job;
+    struct err e = {0};
+    size_t n = j->n;
+
+    j->n = 0;
+    if (n && embed_run(j->item, n, &j->o, &j->w, &j->room, &e) < 0)
+        die("%s", e.msg);
+    for (size_t i = 0; i < n && !tool_stopped(); i++)
+        finish_item(j, &j->item[i]);
+    if (n)
+        tool_progress(&j->t, j->files0 ? 0 : j->names.noperands);
+}
+
+/* ---- records ---- */
+
+/* Does the output hold it already?  A record with nothing to do is known by what it says. */
+static bool skip_record(struct job *j, const struct embed_item *it) {
+    struct arena a = j->room;
+    struct err e = {0};
+    struct span map;
+
+    if (!j->t.skip_from || it->err.msg[0])
+        return false;
+    if (it->todo && embed_params(&j->o, &j->w, it->todo, false, &map, &a, &e) < 0)
+        die("%s", e.msg);
+    if (!it->todo && record_params_of(&it->r, j->t.name, &map) <= 0)
+        return false;
+    return skip(j, it->r.id, map, &it->r, it->todo);
+}
+
+/* A copy: what a pipe brought is gone when the next record is read. */
+static void add_record(struct job *j, const struct record *r) {
+    struct embed_item *it = &j->item[j->n];
+    struct err e = {0};
+    struct span s;
+    size_t used;
+
+    *it = (struct embed_item){.number = j->in.number};
+    if (record_encode(r, &s, &j->room, &e) < 0 ||
+        record_parse(&it->r, s.p, s.n, &used, &j->room, &e) != 1 ||
+        embed_plan(it, &j->o, &j->w, &e) < 0)
+        die("%s", e.msg);
+    if (skip_record(j, it))
+        return;
+    if (embed_load(it, &j->w, &j->room, &e) < 0)
+        die("%s", e.msg);
+    j->n++;
+}
+
+static void embed_records(struct job *j) {
+    const struct arena empty = j->room;
+    struct record r;
+
+    tool_stream(&j->t, &j->in, "-");
+    j->t.flush = flush;
+    j->t.flush_of = j;
+    while (tool_next(&j->t, &j->in, &r, &j->room) > 0) {
+        add_record(j, &r);
+        if (j->n == (size_t)j->t.batch || !stream_ready(&j->in))
+            flush(j);
+        if (!j->n)
+            j->room = empty;
+    }
+    flush(j);
+}
+
+/* ---- files ---- */
+
+static struct span bytes(const char *s) {
+    return (struct span){(const unsigned char *)s, strlen(s)};
+}
+
+/* Another shard's, or done already?  By the id that the record will have. */
+static bool not_ours(struct job *j, struct span text) {
+    struct arena a = j->room;
+    struct span id, map;
+    struct err e = {0};
+    bool bin;
+
+    if (record_id(text, &id, &bin, &a, &e) < 0 ||
+        embed_params(&j->o, &j->w, EMBED_IMAGE, j->o.keep, &map, &a, &e) < 0)
+        die("%s", e.msg);
+    return tool_other_shard(&j->t, id) || skip(j, id, map, NULL, EMBED_IMAGE);
+}
+
+/* Have the workers read ahead as far as the ring goes; 0: there are no more names. */
+static bool push_names(struct job *j, size_t slots) {
+    while (image_queue_count(j->queue) < slots && !tool_stopped()) {
+        struct err e = {0};
+        const char *name;
+        char where[300];
+        int got;
+
+        if (image_queue_count(j->queue) && !names_ready(&j->names))
+            return true;
+        got = names_next(&j->names, &name, &e);
+        if (got == 0 || (got == -2 && tool_stopped()))
+            return false;
+        if (got == -2)
+            die("%s: %s", j->files0, e.msg);
+        if (got < 0) {
+            snprintf(where, sizeof where, "%.200s: name %llu", j->files0 ? j->files0 : "operands",
+                     (unsigned long long)j->names.number);
+            name = where;
+        }
+        if (got < 0 || j->id || !not_ours(j, bytes(name)))
+            image_queue_push(j->queue, name, e.msg);
+    }
+    return true;
+}
+
+static void add_file(struct job *j, struct image_item *q) {
+    struct embed_item *it = &j->item[j->n];
+    struct err e = {0};
+    bool hashed = j->id && q->hash[0];
+
+    if (q->note[0] && j->t.verbose)
+        warn("%s: %s", q->name, q->note);
+    if (hashed && not_ours(j, bytes(q->hash)))
+        return;
+    *it = (struct embed_item){.file = q->name, .todo = EMBED_IMAGE, .crop = q->crop, .kept = q->kept,
+                              .err = q->err};
+    if (embed_name(it, q->name, hashed ? q->hash : NULL, &j->room, &e) < 0)
+        die("%s", e.msg);
+    j->n++;
+}
+
+static void start_queue(struct job *j, size_t slots) {
+    struct image_queue_options q = {
+        .slots = slots, .threads = (size_t)j->t.threads, .hash = j->id,
+        .read = {.max_pixels = (uint64_t)j->max_pixels, .exif = j->exif},
+    };
+    struct embed_item file = {.file = ""};
+    struct err e = {0};
+
+    if (embed_plan(&file, &j->o, &j->w, &e) < 0)
+        die("%s", e.msg);
+    q.prep = j->w.vision_model->prep;
+    if (j->keep)
+        j->o.keep = j->keep > 0 ? (size_t)j->keep : q.prep.crop;
+    if (j->keep) {
+        q.keep = q.prep;
+        q.keep.size = q.keep.size * j->o.keep / q.keep.crop;
+        q.keep.crop = j->o.keep;
+    }
+    j->queue = image_queue_start(&q, &j->t.arena, &e);
+    if (!j->queue)
+        die("%s", e.msg);
+}
+
+static void embed_files(struct job *j, char *names[], size_t n) {
+    size_t slots = (size_t)(RING * j->t.batch + j->t.threads), count;
+    const struct arena empty = j->room;
+    struct err e = {0};
+    bool more = true;
+
+    if (names_open(&j->names, names, n, j->files0, &j->t.arena, &e) < 0)
+        die("%s: %s", j->files0, e.msg);
+    start_queue(j, slots);
+    while (!tool_stopped()) {
+        if (more)
+            more = push_names(j, slots);
+        count = image_queue_count(j->queue);
+        if (!count && !more)
+            break;
+        count = count < (size_t)j->t.batch ? count : (size_t)j->t.batch;
+        for (size_t i = 0; i < count; i++)
+            add_file(j, image_queue_at(j->queue, i));
+        flush(j);
+        image_queue_pop(j->queue, count);
+        j->room = empty;
+    }
+    image_queue_stop(j->queue);
+    names_close(&j->names);
+}
+
+int main(int argc, char *argv[]) {
+    static struct job j = {.t = {.batch = BATCH}, .max_pixels = IMAGE_MAX_PIXELS};
+    const struct opt own[] = {
+        {0, "files0-from", OPT_STR, &j.files0, "F", "read picture names, each ended by NUL, from F (-: standard input)", 0, 0, NULL},
+        {0, "only", OPT_CHOICE, &j.only, "SIDE", "compute text or image, not both", 0, 0, "both|text|image"},
+        {'S', "no-states", OPT_FLAG, &j.no_states, NULL, "leave out text_states", 0, 0, NULL},
+        {0, "keep-image", OPT_MAYBE_INT, &j.keep, "SIDE", "store each file's crop, SIDE pixels wide", 1, SIDE_MAX, NULL},
+        {0, "dtype", OPT_CHOICE, &j.dtype, "TYPE", "of the vectors: f32 or f16", 0, 0, "f32|f16"},
+        {0, "id", OPT_CHOICE, &j.id, "KIND", "ids of files: their path, or a hash of their content", 0, 0, "path|content"},
+        {0, "exif", OPT_FLAG, &j.exif, NULL, "turn files as their EXIF says", 0, 0, NULL},
+        {0, "crop", OPT_CHOICE, &j.crop, "RULE", "of rounding: the model's, torchvision or hf", 0, 0, "model|torchvision|hf"},
+        {0, "max-pixels", OPT_INT, &j.max_pixels, "N", "refuse larger files before they are decoded", 1, 4e9, NULL},
+        {0, "info", OPT_FLAG, &j.info, NULL, "print what was recognised in the model, and end", 0, 0, NULL},
+        {0, "verify", OPT_FLAG, &j.verify, NULL, "check the weights against OpenAI's published SHA-256, and end", 0, 0, NULL},
+    };
+    int at = tool_start(&j.t, "clip-embed", argc, argv, SYNOPSIS,
+                        TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS,
+                        own, sizeof own / sizeof *own);
+
+    j.w = (struct towers){.paths = tool_models(&j.t), .compute = &j.t.compute, .keep = &j.t.arena,
+                          .batch = (size_t)j.t.batch};
+    j.o = (struct embed_options){.program = j.t.name, .states = !j.no_states, .exif = j.exif,
+        .sides = j.only == 1 ? EMBED_TEXT : j.only == 2 ? EMBED_IMAGE : EMBED_TEXT | EMBED_IMAGE,
+        .dtype = j.dtype == 1 ? DT_F16 : DT_F32,
+        .rule = j.crop == 1 ? CROP_TORCHVISION : j.crop == 2 ? CROP_HF : -1};
+    if (j.info || j.verify) {
+        about(&j, MODEL_TEXT);
+        return tool_finish(&j.t);
+    }
+    if (j.files0 && at < argc)
+        die("%s: files cannot be named beside --files0-from", argv[at]);
+    if ((j.files0 || at < argc) && j.only == 1)
+        die("--only text: files have no text");
+    tool_output(&j.t, 2, FIELDS);
+    tool_compute(&j.t);
+    j.item = arena_take(&j.t.arena, (size_t)j.t.batch, sizeof *j.item);
+    if (!j.item || arena_split(&j.t.arena, (size_t)(j.t.arena.end - j.t.arena.at) / 4, &j.mem, &j.room) < 0)
+        die("out of memory");
+    if (j.files0 || at < argc)
+        embed_files(&j, argv + at, (size_t)(argc - at));
+    else
+        embed_records(&j);
+    return tool_finish(&j.t);
+}
