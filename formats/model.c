@@ -4,10 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "formats/clip_config.h"
 #include "formats/model_about.h"
+#include "formats/pathname.h"
 
 /* What each step returns: opened, not here (why is in `why`), or an error. */
 enum { OPENED = 1, NOT_HERE = 0, FAILED = -1 };
@@ -26,56 +26,13 @@ struct find {
     struct err *e;
 };
 
-/* ---- paths ---- */
-
-/* dir/name, or name where dir is "". */
+/* dir/name */
 static const char *join(struct find *f, const char *dir, const char *name) {
-    size_t n = strlen(dir), k = strlen(name), slash = n && dir[n - 1] != '/';
-    char *s = arena_take(f->a, n + slash + k + 1, 1);
-
-    if (!s)
-        return "";    /* no file is called so: the arena is full, and will be for the next, too */
-    memcpy(s, dir, n);
-    if (slash)
-        s[n] = '/';
-    memcpy(s + n + slash, name, k + 1);
-    return s;
+    return path_join(f->a, dir, name);
 }
 
-static const char *base(const char *path) {
-    const char *slash = strrchr(path, '/');
-
-    return slash ? slash + 1 : path;
-}
-
-/* The folder of a file: "" for the current one. */
-static const char *folder(struct find *f, const char *path) {
-    return arena_str(f->a, path, (size_t)(base(path) - path));
-}
-
-static bool is_dir(const char *path) {
-    struct stat st;
-
-    return path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
-static bool is_file(const char *path) {
-    struct stat st;
-
-    return path && stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
-}
-
-/* The first of the names that is there, or NULL. */
 static const char *first_file(struct find *f, const char *dir, const char *const *names, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        struct arena keep = *f->a;
-        const char *path = join(f, dir, names[i]);
-
-        if (is_file(path))
-            return path;
-        *f->a = keep;
-    }
-    return NULL;
+    return path_first(f->a, dir, names, n);
 }
 
 /* An error in a file: named, and final. */
@@ -96,10 +53,10 @@ static int read_config(struct find *f, const char *path) {
     if (r < 0)
         return bad_file(f, path, &inner);
     if (r == 0) {
-        err_set(&f->why, "%s is not the config of a CLIP", base(path));
+        err_set(&f->why, "%s is not the config of a CLIP", path_base(path));
         return NOT_HERE;
     }
-    f->from.config = f->from.act = base(path);
+    f->from.config = f->from.act = path_base(path);
     return OPENED;
 }
 
@@ -110,7 +67,7 @@ static int read_openclip(struct find *f, const char *path) {
     if (mapfile_open(&m, path, &inner) < 0 ||
         clip_config_openclip(&f->file, &f->m->prep, m.p, m.n, &inner) < 0)
         return bad_file(f, path, &inner);
-    f->from.config = f->from.act = f->from.prep = base(path);
+    f->from.config = f->from.act = f->from.prep = path_base(path);
     return OPENED;
 }
 
@@ -130,7 +87,7 @@ static int read_prep(struct find *f, const char *dir) {
     }
     if (mapfile_open(&m, path, &inner) < 0 || clip_prep_hf(&f->m->prep, m.p, m.n, &inner) < 0)
         return bad_file(f, path, &inner);
-    f->from.prep = base(path);
+    f->from.prep = path_base(path);
     return OPENED;
 }
 
@@ -249,7 +206,7 @@ static int try_hf(struct find *f, const char *dir, const char *layout) {
     int r;
 
     start(f);
-    if (!is_file(config)) {
+    if (!path_is_file(config)) {
         err_set(&f->why, "no config.json");
         return NOT_HERE;
     }
@@ -282,8 +239,8 @@ static int try_openclip(struct find *f, const char *dir) {
         err_set(&f->why, "no config.json, open_clip_config.json or weights");
         return NOT_HERE;
     }
-    if (is_file(config) ? read_openclip(f, config) < 0 : is_file(join(f, dir, "config.json")))
-        return is_file(config) ? FAILED : NOT_HERE;    /* a model of another kind */
+    if (path_is_file(config) ? read_openclip(f, config) < 0 : path_is_file(join(f, dir, "config.json")))
+        return path_is_file(config) ? FAILED : NOT_HERE;    /* a model of another kind */
     return open_weights(f, weights, f->from.config ? "open_clip folder" : "weights without a config",
                         NULL);
 }
@@ -329,17 +286,17 @@ static int beside(struct find *f, const char *path, const char *dir, bool *hf) {
     const char *config = join(f, dir, "config.json"), *open = join(f, dir, "open_clip_config.json");
     int r = NOT_HERE;
 
-    if (is_file(config) && strncmp(base(path), "open_clip", 9))
+    if (path_is_file(config) && strncmp(path_base(path), "open_clip", 9))
         r = read_config(f, config);
     *hf = r == OPENED;
-    if (r == NOT_HERE && is_file(open))
+    if (r == NOT_HERE && path_is_file(open))
         r = read_openclip(f, open);
     f->why.msg[0] = 0;
     return r;
 }
 
 static int try_file(struct find *f, const char *path) {
-    const char *dir = folder(f, path);
+    const char *dir = path_folder(f->a, path);
     struct err inner = {0};
     struct mapfile m;
     bool hf = false;
@@ -350,7 +307,7 @@ static int try_file(struct find *f, const char *path) {
         return err_set(f->e, "out of memory");
     if (mapfile_open(&m, path, &inner) < 0)
         return bad_file(f, path, &inner);
-    if (!weights_sniff(m.p, m.n) && !strstr(base(path), ".index.")) {
+    if (!weights_sniff(m.p, m.n) && !strstr(path_base(path), ".index.")) {
         err_set(&f->why, "neither safetensors nor a PyTorch file");
         return NOT_HERE;
     }
@@ -383,9 +340,9 @@ int model_open_clip(struct clip_model *m, unsigned want, const struct model_path
 
         *m = (struct clip_model){0};
         f.path = p->v[i];
-        if (is_dir(f.path))
+        if (path_is_dir(f.path))
             r = try_folder(&f, f.path);
-        else if (is_file(f.path))
+        else if (path_is_file(f.path))
             r = try_file(&f, f.path);
         else
             f.why = (struct err){"no such file or directory"};

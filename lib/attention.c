@@ -122,7 +122,8 @@ static void times_keys(const struct kern *kern, const struct head *h, size_t m, 
     for (size_t i = 0; i < m; i++)
         rows[i] = q + i * ldq;
     for (size_t j = 0; j < n; j += kern->panel)
-        panel_times(kern, m, rows, d, (const char *)(h->k + j * d), scores + j, lds, false, NULL);
+        panel_times(kern, m, min(kern->panel, n - j), rows, d, (const char *)(h->k + j * d), scores + j,
+                    lds, false, NULL);
 }
 
 static void times_values(const struct kern *kern, const struct head *h, size_t m, size_t n, size_t d,
@@ -136,7 +137,8 @@ static void times_values(const struct kern *kern, const struct head *h, size_t m
     for (size_t i = 0; i < m; i++)
         rows[i] = scores + i * lds;
     for (size_t j = 0; j < d; j += kern->panel)
-        panel_times(kern, m, rows, n, (const char *)(h->v + j * h->n), o + j, ldo, false, NULL);
+        panel_times(kern, m, min(kern->panel, d - j), rows, n, (const char *)(h->v + j * h->n), o + j,
+                    ldo, false, NULL);
 }
 
 static void attend(void *ctx, size_t i, int thread) {
@@ -156,6 +158,7 @@ static void attend(void *ctx, size_t i, int thread) {
     for (size_t r = lo, m; r < hi; r += m) {
         float *scores = mem + l.scores, *o = mem + l.o;
         struct kern_out out = {.y = s->o + r * s->ldo + c, .ldy = s->ldo};
+        float sum[TILE_ROWS];
         size_t n;
 
         m = min(l.rows, hi - r);
@@ -164,10 +167,12 @@ static void attend(void *ctx, size_t i, int thread) {
         for (size_t q = 0; q < m; q++) {
             size_t seen = a->causal ? h.n - s->nq + r + q + 1 : n;
 
-            kern->softmax(seen, a->scale, scores + q * l.lds);
+            sum[q] = kern->exps(seen, a->scale, scores + q * l.lds);
             memset(scores + q * l.lds + seen, 0, (n - seen) * sizeof *scores);
         }
         times_values(kern, &h, m, n, d, scores, l.lds, o, l.ldo);
+        for (size_t q = 0; q < m; q++)
+            kern->scale(d, 1 / sum[q], o + q * l.ldo);
         kern->finish(&out, m, d, o, l.ldo);
     }
 }

@@ -80,6 +80,10 @@ int clip_config_from_weights(struct clip_config *c, const struct weights *ws, st
  * read.  0 when scratch is too small (no fingerprint is 0). */
 uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws, struct arena scratch);
 
+/* The same for any network, under the names that its file has. */
+uint64_t weights_fingerprint(const struct weights *ws, struct arena scratch);
+
+
 struct clip_text;      /* bound and packed towers */
 struct clip_vision;
 

@@ -107,3 +107,18 @@ uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws,
     r = XXH64_digest(&h);
     return r ? r : 1;
 }
+
+uint64_t weights_fingerprint(const struct weights *ws, struct arena scratch) {
+    struct entry *e = arena_take(&scratch, 1, sizeof *e);
+    XXH64_state_t h;
+
+    if (!e)
+        return 0;
+    XXH64_reset(&h, 0);
+    for (size_t i = 0; i < ws->n; i++) {
+        *e = (struct entry){.name = {.part = -1}, .t = ws->w[i].t};
+        XXH64_update(&h, ws->w[i].name, strlen(ws->w[i].name) + 1);
+        add_tensor(&h, e, 1);
+    }
+    return XXH64_digest(&h);
+}

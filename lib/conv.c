@@ -129,7 +129,7 @@ static void by_pointers(void *ctx, size_t i, int thread) {
             size_t at = tap(j, &corner[r], t / k->side, t % k->side);
             rows[r] = at == SIZE_MAX ? j->zeros : j->pixels + at * k->in * kern->elem;
         }
-        panel_times(kern, m, rows, k->in, w, tile, kern->panel, t > 0, w + bytes);
+        panel_times(kern, m, n, rows, k->in, w, tile, kern->panel, t > 0, w + bytes);
     }
     finish(j, r0, m, c0, n, tile, kern->panel);
 }
@@ -175,9 +175,11 @@ static void by_gathering(void *ctx, size_t i, int thread) {
         return;
     }
     for (size_t c0 = 0; c0 < k->out; c0 += kern->panel) {
-        panel_times(kern, m, rows, depth, (const char *)k->packed + c0 * depth * kern->elem, tile,
+        size_t n = min(kern->panel, k->out - c0);
+
+        panel_times(kern, m, n, rows, depth, (const char *)k->packed + c0 * depth * kern->elem, tile,
                     kern->panel, false, NULL);
-        finish(j, r0, m, c0, min(kern->panel, k->out - c0), tile, kern->panel);
+        finish(j, r0, m, c0, n, tile, kern->panel);
     }
 }
 

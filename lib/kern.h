@@ -22,7 +22,7 @@
  *          bf16: both factors rounded to bf16 (nearest even), sums in f32.
  *          exp is within 1.5 ULP (0 below -104), gelu within 5e-7 |x| of the exact function,
  *          quick_gelu, silu and gelu_tanh within 3e-7 |x|: see tests/unit/kern.c.
- *          NaN goes through everything (max and softmax too).
+ *          NaN goes through everything (max and exps too).
  * Threads  No state; every function may run on many threads at once.
  */
 #ifndef UNCLIP_KERN_H
@@ -63,10 +63,11 @@ struct kern {
     /* Pack n <= panel rows of W, k columns, into [k (rounded up to even if bf16)][panel]. */
     void (*pack)(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k);
 
-    /* c [m, panel] = (add ? c : 0) + a W^T for m <= rows and k <= depth; with bf16 k is even.
-     * c's rows are ldc apart and aligned to 64 bytes.  ahead: memory that will be wanted next,
-     * step bytes of it for each k (0: none). */
-    void (*tile)(size_t m, size_t k, const void *const a[], const void *packed, float *c,
+    /* c [m, n] = (add ? c : 0) + a W^T for m <= rows, n <= panel, k <= depth; with bf16 k is even.
+     * c's rows are ldc apart, aligned to 64 bytes and have room for the panel: columns from n on
+     * may be written.  ahead: memory that will be wanted next, step bytes of it for each k (0:
+     * none). */
+    void (*tile)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
                  size_t ldc, bool add, const char *ahead, size_t step);
 
     /* c [m, n] -> y */
@@ -78,8 +79,9 @@ struct kern {
     void (*axpy)(size_t n, float a, const float *x, float *y);    /* y += a x */
     void (*scale)(size_t n, float a, float *x);
     void (*act)(size_t n, enum act a, const float *x, float *y);  /* y may be x */
-    /* y = x becomes exp(scale * (x - max x)) / sum of that; scale > 0, n > 0 */
-    void (*softmax)(size_t n, float scale, float *x);
+    /* x becomes exp(scale * (x - max x)), scale > 0, n > 0; returns the sum: softmax but for the
+     * division, which is cheaper after the product with the values */
+    float (*exps)(size_t n, float scale, float *x);
     /* y = (x - mean) / sqrt(var + eps) * g + b; y may be x */
     void (*norm)(size_t n, const float *x, const float *g, const float *b, float eps, float *y);
 

@@ -6,6 +6,7 @@
 #define ROWS 6
 #define COLS 4
 #include "lib/kern_vec.h"
+#include "lib/kern_pack.h"
 #include "lib/kern_tile.h"
 
 const struct kern kern_avx512 = {

@@ -3,24 +3,25 @@
 
 #define VL 16
 #include "lib/kern_vec.h"
+#include "lib/kern_pack.h"
 
 enum { ROWS = 6, COLS = 4, PANEL = COLS * VL };
 
-/* Both rows and weights hold pairs of bf16; m is a constant in each call. */
-INL void tile_of(size_t m, size_t pairs, const void *const a[], const char *w, float *c, size_t ldc,
+/* Both rows and weights hold pairs of bf16; m and cols are constants in each call. */
+INL void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], const char *w, float *c, size_t ldc,
                  bool add, const char *ahead, size_t step) {
     const char *x[ROWS];
     __m512 s[ROWS][COLS];
 
     UNROLL for (size_t i = 0; i < m; i++) {
         x[i] = a[i];
-        UNROLL for (size_t j = 0; j < COLS; j++)
+        UNROLL for (size_t j = 0; j < cols; j++)
             s[i][j] = _mm512_setzero_ps();
     }
     for (size_t p = 0; p < pairs; p++, w += 4 * PANEL) {
         __m512bh b[COLS];
 
-        UNROLL for (size_t j = 0; j < COLS; j++)
+        UNROLL for (size_t j = 0; j < cols; j++)
             b[j] = (__m512bh)_mm512_loadu_si512(w + 64 * j);
         _mm_prefetch(ahead, _MM_HINT_T1);
         ahead += step;
@@ -30,41 +31,56 @@ INL void tile_of(size_t m, size_t pairs, const void *const a[], const char *w, f
 
             memcpy(&pair, x[i] + 4 * p, sizeof pair);
             y = (__m512bh)_mm512_set1_epi32(pair);
-            UNROLL for (size_t j = 0; j < COLS; j++)
+            UNROLL for (size_t j = 0; j < cols; j++)
                 s[i][j] = _mm512_dpbf16_ps(s[i][j], b[j], y);
         }
     }
     UNROLL for (size_t i = 0; i < m; i++)
-        UNROLL for (size_t j = 0; j < COLS; j++) {
+        UNROLL for (size_t j = 0; j < cols; j++) {
             float *to = c + i * ldc + j * VL;
 
             _mm512_storeu_ps(to, add ? _mm512_add_ps(s[i][j], _mm512_loadu_ps(to)) : s[i][j]);
         }
 }
 
-static void bf16_tile(size_t m, size_t k, const void *const a[], const void *packed, float *c,
+#define CASE(m, cols)                                                       \
+    case (m) * 8 + (cols):                                                  \
+        tile_of(m, cols, k / 2, a, packed, c, ldc, add, ahead, step); break;
+#define CASES(cols) CASE(1, cols) CASE(2, cols) CASE(3, cols) CASE(4, cols) CASE(5, cols) CASE(6, cols)
+
+static void bf16_tile(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
                       size_t ldc, bool add, const char *ahead, size_t step) {
     step *= 2;
     if (!step)
         ahead = packed;
-    switch (m) {
-    case 1: tile_of(1, k / 2, a, packed, c, ldc, add, ahead, step); break;
-    case 2: tile_of(2, k / 2, a, packed, c, ldc, add, ahead, step); break;
-    case 3: tile_of(3, k / 2, a, packed, c, ldc, add, ahead, step); break;
-    case 4: tile_of(4, k / 2, a, packed, c, ldc, add, ahead, step); break;
-    case 5: tile_of(5, k / 2, a, packed, c, ldc, add, ahead, step); break;
-    case 6: tile_of(6, k / 2, a, packed, c, ldc, add, ahead, step); break;
+    switch (m * 8 + (n + VL - 1) / VL) {
+        CASES(1) CASES(2) CASES(3) CASES(4)
     }
 }
 
 static void bf16_pack(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k) {
-    unsigned short *to = packed;
+    enum { STEP = 32 };    /* of k: a corner of W small enough for the first-level cache */
+    float pairs[PANEL][STEP / 2], row[STEP];
+    unsigned short half[STEP];
 
-    for (size_t p = 0; p < k; p += 2, to += 2 * PANEL)
-        for (size_t j = 0; j < PANEL; j++) {
-            to[2 * j] = j < n ? f32_bf16(w[j * rs + p * cs]) : 0;
-            to[2 * j + 1] = j < n && p + 1 < k ? f32_bf16(w[j * rs + (p + 1) * cs]) : 0;
+    for (size_t p = 0; p < k; p += STEP) {
+        size_t kc = k - p < STEP ? k - p : STEP;
+
+        for (size_t j = 0; j < n; j++) {
+            const float *from = w + j * rs + p * cs;
+
+            if (cs != 1) {
+                for (size_t i = 0; i < kc; i++)
+                    row[i] = from[i * cs];
+                from = row;
+            }
+            if (kc % 2)
+                half[kc] = 0;
+            vec_f32_bf16(kc, from, half);
+            memcpy(pairs[j], half, (kc + 1) / 2 * sizeof pairs[j][0]);
         }
+        pack_items((float *)packed + p / 2 * PANEL, PANEL, pairs[0], STEP / 2, n, (kc + 1) / 2);
+    }
 }
 
 const struct kern kern_bf16 = {

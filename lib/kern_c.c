@@ -96,15 +96,14 @@ static void c_finish(const struct kern_out *o, size_t m, size_t n, const float *
         }
 }
 
-static void c_softmax(size_t n, float scale, float *x) {
+static float c_exps(size_t n, float scale, float *x) {
     float top = c_max(n, x), s = 0;
 
     for (size_t i = 0; i < n; i++) {
         x[i] = expf((x[i] - top) * scale);
         s += x[i];
     }
-    for (size_t i = 0; i < n; i++)
-        x[i] /= s;
+    return s;
 }
 
 static void c_norm(size_t n, const float *x, const float *g, const float *b, float eps, float *y) {
@@ -142,7 +141,7 @@ static void c_f32_bf16(size_t n, const float *x, unsigned short *y) {
 
 #define ROWS                                                                             \
     .finish = c_finish, .dot = c_dot, .max = c_max, .axpy = c_axpy, .scale = c_scale,    \
-    .act = c_act, .softmax = c_softmax, .norm = c_norm, .f16_f32 = c_f16_f32,            \
+    .act = c_act, .exps = c_exps, .norm = c_norm, .f16_f32 = c_f16_f32,            \
     .bf16_f32 = c_bf16_f32, .f32_f16 = c_f32_f16, .f32_bf16 = c_f32_bf16
 
 const struct kern kern_c = {

@@ -55,15 +55,36 @@ INL void vstore(float *p, vf v) {
     memcpy(p, &v, sizeof v);
 }
 
+#if VL == 8
+/* The first n lanes, n < 8. */
+INL __m256i lanes(size_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
+/* n < VL numbers; the other lanes are `fill`. */
 INL vf vload_part(const float *p, size_t n, float fill) {
+#if VL == 16
+    return (vf)_mm512_mask_loadu_ps(_mm512_set1_ps(fill), (__mmask16)((1u << n) - 1), p);
+#elif VL == 8
+    return (vf)_mm256_blendv_ps(_mm256_set1_ps(fill), _mm256_maskload_ps(p, lanes(n)),
+                                _mm256_castsi256_ps(lanes(n)));
+#else
     vf v = vset(fill);
 
     memcpy(&v, p, n * sizeof *p);
     return v;
+#endif
 }
 
 INL void vstore_part(float *p, size_t n, vf v) {
+#if VL == 16
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif VL == 8
+    _mm256_maskstore_ps(p, lanes(n), (__m256)v);
+#else
     memcpy(p, &v, n * sizeof *p);
+#endif
 }
 
 INL vf vfma(vf a, vf b, vf c) {
@@ -80,9 +101,25 @@ INL vf vpick(vi mask, vf yes, vf no) {
     return (vf)((mask & (vi)yes) | (~mask & (vi)no));
 }
 
-/* a > b ? a : b, and NaN where either is */
+/* a > b ? a : b; b where either is NaN */
 INL vf vmax(vf a, vf b) {
-    return vpick((a > b) | (a != a), a, b);
+#if VL == 16
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
+#elif VL == 8
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    return vpick(a > b, a, b);
+#endif
+}
+
+INL vf vmin(vf a, vf b) {
+#if VL == 16
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
+#elif VL == 8
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+    return vpick(a < b, a, b);
+#endif
 }
 
 INL float vsum(vf v) {
@@ -97,14 +134,22 @@ INL float vsum(vf v) {
 
 /* ---- functions of one vector ---- */
 
-/* 2^k split in two, so that results reach down through the subnormals to 0 and up to infinity. */
+/* p * 2^k for whole k, down through the subnormals to 0 and up to infinity. */
+INL vf vscale2(vf p, vf k) {
+#if VL == 16
+    return (vf)_mm512_scalef_ps((__m512)p, (__m512)k);
+#else
+    vi n = __builtin_convertvector(vpick(k == k, k, vset(0)), vi), half = n >> 1;
+
+    return p * (vf)((half + 127) << 23) * (vf)((n - half + 127) << 23);
+#endif
+}
+
 INL vf vexp(vf x) {
     const float magic = 0x1.8p23f;    /* adding it rounds to an integer */
     vf k, r, p;
-    vi n, half;
 
-    x = vpick(x < vset(-104), vset(-104), x);
-    x = vpick(x > vset(89), vset(89), x);
+    x = vmin(vset(89), vmax(vset(-104), x));
     k = vfma(x, vset(0x1.715476p0f), vset(magic)) - magic;
     r = vfma(k, vset(-0x1.62e4p-1f), x);           /* ln 2 in two parts: the first is short, */
     r = vfma(k, vset(-0x1.7f7d1cp-20f), r);        /* so that its product is exact */
@@ -113,9 +158,7 @@ INL vf vexp(vf x) {
     p = vfma(p, r, vset(0.16666512f));
     p = vfma(p, r, vset(0.5f));
     p = vfma(p * r, r, r) + 1.0f;
-    n = __builtin_convertvector(vpick(k == k, k, vset(0)), vi);
-    half = n >> 1;
-    return p * (vf)((half + 127) << 23) * (vf)((n - half + 127) << 23);
+    return vscale2(p, k);
 }
 
 INL vf vsigmoid(vf x) {
@@ -131,7 +174,7 @@ INL vf vgelu(vf x) {
     p = vfma(p, s, vset(0.112780645f));
     p = vfma(p, s, vset(-0.3761194f));
     p = vfma(p, s, vset(1.1283789f));
-    q = vpick(a > vset(4), vset(4), a);    /* 1 - erf(4) = 1.5e-8: 1 in f32 */
+    q = vmin(vset(4), a);    /* 1 - erf(4) = 1.5e-8: 1 in f32 */
     erf = vfma(vset(-0.0001855749f), q, vset(0.0029396159f));
     erf = vfma(erf, q, vset(-0.021805352f));
     erf = vfma(erf, q, vset(0.10303744f));
@@ -151,7 +194,7 @@ INL vf vgelu_tanh(vf x) {
 INL vf vact(enum act a, vf x) {
     switch (a) {
     case ACT_NONE: break;
-    case ACT_RELU: return vpick(x < vset(0), vset(0), x);
+    case ACT_RELU: return vmax(vset(0), x);
     case ACT_QUICK_GELU: return x * vsigmoid(1.702f * x);
     case ACT_GELU: return vgelu(x);
     case ACT_GELU_TANH: return vgelu_tanh(x);
@@ -223,19 +266,38 @@ INL float sum_from(size_t n, const float *x, float c, int power) {
     return vsum((s[0] + s[1]) + (s[2] + s[3]));
 }
 
-static float vec_max(size_t n, const float *x) {
-    vf m = vset(-INFINITY);
-    float a[VL], top = -INFINITY;
+/* The largest; NaN where there is one, or, if !nan, perhaps a number. */
+INL float row_max(size_t n, const float *x, bool nan) {
+    vf m[SUMS], odd = {0}, v;
+    float a[VL], top;
     size_t i = 0;
 
-    for (; i + VL <= n; i += VL)
-        m = vmax(vload(x + i), m);
-    if (i < n)
-        m = vmax(vload_part(x + i, n - i, -INFINITY), m);
-    memcpy(a, &m, sizeof a);
-    for (int q = 0; q < VL; q++)
+    for (int q = 0; q < SUMS; q++)
+        m[q] = vset(-INFINITY);
+    for (; i + SUMS * VL <= n; i += SUMS * VL)
+        for (int q = 0; q < SUMS; q++) {
+            v = vload(x + i + q * VL);
+            m[q] = vmax(m[q], v);
+            if (nan)
+                odd = (vf)((vi)odd | (v != v));
+        }
+    for (; i < n; i += VL) {
+        v = n - i < VL ? vload_part(x + i, n - i, -INFINITY) : vload(x + i);
+        m[0] = vmax(m[0], v);
+        if (nan)
+            odd = (vf)((vi)odd | (v != v));
+    }
+    m[0] = vmax(vmax(m[0], m[1]), vmax(m[2], m[3]));
+    m[0] = (vf)((vi)m[0] | (vi)odd);    /* all ones: NaN */
+    memcpy(a, &m[0], sizeof a);
+    top = a[0];
+    for (int q = 1; q < VL; q++)
         top = a[q] > top || a[q] != a[q] ? a[q] : top;
     return top;
+}
+
+static float vec_max(size_t n, const float *x) {
+    return row_max(n, x, true);
 }
 
 static void vec_axpy(size_t n, float a, const float *x, float *y) {
@@ -266,22 +328,29 @@ static void vec_act(size_t n, enum act a, const float *x, float *y) {
         vstore_part(y + i, n - i, vact(a, vload_part(x + i, n - i, 0)));
 }
 
-static void vec_softmax(size_t n, float scale, float *x) {
-    const float top = vec_max(n, x);
-    vf s = {0}, e;
+static float vec_exps(size_t n, float scale, float *x) {
+    const float top = row_max(n, x, false);
+    vf s[2] = {{0}}, e;
     size_t i = 0;
 
-    for (; i + VL <= n; i += VL) {
+    for (; i + 2 * VL <= n; i += 2 * VL)
+        for (int q = 0; q < 2; q++) {
+            e = vexp((vload(x + i + q * VL) - top) * scale);
+            vstore(x + i + q * VL, e);
+            s[q] += e;
+        }
+    if (i + VL <= n) {
         e = vexp((vload(x + i) - top) * scale);
         vstore(x + i, e);
-        s += e;
+        s[0] += e;
+        i += VL;
     }
     if (i < n) {
         e = vexp((vload_part(x + i, n - i, -INFINITY) - top) * scale);
         vstore_part(x + i, n - i, e);
-        s += e;
+        s[1] += e;
     }
-    vec_scale(n, 1 / vsum(s), x);
+    return vsum(s[0] + s[1]);
 }
 
 static void vec_norm(size_t n, const float *x, const float *g, const float *b, float eps, float *y) {
@@ -350,6 +419,6 @@ static void vec_f32_f16(size_t n, const float *x, unsigned short *y) {
 
 #define VEC_TABLE                                                                            \
     .finish = vec_finish, .dot = vec_dot, .max = vec_max, .axpy = vec_axpy,                  \
-    .scale = vec_scale, .act = vec_act, .softmax = vec_softmax, .norm = vec_norm,            \
+    .scale = vec_scale, .act = vec_act, .exps = vec_exps, .norm = vec_norm,                  \
     .f16_f32 = vec_f16_f32, .bf16_f32 = vec_bf16_f32, .f32_f16 = vec_f32_f16,                \
     .f32_bf16 = vec_f32_bf16

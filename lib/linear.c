@@ -250,7 +250,7 @@ static void run_block(void *ctx, size_t i, int thread) {
         for (size_t r = 0; r < m; r++)
             rows[r] = j->converted ? (const void *)(j->converted + (r0 + r) * even * 2)
                                    : (const void *)(j->x + (r0 + r) * j->ldx);
-        panel_times(kern, m, rows, j->converted ? even : k, w, tile, ldc, false,
+        panel_times(kern, m, n, rows, j->converted ? even : k, w, tile, ldc, false,
                     c0 + n < j->l->n ? w + bytes : NULL);
     } else {
         kern->gemm(m, n, k, j->x + r0 * j->ldx, j->ldx, (const float *)j->l->packed + c0 * k, k, 1,

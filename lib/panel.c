@@ -8,7 +8,7 @@ size_t panel_bytes(const struct kern *kern, size_t k) {
     return (k + step - 1) / step * step * kern->panel * kern->elem;
 }
 
-void panel_times(const struct kern *kern, size_t m, const void *const rows[], size_t k,
+void panel_times(const struct kern *kern, size_t m, size_t n, const void *const rows[], size_t k,
                  const char *packed, float *c, size_t ldc, bool add, const char *next) {
     const size_t tiles = (m + kern->rows - 1) / kern->rows, pieces = (k + kern->depth - 1) / kern->depth;
     const size_t piece = ((k + pieces - 1) / pieces + 1) / 2 * 2;    /* equal, and even for bf16 */
@@ -29,7 +29,7 @@ void panel_times(const struct kern *kern, size_t m, const void *const rows[], si
 
             for (size_t i = lo; i < hi; i++)
                 a[i - lo] = (const char *)rows[i] + k0 * kern->elem;
-            kern->tile(hi - lo, kc, a, packed, c + lo * ldc, ldc, add, ahead, step);
+            kern->tile(hi - lo, n, kc, a, packed, c + lo * ldc, ldc, add, ahead, step);
             if (step)
                 ahead += step * kc;
         }

@@ -2,8 +2,8 @@
  *
  * What     What linear, convolution and attention have in common: a stretch of a packed panel
  *          (kern.h) is multiplied by any number of rows, cut into tiles that the kernel takes.
- * Shapes   rows[i] points to k elements (k->elem bytes each); packed [k][panel]; c [m, panel]
- *          with row stride ldc, a multiple of 16, aligned to 64 bytes.
+ * Shapes   rows[i] points to k elements (k->elem bytes each); packed [k][panel]; c [m, n] with
+ *          room for the panel, row stride ldc, a multiple of 16, aligned to 64 bytes.
  * Numbers  One element of c is a sum over k in equal pieces of at most k->depth, in order,
  *          whatever m is.
  */
@@ -14,7 +14,7 @@
 
 /* c = (add ? c : 0) + rows * packed.  With bf16 k is even.  `next`: what is multiplied after
  * this, for the prefetch, or NULL. */
-void panel_times(const struct kern *kern, size_t m, const void *const rows[], size_t k,
+void panel_times(const struct kern *kern, size_t m, size_t n, const void *const rows[], size_t k,
                  const char *packed, float *c, size_t ldc, bool add, const char *next);
 
 /* Packed bytes of one panel's stretch of k. */

@@ -25,6 +25,11 @@ static const struct transformer_names layer_names = {
     .ln1 = "norm1", .q = "attn1.to_q", .k = "attn1.to_k", .v = "attn1.to_v",
     .out = "attn1.to_out.0", .ln2 = "norm3", .fc = "ff.net.0.proj", .proj = "ff.net.2",
 };
+/* The original files', once karlo_names.h has renamed them. */
+static const struct transformer_names original_names = {
+    .ln1 = "norm1", .interleaved = "attn1.qkv", .out = "attn1.to_out.0", .ln2 = "norm3",
+    .fc = "ff.net.0.proj", .proj = "ff.net.2",
+};
 static const float eps = 1e-5f;
 
 enum { MOST_WIDTH = 1 << 16, MOST_LAYERS = 1 << 10, MOST_CONTEXT = 1 << 16 };
@@ -74,7 +79,9 @@ struct prior *prior_bind(const struct prior_config *g, const struct weights *ws,
     bind_linear(&b, &p->noisy, "proj_in", d, g->embed);
     bind_linear(&b, &p->text, "embedding_proj", d, g->embed);
     bind_linear(&b, &p->states, "encoder_hidden_states_proj", d, g->embed);
-    transformer_bind(&p->blocks, &blocks, &layer_names, "transformer_blocks.", &b);
+    transformer_bind(&p->blocks, &blocks,
+                     weights_find(ws, "transformer_blocks.0.attn1.qkv.weight") ? &original_names : &layer_names,
+                     "transformer_blocks.", &b);
     p->norm = bind_gain(&b, "norm_out", d);
     bind_linear(&b, &p->out, "proj_to_clip_embeddings", g->embed, d);
     bind_refuse_unused(&b, "prior");

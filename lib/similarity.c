@@ -71,6 +71,17 @@ static int sums_of(const struct sim_kern *k, const double *q, enum dtype dt, con
     return !isfinite(sums[1]) ? SIM_NOT_FINITE : sums[1] > 0 ? SIM_OK : SIM_ZERO;
 }
 
+const struct sim_kern *sim_kern_choose(const char *kern) {
+#ifdef __x86_64__
+    if (!strcmp(kern, "avx512") || !strcmp(kern, "bf16"))
+        return &sim_kern_avx512;
+    if (!strcmp(kern, "avx2"))
+        return &sim_kern_avx2;
+#endif
+    (void)kern;
+    return &sim_kern_c;
+}
+
 int sim_query(struct sim_query *q, const struct sim_kern *kern, enum dtype dt, const void *x,
               size_t d, double *v) {
     const unsigned char *p = x;
@@ -121,6 +132,8 @@ int sim_normalise(float *x, size_t d) {
         return SIM_NOT_FINITE;
     if (!(sq > 0))
         return SIM_ZERO;
+    if (fabs(sq - 1) <= 0x1p-23)    /* what rounding leaves of 1: twice is the same as once */
+        return SIM_OK;
     norm = sqrt(sq);
     for (size_t i = 0; i < d; i++)
         x[i] = (float)((double)x[i] / norm);

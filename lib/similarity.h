@@ -39,6 +39,9 @@ extern const struct sim_kern sim_kern_c;
 extern const struct sim_kern sim_kern_avx2, sim_kern_avx512;
 #endif
 
+/* The one that belongs to the table of that name in kern.h. */
+const struct sim_kern *sim_kern_choose(const char *kern);
+
 struct sim_query {
     const struct sim_kern *kern;
     const double *v;    /* [d] */
@@ -56,7 +59,7 @@ int sim_cosine(const struct sim_query *q, enum dtype dt, const void *x, double *
 /* "is all zeros", "has a value that is not finite" */
 const char *sim_reason(int result);
 
-/* x / |x|, rounded once; SIM_OK, or x as it was. */
+/* x / |x|, rounded once; of length one already: left as it is.  SIM_OK, or what is wrong. */
 int sim_normalise(float *x, size_t d);
 
 /* The cosine with each of n rows of length one. */

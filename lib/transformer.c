@@ -22,6 +22,33 @@ static struct attention attention_of(const struct transformer *t) {
     return (struct attention){t->config.heads, d, 1 / sqrtf((float)d), t->config.causal};
 }
 
+/* q, k and v from rows h * 3 d + part * d + c of `name`.weight and .bias. */
+static void bind_by_heads(struct transformer_layer *l, const struct transformer_config *c, const char *name,
+                          struct bind *b) {
+    enum { MOST = 64 };
+    struct tensor all, bias, w[3 * MOST], v[3 * MOST];
+    size_t d = c->width / c->heads;
+    char base[256];
+
+    snprintf(base, sizeof base, "%.250s", name);
+    all = bind_matrix(b, bind_name(b, "%.240s.weight", base), 3 * c->width, c->width);
+    bias = bind_vector(b, bind_name(b, "%.240s.bias", base), 3 * c->width);
+    if (!b->bad && c->heads > MOST) {
+        b->bad = true;
+        err_set(b->e, "%.200s: %zu heads are more than this program handles", base, c->heads);
+    }
+    for (size_t p = 0; p < 3 && !b->bad; p++)
+        for (size_t h = 0; h < c->heads; h++) {
+            size_t row = (3 * h + p) * d;
+            w[p * c->heads + h] = tensor_rows(&all, row, row + d);
+            v[p * c->heads + h] = tensor_rows(&bias, row, row + d);
+        }
+    if (b->bad)
+        return;
+    bind_parts(b, &l->q, c->heads, w, v);
+    bind_parts(b, &l->kv, 2 * c->heads, w + c->heads, v + c->heads);
+}
+
 static void bind_layer(struct transformer_layer *l, const struct transformer_config *c,
                        const struct transformer_names *names, const char *prefix, size_t i,
                        struct bind *b) {
@@ -37,6 +64,8 @@ static void bind_layer(struct transformer_layer *l, const struct transformer_con
             w[p] = bind_matrix(b, bind_name(b, "%s.%s.weight", at, part[p]), d, d);
             v[p] = bind_vector(b, bind_name(b, "%s.%s.bias", at, part[p]), d);
         }
+    } else if (!names->fused) {
+        bind_by_heads(l, c, bind_name(b, "%s.%s", at, names->interleaved), b);
     } else {
         struct tensor all = bind_matrix(b, bind_name(b, "%s.%s_weight", at, names->fused), 3 * d, d);
         struct tensor bias = bind_vector(b, bind_name(b, "%s.%s_bias", at, names->fused), 3 * d);
@@ -45,8 +74,10 @@ static void bind_layer(struct transformer_layer *l, const struct transformer_con
             v[p] = tensor_rows(&bias, p * d, (p + 1) * d);
         }
     }
-    bind_parts(b, &l->q, 1, w, v);
-    bind_parts(b, &l->kv, 2, w + 1, v + 1);
+    if (names->q || names->fused) {
+        bind_parts(b, &l->q, 1, w, v);
+        bind_parts(b, &l->kv, 2, w + 1, v + 1);
+    }
     bind_linear(b, &l->out, bind_name(b, "%s.%s", at, names->out), d, d);
     l->ln2 = bind_gain(b, bind_name(b, "%s.%s", at, names->ln2), d);
     bind_linear(b, &l->fc, bind_name(b, "%s.%s", at, names->fc), c->mlp, d);

@@ -27,9 +27,10 @@ struct transformer_config {
 };
 
 /* What one family calls the tensors of a layer; each has .weight and .bias.  Where q is NULL,
- * q, k and v are the rows of `fused`_weight [3 D, D] and `fused`_bias. */
+ * q, k and v are the rows of `fused`_weight [3 D, D] and `fused`_bias, thirds; or, where that is NULL
+ * too, those of `interleaved`.weight and .bias, in which q, k and v alternate from head to head. */
 struct transformer_names {
-    const char *ln1, *q, *k, *v, *fused, *out, *ln2, *fc, *proj;
+    const char *ln1, *q, *k, *v, *fused, *interleaved, *out, *ln2, *fc, *proj;
 };
 
 struct transformer_layer {

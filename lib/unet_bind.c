@@ -273,6 +273,7 @@ struct unet *unet_bind(const struct unet_config *c, const struct weights *ws, co
         bind_up(&s, u);
     s.u->norm_out = bind_gain(&s.b, whole(&s, s.f->norm_out), top);
     bind_conv(&s, &s.u->conv_out, whole(&s, s.f->conv_out), c->out, top, 3);
+    bind_refuse_unused(&s.b, "U-Net");
     return s.b.bad ? NULL : s.u;
 }
 

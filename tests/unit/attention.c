@@ -28,7 +28,7 @@ static void exact(const struct attention *a, const struct attention_seq *s, size
     double *p = malloc(nk * sizeof *p);
 
     for (size_t h = 0; h < a->heads; h++) {
-        double top = -INFINITY, sum = 0;
+        double top = (double)-INFINITY, sum = 0;
 
         for (size_t j = 0; j < seen; j++) {
             const struct attention_keys *r = &s->keys[j >= s->keys[0].n];

@@ -52,7 +52,7 @@ static double error(const struct compute *c, const struct shape *s, struct arena
     for (size_t i = 0; i < s->co * s->ci * taps; i++)
         w[i] = f16_f32(h[i] = f32_f16(w[i]));
     if (conv_pack(&k, &t, scale, bias, s->stride, s->pad, c, &a, &e) < 0)
-        return NAN;
+        return (double)NAN;
     conv_run(&k, c, s->n, s->y, s->x, in, out, ACT_RELU, out, arena_take(&a, conv_scratch(&k, c, s->n, s->y, s->x), 1));
     for (size_t i = 0; i < nout; i++) {
         size_t o = i % s->co, px = i / s->co % xo, py = i / s->co / xo % yo, pic = i / s->co / xo / yo;

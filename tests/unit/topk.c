@@ -106,5 +106,6 @@ int main(void) {
     against_sort(a, 1u << 30);
     shelf_replaced(a);
     shelf_full(a);
+    free(a_mem.base);
     return done();
 }

@@ -1,0 +1,434 @@
+/* kern - how fast the kernels are, beside what the machine can do in the same minute
+ *
+ *      kern [-c] [-j threads] [-r rounds] [-k kernel] [-s shape]
+ *
+ * Prints one line of TSV per kernel and shape: GFLOP/s (median of the quiet rounds), per cent of
+ * the peak of the kernel's own arithmetic, ratio to BLIS.  The peaks are measured here too, with
+ * loops of nothing but fused multiply-adds on all threads.  Weights are cold: copies that together
+ * exceed the caches are used in turn, as in a real model; activations are warm.  All kernels take
+ * turns within a round, and a round counts only where the loop of multiply-adds around it ran
+ * within 10 % of its best: virtual CPUs now and then share a core.  -c counts the time that
+ * one thread computes, not the time that passes: the way to measure on a busy machine.
+ */
+#define _DEFAULT_SOURCE    /* madvise */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/attention.h"
+#include "lib/conv.h"
+#include "lib/cpu.h"
+
+enum { KERNELS = 8, ROUNDS_MAX = 200, COPIES_MAX = 512 };
+#define COLD ((size_t)160 << 20)    /* bytes of weights before one is used again */
+
+static struct pool *pool;
+static struct arena arena;
+static int threads, rounds = 15;
+static clockid_t clock_used = CLOCK_MONOTONIC;
+static const struct kern *kernels[KERNELS];
+static size_t nkernels;
+static double peak[2];              /* GFLOP/s on all threads: f32, bf16 */
+
+static double now(void) {
+    struct timespec t;
+
+    clock_gettime(clock_used, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, size_t n) {
+    if (!n)
+        return 0;
+    qsort(v, n, sizeof *v, by_value);
+    return v[n / 2];
+}
+
+/* ---- the peak ---- */
+
+#if defined __x86_64__
+#define TWELVE(op, w, s, t)                                                                       \
+    op " %%" w #s ",%%" w #t ",%%" w "0\n\t" op " %%" w #s ",%%" w #t ",%%" w "1\n\t"             \
+    op " %%" w #s ",%%" w #t ",%%" w "2\n\t" op " %%" w #s ",%%" w #t ",%%" w "3\n\t"             \
+    op " %%" w #s ",%%" w #t ",%%" w "4\n\t" op " %%" w #s ",%%" w #t ",%%" w "5\n\t"             \
+    op " %%" w #s ",%%" w #t ",%%" w "6\n\t" op " %%" w #s ",%%" w #t ",%%" w "7\n\t"             \
+    op " %%" w #s ",%%" w #t ",%%" w "8\n\t" op " %%" w #s ",%%" w #t ",%%" w "9\n\t"             \
+    op " %%" w #s ",%%" w #t ",%%" w "10\n\t" op " %%" w #s ",%%" w #t ",%%" w "11\n\t"
+#define LOOP(name, isa, op, w)                                                                    \
+    __attribute__((target(isa))) static void name(long n) {                                      \
+        __asm__ volatile("vzeroall\n1:\n\t" TWELVE(op, w, 14, 15) TWELVE(op, w, 14, 15)           \
+                         "dec %0\n\tjnz 1b\n\t" : "+r"(n) : : "xmm0", "xmm1", "xmm2", "xmm3",     \
+                         "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",        \
+                         "xmm14", "xmm15", "cc");                                                 \
+    }
+LOOP(fma_avx2, "avx2,fma", "vfmadd231ps", "ymm")
+LOOP(fma_avx512, "avx512f", "vfmadd231ps", "zmm")
+LOOP(fma_bf16, "avx512f,avx512bf16", "vdpbf16ps", "zmm")
+
+struct loop {
+    void (*run)(long);
+    double flop;    /* of one turn: 24 instructions */
+};
+
+static struct loop loop_of(int bf16) {
+    unsigned cpu = cpu_flags();
+
+    if (bf16)
+        return cpu & CPU_BF16 ? (struct loop){fma_bf16, 24 * 64} : (struct loop){0};
+    if (cpu & CPU_AVX512)
+        return (struct loop){fma_avx512, 24 * 32};
+    return cpu & CPU_AVX2 ? (struct loop){fma_avx2, 24 * 16} : (struct loop){0};
+}
+#else
+struct loop {
+    void (*run)(long);
+    double flop;
+};
+
+static struct loop loop_of(int bf16) {
+    (void)bf16;
+    return (struct loop){0};
+}
+#endif
+
+struct burn {
+    void (*run)(long);
+    long n;
+};
+
+static void burn(void *ctx, size_t i, int thread) {
+    const struct burn *b = ctx;
+
+    (void)i, (void)thread;
+    b->run(b->n);
+}
+
+/* GFLOP/s of all threads together, over about a millisecond; 0 where nothing is known. */
+static double burn_rate(int bf16) {
+    struct loop l = loop_of(bf16);
+    struct burn b = {l.run, 150000};
+    double t;
+
+    if (!l.run)
+        return 0;
+    t = now();
+    pool_run(pool, (size_t)threads, burn, &b);
+    return l.flop * (double)b.n * threads / (now() - t) * 1e-9;
+}
+
+static void find_peaks(void) {
+    double v[2][41];
+
+    for (int i = 0; i < 41; i++)
+        for (int b = 0; b < 2; b++)
+            v[b][i] = burn_rate(b);
+    for (int b = 0; b < 2; b++) {
+        qsort(v[b], 41, sizeof **v, by_value);
+        peak[b] = v[b][38];    /* the best but for two: loops do not run faster than they can */
+    }
+}
+
+/* ---- what is measured ---- */
+
+struct what {
+    char name[64];
+    double flop;
+    void (*prepare)(struct what *w, int k);
+    void (*call)(struct what *w, int k, size_t turn);
+    size_t m, n, k, side, heads;
+    size_t copies;
+    struct linear *linear[KERNELS];
+    struct conv conv[KERNELS];
+    struct attention attention;
+    struct attention_seq seq;
+    float *x, *y, *w;
+    void *scratch[KERNELS];
+};
+
+static void *take(size_t n, size_t size) {
+    void *p = arena_take(&arena, n, size);
+
+    if (!p) {
+        fprintf(stderr, "kern: no memory\n");
+        exit(2);
+    }
+    return p;
+}
+
+static float *numbers(size_t n) {
+    static unsigned s = 1;
+    float *p = take(n, sizeof *p);
+
+    for (size_t i = 0; i < n; i++)
+        p[i] = (float)(int)(s = s * 1664525 + 1013904223) * 0x1p-31f;
+    return p;
+}
+
+static void die(const struct err *e) {
+    fprintf(stderr, "kern: %s\n", e->msg);
+    exit(2);
+}
+
+static void linear_prepare(struct what *w, int k) {
+    struct compute c = {kernels[k], pool};
+    struct err e = {0};
+
+    if (!w->x) {
+        w->x = numbers(w->m * w->k);
+        w->y = numbers(w->m * w->n);
+        w->w = numbers(w->n * w->k);
+        w->copies = COLD / (w->n * w->k * 4) + 1;
+    }
+    w->linear[k] = take(w->copies, sizeof *w->linear[k]);
+    for (size_t i = 0; i < w->copies; i++) {
+        /* strides that are no row of floats: copied even where they could be used in place */
+        struct tensor t = {.dtype = DT_F32, .nd = 2, .shape = {w->n, w->k}, .stride = {w->k, 1}, .data = w->w};
+        struct tensor parts[2] = {tensor_rows(&t, 0, w->n / 2), tensor_rows(&t, w->n / 2, w->n)};
+
+        if (linear_pack(&w->linear[k][i], 2, parts, NULL, &c, &arena, &e) < 0)
+            die(&e);
+    }
+    w->scratch[k] = take(linear_scratch(w->linear[k], &c, w->m), 1);
+}
+
+static void linear_call(struct what *w, int k, size_t turn) {
+    struct compute c = {kernels[k], pool};
+
+    linear_run(&w->linear[k][turn % w->copies], &c, w->m, w->x, w->k, w->y, w->n, ACT_NONE, NULL,
+               w->scratch[k]);
+}
+
+static void conv_prepare(struct what *w, int k) {
+    struct compute c = {kernels[k], pool};
+    struct err e = {0};
+    struct tensor t = {.dtype = DT_F32, .nd = 4, .shape = {w->n, w->k, 3, 3}};
+
+    if (!w->x) {
+        w->x = numbers(w->side * w->side * w->k);
+        w->y = numbers(w->side * w->side * w->n);
+        w->w = numbers(w->n * w->k * 9);
+    }
+    t.data = w->w;
+    tensor_contiguous(&t);
+    if (conv_pack(&w->conv[k], &t, NULL, NULL, 1, 1, &c, &arena, &e) < 0)
+        die(&e);
+    w->scratch[k] = take(conv_scratch(&w->conv[k], &c, 1, w->side, w->side), 1);
+}
+
+static void conv_call(struct what *w, int k, size_t turn) {
+    struct compute c = {kernels[k], pool};
+
+    (void)turn;
+    conv_run(&w->conv[k], &c, 1, w->side, w->side, w->x, w->y, ACT_NONE, NULL, w->scratch[k]);
+}
+
+static void attention_prepare(struct what *w, int k) {
+    struct compute c = {kernels[k], pool};
+    size_t d = w->k, ld = 3 * w->heads * d;
+
+    if (!w->x) {
+        w->x = numbers(w->m * ld);
+        w->y = numbers(w->m * w->heads * d);
+        w->attention = (struct attention){w->heads, d, 0.125f, false};
+        w->seq = (struct attention_seq){w->x, w->y, w->m, ld, w->heads * d,
+            {{NULL, NULL, 0, 0}, {w->x + w->heads * d, w->x + 2 * w->heads * d, w->m, ld}}};
+    }
+    w->scratch[k] = take(attention_scratch(&w->attention, &c, w->m, w->m), 1);
+}
+
+static void attention_call(struct what *w, int k, size_t turn) {
+    struct compute c = {kernels[k], pool};
+
+    (void)turn;
+    attention_run(&w->attention, &c, 1, &w->seq, w->scratch[k]);
+}
+
+static void act_call(struct what *w, int k, size_t turn) {
+    (void)turn;
+    kernels[k]->act(w->n, ACT_QUICK_GELU, w->x, w->y);
+}
+
+static void gelu_call(struct what *w, int k, size_t turn) {
+    (void)turn;
+    kernels[k]->act(w->n, ACT_GELU, w->x, w->y);
+}
+
+static void exps_call(struct what *w, int k, size_t turn) {
+    (void)turn;
+    memcpy(w->y, w->x, w->n * sizeof *w->x);
+    kernels[k]->exps(w->n, 1, w->y);
+}
+
+static void norm_call(struct what *w, int k, size_t turn) {
+    (void)turn;
+    kernels[k]->norm(w->n, w->x, w->x, w->x, 1e-5f, w->y);
+}
+
+static void pack_call(struct what *w, int k, size_t turn) {
+    struct compute c = {kernels[k], pool};
+    struct arena keep = arena;
+    struct linear l;
+    struct err e = {0};
+    struct tensor t = {.dtype = DT_F16, .nd = 2, .shape = {w->n, w->k}, .stride = {w->k, 1}, .data = w->x};
+
+    (void)turn;
+    if (linear_pack(&l, 1, &t, NULL, &c, &keep, &e) < 0)
+        die(&e);
+}
+
+static void row_prepare(struct what *w, int k) {
+    (void)k;
+    if (!w->x) {
+        w->x = numbers(w->k ? w->n * w->k : w->n);
+        w->y = numbers(w->n);
+    }
+}
+
+/* ---- measuring ---- */
+
+/* Calls of kernel k for at least 2 ms; seconds of one call. */
+static double sample(struct what *w, int k, size_t *turn) {
+    double t0 = now(), t;
+    size_t n = 0, some = w->flop < 1e5 ? 128 : 1;    /* looking at the clock takes time */
+
+    do
+        for (size_t i = 0; i < some; i++)
+            w->call(w, k, (*turn)++), n++;
+    while ((t = now() - t0) < 2e-3);
+    return t / (double)n;
+}
+
+static void measure(struct what *w) {
+    static double v[KERNELS][ROUNDS_MAX];
+    size_t quiet[KERNELS] = {0}, turn[KERNELS] = {0};
+    struct arena before = arena;
+    double blis = 0, rate[KERNELS];
+
+    for (size_t k = 0; k < nkernels; k++)
+        w->prepare(w, (int)k);
+    for (int r = -1; r < rounds; r++)    /* the first one only warms up */
+        for (size_t k = 0; k < nkernels; k++) {
+            double a = burn_rate(0), t = sample(w, (int)k, &turn[k]), b = burn_rate(0);
+
+            if (r >= 0 && a >= 0.9 * peak[0] && b >= 0.9 * peak[0])
+                v[k][quiet[k]++] = t;
+        }
+    for (size_t k = 0; k < nkernels; k++) {
+        rate[k] = quiet[k] ? w->flop / median(v[k], quiet[k]) * 1e-9 : 0;
+        if (kernels[k] == &kern_blis)
+            blis = rate[k];
+    }
+    for (size_t k = 0; k < nkernels; k++) {
+        double top = peak[kernels[k]->precision == PREC_BF16];
+
+        printf("%s\t%s\t%d\t%.4g", w->name, kernels[k]->name, threads, rate[k]);
+        printf(top > 0 && w->flop > 1e6 ? "\t%.0f" : "\t-", top > 0 ? 100 * rate[k] / top : 0);
+        printf(blis > 0 ? "\t%.2f" : "\t-", blis > 0 ? rate[k] / blis : 0);
+        printf("\t%zu/%d\n", quiet[k], rounds);
+    }
+    fflush(stdout);
+    arena = before;
+}
+
+static void linears(const char *only) {
+    static const size_t s[][3] = {
+        {257, 1024, 1024}, {257, 4096, 1024}, {257, 1024, 4096}, {2056, 4096, 1024}, {50, 768, 768},
+        {50, 3072, 768}, {77, 768, 768}, {77, 3072, 768}, {81, 2048, 2048}, {81, 8192, 2048}, {162, 8192, 2048},
+        {1, 4096, 1024}, {8, 4096, 1024}, {2048, 2048, 2048},
+    };
+
+    for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
+        struct what w = {.m = s[i][0], .n = s[i][1], .k = s[i][2], .prepare = linear_prepare, .call = linear_call};
+
+        snprintf(w.name, sizeof w.name, "linear %zux%zux%zu", w.m, w.n, w.k);
+        w.flop = 2.0 * (double)w.m * (double)w.n * (double)w.k;
+        if (!only || strstr(w.name, only))
+            measure(&w);
+    }
+}
+
+static void convs(const char *only) {
+    static const size_t s[][3] = {{64, 320, 320}, {32, 640, 640}, {16, 960, 960}, {8, 1280, 1280},
+                                  {64, 3, 320}, {112, 32, 64}};
+
+    for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
+        struct what w = {.side = s[i][0], .k = s[i][1], .n = s[i][2], .prepare = conv_prepare, .call = conv_call};
+
+        snprintf(w.name, sizeof w.name, "conv3x3 %zux%zux%zu-%zu", w.side, w.side, w.k, w.n);
+        w.flop = 18.0 * (double)(w.side * w.side) * (double)w.n * (double)w.k;
+        if (!only || strstr(w.name, only))
+            measure(&w);
+    }
+}
+
+static void others(const char *only) {
+    struct what w[] = {
+        {.name = "attention 257x16x64", .m = 257, .heads = 16, .k = 64, .flop = 4.0 * 257 * 257 * 1024, .prepare = attention_prepare, .call = attention_call},
+        {.name = "attention 50x12x64", .m = 50, .heads = 12, .k = 64, .flop = 4.0 * 50 * 50 * 768, .prepare = attention_prepare, .call = attention_call},
+        {.name = "attention 1024x10x64", .m = 1024, .heads = 10, .k = 64, .flop = 4.0 * 1024 * 1024 * 640, .prepare = attention_prepare, .call = attention_call},
+        {.name = "quick_gelu 4096 (G/s)", .n = 4096, .flop = 4096, .prepare = row_prepare, .call = act_call},
+        {.name = "gelu 4096 (G/s)", .n = 4096, .flop = 4096, .prepare = row_prepare, .call = gelu_call},
+        {.name = "softmax 257 (G/s)", .n = 257, .flop = 257, .prepare = row_prepare, .call = exps_call},
+        {.name = "layer norm 1024 (G/s)", .n = 1024, .flop = 1024, .prepare = row_prepare, .call = norm_call},
+        {.name = "pack f16 4096x1024 (G/s)", .n = 4096, .k = 1024, .flop = 4096 * 1024.0, .prepare = row_prepare, .call = pack_call},
+    };
+
+    for (size_t i = 0; i < sizeof w / sizeof *w; i++)
+        if (!only || strstr(w[i].name, only))
+            measure(&w[i]);
+}
+
+int main(int argc, char *argv[]) {
+    const char *kernel = NULL, *shape = NULL, *arch = cpu_blis_arch();
+    struct arena_mem mem = {.reserved = (size_t)8 << 30};
+    struct err e = {0};
+    const struct kern *k;
+    int c;
+
+    threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    while ((c = getopt(argc, argv, "cj:k:r:s:")) != -1)
+        switch (c) {
+        case 'c': clock_used = CLOCK_THREAD_CPUTIME_ID; break;
+        case 'j': threads = atoi(optarg); break;
+        case 'k': kernel = optarg; break;
+        case 'r': rounds = atoi(optarg); break;
+        case 's': shape = optarg; break;
+        default: return 2;
+        }
+    if (optind != argc || rounds < 1 || rounds > ROUNDS_MAX || threads < 1 || threads > POOL_MAX)
+        return 2;
+    if (clock_used != CLOCK_MONOTONIC)
+        threads = 1;
+    if (arch)
+        setenv("BLIS_ARCH_TYPE", arch, 0);
+    for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++)
+        if (k->gemm != kern_c.gemm && k->gemm != kern_c_bf16.gemm)    /* they are not for speed */
+            if (!kernel || k == &kern_blis || !strcmp(kernel, k->name))
+                kernels[nkernels++] = k;
+    mem.base = mmap(NULL, mem.reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mem.base == MAP_FAILED)
+        return 2;
+    madvise(mem.base, mem.reserved, MADV_HUGEPAGE);
+    arena = arena_open(&mem);
+    if (!(pool = pool_start(&arena, threads, &e)))
+        die(&e);
+    find_peaks();
+    printf("# %d threads; peak %.0f GFLOP/s f32, %.0f bf16; BLIS %s runs %s\n", threads, peak[0], peak[1],
+           kern_blis_version(), kern_blis_arch());
+    printf("what\tkernel\tthreads\tGF/s\t%% of peak\tratio to BLIS\tquiet rounds\n");
+    linears(shape);
+    convs(shape);
+    others(shape);
+    pool_stop(pool);
+    return 0;
+}

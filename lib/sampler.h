@@ -1,0 +1,103 @@
+/* sampler.h - the loops of unCLIP: prior, decoder, upsampler, and the decoder run backwards
+ *
+ * What     Each takes the noise, walks down (or up) its timesteps and calls the network for all samples of
+ *          one input at once, both branches of the guidance in the same pass over the weights.
+ * Source   Ramesh et al. 2022, arXiv:2204.06125; diffusers' UnCLIPPipeline and UnCLIPImageVariationPipeline
+ *          (order of the draws, clamps); Ho and Salimans 2022, arXiv:2207.12598 (guidance).
+ * Shapes   pictures [n, C, Y, X] f32 as in records (channels first); embeddings [n, E].
+ * EASY TO GET WRONG
+ *          The prior's guidance acts on x0, the decoder's on eps; the decoder's variance channels are the
+ *          conditional branch's.  The last step draws no noise.  Pictures are clamped between decoder and
+ *          upsampler, not between the resize and the network.
+ * Numbers  The whole recorded pipeline within 1e-3 of diffusers (tests/unit/sampler.c has the figures).
+ * Errors   -1: scratch is too small (err), or the step callback said stop (err empty).
+ * Threads  Those of the networks.
+ */
+#ifndef UNCLIP_SAMPLER_H
+#define UNCLIP_SAMPLER_H
+
+#include "lib/noise.h"
+#include "lib/prior.h"
+#include "lib/scheduler.h"
+#include "lib/torch_rng.h"
+#include "lib/unet.h"
+
+/* Where the noise of one input comes from: n samples of `each` values for one step.  Draws come in this
+ * order: the initial one (step 0), then one for each step that takes noise (k + 1 for the k-th).
+ * noise_ours: ctx is a struct noise_key, of the first sample; what it gives depends on
+ * (seed, id, stage, step, sample) only.  noise_torch: ctx is a struct torch_rng; it gives the
+ * generator's next values. */
+struct noise_source {
+    void (*draw)(void *ctx, unsigned step, size_t n, size_t each, float *out);
+    void *ctx;
+};
+
+void noise_ours(void *ctx, unsigned step, size_t n, size_t each, float *out);
+void noise_torch(void *ctx, unsigned step, size_t n, size_t each, float *out);
+
+/* Called after each step, with the state [n, ..] and the predicted clean data (NULL where a sampler has
+ * none).  false: stop. */
+struct sampler_watch {
+    bool (*step)(void *ctx, size_t done, size_t steps, const float *x, const float *x0);
+    void *ctx;
+};
+
+struct prior_job {
+    const struct prior *prior;
+    const struct sched *sched;
+    size_t steps, n;
+    float guidance;                                 /* <= 1: no unconditional branch */
+    const struct transformer_cache *text, *empty;   /* prefixes; empty may be NULL without guidance */
+    struct noise_source noise;
+    const float *init;                              /* [n, E] or NULL: drawn */
+};
+
+/* out [n, E]: image embeddings, de-normalised, not of unit length. */
+int sample_prior(const struct prior_job *j, const struct compute *c, size_t embed, float *out,
+                 const struct sampler_watch *w, struct arena scratch, struct err *e);
+
+/* What the decoder is told in one branch (text_proj.h): time [4 C0] and the context's keys and values. */
+struct decoder_branch {
+    const float *time;
+    const struct unet_context *context;
+};
+
+struct decoder_job {
+    const struct unet *unet;
+    const struct sched *sched;
+    size_t side, n, steps;
+    const int *timesteps;            /* [steps], descending */
+    bool ddim;
+    double eta;                      /* DDIM */
+    float guidance;                  /* <= 1: no unconditional branch */
+    const struct decoder_branch *cond;     /* [n] */
+    const struct decoder_branch *uncond;   /* one for all */
+    struct noise_source noise;
+    const float *init;               /* x_T [n, 3, S, S] or NULL: drawn */
+    bool clip;                       /* clamp x0 in DDIM */
+};
+
+/* out [n, 3, S, S], not clamped. */
+int sample_decoder(const struct decoder_job *j, const struct compute *c, float *out, const struct sampler_watch *w,
+                   struct arena scratch, struct err *e);
+
+/* DDIM backwards from the picture x [n, 3, S, S] (in [-1, 1]) to x_T, in place; j->timesteps descending as
+ * for sampling, the picture taken as the state at the last of them. */
+int invert_decoder(const struct decoder_job *j, const struct compute *c, float *x, const struct sampler_watch *w,
+                   struct arena scratch, struct err *e);
+
+struct upsample_job {
+    const struct unet *first, *last;    /* last: the final step's network */
+    const struct sched *sched;
+    size_t n, in, out;                  /* sides */
+    size_t steps;
+    const int *timesteps;
+    struct noise_source noise;
+    const float *init;                  /* [n, 3, out, out] or NULL */
+};
+
+/* small [n, 3, in, in], clamped here -> big [n, 3, out, out]. */
+int sample_upsampler(const struct upsample_job *j, const struct compute *c, const float *small, float *big,
+                     const struct sampler_watch *w, struct arena scratch, struct err *e);
+
+#endif

@@ -1,0 +1,312 @@
+#!/usr/bin/env bats
+# rank: the ranking against sort(1), ties, groups, labels, thresholds, streams that are broken.
+# shellcheck disable=SC2002,SC2016,SC2030,SC2031,SC2129,SC2154
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    BIN=${BIN:-$(cd "$BATS_TEST_DIRNAME/../../build/bin" && pwd)}
+    AID=${AID:-$(cd "$BATS_TEST_DIRNAME/../../build/tests" && pwd)}
+    export BIN AID PATH="$BIN:$AID:$PATH" LC_ALL=C
+    cd "$BATS_FILE_TMPDIR" || return 1
+    make_records -n 2000 -d 40 >a
+    make_records -n 2000 -d 40 -t f16 >h
+    make_records -n 3000 -d 3 -l 2 >ties
+    make_records -n 1 -d 40 -s 7 -f text_embed >q
+    make_records -n 1 -d 3 -s 8 >q3
+    make_records -n 5 -d 40 -s 7 -f text_embed -p label >labels
+    make_records -n 30 -d 40 -g 4 >groups
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+}
+
+@test "a ranking is a stable sort: ties keep the order of the stream, for every k" {
+    rank --query q3 --min-cos=-1 --tsv ties | sort -s -t "$(printf '\t')" -k 2,2gr | cut -f 1,2 >want
+    [ "$(wc -l <want)" = 3000 ]
+    [ "$(cut -f 2 want | uniq | wc -l)" -lt 40 ]
+    for k in 1 2 10 333 2999 3000 5000; do
+        rank --query q3 -k $k --tsv ties | cut -f 1,2 >got
+        head -n $k want | cmp - got
+    done
+}
+
+@test "the default is 10 results; rank counts from 1" {
+    run -0 --separate-stderr rank --query q --tsv a
+    [ "${#lines[@]}" = 10 ]
+    [ "$(cut -f 4 <<<"$output" | tr '\n' ' ')" = "1 2 3 4 5 6 7 8 9 10 " ]
+    [ -z "$stderr" ]
+}
+
+@test "a file, a pipe, several files, any number of threads, any kernel: the same bytes" {
+    rank --query q -k 50 a h >want
+    rank --query q -k 50 -j 1 a h | cmp - want
+    rank --query q -k 50 -j 5 a h | cmp - want
+    rank --query q -k 50 --kernel c a h | cmp - want
+    cat a h | rank --query q -k 50 | cmp - want
+    cat a h >ah
+    rank --query q -k 50 <ah | cmp - want
+    # in small pieces, so that records are cut anywhere
+    cat a h | dd bs=1000 2>/dev/null | rank --query q -k 50 | cmp - want
+}
+
+@test "long streams go through many stretches, with records of any length between" {
+    make_records -n 3000 -d 768 -p x >long
+    make_records -n 20 -d 768 -i 700000 -p image >>long
+    make_records -n 3000 -d 768 -p y -s 3 >>long
+    make_records -n 3000 -d 700 -p narrow >>long
+    make_records -n 3000 -d 768 -p z -s 4 >>long
+    make_records -n 1 -d 768 -s 7 >q768
+    run -1 rank --query q768 -k 100 --tsv long
+    run -1 bash -c 'rank --query q768 -k 100 --tsv long 2>err >got; s=$?; cat long | rank --query q768 -k 100 --tsv 2>err2 >got2; exit $s'
+    cmp got got2
+    cmp <(sed 's/^rank: long: /rank: -: /' err) err2
+    [ "$(wc -l <err)" = 3000 ]
+    [ "$(sed -n 1p err)" = "rank: long: record 6021 (narrow0): its image_embed has 700 elements, the image_embed that it is compared with 768" ]
+    rm long
+}
+
+@test "shards, then the ranks of the shards ranked: the same as the whole" {
+    rank --query q -k 7 --tsv a >want
+    for i in 1 2 3; do rank --query q -k 7 --shard $i/3 a >s$i; done
+    cat s1 s2 s3 | rank --query q -k 7 --tsv | cmp - want
+    rank --query q -k 7 --tsv s3 s1 s2 | cmp - want
+}
+
+@test "records: what was there is kept byte for byte, and nothing is there twice" {
+    rank --query q -k 3 a | rank --query q -k 3 >twice
+    [ "$(grep -ac 'cos' twice)" -ge 1 ]
+    rank --query q -k 3 --tsv a | cmp - <(rank --query q --tsv twice)
+    rank --query q -k 1 a >one
+    [ "$(grep -ao 'logit_scale' one | wc -l)" = 1 ]
+    [ "$(rank --query q -k 1 one | grep -ao 'logit_scale' | wc -l)" = 2 ]
+}
+
+@test "f16 and f32 vectors of the same numbers have nearly the same cosines" {
+    paste <(rank --query q --min-cos=-1 --tsv a) <(rank --query q --min-cos=-1 --tsv h) |
+        awk -F '\t' '{ d = $2 - $5; if (d < 0) d = -d; if (d > m) m = d } END { exit !(NR == 2000 && m < 4e-4) }'
+}
+
+@test "a threshold: like grep, in the order of the stream, status 0, 1, 3" {
+    run -0 --separate-stderr rank --query q --min-cos 0.4 --tsv a
+    [ "$output" = "$(sort -s -t r -k 2,2n <<<"$output")" ]
+    [ "${#lines[@]}" -gt 3 ]
+    run -1 --separate-stderr rank --query q --min-cos 0.99 a
+    [ -z "$output" ]
+    [ -z "$stderr" ]
+    cat a labels >mixed
+    run -3 --separate-stderr rank --query q --field image_embed --min-cos 0.4 --tsv mixed
+    [ "${stderr_lines[0]}" = "rank: mixed: record 2001 (label0): no image_embed in it" ]
+    run -2 rank --query missing --min-cos 0.4 a
+    # with -k it is a ranking of what passes
+    rank --query q --min-cos 0.4 --tsv a | wc -l >n
+    [ "$(rank --query q --min-cos 0.4 -k 1000 --tsv a | wc -l)" = "$(cat n)" ]
+    rank --query q --min-cos 0.4 -k 2 --tsv a | cmp - <(rank --query q -k 2 --tsv a)
+}
+
+@test "without a query: each record against its own text, best of each root" {
+    rank -k 2 --tsv groups >got
+    [ "$(cut -f 2 got | uniq -c | awk '{ print $1 }' | tr '\n' ' ')" = "2 2 2 2 2 2 2 2 " ]
+    [ "$(cut -f 2 got | uniq | head -3 | tr '\n' ' ')" = "p0 p1 p2 " ]
+    rank -k 4 --tsv groups | awk -F '\t' '{ s[$2] += $5; if ($6 == 1) n++ } END { for (i in s) if (s[i] < 0.999999 || s[i] > 1.000001) exit 1; exit n != 8 }'
+    # the roots are ended by the next one: a root that comes back is another group
+    cat groups groups | rank -k 1 --tsv | wc -l >n
+    [ "$(cat n)" = 16 ]
+    rank --group none -k 3 --tsv groups | cmp - <(rank --group none --min-cos=-1 --tsv groups | sort -s -t "$(printf '\t')" -k 2,2gr | head -3 | awk '{ print $0 "\t" NR }')
+}
+
+@test "--min-prob keeps what is likely within its group" {
+    run -0 rank --min-prob 0.5 --tsv groups
+    [ "${#lines[@]}" -le 8 ]
+    run -1 rank --min-prob 1 --min-cos 1 --tsv groups
+}
+
+@test "labels: each record keeps its place; one label is a string, several are arrays" {
+    rank --labels labels --tsv a >got
+    [ "$(wc -l <got)" = 2000 ]
+    cut -f 1 got | cmp - <(seq 0 1999 | sed 's/^/r/')
+    rank --labels labels -k 5 --tsv a >all
+    [ "$(wc -l <all)" = 10000 ]
+    awk -F '\t' '$6 == 1' all | cmp - got
+    awk -F '\t' '{ s[$1] += $5 } END { for (i in s) if (s[i] < 0.999999 || s[i] > 1.000001) exit 1 }' all
+    rank --labels labels -k 5 -j 1 --kernel c --tsv a | cmp - all
+    rank --labels labels -k 99 --tsv a | cmp - all
+    cat a | rank --labels labels -k 5 --tsv | cmp - all
+    rank --labels labels -k 2 a | head -c 2000 | grep -aq 'label'
+}
+
+@test "labels: the winner of a label is the winner of a query for it" {
+    rank --labels labels -k 5 --tsv a | awk -F '\t' '$2 == "label0"' | cut -f 1,3 | sort -t "$(printf '\t')" -s -k 2,2gr | head -5 >want
+    rank --query q -k 5 --tsv a | cut -f 1,2 >got
+    # labels' vectors are rounded to f32 at length one: the seventh digit may differ
+    cmp <(cut -f 1 want) <(cut -f 1 got)
+}
+
+@test "labels: thresholds leave out labels, and records that have none left" {
+    run -0 --separate-stderr rank --labels labels -k 5 --min-prob 0.99 --tsv a
+    awk -F '\t' '$5 < 0.99 { exit 1 }' <<<"$output"
+    [ "${#lines[@]}" -lt 2000 ]
+    run -1 rank --labels labels --min-prob 1 --min-cos 1 a
+}
+
+@test "labels: --skip-from goes on where a run stopped" {
+    rank --labels labels -o all.clip a
+    head -c 100000 all.clip >part
+    rank --labels labels --skip-from part -o part a 2>err
+    cmp part all.clip
+    run -2 rank --query q --skip-from part a
+}
+
+@test "scores: logit is scale x cos, and the scale is recorded" {
+    rank --query q -k 1 --logit-scale 2.5 --json a | grep -q '^{"id":"r[0-9]*","cos":\([0-9.]*\),"logit":[0-9.]*,"rank":1}$'
+    rank --query q -k 1 --logit-scale 2.5 --tsv a | awk -F '\t' '{ d = $3 - 2.5 * $2; exit !(d < 1e-6 && d > -1e-6) }'
+    rank --query q -k 1 --logit-scale 2.5 a | grep -aq logit_scale
+}
+
+@test "names: a tab, a newline, a quote, bytes that are not UTF-8" {
+    make_records -n 1 -d 40 -p "$(printf 'a\tb\nc"\\,')" >odd
+    run -0 rank --query q --tsv odd
+    [ "${output%%$'\t'*}" = 'a\tb\nc"\\,0' ]
+    rank --query q --csv odd | head -3 | tr -d '\r' >got
+    [ "$(sed -n 3p got | cut -d, -f 1-3)" = 'c""\,0",'"$(rank --query q --tsv odd | cut -f 2)" ]
+    run -0 rank --query q --json odd
+    [[ "$output" == '{"id":"a\tb\nc\"\\,0",'* ]]
+    make_records -n 1 -d 40 -p "$(printf 'caf\351')" >latin
+    run -0 rank --query q --json latin
+    [[ "$output" == '{"id":{"$bytes":"Y2Fm6TA="},'* ]]
+    rank --query q --tsv latin | cut -f 1 | cmp - <(printf 'caf\3510\n')
+}
+
+@test "vectors of different models or widths are not compared" {
+    make_records -n 2 -d 40 -m ffffffffffffffff >other
+    run -1 --separate-stderr rank --query <(make_records -n 1 -d 40) --tsv other
+    [ -z "$output" ]
+    [ "${stderr_lines[1]}" = "rank: other: record 2 (r1): its image_embed is of model ffffffffffffffff, the image_embed that it is compared with of 00112233445566aa (--force)" ]
+    run -0 rank --query <(make_records -n 1 -d 40) --force --tsv other
+    [ "${#lines[@]}" = 2 ]
+    make_records -n 1 -d 41 >wide
+    run -1 --separate-stderr rank --query q --force wide
+    [ "$stderr" = "rank: wide: record 1 (r0): its image_embed has 41 elements, the text_embed that it is compared with 40" ]
+}
+
+@test "vectors of zeros, of NaN, and records without one: named, the rest is ranked" {
+    make_records -n 5 -d 40 -z 3 >zeros
+    run -1 --separate-stderr rank --query q -k 9 --tsv zeros
+    [ "${#lines[@]}" = 4 ]
+    [ "$stderr" = "rank: zeros: record 4 (r3): its image_embed is all zeros" ]
+    make_records -n 1 -d 3 -l 1 | perl -pe 's/\x00\x00\x80\x3f/\x00\x00\xc0\x7f/' >nan
+    run -1 --separate-stderr rank --query q3 nan
+    [ "$stderr" = "rank: nan: record 1 (r0): its image_embed has a value that is not finite" ]
+    run -2 --separate-stderr rank --query nan a
+    [ "$stderr" = "rank: nan: the query's image_embed has a value that is not finite" ]
+    run -1 --separate-stderr rank --query q --field prior_embed zeros
+    [ "${stderr_lines[0]}" = "rank: zeros: record 1 (r0): no prior_embed in it" ]
+    run -1 --separate-stderr rank zeros
+    [ "${stderr_lines[0]}" = "rank: zeros: record 1 (r0): no text_embed in it" ]
+}
+
+@test "--strict stops at the first; --keep-errors writes failures, and they pass through" {
+    run -1 --separate-stderr rank --query q --strict zeros
+    [ -z "$output" ]
+    run -1 bash -c 'rank --query q -k 9 --keep-errors zeros >kept 2>err'
+    run -1 bash -c 'rank --query q -k 9 --keep-errors kept >again 2>err'
+    [ ! -s err ]
+    [ "$(grep -ao 'is all zeros' again | wc -l)" = 1 ]
+    # no records among text
+    run -1 --separate-stderr rank --query q -k 9 --tsv kept
+    [ "${#lines[@]}" = 4 ]
+}
+
+@test "a stream that is cut or has garbage in it: named by its byte, the rest is ranked" {
+    head -c "$(($(wc -c <a) - 5))" a >short
+    run -1 --separate-stderr rank --query q -k 3 --tsv short
+    [ "${#lines[@]}" = 3 ]
+    [[ "$stderr" == "rank: short: record 2000 at byte "*": cut short"* ]]
+    { cat a; printf 'garbage'; cat h; } >garbage
+    run -1 --separate-stderr rank --query q -k 30 --tsv garbage
+    [ "$stderr" = "rank: garbage: garbage at byte $(wc -c <a)" ]
+    [ "$output" = "$(rank --query q -k 30 --tsv a h)" ]
+    for n in $(seq 1 37 1300); do
+        head -c "$n" groups >short
+        rank --tsv short >/dev/null 2>&1 && [ "$(rank --tsv short | wc -l)" -gt 3 ] && return 1
+        [ $? -le 1 ]
+    done
+}
+
+@test "an empty stream is an empty ranking" {
+    run -0 --separate-stderr rank --query q - </dev/null
+    [ -z "$output$stderr" ]
+    run -0 rank - </dev/null
+    run -0 rank --labels labels --csv - </dev/null
+    [ "$output" = "$(printf 'id,label,cos,logit,prob,rank\r')" ]
+    run -1 rank --query q --min-cos 0 - </dev/null
+}
+
+@test "queries and labels that are none" {
+    run -2 --separate-stderr rank --query a a
+    [ "$stderr" = "rank: a: more than one record, and a query is one" ]
+    run -2 --separate-stderr rank --query /dev/null a
+    [ "$stderr" = "rank: /dev/null: no record in it" ]
+    run -2 --separate-stderr rank --query none a
+    [ "$stderr" = "rank: none: No such file or directory" ]
+    run -2 --separate-stderr rank --labels none a
+    [ "$stderr" = "rank: none: No such file or directory" ]
+    : >empty
+    run -2 --separate-stderr rank --labels empty a
+    [ "$stderr" = "rank: empty: no label in it" ]
+    printf 'a\nb\377\n' >bad
+    run -2 --separate-stderr rank --labels bad a
+    [ "$stderr" = "rank: bad: line 2: not UTF-8" ]
+    run -2 --separate-stderr rank --labels a a
+    [ "$stderr" = "rank: a: record 1: no text_embed" ]
+    run -2 --separate-stderr rank --labels labels --templates none a
+    [ "$stderr" = "rank: labels: it holds vectors; templates and a cache are for labels in text" ]
+}
+
+@test "options that do not go together are refused" {
+    run -2 --separate-stderr rank --query q --labels labels a
+    [ "$stderr" = "rank: one of --text, --image, --query and --labels" ]
+    run -2 rank --query q --templates openai80 a
+    run -2 rank --query q --group none a
+    run -2 rank --query q --min-prob 0.5 a
+    run -2 rank --group none --min-prob 0.5 groups
+    run -2 rank --query q --tsv --csv a
+    run -2 rank --query q -k 0 a
+    run -2 rank --query q -k ten a
+    run -2 rank --query q --min-cos nan a
+    run -2 rank --query q --min-cos 1.5 a
+    run -2 rank --query q --logit-scale 0 a
+    run -2 rank --query q --no-such-option a
+    run -2 rank --query q missing
+}
+
+@test "a full disk is noticed" {
+    [ -w /dev/full ] || skip "no /dev/full"
+    for f in '' --tsv --csv --json; do
+        run -2 --separate-stderr bash -c "rank --query q $f a >/dev/full"
+        [ "$stderr" = "rank: write error: No space left on device" ]
+    done
+}
+
+@test "a closed pipe ends it quietly" {
+    run -0 --separate-stderr bash -c 'rank --labels labels --tsv a | head -n 1; [ "${PIPESTATUS[0]}" = 141 ]'
+    [ -z "$stderr" ]
+}
+
+@test "records are not for a terminal" {
+    command -v script >/dev/null || skip "no script(1)"
+    run -0 script -qec 'rank --query q a; echo status $?' /dev/null
+    [[ "$output" == *"rank: records are not for a terminal: use --tsv, --csv or --json"* ]]
+    [[ "$output" == *"status 2"* ]]
+    run -0 script -qec 'rank --query q -k 1 --tsv a' /dev/null
+    [[ "$output" == r[0-9]* ]]
+}
+
+@test "every option is in the manual page, in order" {
+    page=$BATS_TEST_DIRNAME/../../man/rank.1
+    rank -h | sed -n 's/^  -\([a-zA-Z0-9]\), --.*/\1/p' | while read -r o; do grep -q "^\.It Fl $o\b" "$page" || { echo "-$o"; exit 1; }; done
+    rank -h | sed -n 's/^.* --\([a-z0-9-]*\).*/\1/p' | while read -r o; do
+        grep -q "Fl Fl $o\b" "$page" || { echo "--$o"; exit 1; }
+    done
+}

@@ -1,0 +1,237 @@
+/* clip_run - a tower of a checkpoint on raw numbers, timed
+ *
+ *      clip_run [-k kernel] [-p f32|bf16] [-j threads] [-b batch] [-r repeats]
+ *               image|text weights [input [output]]
+ *
+ * input: raw f32 [n, 3, S, S], or raw i32 [n, context] padded with zeros; without one, noise: a
+ * batch of pictures, or of texts of full length.  output: raw f32 [n, E].
+ * Prints one line: tower, kernel, threads, batch, milliseconds to bind, milliseconds for each
+ * (median of the repeats), and the most memory that was resident, in MiB (VmHWM: with what was
+ * read of the mapped file) and without the file (RssAnon at the end).
+ *
+ * For comparing with other implementations and for tests/full; no part of make check. */
+#define _DEFAULT_SOURCE    /* MAP_ANONYMOUS */
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "formats/weights.h"
+#include "lib/clip.h"
+#include "lib/cpu.h"
+#include "lib/kern.h"
+
+#define ROOM ((size_t)64 << 30)    /* bytes of address space */
+
+struct job {
+    const char *kernel, *tower, *weights, *input, *output;
+    enum precision precision;
+    int threads;
+    size_t batch, repeats;
+    struct compute c;
+    struct clip_config config;
+    struct clip_text *text;
+    struct clip_vision *vision;
+    size_t n, embed;           /* inputs, E */
+    float *images, *out;
+    int *ids;                  /* [n, context] */
+    const int **tokens;
+    size_t *len;
+    void *scratch;
+};
+
+static void fail(const char *what, const struct err *e) {
+    fprintf(stderr, "clip_run: %s%s%s\n", what, e ? ": " : "", e ? e->msg : "");
+    exit(2);
+}
+
+static void *take(struct arena *a, size_t n, size_t size) {
+    void *p = arena_take(a, n, size);
+
+    if (!p)
+        fail("no memory", NULL);
+    return p;
+}
+
+static double now(void) {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* A line of /proc/self/status, in MiB. */
+static double status(const char *key) {
+    FILE *f = fopen("/proc/self/status", "r");
+    char line[256];
+    double kib = 0;
+
+    while (f && fgets(line, sizeof line, f))
+        if (!strncmp(line, key, strlen(key)))
+            kib = strtod(line + strlen(key) + 1, NULL);
+    if (f)
+        fclose(f);
+    return kib / 1024;
+}
+
+/* The whole file, which holds elements of `unit` bytes. */
+static void *slurp(const char *path, size_t unit, size_t *n, struct arena *a) {
+    FILE *f = fopen(path, "rb");
+    void *p;
+    long size;
+
+    if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) <= 0 || fseek(f, 0, SEEK_SET))
+        fail(path, NULL);
+    *n = (size_t)size / unit;
+    p = take(a, *n, unit);
+    if (*n * unit != (size_t)size || fread(p, unit, *n, f) != *n)
+        fail(path, NULL);
+    fclose(f);
+    return p;
+}
+
+static void prepare_images(struct job *j, struct arena *a) {
+    size_t s = j->config.vision.image, size = 3 * s * s, n;
+    unsigned seed = 1;
+
+    j->n = j->batch;
+    if (j->input) {
+        j->images = slurp(j->input, size * sizeof *j->images, &n, a);
+        j->n = n;
+    } else {
+        j->images = take(a, j->n * size, sizeof *j->images);
+        for (size_t i = 0; i < j->n * size; i++, seed = seed * 1664525 + 1013904223)
+            j->images[i] = (float)(seed >> 8) * 0x1p-22f - 2;
+    }
+    j->embed = j->config.vision.embed;
+    j->scratch = take(a, clip_image_scratch(j->vision, j->n), 1);
+}
+
+static void prepare_texts(struct job *j, struct arena *a) {
+    size_t context = j->config.text.context, top = j->config.text.vocab - 1, n, longest = 0;
+    unsigned seed = 1;
+
+    j->n = j->batch;
+    if (j->input) {
+        j->ids = slurp(j->input, context * sizeof *j->ids, &n, a);
+        j->n = n;
+    } else {
+        j->ids = take(a, j->n * context, sizeof *j->ids);
+        for (size_t i = 0; i < j->n * context; i++, seed = seed * 1664525 + 1013904223)
+            j->ids[i] = i % context == 0             ? (int)top - 1
+                        : i % context == context - 1 ? (int)top
+                                                     : (int)((seed >> 8) % (top - 1));
+    }
+    j->tokens = take(a, j->n, sizeof *j->tokens);
+    j->len = take(a, j->n, sizeof *j->len);
+    for (size_t i = 0; i < j->n; i++) {
+        const int *id = j->tokens[i] = j->ids + i * context;
+        size_t end = 0;
+        for (size_t x = 0; x < context; x++) {
+            if (id[x] < 0 || (size_t)id[x] > top)
+                fail("an id is not in the vocabulary", NULL);
+            end = id[x] > id[end] ? x : end;
+        }
+        j->len[i] = end + 1;
+        longest = j->len[i] > longest ? j->len[i] : longest;
+    }
+    j->embed = j->config.text.embed;
+    j->scratch = take(a, clip_text_scratch(j->text, j->n, longest), 1);
+}
+
+static void run(struct job *j) {
+    if (j->vision)
+        clip_image_run(j->vision, &j->c, j->n, j->images, j->out, j->scratch);
+    else
+        clip_text_run(j->text, &j->c, j->n, j->tokens, j->len, j->out, NULL, j->scratch);
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static void options(struct job *j, int argc, char **argv) {
+    int o;
+
+    *j = (struct job){.threads = 1, .batch = 1, .repeats = 1};
+    while ((o = getopt(argc, argv, "k:p:j:b:r:")) != -1)
+        switch (o) {
+        case 'k': j->kernel = optarg; break;
+        case 'p': j->precision = strcmp(optarg, "bf16") ? PREC_F32 : PREC_BF16; break;
+        case 'j': j->threads = atoi(optarg); break;
+        case 'b': j->batch = strtoul(optarg, NULL, 10); break;
+        case 'r': j->repeats = strtoul(optarg, NULL, 10); break;
+        default: exit(2);
+        }
+    if (argc - optind < 2 || argc - optind > 4 || !j->batch || !j->repeats || j->threads < 1)
+        fail("usage: [-k kernel] [-p f32|bf16] [-j threads] [-b batch] [-r repeats] "
+             "image|text weights [input [output]]", NULL);
+    j->tower = argv[optind];
+    j->weights = argv[optind + 1];
+    j->input = argc - optind > 2 ? argv[optind + 2] : NULL;
+    j->output = argc - optind > 3 ? argv[optind + 3] : NULL;
+}
+
+static void bind(struct job *j, struct arena *a) {
+    struct err e = {0};
+    struct weights ws;
+
+    if (weights_open(&ws, j->weights, a, &e) < 0 ||
+        clip_canonical_names(&ws, &j->config.names, a, &e) < 0 ||
+        clip_config_from_weights(&j->config, &ws, &e) < 0)
+        fail(j->weights, &e);
+    if (!strcmp(j->tower, "image"))
+        j->vision = clip_bind_vision(&j->config, &ws, &j->c, a, &e);
+    else
+        j->text = clip_bind_text(&j->config, &ws, &j->c, a, &e);
+    if (!j->vision && !j->text)
+        fail(j->weights, &e);
+}
+
+int main(int argc, char **argv) {
+    struct arena_mem mem = {mmap(NULL, ROOM, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), ROOM, 0, 0, NULL};
+    struct arena a;
+    struct job j;
+    struct err e = {0};
+    double t0, bound, *ms;
+    const char *blis = cpu_blis_arch();
+    FILE *f;
+
+    if (mem.base == MAP_FAILED)
+        fail("mmap", NULL);
+    a = arena_open(&mem);
+    options(&j, argc, argv);
+    if (blis)
+        setenv("BLIS_ARCH_TYPE", blis, 0);
+    if (!(j.c.kern = kern_choose(j.kernel, j.precision, cpu_flags(), &e)) ||
+        !(j.c.pool = pool_start(&a, j.threads, &e)))
+        fail("cannot start", &e);
+    t0 = now();
+    bind(&j, &a);
+    bound = now() - t0;
+    if (j.vision)
+        prepare_images(&j, &a);
+    else
+        prepare_texts(&j, &a);
+    j.out = take(&a, j.n * j.embed, sizeof *j.out);
+    ms = take(&a, j.repeats, sizeof *ms);
+    for (size_t i = 0; i < j.repeats; i++) {
+        t0 = now();
+        run(&j);
+        ms[i] = (now() - t0) / (double)j.n;
+    }
+    qsort(ms, j.repeats, sizeof *ms, ascending);
+    printf("%s\t%s\t%d\t%zu\t%.0f\t%.2f\t%.0f\t%.0f\n", j.tower, j.c.kern->name, j.threads, j.n, bound,
+           ms[j.repeats / 2], status("VmHWM:"), status("RssAnon:"));
+    if (j.output && (!(f = fopen(j.output, "wb")) || fwrite(j.out, sizeof *j.out, j.n * j.embed, f) != j.n * j.embed || fclose(f)))
+        fail(j.output, NULL);
+    pool_stop(j.c.pool);
+    return 0;
+}

@@ -1,0 +1,261 @@
+/* The whole recorded pipeline of diffusers (tests/golden/karlo/io/pipeline.safetensors: UnCLIPPipeline's parts under
+ * torch 1.13, f32, 4 + 4 + 4 steps, guidance 4 and 8, noise recorded), and inversion on its networks. */
+#include "lib/sampler.h"
+
+#include "formats/mapfile.h"
+#include "formats/unclip_config.h"
+#include "formats/weights.h"
+#include "lib/cpu.h"
+#include "lib/kern.h"
+#include "lib/text_proj.h"
+#include "tests/tap.h"
+
+#define GOLDEN "tests/golden/karlo/"
+#define WEIGHTS "/diffusion_pytorch_model.safetensors"
+
+enum { E = 32, SMALL = 16, BIG = 32, STEPS = 4 };
+
+static struct weights io;
+
+static const float *get(struct arena *a, const char *name) {
+    struct weight *w = weights_find(&io, name);
+
+    return w ? tensor_all_f32(&w->t, a) : NULL;
+}
+
+static int open_json(struct mapfile *m, const char *file) {
+    struct err e = {0};
+
+    return ok(mapfile_open(m, file, &e) == 0, "%s %s", file, e.msg);
+}
+
+static int open_weights(struct weights *w, const char *file, struct arena *a) {
+    struct err e = {0};
+
+    return ok(weights_open(w, file, a, &e) == 0, "%s %s", file, e.msg);
+}
+
+static int open_unet(struct unet **u, const char *config, const char *file, const struct compute *k, struct arena *a) {
+    struct unet_config c;
+    struct weights w;
+    struct mapfile m;
+    struct err e = {0};
+    size_t side;
+
+    if (!open_json(&m, config) || !open_weights(&w, file, a))
+        return 0;
+    *u = unclip_config_unet(&c, &side, m.p, m.n, &e) < 0 ? NULL : unet_bind(&c, &w, k, a, &e);
+    return ok(*u != NULL, "%s %s", config, e.msg);
+}
+
+static int open_sched(struct sched *s, const char *file, struct arena *a) {
+    struct sched_config c;
+    struct mapfile m;
+    struct err e = {0};
+
+    return open_json(&m, file) &&
+           ok(unclip_config_scheduler(&c, m.p, m.n, &e) == 0 && sched_init(s, &c, a, &e) == 0, "%s %s", file, e.msg);
+}
+
+/* The recorded noise [draws][n * each], in order. */
+static void recorded(void *ctx, unsigned step, size_t n, size_t each, float *out) {
+    const float **at = ctx;
+
+    (void)step;
+    memcpy(out, *at, n * each * sizeof *out);
+    *at += n * each;
+}
+
+struct pipe {
+    struct prior *prior;
+    struct text_proj proj;
+    struct unet *decoder, *first, *last;
+    struct sched sp, sd, su;
+    float *states[2];
+    const float *embed[2];
+    size_t tokens[2];
+};
+
+static int open_pipe(struct pipe *p, const struct compute *k, struct arena *a) {
+    struct weights w, t;
+    struct mapfile m;
+    struct prior_config pc;
+    struct text_proj_config tc;
+    struct err e = {0};
+    const float *mask, *states;
+
+    if (!open_json(&m, GOLDEN "prior/config.json") || !open_weights(&w, GOLDEN "prior" WEIGHTS, a) ||
+        !open_weights(&t, GOLDEN "text_proj" WEIGHTS, a) ||
+        !open_unet(&p->decoder, GOLDEN "decoder/config.json", GOLDEN "decoder" WEIGHTS, k, a) ||
+        !open_unet(&p->first, GOLDEN "super_res_first/config.json", GOLDEN "super_res_first" WEIGHTS, k, a) ||
+        !open_unet(&p->last, GOLDEN "super_res_last/config.json", GOLDEN "super_res_last" WEIGHTS, k, a) ||
+        !open_sched(&p->sp, GOLDEN "prior_scheduler/scheduler_config.json", a) ||
+        !open_sched(&p->sd, GOLDEN "decoder_scheduler/scheduler_config.json", a) ||
+        !open_sched(&p->su, GOLDEN "super_res_scheduler/scheduler_config.json", a))
+        return 0;
+    p->prior = unclip_config_prior(&pc, m.p, m.n, &e) < 0 ? NULL : prior_bind(&pc, &w, k, a, &e);
+    if (!ok(p->prior && text_proj_config_from_weights(&tc, &t, &e) == 0 &&
+            text_proj_bind(&p->proj, &tc, &t, k, a, &e) == 0, "prior and text_proj bind %s", e.msg))
+        return 0;
+    mask = get(a, "text_mask"), states = get(a, "text_encoder_hidden_states");
+    for (int b = 0; b < 2; b++) {    /* 0: the empty text, 1: the prompt; masked tokens have weight 0 */
+        p->embed[b] = get(a, "prompt_embeds") + b * E;
+        p->states[b] = arena_take(a, 77 * E, 4);
+        p->tokens[b] = 0;
+        for (int i = 0; i < 77; i++)
+            if (mask[b * 77 + i] != 0)
+                memcpy(p->states[b] + p->tokens[b]++ * E, states + (b * 77 + i) * E, E * 4);
+    }
+    return 1;
+}
+
+static void run_prior(struct pipe *p, const struct compute *k, struct arena a, float *out, const char *what) {
+    struct transformer_cache cache[2];
+    const float *noise = get(&a, "prior.noise");
+    struct prior_job j = {.prior = p->prior, .sched = &p->sp, .steps = STEPS, .n = 1, .guidance = 4, .text = &cache[1],
+                          .empty = &cache[0], .noise = {recorded, &noise}, .init = get(&a, "prior.init")};
+    struct err e = {0};
+
+    for (int b = 0; b < 2; b++) {
+        void *s;
+        ok(prior_cache(p->prior, p->tokens[b], &cache[b], &a) == 0, "a prefix of %zu tokens", p->tokens[b]);
+        s = arena_take(&a, prior_scratch(p->prior, p->tokens[b], 1), 1);
+        prior_prefix(p->prior, k, p->tokens[b], p->states[b], p->embed[b], &cache[b], s);
+    }
+    ok(sample_prior(&j, k, E, out, NULL, a, &e) == 0, "prior %s", e.msg);
+    close_to(out, get(&a, "image_embeddings"), E, 0, 2e-5, what);
+}
+
+/* What the decoder is told, in a branch: z NULL is the learned "no image". */
+static void branch(struct pipe *p, const struct compute *k, int b, const float *z, struct decoder_branch *out,
+                   struct unet_context *ctx, struct arena *a) {
+    size_t n = p->tokens[b] + 4, wide = 4 * unet_config(p->decoder)->width[0];
+    float *time = arena_take(a, wide, 4), *rows = arena_take(a, n * 48, 4);
+    void *s = arena_take(a, text_proj_scratch(&p->proj, k, p->tokens[b]), 1);
+    struct err e = {0};
+
+    text_proj_run(&p->proj, k, z, p->embed[b], p->tokens[b], p->states[b], time, rows, s);
+    ok(unet_context(p->decoder, k, rows, n, ctx, a, &e) == 0, "context of %zu rows %s", n, e.msg);
+    *out = (struct decoder_branch){time, ctx};
+}
+
+static void run_decoder(struct pipe *p, const struct compute *k, const float *z, struct arena a, float *out, const char *what) {
+    struct unet_context ctx[2];
+    struct decoder_branch b[2];
+    const float *noise = get(&a, "decoder.noise");
+    int t[STEPS];
+    struct decoder_job j = {.unet = p->decoder, .sched = &p->sd, .side = SMALL, .n = 1, .steps = STEPS, .timesteps = t,
+                            .guidance = 8, .cond = &b[1], .uncond = &b[0], .noise = {recorded, &noise},
+                            .init = get(&a, "decoder.init")};
+    struct err e = {0};
+
+    branch(p, k, 0, NULL, &b[0], &ctx[0], &a);
+    branch(p, k, 1, z, &b[1], &ctx[1], &a);
+    sched_timesteps(&p->sd, STEPS, t);
+    ok(sample_decoder(&j, k, out, NULL, a, &e) == 0, "decoder %s", e.msg);
+    close_to(out, get(&a, "decoder.3.latents"), 3 * SMALL * SMALL, 1e-3, 0, what);
+}
+
+static void run_upsampler(struct pipe *p, const struct compute *k, const float *small, struct arena a, const char *what) {
+    const float *noise = get(&a, "super_res.noise"), *want = get(&a, "image");
+    float *big = arena_take(&a, 3 * BIG * BIG, 4), *got = arena_take(&a, 3 * BIG * BIG, 4);
+    int t[STEPS], off = 0;
+    struct upsample_job j = {.first = p->first, .last = p->last, .sched = &p->su, .n = 1, .in = SMALL, .out = BIG,
+                             .steps = STEPS, .timesteps = t, .noise = {recorded, &noise}, .init = get(&a, "super_res.init")};
+    struct err e = {0};
+
+    sched_timesteps(&p->su, STEPS, t);
+    ok(sample_upsampler(&j, k, small, big, NULL, a, &e) == 0, "upsampler %s", e.msg);
+    picture_channels_last(big, 1, 3, BIG * BIG, got);
+    for (int i = 0; i < 3 * BIG * BIG; i++) {
+        got[i] = 0.5f * got[i] + 0.5f;
+        got[i] = got[i] < 0 ? 0 : got[i] > 1 ? 1 : got[i];
+        off += nearbyintf(255 * got[i]) != nearbyintf(255 * want[i]);
+    }
+    close_to(got, want, 3 * BIG * BIG, 1e-3, 0, what);
+    ok(off <= 12, "%d of %d values differ after rounding to 8 bits (allowed 12)", off, 3 * BIG * BIG);
+}
+
+/* The decoder with its last convolution at a hundredth: a trained network's eps varies slowly with x, that
+ * of a random one does not, and no inversion would find back through it. */
+static struct unet *calm_decoder(const struct compute *k, struct arena *a) {
+    struct unet_config c;
+    struct weights w;
+    struct mapfile m;
+    struct err e = {0};
+    struct weight *last;
+    size_t side, n;
+    float *f;
+
+    if (!open_json(&m, GOLDEN "decoder/config.json") || !open_weights(&w, GOLDEN "decoder" WEIGHTS, a))
+        return NULL;
+    last = weights_find(&w, "conv_out.weight");
+    tensor_count(&last->t, &n);
+    f = arena_take(a, n, 4);
+    tensor_f32(&last->t, 0, n, f);
+    for (size_t i = 0; i < n; i++)
+        f[i] *= 0.01f;
+    last->t.data = f, last->t.dtype = DT_F32;
+    tensor_contiguous(&last->t);
+    return unclip_config_unet(&c, &side, m.p, m.n, &e) < 0 ? NULL : unet_bind(&c, &w, k, a, &e);
+}
+
+/* Backwards and forwards again along the same timesteps. */
+static void run_inversion(struct pipe *p, const struct compute *k, const float *z, const float *image, struct arena a) {
+    struct unet_context ctx;
+    struct decoder_branch b;
+    static const size_t counts[] = {10, 50};
+    struct unet *calm = calm_decoder(k, &a);
+    double psnr[2];
+
+    if (!ok(calm != NULL, "a calm decoder"))
+        return;
+    branch(p, k, 1, z, &b, &ctx, &a);
+    for (int i = 0; i < 2; i++) {
+        int t[50];
+        float x[3 * SMALL * SMALL], y[3 * SMALL * SMALL];
+        struct decoder_job j = {.unet = calm, .sched = &p->sd, .side = SMALL, .n = 1, .timesteps = t, .ddim = true,
+                                .guidance = 1, .cond = &b, .init = x, .clip = false};
+        struct err e = {0};
+        double sq = 0;
+        j.steps = sched_timesteps_ddim(&p->sd, counts[i], 900, t);
+        memcpy(x, image, sizeof x);
+        ok(invert_decoder(&j, k, x, NULL, a, &e) == 0 && sample_decoder(&j, k, y, NULL, a, &e) == 0, "%zu steps there and back", j.steps);
+        for (int q = 0; q < 3 * SMALL * SMALL; q++)
+            sq += pow((double)(y[q] - image[q]), 2);
+        psnr[i] = 10 * log10(4 / (sq / (3 * SMALL * SMALL)));
+        printf("# %zu steps: PSNR %.1f dB\n", j.steps, psnr[i]);
+    }
+    ok(psnr[1] > psnr[0] + 3 && psnr[1] > 30, "more steps bring the picture back better");
+}
+
+int main(void) {
+    TAP_ARENA(a, 256);
+    struct err e = {0};
+    struct compute k = {.pool = pool_start(&a, 2, &e)};
+    const struct kern *list;
+
+    if (!open_weights(&io, GOLDEN "io/pipeline.safetensors", &a))
+        return done();
+    for (size_t i = 0; (list = kern_list(i, cpu_flags())); i++) {
+        struct arena s = a;
+        struct pipe p;
+        float z[E], small[3 * SMALL * SMALL];
+        char what[64];
+        if (list->precision != PREC_F32)
+            continue;
+        k.kern = list;
+        if (!open_pipe(&p, &k, &s))
+            break;
+        snprintf(what, sizeof what, "prior, %s", list->name);
+        run_prior(&p, &k, s, z, what);
+        snprintf(what, sizeof what, "decoder, %s", list->name);
+        run_decoder(&p, &k, z, s, small, what);
+        snprintf(what, sizeof what, "picture, %s", list->name);
+        run_upsampler(&p, &k, small, s, what);
+        if (list == &kern_c)
+            run_inversion(&p, &k, z, get(&s, "image_small"), s);
+    }
+    pool_stop(k.pool);
+    return done();
+}

@@ -1,0 +1,231 @@
+/* rank - order records by similarity, rerank each prompt's pictures, or say what they show
+ *
+ * Reads: streams with vectors.  Writes: the records that were asked for, with cos, logit, prob,
+ * label and rank; or the same as text.
+ * Memory: the k best records so far and one more; the stream may be endless.
+ */
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "formats/query.h"
+#include "formats/ranking.h"
+#include "tools/tool.h"
+
+#define SYNOPSIS                                                                             \
+    "[-k N] [--text STR | --image FILE | --query STREAM | --labels FILE] [option ...] [file ...]"
+
+enum { GROUP_ROOT, GROUP_NONE };
+enum { DEFAULT_K = 10, MAX_K = 1000000 };
+
+struct rank {
+    struct tool t;
+    struct query_source from;
+    struct ranking g;
+    int64_t k;
+    int group;
+    double scale;
+    bool force, tsv, csv, json;
+    struct table table;
+    bool line_by_line;    /* the table goes to a pipe or a terminal */
+    struct span params;
+    uint64_t matched;
+};
+
+/* ---- output ---- */
+
+static int emit(void *ctx, struct record *r, const struct result *v, size_t n, struct arena a) {
+    struct rank *k = ctx;
+    bool list = k->g.kind == RESULT_LABEL && k->k > 1;
+    struct err e = {{0}};
+
+    k->matched++;
+    if (k->table.format) {
+        result_rows(&k->table, k->g.kind, r, v, n);
+        if (k->line_by_line && table_flush(&k->table) < 0)
+            die_errno("write error");
+    } else {
+        r->a = &a;
+        if (result_set(r, k->g.kind, v, n, list, &a, &e) < 0 ||
+            record_add_params(r, "rank", k->params, &e) < 0)
+            die("%s", e.msg);
+        tool_write(&k->t, r, a);
+    }
+    return tool_stopped() ? -1 : 0;
+}
+
+static void open_output(struct rank *k) {
+    enum table_format f = k->tsv ? TABLE_TSV : k->csv ? TABLE_CSV : k->json ? TABLE_JSON : TABLE_NONE;
+    const char *const *column;
+    struct stat st;
+    size_t n;
+
+    if (!f && !k->t.out && isatty(1))
+        die("records are not for a terminal: use --tsv, --csv or --json, -o FILE, a pipe, or -o - "
+            "to have them all the same");
+    k->t.text = f != TABLE_NONE;
+    tool_output(&k->t, 0, NULL);
+    if (!f)
+        return;
+    column = result_columns(k->g.kind, &n);
+    if (table_open(&k->table, k->t.out_fd, f, column, n, &k->t.arena) < 0)
+        die("out of memory");
+    if (k->t.progress == 0 && isatty(k->t.out_fd))
+        k->t.progress = 2;    /* none: its line and the table's would mix */
+    k->line_by_line = fstat(k->t.out_fd, &st) < 0 || !S_ISREG(st.st_mode);
+}
+
+/* ---- input ---- */
+
+/* All threads at once, where that is possible. */
+static void forward(struct rank *k, struct stream *s, struct arena a) {
+    uint64_t n = 1;
+
+    while (n && !k->t.shard_n && !tool_stopped()) {
+        n = ranking_forward(&k->g, s, a);
+        k->t.done += n;
+        tool_progress(&k->t, 0);
+        if (k->g.full)
+            die("no memory for the %zu best records", k->g.k);
+    }
+}
+
+static void rank_stream(struct rank *k, const char *file) {
+    struct tool *t = &k->t;
+    struct record r;
+    struct stream s;
+
+    tool_stream(t, &s, file);
+    ranking_stream(&k->g);
+    for (;;) {
+        struct arena a = t->arena;
+        struct err e = {{0}};
+        int got;
+
+        forward(k, &s, a);
+        if (!tool_next(t, &s, &r, &a))
+            break;
+        if (tool_skip(t, r.id, k->params, 0, NULL))
+            continue;
+        if ((got = ranking_add(&k->g, &r, a, &e)) == -2)
+            die("%s", e.msg);
+        if (got < 0)
+            tool_record_failed(t, s.name, s.number, &r, e.msg, a);
+        else
+            t->done++;
+        tool_progress(t, 0);
+    }
+    stream_close(&s);
+}
+
+/* ---- options ---- */
+
+/* What the options ask for, and what does not go together. */
+static void decide(struct rank *k) {
+    const struct query_source *f = &k->from;
+    int subjects = !!f->text + !!f->image + !!f->stream + !!f->labels;
+    bool threshold = k->g.min_cos >= -1 || k->g.min_prob >= 0;
+
+    if (subjects > 1)
+        die("one of --text, --image, --query and --labels");
+    if (!f->labels && (f->templates || f->cache))
+        die("--templates and --label-cache are for --labels");
+    if (subjects && k->group >= 0)
+        die("--group is for records with a text of their own");
+    if (k->tsv + k->csv + k->json > 1)
+        die("one of --tsv, --csv and --json");
+    k->g.own_text = !subjects;
+    if (f->labels)
+        k->g.kind = RESULT_LABEL;
+    else if (!subjects && k->group != GROUP_NONE)
+        k->g.kind = RESULT_GROUP;
+    else
+        k->g.kind = threshold && !k->k ? RESULT_MATCH : RESULT_BEST;
+    if (k->g.min_prob >= 0 && k->g.kind != RESULT_LABEL && k->g.kind != RESULT_GROUP)
+        die("--min-prob needs labels or groups: a stream's end is not known");
+    if (k->t.skip_from && k->g.kind != RESULT_LABEL)
+        die("--skip-from is for --labels: a ranking needs the whole stream");
+    if (!k->k)
+        k->k = k->g.kind == RESULT_LABEL ? 1 : DEFAULT_K;
+    k->t.status = threshold ? 3 : 0;    /* until it is known to have gone well */
+}
+
+static void tick(void *ctx, uint64_t done, uint64_t total) {
+    struct tool *t = ctx;
+
+    t->done = done;
+    tool_progress(t, total);
+    t->done = 0;
+}
+
+static void open_subject(struct rank *k) {
+    struct arena *a = &k->t.arena;
+    double given = k->scale;
+    char key[LABELS_KEY] = "";
+    struct err e = {{0}};
+
+    k->g.q.sim.kern = sim_kern_choose(k->t.compute.kern->name);
+    k->g.q.force = k->force;
+    if (k->from.text || k->from.image || k->from.labels)
+        k->from.paths = tool_models(&k->t);
+    k->from.compute = &k->t.compute;
+    k->from.tick = tick, k->from.ctx = &k->t;
+    k->scale = 100;
+    if (k->from.labels) {
+        if (query_open_labels(&k->g.labels, &k->from, &k->g.q.joint, key, a, &e) < 0)
+            die("%s", e.msg);
+        if (k->g.labels.scale > 0)
+            k->scale = k->g.labels.scale;
+        k->g.q.from = (struct vector){"text_embed", DT_F32, k->g.labels.d, NULL, k->g.labels.model};
+    } else if (k->from.text || k->from.image || k->from.stream) {
+        if (query_open(&k->g.q, &k->from, &k->scale, a, &e) < 0)
+            die("%s", e.msg);
+    }
+    if (given > 0)
+        k->scale = given;
+    k->g.scale = k->scale, k->g.k = (size_t)k->k;
+    k->g.pool = k->t.compute.pool;
+    k->g.emit = emit, k->g.ctx = k;
+    if (query_params(&k->params, &k->from, &k->g, key, a, &e) < 0 || ranking_start(&k->g, a, &e) < 0)
+        die("%s", e.msg);
+}
+
+int main(int argc, char *argv[]) {
+    static struct rank k = {.group = -1, .g = {.min_cos = -2, .min_prob = -1}};
+    const struct opt own[] = {
+        {'k', "top", OPT_INT, &k.k, "N", "how many results (10), or labels for each record (1)", 1, MAX_K, NULL},
+        {0, "text", OPT_STR, &k.from.text, "STR", "rank by likeness to a text", 0, 0, NULL},
+        {0, "image", OPT_STR, &k.from.image, "FILE", "rank by likeness to a picture", 0, 0, NULL},
+        {0, "query", OPT_STR, &k.from.stream, "STREAM", "rank by likeness to the vector of a record", 0, 0, NULL},
+        {0, "labels", OPT_STR, &k.from.labels, "FILE", "give each record the labels it is most like", 0, 0, NULL},
+        {0, "templates", OPT_STR, &k.from.templates, "FILE", "sentences for the labels; or openai80, openai7, none", 0, 0, NULL},
+        {0, "label-cache", OPT_STR, &k.from.cache, "FILE", "keep the labels' vectors here", 0, 0, NULL},
+        {0, "field", OPT_STR, &k.g.q.field, "NAME", "the vector of the records (image_embed, else text_embed)", 0, 0, NULL},
+        {0, "group", OPT_CHOICE, &k.group, "WHAT", "root or none: what is ranked together", 0, 0, "root|none"},
+        {0, "min-cos", OPT_FLOAT, &k.g.min_cos, "X", "only what has at least this cosine", -1, 1, NULL},
+        {0, "min-prob", OPT_FLOAT, &k.g.min_prob, "X", "only what has at least this probability", 0, 1, NULL},
+        {0, "logit-scale", OPT_FLOAT, &k.scale, "X", "logit = X cos; default: the model's, or 100", 1e-6, 1e6, NULL},
+        {0, "force", OPT_FLAG, &k.force, NULL, "compare vectors of different models", 0, 0, NULL},
+        {0, "tsv", OPT_FLAG, &k.tsv, NULL, "write tab-separated text, not records", 0, 0, NULL},
+        {0, "csv", OPT_FLAG, &k.csv, NULL, "write comma-separated text", 0, 0, NULL},
+        {0, "json", OPT_FLAG, &k.json, NULL, "write JSON, a line for each result", 0, 0, NULL},
+    };
+    int i = tool_start(&k.t, "rank", argc, argv, SYNOPSIS,
+                       TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_PROGRESS, own,
+                       sizeof own / sizeof *own);
+
+    decide(&k);
+    tool_compute(&k.t);
+    open_subject(&k);
+    open_output(&k);
+    if (i == argc)
+        rank_stream(&k, "-");
+    for (; i < argc && !tool_stopped(); i++)
+        rank_stream(&k, argv[i]);
+    if (!tool_stopped())
+        ranking_end(&k.g, k.t.arena);
+    if (k.table.format && table_flush(&k.table) < 0)
+        die_errno("write error");
+    if (k.t.status)
+        k.t.status = k.t.failed ? 3 : k.matched == 0;
+    return tool_finish(&k.t);
+}
