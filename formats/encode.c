@@ -84,6 +84,26 @@ int encode_text(const struct encoder *n, struct span text, float *out, struct ar
     return encode_texts(n, &text, 1, out, scratch, e);
 }
 
+int encode_states(const struct encoder *n, struct span text, float **embed, float **states, size_t *len,
+                  struct arena *keep, struct err *e) {
+    struct bpe_tokens t;
+    const int *ids;
+    struct arena a;
+    void *room;
+
+    if (tokens_of(n, text, &t, keep, e) < 0)
+        return -1;
+    ids = t.id, *len = t.n;
+    *embed = arena_take(keep, n->d, sizeof **embed);
+    *states = arena_take(keep, t.n * n->model.config.text.width, sizeof **states);
+    a = *keep;
+    room = arena_take(&a, clip_text_scratch(n->text, 1, t.n), 1);
+    if (!*embed || !*states || !room)
+        return err_set(e, "out of memory");
+    clip_text_run(n->text, n->compute, 1, &ids, len, *embed, states, room);
+    return 0;
+}
+
 /* The square that the tower sees, f32 [3, S, S]. */
 static int prepare(const struct encoder *n, const char *file, float *planes, struct arena scratch,
                    struct err *e) {

@@ -33,6 +33,10 @@ int encode_text(const struct encoder *n, struct span text, float *out, struct ar
 int encode_image(const struct encoder *n, const char *file, float *out, struct arena scratch,
                  struct err *e);
 
+/* A text's embedding [n->d] and the states [*len, W] of its tokens, W the tower's width. */
+int encode_states(const struct encoder *n, struct span text, float **embed, float **states, size_t *len,
+                  struct arena *keep, struct err *e);
+
 /* Fill l's vectors, from its names: d, v, model and scale.  tick(ctx, done, total), where given, is called now and then. */
 int encode_labels(const struct encoder *n, const struct templates *t, struct labels *l,
                   struct arena *keep, void (*tick)(void *ctx, uint64_t done, uint64_t total),
