@@ -268,6 +268,29 @@ static void invariance(const struct golden *g, const struct kern *k, struct aren
     ok(!bad_text, "%s, kernel %s: texts likewise, with and without states", g->name, k->name);
 }
 
+/* Transformers pads texts with the id of their end: its first place counts, and what follows is
+ * not seen. */
+static void padded(const struct golden *g, const struct compute *c, struct arena a) {
+    static const int order[] = {0, 1, 2};
+    struct golden pad = *g;
+    size_t context = g->config.text.context, embed = g->config.text.embed;
+    float want[TEXTS * 64], got[TEXTS * 64], states[TEXTS * 16 * 128];
+    float *at[TEXTS];
+    int same;
+
+    for (size_t i = 0; i < TEXTS; i++) {
+        at[i] = states + i * context * g->config.text.width;
+        for (size_t j = g->len[i]; j < context; j++)
+            pad.token[i][j] = g->token[i][g->len[i] - 1];
+        pad.len[i] = context;
+    }
+    texts(g, c, a, TEXTS, order, want, NULL);
+    texts(&pad, c, a, TEXTS, order, got, NULL);
+    same = !memcmp(got, want, TEXTS * embed * sizeof *got);
+    texts(&pad, c, a, TEXTS, order, got, at);
+    ok(same && !memcmp(got, want, TEXTS * embed * sizeof *got), "%s: texts padded with their end", g->name);
+}
+
 static int refuses(const struct golden *g, const struct weights *ws, struct arena a, bool vision,
                    const char *want) {
     struct compute c = {&kern_c, NULL};
@@ -330,6 +353,7 @@ int main(void) {
             invariance(&g[i], kern_list(j, cpu), a);
         }
         mirrored(&g[i], &(struct compute){&kern_c, NULL}, a);
+        padded(&g[i], &(struct compute){&kern_c, NULL}, a);
     }
     refusals(&g[2], a);
     free(a_mem.base);
