@@ -144,6 +144,7 @@ lint:
 	@! nm -uA build-lint/lib/*.o build-lint/formats/*.o | grep -wE 'exit|_exit|abort|printf|fprintf|puts|putchar|stdout|stderr|getenv|setenv'
 	@! nm -uA build-lint/lib/*.o | grep -wE 'malloc|calloc|realloc|free|fopen|fread|fwrite|open|read|write|mmap|setlocale'
 	@! nm -uA build-lint/formats/*.o | grep -wE 'malloc|calloc|realloc' | grep -vE '/($(subst $() ,|,$(WRAPS))):'
+	@! command -v python3 >/dev/null || python3 lib/text_tables.py | cmp - lib/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
 	@shellcheck -x tests/run .ci/run $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
 	@echo lint: clean

@@ -155,7 +155,7 @@ static int ftfy_entity(const uint32_t *s, size_t n, uint32_t out[3]) {
     int k;
 
     if (s[0] == '#') {
-        if (number(s + 1, n - 1, &num) != n - 2 || n == 2 || num == ';')
+        if (number(s + 1, n - 1, &num) != n - 2 || num == ';')
             return -1;
         out[0] = charref(num);
         return out[0] != 0;

@@ -32,6 +32,7 @@ static volatile sig_atomic_t stop_signal;
 
 /* ---- messages ---- */
 
+__attribute__((format(printf, 1, 0)))
 static void vsay(const char *fmt, va_list ap, int with_errno) {
     int e = errno;
 

@@ -79,6 +79,35 @@ static void splitting(struct arena a) {
     ok(ids(&b, "", true, "", a), "the empty text");
 }
 
+/* All occurrences of the best pair, from the left, before any other; whichever way a piece takes. */
+static void merging(struct arena a) {
+    static const struct bpe_merge m[] = {{"a", "a", 1, 1}, {"aa", "aa", 2, 2}, {"a", "b", 1, 1}};
+    struct bpe_tokens t = {0};
+    struct err e = {0};
+    char s[101];
+    struct bpe b;
+    int good = 1;
+
+    bpe_build(&b, m, 3, &a, &e);
+    ok(ids(&b, "aaaab", true, "513 321", a), "the first merge takes all it finds");
+    ok(ids(&b, "aaab", true, "512 64 321", a),
+       "from the left; the last byte is another");
+    ok(ids(&b, "aaabb", true, "512 514 321", a), "what is over goes on");
+    memset(s, 'a', 100);
+    memcpy(s + 98, "bb", 3);
+    for (size_t n = 4; n <= 100; n++) {    /* n - 2 a's and two b's */
+        struct arena copy = a;
+        size_t quads = (n - 2) / 4, k = 1;
+        encode(&b, s + 100 - n, n, true, 200, &t, &copy);
+        for (size_t i = 0; i < quads; i++)
+            good &= t.id[k++] == 513;
+        if ((n - 2) % 4 >= 2)
+            good &= t.id[k++] == 512;
+        good &= t.id[k++] == ((n - 2) % 2 ? 514 : 65) && t.id[k++] == 321 && t.n == k + 1;
+    }
+    ok(good, "runs of 2 to 98");
+}
+
 /* Pieces of more than 48 bytes take another way than short ones. */
 static void long_words(const struct bpe *b, struct arena a) {
     size_t n = 1 << 20;
@@ -315,6 +344,7 @@ int main(void) {
     ok(bpe_open(&b, &none, &a, &e) < 0 && !strcmp(e.msg, "tests/golden: Is a directory"), "a folder is none: %s", e.msg);
     golden(&b, a);
     splitting(a);
+    merging(a);
     long_words(&b, a);
     truncating(&b, a);
     decoding(&b, a);

@@ -70,6 +70,7 @@ static void errors(struct arena a) {
         {"a\nb\xc3", 4, "not UTF-8 at byte 3"},
         {"\xed\xa0\x80", 3, "not UTF-8 at byte 0"},
         {"\xc0\x80", 2, "not UTF-8 at byte 0"},
+        {"a\xf0\x8f\xbf\xbf", 5, "not UTF-8 at byte 1"},
         {"x\xf4\x90\x80\x80", 5, "not UTF-8 at byte 1"},
         {"\xe2\x82z", 3, "not UTF-8 at byte 0"},
     };

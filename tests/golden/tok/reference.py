@@ -1,142 +1,106 @@
 #!/usr/bin/env python3
 """The tokenizer once more, slowly, in plain Python: what the golden data come from.
 
-usage: reference.py train N <sentences.txt >small_merges.txt      learn at most N merges
+usage: reference.py train N <sentences.txt >small_merges.txt       learn at most N merges
        reference.py cases small_merges.txt <texts.jsonl >cases.jsonl
+       reference.py ids merges.txt <lines                          ids, for a look
 
 texts.jsonl holds a JSON string a line; cases.jsonl [text, cleaned text, ids], where
-<|startoftext|> and <|endoftext|> in the text are special.  Made with Python 3.11
-(Unicode 14).  Checked against openai/CLIP's tokenizer with ftfy 6.3.1 (fix_encoding=False).
+<|startoftext|> and <|endoftext|> in the text are special.  Made with Python 3.11 (Unicode
+14).  It agrees with openai/CLIP's tokenizer on ftfy 6.3.1 with fix_encoding=False.
 """
 import collections
 import json
+import re
 import sys
 import unicodedata
-from html.entities import html5 as NAMED
+from html import unescape
+from html.entities import html5
 
-WS={9,10,11,12,13,32,0x85,0xA0,0x1680,0x2028,0x2029,0x202F,0x205F,0x3000}|set(range(0x2000,0x200B))
-def cls(c):
-    o=ord(c)
-    if o in WS: return 'W'
-    k=unicodedata.category(c)[0]
-    return k if k in 'LN' else 'P'
-def split(t):
-    out=[];i=0;n=len(t)
-    while i<n:
-        hit=None
-        for sp in('<|startoftext|>','<|endoftext|>','<|\u017ftartoftext|>'):
-            if t.startswith(sp,i): hit=sp
-        if hit is None and t[i]=="'":
-            for c in("s","\u017f","t","re","ve","m","ll","d"):
-                if t.startswith(c,i+1): hit=t[i:i+1+len(c)]; break
-        if hit is None:
-            k=cls(t[i])
-            if k=='W': i+=1; continue
-            if k=='N': hit=t[i]
-            else:
-                j=i
-                while j<n and cls(t[j])==k: j+=1
-                hit=t[i:j]
-        out.append(hit); i+=len(hit)
-    return out
-CP1252={0x80:0x20AC,0x82:0x201A,0x83:0x192,0x84:0x201E,0x85:0x2026,0x86:0x2020,0x87:0x2021,0x88:0x2C6,0x89:0x2030,0x8A:0x160,0x8B:0x2039,0x8C:0x152,0x8E:0x17D,0x91:0x2018,0x92:0x2019,0x93:0x201C,0x94:0x201D,0x95:0x2022,0x96:0x2013,0x97:0x2014,0x98:0x2DC,0x99:0x2122,0x9A:0x161,0x9B:0x203A,0x9C:0x153,0x9E:0x17E,0x9F:0x178}
-def charref(num):
-    if num==0: return '\ufffd'
-    if num==0x0d: return '\r'
-    if 0x80<=num<=0x9f: return chr(CP1252.get(num,num))
-    if num>0x10FFFF or 0xD800<=num<=0xDFFF: return '\ufffd'
-    if 1<=num<=8 or num==0xb or 0xe<=num<=0x1f or num==0x7f or 0xfdd0<=num<=0xfdef or (num&0xfffe)==0xfffe: return ''
-    return chr(num)
-DEC='0123456789'; HEX=DEC+'abcdefABCDEF'
-def py_unescape(s):
-    out=[];i=0;n=len(s)
-    while i<n:
-        if s[i]!='&': out.append(s[i]); i+=1; continue
-        j=i+1
-        if j<n and s[j]=='#':
-            k=j+1; base=10; digs=DEC
-            if k<n and s[k] in 'xX' and k+1<n and s[k+1] in HEX: base=16; digs=HEX; k+=1
-            st=k
-            while k<n and s[k] in digs: k+=1
-            if k>st:
-                out.append(charref(int(s[st:k],base)))
-                if k<n and s[k]==';': k+=1
-                i=k; continue
-            out.append('&'); i=j; continue
-        k=j
-        while k<n and k-j<32 and s[k] not in '\t\n\f <&#;': k+=1
-        if k==j: out.append('&'); i=j; continue
-        name=s[j:k]
-        if k<n and s[k]==';': name+=';'; k+=1
-        if name in NAMED: out.append(NAMED[name]); i=k; continue
-        for x in range(len(name)-1,1,-1):
-            if name[:x] in NAMED: out.append(NAMED[name[:x]]+name[x:]); break
-        else: out.append('&'+name)
-        i=k
-    return ''.join(out)
-def build_upper():
-    d={}
-    for nme,ch in NAMED.items():
-        if nme.endswith(';') and nme==nme.lower() and py_unescape('&'+nme.upper())=='&'+nme.upper(): d[nme.upper()]=ch.upper()
-    return d
-UPPER=build_upper()
-ALNUM=set(DEC+'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ')
-def ftfy_unescape(s):
-    out=[];i=0;n=len(s)
-    while i<n:
-        if s[i]!='&': out.append(s[i]); i+=1; continue
-        j=i+1; num=j<n and s[j]=='#'
-        if num: j+=1
-        k=j
-        while k<n and k-j<24 and s[k] in ALNUM: k+=1
-        if k==j or k>=n or s[k]!=';': out.append('&'); i+=1; continue
-        ent=s[i:k+1]; r=ent
-        if not num: r=NAMED.get(ent[1:],UPPER.get(ent[1:],ent))
-        else:
-            u=py_unescape(ent); r=ent if ';' in u else u
-        out.append(r); i=k+1
-    return ''.join(out)
-LIG={'\u0132':'IJ','\u0133':'ij','\u0149':'\u02bcn','\u01f1':'DZ','\u01f2':'Dz','\u01f3':'dz','\u01c4':'D\u017d','\u01c5':'D\u017e','\u01c6':'d\u017e','\u01c7':'LJ','\u01c8':'Lj','\u01c9':'lj','\u01ca':'NJ','\u01cb':'Nj','\u01cc':'nj','\ufb00':'ff','\ufb01':'fi','\ufb02':'fl','\ufb03':'ffi','\ufb04':'ffl','\ufb05':'\u017ft','\ufb06':'st'}
-def drop(o): return o<=8 or o==0xb or 0xe<=o<=0x1f or o==0x7f or 0x206a<=o<=0x206f or o==0xfeff or 0xfff9<=o<=0xfffc
-def fix_segment(s,unesc):
+SOT, EOT = '<|startoftext|>', '<|endoftext|>'
+WHITE = {*range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F,
+         0x205F, 0x3000}
+
+# ---- cleaning: ftfy without the repair of mojibake, HTML twice, space, lower case ----
+
+UPPER = {k.upper(): v.upper() for k, v in html5.items()
+         if k.endswith(';') and k == k.lower() and unescape('&' + k.upper()) == '&' + k.upper()}
+LIGATURES = {
+    'Ĳ': 'IJ', 'ĳ': 'ij', 'ŉ': 'ʼn', 'Ǳ': 'DZ', 'ǲ': 'Dz', 'ǳ': 'dz', 'Ǆ': 'DŽ', 'ǅ': 'Dž',
+    'ǆ': 'dž', 'Ǉ': 'LJ', 'ǈ': 'Lj', 'ǉ': 'lj', 'Ǌ': 'NJ', 'ǋ': 'Nj', 'ǌ': 'nj', 'ﬀ': 'ff',
+    'ﬁ': 'fi', 'ﬂ': 'fl', 'ﬃ': 'ffi', 'ﬄ': 'ffl', 'ﬅ': 'ſt', 'ﬆ': 'st'}
+CONTROLS = re.compile('[\x00-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]')
+
+
+def entity(m):
+    """One match of ftfy's pattern."""
+    text = m.group()
+    if text.startswith('&#'):
+        char = unescape(text)
+        return text if ';' in char else char
+    return html5.get(text[1:], UPPER.get(text[1:], text))
+
+
+def c1(c):
+    try:
+        return c.encode('latin-1').decode('cp1252')
+    except UnicodeDecodeError:
+        return c
+
+
+def fix_segment(s, entities):
     while True:
-        o=s
-        if unesc: s=ftfy_unescape(s)
-        s=''.join(chr(CP1252.get(ord(c),ord(c))) if 0x80<=ord(c)<=0x9f else c for c in s)
-        s=''.join(LIG.get(c,c) for c in s)
-        s=''.join(' ' if c=='\u3000' else (unicodedata.normalize('NFKC',c) if 0xff01<=ord(c)<=0xffef else c) for c in s)
-        s=''.join('"' if 0x201c<=ord(c)<=0x201f else "'" if (0x2018<=ord(c)<=0x201b or ord(c)==0x2bc) else c for c in s)
-        s=s.replace('\r\n','\n').replace('\r','\n').replace('\u2028','\n').replace('\u2029','\n').replace('\x85','\n')
-        t=[];i=0
-        while i<len(s):
-            if s[i]=='\x1b' and i+1<len(s) and s[i+1]=='[':
-                k=i+2
-                while k<len(s) and (s[k].isdecimal() or s[k]==';'): k+=1
-                if k<len(s) and s[k].isascii() and s[k].isalpha(): i=k+1; continue
-            t.append(s[i]); i+=1
-        s=''.join(t)
-        s=''.join(c for c in s if not drop(ord(c)))
-        s=unicodedata.normalize('NFC',s)
-        if s==o: return s
-def fix_text(s):
-    out=[];pos=0;un=True
-    while pos<len(s):
-        e=s.find('\n',pos)+1
-        if e==0: e=len(s)
-        seg=s[pos:e]
-        if '<' in seg: un=False
-        out.append(fix_segment(seg,un)); pos=e
-    return ''.join(out)
-def lower(s): return s.lower()
+        old = s
+        if entities:
+            s = re.sub('&#?[0-9A-Za-z]{1,24};', entity, s)
+        s = re.sub('[\x80-\x9f]', lambda m: c1(m.group()), s)
+        s = ''.join(LIGATURES.get(c, c) for c in s)
+        s = s.replace('\u3000', ' ')
+        s = re.sub('[\uff01-\uffef]', lambda m: unicodedata.normalize('NFKC', m.group()), s)
+        s = re.sub('[\u201c-\u201f]', '"', re.sub('[\u2018-\u201b\u02bc]', "'", s))
+        s = re.sub('\r\n|[\r\x85\u2028\u2029]', '\n', s)
+        s = re.sub('\x1b\\[[\\d;]*[A-Za-z]', '', s)
+        s = unicodedata.normalize('NFC', CONTROLS.sub('', s))
+        if s == old:
+            return s
+
+
 def clean(s):
-    s=py_unescape(py_unescape(fix_text(s)))
-    o=[];sp=False
-    for c in s:
-        if ord(c) in WS or 0x1c<=ord(c)<=0x1f: sp=True
-        else:
-            if sp and o: o.append(' ')
-            sp=False; o.append(c)
-    return lower(''.join(o))
+    out = []
+    entities = True
+    for segment in re.findall('[^\n]*\n|[^\n]+', s):
+        entities = entities and '<' not in segment
+        out.append(fix_segment(segment, entities))
+    return ' '.join(unescape(unescape(''.join(out))).split()).lower()
+
+
+# ---- splitting ----
+
+def kind(c):
+    if ord(c) in WHITE:
+        return 'space'
+    k = unicodedata.category(c)[0]
+    return k if k in 'LN' else 'other'
+
+
+def split(s):
+    """The reference's pattern; without case U+017F is an s too."""
+    out = []
+    i = 0
+    while i < len(s):
+        m = re.compile(r"<\|[sſ]tartoftext\|>|<\|endoftext\|>|'(?:[sſ]|t|re|ve|m|ll|d)").match(s, i)
+        j = m.end() if m else i + 1
+        k = kind(s[i])
+        if not m and k not in ('space', 'N'):
+            while j < len(s) and kind(s[j]) == k:
+                j += 1
+        if m or k != 'space':
+            out.append(s[i:j])
+        i = j
+    return out
+
+
+# ---- byte-pair encoding ----
 
 class Bpe:
     """Symbols are ids; a pair of ids maps to the id of its merge, which is its rank too."""
@@ -164,18 +128,15 @@ class Bpe:
             out = []
             i = 0
             while i < len(w):
-                if i + 1 < len(w) and self.pair.get((w[i], w[i + 1])) == best:
-                    out.append(best)
-                    i += 2
-                else:
-                    out.append(w[i])
-                    i += 1
+                two = i + 1 < len(w) and self.pair.get((w[i], w[i + 1])) == best
+                out.append(best if two else w[i])
+                i += 1 + two
             w = out
 
     def encode(self, text):
         out = [self.sot]
         for w in split(clean(text)):
-            special = {'<|startoftext|>': self.sot, '<|endoftext|>': self.sot + 1}.get(w)
+            special = {SOT: self.sot, EOT: self.sot + 1}.get(w)
             out += self.word(w.encode()) if special is None else [special]
         return out + [self.sot + 1]
 
@@ -183,36 +144,38 @@ class Bpe:
 def train(lines, n):
     words = collections.Counter(w for line in lines for w in split(clean(line)))
     spell = Bpe([]).spell
-    seqs = []
-    for w, count in words.items():
-        s = [spell[b] for b in w.encode()]
+    parts = [([spell[b] for b in w.encode()], count) for w, count in words.items()]
+    for s, _ in parts:
         s[-1] += '</w>'
-        seqs.append((s, count))
     for _ in range(n):
         pairs = collections.Counter()
-        for s, count in seqs:
+        for s, count in parts:
             for p in zip(s, s[1:]):
                 pairs[p] += count
-        if not pairs:
-            return
-        x, y = min(pairs, key=lambda p: (-pairs[p], p))
+        x, y = min(pairs, key=lambda p: (-pairs[p], p), default=(None, None))
         if pairs[x, y] < 2:
             return
-        print(x, y)
-        for s, _ in seqs:
-            i = 0
-            while i + 1 < len(s):
-                if s[i] == x and s[i + 1] == y:
-                    s[i:i + 2] = [x + y]
-                i += 1
+        yield x, y
+        for s, _ in parts:
+            for i in range(len(s) - 1, 0, -1):
+                if s[i - 1:i + 1] == [x, y]:
+                    s[i - 1:i + 1] = [x + y]
 
 
-if sys.argv[1] == 'train':
-    print('#version: 0.2')
-    train(sys.stdin, int(sys.argv[2]))
-else:
+def main():
+    if sys.argv[1] == 'train':
+        print('#version: 0.2')
+        for x, y in train(sys.stdin, int(sys.argv[2])):
+            print(x, y)
+        return
     with open(sys.argv[2], encoding='utf-8') as f:
         bpe = Bpe([tuple(line.split()) for line in f if not line.startswith('#version')])
     for line in sys.stdin:
-        t = json.loads(line)
-        print(json.dumps([t, clean(t), bpe.encode(t)], separators=(',', ':')))
+        if sys.argv[1] == 'cases':
+            t = json.loads(line)
+            print(json.dumps([t, clean(t), bpe.encode(t)], separators=(',', ':')))
+        else:
+            print(*bpe.encode(line.rstrip('\n')))
+
+
+main()
