@@ -8,11 +8,18 @@
 enum { FIRST = 64 << 10 };    /* bytes of the buffer at first */
 
 int lines_open(struct lines *l, const char *name, char end, struct arena *a, size_t room, struct err *e) {
-    *l = (struct lines){.fd = STDIN_FILENO, .end = end, .cap = FIRST};
-    if (arena_split(a, room, &l->mem, &l->room) < 0 ||
-        arena_split(a, room, &l->value_mem, &l->value_room) < 0 ||
-        !(l->buf = arena_take(&l->room, l->cap, 1)))
-        return err_set(e, "out of memory");
+    l->fd = STDIN_FILENO;
+    l->end = end;
+    l->eof = l->held = false;
+    l->at = l->len = 0;
+    l->number = 0;
+    if (!l->buf) {
+        l->cap = FIRST;
+        if (arena_split(a, room, &l->mem, &l->room) < 0 ||
+            arena_split(a, room, &l->value_mem, &l->value_room) < 0 ||
+            !(l->buf = arena_take(&l->room, l->cap, 1)))
+            return err_set(e, "out of memory");
+    }
     if (strcmp(name, "-") != 0 && (l->fd = open(name, O_RDONLY | O_CLOEXEC)) < 0)
         return err_set(e, "%s", strerror(errno));
     return 0;

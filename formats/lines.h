@@ -32,7 +32,8 @@ struct lines {
     struct arena room, value_room;    /* point at the mems: do not move a struct lines */
 };
 
-/* name "-" is standard input. */
+/* name "-" is standard input.  A struct that is not all zero was closed before: its buffers are used
+ * again. */
 int lines_open(struct lines *l, const char *name, char end, struct arena *a, size_t room, struct err *e);
 int lines_next(struct lines *l, struct span *s, struct err *e);
 int lines_json(struct lines *l, struct span *s, uint64_t *first, struct err *e);

@@ -173,25 +173,29 @@ int npy_read(const unsigned char *p, size_t n, struct tensor *t, struct err *e) 
     return 0;
 }
 
-int npy_head(unsigned char head[NPY_HEAD], enum dtype dt, int nd, const size_t *shape, struct err *e) {
-    char text[NPY_HEAD - 10 + 1], sizes[64] = "";
-    int n;
+size_t npy_head(unsigned char head[NPY_HEAD], enum dtype dt, int nd, const size_t *shape) {
+    char text[NPY_HEAD - 10];
+    size_t n, len, first;
 
-    if (nd > 2 || !mp_dtype_name(dt))
-        return err_set(e, "not an array that is written here");
-    if (nd == 1)
-        snprintf(sizes, sizeof sizes, "%zu,", shape[0]);
-    else if (nd == 2)
-        snprintf(sizes, sizeof sizes, "%zu, %zu", shape[0], shape[1]);
-    n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }",
-                 mp_dtype_name(dt), sizes);
+    if (!mp_dtype_name(dt))
+        return 0;
+    n = (size_t)snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (",
+                         mp_dtype_name(dt));
+    first = n;
+    for (int i = 0; i < nd; i++) {
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s%zu", i ? ", " : "", shape[i]);
+        if (i == 0)
+            first = n - first;    /* digits of the first size, which may have 20 */
+    }
+    n += (size_t)snprintf(text + n, sizeof text - n, "%s), }", nd == 1 ? "," : "");
+    len = (10 + n + (nd ? 20 - first : 0) + 1 + 63) / 64 * 64;
     memcpy(head, "\x93NUMPY\x01\x00", 8);
-    head[8] = NPY_HEAD - 10;
+    head[8] = (unsigned char)(len - 10);
     head[9] = 0;
-    memset(head + 10, ' ', NPY_HEAD - 10);
-    memcpy(head + 10, text, (size_t)n);
-    head[NPY_HEAD - 1] = '\n';
-    return 0;
+    memset(head + 10, ' ', len - 10);
+    memcpy(head + 10, text, n);
+    head[len - 1] = '\n';
+    return len;
 }
 
 void npy_copy(const struct tensor *t, void *out) {

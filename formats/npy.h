@@ -20,13 +20,14 @@
 #include "lib/err.h"
 #include "lib/tensor.h"
 
-enum { NPY_HEAD = 128 };    /* bytes of the heads written here: room for any two sizes */
+enum { NPY_HEAD = 256 };    /* bytes of a head written here, at most */
 
 /* A view into the n bytes of a file: 0 or -1. */
 int npy_read(const unsigned char *p, size_t n, struct tensor *t, struct err *e);
 
-/* The head, version 1, of contiguous data; nd <= 2. */
-int npy_head(unsigned char head[NPY_HEAD], enum dtype dt, int nd, const size_t *shape, struct err *e);
+/* The head, version 1, of contiguous data; returns its length, a multiple of 64 that does not
+ * depend on the first size: it can be written over when all rows are known.  0: bf16. */
+size_t npy_head(unsigned char head[NPY_HEAD], enum dtype dt, int nd, const size_t *shape);
 
 /* Copy the elements of any view to out, in C order and of the same type. */
 void npy_copy(const struct tensor *t, void *out);

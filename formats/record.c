@@ -355,6 +355,18 @@ void record_drop(struct record *r, const char *key) {
     memmove(f, f + 1, (size_t)(r->field + r->nfield - f) * sizeof *f);
 }
 
+void record_keep(struct record *r, const struct span *key, size_t n) {
+    size_t kept = 0;
+
+    for (size_t i = 0; i < r->nfield; i++)
+        for (size_t k = 0; k < n; k++)
+            if (span_is(r->field[i].key, key[k])) {
+                r->field[kept++] = r->field[i];
+                break;
+            }
+    r->nfield = kept;
+}
+
 /* ---- changing what is inside a field ---- */
 
 /* What becomes of one entry of a map: `from` is called `to`, with the value val if there is

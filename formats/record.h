@@ -83,6 +83,10 @@ int record_tensor_of(struct span val, const char *name, struct tensor *t, struct
 int record_floats(const struct record *r, const char *key, const float **v, size_t *n,
                   struct arena *a, struct err *e);
 
+/* A tensor of any type and shape, likewise. */
+int record_numbers(const struct record *r, const char *key, const float **v, size_t *n,
+                   struct arena *a, struct err *e);
+
 /* The field `root` where present, else the id. */
 struct span record_root(const struct record *r);
 
@@ -114,6 +118,7 @@ int record_set_tensor(struct record *r, const char *key, enum dtype dt, const vo
 int record_set_sub_text(struct record *r, const char *key, const char *sub, struct span s,
                         struct err *e);                      /* model[sub] = s */
 void record_drop(struct record *r, const char *key);
+void record_keep(struct record *r, const struct span *key, size_t n);    /* and drop all others */
 /* The field keeps its place; one that was called `to` is dropped.  The fingerprint in `model`
  * moves along.  Nothing happens where there is no `from`. */
 int record_rename(struct record *r, const char *from, const char *to, struct err *e);

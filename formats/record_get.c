@@ -251,6 +251,23 @@ static bool all_finite(const unsigned char *p, size_t n, enum dtype dt) {
     return !(seen & top);
 }
 
+/* The tensor as finite f32. */
+static int widen(const char *key, const struct tensor *t, const float **v, size_t *n, struct arena *a,
+                 struct err *e) {
+    bool floats = t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_F64;
+
+    if (tensor_count(t, n) < 0)
+        return bad_tensor(key, "a tensor that is too large", e);
+    if (floats && !all_finite(t->data, *n, t->dtype))
+        return bad_tensor(key, "a number that is not finite", e);
+    if (!(*v = tensor_all_f32(t, a)))
+        return err_set(e, "out of memory");
+    for (size_t i = 0; t->dtype == DT_F64 && i < *n; i++)
+        if (!((*v)[i] - (*v)[i] == 0))
+            return bad_tensor(key, "a number beyond the range of f32", e);
+    return 1;
+}
+
 int record_floats(const struct record *r, const char *key, const float **v, size_t *n,
                   struct arena *a, struct err *e) {
     struct tensor t;
@@ -260,16 +277,15 @@ int record_floats(const struct record *r, const char *key, const float **v, size
         return rc;
     if (t.nd != 1 || (t.dtype != DT_F32 && t.dtype != DT_F16 && t.dtype != DT_F64))
         return bad_tensor(key, "not a vector of floats", e);
-    if (!all_finite(t.data, t.shape[0], t.dtype))
-        return bad_tensor(key, "a number that is not finite", e);
-    if (!(*v = tensor_all_f32(&t, a)))
-        return err_set(e, "out of memory");
-    if (t.dtype == DT_F64)
-        for (size_t i = 0; i < t.shape[0]; i++)
-            if (!((*v)[i] - (*v)[i] == 0))
-                return bad_tensor(key, "a number beyond the range of f32", e);
-    *n = t.shape[0];
-    return 1;
+    return widen(key, &t, v, n, a, e);
+}
+
+int record_numbers(const struct record *r, const char *key, const float **v, size_t *n,
+                   struct arena *a, struct err *e) {
+    struct tensor t;
+    int rc = record_tensor(r, key, &t, e);
+
+    return rc <= 0 ? rc : widen(key, &t, v, n, a, e);
 }
 
 /* ---- numbers, as they are or as numpy scalars ---- */

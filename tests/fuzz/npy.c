@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     unsigned char head[NPY_HEAD];
     struct err e = {0};
     struct tensor t, again;
-    size_t n;
+    size_t n, len;
 
     if (npy_read(data, size, &t, &e) < 0) {
         if (!e.msg[0])
@@ -21,13 +21,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     if (tensor_count(&t, &n) < 0 || n * dtype_size(t.dtype) > sizeof out - NPY_HEAD)
         return 0;
-    if (t.nd <= 2 && npy_head(head, t.dtype, t.nd, t.shape, &e) == 0) {
-        memcpy(out, head, NPY_HEAD);
-        npy_copy(&t, out + NPY_HEAD);
-        if (npy_read(out, NPY_HEAD + n * dtype_size(t.dtype), &again, &e) < 0 || again.nd != t.nd)
-            abort();
-    } else {
-        npy_copy(&t, out);
-    }
+    len = npy_head(head, t.dtype, t.nd, t.shape);
+    memcpy(out, head, len);
+    npy_copy(&t, out + len);
+    if (npy_read(out, len + n * dtype_size(t.dtype), &again, &e) < 0 || again.nd != t.nd)
+        abort();
     return 0;
 }

@@ -297,7 +297,7 @@ static void texts(struct arena a) {
         {"{\n  \"c\": [\n    {\"d\": 1}\n  ]\n}\n", 4}, {"{\"cut\": [\n", 9}, {"{\"e\":2}", 10}, {"word", 11}, {"{\"last\":3}", 12}};
     char path[] = "/tmp/unclip-lines-XXXXXX";
     int fd = mkstemp(path), bad = 0, rc;
-    struct lines l;
+    struct lines l = {.fd = -1};
     struct err e = {0};
     struct span s;
     uint64_t first;

@@ -125,18 +125,24 @@ static void writing(void) {
     /* as numpy 1.24 writes np.save(f, np.zeros((1000, 512), 'f4')) */
     static const char want[] = "\x93NUMPY\x01\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (1000, 512), }";
     unsigned char head[NPY_HEAD];
-    size_t shape[2] = {1000, 512};
+    size_t shape[TENSOR_DIMS] = {1000, 512}, n;
     struct tensor t;
     struct err e = {0};
-    int rc = npy_head(head, DT_F32, 2, shape, &e);
 
-    ok(rc == 0 && !memcmp(head, want, sizeof want - 1) && head[sizeof want - 1] == ' ' && head[127] == '\n', "as numpy writes it");
-    shape[0] = shape[1] = SIZE_MAX;
-    ok(npy_head(head, DT_F16, 2, shape, &e) == 0 && head[127] == '\n', "the largest sizes fit");
-    shape[0] = 0;
-    ok(npy_head(head, DT_F32, 1, shape, &e) == 0 && npy_read(head, NPY_HEAD, &t, &e) == 0 && t.nd == 1, "(0,) is read again");
-    ok(npy_head(head, DT_I64, 0, shape, &e) == 0 && npy_read(head, NPY_HEAD, &t, &e) == -1, "() wants its element");
-    ok(npy_head(head, DT_BF16, 1, shape, &e) == -1, "bf16 has no name in numpy");
+    n = npy_head(head, DT_F32, 2, shape);
+    ok(n == 128 && !memcmp(head, want, sizeof want - 1) && head[sizeof want - 1] == ' ' && head[127] == '\n', "as numpy writes it");
+    for (int nd = 0; nd <= TENSOR_DIMS; nd++) {
+        size_t len;
+        for (int i = 0; i < TENSOR_DIMS; i++)
+            shape[i] = SIZE_MAX;
+        len = npy_head(head, DT_F16, nd, shape);
+        shape[0] = 0;
+        e.msg[0] = 0;
+        ok(len == npy_head(head, DT_F16, nd, shape) && len % 64 == 0 && len <= NPY_HEAD && head[len - 1] == '\n' &&
+           npy_read(head, len, &t, &e) == (nd ? 0 : -1) && (!nd || t.nd == nd),
+           "%d sizes: room for the largest first one, read again%s%s", nd, nd ? "" : ": ", e.msg);
+    }
+    ok(npy_head(head, DT_BF16, 1, shape) == 0, "bf16 has no name in numpy");
 }
 
 int main(void) {

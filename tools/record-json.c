@@ -1,0 +1,323 @@
+/* record-json - show streams of records as JSON, CSV, .npy or raw numbers, and make them of these
+ *
+ * Reads: streams (unclip(5)) from the files named, or from standard input; with --from-json, JSON;
+ * with --from-npy, numpy's files.  Writes: JSON lines, CSV, counts (--info), vectors; or records.
+ * Memory: one record and its text.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/json_record.h"
+#include "formats/lines.h"
+#include "formats/npy_rows.h"
+#include "formats/record_csv.h"
+#include "formats/record_info.h"
+#include "tools/tool.h"
+
+#define SYNOPSIS "[-0] [-o FILE] [--arrays | --csv | --info | --npy FIELD=FILE | --raw FIELD] [--fields LIST] [--ids FILE] [FILE ...]\n" \
+                 "       record-json --from-json [-o FILE] [FILE ...]\n"                                       \
+                 "       record-json --from-npy FIELD=FILE [-0] [--ids FILE] [-o FILE]"
+
+enum { AHEAD = 64 << 10 };    /* text is written in pieces of this size */
+
+struct job {
+    struct tool t;
+    bool arrays, as_csv, info, from_json, strict;
+    const char *fields, *ids, *raw;
+    struct strs npy, from_npy;
+    /* ---- */
+    struct span *name;                  /* [nnames] --fields */
+    size_t nnames;
+    struct mp text;                     /* what is to be written, in a region of its own */
+    struct arena_mem text_mem, keep_mem;
+    struct arena text_room, keep;
+    struct lines lines;
+    size_t longest;                     /* JSON value or id */
+    struct csv csv;
+    struct info counts;
+    struct npy_out columns[TOOL_LIST];
+    struct npy_writer rows;
+};
+
+/* ---- options ---- */
+
+static void split_fields(struct job *j) {
+    const char *s = j->fields;
+
+    if (s && !(j->name = arena_take(&j->t.arena, RECORD_FIELDS, sizeof *j->name)))
+        die("out of memory");
+    while (s) {
+        size_t n = strcspn(s, ",");
+
+        if (j->nnames == RECORD_FIELDS || !n)
+            die("--fields: not a list of at most %d names parted by commas", RECORD_FIELDS);
+        j->name[j->nnames++] = (struct span){(const unsigned char *)s, n};
+        s = s[n] ? s + n + 1 : NULL;
+    }
+}
+
+/* FIELD=FILE: the field, and *file. */
+static const char *split_pair(struct job *j, const char *option, const char *arg, const char **file) {
+    const char *eq = strchr(arg, '=');
+
+    if (!eq || eq == arg || !eq[1])
+        die("--%s: '%s' is not FIELD=FILE", option, arg);
+    *file = eq + 1;
+    return arena_str(&j->t.arena, arg, (size_t)(eq - arg));
+}
+
+static int parse(struct job *j, int argc, char *argv[]) {
+    const struct opt own[] = {
+        {0, "arrays", OPT_FLAG, &j->arrays, NULL, "tensors as plain arrays of numbers", 0, 0, NULL},
+        {0, "csv", OPT_FLAG, &j->as_csv, NULL, "CSV: the id and the fields that are strings, numbers or bools", 0, 0, NULL},
+        {0, "fields", OPT_STR, &j->fields, "LIST", "only these fields, parted by commas", 0, 0, NULL},
+        {0, "from-json", OPT_FLAG, &j->from_json, NULL, "read JSON, write records", 0, 0, NULL},
+        {0, "from-npy", OPT_LIST, &j->from_npy, "FIELD=FILE", "read the rows of FILE as that field, write records", 0, 0, NULL},
+        {0, "ids", OPT_STR, &j->ids, "FILE", "with --npy write, with --from-npy read, one id a line", 0, 0, NULL},
+        {0, "info", OPT_FLAG, &j->info, NULL, "count records, fields, sizes, models, programs", 0, 0, NULL},
+        {0, "npy", OPT_LIST, &j->npy, "FIELD=FILE", "write that field to FILE, one row a record", 0, 0, NULL},
+        {0, "raw", OPT_STR, &j->raw, "FIELD", "write that field's numbers as f32, nothing between", 0, 0, NULL},
+        {0, "strict", OPT_FLAG, &j->strict, NULL, "stop at the first record that fails", 0, 0, NULL},
+    };
+    int first = tool_start(&j->t, "record-json", argc, argv, SYNOPSIS, TOOL_RECORDS | TOOL_NUL, own,
+                           sizeof own / sizeof *own);
+
+    if (j->as_csv + j->info + j->from_json + (j->npy.n > 0) + (j->from_npy.n > 0) + (j->raw != NULL) > 1)
+        die("only one of --csv, --info, --npy, --raw, --from-json and --from-npy");
+    if (j->ids && !j->npy.n && !j->from_npy.n)
+        die("--ids is for --npy and --from-npy");
+    if (j->from_npy.n && first < argc)
+        die("--from-npy reads no stream: '%s'", argv[first]);
+    if (!j->from_json && !j->from_npy.n && !j->raw && !j->t.out)
+        j->t.out = "-";    /* text may go to a terminal */
+    split_fields(j);
+    return first;
+}
+
+/* ---- output ---- */
+
+static void flush(struct job *j) {
+    if (j->text.full)
+        die("out of memory");
+    if (j->text.n && write_all(j->t.out_fd, j->text.p, j->text.n) < 0)
+        die_errno("write error");
+    j->text.n = 0;
+}
+
+static int show_raw(struct job *j, const struct record *r, struct arena scratch, struct err *e) {
+    const float *v;
+    size_t n;
+
+    if (!record_has(r, j->raw))
+        return err_set(e, "no field %s", j->raw);
+    if (record_numbers(r, j->raw, &v, &n, &scratch, e) < 0)
+        return -1;
+    mp_raw(&j->text, (struct span){(const unsigned char *)v, n * sizeof *v});
+    return 0;
+}
+
+static int show(struct job *j, struct record *r, struct arena scratch, struct err *e) {
+    if (j->info) {
+        info_add(&j->counts, r);
+        return 0;
+    }
+    if (j->npy.n)
+        return npy_writer_add(&j->rows, r, e);
+    if (j->as_csv)
+        return csv_add(&j->csv, &j->text, r, scratch, e);
+    if (j->raw)
+        return show_raw(j, r, scratch, e);
+    if (j->fields)
+        record_keep(r, j->name, j->nnames);
+    return json_write(&j->text, r, j->arrays ? JSON_ARRAYS : 0, scratch, e);
+}
+
+/* ---- streams to something else ---- */
+
+/* A failure at a place is named and counted; true: that was the last. */
+static bool failed(struct job *j, const char *file, const char *why) {
+    flush(j);
+    warn("%s: %s", file, why);
+    j->t.failed++;
+    return j->strict;
+}
+
+/* true: go on with the next stream. */
+static bool show_stream(struct job *j, const char *name) {
+    struct stream s;
+    struct record r;
+    bool stop = false;
+    int got = 1, rc;
+
+    tool_stream(&j->t, &s, name);
+    while (!stop && got != -2 && !tool_stopped()) {
+        struct arena scratch = j->t.arena;
+        struct err e = {0};
+        size_t before = j->text.n;
+
+        if (!(got = stream_next(&s, &r, &scratch, &e)))
+            break;
+        if (got < 0) {
+            stop = failed(j, name, e.msg);
+        } else if ((rc = show(j, &r, scratch, &e)) < 0) {
+            if (rc == -2)
+                die("%s", e.msg);
+            j->text.n = before;
+            flush(j);
+            tool_record_failed(&j->t, name, s.number, &r, e.msg, scratch);
+            stop = j->strict;
+        } else {
+            j->t.done++;
+        }
+        if (!s.map || j->text.n > AHEAD)
+            flush(j);
+    }
+    j->counts.bytes += stream_offset(&s);
+    stream_close(&s);
+    return !stop;
+}
+
+static void open_outputs(struct job *j) {
+    struct err e = {0};
+    const char *file, *field;
+
+    if (info_open(&j->counts, &j->keep) < 0)
+        die("out of memory");
+    j->csv = (struct csv){.name = j->name, .n = j->nnames, .given = j->fields != NULL, .keep = &j->keep};
+    j->rows.out = j->columns;
+    for (; j->rows.n < j->npy.n; j->rows.n++) {
+        field = split_pair(j, "npy", j->npy.v[j->rows.n], &file);
+        if (npy_out_open(&j->rows.out[j->rows.n], field, file, &e) < 0)
+            die("%s: %s", file, e.msg);
+    }
+    if (j->ids && npy_writer_open_ids(&j->rows, j->ids, j->t.nul ? 0 : '\n', &e) < 0)
+        die("%s: %s", j->ids, e.msg);
+}
+
+static void close_outputs(struct job *j) {
+    struct err e = {0};
+    char field[100];
+
+    if (j->info)
+        info_print(&j->counts, &j->text);
+    flush(j);
+    if (j->csv.extra.p)
+        warn("no column for the field %s, which the first record has not (name it with --fields)",
+             tool_quote(j->csv.extra, field, sizeof field));
+    if (npy_writer_close(&j->rows, &e) < 0)
+        die("%s", e.msg);
+}
+
+/* ---- something else to records ---- */
+
+static void write_record(struct job *j, struct record *r, struct arena scratch) {
+    if (j->fields)
+        record_keep(r, j->name, j->nnames);
+    tool_write(&j->t, r, scratch);
+    j->t.done++;
+}
+
+static bool read_json(struct job *j, const char *name) {
+    struct lines *l = &j->lines;
+    struct err e = {0};
+    struct span s;
+    uint64_t line;
+    char why[sizeof e.msg + 32];
+    bool stop = false;
+    int got = 1;
+
+    if (lines_open(l, name, '\n', &j->t.arena, j->longest, &e) < 0)
+        die("%s: %s", name, e.msg);
+    while (!stop && got != -2 && !tool_stopped() && (got = lines_json(l, &s, &line, &e)) != 0) {
+        struct arena a = j->t.arena;
+        struct record r;
+
+        if (got == 1 && json_read(&r, (const char *)s.p, s.n, &a, j->text_room, &e) == 0) {
+            write_record(j, &r, a);
+            continue;
+        }
+        snprintf(why, sizeof why, "line %llu: %s", (unsigned long long)line, e.msg);
+        stop = failed(j, name, why);
+        e.msg[0] = 0;
+    }
+    lines_close(l);
+    return !stop;
+}
+
+static void open_npy(struct job *j, struct npy_in *in) {
+    struct err e = {0};
+    const char *file, *field;
+
+    for (size_t i = 0; i < j->from_npy.n; i++) {
+        field = split_pair(j, "from-npy", j->from_npy.v[i], &file);
+        if (npy_in_open(&in[i], field, file, &e) < 0)
+            die("%s: %s", file, e.msg);
+        if (in[i].t.shape[0] != in[0].t.shape[0])
+            die("%s: %zu rows, %s has %zu", file, in[i].t.shape[0], in[0].file, in[0].t.shape[0]);
+    }
+    if (j->ids && lines_open(&j->lines, j->ids, j->t.nul ? 0 : '\n', &j->t.arena, j->longest, &e) < 0)
+        die("%s: %s", j->ids, e.msg);
+}
+
+/* Without --ids, rows are called by their number from 0. */
+static void read_npy(struct job *j) {
+    struct npy_in in[TOOL_LIST];
+    struct err e = {0};
+    struct span id;
+    char number[32];
+
+    open_npy(j, in);
+    for (size_t row = 0; row < in[0].t.shape[0] && !tool_stopped(); row++) {
+        struct arena a = j->t.arena;
+        struct record r;
+
+        id = (struct span){(unsigned char *)number, (size_t)snprintf(number, sizeof number, "%zu", row)};
+        if (j->ids && lines_next(&j->lines, &id, &e) != 1)
+            die("%s: %s", j->ids, e.msg[0] ? e.msg : "fewer ids than there are rows");
+        record_new(&r, id, !utf8_valid(id.p, id.n), &a, &e);
+        for (size_t i = 0; i < j->from_npy.n; i++)
+            npy_in_set(&in[i], row, &r, j->text_room, &e);
+        if (!e.msg[0]) {
+            write_record(j, &r, a);
+            continue;
+        }
+        tool_record_failed(&j->t, in[0].file, row + 1, &r, e.msg, a);
+        if (j->strict)
+            return;
+        e.msg[0] = 0;
+    }
+    if (j->ids && lines_next(&j->lines, &id, &e) == 1)
+        die("%s: more ids than there are rows", j->ids);
+}
+
+/* Regions for what grows beside the records. */
+static void make_rooms(struct job *j) {
+    size_t all = (size_t)(j->t.arena.end - j->t.arena.at);
+
+    if (arena_split(&j->t.arena, all / 4, &j->text_mem, &j->text_room) < 0 ||
+        arena_split(&j->t.arena, all / 16, &j->keep_mem, &j->keep) < 0)
+        die("out of memory");
+    mp_open(&j->text, &j->text_room);
+    j->longest = all / 16 < (size_t)1 << 31 ? all / 16 : (size_t)1 << 31;
+}
+
+int main(int argc, char *argv[]) {
+    static struct job j;
+    int first = parse(&j, argc, argv);
+
+    tool_output(&j.t, 0, NULL);
+    make_rooms(&j);
+    if (j.from_npy.n) {
+        read_npy(&j);
+        return tool_finish(&j.t);
+    }
+    if (!j.from_json)
+        open_outputs(&j);
+    for (int i = first; i < argc || i == first; i++)
+        if (!(j.from_json ? read_json : show_stream)(&j, i < argc ? argv[i] : "-"))
+            break;
+    if (!j.from_json)
+        close_outputs(&j);
+    return tool_finish(&j.t);
+}
