@@ -27,10 +27,11 @@ ap.add_argument("--tokenizer", default=str(pathlib.Path(__file__).parent.parent 
 ap.add_argument("--minutes", type=float, default=90)
 ap.add_argument("--steps", type=int, default=0)
 ap.add_argument("--batch", type=int, default=256)
-ap.add_argument("--lr", type=float, default=1e-3)
-ap.add_argument("--muon", type=float, default=2e-3, help="step size of the block matrices; 0 trains them with AdamW too")
-ap.add_argument("--drop", type=float, default=0.6, help="share of the patches left out in the first part")
-ap.add_argument("--full", type=float, default=0.75, help="progress from which all patches are kept")
+ap.add_argument("--lr", type=float, default=8e-4)
+ap.add_argument("--muon", type=float, default=1.6e-3, help="step size of the block matrices; 0 trains them with AdamW too")
+ap.add_argument("--drop", type=float, default=0.65, help="share of the patches left out in the first part")
+ap.add_argument("--full", type=float, default=0.87, help="progress from which all patches are kept")
+ap.add_argument("--half", type=float, default=0.87, help="progress up to which batches are half as large")
 ap.add_argument("--proto", type=float, default=0.5, help="weight of the loss against one learned vector per thing")
 ap.add_argument("--threads", type=int, default=2)
 ap.add_argument("--seed", type=int, default=1)
@@ -95,13 +96,14 @@ while True:
         for group in o.param_groups:
             group["lr"] = lr * rate * (3 if group["params"][0] is proto else 1)
     rng = np.random.default_rng([a.seed, step])
-    px, ids, hide, first, solo, sure = maker.batch(rng, a.batch)
+    size = a.batch // 2 if progress < a.half else a.batch
+    px, ids, hide, first, solo, sure = maker.batch(rng, size)
     keep = None
     if progress < a.full and a.drop > 0:
         # leave out patches by lot, plain background twice as readily
         p = VISION["patch"]
-        busy = px.mean(1).view(a.batch, VISION["size"] // p, p, -1, p).transpose(2, 3).flatten(3).std(3).flatten(1).numpy() > 4
-        keep = torch.from_numpy((rng.random((a.batch, g)) - 0.6 * busy).argsort(1)[:, : round(g * (1 - a.drop))].copy())
+        busy = px.mean(1).view(size, VISION["size"] // p, p, -1, p).transpose(2, 3).flatten(3).std(3).flatten(1).numpy() > 4
+        keep = torch.from_numpy((rng.random((size, g)) - 0.6 * busy).argsort(1)[:, : round(g * (1 - a.drop))].copy())
     with torch.autocast("cpu", torch.bfloat16):
         im = net.vision(data.normalise(px), keep)
         order = ids.argmax(1).argsort()  # short texts apart from long ones: less padding to compute
@@ -109,7 +111,7 @@ while True:
     im, tx = F.normalize(im.float(), dim=1), F.normalize(tx.float(), dim=1)
     logits = net.logit_scale.exp() * im @ tx.T
     logits = logits.masked_fill(hide, -1e4)
-    aim = torch.arange(a.batch)
+    aim = torch.arange(size)
     contrast = (F.cross_entropy(logits, aim) + F.cross_entropy(logits.T, aim)) / 2
     p = F.normalize(proto, dim=1) * proto_scale.exp()
     pi = F.cross_entropy(im[solo] @ p.T, first[solo], label_smoothing=0.05)
