@@ -57,21 +57,25 @@ static struct work plan(const struct clip_text *t, const struct compute *c, size
     return w;
 }
 
-/* Texts a pass, when the longest has len tokens: as per_pass in lib/vit.c. */
+enum { PASS_ROWS = 2048 };    /* as per_pass in lib/vit.c */
+
+/* Texts a pass, when the longest has len tokens. */
 static size_t per_pass(size_t n, size_t len) {
-    size_t most = 2048 / len;
+    size_t most = PASS_ROWS / len;
 
     return n < most ? n : most ? most : 1;
 }
 
+/* For any n texts of at most len tokens, so for the most texts and the most rows of a pass. */
 size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len) {
     struct scratch s = {0};
-    size_t step;
+    size_t texts = n < PASS_ROWS ? n : PASS_ROWS, rows = len > PASS_ROWS ? len : PASS_ROWS;
 
     if (n == 0 || len == 0)
         return 0;
-    step = per_pass(n, len);
-    plan(t, t->c, step, step * len, len, &s);
+    if (n < rows / len)
+        rows = n * len;
+    plan(t, t->c, texts, rows, len, &s);
     return s.used;
 }
 

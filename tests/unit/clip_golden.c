@@ -291,6 +291,20 @@ static void padded(const struct golden *g, const struct compute *c, struct arena
     ok(same && !memcmp(got, want, TEXTS * embed * sizeof *got), "%s: texts padded with their end", g->name);
 }
 
+/* Scratch for the longest texts serves shorter ones, of which a pass takes more. */
+static void scratch_grows(const struct golden *g, struct arena a) {
+    struct compute c = {&kern_c, NULL};
+    struct err e = {0};
+    struct clip_text *t = need(clip_bind_text(&g->config, &g->ws, &c, &a, &e), g->name, &e);
+    int bad = 0;
+
+    for (size_t n = 1; n < 3000; n = n < 8 ? n + 1 : n * 5 / 4)
+        for (size_t len = 1; len <= g->config.text.context; len++)
+            bad += clip_text_scratch(t, n, len) < clip_text_scratch(t, n, len - 1) ||
+                   clip_text_scratch(t, n, len) < clip_text_scratch(t, n - 1, len);
+    ok(!bad, "scratch grows with the texts and with their length");
+}
+
 static int refuses(const struct golden *g, const struct weights *ws, struct arena a, bool vision,
                    const char *want) {
     struct compute c = {&kern_c, NULL};
@@ -355,6 +369,7 @@ int main(void) {
         mirrored(&g[i], &(struct compute){&kern_c, NULL}, a);
         padded(&g[i], &(struct compute){&kern_c, NULL}, a);
     }
+    scratch_grows(&g[2], a);
     refusals(&g[2], a);
     free(a_mem.base);
     return done();
