@@ -134,6 +134,7 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], struct sha
 }
 
 int main(void) {
+    const char *arch = cpu_blis_arch();    /* as programs do */
     TAP_ARENA(a, 1);
     struct err e = {0};
     struct pool *pools[] = {NULL, pool_start(&a, 2, &e), pool_start(&a, 5, &e)};
@@ -142,6 +143,8 @@ int main(void) {
     struct conv k1;
     const struct kern *k;
 
+    if (arch)
+        setenv("BLIS_ARCH_TYPE", arch, 0);
     for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++) {
         struct compute c = {k, pools[1]};
 

@@ -274,6 +274,12 @@ static double tile_error(const struct kern *k, size_t m, size_t n, size_t kk, in
         c[i] = NAN;
     memset(packed, 0xff, panel_bytes(k, kk));
     k->pack(packed, w, rs, cs, n, kk);
+    for (size_t j = 0; kt > kk && j < k->panel; j++) {
+        unsigned short odd;    /* of each column: the second of its last pair */
+
+        memcpy(&odd, packed + ((kk / 2 * k->panel + j) * 2 + 1) * 2, 2);
+        e = max2(e, odd ? 1 : 0);
+    }
     for (size_t i = 0; i < m; i++) {
         row[i] = mem[i] = malloc(kt * k->elem);
         if (k->elem == 2) {

@@ -187,11 +187,14 @@ static void refusals(struct compute *c) {
 }
 
 int main(void) {
+    const char *arch = cpu_blis_arch();    /* as programs do */
     TAP_ARENA(a, 1);
     struct err e = {0};
     struct pool *pools[] = {NULL, pool_start(&a, 2, &e), pool_start(&a, 5, &e)};
     const struct kern *k;
 
+    if (arch)
+        setenv("BLIS_ARCH_TYPE", arch, 0);
     for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++) {
         struct compute c = {k, pools[1]};
         int fast = k->panel || k == &kern_blis;

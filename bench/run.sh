@@ -1,0 +1,5 @@
+#!/bin/sh
+# What `make bench` runs: BENCH is the folder of the programs, BIN that of the tools.  Arguments go
+# to the kernels' bench; `make bench` on an idle machine, `build/bench/kern -c` on a busy one.
+set -e
+"${BENCH:?}"/kern "$@"
