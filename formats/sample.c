@@ -36,6 +36,17 @@ int sample_of(struct sample *s, const struct record *r, struct arena *a, struct 
     return 0;
 }
 
+int record_copy(struct record *to, const struct record *from, struct arena *a, struct err *e) {
+    *to = *from;
+    to->a = a;
+    to->cap = from->nfield + 8;
+    to->field = arena_take(a, to->cap, sizeof *to->field);
+    if (!to->field)
+        return err_set(e, "out of memory");
+    memcpy(to->field, from->field, from->nfield * sizeof *to->field);
+    return 0;
+}
+
 int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, struct err *e) {
     int64_t at[2] = {s->at[0], s->at[1]};
     struct span id;
@@ -100,4 +111,33 @@ void noise_torch_rows(void *ctx, unsigned step, size_t n, size_t each, float *ou
     torch_rng_discard(&t->g, (uint64_t)t->row * each);
     torch_rng_normal(&t->g, out, n * each);
     torch_rng_discard(&t->g, (uint64_t)(t->rows - t->row - n) * each);
+}
+
+int sample_noise_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed,
+                      enum noise_stage stage, size_t n, size_t draws, size_t each, struct err *e) {
+    z->is_torch = torch;
+    z->key = sample_key(s, seed, stage, 0);
+    z->source = (struct noise_source){noise_ours, &z->key};
+    if (!torch)
+        return 0;
+    z->source = (struct noise_source){noise_torch_rows, &z->torch};
+    if (torch_rows_open(&z->torch, r, s, seed, n, e) < 0)
+        return -1;
+    if (each % 16)    /* a generator's blocks of 16 would run over the samples */
+        return err_set(e, "--rng torch: %zu values are not a multiple of 16", each);
+    z->used = z->torch.g.used + draws * z->torch.rows * each;
+    return 0;
+}
+
+size_t sample_noise_pairs(const struct sample_noise *z) {
+    return z->is_torch ? 2 : 0;
+}
+
+void sample_noise_params(const struct sample_noise *z, struct mp *m) {
+    if (!z->is_torch)
+        return;
+    mp_cstr(m, "rng_used");
+    mp_int(m, (int64_t)z->used);
+    mp_cstr(m, "rng_rows");
+    mp_int(m, (int64_t)z->torch.rows);
 }

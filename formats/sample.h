@@ -26,6 +26,9 @@ struct sample {
 
 int sample_of(struct sample *s, const struct record *r, struct arena *a, struct err *e);
 
+/* A record with a field table of its own in a; values stay where they are. */
+int record_copy(struct record *to, const struct record *from, struct arena *a, struct err *e);
+
 /* Make r the i-th of n: its id, root and sample.  n = 1 changes nothing. */
 int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, struct err *e);
 
@@ -42,6 +45,23 @@ struct torch_rows {
  * have them. */
 int torch_rows_open(struct torch_rows *t, const struct record *r, const struct sample *s, uint64_t seed, size_t n,
                     struct err *e);
+
+/* One input's noise for the samplers: ours or torch's, behind one face. */
+struct sample_noise {
+    struct noise_key key;
+    struct torch_rows torch;
+    struct noise_source source;
+    bool is_torch;
+    uint64_t used;             /* by torch's generator when this program is done */
+};
+
+/* draws: how many times the sampler will draw `each` values for each sample. */
+int sample_noise_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed,
+                      enum noise_stage stage, size_t n, size_t draws, size_t each, struct err *e);
+
+/* rng_used and rng_rows, where torch drew: two more pairs of a params map (2 or 0 of them). */
+size_t sample_noise_pairs(const struct sample_noise *z);
+void sample_noise_params(const struct sample_noise *z, struct mp *m);
 
 /* draw of a noise_source with ctx a struct torch_rows */
 void noise_torch_rows(void *ctx, unsigned step, size_t n, size_t each, float *out);

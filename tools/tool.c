@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -186,7 +187,10 @@ static size_t shared_opts(struct tool *t, unsigned g, struct opt *o) {
         {'j', "threads", OPT_INT, &t->threads, "N", "threads; default: the cores available", 1, POOL_MAX, NULL},
         {0, "kernel", OPT_STR, &t->kernel, "NAME", "force the kernels: c, blis, avx2, avx512, bf16", 0, 0, NULL},
         {0, "precision", OPT_CHOICE, &t->precision, "NAME", "f32 or bf16", 0, 0, "f32|bf16"},
-        {'s', "seed", OPT_INT, &t->seed, "N", "seed of the noise", 0, 0x1p53, NULL},
+        {'s', "seed", OPT_STR, &t->seed_text, "N", "seed of the noise, or random (0)", 0, 0, NULL},
+        {0, "rng", OPT_CHOICE, &t->rng, "NAME", "whose noise: unclip's, or that of a PyTorch CPU generator", 0, 0, "unclip|torch"},
+        {0, "noise-id", OPT_STR, &t->noise_id, "STR", "draw noise for this id, the same for all records", 0, 0, NULL},
+        {'n', "count", OPT_INT, &t->n, "N", "results of each record (1)", 1, SAMPLE_MAX, NULL},
         {'0', "null", OPT_FLAG, &t->nul, NULL, "items end in NUL, not in newline", 0, 0, NULL},
         {0, "progress", OPT_CHOICE, &t->progress, "WHEN", "auto, json or none", 0, 0, "auto|json|none"},
         {'q', "quiet", OPT_FLAG, &t->quiet, NULL, "no progress line and no warnings", 0, 0, NULL},
@@ -194,7 +198,7 @@ static size_t shared_opts(struct tool *t, unsigned g, struct opt *o) {
     };
     const unsigned group[] = {TOOL_MODEL, TOOL_MODEL, TOOL_STREAM, TOOL_STREAM, TOOL_STREAM, TOOL_STREAM,
                               TOOL_RECORDS, TOOL_BATCH, TOOL_COMPUTE, TOOL_COMPUTE, TOOL_COMPUTE,
-                              TOOL_SEED, TOOL_NUL, TOOL_PROGRESS, TOOL_PROGRESS, ~0u};
+                              TOOL_NOISE, TOOL_NOISE, TOOL_NOISE, TOOL_NOISE, TOOL_NUL, TOOL_PROGRESS, TOOL_PROGRESS, ~0u};
     size_t n = 0;
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -345,6 +349,21 @@ static void parse(int argc, char *argv[], const struct opt *o, size_t n, const c
     }
 }
 
+static void parse_seed(struct tool *t) {
+    struct opt o = {'s', "seed", OPT_INT, &t->seed, NULL, NULL, 0, 0x1p53, NULL};
+    uint64_t r;
+
+    if (!t->seed_text)
+        return;
+    if (strcmp(t->seed_text, "random") != 0) {
+        set_int(&o, t->seed_text);
+        return;
+    }
+    if (getrandom(&r, sizeof r, 0) != sizeof r)
+        die_errno("--seed random");
+    t->seed = (int64_t)(r >> 32);    /* 32 bits: what a PyTorch generator takes, too */
+}
+
 static void parse_shard(struct tool *t) {
     char *end;
     unsigned long long i, n;
@@ -370,6 +389,7 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
     prog = name;
     t->name = name;
     t->out_fd = 1;
+    t->n = t->n ? t->n : 1;
     if (nown > OWN_MAX)
         die("too many options");
     n = shared_opts(t, groups, o);
@@ -382,6 +402,7 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
     if (version)
         print_version();
     parse_shard(t);
+    parse_seed(t);
     reserve(t);
     catch(SIGBUS, on_bus, 0);
     return optind;
@@ -486,6 +507,8 @@ void tool_compute(struct tool *t) {
 
     if (arch)
         setenv("BLIS_ARCH_TYPE", arch, 0);
+    if (t->precision < 0)    /* what is slower than f32 is never chosen without being asked for */
+        t->precision = kern_choose(t->kernel, PREC_BF16, cpu_flags(), NULL) != NULL;
     t->compute.kern = kern_choose(t->kernel, t->precision == 1 ? PREC_BF16 : PREC_F32, cpu_flags(), &e);
     if (!t->compute.kern)
         die("--kernel: %s", e.msg);
@@ -680,6 +703,78 @@ void tool_input_failed(struct tool *t, const char *where, struct span id, const 
     count_failure(t);
 }
 
+/* ---- samplers ---- */
+
+static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struct record *, struct arena, struct err *),
+                       void *ctx) {
+    struct stream s;
+    struct record r;
+
+    tool_stream(t, &s, file);
+    for (;;) {
+        struct arena a = t->arena;
+        struct err e = {{0}};
+        int got;
+
+        if (!tool_next(t, &s, &r, &a))
+            break;
+        got = fn(ctx, &r, a, &e);
+        if (tool_stopped())
+            break;
+        if (got < 0)
+            tool_record_failed(t, s.name, s.number, &r, e.msg, a);
+        t->done += got > 0;
+        tool_progress(t, 0);
+    }
+    stream_close(&s);
+}
+
+void tool_streams(struct tool *t, int n, char *files[], int (*fn)(void *, struct record *, struct arena, struct err *),
+                  void *ctx) {
+    if (n == 0)
+        run_stream(t, "-", fn, ctx);
+    for (int i = 0; i < n && !tool_stopped(); i++)
+        run_stream(t, files[i], fn, ctx);
+}
+
+int tool_noise_id(struct tool *t, struct record *r, struct err *e) {
+    struct span id = {(const unsigned char *)t->noise_id, t->noise_id ? strlen(t->noise_id) : 0};
+
+    return t->noise_id ? record_set_text(r, "noise_id", id, e) : 0;
+}
+
+void tool_params(const struct tool *t, struct mp *m) {
+    mp_cstr(m, "version"), mp_cstr(m, UNCLIP_VERSION);
+    mp_cstr(m, "kernel"), mp_cstr(m, t->compute.kern->name);
+    mp_cstr(m, "precision"), mp_cstr(m, t->precision == 1 ? "bf16" : "f32");
+    mp_cstr(m, "seed"), mp_int(m, t->seed);
+    mp_cstr(m, "rng"), mp_cstr(m, t->rng ? "torch" : "unclip");
+}
+
+bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,
+                       struct arena a) {
+    struct err none = {{0}};
+    size_t held = 0, n = (size_t)t->n;
+
+    for (size_t i = 0; t->skip_from && i < n; i++) {
+        struct arena b = a;
+        struct record c;
+        if (record_copy(&c, r, &b, &none) < 0 || sample_child(&c, s, i, n, &none) < 0)
+            return false;
+        held += resume_has(&t->resume, resume_key(c.id, params, 1, &fp));
+    }
+    t->skipped += held == n;
+    return held == n;
+}
+
+int tool_sample(struct tool *t, struct record *child, const struct record *r, const struct sample *s, size_t i,
+                struct span params, const char *field, struct span fp, struct arena *a, struct err *e) {
+    if (record_copy(child, r, a, e) < 0 || sample_child(child, s, i, (size_t)t->n, e) < 0 ||
+        record_set_sub_text(child, "model", field, fp, e) < 0 || record_add_params(child, t->name, params, e) < 0)
+        return -1;
+    return 0;
+}
+
 /* ---- progress and the end ---- */
 
 static double now(void) {
@@ -717,6 +812,35 @@ void tool_progress(struct tool *t, uint64_t total) {
     fprintf(stderr, "\r%s: %llu", prog, (unsigned long long)n);
     if (total)
         fprintf(stderr, " of %llu", (unsigned long long)total);
+    if (left >= 0)
+        fprintf(stderr, ", %.0f s left", left);
+    fprintf(stderr, "\033[K");
+}
+
+void tool_step(struct tool *t, size_t step, size_t steps) {
+    uint64_t n = t->done + t->failed + t->skipped + 1;
+    bool json = t->progress == 1, tty = t->progress == 0 && !t->quiet && !t->verbose && isatty(2);
+    double at, left;
+
+    if (!json && !tty)
+        return;
+    at = now();
+    if (step == 1)
+        t->record_begun = at;
+    if (at - t->shown < 0.1 && step != steps)
+        return;
+    t->shown = at;
+    left = step > 1 ? (at - t->record_begun) / (double)(step - 1) * (double)(steps - step) : -1;
+    if (json) {
+        fprintf(stderr, "{\"program\":\"%s\",\"record\":%llu,\"step\":%zu,\"steps\":%zu", prog,
+                (unsigned long long)n, step, steps);
+        if (left >= 0)
+            fprintf(stderr, ",\"seconds_left\":%.1f", left);
+        fprintf(stderr, "}\n");
+        return;
+    }
+    t->line = true;
+    fprintf(stderr, "\r%s: record %llu, step %zu of %zu", prog, (unsigned long long)n, step, steps);
     if (left >= 0)
         fprintf(stderr, ", %.0f s left", left);
     fprintf(stderr, "\033[K");

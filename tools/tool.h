@@ -19,6 +19,7 @@
 #include "formats/model.h"
 #include "formats/record.h"
 #include "formats/resume.h"
+#include "formats/sample.h"
 #include "formats/stream.h"
 #include "lib/linear.h"
 
@@ -53,7 +54,7 @@ enum {
     TOOL_COMPUTE = 8,    /* -j, --kernel, --precision */
     TOOL_BATCH = 16,     /* -b */
     TOOL_PROGRESS = 32,  /* -q, --progress=json */
-    TOOL_SEED = 64,      /* -s */
+    TOOL_NOISE = 64,     /* -s, --rng, --noise-id, -n */
     TOOL_NUL = 128       /* -0 */
 };
 
@@ -65,10 +66,14 @@ struct tool {
     /* shared options */
     struct strs model;
     const char *out;             /* NULL or "-": standard output */
-    int64_t threads, batch, seed;
+    int64_t threads, batch;
+    const char *seed_text, *noise_id;
+    int64_t seed;                /* --seed random: what was drawn */
+    int rng;                     /* 0 ours, 1 torch's */
+    int64_t n;                   /* -n: results of each record */
     bool nul;
     const char *kernel;          /* --kernel, or NULL: the best there is */
-    int precision, progress;
+    int precision, progress;     /* precision -1: bf16 where the CPU has it, else f32 */
     bool quiet, verbose, strict, keep_errors;
     int activation;              /* index into ""|"quick_gelu"|"gelu" */
     const char *shard, *skip_from;
@@ -79,7 +84,7 @@ struct tool {
     void (*flush)(void *);       /* tool_next: write what is held back, before a failure is told */
     void *flush_of;
     uint64_t done, failed, skipped;
-    double begun, shown;         /* progress: seconds of the monotonic clock */
+    double begun, shown, record_begun;    /* progress: seconds of the monotonic clock */
     bool line;                   /* a progress line stands on the terminal */
     int status;                  /* what tool_finish returns unless something is worse */
 };
@@ -144,5 +149,8 @@ bool tool_stopped(void);
 /* "tool: 12 of 100, 3 s left" on a terminal; a JSON line with --progress=json; nothing with -q or
  * when standard error is a file.  At most ten times a second.  total 0: unknown. */
 void tool_progress(struct tool *t, uint64_t total);
+
+/* The same inside a record that takes many steps: "tool: record 3, step 12 of 25". */
+void tool_step(struct tool *t, size_t step, size_t steps);
 
 #endif

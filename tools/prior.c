@@ -1,0 +1,178 @@
+/* prior - from the embedding of a text to that of an image: unCLIP's diffusion prior
+ *
+ * Reads: records with text_embed and text_states.  Writes: each with image_embed, or -n of each.
+ * Memory: the weights, the keys and values of one text and of the empty one, and one record.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/condition.h"
+#include "formats/unclip_model.h"
+#include "lib/kern.h"
+#include "lib/similarity.h"
+#include "tools/tool.h"
+
+#define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [option ...] [file ...]"
+
+static const char *const FIELDS[] = {"image_embed"};
+
+struct job {
+    struct tool t;
+    struct prior_model m;
+    const char *uncond;
+    double guidance;
+    int64_t steps, best_of;
+    struct transformer_cache empty;
+};
+
+/* ---- texts ---- */
+
+/* Keys and values of a text, computed once for all its samples and steps. */
+static int prefix(struct job *j, const struct condition *c, struct transformer_cache *cache, struct arena *a,
+                  struct err *e) {
+    struct arena s;
+    void *scratch;
+
+    if (condition_fits(c, j->m.config.embed, j->m.config.embed, j->m.config.context, e) < 0)
+        return -1;
+    if (prior_cache(j->m.prior, c->n, cache, a) < 0)
+        return err_set(e, "out of memory");
+    s = *a;
+    scratch = arena_take(&s, prior_scratch(j->m.prior, c->n, 1), 1);
+    if (!scratch)
+        return err_set(e, "out of memory");
+    prior_prefix(j->m.prior, &j->t.compute, c->n, c->states, c->embed, cache, scratch);
+    return 0;
+}
+
+static void open_model(struct job *j) {
+    struct model_paths p = tool_models(&j->t);
+    struct condition c;
+    struct err e = {{0}};
+
+    if (unclip_open_prior(&j->m, &p, &j->t.compute, &j->t.arena, &e) < 0)
+        die("%s", e.msg);
+    if (!j->steps)
+        j->steps = (int64_t)j->m.steps;
+    if (j->guidance > 1 && (condition_empty(&c, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
+                            prefix(j, &c, &j->empty, &j->t.arena, &e) < 0))
+        die("%s", e.msg);
+    if (j->t.verbose)
+        warn("%s: %zu layers of %zu, %lld steps", j->m.file, j->m.config.layers, j->m.config.width,
+             (long long)j->steps);
+}
+
+/* ---- one record ---- */
+
+static int params(struct job *j, const struct sample_noise *z, struct span *out, struct arena *a, struct err *e) {
+    struct mp m;
+
+    mp_open(&m, a);
+    mp_map(&m, TOOL_PARAMS + 2 + (j->best_of > 1) + (j->uncond != NULL ? 1u : 0u) + sample_noise_pairs(z));
+    tool_params(&j->t, &m);
+    mp_cstr(&m, "steps"), mp_int(&m, j->steps);
+    mp_cstr(&m, "guidance"), mp_float(&m, j->guidance);
+    if (j->best_of > 1)
+        mp_cstr(&m, "best_of"), mp_int(&m, j->best_of);
+    if (j->uncond)
+        mp_cstr(&m, "uncond"), mp_cstr(&m, j->uncond);
+    sample_noise_params(z, &m);
+    *out = mp_span(&m);
+    return m.full ? err_set(e, "out of memory") : 0;
+}
+
+/* Of each best_of candidates, the one most like the text: v [n, E] <- v [n * best_of, E]. */
+static int keep_best(const struct job *j, const float *text, float *v, size_t n, struct arena a, struct err *e) {
+    size_t d = j->m.config.embed, k = (size_t)j->best_of;
+    double *room = arena_take(&a, d, sizeof *room);
+    struct sim_query q;
+    int got;
+
+    if (k == 1)
+        return 0;
+    if (!room)
+        return err_set(e, "out of memory");
+    got = sim_query(&q, sim_kern_choose(j->t.compute.kern->name), DT_F32, text, d, room);
+    for (size_t i = 0; got == SIM_OK && i < n; i++) {
+        double top = -2, c = -2;
+        size_t best = 0;
+        for (size_t m = 0; got == SIM_OK && m < k; m++) {
+            got = sim_cosine(&q, DT_F32, v + (i * k + m) * d, &c);
+            if (c > top)
+                top = c, best = m;
+        }
+        memmove(v + i * d, v + (i * k + best) * d, d * sizeof *v);
+    }
+    return got == SIM_OK ? 0 : err_set(e, "an embedding %s", sim_reason(got));
+}
+
+static bool watch(void *ctx, size_t done, size_t steps, const float *x, const float *x0) {
+    struct job *j = ctx;
+
+    (void)x, (void)x0;
+    tool_step(&j->t, done, steps);
+    return !tool_stopped();
+}
+
+static int run(void *job, struct record *r, struct arena a, struct err *e) {
+    struct job *j = job;
+    size_t n = (size_t)j->t.n, all = n * (size_t)j->best_of, d = j->m.config.embed;
+    struct transformer_cache text;
+    struct condition c;
+    struct sample s;
+    struct sample_noise z;
+    struct span map, fp = {(const unsigned char *)j->m.fingerprint, 16};
+    float *v = arena_take(&a, all * d, sizeof *v);
+    struct prior_job p = {.prior = j->m.prior, .sched = &j->m.sched, .steps = (size_t)j->steps, .n = all,
+                          .guidance = (float)j->guidance, .text = &text, .empty = &j->empty};
+    struct sampler_watch w = {watch, j};
+    int got;
+
+    r->a = &a;
+    if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, &a, e) < 0 ||
+        sample_noise_open(&z, r, &s, j->t.rng, (uint64_t)j->t.seed, NOISE_PRIOR, all, (size_t)j->steps, d, e) < 0 ||
+        params(j, &z, &map, &a, e) < 0)
+        return -1;
+    if (tool_samples_done(&j->t, r, &s, map, fp, a))
+        return 0;
+    got = condition_of(&c, r, &a, e);
+    if (got <= 0)
+        return got ? -1 : err_set(e, "no text_embed: the prior needs a text (clip-tok | clip-embed)");
+    if (!v || prefix(j, &c, &text, &a, e) < 0)
+        return err_set(e, "out of memory");
+    p.noise = z.source;
+    if (sample_prior(&p, &j->t.compute, d, v, &w, a, e) < 0)
+        return -1;
+    if (keep_best(j, c.embed, v, n, a, e) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        struct arena b = a;
+        struct record out;
+        if (tool_sample(&j->t, &out, r, &s, i, map, "image_embed", fp, &b, e) < 0 ||
+            record_set_tensor(&out, "image_embed", DT_F32, v + i * d, 1, &d, e) < 0)
+            return -1;
+        tool_write(&j->t, &out, b);
+    }
+    return 1;
+}
+
+int main(int argc, char *argv[]) {
+    static struct job j = {.t = {.precision = -1}, .guidance = 4, .best_of = 1};
+    const struct opt own[] = {
+        {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of the text over the empty one (4); 1: none", 0, 1000, NULL},
+        {0, "steps", OPT_INT, &j.steps, "N", "sampling steps; default: the model's, 25", 1, 1000, NULL},
+        {0, "best-of", OPT_INT, &j.best_of, "K", "draw K for each result, keep the one most like the text", 1, 64, NULL},
+        {0, "uncond", OPT_STR, &j.uncond, "FILE", "a record with the text to lead away from (\"\")", 0, 0, NULL},
+    };
+    int i = tool_start(&j.t, "prior", argc, argv, SYNOPSIS,
+                       TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_PROGRESS | TOOL_NOISE, own,
+                       sizeof own / sizeof *own);
+
+    if (j.t.n * j.best_of > SAMPLE_MAX)
+        die("-n times --best-of is more than %d", SAMPLE_MAX);
+    tool_output(&j.t, 1, FIELDS);
+    tool_compute(&j.t);
+    open_model(&j);
+    tool_streams(&j.t, argc - i, argv + i, run, &j);
+    return tool_finish(&j.t);
+}
