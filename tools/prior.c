@@ -68,7 +68,7 @@ static int params(struct job *j, const struct sample_noise *z, struct span *out,
     struct mp m;
 
     mp_open(&m, a);
-    mp_map(&m, TOOL_PARAMS + 2 + (j->best_of > 1) + (j->uncond != NULL ? 1u : 0u) + sample_noise_pairs(z));
+    mp_map(&m, (size_t)(TOOL_PARAMS + 2 + (j->best_of > 1) + (j->uncond != NULL)) + sample_noise_pairs(z));
     tool_params(&j->t, &m);
     mp_cstr(&m, "steps"), mp_int(&m, j->steps);
     mp_cstr(&m, "guidance"), mp_float(&m, j->guidance);

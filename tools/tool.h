@@ -127,6 +127,20 @@ bool tool_other_shard(const struct tool *t, struct span root);
 /* Does --skip-from hold this result already?  Counts it. */
 bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]);
 
+/* Every record of the files named (none: standard input) through fn: 1 done, 0 nothing to do, -1 failed. */
+void tool_streams(struct tool *t, int n, char *files[], int (*fn)(void *ctx, struct record *r, struct arena a, struct err *e),
+                  void *ctx);
+
+/* Samplers: --noise-id goes into the record; the first pairs of their params (TOOL_PARAMS of them);
+ * are all -n results of this record in --skip-from?  And the i-th of them, in which `field` was made. */
+enum { TOOL_PARAMS = 5 };
+int tool_noise_id(struct tool *t, struct record *r, struct err *e);
+void tool_params(const struct tool *t, struct mp *m);
+bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,
+                       struct arena a);
+int tool_sample(struct tool *t, struct record *child, const struct record *r, const struct sample *s, size_t i,
+                struct span params, const char *field, struct span fp, struct arena *a, struct err *e);
+
 /* Write one record (not where the output is text); dies when the output is lost. */
 void tool_write(struct tool *t, const struct record *r, struct arena scratch);
 
