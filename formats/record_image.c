@@ -47,3 +47,45 @@ int record_image(const struct record *r, const char *key, struct record_image *i
         return err_set(e, got < 0 ? "%s: no memory for it" : "%s: not finite", key);
     return 1;
 }
+
+/* u8 [n, 3] -> f32 [3, n] */
+static void widen(const unsigned char *rgb, size_t n, float *x) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < 3; c++)
+            x[c * n + i] = (float)rgb[3 * i + c] / 127.5f - 1;
+}
+
+int record_picture(const struct record *r, const char *key, const float **x, size_t *h, size_t *w, struct arena *a,
+                   struct err *e) {
+    struct record_image im;
+    struct tensor t;
+    int got = record_image(r, key, &im, a, e);
+    float *f;
+
+    if (got <= 0 || record_tensor(r, key, &t, e) <= 0)
+        return got;
+    f = arena_take(a, 3 * im.h * im.w, sizeof *f);
+    if (!f)
+        return err_set(e, "%s: no memory for it", key);
+    if (t.dtype == DT_U8)
+        widen(im.rgb, im.h * im.w, f);
+    else
+        tensor_f32(&t, 0, 3 * im.h * im.w, f);
+    *x = f;
+    *h = im.h;
+    *w = im.w;
+    return 1;
+}
+
+int record_set_picture(struct record *r, const float *x, size_t side, bool u8, struct arena *a, struct err *e) {
+    const size_t planes[] = {3, side, side}, pixels[] = {side, side, 3};
+    unsigned char *rgb;
+
+    if (!u8)
+        return record_set_tensor(r, "image", DT_F32, x, 3, planes, e);
+    rgb = arena_take(a, 3 * side * side, 1);
+    if (!rgb)
+        return err_set(e, "out of memory");
+    prep_quantize(x, side, side, rgb);
+    return record_set_tensor(r, "image", DT_U8, rgb, 3, pixels, e);
+}

@@ -18,4 +18,11 @@ struct record_image {
 int record_image(const struct record *r, const char *key, struct record_image *im, struct arena *a,
                  struct err *e);
 
+/* The same as f32 [3, H, W] in [-1, 1] (u8: v / 127.5 - 1), in a. */
+int record_picture(const struct record *r, const char *key, const float **x, size_t *h, size_t *w, struct arena *a,
+                   struct err *e);
+
+/* Set `image` to x [3, side, side] f32, or quantised to u8 [side, side, 3]. */
+int record_set_picture(struct record *r, const float *x, size_t side, bool u8, struct arena *a, struct err *e);
+
 #endif

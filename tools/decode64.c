@@ -1,0 +1,221 @@
+/* decode64 - from image embeddings to small pictures: unCLIP's decoder
+ *
+ * Reads: records with image_embed and, unless they are variations of a picture, text_embed and text_states.
+ * Writes: each with image, f32 [3, S, S]; or -n of each.
+ * Memory: the weights, the network's activations for the samples of one record, one record.
+ */
+#include <string.h>
+
+#include "formats/decode.h"
+#include "formats/record_image.h"
+#include "lib/kern.h"
+#include "tools/tool.h"
+
+#define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [--eta ETA] [option ...] [file ...]"
+
+static const char *const FIELDS[] = {"image"};
+
+struct job {
+    struct tool t;
+    struct decoder_model m;
+    const char *uncond;
+    double guidance, eta;     /* negative: not given */
+    int64_t steps, emit;
+    bool ddim, no_text, u8;
+    struct condition empty;
+    struct decode_branch uncond_branch;
+    /* of the record at hand, for the watcher */
+    const struct record *r;
+    const struct sample *s;
+    struct span map, partial;
+    struct arena room;
+};
+
+/* How one record is sampled: options over what its noise says over the model's defaults. */
+struct plan {
+    struct decode_recipe recipe;
+    bool ddim, text, clip;
+    double eta, guidance;
+    size_t steps;
+    int timesteps[SCHED_STEPS_MAX];
+};
+
+static int plan(struct job *j, const struct record *r, struct plan *p, struct err *e) {
+    const struct sched *s = &j->m.sched;
+    bool known;
+
+    if (decode_recipe(&p->recipe, r, s->c.train_steps, e) < 0)
+        return -1;
+    known = p->recipe.known;
+    p->ddim = j->ddim || j->eta >= 0 || known;
+    p->eta = j->eta >= 0 ? j->eta : 0;
+    p->guidance = j->guidance >= 0 ? j->guidance : known ? 1 : 8;
+    p->text = !j->no_text && (!known || p->recipe.text);
+    p->clip = !known;    /* a clamp would leave the way that the inversion came */
+    p->steps = (size_t)(j->steps ? j->steps : known ? (int64_t)p->recipe.steps : (int64_t)j->m.steps);
+    if (p->steps > s->c.train_steps)
+        return err_set(e, "%zu steps, the schedule has %zu", p->steps, s->c.train_steps);
+    if (known && !j->steps)
+        memcpy(p->timesteps, p->recipe.timesteps, p->steps * sizeof *p->timesteps);
+    else if (known)
+        p->steps = sched_timesteps_ddim(s, p->steps, p->recipe.timesteps[0], p->timesteps);
+    else
+        sched_timesteps(s, p->steps, p->timesteps);
+    return 0;
+}
+
+/* How often the sampler draws: x_T, unless the record brings one, and for each step but the last. */
+static size_t draws(const struct plan *p, const struct record *r) {
+    return !record_has(r, "noise") + (!p->ddim || p->eta > 0 ? p->steps - 1 : 0);
+}
+
+static int params(struct job *j, const struct plan *p, const struct sample_noise *z, bool partial, struct span *out,
+                  struct arena *a, struct err *e) {
+    struct mp m;
+
+    mp_open(&m, a);
+    mp_map(&m, (size_t)(TOOL_PARAMS + 4 + p->ddim + (j->uncond != NULL) + partial) + sample_noise_pairs(z));
+    tool_params(&j->t, &m);
+    mp_cstr(&m, "sampler"), mp_cstr(&m, p->ddim ? "ddim" : "ancestral");
+    mp_cstr(&m, "steps"), mp_int(&m, (int64_t)p->steps);
+    mp_cstr(&m, "guidance"), mp_float(&m, p->guidance);
+    mp_cstr(&m, "text"), mp_int(&m, p->text);
+    if (p->ddim)
+        mp_cstr(&m, "eta"), mp_float(&m, p->eta);
+    if (j->uncond)
+        mp_cstr(&m, "uncond"), mp_cstr(&m, j->uncond);
+    if (partial)    /* no result: --skip-from must not take it for one */
+        mp_cstr(&m, "partial"), mp_bool(&m, true);
+    sample_noise_params(z, &m);
+    *out = mp_span(&m);
+    return m.full ? err_set(e, "out of memory") : 0;
+}
+
+/* The i-th picture as a record.  step: of a partial one, or 0. */
+static int write_picture(struct job *j, size_t i, const float *x, size_t step, struct arena a, struct err *e) {
+    struct span fp = {(const unsigned char *)j->m.fingerprint, 16};
+    struct record out;
+
+    if (tool_sample(&j->t, &out, j->r, j->s, i, step ? j->partial : j->map, "image", fp, &a, e) < 0 ||
+        record_set_picture(&out, x, j->m.side, j->u8, &a, e) < 0 ||
+        (step && record_set_int(&out, "step", (int64_t)step, e) < 0))
+        return -1;
+    tool_write(&j->t, &out, a);
+    return 0;
+}
+
+static bool watch(void *ctx, size_t done, size_t steps, const float *x, const float *x0) {
+    struct job *j = ctx;
+    size_t one = 3 * j->m.side * j->m.side;
+    struct err none = {{0}};
+
+    tool_step(&j->t, done, steps);
+    if (j->emit && done < steps && done % (size_t)j->emit == 0 && !tool_stopped())
+        for (size_t i = 0; i < (size_t)j->t.n; i++)
+            if (write_picture(j, i, (x0 ? x0 : x) + i * one, done, j->room, &none) < 0)
+                die("%s", none.msg);
+    return !tool_stopped();
+}
+
+/* The text of a record: its own, or the empty one of a variation. */
+static int text_of(struct job *j, const struct record *r, bool wanted, struct condition *c, struct arena *a, struct err *e) {
+    int got = wanted ? condition_of(c, r, a, e) : 0;
+
+    if (got == 0)
+        *c = j->empty;
+    return got;
+}
+
+static int run(void *job, struct record *r, struct arena a, struct err *e) {
+    struct job *j = job;
+    size_t n = (size_t)j->t.n, one = 3 * j->m.side * j->m.side;
+    struct decoder_branch *cond = arena_take(&a, n, sizeof *cond);
+    float *x = arena_take(&a, n * one, sizeof *x), *init = NULL;
+    struct plan *p = arena_take(&a, 1, sizeof *p);
+    struct arena_mem split;
+    struct decode_branch b;
+    struct condition c;
+    struct sample s;
+    struct sample_noise z;
+    const float *image, *noise;
+    struct span fp = {(const unsigned char *)j->m.fingerprint, 16};
+    int got;
+
+    if (!cond || !x || !p)
+        return err_set(e, "out of memory");
+    r->a = &a;
+    if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, &a, e) < 0 || plan(j, r, p, e) < 0 ||
+        sample_noise_open(&z, r, &s, j->t.rng, (uint64_t)j->t.seed, NOISE_DECODER, n, draws(p, r), one, e) < 0 ||
+        params(j, p, &z, false, &j->map, &a, e) < 0 || params(j, p, &z, true, &j->partial, &a, e) < 0)
+        return -1;
+    if (tool_samples_done(&j->t, r, &s, j->map, fp, a))
+        return 0;
+    got = decode_image_embed(&j->m, r, &image, &a, e);
+    if (got < 0)
+        return -1;
+    if (!got && !record_has(r, "text_embed"))
+        return err_set(e, "neither image_embed nor text_embed");
+    if (text_of(j, r, p->text, &c, &a, e) < 0 ||
+        decode_branch(&b, &j->m, &j->t.compute, got ? image : NULL, &c, &a, e) < 0)
+        return -1;
+    got = decode_noise(r, j->m.side, &noise, &a, e);
+    if (got < 0)
+        return -1;
+    if (got) {
+        init = arena_take(&a, n * one, sizeof *init);
+        for (size_t i = 0; init && i < n; i++)
+            memcpy(init + i * one, noise, one * sizeof *init);
+    }
+    for (size_t i = 0; i < n; i++)
+        cond[i] = b.b;
+    {
+        struct decoder_job d = {.unet = j->m.unet, .sched = &j->m.sched, .side = j->m.side, .n = n, .steps = p->steps,
+                                .timesteps = p->timesteps, .ddim = p->ddim, .eta = p->eta, .guidance = (float)p->guidance,
+                                .cond = cond, .uncond = &j->uncond_branch.b, .noise = z.source, .init = init, .clip = p->clip};
+        struct sampler_watch w = {watch, j};
+        j->r = r, j->s = &s, j->room = a;
+        if (j->emit && arena_split(&a, (size_t)64 << 20, &split, &j->room) < 0)
+            return err_set(e, "out of memory");
+        if (sample_decoder(&d, &j->t.compute, x, &w, a, e) < 0)
+            return -1;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (write_picture(j, i, x + i * one, 0, a, e) < 0)
+            return -1;
+    return 1;
+}
+
+static void open_model(struct job *j) {
+    struct model_paths p = tool_models(&j->t);
+    struct err e = {{0}};
+
+    if (unclip_open_decoder(&j->m, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
+        condition_empty(&j->empty, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
+        decode_branch(&j->uncond_branch, &j->m, &j->t.compute, NULL, &j->empty, &j->t.arena, &e) < 0)
+        die("%s", e.msg);
+    if (j->t.verbose)
+        warn("%s: pictures of %zu, %zu levels", j->m.file, j->m.side, j->m.config.levels);
+}
+
+int main(int argc, char *argv[]) {
+    static struct job j = {.t = {.precision = -1}, .guidance = -1, .eta = -1};
+    const struct opt own[] = {
+        {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of text and image over none (8; 1 for an inverted noise)", 0, 1000, NULL},
+        {0, "steps", OPT_INT, &j.steps, "N", "sampling steps (25; those of an inverted noise)", 1, 1000, NULL},
+        {0, "eta", OPT_FLOAT, &j.eta, "ETA", "sample by DDIM with this much noise: 0 none, 1 as much as ancestral", 0, 1, NULL},
+        {0, "ddim", OPT_FLAG, &j.ddim, NULL, "sample by DDIM, eta 0", 0, 0, NULL},
+        {0, "uncond", OPT_STR, &j.uncond, "FILE", "a record with the text to lead away from (\"\")", 0, 0, NULL},
+        {0, "no-text", OPT_FLAG, &j.no_text, NULL, "leave the text out: a variation of the image", 0, 0, NULL},
+        {0, "emit-steps", OPT_INT, &j.emit, "K", "write a record with the picture so far after every K steps, too", 1, 1000, NULL},
+        {0, "u8", OPT_FLAG, &j.u8, NULL, "write pictures as bytes", 0, 0, NULL},
+    };
+    int i = tool_start(&j.t, "decode64", argc, argv, SYNOPSIS,
+                       TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_PROGRESS | TOOL_NOISE, own,
+                       sizeof own / sizeof *own);
+
+    tool_output(&j.t, 1, FIELDS);
+    tool_compute(&j.t);
+    open_model(&j);
+    tool_streams(&j.t, argc - i, argv + i, run, &j);
+    return tool_finish(&j.t);
+}
