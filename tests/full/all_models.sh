@@ -2,7 +2,8 @@
 # all_models.sh [-c] [MODEL ...] - every published shape at full size, with random weights
 #
 # Prints a table: milliseconds for one image and one text (full length), alone and in a batch of
-# 8, and the most memory that was resident (the mapped weights included) in MiB.  One model is
+# 8, by the clock and of all processors together (which is what counts on a busy machine), and the
+# most memory that was resident (the mapped weights included) in MiB.  One model is
 # written, run and removed at a time: the disk needs room for the largest (ViT-H-14: 4 GB).
 # -c also compares each with PyTorch (tests/full/compare.py; needs torch and safetensors).
 # THREADS (2), KERNEL (the fastest), PRECISION (f32), TMPDIR and B (build) are taken from the environment.
@@ -28,23 +29,26 @@ run() {
     "$B/tests/clip_run" $opts -b "$2" -r "$3" "$1" "$weights"
 }
 
-printf '| model | kernel | image, 1 | image, of 8 | memory | text, 1 | text, of 8 | memory |\n'
-printf '|---|---|---:|---:|---:|---:|---:|---:|\n'
+printf '| model | kernel | image: clock | cpu | of 8: clock | cpu | memory | text: clock | cpu | of 8: clock | cpu | memory |\n'
+printf '|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n'
 for model; do
     dtype=mix
     [ "$model" != ViT-H-14 ] || dtype=f32
     "$B/tests/make_model" -d $dtype -l openclip "$model" "$dir"
     weights=$dir/open_clip_model.safetensors
     {
-        run image 1 5
-        run image 8 3
-        run text 1 9
-        run text 8 5
+        run image 1 3
+        run image 8 1
+        run text 1 3
+        run text 8 1
     } | awk -v model="$model" '
-        { ms[NR] = $6; if ($7 > top[$1]) top[$1] = $7; kernel = $2 }
+        { ms[NR] = $6; cpu[NR] = $7; if ($8 > top[$1]) top[$1] = $8; kernel = $2 }
         END {
-            printf "| %s | %s | %.1f | %.1f | %d | %.1f | %.1f | %d |\n", model, kernel, ms[1], ms[2],
-                top["image"], ms[3], ms[4], top["text"]
+            printf "| %s | %s ", model, kernel
+            for (i = 1; i <= 4; i += 2)
+                printf "| %.1f | %.1f | %.1f | %.1f | %d ", ms[i], cpu[i], ms[i + 1], cpu[i + 1],
+                    top[i == 1 ? "image" : "text"]
+            print "|"
         }'
     # shellcheck disable=SC2086
     [ -z "$compare" ] || "$(dirname "$0")/compare.py" "$B/tests/clip_run" "$weights" $opts >&2
