@@ -2,7 +2,7 @@
  *
  * Reads: texts, one a line, from files or standard input, or operands as they are.
  * Writes: a record for each with id, text, tokens, truncated; or lines of text.
- * Memory: the vocabulary, and some 70 bytes for each of the longest text's (up to TEXT_MAX).
+ * Memory: the vocabulary, and at most 100 bytes for each of the longest text's (TEXT_MAX).
  */
 #include <errno.h>
 #include <inttypes.h>
