@@ -1,0 +1,186 @@
+/* ddim-invert - the noise from which the decoder makes a given picture
+ *
+ * Reads: records with image_embed and a picture: the field image, or the file that path or the id names.
+ * Writes: each with noise, x_T; a plain decode64 brings the picture back.
+ * Memory: the weights, the network's activations for one picture, the picture.
+ */
+#include <string.h>
+
+#include "formats/decode.h"
+#include "formats/image_read.h"
+#include "formats/record_image.h"
+#include "lib/kern.h"
+#include "tools/tool.h"
+
+#define SYNOPSIS "[--steps N] [option ...] [file ...]"
+
+static const char *const FIELDS[] = {"noise"};
+
+enum { TOP = 980 };    /* above it the cosine schedule has next to no signal left */
+
+struct job {
+    struct tool t;
+    struct decoder_model m;
+    int64_t steps, top;
+    bool text, exif;
+    struct condition empty;
+    int timesteps[SCHED_STEPS_MAX];
+    size_t count;
+};
+
+static int params(struct job *j, bool text, struct span *out, struct arena *a, struct err *e) {
+    struct mp m;
+
+    mp_open(&m, a);
+    mp_map(&m, 6);
+    mp_cstr(&m, "version"), mp_cstr(&m, UNCLIP_VERSION);
+    mp_cstr(&m, "kernel"), mp_cstr(&m, j->t.compute.kern->name);
+    mp_cstr(&m, "precision"), mp_cstr(&m, j->t.precision == 1 ? "bf16" : "f32");
+    mp_cstr(&m, "guidance"), mp_float(&m, 1);
+    mp_cstr(&m, "text"), mp_int(&m, text);
+    mp_cstr(&m, "timesteps"), mp_array(&m, j->count);
+    for (size_t i = 0; i < j->count; i++)
+        mp_int(&m, j->timesteps[i]);
+    *out = mp_span(&m);
+    return m.full ? err_set(e, "out of memory") : 0;
+}
+
+/* ---- the picture: CLIP's crop at the decoder's side, in [-1, 1] ---- */
+
+static int shrink(const struct job *j, const unsigned char *rgb, size_t h, size_t w, float *x, struct arena a, struct err *e) {
+    size_t side = j->m.side, n = side * side;
+    struct prep p = {.size = side, .crop = side, .resize = RESIZE_SHORTEST, .rule = CROP_TORCHVISION, .filter = FILTER_BICUBIC};
+    unsigned char *crop = arena_take(&a, 3 * n, 1);
+
+    if (!crop)
+        return err_set(e, "out of memory");
+    if (prep_crop(&p, rgb, h, w, crop, a, e) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < 3; c++)
+            x[c * n + i] = (float)crop[3 * i + c] / 127.5f - 1;
+    return 0;
+}
+
+static int from_file(const struct job *j, const struct record *r, float *x, struct arena a, struct err *e) {
+    const struct image_options o = {.max_pixels = 0, .exif = j->exif};
+    struct span name = r->id;
+    struct image im;
+    unsigned char *bytes;
+    size_t size;
+    int got = record_str(r, "path", &name, e);
+    const char *file;
+
+    if (got < 0)
+        return -1;
+    if (memchr(name.p, 0, name.n))
+        return err_set(e, "no image, and the id is no name of a file");
+    file = arena_str(&a, name.p, name.n);
+    if (!file)
+        return err_set(e, "out of memory");
+    if (image_file_read(file, &bytes, &size, e) < 0)
+        return -1;
+    got = image_read(&im, bytes, size, &o, e);
+    image_file_free(bytes);
+    if (got < 0)
+        return -1;
+    got = shrink(j, im.rgb, im.h, im.w, x, a, e);
+    image_free(&im);
+    return got;
+}
+
+/* An image that is as large as the decoder's is taken as it is. */
+static int picture(const struct job *j, const struct record *r, float *x, struct arena a, struct err *e) {
+    struct record_image im;
+    const float *f;
+    size_t h, w;
+    int got = record_picture(r, "image", &f, &h, &w, &a, e);
+
+    if (got < 0)
+        return -1;
+    if (!got)
+        return from_file(j, r, x, a, e);
+    if (h == j->m.side && w == j->m.side) {
+        memcpy(x, f, 3 * h * w * sizeof *x);
+        return 0;
+    }
+    return record_image(r, "image", &im, &a, e) < 0 ? -1 : shrink(j, im.rgb, im.h, im.w, x, a, e);
+}
+
+/* ---- one record ---- */
+
+static bool watch(void *ctx, size_t done, size_t steps, const float *x, const float *x0) {
+    struct job *j = ctx;
+
+    (void)x, (void)x0;
+    tool_step(&j->t, done, steps);
+    return !tool_stopped();
+}
+
+static int run(void *job, struct record *r, struct arena a, struct err *e) {
+    struct job *j = job;
+    const size_t shape[] = {3, j->m.side, j->m.side};
+    struct span map, fp = {(const unsigned char *)j->m.fingerprint, 16};
+    float *x = arena_take(&a, 3 * j->m.side * j->m.side, sizeof *x);
+    struct sampler_watch w = {watch, j};
+    struct decode_branch b;
+    struct condition c = j->empty;
+    const float *image;
+    int got;
+
+    r->a = &a;
+    if (!x)
+        return err_set(e, "out of memory");
+    got = j->text ? condition_of(&c, r, &a, e) : 0;
+    if (got < 0 || params(j, got > 0, &map, &a, e) < 0)
+        return -1;
+    if (!got)
+        c = j->empty;
+    if (tool_skip(&j->t, r->id, map, 1, &fp))
+        return 0;
+    got = decode_image_embed(&j->m, r, &image, &a, e);
+    if (got <= 0)
+        return got ? -1 : err_set(e, "no image_embed (clip-embed makes it)");
+    if (picture(j, r, x, a, e) < 0 || decode_branch(&b, &j->m, &j->t.compute, image, &c, &a, e) < 0)
+        return -1;
+    {
+        struct decoder_job d = {.unet = j->m.unet, .sched = &j->m.sched, .side = j->m.side, .n = 1, .steps = j->count,
+                                .timesteps = j->timesteps, .ddim = true, .guidance = 1, .cond = &b.b};
+        if (invert_decoder(&d, &j->t.compute, x, &w, a, e) < 0)
+            return -1;
+    }
+    if (record_set_tensor(r, "noise", DT_F32, x, 3, shape, e) < 0 || record_set_sub_text(r, "model", "noise", fp, e) < 0 ||
+        record_add_params(r, j->t.name, map, e) < 0)
+        return -1;
+    tool_write(&j->t, r, a);
+    return 1;
+}
+
+int main(int argc, char *argv[]) {
+    static struct job j = {.steps = 50, .top = TOP};
+    const struct opt own[] = {
+        {0, "steps", OPT_INT, &j.steps, "N", "timesteps from the picture to the noise (50)", 2, 1000, NULL},
+        {0, "top", OPT_INT, &j.top, "T", "the highest timestep (980)", 1, 999, NULL},
+        {0, "text", OPT_FLAG, &j.text, NULL, "under the record's text, not the empty one", 0, 0, NULL},
+        {0, "exif", OPT_FLAG, &j.exif, NULL, "turn files as their EXIF says", 0, 0, NULL},
+    };
+    int i = tool_start(&j.t, "ddim-invert", argc, argv, SYNOPSIS,
+                       TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_PROGRESS, own,
+                       sizeof own / sizeof *own);
+    struct err e = {{0}};
+    struct model_paths p;
+
+    tool_output(&j.t, 1, FIELDS);
+    tool_compute(&j.t);
+    p = tool_models(&j.t);
+    if (unclip_open_decoder(&j.m, &p, &j.t.compute, &j.t.arena, &e) < 0 ||
+        condition_empty(&j.empty, NULL, &p, &j.t.compute, &j.t.arena, &e) < 0)
+        die("%s", e.msg);
+    if ((size_t)j.steps > j.m.sched.c.train_steps)
+        die("--steps: the schedule has %zu", j.m.sched.c.train_steps);
+    j.count = sched_timesteps_ddim(&j.m.sched, (size_t)j.steps, (int)j.top, j.timesteps);
+    if (j.t.verbose)
+        warn("%s: %zu timesteps up to %d", j.m.file, j.count, j.timesteps[0]);
+    tool_streams(&j.t, argc - i, argv + i, run, &j);
+    return tool_finish(&j.t);
+}
