@@ -23,6 +23,7 @@ struct job {
     struct decoder_model m;
     int64_t steps, top;
     bool text, exif;
+    const char *uncond;
     struct condition empty;
     int timesteps[SCHED_STEPS_MAX];
     size_t count;
@@ -162,6 +163,7 @@ int main(int argc, char *argv[]) {
         {0, "steps", OPT_INT, &j.steps, "N", "timesteps from the picture to the noise (50)", 2, 1000, NULL},
         {0, "top", OPT_INT, &j.top, "T", "the highest timestep (980)", 1, 999, NULL},
         {0, "text", OPT_FLAG, &j.text, NULL, "under the record's text, not the empty one", 0, 0, NULL},
+        {0, "uncond", OPT_STR, &j.uncond, "FILE", "a record with the text that stands for none (\"\")", 0, 0, NULL},
         {0, "exif", OPT_FLAG, &j.exif, NULL, "turn files as their EXIF says", 0, 0, NULL},
     };
     int i = tool_start(&j.t, "ddim-invert", argc, argv, SYNOPSIS,
@@ -174,7 +176,7 @@ int main(int argc, char *argv[]) {
     tool_compute(&j.t);
     p = tool_models(&j.t);
     if (unclip_open_decoder(&j.m, &p, &j.t.compute, &j.t.arena, &e) < 0 ||
-        condition_empty(&j.empty, NULL, &p, &j.t.compute, &j.t.arena, &e) < 0)
+        condition_empty(&j.empty, j.uncond, &p, &j.t.compute, &j.t.arena, &e) < 0)
         die("%s", e.msg);
     if ((size_t)j.steps > j.m.sched.c.train_steps)
         die("--steps: the schedule has %zu", j.m.sched.c.train_steps);
