@@ -10,7 +10,7 @@ setup() {
     for tool in "$BIN"/*; do
         name=$(basename "$tool")
         "$tool" -h | grep -oE '^  (-., |    )--[a-z0-9-]+' | grep -oE -- '--[a-z0-9-]+' | sort -u >"$BATS_TEST_TMPDIR/help"
-        grep -E '^\.It Fl' "$MAN/$name.1" |
+        grep -E '^\.It Fl' "$MAN/$name.1" | sed 's/, -/, Fl -/' |
             grep -oE 'Fl (Fl |-)[a-z0-9-]+' | sed -E 's/Fl (Fl |-)/--/' | sort -u >"$BATS_TEST_TMPDIR/man"
         diff "$BATS_TEST_TMPDIR/help" "$BATS_TEST_TMPDIR/man" || { echo "$name"; false; }
     done
