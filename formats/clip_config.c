@@ -231,20 +231,6 @@ int clip_prep_hf(struct prep *p, const void *json, size_t n, struct err *e) {
     return r;
 }
 
-int clip_tokenizer_limit(size_t *limit, const void *json, size_t n, struct err *e) {
-    json_error_t je;
-    json_t *j = json_loadb(json, n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &je);
-    double v = json_number_value(json_get(j, "model_max_length"));
-
-    *limit = 0;
-    if (!j)
-        return err_set(e, "not valid JSON: byte %d", je.position);
-    json_decref(j);
-    if (v >= 1 && v <= JSON_SIZE_MAX)    /* transformers writes 1e30 for "none" */
-        *limit = (size_t)v;
-    return 0;
-}
-
 /* ---- merging with the shapes ---- */
 
 struct pair {

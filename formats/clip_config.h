@@ -1,7 +1,7 @@
 /* clip_config.h - the JSON files that say what a CLIP checkpoint is and how it sees
  *
  * What     Hugging Face's config.json (joint, or that of one tower) and preprocessor_config.json;
- *          open_clip_config.json; the limit in tokenizer_config.json.  Keys that are absent have the
+ *          open_clip_config.json.  Keys that are absent have the
  *          defaults of the libraries that wrote the files: those are part of the format.
  * Source   transformers CLIPTextConfig, CLIPVisionConfig, CLIPConfig, CLIPImageProcessor;
  *          open_clip @89fb801 src/open_clip/model.py (CLIPVisionCfg, CLIPTextCfg), transform.py.
@@ -30,9 +30,6 @@ int clip_prep_hf(struct prep *p, const void *json, size_t n, struct err *e);
 /* open_clip_config.json: both parts */
 int clip_config_openclip(struct clip_config *c, struct prep *p, const void *json, size_t n,
                          struct err *e);
-
-/* model_max_length of tokenizer_config.json; 0 where it is absent or means "no limit". */
-int clip_tokenizer_limit(size_t *limit, const void *json, size_t n, struct err *e);
 
 /* Take from `file` what shapes cannot tell (heads, activations, eps) into c, which came from
  * clip_config_from_weights, and refuse what contradicts it. */

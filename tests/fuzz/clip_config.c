@@ -10,7 +10,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     struct clip_config c = {0};
     struct err e = {0};
     struct prep prep;
-    size_t limit;
     int r;
 
     if (n == 0)
@@ -19,7 +18,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     case 'h': r = clip_config_hf(&c, p + 1, n - 1, &e); break;
     case 'p': r = clip_prep_hf(&prep, p + 1, n - 1, &e); break;
     case 'o': r = clip_config_openclip(&c, &prep, p + 1, n - 1, &e); break;
-    case 't': r = clip_tokenizer_limit(&limit, p + 1, n - 1, &e); break;
     default: return 0;
     }
     if ((r < 0) != (e.msg[0] != 0))

@@ -154,19 +154,6 @@ static void open_clip(void) {
     bad(openclip, "mode is set to what is not implemented: L", P("\"mode\":\"L\""));
 }
 
-static void limits(void) {
-    static const char *const s[] = {"{\"model_max_length\":77}", "{}",
-                                    "{\"model_max_length\":1000000000000000019884624838656}"};
-    size_t n[3] = {9, 9, 9};
-    struct err e = {0};
-    int r = 0;
-
-    for (int i = 0; i < 3; i++)
-        r |= clip_tokenizer_limit(&n[i], s[i], strlen(s[i]), &e);
-    ok(r == 0 && n[0] == 77 && n[1] == 0 && n[2] == 0, "model_max_length; 1e30 is none");
-    ok(clip_tokenizer_limit(n, "{", 1, &e) < 0, "refused: %s", e.msg);
-}
-
 static void merging(void) {
     struct clip_config shape = {.has_text = true, .text = {.context = 77, .vocab = 9, .width = 64, .heads = 1,
                                 .layers = 2, .mlp = 256, .embed = 8}}, file = shape;
@@ -184,7 +171,6 @@ int main(void) {
     hugging_face();
     preprocessor();
     open_clip();
-    limits();
     merging();
     return done();
 }
