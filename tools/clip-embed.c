@@ -238,8 +238,7 @@ static void embed_files(struct job *j, char *names[], size_t n) {
 
     if (names_open(&j->names, names, n, j->files0, &j->t.arena, &e) < 0)
         die("%s: %s", j->files0, e.msg);
-    start_queue(j, slots);
-    while (!tool_stopped()) {
+    for (start_queue(j, slots); !tool_stopped(); j->room = empty) {
         if (more)
             more = push_names(j, slots);
         count = image_queue_count(j->queue);
@@ -250,7 +249,6 @@ static void embed_files(struct job *j, char *names[], size_t n) {
             add_file(j, image_queue_at(j->queue, i));
         flush(j);
         image_queue_pop(j->queue, count);
-        j->room = empty;
     }
     image_queue_stop(j->queue);
     names_close(&j->names);

@@ -1,0 +1,76 @@
+/* Whatever the bytes say, image_read returns a picture or a message.  Small limits keep it fast;
+ * libjpeg, libwebp and libheif are not instrumented, so this is about our side of them, and
+ * stb_image, exif and PNM whole.  Pictures that decode go through a crop and all turns. */
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "formats/image_codec.h"
+#include "lib/prep.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+static char room[4 << 20];
+
+static void use(const struct image *im) {
+    struct arena_mem mem = {room, sizeof room, 0, 0, NULL};
+    struct prep prep = {.size = 16, .crop = 16, .filter = FILTER_BICUBIC, .rule = CROP_HF};
+    unsigned char crop[16 * 16 * 3];
+
+    for (int f = 0; f < 6; f++) {
+        prep.filter = (enum prep_filter)f;
+        prep.resize = (enum prep_resize)(f % 3);
+        prep_crop(&prep, im->rgb, im->h, im->w, crop, arena_open(&mem), NULL);
+    }
+}
+
+/* Right checksums, so that what lies behind them is reached. */
+static void mend_png(uint8_t *p, size_t n) {
+    for (size_t at = 8; at <= n && n - at >= 12;) {
+        size_t len = (size_t)p[at] << 24 | (size_t)p[at + 1] << 16 | (size_t)p[at + 2] << 8 | p[at + 3];
+        unsigned long crc;
+
+        if (len > n - at - 12)
+            return;
+        crc = crc32(0, p + at + 4, (uInt)len + 4);
+        for (int i = 0; i < 4; i++)
+            p[at + 8 + len + (size_t)i] = (uint8_t)(crc >> (24 - 8 * i));
+        at += 12 + len;
+    }
+}
+
+static int one(const uint8_t *p, size_t n) {
+    const struct image_options o = {.max_pixels = 1 << 16};
+    struct err e = {0};
+    struct image im;
+
+    exif_tiff_orientation(p, n);
+    /* libheif's decoders take 10 ms and print: its files are for tests/unit/image_read.c */
+    if (image_format(p, n) && image_format(p, n)[0] == 'H')
+        return 0;
+    if (image_read(&im, p, n, &o, &e) < 0) {
+        if (!e.msg[0] || im.rgb)
+            abort();
+        return 0;
+    }
+    use(&im);
+    for (int t = 2; t <= 8; t++)
+        if (image_turn(&im, t, &e) < 0)
+            abort();
+    image_free(&im);
+    return 0;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
+    uint8_t *q;
+
+    if (n > 1 << 16)
+        return 0;
+    q = malloc(n + !n);    /* of exactly n bytes */
+    memcpy(q, p, n);
+    if (n > 8 && q[0] == 0x89)
+        mend_png(q, n);
+    one(q, n);
+    free(q);
+    return 0;
+}
