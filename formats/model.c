@@ -98,16 +98,23 @@ static bool from_openai(const struct weights_file *f) {
            weights_find(&f->weights, "context_length") && weights_find(&f->weights, "vocab_size");
 }
 
+void model_forget(const struct clip_model *m) {
+    for (size_t i = 0; i < m->nmap; i++)
+        mapfile_forget(&m->map[i]);
+}
+
 /* Fingerprint without leaving what it touched in memory. */
 static int print(struct find *f) {
+    struct clip_model *m = f->m;
     uint64_t h;
 
-    for (size_t i = 0; i < f->f.nmap; i++)
-        mapfile_random(&f->f.map[i]);
-    h = clip_fingerprint(&f->m->config, &f->m->weights, *f->a);
-    for (size_t i = 0; i < f->f.nmap; i++)
-        mapfile_forget(&f->f.map[i]);
-    snprintf(f->m->fingerprint, sizeof f->m->fingerprint, "%016" PRIx64, h);
+    m->map = f->f.map;
+    m->nmap = f->f.nmap;
+    for (size_t i = 0; i < m->nmap; i++)
+        mapfile_random(&m->map[i]);
+    h = clip_fingerprint(&m->config, &m->weights, *f->a);
+    model_forget(m);
+    snprintf(m->fingerprint, sizeof m->fingerprint, "%016" PRIx64, h);
     return h ? 0 : -1;
 }
 
