@@ -2,6 +2,7 @@
  * PriorTransformer and UnCLIPTextProjModel with random weights under torch 1.13 (f32, CPU). */
 #include "formats/weights.h"
 #include "lib/cpu.h"
+#include "lib/karlo_names.h"
 #include "lib/prior.h"
 #include "lib/text_proj.h"
 
@@ -168,6 +169,97 @@ static void text_projection(const struct kern *k, struct arena a) {
     close_to(context, floats(&io, "out_context", &a), 2 * 81 * CROSS, 0, tolerance, "text_proj: context");
 }
 
+/* The golden weights as Karlo's own checkpoints name and lay them out: q, k and v of each head
+ * one above the other. */
+static struct weights original(const struct weights *ws, struct arena *a) {
+    static const struct { const char *theirs, *ours; } table[] = {
+        {"model.time_embed.0.", "time_embedding.linear_1."}, {"model.time_embed.2.", "time_embedding.linear_2."},
+        {"model.clip_img_proj.", "proj_in."}, {"model.text_emb_proj.", "embedding_proj."},
+        {"model.text_enc_proj.", "encoder_hidden_states_proj."}, {"model.positional_embedding", "positional_embedding"},
+        {"model.prd_emb", "prd_embedding"}, {"model.final_ln.", "norm_out."},
+        {"model.out_proj.", "proj_to_clip_embeddings."},
+        {"ln_1.", "norm1."}, {"ln_2.", "norm3."}, {"attn.c_proj.", "attn1.to_out.0."},
+        {"mlp.c_fc.", "ff.net.0.proj."}, {"mlp.c_proj.", "ff.net.2."},
+    };
+    struct weights out = {need(arena_take(a, ws->n, sizeof *out.w), "table", NULL), 0};
+
+    for (size_t i = 0; i < ws->n; i++) {
+        const char *name = ws->w[i].name, *rest = name;
+        char full[128] = "";
+        if (!strncmp(name, "transformer_blocks.", 19)) {
+            rest = strchr(name + 19, '.') + 1;
+            snprintf(full, sizeof full, "model.transformer.resblocks.%.*s", (int)(rest - name - 19), name + 19);
+        }
+        for (size_t j = 0; j < sizeof table / sizeof *table; j++)
+            if (!strncmp(rest, table[j].ours, strlen(table[j].ours))) {
+                snprintf(full + strlen(full), sizeof full - strlen(full), "%s%s", table[j].theirs,
+                         rest + strlen(table[j].ours));
+                out.w[out.n++] = (struct weight){.name = arena_str(a, full, strlen(full)), .t = ws->w[i].t};
+                break;
+            }
+    }
+    return out;
+}
+
+static void interleave(const struct weights *ws, struct weights *out, struct arena *a) {
+    enum { D = 64, HEADS = 4, HEAD = D / HEADS };
+
+    for (size_t l = 0; l < 3; l++)
+        for (int bias = 0; bias < 2; bias++) {
+            size_t cols = bias ? 1 : D;
+            float *all = need(arena_take(a, 3 * D * cols, sizeof *all), "weights", NULL);
+            struct tensor t = {.dtype = DT_F32, .nd = bias ? 1 : 2, .shape = {3 * D, D}, .data = all};
+            char name[80];
+            for (size_t part = 0; part < 3; part++) {
+                snprintf(name, sizeof name, "transformer_blocks.%zu.attn1.to_%c.%s", l, "qkv"[part],
+                         bias ? "bias" : "weight");
+                for (size_t h = 0; h < HEADS; h++)
+                    memcpy(all + (3 * h + part) * HEAD * cols, floats(ws, name, a) + h * HEAD * cols,
+                           HEAD * cols * sizeof *all);
+            }
+            tensor_contiguous(&t);
+            snprintf(name, sizeof name, "model.transformer.resblocks.%zu.attn.c_qkv.%s", l,
+                     bias ? "bias" : "weight");
+            out->w[out->n++] = (struct weight){.name = arena_str(a, name, strlen(name)), .t = t};
+        }
+}
+
+static void original_names(struct arena a) {
+    static const int both[] = {0, 1};
+    struct compute c = {&kern_c, NULL};
+    struct weights ws = read_file("prior/diffusion_pytorch_model", &a), theirs = original(&ws, &a), in;
+    struct rows r = read_rows(&a);
+    struct prior_config g;
+    struct prior *p;
+    struct transformer_cache cache[2];
+    float want[2 * E], got[2 * E];
+    struct err e = {0};
+
+    for (int k = 0; k < 2; k++) {
+        if (k == 0) {
+            p = bind(&c, &a);
+        } else {
+            interleave(&ws, &theirs, &a);
+            weights_sort(&theirs, &e);
+            if (karlo_file(&theirs) != KARLO_PRIOR || karlo_prior(&theirs, &in, &a, &e) < 0)
+                need(NULL, "karlo_prior", &e);
+            /* the statistics come from a file of their own: ViT-L-14_stats.th */
+            struct weight *w = need(arena_take(&a, in.n + 2, sizeof *w), "table", NULL);
+            memcpy(w, in.w, in.n * sizeof *w);
+            w[in.n] = *weights_find(&ws, "clip_mean");
+            w[in.n + 1] = *weights_find(&ws, "clip_std");
+            in = (struct weights){w, in.n + 2};
+            if (weights_sort(&in, &e) < 0 || prior_config_from_weights(&g, 4, &in, &e) < 0)
+                need(NULL, "karlo_prior", &e);
+            p = need(prior_bind(&g, &in, &c, &a, &e), "prior_bind", &e);
+        }
+        for (int i = 0; i < 2; i++)
+            prefix(p, &c, &r, i, &cache[i], &a);
+        step(p, &c, &r, 2, both, cache, r.t, k ? got : want, a);
+    }
+    ok(!memcmp(got, want, sizeof got), "Karlo's own names and rows give the same bytes");
+}
+
 static int refuses(const struct weights *ws, size_t heads, struct arena a, const char *want) {
     struct compute c = {&kern_c, NULL};
     struct prior_config g;
@@ -208,6 +300,7 @@ int main(void) {
         invariance(kern_list(j, cpu), a);
         text_projection(kern_list(j, cpu), a);
     }
+    original_names(a);
     refusals(a);
     free(a_mem.base);
     return done();
