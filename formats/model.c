@@ -141,6 +141,9 @@ static int settle(struct find *f, bool openai, struct err *e) {
 
     if (clip_config_from_weights(&m->config, &m->weights, e) < 0)
         return -1;
+    if (!f->from.config && ((m->config.has_text && !m->config.text.heads) ||
+                            (m->config.has_vision && !m->config.vision.heads)))
+        return err_set(e, "heads are not 64 wide, and no config says how wide");
     if (!f->from.config)
         f->from.config = "the rules for widths";
     else if (clip_config_merge(&m->config, &f->file, e) < 0)

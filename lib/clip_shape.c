@@ -89,9 +89,7 @@ static int text_shape(struct clip_text_config *t, const struct weights *ws, cons
     t->width = token[1];
     t->context = pos[0];
     t->embed = proj[f->embed];
-    t->heads = t->width / 64;
-    if (t->heads == 0 || t->width % 64)
-        return err_set(e, "text width %zu is no multiple of 64, the width of a head", t->width);
+    t->heads = t->width % 64 ? 0 : t->width / 64;
     t->act = ACT_QUICK_GELU;
     t->eps = 1e-5f;
     return 0;
@@ -113,9 +111,8 @@ static int vit_shape(struct clip_vision_config *v, const struct weights *ws, con
         return err_set(e, "tensor %s is too large", f->conv);
     v->embed = proj[f->embed];
     /* H/14, g/14 and bigG/14 have 16 heads; all others heads of 64 */
-    v->heads = v->width == 1280 || v->width == 1408 || v->width == 1664 ? 16 : v->width / 64;
-    if (v->heads == 0 || v->width % v->heads)
-        return err_set(e, "image width %zu is no multiple of the width of a head", v->width);
+    v->heads = v->width == 1280 || v->width == 1408 || v->width == 1664 ? 16
+               : v->width % 64 ? 0 : v->width / 64;
     return 0;
 }
 
