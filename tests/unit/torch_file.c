@@ -274,6 +274,54 @@ static void directories(void) {
     refused("empty archive");
 }
 
+/* Every number in its ZIP64 place, as in archives above 4 GiB. */
+static void finish64(size_t extra) {
+    size_t dir = len, size;
+
+    for (size_t i = 0; i < entries; i++) {
+        le(0x02014b50, 4), le(0, 4), le(0, 2), le(0, 2), le(0, 4), le(0, 4);
+        le(0xffffffff, 4), le(0xffffffff, 4), le(name_len[i], 2), le(9 + extra, 2), le(0, 2), le(0, 2), le(0, 2);
+        le(0, 4), le(0xffffffff, 4);
+        memcpy(file + len, names[i], name_len[i]);
+        len += name_len[i];
+        le(0x4246, 2), le(1, 2), le(0, 1), le(1, 2), le(extra, 2);    /* another field first */
+        le(data_len[i], 8), le(data_len[i], 8), le(start[i], 8);
+        len -= 24 - extra;
+    }
+    size = len - dir;
+    le(0x06064b50, 4), le(44, 8), le(45, 2), le(45, 2), le(0, 4), le(0, 4), le(entries, 8), le(entries, 8);
+    le(size, 8), le(dir, 8);
+    le(0x07064b50, 4), le(0, 4), le(dir + size, 8), le(1, 4);
+    le(0x06054b50, 4), le(0, 4), le(0xffff, 2), le(0xffff, 2), le(0xffffffff, 4), le(0xffffffff, 4), le(0, 2);
+}
+
+static void zip64(void) {
+    static const char top[] = "\x80\2" VIEW "K\0K\4\x85K\1\x85" TAIL ".";
+    static const float x[4] = {1, 2, 3, 4};
+
+    for (size_t extra = 24; extra >= 16; extra -= 8) {
+        begin();
+        entry("a/data.pkl", top, sizeof top - 1);
+        entry("a/data/0", x, sizeof x);
+        finish64(extra);
+        if (extra == 24)
+            good("ZIP64", "0", 4, 1, 4);
+        else
+            refused("ZIP64 field is too short");
+    }
+    begin();
+    entry("a/data.pkl", top, sizeof top - 1);
+    finish64(24);
+    file[len - 22 - 12]++;
+    refused("ZIP64 end record is not where its locator says");
+    file[len - 22 - 12]--;
+    file[len - 22 - 4]++;
+    refused("several parts");
+    file[len - 22 - 4]--;
+    file[len - 22 - 20 - 1] = 0x80;
+    refused("lies outside the file");
+}
+
 static int parse(const unsigned char *p, size_t n, struct arena a, struct err *e) {
     struct weights ws;
     bool script;
@@ -292,6 +340,7 @@ int main(void) {
     graphs();
     archives();
     directories();
+    zip64();
     for (size_t i = 0; i < sizeof golden / sizeof *golden; i++) {
         char path[128];
 
