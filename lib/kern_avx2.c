@@ -1,4 +1,6 @@
 /* AVX2 and FMA: 6 rows by 16 columns, 12 of the 16 registers hold sums. */
+#include "lib/kern.h"
+
 #if defined __x86_64__
 
 #define VL 8

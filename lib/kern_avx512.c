@@ -1,5 +1,7 @@
 /* AVX-512: 6 rows by 64 columns, 24 of the 32 registers hold sums.  8 x 48, 12 x 32 and 14 x 32
  * are 2 to 15 % slower on Zen 5. */
+#include "lib/kern.h"
+
 #if defined __x86_64__
 
 #define VL 16

@@ -1,4 +1,6 @@
 /* AVX512-BF16: products of bf16, two at a time, summed in f32.  Tiled as kern_avx512.c. */
+#include "lib/kern.h"
+
 #if defined __x86_64__
 
 #define VL 16
@@ -8,8 +10,8 @@
 enum { ROWS = 6, COLS = 4, PANEL = COLS * VL };
 
 /* Both rows and weights hold pairs of bf16; m and cols are constants in each call. */
-INL void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], const char *w, float *c, size_t ldc,
-                 bool add, const char *ahead, size_t step) {
+INL void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], const char *w,
+                 float *c, size_t ldc, bool add, const char *ahead, size_t step) {
     const char *x[ROWS];
     __m512 s[ROWS][COLS];
 
@@ -48,8 +50,8 @@ INL void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], con
         tile_of(m, cols, k / 2, a, packed, c, ldc, add, ahead, step); break;
 #define CASES(cols) CASE(1, cols) CASE(2, cols) CASE(3, cols) CASE(4, cols) CASE(5, cols) CASE(6, cols)
 
-static void bf16_tile(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
-                      size_t ldc, bool add, const char *ahead, size_t step) {
+static void bf16_tile(size_t m, size_t n, size_t k, const void *const a[], const void *packed,
+                      float *c, size_t ldc, bool add, const char *ahead, size_t step) {
     step *= 2;
     if (!step)
         ahead = packed;

@@ -8,8 +8,8 @@
 enum { PANEL = COLS * VL };
 
 /* m and cols are constants in each call, so everything indexed by i and j is a register. */
-INL void tile_of(size_t m, size_t cols, size_t k, const void *const a[], const float *w, float *c, size_t ldc,
-                 bool add, const char *ahead, size_t step) {
+INL void tile_of(size_t m, size_t cols, size_t k, const void *const a[], const float *w,
+                 float *c, size_t ldc, bool add, const char *ahead, size_t step) {
     const float *x[ROWS];
     vf s[ROWS][COLS];
 
@@ -45,8 +45,8 @@ INL void tile_of(size_t m, size_t cols, size_t k, const void *const a[], const f
         tile_of(m, cols, k, a, packed, c, ldc, add, ahead, step); break;
 #define CASES(cols) CASE(1, cols) CASE(2, cols) CASE(3, cols) CASE(4, cols) CASE(5, cols) CASE(6, cols)
 
-static void vec_tile(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
-                     size_t ldc, bool add, const char *ahead, size_t step) {
+static void vec_tile(size_t m, size_t n, size_t k, const void *const a[], const void *packed,
+                     float *c, size_t ldc, bool add, const char *ahead, size_t step) {
     if (!step)
         ahead = packed;
     switch (m * 8 + (n + VL - 1) / VL) {
