@@ -98,22 +98,15 @@ static bool from_openai(const struct weights_file *f) {
            weights_find(&f->weights, "context_length") && weights_find(&f->weights, "vocab_size");
 }
 
-void model_forget(const struct clip_model *m) {
-    for (size_t i = 0; i < m->nmap; i++)
-        mapfile_forget(&m->map[i]);
-}
-
 /* Fingerprint without leaving what it touched in memory. */
 static int print(struct find *f) {
     struct clip_model *m = f->m;
     uint64_t h;
 
-    m->map = f->f.map;
-    m->nmap = f->f.nmap;
-    for (size_t i = 0; i < m->nmap; i++)
-        mapfile_random(&m->map[i]);
+    m->mapped = f->f;
+    weights_scattered(&f->f);
     h = clip_fingerprint(&m->config, &m->weights, *f->a);
-    model_forget(m);
+    weights_forget(&f->f);
     snprintf(m->fingerprint, sizeof m->fingerprint, "%016" PRIx64, h);
     return h ? 0 : -1;
 }

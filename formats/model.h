@@ -28,8 +28,7 @@ struct clip_model {
     const char *file;             /* the weights file, or the index of its shards */
     const char *about;            /* --info: what was recognised, and where each fact came from */
     char fingerprint[17];
-    const struct mapfile *map;    /* [nmap] what is mapped of it */
-    size_t nmap;
+    struct weights_file mapped;   /* give it to weights_forget after binding */
 };
 
 enum { MODEL_TEXT = 1, MODEL_VISION = 2 };
@@ -41,10 +40,6 @@ enum { MODEL_TEXT = 1, MODEL_VISION = 2 };
  * 64 elements of each tensor; no weight stays resident. */
 int model_open_clip(struct clip_model *m, unsigned want, const struct model_paths *p, struct arena *a,
                     struct err *e);
-
-/* After a tower was bound: what was packed need not stay resident a second time.  What is used
- * as it lies comes back when it is touched. */
-void model_forget(const struct clip_model *m);
 
 /* Is the file one that OpenAI published, byte for byte?  *name: its name there ("ViT-L-14.pt").
  * -1 if not. */

@@ -23,7 +23,7 @@ int towers_text(struct towers *t, struct err *e) {
     t->text = clip_bind_text(&m->config, &m->weights, t->compute, t->keep, e);
     if (!t->text)
         return -1;
-    model_forget(m);
+    weights_forget(&m->mapped);
     t->text_scratch = arena_take(t->keep, clip_text_scratch(t->text, t->batch, m->config.text.context), 1);
     t->text_model = m;
     return t->text_scratch ? 0 : err_set(e, "no memory for a batch of %zu texts", t->batch);
@@ -40,7 +40,7 @@ int towers_vision(struct towers *t, struct err *e) {
     t->vision = clip_bind_vision(&m->config, &m->weights, t->compute, t->keep, e);
     if (!t->vision)
         return -1;
-    model_forget(m);
+    weights_forget(&m->mapped);
     s = m->prep.crop;
     t->vision_scratch = arena_take(t->keep, clip_image_scratch(t->vision, t->batch), 1);
     t->planes = arena_take(t->keep, t->batch, 3 * s * s * sizeof *t->planes);

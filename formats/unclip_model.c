@@ -16,6 +16,7 @@ enum { FOUND = 1, NOT_HERE = 0, FAILED = -1 };
 /* One component: its weights, and the config that goes with them in diffusers' layout. */
 struct part {
     struct weights w;
+    struct weights_file mapped;    /* what w lies in */
     const char *file;
     const char *folder;       /* the pipeline that it lies in, for schedulers and siblings */
     struct mapfile config;
@@ -56,8 +57,9 @@ static int open_component(struct find *f, const char *dir, const char *folder, s
     p->original = KARLO_NONE;
     if (mapfile_open(&p->config, p->config_file, &inner) < 0)
         return bad_file(f, p->config_file, &inner);
-    if (weights_open(&p->w, weights, f->a, &inner) < 0)
+    if (weights_load(&p->mapped, weights, f->a, &inner) < 0)
         return bad_file(f, weights, &inner);
+    p->w = p->mapped.weights;
     return FOUND;
 }
 
@@ -69,8 +71,9 @@ static int open_original(struct find *f, const char *path, enum karlo_file want,
         return bad_file(f, path, &inner);
     if (!weights_sniff(m.p, m.n))
         return NOT_HERE;
-    if (weights_open(&p->w, path, f->a, &inner) < 0)
+    if (weights_load(&p->mapped, path, f->a, &inner) < 0)
         return bad_file(f, path, &inner);
+    p->w = p->mapped.weights;
     p->original = karlo_file(&p->w);
     p->file = path;
     p->folder = path_folder(f->a, path);
@@ -132,7 +135,9 @@ static int scheduler(struct find *f, const char *folder, const char *name, const
 }
 
 static void fingerprint(const struct part *p, const struct arena *a, char out[17]) {
+    weights_scattered(&p->mapped);
     snprintf(out, 17, "%016" PRIx64, weights_fingerprint(&p->w, *a));
+    weights_forget(&p->mapped);
 }
 
 /* ---- prior ---- */
@@ -193,6 +198,7 @@ int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, co
         return -1;
     fingerprint(&p, a, m->fingerprint);
     m->prior = prior_bind(&m->config, &p.w, c, a, &inner);
+    weights_forget(&p.mapped);
     m->file = p.file;
     m->steps = 25;
     return m->prior ? 0 : bad_file(&f, p.file, &inner);
@@ -267,6 +273,7 @@ static struct unet *bind_unet(struct find *f, const struct part *p, const char *
     if (unet_of(f, p, prefix, c, sample, &w) < 0)
         return NULL;
     u = unet_bind(c, &w, k, f->a, &inner);
+    weights_forget(&p->mapped);
     if (!u)
         bad_file(f, p->file, &inner);
     return u;

@@ -153,6 +153,16 @@ int weights_load(struct weights_file *f, const char *path, struct arena *a, stru
     return weights_read(&f->weights, &f->kind, m.p, m.n, a, e);
 }
 
+void weights_scattered(const struct weights_file *f) {
+    for (size_t i = 0; i < f->nmap; i++)
+        mapfile_random(&f->map[i]);
+}
+
+void weights_forget(const struct weights_file *f) {
+    for (size_t i = 0; i < f->nmap; i++)
+        mapfile_forget(&f->map[i]);
+}
+
 int weights_open(struct weights *ws, const char *path, struct arena *a, struct err *e) {
     struct weights_file f;
 

@@ -35,7 +35,14 @@ int weights_read(struct weights *ws, enum weights_kind *kind, const unsigned cha
 
 int weights_load(struct weights_file *f, const char *path, struct arena *a, struct err *e);
 
-/* The same, for who wants the tensors only. */
+/* A few places of each tensor will be read: do not read ahead.  Undone by weights_forget. */
+void weights_scattered(const struct weights_file *f);
+
+/* After a network was bound: what was packed need not stay resident a second time.  What is used
+ * as it lies comes back when it is touched. */
+void weights_forget(const struct weights_file *f);
+
+/* The same as weights_load, for who wants the tensors only. */
 int weights_open(struct weights *ws, const char *path, struct arena *a, struct err *e);
 
 #endif
