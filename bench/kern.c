@@ -22,6 +22,7 @@
 #include "lib/attention.h"
 #include "lib/conv.h"
 #include "lib/cpu.h"
+#include "lib/picture.h"
 
 enum { KERNELS = 8, ROUNDS_MAX = 200, COPIES_MAX = 512 };
 #define COLD ((size_t)160 << 20)    /* bytes of weights before one is used again */
@@ -275,6 +276,28 @@ static void norm_call(struct what *w, int k, size_t turn) {
     kernels[k]->norm(w->n, w->x, w->x, w->x, 1e-5f, w->y);
 }
 
+/* GroupNorm and SiLU in front of a convolution: statistics, then the pass that applies them. */
+static void picture_call(struct what *w, int k, size_t turn) {
+    struct compute c = {kernels[k], pool};
+    struct picture p = {{w->x, NULL}, {w->k, 0}, 1, w->side, w->side};
+    struct picture_norm g = {.g = w->x, .b = w->x, .groups = 32, .eps = 1e-5f};
+
+    (void)turn;
+    picture_norm(&p, &g, &c, w->w, w->w + w->k, w->scratch[k]);
+    picture_load(&p, w->w, w->w + w->k, ACT_SILU, RESAMPLE_NONE, &c, w->y);
+}
+
+static void picture_prepare(struct what *w, int k) {
+    struct picture p = {{w->x, NULL}, {w->k, 0}, 1, w->side, w->side};
+
+    if (!w->x) {
+        w->x = numbers(w->n);
+        w->y = numbers(w->n);
+        w->w = numbers(2 * w->k);
+    }
+    w->scratch[k] = take(picture_norm_scratch(&p), 1);
+}
+
 static void pack_call(struct what *w, int k, size_t turn) {
     struct compute c = {kernels[k], pool};
     struct arena keep = arena;
@@ -382,6 +405,8 @@ static void others(const char *only) {
         {.name = "gelu 4096 (G/s)", .n = 4096, .flop = 4096, .prepare = row_prepare, .call = gelu_call},
         {.name = "softmax 257 (G/s)", .n = 257, .flop = 257, .prepare = row_prepare, .call = exps_call},
         {.name = "layer norm 1024 (G/s)", .n = 1024, .flop = 1024, .prepare = row_prepare, .call = norm_call},
+        {.name = "group norm, silu 64x64x320 (G/s)", .side = 64, .k = 320, .n = 64 * 64 * 320, .flop = 64 * 64 * 320, .prepare = picture_prepare, .call = picture_call},
+        {.name = "group norm, silu 16x16x960 (G/s)", .side = 16, .k = 960, .n = 16 * 16 * 960, .flop = 16 * 16 * 960, .prepare = picture_prepare, .call = picture_call},
         {.name = "pack f16 4096x1024 (G/s)", .n = 4096, .k = 1024, .flop = 4096 * 1024.0, .prepare = row_prepare, .call = pack_call},
     };
 

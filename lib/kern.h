@@ -85,6 +85,12 @@ struct kern {
     /* y = (x - mean) / sqrt(var + eps) * g + b; y may be x */
     void (*norm)(size_t n, const float *x, const float *g, const float *b, float eps, float *y);
 
+    /* y = act(x * mul + add), channel by channel; y may be x */
+    void (*affine)(size_t n, enum act a, const float *x, const float *mul, const float *add, float *y);
+    /* m rows of n, row stride ldx: s[j] = sum of x + shift[j] down column j, q[j] = sum of its
+     * squares, row after row, in f64; shift may be NULL */
+    void (*moments)(size_t m, size_t n, const float *x, size_t ldx, const float *shift, double *s, double *q);
+
     /* one row of n, exact or to nearest even; widths below 32 bits as in tensor.h */
     void (*f16_f32)(size_t n, const unsigned short *x, float *y);
     void (*bf16_f32)(size_t n, const unsigned short *x, float *y);

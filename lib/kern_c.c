@@ -119,6 +119,23 @@ static void c_norm(size_t n, const float *x, const float *g, const float *b, flo
         y[i] = (float)(((double)x[i] - mean) * r) * g[i] + b[i];
 }
 
+static void c_affine(size_t n, enum act a, const float *x, const float *mul, const float *add, float *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = act1(a, x[i] * mul[i] + add[i]);
+}
+
+static void c_moments(size_t m, size_t n, const float *x, size_t ldx, const float *shift, double *s, double *q) {
+    for (size_t j = 0; j < n; j++) {
+        s[j] = q[j] = 0;
+        for (size_t i = 0; i < m; i++) {
+            double v = (double)(x[i * ldx + j] + (shift ? shift[j] : 0));
+
+            s[j] += v;
+            q[j] += v * v;
+        }
+    }
+}
+
 static void c_f16_f32(size_t n, const unsigned short *x, float *y) {
     for (size_t i = 0; i < n; i++)
         y[i] = f16_f32(x[i]);
@@ -139,10 +156,11 @@ static void c_f32_bf16(size_t n, const float *x, unsigned short *y) {
         y[i] = f32_bf16(x[i]);
 }
 
-#define ROWS                                                                             \
-    .finish = c_finish, .dot = c_dot, .max = c_max, .axpy = c_axpy, .scale = c_scale,    \
-    .act = c_act, .exps = c_exps, .norm = c_norm, .f16_f32 = c_f16_f32,            \
-    .bf16_f32 = c_bf16_f32, .f32_f16 = c_f32_f16, .f32_bf16 = c_f32_bf16
+#define ROWS                                                                              \
+    .finish = c_finish, .dot = c_dot, .max = c_max, .axpy = c_axpy, .scale = c_scale,     \
+    .act = c_act, .exps = c_exps, .norm = c_norm, .affine = c_affine,                     \
+    .moments = c_moments, .f16_f32 = c_f16_f32, .bf16_f32 = c_bf16_f32,                   \
+    .f32_f16 = c_f32_f16, .f32_bf16 = c_f32_bf16
 
 const struct kern kern_c = {
     .name = "c", .precision = PREC_F32, .f32 = &kern_c, .elem = 4, .gemm = c_gemm, ROWS

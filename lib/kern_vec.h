@@ -22,6 +22,8 @@ typedef float vf __attribute__((vector_size(4 * VL)));
 typedef int32_t vi __attribute__((vector_size(4 * VL)));
 typedef uint32_t vu __attribute__((vector_size(4 * VL)));
 typedef uint16_t vh __attribute__((vector_size(2 * VL)));
+typedef float vhalf __attribute__((vector_size(2 * VL)));    /* half as many floats, */
+typedef double vd __attribute__((vector_size(4 * VL)));      /* and as many doubles */
 
 #define INL static inline __attribute__((always_inline))
 #if defined __clang__
@@ -365,6 +367,46 @@ static void vec_norm(size_t n, const float *x, const float *g, const float *b, f
                                        vload_part(g + i, n - i, 0), vload_part(b + i, n - i, 0)));
 }
 
+static void vec_affine(size_t n, enum act a, const float *x, const float *mul, const float *add, float *y) {
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL)
+        vstore(y + i, vact(a, vfma(vload(x + i), vload(mul + i), vload(add + i))));
+    if (i < n)
+        vstore_part(y + i, n - i, vact(a, vfma(vload_part(x + i, n - i, 0), vload_part(mul + i, n - i, 0),
+                                               vload_part(add + i, n - i, 0))));
+}
+
+/* r <= VL columns: sums of both halves stay in registers while the rows pass by. */
+INL void moments_of(size_t m, size_t r, const float *x, size_t ldx, const float *shift, double *s, double *q) {
+    const vf move = !shift ? (vf){0} : r < VL ? vload_part(shift, r, 0) : vload(shift);
+    vd sum[2] = {{0}}, square[2] = {{0}};
+
+    for (size_t i = 0; i < m; i++, x += ldx) {
+        vf v = (r < VL ? vload_part(x, r, 0) : vload(x)) + move;
+        vhalf h[2];
+
+        memcpy(h, &v, sizeof h);
+        for (int k = 0; k < 2; k++) {
+            vd d = __builtin_convertvector(h[k], vd);
+
+            sum[k] += d;
+            square[k] += d * d;
+        }
+    }
+    memcpy(s, sum, r * sizeof *s);
+    memcpy(q, square, r * sizeof *q);
+}
+
+static void vec_moments(size_t m, size_t n, const float *x, size_t ldx, const float *shift, double *s, double *q) {
+    size_t j = 0;
+
+    for (; j + VL <= n; j += VL)
+        moments_of(m, VL, x + j, ldx, shift ? shift + j : NULL, s + j, q + j);
+    if (j < n)
+        moments_of(m, n - j, x + j, ldx, shift ? shift + j : NULL, s + j, q + j);
+}
+
 /* ---- 16-bit rows ---- */
 
 static void vec_bf16_f32(size_t n, const unsigned short *x, float *y) {
@@ -420,5 +462,6 @@ static void vec_f32_f16(size_t n, const float *x, unsigned short *y) {
 #define VEC_TABLE                                                                            \
     .finish = vec_finish, .dot = vec_dot, .max = vec_max, .axpy = vec_axpy,                  \
     .scale = vec_scale, .act = vec_act, .exps = vec_exps, .norm = vec_norm,                  \
+    .affine = vec_affine, .moments = vec_moments,                                            \
     .f16_f32 = vec_f16_f32, .bf16_f32 = vec_bf16_f32, .f32_f16 = vec_f32_f16,                \
     .f32_bf16 = vec_f32_bf16

@@ -18,20 +18,10 @@ size_t picture_norm_scratch(const struct picture *p) {
 
 struct sums {
     const struct picture *p;
+    const struct kern *k;
     const float *before;
     double *part;    /* [N, stretches, 2, C]: sums, then sums of squares */
 };
-
-static void sum_source(const float *x, size_t c, size_t pixels, const float *before, double *s, double *q) {
-    memset(s, 0, c * sizeof *s);
-    memset(q, 0, c * sizeof *q);
-    for (size_t i = 0; i < pixels; i++, x += c)
-        for (size_t j = 0; j < c; j++) {
-            double v = (double)(before ? x[j] + before[j] : x[j]);
-            s[j] += v;
-            q[j] += v * v;
-        }
-}
 
 static void sum_stretch(void *ctx, size_t i, int thread) {
     const struct sums *s = ctx;
@@ -42,8 +32,8 @@ static void sum_stretch(void *ctx, size_t i, int thread) {
 
     (void)thread;
     for (int k = 0; k < 2 && p->x[k]; at += p->c[k++])
-        sum_source(p->x[k] + (n * all + from) * p->c[k], p->c[k], pixels,
-                   s->before ? s->before + n * ch + at : NULL, out + at, out + ch + at);
+        s->k->moments(pixels, p->c[k], p->x[k] + (n * all + from) * p->c[k], p->c[k],
+                      s->before ? s->before + n * ch + at : NULL, out + at, out + ch + at);
 }
 
 /* mul and add of one picture from the sums of its stretches. */
@@ -79,7 +69,7 @@ static void fold(const struct picture *p, const struct picture_norm *g, const do
 
 void picture_norm(const struct picture *p, const struct picture_norm *g, const struct compute *c,
                   float *mul, float *add, void *scratch) {
-    struct sums s = {p, g->before, scratch};
+    struct sums s = {p, c->kern, g->before, scratch};
     size_t per = stretches(p), ch = p->c[0] + p->c[1];
 
     pool_run(c->pool, p->n * per, sum_stretch, &s);
@@ -96,20 +86,22 @@ struct load {
     float *out;
 };
 
-/* One pixel of the pair, normalised and activated. */
+/* Channels [j, j + m) of one of the pair, normalised and activated; g: j in mul and add. */
+static void load_channels(const struct load *l, size_t m, const float *x, size_t g, float *out) {
+    if (l->mul)
+        l->k->affine(m, l->act, x, l->mul + g, l->add + g, out);
+    else
+        l->k->act(m, l->act, x, out);
+}
+
+/* One pixel of the pair. */
 static void load_pixel(const struct load *l, size_t n, size_t at, float *out) {
     const struct picture *p = l->p;
     size_t ch = p->c[0] + p->c[1], c0 = p->c[0];
-    const float *mul = l->mul ? l->mul + n * ch : NULL, *add = l->mul ? l->add + n * ch : NULL;
 
-    memcpy(out, p->x[0] + at * c0, c0 * sizeof *out);
+    load_channels(l, c0, p->x[0] + at * c0, n * ch, out);
     if (p->x[1])
-        memcpy(out + c0, p->x[1] + at * p->c[1], p->c[1] * sizeof *out);
-    if (mul)
-        for (size_t j = 0; j < ch; j++)
-            out[j] = out[j] * mul[j] + add[j];
-    if (l->act != ACT_NONE)
-        l->k->act(ch, l->act, out, out);
+        load_channels(l, p->c[1], p->x[1] + at * p->c[1], n * ch + c0, out + c0);
 }
 
 /* One output row where nothing is averaged; twice for an enlarged one. */
@@ -134,7 +126,6 @@ static void load_half(const struct load *l, size_t n, size_t y) {
     size_t ch = p->c[0] + p->c[1], wide = p->w / 2;
     float *row = l->out + (n * (p->y / 2) + y) * wide * ch;
     float tmp[256];
-    const struct kern *k = l->k;
 
     for (size_t x = 0; x < wide; x++) {
         float *o = row + x * ch;
@@ -144,13 +135,9 @@ static void load_half(const struct load *l, size_t n, size_t y) {
             for (int s = 0; s < 2 && p->x[s]; c0 += p->c[s++])
                 for (size_t j = 0; j < p->c[s]; j += 256) {
                     size_t m = p->c[s] - j < 256 ? p->c[s] - j : 256, g = n * ch + c0 + j;
-                    memcpy(tmp, p->x[s] + at * p->c[s] + j, m * sizeof *tmp);
-                    for (size_t i = 0; l->mul && i < m; i++)
-                        tmp[i] = tmp[i] * l->mul[g + i] + l->add[g + i];
-                    if (l->act != ACT_NONE)
-                        k->act(m, l->act, tmp, tmp);
-                    for (size_t i = 0; i < m; i++)
-                        o[c0 + j + i] += 0.25f * tmp[i];
+
+                    load_channels(l, m, p->x[s] + at * p->c[s] + j, g, tmp);
+                    l->k->axpy(m, 0.25f, tmp, o + c0 + j);
                 }
         }
     }
