@@ -1,0 +1,156 @@
+#!/usr/bin/env bats
+# prior, decode64, upsample, ddim-invert and embed-mix on the tiny Karlo of tests/golden/karlo, which has no text
+# tower: text.clip and empty.clip hold the recorded embeddings of a prompt and of the empty one.
+
+setup() {
+    BIN=${BIN:-$BATS_TEST_DIRNAME/../../build/bin}
+    G=$BATS_TEST_DIRNAME/../golden/karlo
+    PATH=$BIN:$PATH
+    export UNCLIP_MODEL=$G
+    U="--uncond=$G/empty.clip"
+    cd "$BATS_TEST_TMPDIR" || return 1
+    # 4 texts: the same embedding under other ids
+    for i in 1 2 3 4; do record-json "$G/text.clip" | jq -c ".id = \"text $i\"" | record-json --from-json; done >four.clip
+}
+
+# Fields of all records, as JSON.
+field() { record-json --arrays "$1" | jq -c "$2"; }
+
+@test "unclip: text to picture, through three programs" {
+    prior "$U" "$G/text.clip" | decode64 "$U" | upsample >out.clip
+    [ "$(field out.clip '[.id, (.data.image_embed | length), (.data.image | length), (.data.image[0] | length), (.data.image[0][0] | length)]')" = '["text",32,3,32,32]' ]
+    [ "$(field out.clip '[.data.params[][0]]')" = '["prior","decode64","upsample"]' ]
+    [ "$(field out.clip '[.data.params[] | .[1].steps]')" = '[25,25,7]' ]
+}
+
+@test "unclip: the same bytes for any number of threads and any split of the stream" {
+    prior "$U" -j 1 four.clip | decode64 "$U" -j 1 --steps 4 | upsample -j 1 --steps 3 >one.clip
+    prior "$U" -j 2 four.clip >p.clip
+    for i in 1 2 3 4; do
+        record-json p.clip | sed -n "${i}p" | record-json --from-json | decode64 "$U" -j 2 --steps 4
+    done | upsample -j 3 --steps 3 >two.clip
+    cmp one.clip two.clip
+}
+
+@test "unclip: sample 0 of any -n is what -n 1 makes, and the others differ" {
+    prior "$U" --steps 3 "$G/text.clip" | decode64 "$U" --steps 3 >one.clip
+    prior "$U" --steps 3 -n 3 "$G/text.clip" | decode64 "$U" --steps 3 >three.clip
+    [ "$(field three.clip '[.id, .data.root, .data.sample]' | tr -d '\n')" = '["text#0","text",[0]]["text#1","text",[1]]["text#2","text",[2]]' ]
+    [ "$(field one.clip .data.image)" = "$(field three.clip .data.image | sed -n 1p)" ]
+    [ "$(field three.clip .data.image | sort -u | wc -l)" -eq 3 ]
+    prior "$U" --steps 3 "$G/text.clip" | decode64 "$U" --steps 3 -n 2 >two.clip
+    [ "$(field one.clip .data.image)" = "$(field two.clip .data.image | sed -n 1p)" ]
+}
+
+@test "unclip: seeds and noise ids decide the noise, places in the stream do not" {
+    prior "$U" --steps 2 four.clip >a.clip
+    [ "$(field a.clip .data.image_embed | sort -u | wc -l)" -eq 4 ]
+    prior "$U" --steps 2 --noise-id same four.clip >b.clip
+    [ "$(field b.clip .data.image_embed | sort -u | wc -l)" -eq 1 ]
+    prior "$U" --steps 2 -s 1 four.clip >c.clip
+    [ "$(field c.clip .data.image_embed | sed -n 1p)" != "$(field a.clip .data.image_embed | sed -n 1p)" ]
+    prior "$U" --steps 2 -s random "$G/text.clip" >d.clip
+    prior "$U" --steps 2 -s "$(field d.clip '.data.params[0][1].seed')" "$G/text.clip" >e.clip
+    [ "$(field d.clip .data.image_embed)" = "$(field e.clip .data.image_embed)" ]
+}
+
+@test "unclip: torch's noise goes on from program to program" {
+    prior "$U" --rng torch --steps 3 "$G/text.clip" | decode64 "$U" --rng torch --steps 2 | upsample --rng torch --steps 2 >t.clip
+    # prior: 3 draws of 32; decoder: 2 of 768; upsampler: 2 of 3072
+    [ "$(field t.clip '[.data.params[][1].rng_used]')" = '[96,1632,7776]' ]
+    prior "$U" --rng torch --steps 3 -n 2 "$G/text.clip" | decode64 "$U" --rng torch --steps 2 >n.clip
+    [ "$(field n.clip '[.data.params[][1].rng_used]' | sort -u)" = '[192,3264]' ]
+}
+
+@test "unclip: a noise of ddim-invert brings its timesteps, without guidance" {
+    prior "$U" --steps 2 "$G/text.clip" | decode64 "$U" --steps 2 >p.clip
+    ddim-invert "$U" --steps 5 --top 600 p.clip >i.clip
+    [ "$(field i.clip '.data.params[-1][1].timesteps')" = '[600,400,200,0]' ]
+    decode64 "$U" i.clip >back.clip
+    [ "$(field back.clip '.data.params[-1][1] | [.sampler, .steps, .guidance, .eta, .text]')" = '["ddim",4,1,0,0]' ]
+    decode64 "$U" --eta 0.5 -g 2 i.clip >other.clip
+    [ "$(field other.clip '.data.params[-1][1] | [.sampler, .steps, .guidance, .eta]')" = '["ddim",4,2,0.5]' ]
+}
+
+@test "unclip: partial pictures come first, and are never taken for results" {
+    prior "$U" --steps 2 "$G/text.clip" >p.clip
+    decode64 "$U" --steps 4 --emit-steps 2 p.clip >e.clip
+    [ "$(field e.clip '.data.step' | tr '\n' ' ')" = '2 null ' ]
+    record-json e.clip | sed -n 1p | record-json --from-json >half.clip
+    decode64 "$U" --steps 4 --skip-from half.clip p.clip >rest.clip
+    [ "$(field rest.clip .id)" = '"text"' ]
+}
+
+@test "unclip: what was killed goes on, to the same records" {
+    prior "$U" --steps 3 four.clip | decode64 "$U" --steps 3 >whole.clip
+    prior "$U" --steps 3 four.clip >p.clip
+    decode64 "$U" --steps 3 p.clip | head -c 11000 >part.clip
+    run decode64 "$U" --steps 3 -o part.clip --skip-from part.clip p.clip
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"of an unfinished record are cut off"* ]]
+    cmp part.clip whole.clip
+    run decode64 -q "$U" --steps 3 -o part.clip --skip-from part.clip p.clip
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+    cmp part.clip whole.clip
+}
+
+@test "unclip: variations have no text; a text without states is refused, and so is nothing at all" {
+    prior "$U" --steps 2 "$G/text.clip" >p.clip
+    record-json p.clip | jq -c 'del(.data.text_embed, .data.text_states)' | record-json --from-json >v.clip
+    decode64 "$U" --steps 2 v.clip >a.clip
+    decode64 "$U" --steps 2 --no-text p.clip >b.clip
+    [ "$(field a.clip .data.image)" = "$(field b.clip .data.image)" ]
+    record-json p.clip | jq -c 'del(.data.text_states)' | record-json --from-json >s.clip
+    run decode64 "$U" --steps 2 s.clip
+    [ "$status" -eq 1 ]
+    [ "$output" = "decode64: s.clip: record 1 (text): text_embed without text_states: clip-embed wrote it with -S, use it without" ]
+    record-json p.clip | jq -c '.data = {}' | record-json --from-json >n.clip
+    run decode64 "$U" --steps 2 n.clip
+    [ "$status" -eq 1 ]
+    [ "$output" = "decode64: n.clip: record 1 (text): neither image_embed nor text_embed" ]
+    run upsample p.clip
+    [ "$status" -eq 1 ]
+    [ "$output" = "upsample: p.clip: record 1 (text): no image" ]
+}
+
+@test "unclip: a model without the component names the places tried" {
+    run prior -m "$BATS_TEST_DIRNAME" four.clip
+    [ "$status" -eq 2 ]
+    [ "$output" = "prior: no prior in $BATS_TEST_DIRNAME" ]
+}
+
+@test "embed-mix: end points are exact, and frames share one noise" {
+    prior "$U" --steps 2 four.clip >p.clip
+    record-json p.clip | sed -n 1p | record-json --from-json >a.clip
+    record-json p.clip | sed -n 2p | record-json --from-json >b.clip
+    for mode in slerp lerp; do
+        embed-mix $mode --frames 3 a.clip b.clip >m.clip
+        [ "$(field m.clip .data.image_embed | sed -n 1p)" = "$(field a.clip .data.image_embed)" ]
+        [ "$(field m.clip .data.image_embed | sed -n 3p)" = "$(field b.clip .data.image_embed)" ]
+        [ "$(field m.clip '[.data.theta, .data.noise_id]' | tr -d '\n')" = '[0,"text 1"][0.5,"text 1"][1,"text 1"]' ]
+    done
+    embed-mix diff --theta 0,0.25 a.clip "$G/text.clip" "$G/empty.clip" >d.clip
+    [ "$(field d.clip .data.image_embed | sed -n 1p)" = "$(field a.clip .data.image_embed)" ]
+}
+
+@test "embed-mix: noises of different timesteps are refused" {
+    prior "$U" --steps 2 four.clip | decode64 "$U" --steps 2 >p.clip
+    ddim-invert "$U" --steps 4 p.clip | record-json | sed -n 1p | record-json --from-json >a.clip
+    ddim-invert "$U" --steps 5 p.clip | record-json | sed -n 2p | record-json --from-json >b.clip
+    run embed-mix slerp a.clip b.clip
+    [ "$status" -eq 1 ]
+    [ "${lines[-1]}" = "embed-mix: a.clip: record 1 (text 1): noises of different timesteps" ]
+}
+
+@test "embed-mix: all components bring a vector back, sums and means are directions" {
+    prior "$U" --steps 2 -n 3 four.clip >p.clip
+    embed-mix pca-fit -o pca.clip p.clip
+    embed-mix pca-reconstruct --pca pca.clip --counts 11 p.clip >r.clip
+    [ "$(paste <(field p.clip '.data.image_embed[]') <(field r.clip '.data.image_embed[]') |
+         awk '{ d = $1 - $2; if (d < 0) d = -d; if (d > m) m = d } END { print (m < 1e-5) }')" = 1 ]
+    embed-mix sum p.clip + p.clip - p.clip >s.clip
+    embed-mix mean p.clip >m.clip
+    rank --query s.clip -k 1 --tsv p.clip | grep -q '^text 1#0	1	'
+    [ "$(field m.clip .id)" = '"mean"' ]
+}
