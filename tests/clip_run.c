@@ -1,7 +1,7 @@
 /* clip_run - a tower of a checkpoint on raw numbers, timed
  *
- *      clip_run [-k kernel] [-p f32|bf16] [-j threads] [-b batch] [-r repeats]
- *               image|text weights [input [output]]
+ *      clip_run [-a quick_gelu|gelu] [-k kernel] [-p f32|bf16] [-j threads] [-b batch]
+ *               [-r repeats] image|text model [input [output]]
  *
  * input: raw f32 [n, 3, S, S], or raw i32 [n, context] padded with zeros; without one, noise: a
  * batch of pictures, or of texts of full length.  output: raw f32 [n, E].
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "formats/weights.h"
+#include "formats/model.h"
 #include "lib/clip.h"
 #include "lib/cpu.h"
 #include "lib/kern.h"
@@ -28,9 +28,9 @@
 #define ROOM ((size_t)64 << 30)    /* bytes of address space */
 
 struct job {
-    const char *kernel, *tower, *weights, *input, *output;
+    const char *kernel, *tower, *model, *input, *output;
     enum precision precision;
-    int threads;
+    int threads, activation;    /* -1: as the checkpoint says */
     size_t batch, repeats;
     struct compute c;
     struct clip_config config;
@@ -159,9 +159,10 @@ static int ascending(const void *a, const void *b) {
 static void options(struct job *j, int argc, char **argv) {
     int o;
 
-    *j = (struct job){.threads = 1, .batch = 1, .repeats = 1};
-    while ((o = getopt(argc, argv, "k:p:j:b:r:")) != -1)
+    *j = (struct job){.activation = -1, .threads = 1, .batch = 1, .repeats = 1};
+    while ((o = getopt(argc, argv, "a:k:p:j:b:r:")) != -1)
         switch (o) {
+        case 'a': j->activation = strcmp(optarg, "gelu") ? ACT_QUICK_GELU : ACT_GELU; break;
         case 'k': j->kernel = optarg; break;
         case 'p': j->precision = strcmp(optarg, "bf16") ? PREC_F32 : PREC_BF16; break;
         case 'j': j->threads = atoi(optarg); break;
@@ -170,28 +171,30 @@ static void options(struct job *j, int argc, char **argv) {
         default: exit(2);
         }
     if (argc - optind < 2 || argc - optind > 4 || !j->batch || !j->repeats || j->threads < 1)
-        fail("usage: [-k kernel] [-p f32|bf16] [-j threads] [-b batch] [-r repeats] "
-             "image|text weights [input [output]]", NULL);
+        fail("usage: [-a quick_gelu|gelu] [-k kernel] [-p f32|bf16] [-j threads] [-b batch] "
+             "[-r repeats] image|text model [input [output]]", NULL);
     j->tower = argv[optind];
-    j->weights = argv[optind + 1];
+    j->model = argv[optind + 1];
     j->input = argc - optind > 2 ? argv[optind + 2] : NULL;
     j->output = argc - optind > 3 ? argv[optind + 3] : NULL;
 }
 
 static void bind(struct job *j, struct arena *a) {
+    struct model_paths paths = {&j->model, 1, j->activation};
+    bool image = !strcmp(j->tower, "image");
+    struct clip_model m;
     struct err e = {0};
-    struct weights ws;
 
-    if (weights_open(&ws, j->weights, a, &e) < 0 ||
-        clip_canonical_names(&ws, &j->config.names, a, &e) < 0 ||
-        clip_config_from_weights(&j->config, &ws, &e) < 0)
-        fail(j->weights, &e);
-    if (!strcmp(j->tower, "image"))
-        j->vision = clip_bind_vision(&j->config, &ws, &j->c, a, &e);
+    if (model_open_clip(&m, image ? MODEL_VISION : MODEL_TEXT, &paths, a, &e) < 0)
+        fail(j->model, &e);
+    j->config = m.config;
+    if (image)
+        j->vision = clip_bind_vision(&m.config, &m.weights, &j->c, a, &e);
     else
-        j->text = clip_bind_text(&j->config, &ws, &j->c, a, &e);
+        j->text = clip_bind_text(&m.config, &m.weights, &j->c, a, &e);
     if (!j->vision && !j->text)
-        fail(j->weights, &e);
+        fail(j->model, &e);
+    model_forget(&m);
 }
 
 int main(int argc, char **argv) {

@@ -26,7 +26,7 @@ trap 'exit 1' INT TERM
 # run TOWER BATCH REPEATS: the fields of one line of clip_run
 run() {
     # shellcheck disable=SC2086 # opts is several words
-    "$B/tests/clip_run" $opts -b "$2" -r "$3" "$1" "$weights"
+    "$B/tests/clip_run" $opts -b "$2" -r "$3" "$1" "$dir/$model"
 }
 
 printf '| model | kernel | image: clock | cpu | of 8: clock | cpu | memory | text: clock | cpu | of 8: clock | cpu | memory |\n'
@@ -34,8 +34,8 @@ printf '|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|\n'
 for model; do
     dtype=mix
     [ "$model" != ViT-H-14 ] || dtype=f32
-    "$B/tests/make_model" -d $dtype -l openclip "$model" "$dir"
-    weights=$dir/open_clip_model.safetensors
+    mkdir "$dir/$model"
+    "$B/tests/make_model" -d $dtype -l openclip "$model" "$dir/$model"
     {
         run image 1 3
         run image 8 1
@@ -51,6 +51,6 @@ for model; do
             print "|"
         }'
     # shellcheck disable=SC2086
-    [ -z "$compare" ] || "$(dirname "$0")/compare.py" "$B/tests/clip_run" "$weights" $opts >&2
-    rm -rf "${dir:?}"/*
+    [ -z "$compare" ] || "$(dirname "$0")/compare.py" "$B/tests/clip_run" "$dir/$model" $opts >&2
+    rm -rf "${dir:?}/$model"
 done

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""compare.py CLIP_RUN WEIGHTS [OPTION ...]: both towers against PyTorch.
+"""compare.py CLIP_RUN MODEL [OPTION ...]: both towers against PyTorch.
 
 A second, independent implementation of CLIP's forward passes (from the paper and the published
 description of the tensors; OpenAI's names), run in float64 and float32 over the same raw inputs
 as tests/clip_run.  Prints, for each tower, the largest error of clip_run and of PyTorch's own
 float32 against float64, relative to the largest element; exit 1 when clip_run's is above 1e-5.
+MODEL: a folder in open_clip's layout (tests/make_model -l openclip).
 Needs torch and safetensors; no part of make check."""
+import json
 import math
 import os
 import subprocess
@@ -22,6 +24,7 @@ def norm(w, name, x):
 
 
 def layers(w, prefix, x, heads, causal):
+    act = (lambda h: h * torch.sigmoid(1.702 * h)) if w["quick"] else F.gelu
     mask = torch.full((x.shape[1],) * 2, -math.inf, dtype=x.dtype).triu(1) if causal else 0
     i = 0
     while f"{prefix}{i}.ln_1.weight" in w:
@@ -31,7 +34,7 @@ def layers(w, prefix, x, heads, causal):
         a = (q @ k.transpose(2, 3) / math.sqrt(q.shape[3]) + mask).softmax(3) @ v
         x = x + F.linear(a.transpose(1, 2).flatten(2), w[p + "attn.out_proj.weight"], w[p + "attn.out_proj.bias"])
         h = F.linear(norm(w, p + "ln_2", x), w[p + "mlp.c_fc.weight"], w[p + "mlp.c_fc.bias"])
-        x = x + F.linear(h * torch.sigmoid(1.702 * h), w[p + "mlp.c_proj.weight"], w[p + "mlp.c_proj.bias"])
+        x = x + F.linear(act(h), w[p + "mlp.c_proj.weight"], w[p + "mlp.c_proj.bias"])
         i += 1
     return x
 
@@ -101,9 +104,15 @@ def inputs(w, n=3):
     return images, ids
 
 
+def relative(got, want):
+    return (got.double().flatten() - want).abs().max().item() / want.abs().max().item()
+
+
 def main():
     program, path, options = sys.argv[1], sys.argv[2], sys.argv[3:]
-    w = {k: v.float() for k, v in load_file(path).items()}
+    with open(os.path.join(path, "open_clip_config.json"), encoding="utf-8") as f:
+        quick = json.load(f)["model_cfg"].get("quick_gelu", False)
+    w = load_file(os.path.join(path, "open_clip_model.safetensors"))
     images, ids = inputs(w)
     image = vit if "visual.proj" in w else resnet
     bad = 0
@@ -112,14 +121,16 @@ def main():
             i, o = os.path.join(tmp, "in"), os.path.join(tmp, "out")
             given.numpy().tofile(i)
             subprocess.run([program, *options, tower, path, i, o], check=True, stdout=subprocess.DEVNULL)
-            got = torch.frombuffer(bytearray(open(o, "rb").read()), dtype=torch.float32).double()
-            single = net(w, given if tower == "image" else given.long()).double().flatten()
-            wide = {k: v.double() for k, v in w.items()}
-            want = net(wide, given.double() if tower == "image" else given.long()).flatten()
-            mine, theirs = ((t - want).abs().max().item() / want.abs().max().item() for t in (got, single))
+            got = torch.frombuffer(bytearray(open(o, "rb").read()), dtype=torch.float32)
+            out = []
+            for dtype in (torch.float64, torch.float32):
+                part = {k: v.to(dtype) for k, v in w.items() if k.startswith("visual.") == (tower == "image")}
+                part["quick"] = quick
+                out.append(net(part, given.to(dtype) if tower == "image" else given.long()).double().flatten())
+                del part
+            mine, theirs = relative(got, out[0]), relative(out[1], out[0])
             print(f"{os.path.basename(path)}\t{tower}\tclip_run {mine:.2e}\ttorch f32 {theirs:.2e}")
             bad |= not mine <= 1e-5
-            del wide
     sys.exit(bad)
 
 
