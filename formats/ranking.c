@@ -169,16 +169,15 @@ static bool next_stretch(struct ranking *g, struct stream *s) {
 
 uint64_t ranking_forward(struct ranking *g, struct stream *s, struct arena a) {
     struct forward f = {g, a};
-    uint64_t n = 0;
-    size_t from;
+    uint64_t records = 0;
+    size_t n;
 
     if (g->own_text || g->kind == RESULT_LABEL || s->lost)
         return 0;
     if (s->at >= s->len || ((!s->map || s->at >= g->scan.hi) && !next_stretch(g, s)))
         return 0;
-    from = s->at;
-    s->at = scan_take(&g->scan, from, &n, take_hit, &f);
-    g->taken += s->at - from;
-    s->number += n;
-    return n;
+    n = scan_take(&g->scan, s->at, &records, take_hit, &f) - s->at;
+    g->taken += n;
+    stream_skip(s, n, records);
+    return records;
 }

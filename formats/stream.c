@@ -246,6 +246,13 @@ int stream_next(struct stream *s, struct record *r, struct arena *a, struct err 
     return 1;
 }
 
+void stream_skip(struct stream *s, size_t bytes, uint64_t records) {
+    s->at += bytes;
+    s->number += records;
+    if (s->map)
+        drop_behind(s);
+}
+
 int write_all(int fd, const void *p, size_t n) {
     const char *at = p;
     ssize_t k;

@@ -42,6 +42,9 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
 int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e);
 void stream_close(struct stream *s);
 
+/* Pass over bytes from s->at on that are known to be whole records, so many of them. */
+void stream_skip(struct stream *s, size_t bytes, uint64_t records);
+
 /* Is there something to hand out, or the end, without waiting for the writer of a pipe?  (A record
  * of which only the beginning is there counts: its writer is at work.) */
 bool stream_ready(const struct stream *s);
