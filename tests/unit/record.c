@@ -152,6 +152,8 @@ static void hostile(struct arena a) {
     memset(deep + n, 0x91, 40);
     deep[n + 30] = 0xc0;
     ok(parse(&r, (struct span){deep, n + 31}, &a, &e) == 1, "32 containers deep");
+    deep[n + 30] = 0x90;
+    refuses((struct span){deep, n + 31}, "field a: nested too deeply", a);
     deep[n + 30] = 0x91;
     refuses((struct span){deep, n + 40}, "field a: nested too deeply", a);
     refuses(S("\x83\xa6unclip\x02\xa2id\xa1x\xa4" "data\x80"), "version 2 of the format, this program reads version 1", a);
@@ -336,6 +338,7 @@ static void tensors(struct arena a) {
     NO(T(">f4", "\x91\x01", "\x04" "abcd"), "a tensor of unknown type (big-endian)");
     NO(T("|O8", "\x91\x01", "\x04" "abcd"), "a tensor of unknown type");
     NO(T("<f4", "\x91\x02", "\x04" "abcd"), "a tensor whose data does not fit its shape");
+    NO(T("<f4", "\x91\x01", "\x05" "abcde"), "a tensor whose data does not fit its shape");
     NO(T("<f4", "\x92\xce\xff\xff\xff\xff\xcf\x7f\xff\xff\xff\xff\xff\xff\xff", "\x04" "abcd"),
        "a tensor whose data does not fit its shape");
     NO(T("<f4", "\x91\xff", "\x04" "abcd"), "a tensor without a shape of at most 8 sizes");
