@@ -46,13 +46,22 @@ static int first(struct job *j, const char *file, struct record *r, struct arena
 
 /* ---- between two records ---- */
 
+/* Write what was made, unless --skip-from holds it. */
+static int put(struct job *j, struct record *r, struct arena mem, struct err *e) {
+    if (tool_skip(&j->t, r->id, j->map, 0, NULL))
+        return 0;
+    if (record_add_params(r, j->t.name, j->map, e) < 0)
+        return -1;
+    tool_write(&j->t, r, mem);
+    return 0;
+}
+
 static int emit(struct job *j, const struct mix_frame *f, struct arena mem, struct err *e) {
     struct record r;
 
-    if (mix_frame(&r, f, &mem, e) < 0 || record_add_params(&r, j->t.name, j->map, e) < 0)
+    if (mix_frame(&r, f, &mem, e) < 0)
         return -1;
-    tool_write(&j->t, &r, mem);
-    return 0;
+    return put(j, &r, mem, e);
 }
 
 /* Two streams side by side; where the second has one record, it goes with all of the first. */
@@ -335,9 +344,8 @@ static int project(void *ctx, struct record *r, struct arena a, struct err *e) {
                      record_set_int(&o, "components", (int64_t)k, e) < 0 ||
                      (!record_has(r, "noise_id") && record_set_text(&o, "noise_id", s.root, e) < 0)))
             return -1;
-        if (record_add_params(&o, j->t.name, j->map, e) < 0)
+        if (put(j, &o, b, e) < 0)
             return -1;
-        tool_write(&j->t, &o, b);
     }
     return 1;
 }
@@ -371,9 +379,14 @@ static void params(struct job *j, const char *mode) {
     struct mp m;
 
     mp_open(&m, &j->t.arena);
-    mp_map(&m, 2);
+    mp_map(&m, j->n ? 3 : 2);
     mp_cstr(&m, "version"), mp_cstr(&m, UNCLIP_VERSION);
     mp_cstr(&m, "mode"), mp_cstr(&m, mode);
+    if (j->n) {    /* thetas, or counts of components */
+        mp_cstr(&m, "steps"), mp_array(&m, j->n);
+        for (size_t i = 0; i < j->n; i++)
+            mp_float(&m, j->theta[i]);
+    }
     j->map = mp_span(&m);
     if (m.full)
         die("out of memory");
@@ -399,10 +412,12 @@ int main(int argc, char *argv[]) {
 
     if ((two && n != 2) || (three && n != 3) || (!strcmp(mode, "sum") && n < 1))
         die("%s: %s", mode, two ? "two streams are wanted" : three ? "pictures, new text and old text are wanted" : "files are wanted");
-    params(&j, mode);
-    tool_output(&j.t, 0, NULL);
     if (two || three)
         thetas(&j, three ? 0.5 : 1);
+    if (!strcmp(mode, "pca-reconstruct"))
+        numbers(&j, "counts", j.k_list ? j.k_list : "20,40,80,160,320", 65536);
+    params(&j, mode);
+    tool_output(&j.t, 0, NULL);
     if (two)
         pairs(&j, file, *mode == 'l');
     else if (three)
@@ -413,13 +428,9 @@ int main(int argc, char *argv[]) {
         sum(&j, n, file);
     else if (!strcmp(mode, "pca-fit"))
         pca_write(&j, n, file);
-    else if (!strcmp(mode, "pca-project") || !strcmp(mode, "pca-reconstruct")) {
-        pca_read(&j);
-        j.n = 0;
-        if (mode[4] == 'r')
-            numbers(&j, "counts", j.k_list ? j.k_list : "20,40,80,160,320", 65536);
-        tool_streams(&j.t, n, file, project, &j);
-    } else
+    else if (!strcmp(mode, "pca-project") || !strcmp(mode, "pca-reconstruct"))
+        pca_read(&j), tool_streams(&j.t, n, file, project, &j);
+    else
         die("'%s' is not one of %s", mode, "slerp, lerp, diff, mean, sum, pca-fit, pca-project, pca-reconstruct");
     return tool_finish(&j.t);
 }
