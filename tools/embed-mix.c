@@ -47,12 +47,12 @@ static int first(struct job *j, const char *file, struct record *r, struct arena
 /* ---- between two records ---- */
 
 /* Write what was made, unless --skip-from holds it. */
-static int put(struct job *j, struct record *r, struct arena mem, struct err *e) {
+static int put(struct job *j, struct record *r, const struct arena *mem, struct err *e) {
     if (tool_skip(&j->t, r->id, j->map, 0, NULL))
         return 0;
     if (record_add_params(r, j->t.name, j->map, e) < 0)
         return -1;
-    tool_write(&j->t, r, mem);
+    tool_write(&j->t, r, *mem);    /* behind what add_params took */
     return 0;
 }
 
@@ -61,7 +61,7 @@ static int emit(struct job *j, const struct mix_frame *f, struct arena mem, stru
 
     if (mix_frame(&r, f, &mem, e) < 0)
         return -1;
-    return put(j, &r, mem, e);
+    return put(j, &r, &mem, e);
 }
 
 /* Two streams side by side; where the second has one record, it goes with all of the first. */
@@ -344,7 +344,7 @@ static int project(void *ctx, struct record *r, struct arena a, struct err *e) {
                      record_set_int(&o, "components", (int64_t)k, e) < 0 ||
                      (!record_has(r, "noise_id") && record_set_text(&o, "noise_id", s.root, e) < 0)))
             return -1;
-        if (put(j, &o, b, e) < 0)
+        if (put(j, &o, &b, e) < 0)
             return -1;
     }
     return 1;
