@@ -125,6 +125,8 @@ static void pickles(void) {
     good("a Parameter, and torch.Size", "0", 4, 1, 4);
     ARCHIVE("\x80\4}\x94X\1\0\0\0w\x94h\0h\1" VIEW "K\0K\4\x85K\1\x85" TAIL "s00.");
     good("MEMOIZE numbers what it keeps", "w", 4, 1, 4);
+    ARCHIVE("\x80\4}q\0q\0X\1\0\0\0w\x94" "0h\1" VIEW "K\0K\4\x85K\1\x85" TAIL "s.");
+    good("by how many it keeps, not how often", "w", 4, 1, 4);
 
     BAD("\x80\2}X\1\0\0\0w" VIEW "K\1K\4\x85K\1\x85" TAIL "s.", "tensor w reaches beyond its storage");
     BAD("\x80\2}X\1\0\0\0w" VIEW "K\0K\2K\2\x86K\4K\1\x86" TAIL "s.", "tensor w reaches beyond its storage");
