@@ -194,7 +194,7 @@ static void bind(struct job *j, struct arena *a) {
         j->text = clip_bind_text(&m.config, &m.weights, &j->c, a, &e);
     if (!j->vision && !j->text)
         fail(j->model, &e);
-    model_forget(&m);
+    weights_forget(&m.mapped);
 }
 
 int main(int argc, char **argv) {
