@@ -74,9 +74,10 @@ bool clip_name_parse(struct clip_name *n, enum clip_names family, const char *na
 /* After clip_canonical_names: refuse, by name, a tensor that a model of this config has not. */
 int clip_check_names(const struct clip_config *c, const struct weights *ws, struct err *e);
 
-/* Everything that shapes tell (clip.md 1.3, heads by 2.2), for checkpoints without a config.  c->names
- * is given; act_known comes out false, the activations QuickGELU, heads 0 where the width is no
- * multiple of 64 and only a config can tell.
+/* Everything that shapes tell, for checkpoints without a config.  c->names is given; act_known
+ * comes out false, the activations QuickGELU.  Heads are 64 wide, but 16 in number in image towers
+ * of width 1280, 1408 and 1664 (open_clip's), and 0 where the width is no multiple of 64 and only a
+ * config can tell.
  * Where a config was read from a file, it is checked against this instead. */
 int clip_config_from_weights(struct clip_config *c, const struct weights *ws, struct err *e);
 

@@ -1,8 +1,8 @@
 /* clip_bind.h - what each family of checkpoints calls the tensors of a CLIP
  *
- * What     Behind clip.h.  One table of names a family; the networks are written once.  Patterns: clip.md's table of
- *          names, i.e. openai/CLIP @d05afc4 clip/model.py (also open_clip) and transformers'
- *          CLIPModel.  The ResNet tower exists under OpenAI's names only (lib/resnet.c).
+ * What     Behind clip.h.  One table of names a family; the networks are written once.
+ * Source   openai/CLIP @d05afc4 clip/model.py (open_clip's are the same); transformers'
+ *          CLIPModel, in which projections are stored [E, D].  The ResNet tower exists under OpenAI's names only (lib/resnet.c).
  */
 #ifndef UNCLIP_CLIP_BIND_H
 #define UNCLIP_CLIP_BIND_H

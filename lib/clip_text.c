@@ -79,7 +79,7 @@ size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len) {
     return s.used;
 }
 
-/* The first place of the largest id: the end of the text (clip.md 8.14). */
+/* The first place of the largest id: the end of the text, whatever it is padded with. */
 static size_t end_of(const int *id, size_t n) {
     size_t at = 0;
 

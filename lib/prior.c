@@ -63,9 +63,12 @@ struct prior *prior_bind(const struct prior_config *g, const struct weights *ws,
                          const struct compute *c, struct arena *keep, struct err *e) {
     struct transformer_config blocks = {g->layers, g->width, g->heads, 4 * g->width, ACT_GELU, eps, true};
     struct bind b = {.ws = ws, .c = c, .keep = keep, .e = e};
+    const struct transformer_names *names = &layer_names;
     size_t d = g->width;
     struct prior *p;
 
+    if (weights_find(ws, "transformer_blocks.0.attn1.qkv.weight"))
+        names = &original_names;
     if (check(g, e) < 0 || !(p = bind_take(&b, 1, sizeof *p)))
         return NULL;
     p->c = c;
@@ -79,9 +82,7 @@ struct prior *prior_bind(const struct prior_config *g, const struct weights *ws,
     bind_linear(&b, &p->noisy, "proj_in", d, g->embed);
     bind_linear(&b, &p->text, "embedding_proj", d, g->embed);
     bind_linear(&b, &p->states, "encoder_hidden_states_proj", d, g->embed);
-    transformer_bind(&p->blocks, &blocks,
-                     weights_find(ws, "transformer_blocks.0.attn1.qkv.weight") ? &original_names : &layer_names,
-                     "transformer_blocks.", &b);
+    transformer_bind(&p->blocks, &blocks, names, "transformer_blocks.", &b);
     p->norm = bind_gain(&b, "norm_out", d);
     bind_linear(&b, &p->out, "proj_to_clip_embeddings", g->embed, d);
     bind_refuse_unused(&b, "prior");

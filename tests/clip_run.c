@@ -6,8 +6,9 @@
  * input: raw f32 [n, 3, S, S], or raw i32 [n, context] padded with zeros; without one, noise: a
  * batch of pictures, or of texts of full length.  output: raw f32 [n, E].
  * Prints one line: tower, kernel, threads, batch, milliseconds to bind, milliseconds for each
- * (median of the repeats), processor milliseconds for each (mean), and the most memory that was resident, in MiB (VmHWM: with what was
- * read of the mapped file) and without the file (RssAnon at the end).
+ * (median of the repeats), processor milliseconds for each (mean), and the most memory that was
+ * resident, in MiB (VmHWM: with what was read of the mapped file), and without the file (RssAnon
+ * at the end).
  *
  * For comparing with other implementations and for tests/full; no part of make check. */
 #define _DEFAULT_SOURCE    /* MAP_ANONYMOUS */
@@ -44,7 +45,7 @@ struct job {
     void *scratch;
 };
 
-static void fail(const char *what, const struct err *e) {
+static _Noreturn void fail(const char *what, const struct err *e) {
     fprintf(stderr, "clip_run: %s%s%s\n", what, e ? ": " : "", e ? e->msg : "");
     exit(2);
 }
@@ -235,8 +236,8 @@ int main(int argc, char **argv) {
     }
     cpu = (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)(j.repeats * j.n);
     qsort(ms, j.repeats, sizeof *ms, ascending);
-    printf("%s\t%s\t%d\t%zu\t%.0f\t%.2f\t%.2f\t%.0f\t%.0f\n", j.tower, j.c.kern->name, j.threads, j.n, bound,
-           ms[j.repeats / 2], cpu, status("VmHWM:"), status("RssAnon:"));
+    printf("%s\t%s\t%d\t%zu\t%.0f\t%.2f\t%.2f\t%.0f\t%.0f\n", j.tower, j.c.kern->name, j.threads,
+           j.n, bound, ms[j.repeats / 2], cpu, status("VmHWM:"), status("RssAnon:"));
     if (j.output && (!(f = fopen(j.output, "wb")) ||
                      fwrite(j.out, sizeof *j.out, j.n * j.embed, f) != j.n * j.embed || fclose(f)))
         fail(j.output, NULL);
