@@ -83,7 +83,7 @@ static double status(const char *key) {
 static void *slurp(const char *path, size_t unit, size_t *n, struct arena *a) {
     FILE *f = fopen(path, "rb");
     void *p;
-    long size;
+    long size = 0;
 
     if (!f || fseek(f, 0, SEEK_END) || (size = ftell(f)) <= 0 || fseek(f, 0, SEEK_SET))
         fail(path, NULL);
