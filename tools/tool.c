@@ -274,6 +274,11 @@ static void set_opt(const struct opt *o, const char *arg) {
         break;
     case OPT_FLOAT: set_float(o, arg); break;
     case OPT_CHOICE: set_choice(o, arg); break;
+    case OPT_MAYBE_CHOICE:
+        *(int *)o->to = 0;
+        if (arg)
+            set_choice(o, arg);
+        break;
     case OPT_LIST:
         if (l->n == TOOL_LIST)
             die("--%s may be given %d times at most", o->name, TOOL_LIST);
@@ -288,9 +293,10 @@ static void print_help(const char *synopsis, const struct opt *o, size_t n) {
         char left[64];
         int w = o[i].letter ? snprintf(left, sizeof left, "-%c, --%s", o[i].letter, o[i].name)
                             : snprintf(left, sizeof left, "    --%s", o[i].name);
+        bool maybe = o[i].kind == OPT_MAYBE_INT || o[i].kind == OPT_MAYBE_CHOICE;
         if (o[i].arg)
-            snprintf(left + w, sizeof left - (size_t)w, o[i].kind == OPT_MAYBE_INT ? "[=%s%s]" : "%s%s",
-                     o[i].kind == OPT_MAYBE_INT ? "" : o[i].letter ? " " : "=", o[i].arg);
+            snprintf(left + w, sizeof left - (size_t)w, maybe ? "[=%s%s]" : "%s%s",
+                     maybe ? "" : o[i].letter ? " " : "=", o[i].arg);
         printf("  %-28s %s\n", left, o[i].help);
     }
 }
@@ -313,8 +319,8 @@ static void parse(int argc, char *argv[], const struct opt *o, size_t n, const c
     memset(lo, 0, sizeof lo);
     letters[at++] = ':';
     for (size_t i = 0; i < n; i++) {
-        int takes = o[i].kind == OPT_FLAG ? no_argument : o[i].kind == OPT_MAYBE_INT ? optional_argument
-                                                                                     : required_argument;
+        bool maybe = o[i].kind == OPT_MAYBE_INT || o[i].kind == OPT_MAYBE_CHOICE;
+        int takes = o[i].kind == OPT_FLAG ? no_argument : maybe ? optional_argument : required_argument;
         lo[i] = (struct option){o[i].name, takes, NULL, LONG_ONLY + (int)i};
         if (o[i].letter) {
             letters[at++] = (char)o[i].letter;

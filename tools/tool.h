@@ -23,7 +23,7 @@
 #include "formats/stream.h"
 #include "lib/linear.h"
 
-enum opt_kind { OPT_FLAG, OPT_STR, OPT_LIST, OPT_INT, OPT_FLOAT, OPT_CHOICE, OPT_MAYBE_INT };
+enum opt_kind { OPT_FLAG, OPT_STR, OPT_LIST, OPT_INT, OPT_FLOAT, OPT_CHOICE, OPT_MAYBE_INT, OPT_MAYBE_CHOICE };
 
 enum { TOOL_LIST = 16 };    /* -m and its kin may be given this often */
 
@@ -34,7 +34,8 @@ struct strs {
 
 /* One option.  `to`: bool * (FLAG), const char ** (STR), struct strs * (LIST), int64_t * (INT),
  * double * (FLOAT), int * (CHOICE: index into choices, "f32|bf16"), int64_t * (MAYBE_INT: an INT that
- * may be left out, and is -1 then; long names only).  min and max bound numbers. */
+ * may be left out, and is -1 then; long names only), int * (MAYBE_CHOICE: likewise, the first of them
+ * then).  min and max bound numbers. */
 struct opt {
     int letter;            /* 0: long name only */
     const char *name;

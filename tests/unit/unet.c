@@ -157,6 +157,5 @@ int main(void) {
         upsample(&k, a, what);
     }
     pool_stop(k.pool);
-    free(a_mem.base);
     return done();
 }

@@ -1,0 +1,3 @@
+font.o: lib/font.c lib/font.h
+
+lib/font.h:

@@ -1,0 +1,300 @@
+/* image-out - records' pictures to files, to a contact sheet, or onto the terminal
+ *
+ * Reads: records with image; with --read, files that it wrote.  Writes: PNG, JPEG or PPM files; escape
+ * sequences; with --read, JSON lines.
+ * Memory: one picture and its file; for a sheet all pictures, 67 million pixels at most.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "formats/caption.h"
+#include "formats/file_replace.h"
+#include "formats/image_read.h"
+#include "formats/image_write.h"
+#include "formats/name_pattern.h"
+#include "formats/terminal.h"
+#include "lib/sheet.h"
+#include "tools/tool.h"
+
+#define SYNOPSIS                                                                                    \
+    "[-o PATTERN] [-Q N] [--format NAME] [--sheet[=COLUMNS]] [--caption LIST] [file ...]\n"        \
+    "       image-out --show[=PROTOCOL] [--sheet[=COLUMNS]] [--caption LIST] [file ...]\n"          \
+    "       image-out --read picture ..."
+
+struct job {
+    struct tool t;
+    const char *out, *caption;
+    int64_t quality, columns;      /* columns: 0 no sheet, -1 as many as are good */
+    int format, show;              /* format: 0 by the name; show: -1 no, else enum terminal */
+    bool read;
+    /* ---- */
+    enum image_kind kind;
+    bool to_stdout;
+    size_t directives;
+    uint64_t files;
+    struct name_set names;
+    struct sheet sheet;
+    struct sheet_cell *cell;       /* [sheet.n of cells] */
+    size_t cells;
+    struct mp params, title, file;
+    struct arena_mem mem[6];
+    struct arena params_room, title_room, file_room, names_room, keep, cell_room;
+};
+
+/* ---- options ---- */
+
+static int parse(struct job *j, int argc, char *argv[]) {
+    const struct opt own[] = {
+        {'o', "output", OPT_STR, &j->out, "PATTERN", "names of the files: %d number, %i id, %b its base, %r root, %s sample; - is stdout", 0, 0, NULL},
+        {'Q', "quality", OPT_INT, &j->quality, "N", "of JPEG, 1 to 100 (92)", 1, 100, NULL},
+        {0, "caption", OPT_STR, &j->caption, "LIST", "fields below the pictures of a sheet; default: text, else id; none", 0, 0, NULL},
+        {0, "format", OPT_CHOICE, &j->format, "NAME", "png, jpeg or ppm; default: what the name ends in", 0, 0, "auto|png|jpeg|ppm"},
+        {0, "read", OPT_FLAG, &j->read, NULL, "print the parameters inside PNG and JPEG files as JSON lines", 0, 0, NULL},
+        {0, "shard", OPT_STR, &j->t.shard, "I/N", "do only the records whose root hashes to part I of N", 0, 0, NULL},
+        {0, "sheet", OPT_MAYBE_INT, &j->columns, "COLUMNS", "all pictures on one", 1, 1000000, NULL},
+        {0, "show", OPT_MAYBE_CHOICE, &j->show, "PROTOCOL", "draw on the terminal: auto, kitty or sixel", 0, 0, "auto|kitty|sixel"},
+        {0, "strict", OPT_FLAG, &j->t.strict, NULL, "stop at the first record that fails", 0, 0, NULL},
+    };
+
+    return tool_start(&j->t, "image-out", argc, argv, SYNOPSIS, 0, own, sizeof own / sizeof *own);
+}
+
+static void choose_terminal(struct job *j) {
+    if (j->show != TERMINAL_UNKNOWN)
+        return;
+    if (!isatty(1))
+        die("--show: standard output is no terminal; --show=kitty and --show=sixel write all the same");
+    j->show = (int)terminal_of(getenv("TERM"), getenv("TERM_PROGRAM"), getenv("KITTY_WINDOW_ID"),
+                               getenv("KONSOLE_VERSION"));
+    if (j->show == TERMINAL_UNKNOWN)
+        die("this terminal is not known to draw pictures; if it does, say --show=kitty or --show=sixel");
+}
+
+static void choose_output(struct job *j) {
+    struct err e = {{0}};
+
+    if (j->out && j->show >= 0)
+        die("only one of -o and --show");
+    if (j->show >= 0) {
+        choose_terminal(j);
+        return;
+    }
+    if (!j->out && isatty(1))
+        die("pictures are not for a terminal: use -o FILE, --show, a pipe, or -o -");
+    j->to_stdout = !j->out || !strcmp(j->out, "-");
+    j->kind = j->format ? (enum image_kind)(j->format - 1) : IMAGE_PNG;
+    if (j->to_stdout)
+        return;
+    if (name_parse(j->out, &j->directives, &e) < 0)
+        die("-o: %s", e.msg);
+    if (!j->format && !image_kind_of(j->out, &j->kind))
+        die("-o: '%s' ends in none of .png .jpg .jpeg .ppm: use --format", j->out);
+}
+
+static void make_room(struct job *j, size_t i, struct arena *room, size_t n) {
+    if (arena_split(&j->t.arena, n, &j->mem[i], room) < 0)
+        die("out of memory");
+}
+
+/* Regions for what grows beside the records. */
+static void make_rooms(struct job *j) {
+    size_t all = (size_t)(j->t.arena.end - j->t.arena.at);
+
+    make_room(j, 0, &j->params_room, all / 16);
+    make_room(j, 1, &j->title_room, all / 16);
+    make_room(j, 2, &j->names_room, all / 16);
+    make_room(j, 3, &j->cell_room, all / 16);
+    make_room(j, 4, &j->file_room, all / 8);
+    make_room(j, 5, &j->keep, all / 8);
+    mp_open(&j->params, &j->params_room);
+    mp_open(&j->title, &j->title_room);
+    mp_open(&j->file, &j->file_room);
+}
+
+/* ---- pictures to where they go ---- */
+
+static void write_stdout(const void *p, size_t n) {
+    if (write_all(1, p, n) < 0)
+        die_errno("write error");
+}
+
+static int write_file(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
+    const char *name = name_make(j->out, r, j->files + 1, &a, e);
+    char text[4200];
+    int new;
+
+    if (!name)
+        return -1;
+    if (!j->directives && j->files)
+        die("%s: a second picture for the same file (use %%d or %%i in its name, --sheet, or -o -)", j->out);
+    new = name_set_add(&j->names, name, &j->names_room);
+    if (new <= 0)
+        return err_set(e, new ? "out of memory" : "'%s' was written already: use %%d in its name", name);
+    tool_quote((struct span){(const unsigned char *)name, strlen(name)}, text, sizeof text);
+    if (file_replace(name, j->file.p, j->file.n, e) < 0)
+        die("%s: %s", text, e->msg);
+    if (j->t.verbose)
+        warn("%s: %zu x %zu pixels", text, im->w, im->h);
+    return 0;
+}
+
+/* The escape sequences, then the caption on a line of its own (a sheet has them inside). */
+static int show(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
+    const struct image_about none = {.quality = 0};
+    char line[1024];
+
+    j->title.n = 0;
+    if (j->show == TERMINAL_SIXEL) {
+        if (terminal_sixel(&j->title, im, a, e) < 0)
+            return -1;
+    } else if (image_write(&j->file, IMAGE_PNG, im, &none, a, e) < 0 ||
+               terminal_kitty(&j->title, mp_span(&j->file)) < 0) {
+        return err_set(e, "out of memory");
+    }
+    write_stdout(j->title.p, j->title.n);
+    j->title.n = 0;
+    if (!j->columns && caption_write(&j->title, r, j->caption, a, e) < 0)
+        return -1;
+    if (j->title.n) {
+        tool_quote(mp_span(&j->title), line, sizeof line - 1);
+        strcat(line, "\n");
+        write_stdout(line, strlen(line));
+    }
+    return 0;
+}
+
+/* A picture with its parameters, as one file. */
+static int deliver(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
+    struct image_about about = {.params = mp_span(&j->params), .title = mp_span(&j->title), .quality = (int)j->quality};
+
+    j->file.n = 0;
+    if (j->show >= 0)
+        return show(j, r, im, a, e);
+    while (about.params.n && about.params.p[about.params.n - 1] == '\n')
+        about.params.n--;
+    if (image_write(&j->file, j->kind, im, &about, a, e) < 0)
+        return -1;
+    if (j->to_stdout)
+        write_stdout(j->file.p, j->file.n);
+    else if (write_file(j, r, im, a, e) < 0)
+        return -1;
+    j->files++;
+    return 0;
+}
+
+/* ---- a sheet ---- */
+
+static int add_cell(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
+    struct sheet_cell *c;
+    unsigned char *rgb;
+
+    j->title.n = 0;
+    if (caption_write(&j->title, r, j->caption, a, e) < 0)
+        return -1;
+    if (sheet_add(&j->sheet, im->h, im->w, e) < 0)
+        die("%s", e->msg);
+    if (j->sheet.n > j->cells) {
+        size_t more = j->cells ? 2 * j->cells : 256;
+
+        if (!j->cell ? !(j->cell = arena_take(&j->cell_room, more, sizeof *j->cell))
+                     : arena_grow(&j->cell_room, j->cell, j->cells * sizeof *j->cell, more * sizeof *j->cell) < 0)
+            die("out of memory");
+        j->cells = more;
+    }
+    c = &j->cell[j->sheet.n - 1];
+    rgb = arena_take(&j->keep, im->h * im->w, 3);
+    *c = (struct sheet_cell){rgb, im->h, im->w, caption_ascii(mp_span(&j->title), &j->keep)};
+    if (!rgb || !c->caption)
+        die("out of memory");
+    memcpy(rgb, im->rgb, im->h * im->w * 3);
+    return 1;
+}
+
+static void finish_sheet(struct job *j) {
+    struct arena a = j->t.arena;
+    struct err e = {{0}};
+    struct record_image im;
+    struct record r;
+    unsigned char *rgb;
+
+    if (!j->sheet.n || tool_stopped())
+        return;
+    if (sheet_plan(&j->sheet, j->cell, j->columns > 0 ? (size_t)j->columns : 0, &e) < 0)
+        die("%s", e.msg);
+    rgb = arena_take(&a, j->sheet.h * j->sheet.w, 3);
+    if (!rgb || record_new(&r, (struct span){(const unsigned char *)"sheet", 5}, false, &a, &e) < 0)
+        die("out of memory");
+    sheet_draw(&j->sheet, j->cell, rgb);
+    im = (struct record_image){rgb, j->sheet.h, j->sheet.w};
+    j->title = (struct mp){.a = &j->title_room};
+    if (deliver(j, &r, &im, a, &e) < 0)
+        die("%s", e.msg);
+}
+
+/* ---- records ---- */
+
+static int one(void *job, struct record *r, struct arena a, struct err *e) {
+    struct job *j = job;
+    struct record_image im = {NULL, 0, 0};
+    int got = record_image(r, "image", &im, &a, e);
+
+    if (got <= 0)
+        return got < 0 ? -1 : err_set(e, "no image");
+    j->params.n = j->columns ? j->params.n : 0;
+    if (image_params(&j->params, r, a, e) < 0)
+        return -1;
+    if (j->columns)
+        return add_cell(j, r, &im, a, e);
+    j->title.n = 0;
+    if (caption_write(&j->title, r, NULL, a, e) < 0)
+        return -1;
+    return deliver(j, r, &im, a, e) < 0 ? -1 : 1;
+}
+
+/* ---- parameters out of files ---- */
+
+static void read_file(struct job *j, const char *name) {
+    struct arena a = j->t.arena;
+    struct span text = {NULL, 0};
+    struct err e = {{0}};
+    unsigned char *p;
+    size_t n;
+
+    if (image_file_read(name, &p, &n, &e) == 0) {
+        int got = image_params_find(p, n, &text, &a, &e);
+
+        if (got == 0)
+            err_set(&e, "no parameters of unclip in it");
+        j->params.n = 0;
+        if (got > 0 && image_params_lines(&j->params, text, a, j->keep, &e) == 0) {
+            write_stdout(j->params.p, j->params.n);
+            j->t.done++;
+        }
+        image_file_free(p);
+    }
+    if (e.msg[0])
+        tool_input_failed(&j->t, name, (struct span){NULL, 0}, e.msg, a);
+}
+
+int main(int argc, char *argv[]) {
+    static struct job j = {.show = -1};
+    int i = parse(&j, argc, argv);
+
+    if (j.read && i == argc)
+        die("--read: name the pictures");
+    if (!j.read)
+        choose_output(&j);
+    j.t.text = true;
+    tool_output(&j.t, 0, NULL);
+    make_rooms(&j);
+    if (j.read) {
+        for (; i < argc && !tool_stopped(); i++)
+            read_file(&j, argv[i]);
+        return tool_finish(&j.t);
+    }
+    tool_streams(&j.t, argc - i, argv + i, one, &j);
+    if (j.columns)
+        finish_sheet(&j);
+    return tool_finish(&j.t);
+}
