@@ -15,6 +15,8 @@ int webp_read(struct image *im, const unsigned char *p, size_t n, const struct i
               struct err *e);
 int heif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
               struct err *e);
+int gif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+             struct err *e);
 int pnm_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
              struct err *e);
 int stb_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,

@@ -114,6 +114,7 @@ void image_free(struct image *im) {
 static int decode(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                   struct err *e) {
     switch (im->format[0] * 256 + im->format[1]) {
+    case 'G' * 256 + 'I': return gif_read(im, p, n, o, e);
     case 'J' * 256 + 'P': return jpeg_read(im, p, n, o, e);
     case 'W' * 256 + 'e': return webp_read(im, p, n, o, e);
     case 'H' * 256 + 'E': return heif_read(im, p, n, o, e);

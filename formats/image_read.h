@@ -8,7 +8,7 @@
  * Source   JPEG by libjpeg-turbo with the accurate IDCT and smooth chroma, as Pillow
  *          decodes it: equal to the last bit (CMYK too).  Without that library: stb_image,
  *          which differs by 1 to 3 levels.  WebP by libwebp, HEIF and AVIF by libheif, where
- *          they were there at build time; PNM here; the rest by stb_image.
+ *          they were there at build time; GIF and PNM here; the rest by stb_image.
  * Turning  The EXIF orientation is read always and applied only where asked, because the
  *          reference ignores it (HEIF's own rotation is part of the picture: applied).
  * Errors   A file that ends early is refused whole; so is one whose header announces more

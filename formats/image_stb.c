@@ -1,4 +1,4 @@
-/* stb_image, compiled here and nowhere else: PNG, BMP, GIF, TGA, PSD, and JPEG where
+/* stb_image, compiled here and nowhere else: PNG, BMP, TGA, PSD, and JPEG where
  * libjpeg-turbo is missing.  Its malloc is counted against a budget that the size in the
  * header sets, per thread, and cleared, because it shows what it did not read.  It reads
  * through callbacks, since only they can tell that it wanted more than the file holds: by
@@ -69,6 +69,7 @@ static void *stb_realloc(void *p, size_t n) {
 #define STBI_NO_LINEAR
 #define STBI_NO_PIC
 #define STBI_NO_PNM
+#define STBI_NO_GIF
 #ifdef HAVE_LIBJPEG
 #define STBI_NO_JPEG
 #endif
@@ -139,7 +140,7 @@ int stb_read(struct image *im, const unsigned char *p, size_t n, const struct im
         stb_free(px);
         if (s.cut)
             return err_set(e, "the %s data ends early", im->format);
-        return err_set(e, "broken %s data (%s)", im->format, px ? "two sizes" : why ? why : "?");
+        return err_set(e, "the %s data cannot be decoded (%s)", im->format, px ? "two sizes" : why ? why : "?");
     }
     memcpy(im->rgb, px, im->w * im->h * 3);
     stb_free(px);

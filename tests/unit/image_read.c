@@ -11,7 +11,7 @@
 #include "formats/image_codec.h"
 #include "tests/tap.h"
 
-/* `spare`: bytes at the end that are not needed (a TGA's footer, a GIF's last byte). */
+/* `spare`: bytes at the end that are not needed (a TGA's footer, a GIF's last two). */
 static const struct {
     const char *name, *format;
     size_t w, h;
@@ -30,10 +30,11 @@ static const struct {
     {"gray.jpg", "JPEG", 13, 9, 0x0b601581, 0, 1},
     {"gray.pgm", "PNM", 13, 9, 0x7b41c973, 0, 1},
     {"gray.tga", "TGA", 13, 9, 0x7b41c973, 26, 1},
-    {"interlaced.gif", "GIF", 13, 9, 0x749dcc37, 1, 1},
+    {"clear.gif", "GIF", 9, 9, 0x27c25f52, 2, 1},    /* transparent, smaller than the screen */
+    {"interlaced.gif", "GIF", 13, 9, 0x749dcc37, 2, 1},
     {"la.png", "PNG", 13, 9, 0x7b41c973, 0, 1},
     {"lossy.webp", "WebP", 13, 9, 0x71dc82a4, 0, 1},
-    {"palette.gif", "GIF", 13, 9, 0x749dcc37, 1, 1},
+    {"palette.gif", "GIF", 13, 9, 0x749dcc37, 2, 1},
     {"palette.png", "PNG", 13, 9, 0x749dcc37, 0, 1},
     {"plain.pbm", "PNM", 5, 3, 0x739bbc3a, 1, 1},
     {"plain.ppm", "PNM", 4, 2, 0xf66da3b0, 2, 1},    /* its last number may lose a digit */
@@ -154,8 +155,12 @@ static void hostile(void) {
     REFUSED("P6 1 0 255\nabc", "a picture of no pixels");
     REFUSED("P5 2 1 0\nab", "broken PNM header");
     REFUSED("P2 2 1 9\n3 10", "broken PNM data at byte 13");
-    REFUSED("GIF89a\xff\xff\xff\xff\0\0\0", "65535 x 65535 pixels, the limit is 178956970 in all");
+    REFUSED("GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\1\0\1\0\0", "65535 x 65535 pixels, the limit is 178956970 in all");
     REFUSED("GIF89a\4\0\3\0\0\0\0", "the GIF data ends early");
+    REFUSED("GIF89a\4\0\3\0\0\0\0;", "a GIF without a frame");
+    REFUSED("GIF89a\2\0\1\0\0\0\0,\0\0\0\0\2\0\1\0\0\14", "broken GIF data: codes of 12 bits");
+    REFUSED("GIF89a\2\0\1\0\0\0\0,\0\0\0\0\2\0\1\0\0\2\1\7", "broken GIF data: a code that means nothing");
+    REFUSED("GIF89a\2\0\1\0\0\0\0,\0\0\0\0\2\0\1\0\0\2\1\5", "the GIF data ends early");
     refused(bmp, sizeof bmp, &defaults, "65536 x 65536 pixels, the limit is 178956970 in all");
     refused("P5 4 3 255\n0123456789ab", 23, &small, "4 x 3 pixels, the limit is 10 in all");
 #ifdef HAVE_LIBJPEG
