@@ -303,6 +303,98 @@ setup() {
     [[ "$output" == r[0-9]* ]]
 }
 
+# ---- with the model in the box ----
+
+box() {
+    EMOJI=$BATS_TEST_DIRNAME/../../examples/emoji
+    [ -e "$EMOJI/text_encoder" ] || skip "the model in the box is not built yet"
+    [ -e pictures ] || clip-embed "$EMOJI"/demo/*.png >pictures
+}
+
+@test "--text is clip-tok | clip-embed, --image is clip-embed: two pipelines that must agree" {
+    box
+    clip-tok 'a red heart' | clip-embed >text
+    rank --text 'a red heart' -k 5 --tsv pictures | cut -f 1,2 >want
+    rank --query text -k 5 --tsv pictures | cut -f 1,2 | cmp - want
+    clip-embed "$EMOJI/demo/key.png" | rank --query - -k 3 --tsv pictures | cut -f 1,2 >want
+    rank --image "$EMOJI/demo/key.png" -k 3 --tsv pictures | cut -f 1,2 | cmp - want
+    [ "$(head -n 1 want)" = "$(printf '%s\t1' "$EMOJI/demo/key.png")" ]
+}
+
+@test "labels in text without a template are the labels' own embeddings" {
+    box
+    rank --labels "$EMOJI/demo/labels.txt" --templates none -k 3 --tsv pictures | cut -f 1-3,6 >want
+    clip-tok -f "$EMOJI/demo/labels.txt" | clip-embed >vectors
+    rank --labels vectors -k 3 --tsv pictures | cut -f 1-3,6 | cmp - want
+    printf '{}\n' >plain
+    rank --labels "$EMOJI/demo/labels.txt" --templates plain -k 3 --tsv pictures | cut -f 1-3,6 | cmp - want
+}
+
+@test "the label cache: the same results, and stale, cut or foreign files are noticed" {
+    box
+    l=$EMOJI/demo/labels.txt
+    rm -f cache
+    rank --labels "$l" --templates openai7 -k 4 --tsv pictures >want
+    rank --labels "$l" --templates openai7 -k 4 --label-cache cache --tsv pictures | cmp - want
+    cp cache real
+    inode=$(stat -c %i cache)
+    rank --labels "$l" --templates openai7 -k 4 --label-cache cache --tsv pictures | cmp - want
+    [ "$(stat -c %i cache)" = "$inode" ]    # used, not made anew
+    # other templates: made anew
+    rank --labels "$l" --label-cache cache --tsv pictures >other
+    run ! cmp -s cache real
+    rank --labels "$l" --tsv pictures | cmp - other
+    # other labels
+    head -n 3 "$l" >three
+    rank --labels three --templates openai7 --label-cache cache --tsv pictures | cmp - <(rank --labels three --templates openai7 --tsv pictures)
+    # cut, empty
+    head -c 1000 real >cache
+    rank --labels "$l" --templates openai7 -k 4 --label-cache cache --tsv pictures | cmp - want
+    cmp cache real
+    : >cache
+    rank --labels "$l" --templates openai7 -k 4 --label-cache cache --tsv pictures | cmp - want
+    # not ours
+    echo precious >cache
+    run -2 --separate-stderr rank --labels "$l" --label-cache cache --tsv pictures
+    [ "$stderr" = "rank: cache: not a cache of labels; it is left as it is" ]
+    [ "$(cat cache)" = precious ]
+    [ -z "$(find . -name 'cache.*')" ]
+    # a cache is labels too
+    rank --labels real -k 4 --tsv pictures | cmp - want
+}
+
+@test "a text that is too long for the model, a file that is no picture, a model that is not there" {
+    box
+    run -2 --separate-stderr rank --text "$(seq 200)" pictures
+    [[ "$stderr" == "rank: --text: "*"has "*" tokens, the model takes "* ]]
+    run -2 --separate-stderr rank --image "$EMOJI/demo/labels.txt" pictures
+    [[ "$stderr" == "rank: $EMOJI/demo/labels.txt: "* ]]
+    run -2 --separate-stderr rank -m /nowhere --text x pictures
+    [[ "$stderr" == "rank: "*"/nowhere"* ]]
+    printf 'a\n\377\n' >badlabels
+    run -2 --separate-stderr rank --labels "$EMOJI/demo/labels.txt" --templates badlabels pictures
+    [ "$stderr" = "rank: badlabels: line 2: not UTF-8" ]
+}
+
+@test "the manual's examples run" {
+    box
+    cd "$EMOJI/../.." || return 1
+    sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/{/^\.Bd/,/^\.Ed/{/^\./!p}}' man/rank.1 | sed "s,pictures.clip,$BATS_FILE_TMPDIR/p.clip,g" >"$BATS_FILE_TMPDIR/examples.sh"
+    [ "$(wc -l <"$BATS_FILE_TMPDIR/examples.sh")" -gt 8 ]
+    run -0 --separate-stderr sh -e "$BATS_FILE_TMPDIR/examples.sh"
+    [ -z "$stderr" ]
+}
+
+@test "GNU parallel ranks the pieces of a stream, rank ranks what they found" {
+    command -v parallel >/dev/null || skip "GNU parallel is not installed"
+    export PARALLEL_HOME=$BATS_TEST_TMPDIR
+    rank --query q -k 7 --tsv a >want
+    start=$(printf '\203\246unclip\001\242id')
+    parallel --will-cite -j2 -k --pipe --block 50k --recstart "$start" rank --query q -k 7 <a | rank --query q -k 7 --tsv | cmp - want
+    parallel --will-cite -j2 -k --pipe-part -a a --block 50k --recstart "$start" rank --query q -k 7 | rank --query q -k 7 --tsv | cmp - want
+    parallel --will-cite -j2 rank --query q -k 7 --shard '{}/5' a ::: 1 2 3 4 5 | rank --query q -k 7 --tsv | cmp - want
+}
+
 @test "every option is in the manual page, in order" {
     page=$BATS_TEST_DIRNAME/../../man/rank.1
     rank -h | sed -n 's/^  -\([a-zA-Z0-9]\), --.*/\1/p' | while read -r o; do grep -q "^\.It Fl $o\b" "$page" || { echo "-$o"; exit 1; }; done
