@@ -146,7 +146,7 @@ lint:
 	@! nm -uA build-lint/formats/*.o | grep -wE 'malloc|calloc|realloc' | grep -vE '/($(subst $() ,|,$(WRAPS))):'
 	@! command -v python3 >/dev/null || python3 lib/text_tables.py | cmp - lib/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
-	@shellcheck -x tests/run .ci/run $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
+	@shellcheck -x -S warning -e SC2154 tests/run .ci/run $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
 	@echo lint: clean
 
 install: all
