@@ -6,6 +6,8 @@
  *          error) and fill the struct.  The first error wins: a later err_set on
  *          a filled struct changes nothing, so that the cause is not hidden by
  *          its consequences.  Clear it with `err.msg[0] = 0` or `= {0}`.
+ * Text     Messages quote names out of files: control characters in them become "?", so that no
+ *          file can write to a terminal, and a message is one line.
  * Threads  No global state.
  */
 #ifndef UNCLIP_ERR_H

@@ -219,3 +219,15 @@ END
     sed -n 's/^\.It Fl \(. , \)\?-\([a-z-]*\).*/\2/p' "$page" | sort -u >says
     diff has says
 }
+
+@test "the manual page's examples run as written" {
+    command -v jq >/dev/null || skip "jq is not installed"
+    unset UNCLIP_MODEL
+    sed -n '/^\.Sh EXAMPLES/,$p' "$BATS_TEST_DIRNAME/../../man/record-json.1" |
+        awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0 } on' >examples.sh
+    run -0 --separate-stderr bash -eo pipefail examples.sh
+    [ -z "$stderr" ]
+    [ "${lines[0]}" = '{"unclip":1,"id":"a","data":{"text":"a cat","cos":0.25}}' ]
+    [ "$(record-json good.clip)" = '{"unclip":1,"id":"b","data":{"text":"a dog","cos":0.5}}' ]
+    [ "$(record-json --fields text_embed texts.clip)" = "$(record-json again.clip)" ]
+}

@@ -63,6 +63,15 @@ static void views(void) {
     ok(tensor_count(&t, &n) == 0 && n == 0, "unless one of them is zero");
 }
 
+static void messages(void) {
+    struct err e = {0};
+
+    ok(err_set(&e, "tensor %s", "a\033[2J\n\177b") == -1 && !strcmp(e.msg, "tensor a?[2J??b"),
+       "a message has no control characters: %s", e.msg);
+    err_set(&e, "another");
+    ok(e.msg[0] == 't', "the first one stays");
+}
+
 static void tables(void) {
     struct weight w[3] = {{.name = "b", .t = {.nd = 1, .shape = {3}}}, {.name = "a"}, {.name = "c"}};
     struct weights ws = {w, 3};
@@ -83,5 +92,6 @@ int main(void) {
     halves();
     views();
     tables();
+    messages();
     return done();
 }

@@ -157,5 +157,6 @@ int main(void) {
         upsample(&k, a, what);
     }
     pool_stop(k.pool);
+    free(a_mem.base);
     return done();
 }

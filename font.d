@@ -1,3 +1,0 @@
-font.o: lib/font.c lib/font.h
-
-lib/font.h:
