@@ -354,6 +354,27 @@ static void refusals(const struct golden *g, struct arena a) {
     ok(refuses(g, &ws, a, false, "no memory for a matrix of 64 x 64"), "no room");
 }
 
+/* Less and less room: a message or a tower, nothing else (kernels that pack and that do not). */
+static void little_room(const struct golden *g, const struct kern *k, struct arena a) {
+    struct compute c = {k, NULL};
+    size_t all = (size_t)(a.end - a.at), fits[2] = {0};
+    int bad = 0;
+
+    for (size_t room = 256; room < all && room < (size_t)16 << 20; room += room / 24)
+        for (int vision = 0; vision < 2; vision++) {
+            struct arena b = a;
+            struct err e = {0};
+            void *p;
+            b.end = b.at + room;
+            p = vision ? (void *)clip_bind_vision(&g->config, &g->ws, &c, &b, &e)
+                       : (void *)clip_bind_text(&g->config, &g->ws, &c, &b, &e);
+            bad += !p == !e.msg[0] || (fits[vision] && !p);
+            if (p && !fits[vision])
+                fits[vision] = room;
+        }
+    ok(!bad && fits[0] && fits[1], "%s, kernel %s: too little room is refused", g->name, k->name);
+}
+
 int main(void) {
     static const char *const names[] = {"vit", "rn", "micro"};
     static struct golden g[3];
@@ -365,6 +386,7 @@ int main(void) {
         for (size_t j = 0; kern_list(j, cpu); j++) {
             parity(&g[i], kern_list(j, cpu), a);
             invariance(&g[i], kern_list(j, cpu), a);
+            little_room(&g[i], kern_list(j, cpu), a);
         }
         mirrored(&g[i], &(struct compute){&kern_c, NULL}, a);
         padded(&g[i], &(struct compute){&kern_c, NULL}, a);
