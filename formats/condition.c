@@ -45,19 +45,14 @@ int condition_of(struct condition *c, const struct record *r, struct arena *a, s
 }
 
 static int from_stream(struct condition *c, const char *file, struct arena *keep, struct err *e) {
-    struct stream s;
-    struct record r;
     struct err inner = {{0}};
+    struct record r;
     int got;
 
-    if (stream_open(&s, file, keep, (size_t)1 << 28, &inner) < 0)
-        return err_set(e, "%s: %s", file, inner.msg);
-    got = stream_next(&s, &r, keep, &inner);    /* stays open: the record lies in its buffer */
-    if (got == 1)
-        got = condition_of(c, &r, keep, &inner);
-    if (got == 1)
-        return 0;
-    return err_set(e, "%s: %s", file, inner.msg[0] ? inner.msg : "no record with a text");
+    if (stream_first(file, &r, keep, e) < 0)
+        return -1;
+    got = condition_of(c, &r, keep, &inner);
+    return got == 1 ? 0 : err_set(e, "%s: %s", file, got < 0 ? inner.msg : "its first record has no text");
 }
 
 int condition_empty(struct condition *c, const char *uncond, const struct model_paths *p, const struct compute *k,

@@ -42,6 +42,9 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
 int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e);
 void stream_close(struct stream *s);
 
+/* The first record of a file, its bytes copied to keep.  -1 with the file's name in err. */
+int stream_first(const char *name, struct record *r, struct arena *keep, struct err *e);
+
 /* Pass over bytes from s->at on that are known to be whole records, so many of them. */
 void stream_skip(struct stream *s, size_t bytes, uint64_t records);
 

@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/mixing.h"
-#include "lib/mix.h"
+#include "formats/pca_record.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS "slerp|lerp|diff|mean|sum|pca-fit|pca-project|pca-reconstruct [option ...] file ..."
@@ -21,28 +20,12 @@ struct job {
     bool force, raw;
     double theta[THETAS];
     size_t n;                  /* thetas, or counts of components */
-    struct pca pca;
-    struct span pca_model;
+    struct pca_record pca;
+    struct pca_rows rows;
     struct span map;
-    struct arena rows, room;
+    struct arena room;
     struct arena_mem rows_mem, room_mem;
 };
-
-/* The first record of a file, which stays readable: its bytes are copied. */
-static int first(struct job *j, const char *file, struct record *r, struct arena *a, struct err *e) {
-    struct err inner = {{0}};
-    struct stream s;
-    struct span bytes;
-    size_t used;
-    int got;
-
-    tool_stream(&j->t, &s, file);
-    got = stream_next(&s, r, a, &inner);
-    if (got == 1 && (record_encode(r, &bytes, a, &inner) < 0 || record_parse(r, bytes.p, bytes.n, &used, a, &inner) != 1))
-        got = -1;
-    stream_close(&s);
-    return got == 1 ? 0 : err_set(e, "%s: %s", file, inner.msg[0] ? inner.msg : "no record in it");
-}
 
 /* ---- between two records ---- */
 
@@ -72,7 +55,7 @@ static void pairs(struct job *j, char *file[], bool lerp) {
     struct err e = {{0}};
     bool one;
 
-    if (first(j, file[1], &keep, &j->t.arena, &e) < 0)
+    if (stream_first(file[1], &keep, &j->t.arena, &e) < 0)
         die("%s", e.msg);
     tool_stream(&j->t, &sa, file[0]);
     tool_stream(&j->t, &sb, file[1]);
@@ -112,7 +95,7 @@ static void difference(struct job *j, char *file[]) {
     struct stream s;
     struct err e = {{0}};
 
-    if (first(j, file[1], &fresh, &j->t.arena, &e) < 0 || first(j, file[2], &old, &j->t.arena, &e) < 0 ||
+    if (stream_first(file[1], &fresh, &j->t.arena, &e) < 0 || stream_first(file[2], &old, &j->t.arena, &e) < 0 ||
         (mix_get(&fresh, "text_embed", &vn, &j->t.arena, &e) <= 0 && err_set(&e, "%s: no text_embed", file[1])) ||
         (mix_get(&old, "text_embed", &vo, &j->t.arena, &e) <= 0 && err_set(&e, "%s: no text_embed", file[2])) ||
         mix_fits(&vn, &vo, j->force, &e) < 0)
@@ -218,7 +201,7 @@ static void sum(struct job *j, int n, char *word[]) {
             sign = *word[i] == '+' ? 1 : -1;
             continue;
         }
-        if (first(j, word[i], &r, &j->t.arena, &e) < 0 || mix_get_any(&r, j->field, &field, &v, &j->t.arena, &e) < 0)
+        if (stream_first(word[i], &r, &j->t.arena, &e) < 0 || mix_get_any(&r, j->field, &field, &v, &j->t.arena, &e) < 0)
             die("%s", e.msg);
         if (!t.sum) {
             t.field = field, t.like = v;
@@ -235,116 +218,50 @@ static void sum(struct job *j, int n, char *word[]) {
 
 /* ---- principal components ---- */
 
-struct rows {
-    struct job *j;
-    float *x;
-    size_t n, d;
-    const char *field;
-    struct span model;
-};
-
 static int add_row(void *ctx, struct record *r, struct arena a, struct err *e) {
-    struct rows *t = ctx;
-    const char *field;
-    struct mix_vec v, like;
-    float *row;
+    struct job *j = ctx;
 
-    if (mix_get_any(r, t->j->field, &field, &v, &a, e) < 0)
-        return -1;
-    if (!t->n) {
-        t->field = field, t->d = v.d;
-        t->model = (struct span){(const unsigned char *)arena_str(&t->j->room, v.model.p, v.model.n), v.model.n};
-        t->x = arena_take(&t->j->rows, v.d, sizeof *t->x);
-        row = t->x;
-    } else {
-        like = (struct mix_vec){NULL, t->d, t->model};
-        if (mix_fits(&like, &v, t->j->force, e) < 0)
-            return -1;
-        row = arena_grow(&t->j->rows, t->x, t->n * t->d * sizeof *row, (t->n + 1) * t->d * sizeof *row) < 0
-                  ? NULL : t->x + t->n * t->d;
-    }
-    if (!row || !t->model.p)
-        die("out of memory");
-    memcpy(row, v.v, v.d * sizeof *row);
-    t->n++;
-    return 1;
+    return pca_rows_add(&j->rows, r, j->field, j->force, a, e);
 }
 
 static void pca_write(struct job *j, int n, char *file[]) {
-    struct rows t = {.j = j};
     struct record r;
     struct err e = {{0}};
-    size_t shape[2];
     struct arena a;
 
-    split(j, &j->rows_mem, &j->rows);
-    split(j, &j->room_mem, &j->room);
-    tool_streams(&j->t, n, file, add_row, &t);
-    if (pca_fit(&j->pca, t.x, t.n, t.d, (size_t)j->components, &j->t.arena, &e) < 0)
+    split(j, &j->rows_mem, &j->rows.rows);
+    split(j, &j->room_mem, &j->rows.names);
+    tool_streams(&j->t, n, file, add_row, j);
+    if (pca_fit(&j->pca.p, j->rows.x, j->rows.n, j->rows.d, (size_t)j->components, &j->t.arena, &e) < 0)
         die("%s", e.msg);
+    j->pca.model = j->rows.model;
     a = j->t.arena;
-    shape[0] = j->pca.k, shape[1] = j->pca.d;
-    if (record_new(&r, (struct span){(const unsigned char *)"pca", 3}, false, &a, &e) < 0 ||
-        record_set_tensor(&r, "pca_mean", DT_F32, j->pca.mean, 1, &shape[1], &e) < 0 ||
-        record_set_tensor(&r, "pca_components", DT_F32, j->pca.component, 2, shape, &e) < 0 ||
-        record_set_tensor(&r, "pca_variance", DT_F32, j->pca.variance, 1, shape, &e) < 0 ||
-        (t.model.n && record_set_sub_text(&r, "model", "pca_mean", t.model, &e) < 0) ||
-        record_add_params(&r, j->t.name, j->map, &e) < 0)
+    if (pca_record_make(&r, &j->pca, &a, &e) < 0 || record_add_params(&r, j->t.name, j->map, &e) < 0)
         die("%s", e.msg);
     tool_write(&j->t, &r, a);
 }
 
 static void pca_read(struct job *j) {
     struct record r;
-    struct tensor m, c;
     struct err e = {{0}};
-    const float *mean, *component;
 
     if (!j->pca_file)
         die("--pca FILE is wanted: what pca-fit wrote");
-    if (first(j, j->pca_file, &r, &j->t.arena, &e) < 0)
+    if (stream_first(j->pca_file, &r, &j->t.arena, &e) < 0)
         die("%s", e.msg);
-    if (record_tensor(&r, "pca_mean", &m, &e) <= 0 || record_tensor(&r, "pca_components", &c, &e) <= 0 || m.nd != 1 ||
-        c.nd != 2 || m.dtype != DT_F32 || c.dtype != DT_F32 || c.shape[1] != m.shape[0])
-        die("%s: not what pca-fit wrote", j->pca_file);
-    record_sub_str(&r, "model", "pca_mean", &j->pca_model, &e);
-    mean = tensor_all_f32(&m, &j->t.arena), component = tensor_all_f32(&c, &j->t.arena);
-    j->pca = (struct pca){.d = m.shape[0], .k = c.shape[0], .mean = arena_take(&j->t.arena, m.shape[0], sizeof *mean),
-                          .component = arena_take(&j->t.arena, c.shape[0] * m.shape[0], sizeof *mean)};
-    if (!mean || !component || !j->pca.mean || !j->pca.component)
-        die("out of memory");
-    memcpy(j->pca.mean, mean, m.shape[0] * sizeof *mean);
-    memcpy(j->pca.component, component, c.shape[0] * m.shape[0] * sizeof *mean);
+    if (pca_record_read(&j->pca, &r, &j->t.arena, &e) < 0)
+        die("%s: %s", j->pca_file, e.msg);
 }
 
-/* pca-project: a field pca [k]; pca-reconstruct: the vector from the first k components, for each k. */
+/* pca-project: one record; pca-reconstruct: one for each count. */
 static int project(void *ctx, struct record *r, struct arena a, struct err *e) {
     struct job *j = ctx;
-    struct mix_vec v, like = {NULL, j->pca.d, j->pca_model};
-    const char *field;
-    float *c = arena_take(&a, j->pca.k, sizeof *c), *x = arena_take(&a, j->pca.d, sizeof *x);
-    struct sample s;
+    struct pca_job p = {&j->pca, j->field, j->force};
 
-    r->a = &a;
-    if (!c || !x)
-        return err_set(e, "out of memory");
-    if (mix_get_any(r, j->field, &field, &v, &a, e) < 0 || mix_fits(&like, &v, j->force, e) < 0 || sample_of(&s, r, &a, e) < 0)
-        return -1;
-    pca_project(&j->pca, v.v, j->pca.k, c);
     for (size_t i = 0; i < (j->n ? j->n : 1); i++) {
         struct arena b = a;
         struct record o;
-        size_t k = j->n ? (size_t)j->theta[i] : 0;
-        if (record_copy(&o, r, &b, e) < 0)
-            return -1;
-        if (!j->n && record_set_tensor(&o, "pca", DT_F32, c, 1, &j->pca.k, e) < 0)
-            return -1;
-        pca_reconstruct(&j->pca, c, k < j->pca.k ? k : j->pca.k, x);
-        if (j->n && (sample_child(&o, &s, i, j->n, e) < 0 || mix_set(&o, field, x, j->pca.d, e) < 0 ||
-                     record_set_int(&o, "components", (int64_t)k, e) < 0 ||
-                     (!record_has(r, "noise_id") && record_set_text(&o, "noise_id", s.root, e) < 0)))
-            return -1;
-        if (put(j, &o, &b, e) < 0)
+        if (pca_apply(&o, r, &p, i, j->n, j->n ? (size_t)j->theta[i] : 0, &b, e) < 0 || put(j, &o, &b, e) < 0)
             return -1;
     }
     return 1;

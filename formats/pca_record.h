@@ -1,0 +1,42 @@
+/* pca_record.h - principal components as a record, and what they do to others
+ *
+ * What     pca-fit's record: pca_mean [d], pca_components [k, d], pca_variance [k], and in `model` under
+ *          pca_mean the fingerprint of the vectors.
+ * Source   mix.h
+ * Errors   A record of another shape, numbers that are not finite.
+ */
+#ifndef UNCLIP_PCA_RECORD_H
+#define UNCLIP_PCA_RECORD_H
+
+#include "formats/mixing.h"
+#include "lib/mix.h"
+
+struct pca_record {
+    struct pca p;
+    struct span model;    /* of the vectors; empty when unknown */
+};
+
+int pca_record_read(struct pca_record *p, const struct record *r, struct arena *keep, struct err *e);
+int pca_record_make(struct record *r, const struct pca_record *p, struct arena *a, struct err *e);
+
+/* Vectors gathered one behind the other, for pca_fit; rows: an arena of their own. */
+struct pca_rows {
+    float *x;
+    size_t n, d;
+    struct span model;
+    struct arena rows, names;
+};
+
+int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, bool force, struct arena a, struct err *e);
+
+/* Reconstruction i of n of r from its first k components; n = 0: r with its coordinates in `pca`. */
+struct pca_job {
+    const struct pca_record *p;
+    const char *field;
+    bool force;
+};
+
+int pca_apply(struct record *out, const struct record *r, const struct pca_job *j, size_t i, size_t n, size_t k,
+              struct arena *a, struct err *e);
+
+#endif
