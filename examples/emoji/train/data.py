@@ -37,9 +37,9 @@ class Cache:
         for t in self.things:
             x = 1.0
             if t["group"] == "People & Body" and t["name"].split()[0] in ("man", "woman", "family", "couple", "kiss"):
-                x = 0.5  # many near-copies
+                x = 0.3  # many near-copies
             if t["subgroup"] == "country-flag":
-                x = 0.6
+                x = 0.3
             w.append(x)
         self.p = np.array(w) / sum(w)
 
@@ -74,10 +74,10 @@ class Maker:
         self.canvas.append(n)
         t = self.c.things[thing]
         flip = -1.0 if s > 0.6 and t["group"] not in ("Flags", "Symbols") and rng.random() < 0.2 and not any(w in t["name"] for w in NO_MIRROR) else 1.0
-        a = rng.normal(0, 6) if rng.random() < 0.6 else 0.0
+        a = rng.normal(0, 8) if rng.random() < 0.6 else 0.0
         if rng.random() < 0.1:
             a = rng.normal(0, 15)
-        self.place.append((cx, cy, s * np.exp(rng.normal(0, 0.06)) * flip, s * np.exp(rng.normal(0, 0.06)), np.deg2rad(a)))
+        self.place.append((cx, cy, s * np.exp(rng.normal(0, 0.1)) * flip, s * np.exp(rng.normal(0, 0.1)), np.deg2rad(a)))
         dark = g[1].mean() < 110
         self.ink.append(rng.uniform(170, 255, 3) if dark else rng.uniform(0, 90, 3)) if self.c.style[row] in INK else self.ink.append(None)
         self.hue.append(not (t["group"] == "Flags" or captions.COLOUR_WORDS & set(t["name"].split())))
@@ -188,9 +188,9 @@ def paint(rng, n, rgba, canvas, place, ink, hue, grounds, size=64):
     sat = torch.where((r[0] < 0.05) & (loose > 1), torch.zeros_like(sat), sat)  # now and then no colour at all
     rgb = (rgb - gray) * sat + gray
     rgb = (rgb - 128) * (1 + u[1] * 0.15) + 128 + u[2] * 12
-    rgb = rgb * (1 + torch.cat((u[3], u[4], u[5]), 1) * 0.05 * loose)
+    rgb = rgb * (1 + torch.cat((u[3], u[4], u[5]), 1) * (0.15 * loose - 0.1))
     # now and then a dark rim around the whole drawing
-    rim = (r[1] < 0.15).flatten().nonzero().flatten()
+    rim = (r[1] < 0.2).flatten().nonzero().flatten()
     if len(rim):
         k = 3 if rng.random() < 0.5 else 5
         a0 = al[rim]
