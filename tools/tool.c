@@ -566,6 +566,14 @@ static void refuse_input_as_output(const char *path) {
         die("%s: input file is output file", path);
 }
 
+void tool_not_output(const struct tool *t, const char *name) {
+    struct stat st;
+
+    if (t->out && strcmp(t->out, "-") != 0 && same_file(t->out, name) && stat(name, &st) == 0 &&
+        S_ISREG(st.st_mode))
+        die("%s: input file is output file", name);
+}
+
 static void open_output(struct tool *t, bool append) {
     if (!t->out || !strcmp(t->out, "-")) {
         if (!t->out && !t->text && isatty(1))

@@ -281,6 +281,29 @@ setup() {
     run -2 rank --query q missing
 }
 
+@test "the output is never an input" {
+    cp a copy
+    run -2 --separate-stderr rank --query q -o copy h copy
+    [ "$stderr" = "rank: copy: input file is output file" ]
+    run -2 --separate-stderr bash -c 'rank --query q -o copy <copy'
+    [ "$stderr" = "rank: copy: input file is output file" ]
+    cmp a copy
+}
+
+@test "an interrupt ends it, and no part of a ranking is written" {
+    mkfifo waiting
+    { cat a; sleep 3; } >waiting &
+    rank --query q -k 3 --tsv waiting >part &
+    pid=$!
+    sleep 0.5
+    kill -TERM $pid
+    status=0
+    wait $pid || status=$?
+    [ $status = 143 ]
+    [ ! -s part ]
+    wait
+}
+
 @test "a full disk is noticed" {
     [ -w /dev/full ] || skip "no /dev/full"
     for f in '' --tsv --csv --json; do
