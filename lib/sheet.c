@@ -34,7 +34,9 @@ static size_t line_of(const char **s, size_t room, const char **line) {
     if (n > room) {
         for (cut = room; cut > 0 && (*s)[cut] != ' ';)
             cut--;
-        n = cut ? cut : room;
+        for (n = cut ? cut : room; !cut && n > room / 2 && !strchr("/-_", (*s)[n - 1]);)
+            n--;
+        n = cut || n > room / 2 ? n : room;
     }
     *s += n;
     return n;

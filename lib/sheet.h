@@ -1,7 +1,7 @@
 /* sheet.h - many pictures on one, in rows and columns, each with a caption below it
  *
  * What     A cell is as large as the largest picture; smaller ones stand in its middle.  Captions are
- *          broken between words into SHEET_LINES lines at most, and cut with "..." where they are
+ *          broken between words (or after / - _) into SHEET_LINES lines at most, and cut with "..." where they are
  *          longer.  Their letters grow with the cell: about 27 of them on a line.
  * Shapes   u8 [H, W, 3], white where there is nothing.
  * Errors   A sheet of more than SHEET_PIXELS.
