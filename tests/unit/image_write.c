@@ -21,7 +21,7 @@ static void fill(unsigned char *rgb, size_t h, size_t w) {
             for (size_t c = 0; c < 3; c++) {
                 seed = seed * 1103515245u + 12345u;
                 rgb[(y * w + x) * 3 + c] = (unsigned char)(3 * x * (c + 1) + (y < h / 2 ? 5 * y : x * y / 8) +
-                                                           (y % 16 < 8 ? seed >> 30 : 0));
+                                                           (y % 16 < 8 ? seed >> (h > 200 ? 28 : 30) : 0));
             }
 }
 

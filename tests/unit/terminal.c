@@ -133,7 +133,7 @@ static void sixel(struct arena a, struct arena scratch) {
         for (size_t k = 0; k < s.w * s.h; k++)
             holes += s.colour[k] < 0;
         worst = holes ? 999 : block_error(&s, rgb);
-        ok(worst <= 12, "every pixel is drawn once; block means differ by %.1f at most (allowed 12)", worst);
+        ok(worst <= 4, "every pixel is drawn once; block means differ by %.1f at most (allowed 4)", worst);
     }
 }
 
