@@ -286,5 +286,8 @@ int main(void) {
     of_records(&out, a, c);
     names();
     limits(&out, a);
+    free(a_mem.base);
+    free(b_mem.base);
+    free(c_mem.base);
     return done();
 }

@@ -146,5 +146,7 @@ int main(void) {
     sets(a);
     captions(a, b);
     files();
+    free(a_mem.base);
+    free(b_mem.base);
     return done();
 }

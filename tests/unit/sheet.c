@@ -107,5 +107,6 @@ int main(void) {
     captions(a);
     limits();
     glyphs();
+    free(a_mem.base);
     return done();
 }

@@ -156,5 +156,7 @@ int main(void) {
     kitty(a);
     sixel(a, b);
     which();
+    free(a_mem.base);
+    free(b_mem.base);
     return done();
 }
