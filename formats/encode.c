@@ -44,22 +44,22 @@ int encode_open(struct encoder *n, unsigned want, const struct model_paths *p,
     return n->vision ? 0 : -1;
 }
 
-static int tokens_of(const struct encoder *n, struct span text, struct bpe_tokens *t, struct arena *a,
-                     struct err *e) {
+static int tokens_of(const struct encoder *n, struct span text, struct bpe_tokens *t,
+                     struct arena *a, struct err *e) {
     size_t limit = n->model.config.text.context, len;
     char *clean = text_clean((const char *)text.p, text.n, &len, a, e);
 
     if (!clean || bpe_encode(n->bpe, clean, len, false, limit, t, a, e) < 0)
         return -1;
     if (t->n > limit)
-        return err_set(e, "'%.*s' has %zu tokens, the model takes %zu", shown(text), (const char *)text.p, t->n,
-                       limit);
+        return err_set(e, "'%.*s' has %zu tokens, the model takes %zu", shown(text),
+                       (const char *)text.p, t->n, limit);
     return 0;
 }
 
 /* count <= BATCH texts */
-static int encode_texts(const struct encoder *n, const struct span *text, size_t count, float *out,
-                        struct arena scratch, struct err *e) {
+static int encode_texts(const struct encoder *n, const struct span *text, size_t count,
+                        float *out, struct arena scratch, struct err *e) {
     const int *ids[BATCH];
     size_t len[BATCH], longest = 0;
     void *room;
@@ -84,8 +84,8 @@ int encode_text(const struct encoder *n, struct span text, float *out, struct ar
     return encode_texts(n, &text, 1, out, scratch, e);
 }
 
-int encode_states(const struct encoder *n, struct span text, float **embed, float **states, size_t *len,
-                  struct arena *keep, struct err *e) {
+int encode_states(const struct encoder *n, struct span text, float **embed, float **states,
+                  size_t *len, struct arena *keep, struct err *e) {
     struct bpe_tokens t;
     const int *ids;
     struct arena a;
@@ -105,8 +105,8 @@ int encode_states(const struct encoder *n, struct span text, float **embed, floa
 }
 
 /* The square that the tower sees, f32 [3, S, S]. */
-static int prepare(const struct encoder *n, const char *file, float *planes, struct arena scratch,
-                   struct err *e) {
+static int prepare(const struct encoder *n, const char *file, float *planes,
+                   struct arena scratch, struct err *e) {
     const struct image_options o = {0, false};
     unsigned char *bytes;
     struct image im;
@@ -151,8 +151,9 @@ static int class_vector(const struct encoder *n, double *sum, size_t count, floa
 }
 
 /* Sentences s .. s + count - 1 of all labels' sentences, added up label by label. */
-static int add_sentences(const struct encoder *n, const struct templates *t, struct labels *l, size_t s,
-                         size_t count, double *sum, struct arena scratch, struct err *e) {
+static int add_sentences(const struct encoder *n, const struct templates *t, struct labels *l,
+                         size_t s, size_t count, double *sum, struct arena scratch,
+                         struct err *e) {
     float *v = arena_take(&scratch, BATCH * n->d, sizeof *v);
     struct span text[BATCH];
 

@@ -1,15 +1,17 @@
 /* labels.h - the labels of a zero-shot classification, and their vectors
  *
- * What     A labels file is text, one label a line, or a stream of records with `text_embed`,
- *          one a label: its `label` where it has that field, else its `text`, else its id.  So vectors
- *          can come from anywhere, and a cache is such a stream too: text_embed of length one
- *          and, with each, a key over all that the vectors depend on.
- * Keys     32 hex digits of XXH128 over the model's fingerprint, the labels and the templates,
- *          each with its length in front.
- * Errors   A labels file without labels, text that is not UTF-8, vectors of different widths or models,
- *          vectors that are zero or not finite: named with the line or record.
- *          A cache that is stale, cut or damaged is not an error but absent; a file that is no
- *          stream of records is one, so that no photograph is ever overwritten by a slip.
+ * What     A labels file is text, one label a line, or a stream of records with
+ *          `text_embed`, one a label: its `label` where it has that field, else its `text`,
+ *          else its id.  So vectors can come from anywhere, and a cache is such a stream
+ *          too: text_embed of length one and, with each, a key over all that the vectors
+ *          depend on.
+ * Keys     32 hex digits of XXH128 over the model's fingerprint, the labels and the
+ *          templates, each with its length in front.
+ * Errors   A labels file without labels, text that is not UTF-8, vectors of different
+ *          widths or models, vectors that are zero or not finite: named with the line or
+ *          record. A cache that is stale, cut or damaged is not an error but absent; a file
+ *          that is no stream of records is one, so that no photograph is ever overwritten
+ *          by a slip.
  */
 #ifndef UNCLIP_LABELS_H
 #define UNCLIP_LABELS_H

@@ -21,7 +21,8 @@ static int keep(struct scan_query *q, const struct vector *v, struct arena *a, s
     return 0;
 }
 
-static int first_record(struct scan_query *q, struct stream *s, struct arena *a, struct err *e) {
+static int first_record(struct scan_query *q, struct stream *s, struct arena *a,
+                        struct err *e) {
     struct arena_mem mem;
     struct arena scratch;
     struct record r;
@@ -39,7 +40,8 @@ static int first_record(struct scan_query *q, struct stream *s, struct arena *a,
     return 0;
 }
 
-static int from_stream(struct scan_query *q, const char *path, struct arena *a, struct err *e) {
+static int from_stream(struct scan_query *q, const char *path, struct arena *a,
+                       struct err *e) {
     struct err why = {{0}};
     struct stream s;
     int got;
@@ -60,7 +62,8 @@ static int from_model(struct scan_query *q, const struct query_source *from, dou
     float *x;
     int got;
 
-    if (encode_open(&n, from->text ? MODEL_TEXT : MODEL_VISION, &from->paths, from->compute, a, e) < 0)
+    if (encode_open(&n, from->text ? MODEL_TEXT : MODEL_VISION, &from->paths, from->compute, a,
+                    e) < 0)
         return -1;
     if (!(x = arena_take(a, n.d, sizeof *x)))
         return err_set(e, "out of memory");
@@ -80,14 +83,15 @@ static int from_model(struct scan_query *q, const struct query_source *from, dou
     return 0;
 }
 
-int query_open(struct scan_query *q, const struct query_source *from, double *scale, struct arena *a,
-               struct err *e) {
+int query_open(struct scan_query *q, const struct query_source *from, double *scale,
+               struct arena *a, struct err *e) {
     return from->stream ? from_stream(q, from->stream, a, e) : from_model(q, from, scale, a, e);
 }
 
 /* Vectors for the names in l: from the cache if it is fresh, else computed and put there. */
-static int embed_labels(struct labels *l, const struct query_source *from, const struct templates *t,
-                        bool *joint, char key[LABELS_KEY], struct arena *a, struct err *e) {
+static int embed_labels(struct labels *l, const struct query_source *from,
+                        const struct templates *t, bool *joint, char key[LABELS_KEY],
+                        struct arena *a, struct err *e) {
     struct err why = {{0}};
     struct encoder n;
     int got = 0;

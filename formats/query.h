@@ -1,7 +1,8 @@
 /* query.h - what records are compared with: one vector, or the vectors of labels
  *
- * What     A query is a vector out of a stream of one record, or a text or picture through the model's own
- *          tower.  Labels' vectors come with their file, from a cache, or from the text tower.
+ * What     A query is a vector out of a stream of one record, or a text or picture through
+ *          the model's own tower.  Labels' vectors come with their file, from a cache, or
+ *          from the text tower.
  * Errors   Messages begin with the file or path that is to blame.
  */
 #ifndef UNCLIP_QUERY_H
@@ -21,11 +22,13 @@ struct query_source {
     void *ctx;
 };
 
-/* q->sim.kern, field and force are set by the caller; *scale receives the checkpoint's if it has one. */
-int query_open(struct scan_query *q, const struct query_source *from, double *scale, struct arena *a,
-               struct err *e);
+/* q->sim.kern, field and force are set by the caller; *scale receives the checkpoint's if
+ * it has one. */
+int query_open(struct scan_query *q, const struct query_source *from, double *scale,
+               struct arena *a, struct err *e);
 
-/* *joint: the vectors come from a checkpoint with both towers; key: "" where the file holds vectors. */
+/* *joint: the vectors come from a checkpoint with both towers; key: "" where the file holds
+ * vectors. */
 int query_open_labels(struct labels *l, const struct query_source *from, bool *joint,
                       char key[LABELS_KEY], struct arena *a, struct err *e);
 

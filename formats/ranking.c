@@ -45,7 +45,8 @@ void ranking_end(struct ranking *g, struct arena a) {
 
 /* ---- one record ---- */
 
-static int offer(struct ranking *g, struct record *r, double cos, struct arena a, struct err *e) {
+static int offer(struct ranking *g, struct record *r, double cos, struct arena a,
+                 struct err *e) {
     struct result v = {.cos = cos, .logit = g->scale * cos, .prob = -1};
     struct span bytes;
 
@@ -145,8 +146,8 @@ static int take_hit(void *ctx, double cos, struct span bytes) {
     return g->full ? -1 : 0;
 }
 
-/* Begin a stretch; false if stretches are not worth while just now: where few records are plain
- * (pictures in them, or much that fails) they are tried less and less often. */
+/* Begin a stretch; false if stretches are not worth while just now: where few records are
+ * plain (pictures in them, or much that fails) they are tried less and less often. */
 static bool next_stretch(struct ranking *g, struct stream *s) {
     const struct topk *t = &g->best.top;
 

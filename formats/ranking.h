@@ -51,8 +51,8 @@ int ranking_add(struct ranking *g, struct record *r, struct arena a, struct err 
 /* Before the first record of a stream. */
 void ranking_stream(struct ranking *g);
 
-/* Pass over plain records of s, on all threads; how many.  After 0 (or `full`: memory is out) the
- * caller goes on with stream_next. */
+/* Pass over plain records of s, on all threads; how many.  After 0 (or `full`: memory is
+ * out) the caller goes on with stream_next. */
 uint64_t ranking_forward(struct ranking *g, struct stream *s, struct arena a);
 
 /* After the last record. */

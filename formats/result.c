@@ -27,8 +27,8 @@ static int set_list(struct record *r, const struct result *v, size_t n, struct a
     return 0;
 }
 
-int result_set(struct record *r, enum result_kind kind, const struct result *v, size_t n, bool list,
-               struct arena *a, struct err *e) {
+int result_set(struct record *r, enum result_kind kind, const struct result *v, size_t n,
+               bool list, struct arena *a, struct err *e) {
     if (kind == RESULT_MATCH || kind == RESULT_LABEL)
         record_drop(r, "rank");
     if (kind == RESULT_MATCH || kind == RESULT_BEST)

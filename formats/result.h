@@ -24,9 +24,10 @@ enum result_kind {
     RESULT_LABEL     /* of each record: label, cos, logit, prob */
 };
 
-/* As fields; n results of RESULT_LABEL are written as arrays when `list` is set, else n is 1. */
-int result_set(struct record *r, enum result_kind kind, const struct result *v, size_t n, bool list,
-               struct arena *a, struct err *e);
+/* As fields; n results of RESULT_LABEL are written as arrays when `list` is set, else n is
+ * 1. */
+int result_set(struct record *r, enum result_kind kind, const struct result *v, size_t n,
+               bool list, struct arena *a, struct err *e);
 
 /* The columns of a kind, and a row for each of n results. */
 const char *const *result_columns(enum result_kind kind, size_t *n);

@@ -37,8 +37,8 @@ int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, st
     return 0;
 }
 
-int scan_record(const struct scan_query *q, const struct record *r, double *cos, struct arena scratch,
-                struct err *e) {
+int scan_record(const struct scan_query *q, const struct record *r, double *cos,
+                struct arena scratch, struct err *e) {
     struct vector v;
     int got;
 
@@ -81,8 +81,8 @@ static const unsigned char *fill(const struct mould *m, const unsigned char *p, 
 }
 
 /* Parse the record at p and make a mould of it: its numbers, or NULL if it is not plain. */
-static const void *make(struct mould *m, const struct scan_query *q, const unsigned char *p, size_t n,
-                        size_t *used, struct arena *a) {
+static const void *make(struct mould *m, const struct scan_query *q, const unsigned char *p,
+                        size_t n, size_t *used, struct arena *a) {
     const unsigned char *from, *data;
     struct record r;
 
@@ -108,7 +108,8 @@ struct view {
 };
 
 /* Have bytes from `at` on in view: of a file, `want` more of them are read. */
-static bool look(const struct scan *s, struct scan_thread *t, struct view *v, size_t at, size_t want) {
+static bool look(const struct scan *s, struct scan_thread *t, struct view *v, size_t at,
+                 size_t want) {
     size_t n = 0;
     ssize_t got;
 
@@ -128,8 +129,8 @@ static bool look(const struct scan *s, struct scan_thread *t, struct view *v, si
 }
 
 /* Score the record at `at`: its length, or 0 if it is not plain or not whole. */
-static size_t score(const struct scan *s, struct scan_thread *t, struct mould *m, const struct view *v,
-                    size_t at, double *cos) {
+static size_t score(const struct scan *s, struct scan_thread *t, struct mould *m,
+                    const struct view *v, size_t at, double *cos) {
     const unsigned char *p = v->p + (at - v->base);
     size_t n = v->base + v->n - at, used;
     struct arena a = t->room;
@@ -169,7 +170,8 @@ static void scan_part(void *ctx, size_t i, int thread) {
         if (!used)
             break;
         if (cos > s->over && cos >= s->least)
-            part->hit[part->nhit++] = (struct scan_hit){cos, (unsigned)(at - part->first), (unsigned)used};
+            part->hit[part->nhit++] =
+                (struct scan_hit){cos, (unsigned)(at - part->first), (unsigned)used};
         part->count++;
         part->end = at += used;
     }

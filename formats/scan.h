@@ -1,22 +1,25 @@
 /* scan.h - cosines of all records in a stretch of a file, on all threads
  *
- * What     A stretch is cut into parts; a part's thread looks for the first record that starts in
- *          it, goes from record to record, scores each vector where it lies, and notes those
- *          that are good enough.  The parts are then taken in the order of the stream.
+ * What     A stretch is cut into parts; a part's thread looks for the first record that
+ *          starts in it, goes from record to record, scores each vector where it lies, and
+ *          notes those that are good enough.  The parts are then taken in the order of the
+ *          stream.
  *
- *          A part of a file is read(2) into a buffer that stays in the cache: page faults on
- *          a mapping cost more than the copy.  What came through a pipe is one part.
+ *          A part of a file is read(2) into a buffer that stays in the cache: page faults
+ *          on a mapping cost more than the copy.  What came through a pipe is one part.
  *
  *          Most records of a file differ in nothing but the id and the numbers.  After one
  *          record was parsed whole, the next one is accepted by comparing the bytes around
  *          its numbers with the first one's; only if they differ it is parsed too.
- * Safety   This is a fast way through what is plain.  Whatever is not - a record that is cut,
- *          malformed, longer than SCAN_BUFFER, carries an error, lacks the vector, or does not fit
- *          the query - ends the part, and the caller goes on there with stream_next, which
- *          says what is wrong.  A start found inside a tensor's bytes is harmless: a part
- *          counts only if it begins exactly where the record before it ended.
+ * Safety   This is a fast way through what is plain.  Whatever is not - a record that is
+ *          cut, malformed, longer than SCAN_BUFFER, carries an error, lacks the vector, or
+ *          does not fit the query - ends the part, and the caller goes on there with
+ *          stream_next, which says what is wrong.  A start found inside a tensor's bytes is
+ *          harmless: a part counts only if it begins exactly where the record before it
+ *          ended.
  * Numbers  As similarity.h: nothing depends on the parts or the threads.
- * Memory   SCAN_BUFFER for each thread, and up to SCAN_PARTS x SCAN_HITS x 16 bytes of hits.
+ * Memory   SCAN_BUFFER for each thread, and up to SCAN_PARTS x SCAN_HITS x 16 bytes of
+ *          hits.
  */
 #ifndef UNCLIP_SCAN_H
 #define UNCLIP_SCAN_H
@@ -70,16 +73,16 @@ int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, st
                struct err *e);
 
 /* The cosine of one record: 0, or -1 and why not. */
-int scan_record(const struct scan_query *q, const struct record *r, double *cos, struct arena scratch,
-                struct err *e);
+int scan_record(const struct scan_query *q, const struct record *r, double *cos,
+                struct arena scratch, struct err *e);
 
-/* Score what is plain in a stretch that begins at byte `at` of p: with fd >= 0 of a mapped file, as
- * much as SCAN_PARTS hold; else all n bytes. */
+/* Score what is plain in a stretch that begins at byte `at` of p: with fd >= 0 of a mapped
+ * file, as much as SCAN_PARTS hold; else all n bytes. */
 void scan_run(struct scan *s, const unsigned char *p, size_t n, size_t at, int fd);
 
-/* Take results from byte `at` on, as far as they go without a gap: each(ctx, score, bytes) for the
- * hits in order, -1 stops.  Returns where the first record begins that was not taken; *count grows by
- * the records passed. */
+/* Take results from byte `at` on, as far as they go without a gap: each(ctx, score, bytes)
+ * for the hits in order, -1 stops.  Returns where the first record begins that was not
+ * taken; *count grows by the records passed. */
 size_t scan_take(struct scan *s, size_t at, uint64_t *count,
                  int (*each)(void *ctx, double score, struct span bytes), void *ctx);
 

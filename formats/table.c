@@ -40,8 +40,8 @@ static void put_head(struct table *t) {
     put_str(t, "\r\n");
 }
 
-int table_open(struct table *t, int fd, enum table_format f, const char *const name[], size_t ncols,
-               struct arena *a) {
+int table_open(struct table *t, int fd, enum table_format f, const char *const name[],
+               size_t ncols, struct arena *a) {
     *t = (struct table){.fd = fd, .format = f, .name = name, .ncols = ncols};
     t->buf = arena_take(a, TABLE_BUFFER, 1);
     if (!t->buf)

@@ -10,7 +10,8 @@
  *          JSON   one object a line; a text that is not UTF-8 is {"$bytes": base64}, and
  *                 nothing is a field that is not there.
  *
- *          Numbers have seven digits in all three (%.7g): what a cosine of f32 vectors is good for.
+ *          Numbers have seven digits in all three (%.7g): what a cosine of f32 vectors is
+ *          good for.
  * Errors   -1 with errno when writing fails; a row is never cut in two by an error of ours.
  * Memory   One buffer of TABLE_BUFFER bytes; longer rows go out in pieces.
  */
@@ -36,8 +37,8 @@ struct table {
 };
 
 /* fd: where to; the head line of CSV is written with the first row or by table_close. */
-int table_open(struct table *t, int fd, enum table_format f, const char *const name[], size_t ncols,
-               struct arena *a);
+int table_open(struct table *t, int fd, enum table_format f, const char *const name[],
+               size_t ncols, struct arena *a);
 
 /* The next column of the row; the last one ends the row. */
 void table_text(struct table *t, struct span s);

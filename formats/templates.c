@@ -67,7 +67,8 @@ static int from_table(struct templates *t, const char *const v[], size_t n, stru
     return 0;
 }
 
-int templates_parse(struct templates *t, const char *text, size_t n, struct arena *a, struct err *e) {
+int templates_parse(struct templates *t, const char *text, size_t n, struct arena *a,
+                    struct err *e) {
     struct span s = {(const unsigned char *)text, n}, line;
     struct text_lines l = text_lines(s);
     size_t rows = 0;
@@ -106,7 +107,8 @@ int templates_open(struct templates *t, const char *name, struct arena *a, struc
     return templates_parse(t, (const char *)text.p, text.n, a, e);
 }
 
-int template_fill(const struct template *t, struct span label, struct span *out, struct arena *a) {
+int template_fill(const struct template *t, struct span label, struct span *out,
+                  struct arena *a) {
     size_t n = t->before.n + label.n + t->after.n;    /* parts of files in memory: no overflow */
     unsigned char *p = arena_take(a, n, 1);
 

@@ -1,8 +1,10 @@
 /* text_file.h - small text files that people write by hand: one item a line
  *
  * What     The whole file in memory, then its lines.  A byte order mark at the start and a
- *          carriage return at the end of a line are not part of the text; empty lines are passed over.
- * Errors   A file longer than TEXT_FILE_MAX, bytes that are not UTF-8, or NUL: named with the line.
+ *          carriage return at the end of a line are not part of the text; empty lines are
+ *          passed over.
+ * Errors   A file longer than TEXT_FILE_MAX, bytes that are not UTF-8, or NUL: named with
+ *          the line.
  */
 #ifndef UNCLIP_TEXT_FILE_H
 #define UNCLIP_TEXT_FILE_H

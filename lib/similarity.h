@@ -1,19 +1,21 @@
 /* similarity.h - cosines between one vector and many, and the softmax over them
  *
- * What     cos = q.x / (|q| |x|); logit = scale cos; prob = softmax of the logits over a closed
- *          set.  A query is widened to f64 once; each vector is then read once, where it
- *          lies: q.x and x.x come from the same pass.
+ * What     cos = q.x / (|q| |x|); logit = scale cos; prob = softmax of the logits over a
+ *          closed set.  A query is widened to f64 once; each vector is then read once,
+ *          where it lies: q.x and x.x come from the same pass.
  * Source   Radford et al. 2021, arXiv:2103.00020, figure 3; openai/CLIP @d05afc4
  *          clip/model.py, CLIP.forward.
- * Shapes   q [d] f64, exact copies of f32 values; x [d] f32 or f16 (no other dtype), any alignment,
- *          little-endian; rows [n, d] f32.
+ * Shapes   q [d] f64, exact copies of f32 values; x [d] f32 or f16 (no other dtype), any
+ *          alignment, little-endian; rows [n, d] f32.
  * Numbers  Products and sums in f64: a product of two f32 is exact there, so that fused and
  *          separate multiply-adds agree and every kernel gives the same bits.  The order of
  *          the additions is fixed: element i goes to lane i mod 16, then lanes l and l + 8,
  *          then 0..7 in turn.  So a cosine depends on nothing but its two vectors: not on
- *          the machine, the threads, or the place in a stream.  Error below 4.4e-16 (observed
- *          1.1e-16 for d up to 1100 against long double); squares cannot overflow.
- * Errors   A vector of zeros has no direction and one with NaN or infinity no cosine: named by the result.
+ *          the machine, the threads, or the place in a stream.  Error below 4.4e-16
+ *          (observed 1.1e-16 for d up to 1100 against long double); squares cannot
+ *          overflow.
+ * Errors   A vector of zeros has no direction and one with NaN or infinity no cosine: named
+ *          by the result.
  * Threads  Re-entrant; no global state.
  */
 #ifndef UNCLIP_SIMILARITY_H

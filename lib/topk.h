@@ -40,8 +40,8 @@ static inline bool topk_accepts(const struct topk *t, double score) {
     return t->n < t->k || (t->k && score > t->item[0].score);
 }
 
-/* Keep a score that is accepted.  Returns the slot that is its own now; when the list was full, what lay there
- * belonged to the one that fell out. */
+/* Keep a score that is accepted.  Returns the slot that is its own now; when the list was
+ * full, what lay there belonged to the one that fell out. */
 size_t topk_add(struct topk *t, double score);
 
 /* Best first. */

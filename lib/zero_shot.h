@@ -1,9 +1,10 @@
 /* zero_shot.h - which labels a vector is most like
  *
- * What     Cosines with all labels' vectors, softmax over all labels of scale x cos, and of these
- *          the k best that pass two thresholds.
+ * What     Cosines with all labels' vectors, softmax over all labels of scale x cos, and of
+ *          these the k best that pass two thresholds.
  * Source   Radford et al. 2021, arXiv:2103.00020, section 3.1.
- * Shapes   labels [n, d] f32, each row of length one; the vector [d] f32 or f16, any alignment.
+ * Shapes   labels [n, d] f32, each row of length one; the vector [d] f32 or f16, any
+ *          alignment.
  * Numbers  As similarity.h: the same bits for any number of threads.  Equal cosines (labels
  *          that occur twice) keep the labels' order.
  * Threads  The labels are spread over the pool where there is enough to do.

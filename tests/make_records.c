@@ -1,12 +1,13 @@
 /* make_records - streams of made-up vectors, for tests and measurements
  *
- * usage: make_records [-n RECORDS] [-d WIDTH] [-t f32|f16] [-g GROUP] [-l LEVELS] [-s SEED] [-f FIELD] [-m MODEL]
- *                     [-z INDEX] [-p PREFIX] [-i PIXELS]
+ * usage: make_records [-n RECORDS] [-d WIDTH] [-t f32|f16] [-g GROUP] [-l LEVELS] [-s SEED]
+ *                     [-f FIELD] [-m MODEL] [-z INDEX] [-p PREFIX] [-i PIXELS]
  *
- * Records "r0", "r1", ... (-p: another prefix) with an image_embed (-f: another field) as clip-embed writes them.  -g: GROUP
- * records share a root and have its text_embed.  -l: elements are whole numbers of LEVELS levels, so
- * that equal cosines occur.  -z: the vector of record INDEX is all zeros.  -i: an image of so many pixels
- * in each record.  The same options give the same bytes everywhere.
+ * Records "r0", "r1", ... (-p: another prefix) with an image_embed (-f: another field) as
+ * clip-embed writes them.  -g: GROUP records share a root and have its text_embed.  -l:
+ * elements are whole numbers of LEVELS levels, so that equal cosines occur.  -z: the vector of
+ * record INDEX is all zeros.  -i: an image of so many pixels in each record.  The same options
+ * give the same bytes everywhere.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -41,13 +42,14 @@ static void fill(float *v, const struct options *o, uint64_t stream, uint64_t i)
     }
 }
 
-static int make(const struct options *o, unsigned long i, float *v, struct arena a, struct span *out,
-                struct err *e) {
+static int make(const struct options *o, unsigned long i, float *v, struct arena a,
+                struct span *out, struct err *e) {
     enum dtype dt = o->half ? DT_F16 : DT_F32;
     struct record r;
     struct mp m;
     char name[64];
-    struct span id = {(unsigned char *)name, 0}, model = {(const unsigned char *)o->model, strlen(o->model)};
+    struct span id = {(unsigned char *)name, 0};
+    struct span model = {(const unsigned char *)o->model, strlen(o->model)};
     size_t d = o->d;
     static unsigned char pixels[1 << 20];
 
@@ -56,16 +58,18 @@ static int make(const struct options *o, unsigned long i, float *v, struct arena
         return -1;
     if (o->group) {
         char root[32];
-        struct span s = {(unsigned char *)root, (size_t)snprintf(root, sizeof root, "p%lu", i / o->group)};
+        int n = snprintf(root, sizeof root, "p%lu", i / o->group);
 
         fill(v, o, 1, i / o->group);
-        if (record_set_text(&r, "root", s, e) < 0 || record_set_tensor(&r, "text_embed", dt, v, 1, &d, e) < 0)
+        if (record_set_text(&r, "root", (struct span){(unsigned char *)root, (size_t)n}, e) < 0 ||
+            record_set_tensor(&r, "text_embed", dt, v, 1, &d, e) < 0)
             return -1;
     }
     fill(v, o, 0, i);
     if (i == o->zero)
         memset(v, 0, d * sizeof *v);
-    if (o->pixels && record_set_tensor(&r, "image", DT_U8, pixels, 1, &(size_t){o->pixels}, e) < 0)
+    if (o->pixels &&
+        record_set_tensor(&r, "image", DT_U8, pixels, 1, &(size_t){o->pixels}, e) < 0)
         return -1;
     mp_open(&m, &a);
     mp_map(&m, 2);

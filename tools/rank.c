@@ -54,7 +54,10 @@ static int emit(void *ctx, struct record *r, const struct result *v, size_t n, s
 }
 
 static void open_output(struct rank *k) {
-    enum table_format f = k->tsv ? TABLE_TSV : k->csv ? TABLE_CSV : k->json ? TABLE_JSON : TABLE_NONE;
+    enum table_format f = k->tsv    ? TABLE_TSV
+                          : k->csv  ? TABLE_CSV
+                          : k->json ? TABLE_JSON
+                                    : TABLE_NONE;
     const char *const *column;
     struct stat st;
     size_t n;
@@ -192,20 +195,33 @@ static void open_subject(struct rank *k) {
 int main(int argc, char *argv[]) {
     static struct rank k = {.group = -1, .g = {.min_cos = -2, .min_prob = -1}};
     const struct opt own[] = {
-        {'k', "top", OPT_INT, &k.k, "N", "how many results (10), or labels for each record (1)", 1, MAX_K, NULL},
+        {'k', "top", OPT_INT, &k.k, "N",
+         "how many results (10), or labels for each record (1)", 1, MAX_K, NULL},
         {0, "text", OPT_STR, &k.from.text, "STR", "rank by likeness to a text", 0, 0, NULL},
-        {0, "image", OPT_STR, &k.from.image, "FILE", "rank by likeness to a picture", 0, 0, NULL},
-        {0, "query", OPT_STR, &k.from.stream, "STREAM", "rank by likeness to the vector of a record", 0, 0, NULL},
-        {0, "labels", OPT_STR, &k.from.labels, "FILE", "give each record the labels it is most like", 0, 0, NULL},
-        {0, "templates", OPT_STR, &k.from.templates, "FILE", "sentences for the labels; or openai80, openai7, none", 0, 0, NULL},
-        {0, "label-cache", OPT_STR, &k.from.cache, "FILE", "keep the labels' vectors here", 0, 0, NULL},
-        {0, "field", OPT_STR, &k.g.q.field, "NAME", "the vector of the records (image_embed, else text_embed)", 0, 0, NULL},
-        {0, "group", OPT_CHOICE, &k.group, "WHAT", "root or none: what is ranked together", 0, 0, "root|none"},
-        {0, "min-cos", OPT_FLOAT, &k.g.min_cos, "X", "only what has at least this cosine", -1, 1, NULL},
-        {0, "min-prob", OPT_FLOAT, &k.g.min_prob, "X", "only what has at least this probability", 0, 1, NULL},
-        {0, "logit-scale", OPT_FLOAT, &k.scale, "X", "logit = X cos; default: the model's, or 100", 1e-6, 1e6, NULL},
-        {0, "force", OPT_FLAG, &k.force, NULL, "compare vectors of different models", 0, 0, NULL},
-        {0, "tsv", OPT_FLAG, &k.tsv, NULL, "write tab-separated text, not records", 0, 0, NULL},
+        {0, "image", OPT_STR, &k.from.image, "FILE",
+         "rank by likeness to a picture", 0, 0, NULL},
+        {0, "query", OPT_STR, &k.from.stream, "STREAM",
+         "rank by likeness to the vector of a record", 0, 0, NULL},
+        {0, "labels", OPT_STR, &k.from.labels, "FILE",
+         "give each record the labels it is most like", 0, 0, NULL},
+        {0, "templates", OPT_STR, &k.from.templates, "FILE",
+         "sentences for the labels; or openai80, openai7, none", 0, 0, NULL},
+        {0, "label-cache", OPT_STR, &k.from.cache, "FILE",
+         "keep the labels' vectors here", 0, 0, NULL},
+        {0, "field", OPT_STR, &k.g.q.field, "NAME",
+         "the vector of the records (image_embed, else text_embed)", 0, 0, NULL},
+        {0, "group", OPT_CHOICE, &k.group, "WHAT",
+         "root or none: what is ranked together", 0, 0, "root|none"},
+        {0, "min-cos", OPT_FLOAT, &k.g.min_cos, "X",
+         "only what has at least this cosine", -1, 1, NULL},
+        {0, "min-prob", OPT_FLOAT, &k.g.min_prob, "X",
+         "only what has at least this probability", 0, 1, NULL},
+        {0, "logit-scale", OPT_FLOAT, &k.scale, "X",
+         "logit = X cos; default: the model's, or 100", 1e-6, 1e6, NULL},
+        {0, "force", OPT_FLAG, &k.force, NULL,
+         "compare vectors of different models", 0, 0, NULL},
+        {0, "tsv", OPT_FLAG, &k.tsv, NULL,
+         "write tab-separated text, not records", 0, 0, NULL},
         {0, "csv", OPT_FLAG, &k.csv, NULL, "write comma-separated text", 0, 0, NULL},
         {0, "json", OPT_FLAG, &k.json, NULL, "write JSON, a line for each result", 0, 0, NULL},
     };
