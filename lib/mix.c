@@ -109,32 +109,38 @@ static void jacobi(double *s, double *v, size_t n) {
 }
 
 /* One component: the j-th eigenvector of the covariance itself, or, where there are fewer vectors than
- * dimensions, x^T times that of the Gram matrix; of length one, its largest value positive. */
-static void component(const double *x, const double *v, size_t n, size_t d, bool gram, size_t j, size_t m, float *out) {
+ * dimensions, x^T times that of the Gram matrix; of length one, its largest value positive.  u [d]: scratch. */
+static void component(const double *x, const double *v, size_t n, size_t d, bool gram, size_t j, size_t m, double *u,
+                      float *out) {
     double sq = 0, top = 0;
 
     for (size_t i = 0; i < d; i++) {
-        double s = 0;
-        if (gram)
-            for (size_t r = 0; r < n; r++)
-                s += x[r * d + i] * v[r * m + j];
-        else
-            s = v[i * m + j];
-        sq += s * s;
-        if (fabs(s) > fabs(top))
-            top = s;
-        out[i] = (float)s;
+        u[i] = gram ? 0 : v[i * m + j];
+        for (size_t r = 0; gram && r < n; r++)
+            u[i] += x[r * d + i] * v[r * m + j];
+        sq += u[i] * u[i];
+        if (fabs(u[i]) > fabs(top))
+            top = u[i];
     }
-    sq = (top < 0 ? -1 : 1) / sqrt(sq > 0 ? sq : 1);
+    sq = (top < 0 ? -1 : 1) / sqrt(sq);
     for (size_t i = 0; i < d; i++)
-        out[i] = (float)((double)out[i] * sq);
+        out[i] = (float)(u[i] * sq);
+}
+
+/* How many of the k largest variances are more than rounding: below that, directions are noise. */
+static size_t rank_of(const double *s, const size_t *order, size_t m, size_t k) {
+    size_t n = 0;
+
+    while (n < k && s[order[n] * (m + 1)] > 1e-13 * s[order[0] * (m + 1)])
+        n++;
+    return n;
 }
 
 int pca_fit(struct pca *p, const float *x, size_t n, size_t d, size_t most, struct arena *keep, struct err *e) {
     bool gram = n < d;
     size_t m = gram ? n : d, k = n - 1 < d ? n - 1 : d;
     struct arena a;
-    double *c, *s, *v;
+    double *c, *s, *v, *u;
     size_t *order;
 
     if (n < 2)
@@ -145,8 +151,8 @@ int pca_fit(struct pca *p, const float *x, size_t n, size_t d, size_t most, stru
                       .variance = arena_take(keep, k, sizeof *p->variance)};
     a = *keep;
     c = arena_take(&a, n * d, sizeof *c), s = arena_zero(&a, m * m, sizeof *s), v = arena_take(&a, m * m, sizeof *v);
-    order = arena_take(&a, m, sizeof *order);
-    if (!p->mean || !p->component || !p->variance || !c || !s || !v || !order)
+    order = arena_take(&a, m, sizeof *order), u = arena_take(&a, d, sizeof *u);
+    if (!p->mean || !p->component || !p->variance || !c || !s || !v || !order || !u)
         return err_set(e, "out of memory");
     for (size_t i = 0; i < d; i++) {
         double sum = 0;
@@ -170,12 +176,12 @@ int pca_fit(struct pca *p, const float *x, size_t n, size_t d, size_t most, stru
             order[j] = order[j - 1];
         order[j] = i;
     }
-    for (size_t j = 0; j < k; j++) {
-        double var = s[order[j] * (m + 1)];
-        p->variance[j] = (float)(var > 0 ? var : 0);
-        component(c, v, n, d, gram, order[j], m, p->component + j * d);
+    p->k = rank_of(s, order, m, k);
+    for (size_t j = 0; j < p->k; j++) {
+        p->variance[j] = (float)s[order[j] * (m + 1)];
+        component(c, v, n, d, gram, order[j], m, u, p->component + j * d);
     }
-    return 0;
+    return p->k ? 0 : err_set(e, "equal vectors have no components");
 }
 
 void pca_project(const struct pca *p, const float *x, size_t k, float *c) {

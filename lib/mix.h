@@ -10,7 +10,8 @@
  * Source   Ramesh et al. 2022, arXiv:2204.06125, sections 3 and 7.1; Shoemake 1985 (slerp).
  * Shapes   vectors [d] f32; components [k, d], rows of length one.
  * Numbers  Computed in f64, rounded once to f32.
- * Errors   -1: a vector of zeros or not finite where a direction is needed; two that are opposite (no slerp).
+ * Errors   -1: a vector of zeros or not finite where a direction is needed; two that are opposite (no slerp);
+ *          fewer than two different vectors for PCA.
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_MIX_H
@@ -32,7 +33,8 @@ struct pca {
     float *variance;     /* [k], decreasing */
 };
 
-/* From n vectors x [n, d]: the k = min(n - 1, d, most) leading components.  n >= 2. */
+/* From n vectors x [n, d]: the k = min(n - 1, d, most) leading components; fewer where the vectors span fewer
+ * dimensions, that is where a variance is below 1e-13 of the largest.  n >= 2. */
 int pca_fit(struct pca *p, const float *x, size_t n, size_t d, size_t most, struct arena *keep, struct err *e);
 
 void pca_project(const struct pca *p, const float *x, size_t k, float *c);         /* c [k] */
