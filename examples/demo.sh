@@ -17,5 +17,5 @@ echo "unclip: CLIP from the shell, with the small model in the box (examples/emo
 show "clip-embed examples/emoji/demo/*.png > demo/pictures.clip"
 show "rank --labels examples/emoji/demo/labels.txt --tsv < demo/pictures.clip"
 show "rank --text 'a red heart' -k 3 --tsv < demo/pictures.clip"
-show "rank --text 'something to drink' -k 3 --tsv < demo/pictures.clip"
+show "rank --text 'a yellow fruit' -k 3 --tsv < demo/pictures.clip"
 show "record-json --info < demo/pictures.clip"
