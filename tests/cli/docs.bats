@@ -1,0 +1,43 @@
+#!/usr/bin/env bats
+# The commands of README and of the pages without a test file of their own, as they stand there.  Those that
+# need photos or a Karlo are left out: tests/cli/unclip.bats runs such pipes on a tiny one.
+
+setup() {
+    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    PATH=${BIN:-$ROOT/build/bin}:$PATH
+    cd "$BATS_TEST_TMPDIR" || return 1
+    ln -s "$ROOT/examples" examples
+}
+
+# The literal blocks under EXAMPLES, without the block that sets up Karlo.
+blocks() {
+    sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/{/^\.Bd/,/^\.Ed/{/^\.Bd/d;p}}' "$1" |
+        awk '/^\.Ed/ { if (b !~ /karlo/) printf "%s", b; b = ""; next } { b = b $0 "\n" }'
+}
+
+@test "docs: the examples of unclip(7)" {
+    blocks "$ROOT/man/unclip.7" >run.sh
+    [ "$(wc -l <run.sh)" -ge 8 ]
+    sh -eu run.sh >out
+    [ "$(cut -f1 out | grep -c '\.png$')" -eq 32 ]    # 26 labels, 3 best, 1, 1, 1
+}
+
+@test "docs: the examples of embed-mix(1)" {
+    blocks "$ROOT/man/embed-mix.1" >run.sh
+    sh -eu run.sh >out
+    [ "$(wc -l <out)" -eq 5 ]
+    head -1 out | grep -q '^examples/emoji/demo/red-heart.png#0	1	'
+}
+
+@test "docs: README's commands" {
+    sed -n '/^## What it does/,/^| program/s/^    //p' "$ROOT/README.md" | grep -v photos >run.sh
+    [ "$(wc -l <run.sh)" -ge 3 ]
+    sh -eu run.sh >out
+    grep -q '^examples/emoji/demo/red-heart.png	red heart	' out
+    grep -q '^\[\|^  *[0-9]' out    # the tokens
+}
+
+@test "docs: README lists what make deps installs" {
+    make -s -C "$ROOT" --eval='show: ; @printf "%s\n" $(DEPS)' show >deps
+    while read -r p; do grep -qw -- "$p" "$ROOT/README.md" || { echo "$p"; false; }; done <deps
+}
