@@ -161,6 +161,16 @@ END
     [ -z "$output" ]
 }
 
+@test "a file that cannot be written whole leaves the old one and nothing else" {
+    echo '{"unclip":1,"id":"w","data":{"image":{"$nd":{"type":"|u1","shape":[1,20000,3],"data":"'"$(head -c 60000 /dev/zero | base64 -w 0)"'"}}}}' |
+        record-json --from-json >wide.clip
+    echo old >x.ppm
+    run -2 bash -c 'trap "" XFSZ; ulimit -f 8; image-out -o x.ppm wide.clip'
+    [ "$output" = "image-out: x.ppm: File too large" ]
+    [ "$(cat x.ppm)" = old ]
+    [ "$(ls -A)" = "$(printf 'one.clip\ntwo.clip\nwide.clip\nx.ppm')" ]
+}
+
 @test "records that fail are named, the rest is done" {
     { pixel '"a"'; echo '{"unclip":1,"id":"t","data":{"text":"x"}}'
       echo '{"unclip":1,"id":"e","data":{"error":"it failed"}}'
@@ -200,6 +210,8 @@ image-out: z.ppm: 1 x 1 pixels" ]
     run -2 image-out -o '%4i.png' one.clip
     run -2 image-out --show -o x.png one.clip
     [ "$output" = "image-out: only one of -o and --show" ]
+    run -2 image-out --show=vt100 one.clip
+    [ "${lines[0]}" = "image-out: --show: 'vt100' is not auto|kitty|sixel" ]
     run -2 image-out -Q 0 -o x.jpg one.clip
     run -2 image-out --sheet=0 -o x.jpg one.clip
     run -0 image-out --format=png -o name one.clip

@@ -55,6 +55,32 @@ static void names(struct arena a) {
     ok(utf8_valid(got, strlen(got)) && strlen(got) == 100 + 17, "and between characters");
 }
 
+/* Whatever an id is, what stands for it is one harmless component of a path. */
+static void any_id(struct arena a) {
+    size_t bad = 0;
+    unsigned seed = 7;
+
+    for (int i = 0; i < 20000; i++) {
+        struct arena b = a;
+        char id[300];
+        const char *got;
+        size_t n = 0, len;
+
+        while (n < (size_t)(i % 290)) {
+            seed = seed * 1103515245u + 12345u;
+            id[n++] = i % 3 ? (char)(1 + (seed >> 20) % 255) : "/.-a\xc3\xa9\x9b\n"[seed >> 20 & 7];
+        }
+        id[n] = 0;
+        got = name("%i", id, 1, &b);
+        len = strlen(got);
+        bad += !len || len > NAME_PART || strpbrk(got, "/\n\x1b\x7f") || strchr(".-", *got) || !utf8_valid(got, len);
+        got = name("%b", id, 1, &b);
+        len = strlen(got);
+        bad += !len || len > NAME_PART || strpbrk(got, "/\n\x1b\x7f") || strchr(".-", *got) || !utf8_valid(got, len);
+    }
+    ok(!bad, "twenty thousand ids of any bytes");
+}
+
 static void patterns(void) {
     static const char *const bad[] = {"%", "a%", "%x", "%4i", "%0", "%21d", "%99999999999999999999d", "%-3d", "% d", "%ld", "%n"};
     struct err e = {{0}};
@@ -142,6 +168,7 @@ int main(void) {
     TAP_ARENA(b, 1);
 
     names(a);
+    any_id(a);
     patterns();
     sets(a);
     captions(a, b);
