@@ -24,6 +24,7 @@ static size_t up(size_t n, size_t to) {
 
 struct plan {
     bool linear, gather;
+    size_t pad_y;
     size_t yo, xo, m;          /* output rows, columns, and pixels of all pictures */
     size_t rows, row_tasks;    /* pixels of a task, and tasks for all pixels */
     size_t col_tasks;          /* 1, or one for each panel */
@@ -32,10 +33,12 @@ struct plan {
     size_t tile, window;       /* bytes for each thread: products, gathered windows */
 };
 
-static struct plan make_plan(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x) {
+/* pad_y: rows of zeros that are not in the input, k->pad or none. */
+static struct plan make_plan(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,
+                             size_t pad_y) {
     const struct kern *kern = c->kern;
     const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->panel ? kern->rows : 16;
-    struct plan p = {.yo = (y + 2 * k->pad - k->side) / k->stride + 1,
+    struct plan p = {.yo = (y + 2 * pad_y - k->side) / k->stride + 1, .pad_y = pad_y,
                      .xo = (x + 2 * k->pad - k->side) / k->stride + 1};
     size_t most, cols;
 
@@ -85,7 +88,7 @@ static struct corner corner_of(const struct conv_job *j, size_t pixel) {
 
     return (struct corner){
         pixel / (p->yo * p->xo) * j->y * j->x,
-        (ptrdiff_t)(in_picture / p->xo * j->k->stride) - (ptrdiff_t)j->k->pad,
+        (ptrdiff_t)(in_picture / p->xo * j->k->stride) - (ptrdiff_t)p->pad_y,
         (ptrdiff_t)(in_picture % p->xo * j->k->stride) - (ptrdiff_t)j->k->pad
     };
 }
@@ -213,40 +216,72 @@ static struct linear as_linear(const struct conv *k) {
     return (struct linear){.n = k->out, .k = k->in, .bias = k->bias, .packed = k->packed};
 }
 
-size_t conv_scratch(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x) {
-    struct plan p = make_plan(k, c, n, y, x);
+static size_t scratch_of(const struct conv *k, const struct compute *c, const struct plan *p) {
     struct linear l = as_linear(k);
 
-    if (p.linear)
-        return linear_scratch(&l, c, p.m);
-    return p.converted + p.zeros + (size_t)pool_threads(c->pool) * (p.tile + p.window);
+    if (p->linear)
+        return linear_scratch(&l, c, p->m);
+    return p->converted + p->zeros + (size_t)pool_threads(c->pool) * (p->tile + p->window);
+}
+
+size_t conv_scratch(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x) {
+    struct plan p = make_plan(k, c, n, y, x, k->pad);
+
+    return scratch_of(k, c, &p);
+}
+
+size_t conv_band_scratch(const struct conv *k, const struct compute *c, size_t y, size_t x) {
+    struct plan p = make_plan(k, c, 1, y, x, 0);
+
+    return scratch_of(k, c, &p);
+}
+
+static void run(struct conv_job *j, const struct compute *c, char *at) {
+    const struct conv *k = j->k;
+    const size_t all = j->n * j->y * j->x * k->in;
+
+    if (j->plan.linear) {
+        struct linear l = as_linear(k);
+        linear_run_out(&l, c, j->plan.m, j->in, k->in, &j->out, at);
+        return;
+    }
+    if (j->plan.converted) {
+        j->pixels = j->converted = at;
+        pool_run(c->pool, (all + CONVERT - 1) / CONVERT, convert, j);
+        at += j->plan.converted;
+    }
+    if (j->plan.zeros) {
+        j->zeros = memset(at, 0, j->plan.zeros);
+        at += j->plan.zeros;
+    }
+    j->threads = at;
+    pool_run(c->pool, j->plan.row_tasks * j->plan.col_tasks, j->plan.gather ? by_gathering : by_pointers, j);
+}
+
+static struct conv_job job(const struct conv *k, const struct compute *c, const float *in, float *out, enum act act,
+                           const float *residual) {
+    return (struct conv_job){
+        .k = k, .kern = c->kern, .in = in, .pixels = (const char *)in,
+        .out = {.bias = k->bias, .residual = residual, .y = out, .ldy = k->out, .act = act, .act_last = true}
+    };
 }
 
 void conv_run(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,
               const float *in, float *out, enum act act, const float *residual, void *scratch) {
-    struct conv_job j = {
-        .k = k, .kern = c->kern, .n = n, .y = y, .x = x, .in = in, .pixels = (const char *)in,
-        .out = {.bias = k->bias, .residual = residual, .y = out, .ldy = k->out, .act = act, .act_last = true}
-    };
-    struct linear l = as_linear(k);
-    char *at = scratch;
+    struct conv_job j = job(k, c, in, out, act, residual);
 
     if (!n)
         return;
-    j.plan = make_plan(k, c, n, y, x);
-    if (j.plan.linear) {
-        linear_run_out(&l, c, j.plan.m, in, k->in, &j.out, scratch);
-        return;
-    }
-    if (j.plan.converted) {
-        j.pixels = j.converted = at;
-        pool_run(c->pool, (n * y * x * k->in + CONVERT - 1) / CONVERT, convert, &j);
-        at += j.plan.converted;
-    }
-    if (j.plan.zeros) {
-        j.zeros = memset(at, 0, j.plan.zeros);
-        at += j.plan.zeros;
-    }
-    j.threads = at;
-    pool_run(c->pool, j.plan.row_tasks * j.plan.col_tasks, j.plan.gather ? by_gathering : by_pointers, &j);
+    j.n = n, j.y = y, j.x = x;
+    j.plan = make_plan(k, c, n, y, x, k->pad);
+    run(&j, c, scratch);
+}
+
+void conv_run_band(const struct conv *k, const struct compute *c, size_t y, size_t x, const float *in, float *out,
+                   enum act act, const float *residual, void *scratch) {
+    struct conv_job j = job(k, c, in, out, act, residual);
+
+    j.n = 1, j.y = y, j.x = x;
+    j.plan = make_plan(k, c, 1, y, x, 0);
+    run(&j, c, scratch);
 }

@@ -32,4 +32,11 @@ size_t conv_scratch(const struct conv *k, const struct compute *c, size_t n, siz
 void conv_run(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,
               const float *in, float *out, enum act act, const float *residual, void *scratch);
 
+/* Some rows of one picture, with the same bits: in [Y, X, ci] holds all rows that the windows touch, those
+ * outside the picture as zeros; out [(Y - side) / stride + 1, X', co]. */
+size_t conv_band_scratch(const struct conv *k, const struct compute *c, size_t y, size_t x);
+
+void conv_run_band(const struct conv *k, const struct compute *c, size_t y, size_t x, const float *in, float *out,
+                   enum act act, const float *residual, void *scratch);
+
 #endif

@@ -84,6 +84,7 @@ struct load {
     enum resample r;
     const struct kern *k;
     float *out;
+    size_t from, before;    /* first row, over all pictures; rows of zeros in front of it */
 };
 
 /* Channels [j, j + m) of one of the pair, normalised and activated; g: j in mul and add. */
@@ -104,27 +105,23 @@ static void load_pixel(const struct load *l, size_t n, size_t at, float *out) {
         load_channels(l, p->c[1], p->x[1] + at * p->c[1], n * ch + c0, out + c0);
 }
 
-/* One output row where nothing is averaged; twice for an enlarged one. */
-static void load_row(const struct load *l, size_t n, size_t y) {
+/* One output row where nothing is averaged; an enlarged one has each pixel twice. */
+static void load_row(const struct load *l, size_t n, size_t y, float *row) {
     const struct picture *p = l->p;
-    size_t ch = p->c[0] + p->c[1], up = l->r == RESAMPLE_UP2 ? 2 : 1, wide = p->w * up;
-    float *row = l->out + (n * p->y * up + y * up) * wide * ch;
+    size_t ch = p->c[0] + p->c[1], up = l->r == RESAMPLE_UP2 ? 2 : 1;
 
     for (size_t x = 0; x < p->w; x++) {
         float *o = row + x * up * ch;
-        load_pixel(l, n, (n * p->y + y) * p->w + x, o);
+        load_pixel(l, n, (n * p->y + y / up) * p->w + x, o);
         if (up == 2)
             memcpy(o + ch, o, ch * sizeof *o);
     }
-    if (up == 2)
-        memcpy(row + wide * ch, row, wide * ch * sizeof *row);
 }
 
 /* One output row of a picture that is halved. */
-static void load_half(const struct load *l, size_t n, size_t y) {
+static void load_half(const struct load *l, size_t n, size_t y, float *row) {
     const struct picture *p = l->p;
     size_t ch = p->c[0] + p->c[1], wide = p->w / 2;
-    float *row = l->out + (n * (p->y / 2) + y) * wide * ch;
     float tmp[256];
 
     for (size_t x = 0; x < wide; x++) {
@@ -143,22 +140,43 @@ static void load_half(const struct load *l, size_t n, size_t y) {
     }
 }
 
+static size_t resampled(size_t n, enum resample r) {
+    return r == RESAMPLE_UP2 ? 2 * n : r == RESAMPLE_DOWN2 ? n / 2 : n;
+}
+
+/* Row i of those that are wanted. */
 static void load_task(void *ctx, size_t i, int thread) {
     const struct load *l = ctx;
-    size_t rows = l->r == RESAMPLE_DOWN2 ? l->p->y / 2 : l->p->y;
+    size_t rows = resampled(l->p->y, l->r), y = (l->from + i) % rows, n = (l->from + i) / rows;
+    size_t row = resampled(l->p->w, l->r) * (l->p->c[0] + l->p->c[1]);
+    float *out = l->out + (l->before + i) * row;
 
     (void)thread;
     if (l->r == RESAMPLE_DOWN2)
-        load_half(l, i / rows, i % rows);
+        load_half(l, n, y, out);
     else
-        load_row(l, i / rows, i % rows);
+        load_row(l, n, y, out);
 }
 
 void picture_load(const struct picture *p, const float *mul, const float *add, enum act act,
                   enum resample r, const struct compute *c, float *out) {
-    struct load l = {p, mul, add, act, r, c->kern, out};
+    struct load l = {.p = p, .mul = mul, .add = add, .act = act, .r = r, .k = c->kern, .out = out};
 
-    pool_run(c->pool, p->n * (r == RESAMPLE_DOWN2 ? p->y / 2 : p->y), load_task, &l);
+    pool_run(c->pool, p->n * resampled(p->y, r), load_task, &l);
+}
+
+void picture_load_band(const struct picture *p, const float *mul, const float *add, enum act act, enum resample r,
+                       const struct compute *c, size_t n, size_t from, size_t to, size_t halo, float *out) {
+    size_t rows = resampled(p->y, r), row = resampled(p->w, r) * (p->c[0] + p->c[1]) * sizeof *out;
+    size_t above = from < halo ? halo - from : 0, below = to + halo > rows ? to + halo - rows : 0;
+    size_t all = to - from + 2 * halo, in = all - above - below;
+    struct load l = {.p = p, .mul = mul, .add = add, .act = act, .r = r, .k = c->kern, .out = out,
+                     .from = n * rows + from + above - halo, .before = above};
+    char *bytes = (char *)out;
+
+    memset(bytes, 0, above * row);
+    memset(bytes + (above + in) * row, 0, below * row);
+    pool_run(c->pool, in, load_task, &l);
 }
 
 /* ---- bicubic ---- */

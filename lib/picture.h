@@ -46,6 +46,11 @@ enum resample { RESAMPLE_NONE, RESAMPLE_UP2, RESAMPLE_DOWN2 };    /* nearest; me
 void picture_load(const struct picture *p, const float *mul, const float *add, enum act act,
                   enum resample r, const struct compute *c, float *out);
 
+/* Rows [from, to) of picture n of that, and `halo` more on either side, zeros outside the picture: what a
+ * convolution over these rows reads. */
+void picture_load_band(const struct picture *p, const float *mul, const float *add, enum act act, enum resample r,
+                       const struct compute *c, size_t n, size_t from, size_t to, size_t halo, float *out);
+
 /* Enlarge [N, Y, X, C] to [N, Yo, Xo, C], Yo >= Y, Xo >= X. */
 int picture_bicubic(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,
                     float *out, struct arena scratch);

@@ -17,6 +17,9 @@ struct run {
     bool full;                                        /* scratch ran out */
 };
 
+/* Floats of a band: large enough that its halo costs little, small beside the pictures. */
+enum { BAND = 8 << 20 };
+
 /* A picture in memory. */
 struct map {
     float *x;
@@ -38,31 +41,74 @@ static struct picture pair(const struct run *r, const struct map *h, const struc
     return (struct picture){{h->x, skip ? skip->x : NULL}, {h->c, skip ? skip->c : 0}, r->n, h->y, h->w};
 }
 
-/* GroupNorm (and SiLU) of one or two pictures into out. */
-static void norm_load(struct run *r, const struct picture *p, const struct picture_norm *g, enum act act,
-                      enum resample resample, float *out, struct arena a) {
-    size_t ch = p->c[0] + p->c[1];
-    float *mul = take(r, &a, r->n * ch), *add = take(r, &a, r->n * ch);
-    void *sums = r->full ? NULL : arena_take(&a, picture_norm_scratch(p), 1);
+/* What is read through a GroupNorm (and SiLU), or as it is. */
+struct source {
+    struct picture p;
+    float *mul, *add;    /* NULL: as it is */
+    enum act act;
+    enum resample resample;
+    size_t c, y, w;      /* as read */
+};
 
+static struct source source(const struct picture *p, enum act act, enum resample resample) {
+    struct source s = {.p = *p, .act = act, .resample = resample, .c = p->c[0] + p->c[1], .y = p->y, .w = p->w};
+
+    if (resample == RESAMPLE_UP2)
+        s.y *= 2, s.w *= 2;
+    if (resample == RESAMPLE_DOWN2)
+        s.y /= 2, s.w /= 2;
+    return s;
+}
+
+static void norm(struct run *r, struct source *s, const struct picture_norm *g, struct arena *a) {
+    struct arena b;
+    void *sums;
+
+    s->mul = take(r, a, r->n * s->c);
+    s->add = take(r, a, r->n * s->c);
+    b = *a;
+    sums = r->full ? NULL : arena_take(&b, picture_norm_scratch(&s->p), 1);
     r->full |= !sums;
-    if (r->full)
-        return;
-    picture_norm(p, g, r->k, mul, add, sums);
-    picture_load(p, mul, add, act, resample, r->k, out);
+    if (!r->full)
+        picture_norm(&s->p, g, r->k, s->mul, s->add, sums);
 }
 
 static struct picture_norm norm_of(const struct run *r, struct gain g) {
     return (struct picture_norm){.g = g.g, .b = g.b, .groups = r->u->c.groups, .eps = r->u->c.eps};
 }
 
-static void conv(struct run *r, const struct conv *v, const struct map *in, float *out, const float *residual,
-                 struct arena a) {
-    void *s = r->full ? NULL : arena_take(&a, conv_scratch(v, r->k, r->n, in->y, in->w), 1);
+/* Rows of a band, or 0: all pictures at once. */
+static size_t band_rows(const struct run *r, const struct source *s, size_t halo) {
+    size_t most = r->u->c.band ? r->u->c.band : BAND, rows = most / (s->w * s->c);
 
-    r->full |= !s;
-    if (!r->full)
-        conv_run(v, r->k, r->n, in->y, in->w, in->x, out, ACT_NONE, residual, s);
+    if (r->n * s->y * s->w * s->c <= most)
+        return 0;
+    return rows > 2 * halo ? rows - 2 * halo : 1;
+}
+
+/* out = convolution of a source (+ residual, which may be out).  Large pictures go through it in bands of
+ * rows: only a band of what is read is ever in memory, and no bit depends on that. */
+static void conv(struct run *r, const struct conv *v, const struct source *s, float *out, const float *residual,
+                 struct arena a) {
+    size_t halo = v->pad, rows = band_rows(r, s, halo);
+    float *in = take(r, &a, (rows ? rows + 2 * halo : r->n * s->y) * s->w * s->c);
+    void *work = r->full ? NULL : arena_take(&a, rows ? conv_band_scratch(v, r->k, rows + 2 * halo, s->w)
+                                                      : conv_scratch(v, r->k, r->n, s->y, s->w), 1);
+
+    r->full |= !work;
+    if (r->full)
+        return;
+    if (!rows) {
+        picture_load(&s->p, s->mul, s->add, s->act, s->resample, r->k, in);
+        conv_run(v, r->k, r->n, s->y, s->w, in, out, ACT_NONE, residual, work);
+        return;
+    }
+    for (size_t n = 0; n < r->n; n++)
+        for (size_t y = 0; y < s->y; y += rows) {
+            size_t to = y + rows < s->y ? y + rows : s->y, at = (n * s->y + y) * s->w * v->out;
+            picture_load_band(&s->p, s->mul, s->add, s->act, s->resample, r->k, n, y, to, halo, in);
+            conv_run_band(v, r->k, to - y + 2 * halo, s->w, in, out + at, ACT_NONE, residual ? residual + at : NULL, work);
+        }
 }
 
 static void linear(struct run *r, const struct linear *l, size_t m, const float *x, float *y,
@@ -77,39 +123,34 @@ static void linear(struct run *r, const struct linear *l, size_t m, const float 
 /* out [N, Y', X', Co] = shortcut(s) + conv2(norm2(conv1(SiLU(norm1 h)))): guided-diffusion's ResBlock. */
 static void res_run(struct run *r, const struct unet_res *b, const struct map *h, const struct map *skip,
                     struct map *out, struct arena a) {
-    struct picture p = pair(r, h, skip);
+    struct picture p = pair(r, h, skip), q;
     struct picture_norm g = norm_of(r, b->norm1);
     struct map mid = map_take(r, &a, b->co, out->y, out->w);
     float *t = take(r, &a, r->n * b->time.n);
+    struct source s = source(&p, ACT_SILU, b->resample);
+    const float *residual = h->x;
+    struct arena first = a;
 
-    {
-        struct arena s = a;
-        struct map act = map_take(r, &s, b->ci, out->y, out->w);
-        norm_load(r, &p, &g, ACT_SILU, b->resample, act.x, s);
-        conv(r, &b->conv1, &act, mid.x, NULL, s);
-    }
+    norm(r, &s, &g, &first);
+    conv(r, &b->conv1, &s, mid.x, NULL, first);
     linear(r, &b->time, r->n, r->time, t, NULL, a);
+    if (b->has_shortcut || b->resample != RESAMPLE_NONE) {
+        s = source(&p, ACT_NONE, b->resample);
+        residual = out->x;
+        if (b->has_shortcut)
+            conv(r, &b->shortcut, &s, out->x, NULL, a);
+        else if (!r->full)
+            picture_load(&p, NULL, NULL, ACT_NONE, b->resample, r->k, out->x);
+    }
     g = norm_of(r, b->norm2);
     if (r->u->c.film)
         g.film = t;
     else
         g.before = t;
-    if (b->has_shortcut || b->resample != RESAMPLE_NONE) {
-        struct arena s = a;
-        struct map raw = b->has_shortcut ? map_take(r, &s, b->ci, out->y, out->w) : *out;
-        if (r->full)
-            return;
-        picture_load(&p, NULL, NULL, ACT_NONE, b->resample, r->k, raw.x);
-        if (b->has_shortcut)
-            conv(r, &b->shortcut, &raw, out->x, NULL, s);
-    }
-    {
-        struct map act = map_take(r, &a, b->co, out->y, out->w);
-        struct picture q = pair(r, &mid, NULL);
-        norm_load(r, &q, &g, ACT_SILU, RESAMPLE_NONE, act.x, a);
-        conv(r, &b->conv2, &act, out->x,
-             b->has_shortcut || b->resample != RESAMPLE_NONE ? out->x : h->x, a);
-    }
+    q = pair(r, &mid, NULL);
+    s = source(&q, ACT_SILU, RESAMPLE_NONE);
+    norm(r, &s, &g, &a);
+    conv(r, &b->conv2, &s, out->x, residual, a);
 }
 
 /* h += out(attention(q, [context; k], [context; v])) of norm(h), pixels in row-major order. */
@@ -118,13 +159,17 @@ static void attention_block(struct run *r, const struct unet_attention *b, struc
     struct attention att = {b->heads, b->c / b->heads, (float)(1 / sqrt((double)(b->c / b->heads))), false};
     struct picture p = pair(r, h, NULL);
     struct picture_norm g = norm_of(r, b->norm);
+    struct source in = source(&p, ACT_NONE, RESAMPLE_NONE);
     float *tok = take(r, &a, r->n * pixels * b->c), *qkv = take(r, &a, r->n * pixels * 3 * b->c);
     struct attention_seq *seq = r->full ? NULL : arena_zero(&a, r->n, sizeof *seq);
 
     r->full |= !seq;
     if (r->full)
         return;
-    norm_load(r, &p, &g, ACT_NONE, RESAMPLE_NONE, tok, a);
+    norm(r, &in, &g, &a);
+    if (r->full)
+        return;
+    picture_load(&p, in.mul, in.add, ACT_NONE, RESAMPLE_NONE, r->k, tok);
     linear(r, &b->qkv, r->n * pixels, tok, qkv, NULL, a);
     for (size_t i = 0; i < r->n; i++) {
         float *q = qkv + i * pixels * 3 * b->c;
@@ -168,28 +213,39 @@ static float *embed_time(struct run *r, int t, const float *class_add, struct ar
     return out;
 }
 
+/* What waits for the way up, in memory of its own, one behind the other: popped, its place is free. */
 struct stack {
     struct map skip[UNET_LEVELS * 17];
+    struct arena before[UNET_LEVELS * 17];    /* the arena without it */
     size_t n;
+    struct arena a;
 };
 
-static struct map down_path(struct run *r, struct map h, struct stack *s, struct arena *a) {
+static struct map push(struct run *r, struct stack *s, size_t c, size_t y, size_t w) {
+    s->before[s->n] = s->a;
+    return s->skip[s->n++] = map_take(r, &s->a, c, y, w);
+}
+
+static void pop(struct stack *s) {
+    s->a = s->before[--s->n];
+}
+
+static struct map down_path(struct run *r, struct map h, struct stack *s) {
     const struct unet_config *c = &r->u->c;
 
-    s->skip[s->n++] = h;
     for (size_t l = 0; l < c->levels; l++) {
         const struct unet_level *v = &r->u->level[l];
         for (size_t j = 0; j < c->layers; j++) {
-            struct map o = map_take(r, a, c->width[l], h.y, h.w);
-            res_run(r, &v->down[j], &h, NULL, &o, *a);
+            struct map o = push(r, s, c->width[l], h.y, h.w);
+            res_run(r, &v->down[j], &h, NULL, &o, s->a);
             if (v->down_att)
-                attention_block(r, &v->down_att[j], &o, *a);
-            s->skip[s->n++] = h = o;
+                attention_block(r, &v->down_att[j], &o, s->a);
+            h = o;
         }
         if (l + 1 < c->levels) {
-            struct map o = map_take(r, a, c->width[l], h.y / 2, h.w / 2);
-            res_run(r, &v->halve, &h, NULL, &o, *a);
-            s->skip[s->n++] = h = o;
+            struct map o = push(r, s, c->width[l], h.y / 2, h.w / 2);
+            res_run(r, &v->halve, &h, NULL, &o, s->a);
+            h = o;
         }
     }
     return h;
@@ -208,21 +264,22 @@ static struct map swing_take(struct swing *s, size_t c, size_t y, size_t w) {
     return m;
 }
 
-static struct map up_path(struct run *r, struct map h, struct stack *s, struct swing *sw, struct arena a) {
+static struct map up_path(struct run *r, struct map h, struct stack *s, struct swing *sw) {
     const struct unet_config *c = &r->u->c;
 
     for (size_t l = c->levels; l-- > 0;) {
         const struct unet_level *v = &r->u->level[l];
         for (size_t j = 0; j <= c->layers; j++) {
-            struct map o = swing_take(sw, c->width[l], h.y, h.w);
-            res_run(r, &v->up[j], &h, &s->skip[--s->n], &o, a);
+            struct map o = swing_take(sw, c->width[l], h.y, h.w), skip = s->skip[s->n - 1];
+            res_run(r, &v->up[j], &h, &skip, &o, s->a);
+            pop(s);
             if (v->up_att)
-                attention_block(r, &v->up_att[j], &o, a);
+                attention_block(r, &v->up_att[j], &o, s->a);
             h = o;
         }
         if (l > 0) {
             struct map o = swing_take(sw, c->width[l], 2 * h.y, 2 * h.w);
-            res_run(r, &v->twice, &h, NULL, &o, a);
+            res_run(r, &v->twice, &h, NULL, &o, s->a);
             h = o;
         }
     }
@@ -245,37 +302,35 @@ int unet_run(const struct unet *u, const struct compute *k, size_t n, size_t y, 
              const float *class_add, const struct unet_context *const *context, float *out, struct arena scratch,
              struct err *e) {
     struct run r = {.u = u, .k = k, .n = n, .context = context};
-    struct map h = {.c = u->c.width[0], .y = y, .w = x}, input = {.c = u->c.in, .y = y, .w = x};
+    struct picture p = {{in, NULL}, {u->c.in, 0}, n, y, x};
     struct stack s = {.n = 0};
     struct swing sw = {.next = 0};
-    union { const float *c; float *p; } src = {in};
     size_t unit = (size_t)1 << (u->c.levels - 1), most = swing_size(&u->c, y, x);
     struct picture_norm g = norm_of(&r, u->norm_out);
-    struct picture p;
+    struct source from = source(&p, ACT_NONE, RESAMPLE_NONE);
+    struct map h;
 
     if (!y || !x || y % unit || x % unit)
         return err_set(e, "a picture of %zux%zu: its sides must be multiples of %zu", x, y, unit);
-    input.x = src.p;
-    h.x = take(&r, &scratch, n * y * x * h.c);
     r.time = embed_time(&r, t, class_add, &scratch);
-    conv(&r, &u->conv_in, &input, h.x, NULL, scratch);
-    h = down_path(&r, h, &s, &scratch);
     for (int i = 0; i < 2; i++)
         sw.x[i] = take(&r, &scratch, n * most);
-    if (r.full)
-        return err_set(e, "out of memory");
+    s.a = scratch;
+    h = push(&r, &s, u->c.width[0], y, x);
+    conv(&r, &u->conv_in, &from, h.x, NULL, s.a);
+    h = down_path(&r, h, &s);
     for (int i = 0; i < 2; i++) {
         struct map o = swing_take(&sw, h.c, h.y, h.w);
-        res_run(&r, &u->mid[i], &h, NULL, &o, scratch);
+        res_run(&r, &u->mid[i], &h, NULL, &o, s.a);
         h = o;
         if (i == 0 && u->c.mid_attention)
-            attention_block(&r, &u->mid_att, &h, scratch);
+            attention_block(&r, &u->mid_att, &h, s.a);
     }
-    h = up_path(&r, h, &s, &sw, scratch);
+    h = up_path(&r, h, &s, &sw);
     p = pair(&r, &h, NULL);
-    input = map_take(&r, &scratch, h.c, y, x);
-    norm_load(&r, &p, &g, ACT_SILU, RESAMPLE_NONE, input.x, scratch);
-    conv(&r, &u->conv_out, &input, out, NULL, scratch);
+    from = source(&p, ACT_SILU, RESAMPLE_NONE);
+    norm(&r, &from, &g, &s.a);
+    conv(&r, &u->conv_out, &from, out, NULL, s.a);
     return r.full ? err_set(e, "out of memory") : 0;
 }
 

@@ -16,7 +16,9 @@
  *          time embedding in each block, after the class embedding was added.  Context keys come first.
  *          Original checkpoints interleave q, k and v per head.
  * Numbers  within 1e-6 of the largest output of diffusers in f32 (tests/unit/unet.c).
- * Threads  Those of the kernels.
+ * Memory   The skip stack, two pictures that the way up takes in turns, one between two convolutions, and a
+ *          band of rows of what a convolution reads: some 830 MiB in Karlo's upsampler at 256 pixels.
+ * Threads  Those of the kernels.  No bit depends on them, on N or on the bands.
  */
 #ifndef UNCLIP_UNET_H
 #define UNCLIP_UNET_H
@@ -43,6 +45,7 @@ struct unet_config {
     size_t groups;                  /* of GroupNorm */
     float eps;
     bool film;                      /* resnet_time_scale_shift "scale_shift" */
+    size_t band;                    /* floats that a convolution reads at once; 0: what is fast */
 };
 
 struct unet;
