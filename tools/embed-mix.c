@@ -334,6 +334,7 @@ int main(int argc, char *argv[]) {
     if (!strcmp(mode, "pca-reconstruct"))
         numbers(&j, "counts", j.k_list ? j.k_list : "20,40,80,160,320", 65536);
     params(&j, mode);
+    tool_not_outputs(&j.t, n, file);
     tool_output(&j.t, 0, NULL);
     if (two)
         pairs(&j, file, *mode == 'l');

@@ -232,8 +232,7 @@ int main(int argc, char *argv[]) {
     decide(&k);
     tool_compute(&k.t);
     open_subject(&k);
-    for (int j = i; j < argc; j++)
-        tool_not_output(&k.t, argv[j]);
+    tool_not_outputs(&k.t, argc - i, argv + i);
     open_output(&k);
     if (i == argc)
         rank_stream(&k, "-");

@@ -306,6 +306,7 @@ int main(int argc, char *argv[]) {
     static struct job j;
     int first = parse(&j, argc, argv);
 
+    tool_not_outputs(&j.t, argc - first, argv + first);
     tool_output(&j.t, 0, NULL);
     make_rooms(&j);
     if (j.from_npy.n) {

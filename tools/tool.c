@@ -574,6 +574,11 @@ void tool_not_output(const struct tool *t, const char *name) {
         die("%s: input file is output file", name);
 }
 
+void tool_not_outputs(const struct tool *t, int n, char *name[]) {
+    for (int i = 0; i < n; i++)
+        tool_not_output(t, name[i]);
+}
+
 static void open_output(struct tool *t, bool append) {
     if (!t->out || !strcmp(t->out, "-")) {
         if (!t->out && !t->text && isatty(1))

@@ -116,6 +116,7 @@ void tool_output(struct tool *t, size_t nfields, const char *const fields[]);
 
 /* Before tool_output: die if -o names this input file, which would be emptied. */
 void tool_not_output(const struct tool *t, const char *name);
+void tool_not_outputs(const struct tool *t, int n, char *name[]);
 
 /* Open a stream for reading; "-" from a terminal is refused with a hint (exit 2). */
 void tool_stream(struct tool *t, struct stream *s, const char *name);

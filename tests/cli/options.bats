@@ -48,3 +48,17 @@ setup() {
     [ "$status" -eq 2 ]
     [ "${lines[0]}" = "rank: --shard: '3/2' is not I/N with 1 <= I <= N" ]
 }
+
+@test "options: an input is never emptied as the output" {
+    G=$BATS_TEST_DIRNAME/../golden/karlo
+    cp "$G/text.clip" "$BATS_TEST_TMPDIR/in"
+    for tool in prior decode64 upsample ddim-invert record-json; do
+        run "$BIN/$tool" -o "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/in"
+        [ "$status" -eq 2 ]
+        [ "$output" = "$tool: $BATS_TEST_TMPDIR/in: input file is output file" ]
+        cmp "$BATS_TEST_TMPDIR/in" "$G/text.clip"
+    done
+    run "$BIN/embed-mix" mean -o "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/in"
+    [ "$status" -eq 2 ]
+    cmp "$BATS_TEST_TMPDIR/in" "$G/text.clip"
+}
