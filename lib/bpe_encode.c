@@ -18,7 +18,7 @@ static uint32_t merge_of(const struct bpe *b, uint32_t left, uint32_t right) {
 /* Short pieces: look for the best pair again and again.  Merges ids in w; the count left. */
 static size_t merge_short(const struct bpe *b, uint32_t *w, size_t n) {
     uint32_t m[SHORT], best;    /* m[i]: the merge of w[i] and w[i + 1] */
-    size_t at;
+    size_t at = 0;
 
     for (size_t i = 0; i + 1 < n; i++)
         m[i] = merge_of(b, w[i], w[i + 1]);
