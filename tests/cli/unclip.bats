@@ -95,6 +95,28 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     cmp part.clip whole.clip
 }
 
+# decode64 of 8 records; the signal $1 comes when the first is written.
+stopped_by() {
+    local i=0 status=0
+    env --default-signal=INT decode64 "$U" --steps 300 -o out.clip p.clip 2>err &
+    until [ -s out.clip ] || [ $((i += 1)) -gt 1000 ]; do sleep 0.05; done
+    sleep 0.1    # amid the second
+    kill -s "$1" $!
+    wait $! || status=$?
+    [ "$status" -eq "$2" ]
+    [ ! -s err ]
+    record-json out.clip >out.json
+    [ "$(wc -l <out.json)" -ge 1 ]
+    [ "$(wc -l <out.json)" -lt 8 ]
+}
+
+@test "unclip: SIGINT and SIGTERM leave whole records, and the program dies of them" {
+    prior "$U" --steps 2 -n 2 four.clip >p.clip
+    stopped_by INT 130
+    rm out.clip
+    stopped_by TERM 143
+}
+
 @test "unclip: variations have no text; a text without states is refused, and so is nothing at all" {
     prior "$U" --steps 2 "$G/text.clip" >p.clip
     record-json p.clip | jq -c 'del(.data.text_embed, .data.text_states)' | record-json --from-json >v.clip
