@@ -176,3 +176,18 @@ stopped_by() {
     rank --query s.clip -k 1 --tsv p.clip | grep -q '^text 1#0	1	'
     [ "$(field m.clip .id)" = '"mean"' ]
 }
+
+@test "unclip: a Karlo of random weights, of any embedding width" {
+    AID=${AID:-$BATS_TEST_DIRNAME/../../build/tests}
+    "$AID/make_karlo" -t -e 48 -d f32 karlo >list
+    [ "$(wc -l <list)" -eq 5 ]
+    grep -qx 'decoder: 716 tensors, .* parameters' list
+    # floats of bytes 0x3f: 0.747; two rows of states
+    x=$(head -c 192 /dev/zero | tr '\0' '?' | base64 -w 0) y=$(head -c 384 /dev/zero | tr '\0' '?' | base64 -w 0)
+    # shellcheck disable=SC2016
+    printf '{"unclip":1,"id":"a","data":{"text_embed":{"$nd":{"type":"<f4","shape":[48],"data":"%s"}},"text_states":{"$nd":{"type":"<f4","shape":[2,48],"data":"%s"}}}}\n' "$x" "$y" |
+        record-json --from-json >a.clip
+    UNCLIP_MODEL=karlo
+    prior --uncond=a.clip --steps 3 a.clip | decode64 --uncond=a.clip --steps 2 | upsample --steps 2 >out.clip
+    [ "$(field out.clip '[(.data.image_embed | length), (.data.image[0] | length)]')" = '[48,32]' ]
+}
