@@ -1,0 +1,15 @@
+#!/bin/sh
+# textdiff.sh PICTURE OLD NEW [FRAMES [FILE]]: a picture turned from what OLD says towards what NEW says.
+#
+# The noise stays that of the picture; theta goes from 0 to 0.5.  The model: $UNCLIP_MODEL, with a CLIP of both towers, a
+# decoder and upsamplers.
+set -eu
+PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
+new=${3:?usage: textdiff.sh PICTURE OLD NEW [FRAMES [FILE]]}
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+clip-embed "$1" | ddim-invert >"$tmp/picture"
+echo "$2" | clip-tok | clip-embed >"$tmp/old"
+echo "$new" | clip-tok | clip-embed >"$tmp/new"
+embed-mix diff --frames "${4:-5}" "$tmp/picture" "$tmp/new" "$tmp/old" | decode64 | upsample |
+    image-out --sheet="${4:-5}" -o "${5:-textdiff.png}"

@@ -1,0 +1,44 @@
+#!/usr/bin/env bats
+# The scripts of examples/ on a whole tiny unCLIP of random weights: its CLIP has the tokenizer in the box.
+
+setup_file() {
+    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    export ROOT BIN=${BIN:-$ROOT/build/bin} AID=${AID:-$ROOT/build/tests}
+    export PATH=$BIN:$PATH UNCLIP_MODEL=$BATS_FILE_TMPDIR/model DEMO=$ROOT/examples/emoji/demo
+    "$AID/make_karlo" -t -e 64 -d f32 "$UNCLIP_MODEL" >/dev/null
+    "$AID/make_model" -d f32 -l split tiny "$UNCLIP_MODEL" >/dev/null
+    cp -r "$ROOT/examples/emoji/tokenizer" "$UNCLIP_MODEL/"
+}
+
+setup() { cd "$BATS_TEST_TMPDIR" || return 1; }
+
+# Width and height of a PNG.
+size() { od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4, $7 * 256 + $8 }'; }
+
+@test "examples: a sentence to a picture" {
+    "$ROOT/examples/text2im.sh" 'a red apple' out.png
+    [ "$(size out.png)" = '32 32' ]
+    image-out --read out.png | jq -e '.data.text == "a red apple"'
+}
+
+@test "examples: variations, an interpolation, a text difference, components" {
+    "$ROOT/examples/variations.sh" "$DEMO/key.png" 2 0.5 v.png
+    "$ROOT/examples/interpolate.sh" "$DEMO/key.png" "$DEMO/sun.png" 3 i.png
+    "$ROOT/examples/textdiff.sh" "$DEMO/key.png" 'a key' 'a red key' 2 t.png
+    COUNTS=2,5 OUT=p.png "$ROOT/examples/pca.sh" "$DEMO/key.png" "$DEMO"/[a-h]*.png
+    for f in v i t p; do [ "$(size $f.png | cut -d' ' -f1)" -ge 64 ]; done
+}
+
+@test "examples: the best of three for each of ten prompts, by what the pictures show" {
+    for w in apple sun house fish key star tulip moon heart cat; do echo "a red $w"; done >prompts
+    "$ROOT/examples/rerank-candidates.sh" prompts 3 'best-%d.png'
+    [ "$(find . -name 'best-*.png' | wc -l)" -eq 10 ]
+    # each is the one of its group that lies nearest to its own prompt
+    clip-tok -f prompts | clip-embed | prior -n 3 --steps 4 | decode64 --steps 3 | upsample --steps 2 | clip-embed >all.clip
+    rank -k 1 all.clip | record-json | jq -r '[.data.root, .data.rank] | @tsv' >got
+    [ "$(cut -f1 got | sort -u | wc -l)" -eq 10 ]
+    [ "$(cut -f2 got | sort -u)" = 1 ]
+    rank -k 1 all.clip | record-json --arrays | jq -c '[.data.root, .data.cos]' | sort >best
+    rank -k 3 all.clip | record-json --arrays | jq -s -c 'group_by(.data.root)[] | [.[0].data.root, (map(.data.cos) | max)]' | sort >most
+    cmp best most
+}
