@@ -29,16 +29,16 @@ size() { od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4, $7 * 256 + $8 }
     for f in v i t p; do [ "$(size $f.png | cut -d' ' -f1)" -ge 64 ]; done
 }
 
-@test "examples: the best of three for each of ten prompts, by what the pictures show" {
+@test "examples: the best of four for each of ten prompts, by what the pictures show" {
     for w in apple sun house fish key star tulip moon heart cat; do echo "a red $w"; done >prompts
-    "$ROOT/examples/rerank-candidates.sh" prompts 3 'best-%d.png'
+    "$ROOT/examples/rerank-candidates.sh" prompts 4 'best-%d.png'
     [ "$(find . -name 'best-*.png' | wc -l)" -eq 10 ]
     # each is the one of its group that lies nearest to its own prompt
-    clip-tok -f prompts | clip-embed | prior -n 3 --steps 4 | decode64 --steps 3 | upsample --steps 2 | clip-embed >all.clip
+    clip-tok -f prompts | clip-embed | prior -n 4 --steps 4 | decode64 --steps 3 | upsample --steps 2 | clip-embed >all.clip
     rank -k 1 all.clip | record-json | jq -r '[.data.root, .data.rank] | @tsv' >got
     [ "$(cut -f1 got | sort -u | wc -l)" -eq 10 ]
     [ "$(cut -f2 got | sort -u)" = 1 ]
     rank -k 1 all.clip | record-json --arrays | jq -c '[.data.root, .data.cos]' | sort >best
-    rank -k 3 all.clip | record-json --arrays | jq -s -c 'group_by(.data.root)[] | [.[0].data.root, (map(.data.cos) | max)]' | sort >most
+    rank -k 4 all.clip | record-json --arrays | jq -s -c 'group_by(.data.root)[] | [.[0].data.root, (map(.data.cos) | max)]' | sort >most
     cmp best most
 }

@@ -191,3 +191,18 @@ stopped_by() {
     prior --uncond=a.clip --steps 3 a.clip | decode64 --uncond=a.clip --steps 2 | upsample --steps 2 >out.clip
     [ "$(field out.clip '[(.data.image_embed | length), (.data.image[0] | length)]')" = '[48,32]' ]
 }
+
+@test "unclip: kill -9 amid twenty records, and a rerun on the same file" {
+    for i in 1 2 3 4 5; do sed "s/^/$i /" <<<"$(record-json four.clip | jq -c .)"; done |
+        sed -E 's/^([0-9]) (.*)"id":"text/\2"id":"\1 text/' | record-json --from-json | prior "$U" --steps 2 >p.clip
+    [ "$(record-json p.clip | wc -l)" -eq 20 ]
+    decode64 "$U" --steps 20 p.clip >whole.clip
+    decode64 "$U" --steps 20 -o part.clip --skip-from part.clip p.clip &
+    pid=$!
+    while [ ! -s part.clip ]; do sleep 0.02; done
+    kill -9 $pid
+    wait $pid || true
+    [ "$(stat -c %s part.clip)" -lt "$(stat -c %s whole.clip)" ]
+    decode64 -q "$U" --steps 20 -o part.clip --skip-from part.clip p.clip
+    cmp part.clip whole.clip
+}
