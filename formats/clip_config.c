@@ -68,17 +68,6 @@ static int heads_fit(size_t width, size_t heads, const char *what, struct err *e
     return 0;
 }
 
-static json_t *load_object(const void *json, size_t n, struct err *e) {
-    json_t *j = json_text_load(json, n, e);
-
-    if (j && !json_is_object(j)) {
-        err_set(e, "not an object");
-        json_decref(j);
-        return NULL;
-    }
-    return j;
-}
-
 /* ---- Hugging Face ---- */
 
 static int hf_text(struct clip_text_config *t, const json_t *o, struct err *e) {
@@ -137,7 +126,7 @@ static int hf_joint(struct clip_config *c, const json_t *j, struct err *e) {
 }
 
 int clip_config_hf(struct clip_config *c, const void *json, size_t n, struct err *e) {
-    json_t *j = load_object(json, n, e);
+    json_t *j = json_object_load(json, n, e);
     const char *type;
     int r;
 
@@ -221,7 +210,7 @@ static int hf_prep(struct prep *p, const json_t *j, struct err *e) {
 }
 
 int clip_prep_hf(struct prep *p, const void *json, size_t n, struct err *e) {
-    json_t *j = load_object(json, n, e);
+    json_t *j = json_object_load(json, n, e);
     int r;
 
     if (!j)

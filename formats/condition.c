@@ -1,6 +1,5 @@
 #include "formats/condition.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "formats/encode.h"
@@ -11,22 +10,15 @@ static int states_of(struct condition *c, const struct record *r, struct arena *
     struct tensor t;
     int got = record_tensor(r, "text_states", &t, e);
     size_t n;
-    float *v;
 
     if (got < 0)
         return -1;
     if (!got)
         return err_set(e, "text_embed without text_states: clip-embed wrote it with -S, use it without");
-    if (t.nd != 2 || (t.dtype != DT_F32 && t.dtype != DT_F16) || !t.shape[0] || !t.shape[1] || tensor_count(&t, &n) < 0)
+    if (t.nd != 2 || !t.shape[0] || !t.shape[1])
         return err_set(e, "field text_states is not a matrix of numbers");
-    v = arena_take(a, n, sizeof *v);
-    if (!v)
-        return err_set(e, "out of memory");
-    tensor_f32(&t, 0, n, v);
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(v[i]))
-            return err_set(e, "field text_states holds a number that is not finite");
-    c->states = v;
+    if (record_numbers(r, "text_states", &c->states, &n, a, e) < 0)
+        return -1;
     c->n = t.shape[0];
     c->w = t.shape[1];
     return 1;

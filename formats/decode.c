@@ -1,6 +1,5 @@
 #include "formats/decode.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "formats/params.h"
@@ -55,20 +54,11 @@ int decode_recipe(struct decode_recipe *d, const struct record *r, size_t train_
 int decode_noise(const struct record *r, size_t side, const float **x, struct arena *a, struct err *e) {
     struct tensor t;
     int got = record_tensor(r, "noise", &t, e);
-    size_t n = 3 * side * side;
-    float *v;
+    size_t n;
 
     if (got <= 0)
         return got;
-    if (t.nd != 3 || t.shape[0] != 3 || t.shape[1] != side || t.shape[2] != side || t.dtype != DT_F32)
-        return err_set(e, "field noise is not f32 [3, %zu, %zu]", side, side);
-    v = arena_take(a, n, sizeof *v);
-    if (!v)
-        return err_set(e, "out of memory");
-    tensor_f32(&t, 0, n, v);
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(v[i]))
-            return err_set(e, "field noise holds a number that is not finite");
-    *x = v;
-    return 1;
+    if (t.nd != 3 || t.shape[0] != 3 || t.shape[1] != side || t.shape[2] != side)
+        return err_set(e, "field noise is not [3, %zu, %zu]", side, side);
+    return record_numbers(r, "noise", x, &n, a, e);
 }

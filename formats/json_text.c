@@ -17,6 +17,17 @@ json_t *json_text_load(const void *p, size_t n, struct err *e) {
     return NULL;
 }
 
+json_t *json_object_load(const void *p, size_t n, struct err *e) {
+    json_t *j = json_text_load(p, n, e);
+
+    if (j && !json_is_object(j)) {
+        err_set(e, "not an object");
+        json_decref(j);
+        return NULL;
+    }
+    return j;
+}
+
 const json_t *json_get(const json_t *o, const char *key) {
     const json_t *v = json_object_get(o, key);
 

@@ -15,6 +15,9 @@
 /* The value, or NULL with err ("byte N: what"). */
 json_t *json_text_load(const void *p, size_t n, struct err *e);
 
+/* The same, which must be an object. */
+json_t *json_object_load(const void *p, size_t n, struct err *e);
+
 /* Members of an object.  Absent and null are the same: json_get gives NULL, the others leave the
  * default in *v.  A value of another type or out of range is an error that names the key. */
 enum { JSON_SIZE_MAX = 1 << 24 };

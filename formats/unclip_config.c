@@ -4,17 +4,6 @@
 
 #include "formats/json_text.h"
 
-static json_t *load(const void *json, size_t n, struct err *e) {
-    json_t *j = json_text_load(json, n, e);
-
-    if (j && !json_is_object(j)) {
-        err_set(e, "not an object");
-        json_decref(j);
-        return NULL;
-    }
-    return j;
-}
-
 /* The name under key, or what it is where the file does not say. */
 static const char *word(const json_t *j, const char *key, const char *otherwise) {
     const json_t *v = json_get(j, key);
@@ -120,7 +109,7 @@ static int unet(struct unet_config *c, size_t *sample, const json_t *j, struct e
 }
 
 int unclip_config_unet(struct unet_config *c, size_t *sample, const void *json, size_t n, struct err *e) {
-    json_t *j = load(json, n, e);
+    json_t *j = json_object_load(json, n, e);
     int r = j ? unet(c, sample, j, e) : -1;
 
     json_decref(j);
@@ -155,7 +144,7 @@ static int prior(struct prior_config *c, const json_t *j, struct err *e) {
 }
 
 int unclip_config_prior(struct prior_config *c, const void *json, size_t n, struct err *e) {
-    json_t *j = load(json, n, e);
+    json_t *j = json_object_load(json, n, e);
     int r = j ? prior(c, j, e) : -1;
 
     json_decref(j);
@@ -181,7 +170,7 @@ static int scheduler(struct sched_config *c, const json_t *j, struct err *e) {
 }
 
 int unclip_config_scheduler(struct sched_config *c, const void *json, size_t n, struct err *e) {
-    json_t *j = load(json, n, e);
+    json_t *j = json_object_load(json, n, e);
     int r = j ? scheduler(c, j, e) : -1;
 
     json_decref(j);
