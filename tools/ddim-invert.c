@@ -110,20 +110,12 @@ static int picture(const struct job *j, const struct record *r, float *x, struct
 
 /* ---- one record ---- */
 
-static bool watch(void *ctx, size_t done, size_t steps, const float *x, const float *x0) {
-    struct job *j = ctx;
-
-    (void)x, (void)x0;
-    tool_step(&j->t, done, steps);
-    return !tool_stopped();
-}
-
 static int run(void *job, struct record *r, struct arena a, struct err *e) {
     struct job *j = job;
     const size_t shape[] = {3, j->m.side, j->m.side};
     struct span map, fp = {(const unsigned char *)j->m.fingerprint, 16};
     float *x = arena_take(&a, 3 * j->m.side * j->m.side, sizeof *x);
-    struct sampler_watch w = {watch, j};
+    struct sampler_watch w = {tool_watch, &j->t};
     struct decode_branch b;
     struct condition c = j->empty;
     const float *image;

@@ -106,14 +106,6 @@ static int keep_best(const struct job *j, const float *text, float *v, size_t n,
     return got == SIM_OK ? 0 : err_set(e, "an embedding %s", sim_reason(got));
 }
 
-static bool watch(void *ctx, size_t done, size_t steps, const float *x, const float *x0) {
-    struct job *j = ctx;
-
-    (void)x, (void)x0;
-    tool_step(&j->t, done, steps);
-    return !tool_stopped();
-}
-
 static int run(void *job, struct record *r, struct arena a, struct err *e) {
     struct job *j = job;
     size_t n = (size_t)j->t.n, all = n * (size_t)j->best_of, d = j->m.config.embed;
@@ -125,7 +117,7 @@ static int run(void *job, struct record *r, struct arena a, struct err *e) {
     float *v = arena_take(&a, all * d, sizeof *v);
     struct prior_job p = {.prior = j->m.prior, .sched = &j->m.sched, .steps = (size_t)j->steps, .n = all,
                           .guidance = (float)j->guidance, .text = &text, .empty = &j->empty};
-    struct sampler_watch w = {watch, j};
+    struct sampler_watch w = {tool_watch, &j->t};
     int got;
 
     r->a = &a;

@@ -865,6 +865,12 @@ void tool_step(struct tool *t, size_t step, size_t steps) {
     fprintf(stderr, "\033[K");
 }
 
+bool tool_watch(void *tool, size_t step, size_t steps, const float *x, const float *x0) {
+    (void)x, (void)x0;
+    tool_step(tool, step, steps);
+    return !tool_stopped();
+}
+
 int tool_finish(struct tool *t) {
     int status = t->status;
 

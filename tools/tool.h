@@ -172,4 +172,7 @@ void tool_progress(struct tool *t, uint64_t total);
 /* The same inside a record that takes many steps: "tool: record 3, step 12 of 25". */
 void tool_step(struct tool *t, size_t step, size_t steps);
 
+/* The same as the step of a sampler_watch, whose ctx is the tool: false when a signal came. */
+bool tool_watch(void *tool, size_t step, size_t steps, const float *x, const float *x0);
+
 #endif

@@ -36,14 +36,6 @@ static int params(struct job *j, const struct sample_noise *z, size_t side, stru
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-static bool watch(void *ctx, size_t done, size_t steps, const float *x, const float *x0) {
-    struct job *j = ctx;
-
-    (void)x, (void)x0;
-    tool_step(&j->t, done, steps);
-    return !tool_stopped();
-}
-
 /* The picture, which must be square with a side that the networks can halve. */
 static int input(const struct record *r, size_t ratio, const float **x, size_t *side, struct arena *a, struct err *e) {
     size_t h, w;
@@ -63,7 +55,7 @@ static int run(void *job, struct record *r, struct arena a, struct err *e) {
     size_t n = (size_t)j->t.n, in = 0, out, one;
     const float *small = NULL;
     struct span map, fp = {(const unsigned char *)j->m.fingerprint, 16};
-    struct sampler_watch w = {watch, j};
+    struct sampler_watch w = {tool_watch, &j->t};
     struct upsample_job u;
     struct sample_noise z;
     struct sample s;
