@@ -31,7 +31,7 @@ ifdef SAN
 ALL     += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
 
-TOOLS    = $(filter-out tool,$(basename $(notdir $(wildcard tools/*.c))))
+TOOLS    = $(basename $(notdir $(wildcard tools/*.c)))
 UNITS    = $(basename $(notdir $(wildcard tests/unit/*.c)))
 FUZZERS  = $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 AIDS     = $(basename $(notdir $(wildcard tests/*.c)))
@@ -39,7 +39,8 @@ BENCHES  = $(basename $(notdir $(wildcard bench/*.c)))
 BATS     = $(wildcard tests/cli/*.bats)
 PAGES    = $(wildcard man/*.[157])
 CORE     = $(patsubst %.c,$B/%.o,$(wildcard lib/*.c formats/*.c))
-OBJ      = $(CORE) $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tests/unit/*.c tests/fuzz/*.c tests/*.c bench/*.c))
+COMMON   = $(patsubst %.c,$B/%.o,$(wildcard tools/common/*.c))
+OBJ      = $(CORE) $(COMMON) $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tests/unit/*.c tests/fuzz/*.c tests/*.c bench/*.c))
 BINS     = $(TOOLS:%=$B/bin/%)
 
 all: $(BINS)
@@ -65,7 +66,7 @@ $B/core.a: $(CORE)
 
 LINK     = @mkdir -p $(@D); echo $(CC) -o $@; $(CC) $(ALL) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(BINS): $B/bin/%: $B/tools/%.o $B/tools/tool.o $B/core.a
+$(BINS): $B/bin/%: $B/tools/%.o $(COMMON) $B/core.a
 	$(LINK)
 $(UNITS:%=$B/unit/%): $B/unit/%: $B/tests/unit/%.o $B/core.a
 	$(LINK)

@@ -11,7 +11,7 @@
  *          |-- given out ----|-- free, committed --|-- reserved only --|
  *
  *          The region is one reservation of address space made in main (tools/
- *          tool.c); pages are committed, in steps of ARENA_STEP, when they are
+ *          common); pages are committed, in steps of ARENA_STEP, when they are
  *          first given out.  All copies of an arena share one `struct arena_mem`.
  * Shapes   Every block is aligned to ARENA_ALIGN bytes (a cache line and a zmm
  *          register) and followed by a gap of the same size, which AddressSanitizer

@@ -1,4 +1,4 @@
-/* tool.h - what every main() in tools/ shares: options, messages, memory, models, streams
+/* tool.h - what every main() in tools/ shares (tools/common): options, messages, memory, models, streams
  *
  * Only tools print and exit.  Messages are "tool: file: reason" on standard error, in
  * lower case and without a full stop.  Exit status: 0 all done, 1 some inputs failed,

@@ -1,0 +1,145 @@
+/* The input: records that this run is to do, one after another, and those that fail. */
+#include "tools/common/common.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+void tool_stream(struct tool *t, struct stream *s, const char *name) {
+    size_t room = (size_t)(t->arena.end - t->arena.at) / 4, most = (size_t)1 << 33;
+    struct err e = {0};
+
+    if (!strcmp(name, "-") && isatty(0))
+        die("a stream of records is wanted on standard input, which is a terminal (try '%s -h')", tool_prog);
+    if (stream_open(s, name, &t->arena, room < most ? room : most, &e) < 0)
+        die("%s: %s", name, e.msg);
+}
+
+bool tool_other_shard(const struct tool *t, struct span root) {
+    return t->shard_n && XXH64(root.p, root.n, 0) % t->shard_n != t->shard_i;
+}
+
+/* The last failure that --strict waits for: what is written is whole, then the end. */
+static void count_failure(struct tool *t) {
+    t->failed++;
+    if (t->strict)
+        exit(tool_finish(t));
+}
+
+/* A record that failed before this program: on it goes, or is named where there are no records. */
+static void pass_failed(struct tool *t, const struct stream *s, const struct record *r, struct arena scratch) {
+    struct span why = {(const unsigned char *)"", 0};
+    char id[300], text[600];
+
+    if (t->text && record_str(r, "error", &why, NULL) >= 0)
+        warn("%s: record %llu (%s): %s", s->name, (unsigned long long)s->number,
+             tool_quote(r->id, id, sizeof id), tool_quote(why, text, sizeof text));
+    tool_write(t, r, scratch);
+    count_failure(t);
+}
+
+int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *a) {
+    for (;;) {
+        struct arena before = *a;
+        struct err e = {0};
+        int got;
+
+        if (tool_stopped())
+            return 0;
+        got = stream_next(s, r, a, &e);
+        if (got == 0 || (got < 0 && tool_stopped()))
+            return 0;
+        if (t->flush && (got < 0 || record_has(r, "error")))
+            t->flush(t->flush_of);
+        if (got < 0) {
+            warn("%s: %s", s->name, e.msg);
+            if (got == -2)
+                t->strict = true;
+            count_failure(t);
+        } else if (!tool_other_shard(t, record_root(r))) {
+            if (!record_has(r, "error"))
+                return 1;
+            pass_failed(t, s, r, *a);
+        }
+        *a = before;
+    }
+}
+
+bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]) {
+    if (!t->skip_from || !resume_has(&t->resume, resume_key(id, params, nfields, fp)))
+        return false;
+    t->skipped++;
+    return true;
+}
+
+void tool_record_failed(struct tool *t, const char *file, uint64_t number, struct record *r,
+                        const char *reason, struct arena scratch) {
+    char id[300];
+    struct err e = {0};
+    struct span text = {(const unsigned char *)reason, strlen(reason)};
+
+    warn("%s: record %llu (%s): %s", file, (unsigned long long)number,
+         tool_quote(r->id, id, sizeof id), reason);
+    if (t->keep_errors) {
+        r->a = &scratch;
+        if (record_set_text(r, "error", text, &e) < 0)
+            die("%s", e.msg);
+        tool_write(t, r, scratch);
+    }
+    count_failure(t);
+}
+
+void tool_input_failed(struct tool *t, const char *where, struct span id, const char *reason,
+                       struct arena scratch) {
+    struct span text = {(const unsigned char *)reason, strlen(reason)};
+    struct record r;
+    struct err e = {0};
+    bool bin;
+    char name[1100];
+
+    warn("%s: %s", tool_quote((struct span){(const unsigned char *)where, strlen(where)}, name, sizeof name),
+         reason);
+    if (t->keep_errors) {
+        if (record_id(id, &id, &bin, &scratch, &e) < 0 || record_new(&r, id, bin, &scratch, &e) < 0 ||
+            record_set_text(&r, "error", text, &e) < 0)
+            die("%s", e.msg);
+        tool_write(t, &r, scratch);
+    }
+    count_failure(t);
+}
+
+static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struct record *, struct arena, struct err *),
+                       void *ctx) {
+    struct stream s;
+    struct record r;
+
+    tool_stream(t, &s, file);
+    for (;;) {
+        struct arena a = t->arena;
+        struct err e = {{0}};
+        int got;
+
+        if (!tool_next(t, &s, &r, &a))
+            break;
+        got = fn(ctx, &r, a, &e);
+        if (tool_stopped())
+            break;
+        if (got < 0)
+            tool_record_failed(t, s.name, s.number, &r, e.msg, a);
+        t->done += got > 0;
+        tool_progress(t, 0);
+    }
+    stream_close(&s);
+}
+
+void tool_streams(struct tool *t, int n, char *files[], int (*fn)(void *, struct record *, struct arena, struct err *),
+                  void *ctx) {
+    if (n == 0)
+        run_stream(t, "-", fn, ctx);
+    for (int i = 0; i < n && !tool_stopped(); i++)
+        run_stream(t, files[i], fn, ctx);
+}
+

@@ -1,0 +1,161 @@
+/* Options: from one table to getopt_long, checked values and -h. */
+#include "tools/common/common.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LONG_ONLY = 1000 };
+
+noreturn void tool_bad_usage(void) {
+    fprintf(stderr, "try '%s -h'\n", tool_prog);
+    exit(2);
+}
+
+/* How messages name an option: "--batch". */
+static noreturn void bad_value(const struct opt *o, const char *arg, const char *why) {
+    warn("--%s: '%s' is not %s", o->name, arg, why);
+    tool_bad_usage();
+}
+
+void tool_set_int(const struct opt *o, const char *arg) {
+    char *end, why[96];
+    long long v;
+
+    errno = 0;
+    v = strtoll(arg, &end, 10);
+    if (errno || end == arg || *end || isspace((unsigned char)*arg) ||
+        (double)v < o->min || (double)v > o->max) {
+        snprintf(why, sizeof why, "a whole number from %.0f to %.0f", o->min, o->max);
+        bad_value(o, arg, why);
+    }
+    *(int64_t *)o->to = v;
+}
+
+static void set_float(const struct opt *o, const char *arg) {
+    char *end, why[96];
+    double v;
+
+    v = strtod(arg, &end);
+    if (end == arg || *end || isspace((unsigned char)*arg) || !(v >= o->min && v <= o->max)) {
+        snprintf(why, sizeof why, "a number from %g to %g", o->min, o->max);
+        bad_value(o, arg, why);
+    }
+    *(double *)o->to = v;
+}
+
+static void set_choice(const struct opt *o, const char *arg) {
+    size_t n = strlen(arg);
+    int i = 0;
+
+    for (const char *c = o->choices; c; i++) {
+        const char *bar = strchr(c, '|');
+        size_t len = bar ? (size_t)(bar - c) : strlen(c);
+        if (len == n && !memcmp(c, arg, n)) {
+            *(int *)o->to = i;
+            return;
+        }
+        c = bar ? bar + 1 : NULL;
+    }
+    bad_value(o, arg, o->choices);
+}
+
+static void set_opt(const struct opt *o, const char *arg) {
+    struct strs *l = o->to;
+
+    switch (o->kind) {
+    case OPT_FLAG: *(bool *)o->to = true; break;
+    case OPT_STR: *(const char **)o->to = arg; break;
+    case OPT_INT: tool_set_int(o, arg); break;
+    case OPT_MAYBE_INT:
+        *(int64_t *)o->to = -1;
+        if (arg)
+            tool_set_int(o, arg);
+        break;
+    case OPT_FLOAT: set_float(o, arg); break;
+    case OPT_CHOICE: set_choice(o, arg); break;
+    case OPT_MAYBE_CHOICE:
+        *(int *)o->to = 0;
+        if (arg)
+            set_choice(o, arg);
+        break;
+    case OPT_LIST:
+        if (l->n == TOOL_LIST)
+            die("--%s may be given %d times at most", o->name, TOOL_LIST);
+        l->v[l->n++] = arg;
+        break;
+    }
+}
+
+static void print_help(const char *synopsis, const struct opt *o, size_t n) {
+    printf("usage: %s %s\n", tool_prog, synopsis);
+    for (size_t i = 0; i < n; i++) {
+        char left[64];
+        int w = o[i].letter ? snprintf(left, sizeof left, "-%c, --%s", o[i].letter, o[i].name)
+                            : snprintf(left, sizeof left, "    --%s", o[i].name);
+        bool maybe = o[i].kind == OPT_MAYBE_INT || o[i].kind == OPT_MAYBE_CHOICE;
+        if (o[i].arg)
+            snprintf(left + w, sizeof left - (size_t)w, maybe ? "[=%s%s]" : "%s%s",
+                     maybe ? "" : o[i].letter ? " " : "=", o[i].arg);
+        printf("  %-28s %s\n", left, o[i].help);
+    }
+}
+
+static int by_letter(const void *a, const void *b) {
+    const struct opt *x = a, *y = b;
+    int lx = x->letter ? tolower(x->letter) : 256, ly = y->letter ? tolower(y->letter) : 256;
+
+    if (lx != ly)
+        return lx - ly;
+    return x->letter != y->letter ? x->letter - y->letter : strcmp(x->name, y->name);
+}
+
+void tool_parse(int argc, char *argv[], struct opt *o, size_t n, const char *synopsis) {
+    struct option lo[OPT_MAX + 1];
+    char letters[2 * OPT_MAX + 2];
+    size_t at = 0;
+    int c;
+
+    qsort(o, n, sizeof *o, by_letter);
+    memset(lo, 0, sizeof lo);
+    letters[at++] = ':';
+    for (size_t i = 0; i < n; i++) {
+        bool maybe = o[i].kind == OPT_MAYBE_INT || o[i].kind == OPT_MAYBE_CHOICE;
+        int takes = o[i].kind == OPT_FLAG ? no_argument : maybe ? optional_argument : required_argument;
+        lo[i] = (struct option){o[i].name, takes, NULL, LONG_ONLY + (int)i};
+        if (o[i].letter) {
+            letters[at++] = (char)o[i].letter;
+            if (o[i].kind != OPT_FLAG)
+                letters[at++] = ':';
+        }
+    }
+    letters[at] = 0;
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, letters, lo, NULL)) != -1) {
+        size_t i = 0;
+        if (c == '?' || c == ':') {
+            const char *word = argv[optind - 1];
+            if (c == ':')
+                warn("option '%s' needs an argument", word);
+            else if (optopt && optopt < LONG_ONLY)
+                warn("unknown option '-%c'", optopt);
+            else
+                warn("unknown option '%s'", word);
+            tool_bad_usage();
+        }
+        if (c >= LONG_ONLY)
+            i = (size_t)(c - LONG_ONLY);
+        else
+            while (o[i].letter != c)
+                i++;
+        set_opt(&o[i], optarg);
+        if (o[i].letter == 'h') {
+            print_help(synopsis, o, n);
+            exit(fflush(stdout) || ferror(stdout) ? 2 : 0);
+        }
+    }
+}
+

@@ -1,0 +1,53 @@
+/* Where the model is: -m, $UNCLIP_MODEL, the model in the box. */
+#include "tools/common/common.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool exists(const char *path) {
+    struct stat st;
+
+    return stat(path, &st) == 0;
+}
+
+/* The model in the box: beside the build, beside an installation that was moved, or where
+ * `make install` put it. */
+static const char *built_in_model(struct tool *t) {
+    static const char *const near_[] = {"/../../examples/emoji", "/../share/unclip/emoji"};
+    char self[4096], path[4200];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    char *slash;
+
+    if (n > 0) {
+        self[n] = 0;
+        slash = strrchr(self, '/');
+        if (slash)
+            *slash = 0;
+        for (size_t i = 0; slash && i < sizeof near_ / sizeof *near_; i++) {
+            snprintf(path, sizeof path, "%s%s", self, near_[i]);
+            if (exists(path))
+                return arena_str(&t->arena, path, strlen(path));
+        }
+    }
+    return UNCLIP_DATADIR "/unclip/emoji";
+}
+
+struct model_paths tool_models(struct tool *t) {
+    const char *env = getenv("UNCLIP_MODEL");
+
+    if (!t->model.n && env && *env) {
+        for (const char *p = env; *p && t->model.n < TOOL_LIST;) {
+            size_t n = strcspn(p, ":");
+            if (n)
+                t->model.v[t->model.n++] = arena_str(&t->arena, p, n);
+            p += n + (p[n] == ':');
+        }
+    }
+    if (!t->model.n)
+        t->model.v[t->model.n++] = built_in_model(t);
+    return (struct model_paths){t->model.v, t->model.n,
+                                t->activation == 1 ? ACT_QUICK_GELU : t->activation == 2 ? ACT_GELU : -1};
+}

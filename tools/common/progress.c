@@ -1,0 +1,71 @@
+/* How far a program is: a line on a terminal, or JSON lines. */
+#include "tools/common/common.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static double now(void) {
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
+}
+
+/* Is it time to show something?  At most ten times a second, and always what is last. */
+static bool due(struct tool *t, double at, bool last) {
+    if (t->progress == 2 || (t->progress == 0 && (t->quiet || t->verbose || !isatty(2))))
+        return false;
+    if (at - t->shown < 0.1 && !last)
+        return false;
+    t->shown = at;
+    t->line = t->progress != 1;
+    return true;
+}
+
+/* The seconds left, where they are known, and the end of the line. */
+static void show_left(const struct tool *t, double left) {
+    if (left >= 0)
+        fprintf(stderr, t->progress == 1 ? ",\"seconds_left\":%.1f" : ", %.0f s left", left);
+    fputs(t->progress == 1 ? "}\n" : "\033[K", stderr);
+}
+
+void tool_progress(struct tool *t, uint64_t total) {
+    unsigned long long n = t->done + t->failed + t->skipped, of = total;
+    double at = now();
+
+    if (t->begun == 0)
+        t->begun = at;
+    if (!due(t, at, total && n == total))
+        return;
+    if (t->progress == 1) {
+        fprintf(stderr, "{\"program\":\"%s\",\"done\":%llu,\"failed\":%llu,\"skipped\":%llu", tool_prog,
+                (unsigned long long)t->done, (unsigned long long)t->failed, (unsigned long long)t->skipped);
+        if (total)
+            fprintf(stderr, ",\"total\":%llu", of);
+    } else {
+        fprintf(stderr, "\r%s: %llu", tool_prog, n);
+        if (total)
+            fprintf(stderr, " of %llu", of);
+    }
+    show_left(t, total && t->done ? (at - t->begun) / (double)t->done * (double)(total - n) : -1);
+}
+
+void tool_step(struct tool *t, size_t step, size_t steps) {
+    unsigned long long n = t->done + t->failed + t->skipped + 1;
+    double at = now();
+
+    if (step == 1)
+        t->record_begun = at;
+    if (!due(t, at, step == steps))
+        return;
+    fprintf(stderr, t->progress == 1 ? "{\"program\":\"%s\",\"record\":%llu,\"step\":%zu,\"steps\":%zu"
+                                     : "\r%s: record %llu, step %zu of %zu", tool_prog, n, step, steps);
+    show_left(t, step > 1 ? (at - t->record_begun) / (double)(step - 1) * (double)(steps - step) : -1);
+}
+
+bool tool_watch(void *tool, size_t step, size_t steps, const float *x, const float *x0) {
+    (void)x, (void)x0;
+    tool_step(tool, step, steps);
+    return !tool_stopped();
+}

@@ -1,0 +1,42 @@
+/* What the samplers share: their params and the -n results of a record. */
+#include "tools/common/common.h"
+
+#include <string.h>
+
+int tool_noise_id(struct tool *t, struct record *r, struct err *e) {
+    struct span id = {(const unsigned char *)t->noise_id, t->noise_id ? strlen(t->noise_id) : 0};
+
+    return t->noise_id ? record_set_text(r, "noise_id", id, e) : 0;
+}
+
+void tool_params(const struct tool *t, struct mp *m) {
+    mp_cstr(m, "version"), mp_cstr(m, UNCLIP_VERSION);
+    mp_cstr(m, "kernel"), mp_cstr(m, t->compute.kern->name);
+    mp_cstr(m, "precision"), mp_cstr(m, t->precision == 1 ? "bf16" : "f32");
+    mp_cstr(m, "seed"), mp_int(m, t->seed);
+    mp_cstr(m, "rng"), mp_cstr(m, t->rng ? "torch" : "unclip");
+}
+
+bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,
+                       struct arena a) {
+    struct err none = {{0}};
+    size_t held = 0, n = (size_t)t->n;
+
+    for (size_t i = 0; t->skip_from && i < n; i++) {
+        struct arena b = a;
+        struct record c;
+        if (record_copy(&c, r, &b, &none) < 0 || sample_child(&c, s, i, n, &none) < 0)
+            return false;
+        held += resume_has(&t->resume, resume_key(c.id, params, 1, &fp));
+    }
+    t->skipped += held == n;
+    return held == n;
+}
+
+int tool_sample(struct tool *t, struct record *child, const struct record *r, const struct sample *s, size_t i,
+                struct span params, const char *field, struct span fp, struct arena *a, struct err *e) {
+    if (record_copy(child, r, a, e) < 0 || sample_child(child, s, i, (size_t)t->n, e) < 0 ||
+        record_set_sub_text(child, "model", field, fp, e) < 0 || record_add_params(child, t->name, params, e) < 0)
+        return -1;
+    return 0;
+}

@@ -1,0 +1,184 @@
+/* From the command line to a program that is set up, and its end: the shared options, memory,
+ * signals.  _GNU_SOURCE: MAP_NORESERVE. */
+#define _GNU_SOURCE
+#include "tools/common/common.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+enum { TOOL_ANY = 1 << 30, OWN_MAX = OPT_MAX - 24 };    /* in every program; left to its own options */
+
+static volatile sig_atomic_t stop_signal;
+
+/* ---- memory ---- */
+
+static int commit(void *at, size_t n) {
+    return mprotect(at, n, PROT_READ | PROT_WRITE);
+}
+
+/* Address space costs nothing; less of it only where a limit (ulimit -v) asks for less. */
+static void reserve(struct tool *t) {
+    for (size_t n = (size_t)1 << 38; n >= (size_t)64 << 20; n /= 2) {
+        void *p = mmap(NULL, n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (p == MAP_FAILED)
+            continue;
+        t->mem = (struct arena_mem){p, n, 0, 0, commit};
+        t->arena = arena_open(&t->mem);
+        return;
+    }
+    die_errno("no address space");
+}
+
+/* ---- signals ---- */
+
+static void on_stop(int sig) {
+    stop_signal = sig;    /* SA_RESETHAND: a second one kills at once */
+}
+
+static void on_bus(int sig) {
+    static const char text[] = ": a file was cut short while it was being read\n";
+    ssize_t r = write(2, tool_prog, strlen(tool_prog));
+
+    r = write(2, text, sizeof text - 1);
+    (void)r, (void)sig;
+    _exit(2);
+}
+
+static void catch(int sig, void (*fn)(int), int flags) {
+    struct sigaction sa;
+
+    memset(&sa, 0, sizeof sa);
+    sa.sa_handler = fn;
+    sa.sa_flags = flags;
+    sigemptyset(&sa.sa_mask);
+    sigaction(sig, &sa, NULL);
+}
+
+void tool_catch_stop(void) {
+    catch(SIGINT, on_stop, (int)SA_RESETHAND);
+    catch(SIGTERM, on_stop, (int)SA_RESETHAND);
+}
+
+bool tool_stopped(void) {
+    return stop_signal != 0;
+}
+
+/* ---- the shared options ---- */
+
+static size_t shared_opts(struct tool *t, unsigned g, struct opt *o) {
+    const struct {
+        unsigned groups;    /* of which any will do */
+        struct opt opt;
+    } all[] = {
+        {TOOL_MODEL, {'m', "model", OPT_LIST, &t->model, "PATH", "a folder or file with (part of) the model; may be repeated", 0, 0, NULL}},
+        {TOOL_MODEL, {0, "activation", OPT_CHOICE, &t->activation, "NAME", "the activation of a bare state dict: quick_gelu or gelu", 0, 0, "auto|quick_gelu|gelu"}},
+        {TOOL_STREAM, {0, "strict", OPT_FLAG, &t->strict, NULL, "stop at the first input that fails", 0, 0, NULL}},
+        {TOOL_STREAM, {0, "keep-errors", OPT_FLAG, &t->keep_errors, NULL, "write a record with an error field for each input that fails", 0, 0, NULL}},
+        {TOOL_STREAM, {0, "shard", OPT_STR, &t->shard, "I/N", "do only the inputs whose root hashes to part I of N", 0, 0, NULL}},
+        {TOOL_STREAM, {0, "skip-from", OPT_STR, &t->skip_from, "FILE", "skip what this stream holds already; with -o FILE, append", 0, 0, NULL}},
+        {TOOL_RECORDS, {'o', "output", OPT_STR, &t->out, "FILE", "write to FILE; - is standard output, a terminal too", 0, 0, NULL}},
+        {TOOL_BATCH, {'b', "batch", OPT_INT, &t->batch, "N", "inputs computed together", 1, 4096, NULL}},
+        {TOOL_COMPUTE, {'j', "threads", OPT_INT, &t->threads, "N", "threads; default: the cores available", 1, POOL_MAX, NULL}},
+        {TOOL_COMPUTE, {0, "kernel", OPT_STR, &t->kernel, "NAME", "force the kernels: c, blis, avx2, avx512, bf16", 0, 0, NULL}},
+        {TOOL_COMPUTE, {0, "precision", OPT_CHOICE, &t->precision, "NAME", "f32 or bf16", 0, 0, "f32|bf16"}},
+        {TOOL_NOISE, {'s', "seed", OPT_STR, &t->seed_text, "N", "seed of the noise, or random (0)", 0, 0, NULL}},
+        {TOOL_NOISE, {0, "rng", OPT_CHOICE, &t->rng, "NAME", "whose noise: unclip's, or that of a PyTorch CPU generator", 0, 0, "unclip|torch"}},
+        {TOOL_NOISE, {0, "noise-id", OPT_STR, &t->noise_id, "STR", "draw noise for this id, the same for all records", 0, 0, NULL}},
+        {TOOL_NOISE, {'n', "count", OPT_INT, &t->n, "N", "results of each record (1)", 1, SAMPLE_MAX, NULL}},
+        {TOOL_NUL, {'0', "null", OPT_FLAG, &t->nul, NULL, "items end in NUL, not in newline", 0, 0, NULL}},
+        {TOOL_PROGRESS, {0, "progress", OPT_CHOICE, &t->progress, "WHEN", "auto, json or none", 0, 0, "auto|json|none"}},
+        {TOOL_PROGRESS, {'q', "quiet", OPT_FLAG, &t->quiet, NULL, "no progress line and no warnings", 0, 0, NULL}},
+        {TOOL_ANY, {'v', "verbose", OPT_FLAG, &t->verbose, NULL, "say which model and kernels run, and at the end what was done", 0, 0, NULL}},
+    };
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].groups & g)
+            o[n++] = all[i].opt;
+    return n;
+}
+
+static void parse_seed(struct tool *t) {
+    struct opt o = {'s', "seed", OPT_INT, &t->seed, NULL, NULL, 0, 0x1p53, NULL};
+    uint64_t r;
+
+    if (!t->seed_text)
+        return;
+    if (strcmp(t->seed_text, "random") != 0) {
+        tool_set_int(&o, t->seed_text);
+        return;
+    }
+    if (getrandom(&r, sizeof r, 0) != sizeof r)
+        die_errno("--seed random");
+    t->seed = (int64_t)(r >> 32);    /* 32 bits: what a PyTorch generator takes, too */
+}
+
+static void parse_shard(struct tool *t) {
+    char *end;
+    unsigned long long i, n;
+
+    if (!t->shard)
+        return;
+    i = strtoull(t->shard, &end, 10);
+    n = *end == '/' && isdigit((unsigned char)end[1]) ? strtoull(end + 1, &end, 10) : 0;
+    if (!isdigit((unsigned char)*t->shard) || *end || i < 1 || i > n || n > 1000000) {
+        warn("--shard: '%s' is not I/N with 1 <= I <= N", t->shard);
+        tool_bad_usage();
+    }
+    t->shard_i = i - 1;
+    t->shard_n = n;
+}
+
+int tool_start(struct tool *t, const char *name, int argc, char *argv[], const char *synopsis,
+               unsigned groups, const struct opt *own, size_t nown) {
+    struct opt o[OPT_MAX];
+    bool help = false, version = false;
+    size_t n;
+
+    tool_prog = name;
+    t->name = name;
+    t->out_fd = 1;
+    t->n = t->n ? t->n : 1;
+    if (nown > OWN_MAX)
+        die("too many options");
+    n = shared_opts(t, groups | TOOL_ANY, o);
+    for (size_t i = 0; i < nown; i++)
+        o[n++] = own[i];
+    o[n++] = (struct opt){'h', "help", OPT_FLAG, &help, NULL, "print this", 0, 0, NULL};
+    o[n++] = (struct opt){'V', "version", OPT_FLAG, &version, NULL, "print versions, libraries and kernels", 0, 0, NULL};
+    tool_parse(argc, argv, o, n, synopsis);
+    if (version)
+        tool_print_version();
+    parse_shard(t);
+    parse_seed(t);
+    reserve(t);
+    catch(SIGBUS, on_bus, 0);
+    return optind;
+}
+
+int tool_finish(struct tool *t) {
+    int status = t->status;
+
+    if (t->line)
+        fprintf(stderr, "\r\033[K");
+    pool_stop(t->compute.pool);
+    t->compute.pool = NULL;
+    if (fflush(stdout) == EOF || ferror(stdout) || (t->out_fd != 1 ? close(t->out_fd) : fclose(stdout)) != 0)
+        die_errno("write error");
+    if (t->verbose)
+        fprintf(stderr, "%s: %llu done, %llu failed, %llu skipped; %.1f MiB of memory of our own at most\n", tool_prog,
+                (unsigned long long)t->done, (unsigned long long)t->failed, (unsigned long long)t->skipped,
+                (double)t->mem.peak / 1048576);
+    if (stop_signal) {
+        catch((int)stop_signal, SIG_DFL, 0);
+        raise((int)stop_signal);
+    }
+    return status ? status : t->failed ? 1 : 0;
+}
