@@ -80,31 +80,64 @@ static int between(bool lerp, const float *a, const float *b, double t, size_t d
     return 0;
 }
 
-int mix_frame(struct record *out, const struct mix_frame *f, struct arena *mem, struct err *e) {
-    float *v = arena_take(mem, f->va->d, sizeof *v), *z;
+int mix_between(struct mix_way *w, const struct record *a, const struct record *b, const char *name, const char *wanted,
+                bool force, struct arena *mem, struct err *e) {
+    struct mix_vec to;
+    int got;
+
+    *w = (struct mix_way){.a = a, .other = b};
+    if (mix_get_any(a, wanted, &w->field, &w->from, mem, e) < 0)
+        return -1;
+    got = mix_get(b, w->field, &to, mem, e);
+    if (got <= 0)
+        return got < 0 ? -1 : err_set(e, "no %s in %s", w->field, name);
+    w->to = to.v;
+    return mix_fits(&w->from, &to, force, e) < 0 ? -1 : sample_of(&w->sample, a, mem, e);
+}
+
+int mix_along(struct mix_way *w, const struct record *a, const struct mix_vec *old, const struct mix_vec *fresh,
+              struct arena *mem, struct err *e) {
+    float *to = arena_take(mem, fresh->d, sizeof *to);
+
+    *w = (struct mix_way){.a = a, .to = to, .field = "image_embed"};
+    if (!to)
+        return err_set(e, "out of memory");
+    if (mix_get_any(a, w->field, &w->field, &w->from, mem, e) < 0)
+        return -1;
+    if (w->from.d != fresh->d)
+        return err_set(e, "an image_embed of %zu, texts of %zu", w->from.d, fresh->d);
+    return mix_difference(old->v, fresh->v, w->from.v, w->from.d, to, e) < 0 ? -1 : sample_of(&w->sample, a, mem, e);
+}
+
+int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, size_t n, double t, struct arena *mem,
+              struct err *e) {
+    size_t d = w->from.d, values;
+    float *v = arena_take(mem, d, sizeof *v), *z;
     struct tensor shape;
     const float *x = NULL, *y = NULL;
-    size_t n;
     int got;
 
     if (!v)
         return err_set(e, "out of memory");
-    if (record_copy(out, f->a, mem, e) < 0 || sample_child(out, f->sample, f->i, f->n, e) < 0 ||
-        between(f->lerp, f->va->v, f->vb, f->t, f->va->d, v, e) < 0 || mix_set(out, f->field, v, f->va->d, e) < 0 ||
-        record_set_float(out, "theta", f->t, e) < 0)
+    if (record_copy(out, w->a, mem, e) < 0 || sample_child(out, &w->sample, i, n, e) < 0 ||
+        between(lerp, w->from.v, w->to, t, d, v, e) < 0 || mix_set(out, w->field, v, d, e) < 0 ||
+        record_set_float(out, "theta", t, e) < 0)
         return -1;
-    if (!record_has(f->a, "noise_id") && record_set_text(out, "noise_id", f->sample->root, e) < 0)
+    if (!record_has(w->a, "noise_id") && record_set_text(out, "noise_id", w->sample.root, e) < 0)
         return -1;
-    got = f->other ? noises(f->a, f->other, &shape, &x, &y, &n, mem, e) : 0;
+    got = w->other ? noises(w->a, w->other, &shape, &x, &y, &values, mem, e) : 0;
     if (got <= 0)
         return got;
-    z = arena_take(mem, n, sizeof *z);
+    z = arena_take(mem, values, sizeof *z);
     if (!z)
         return err_set(e, "out of memory");
-    return between(f->lerp, x, y, f->t, n, z, e) < 0 ? -1 : record_set_tensor(out, "noise", DT_F32, z, 3, shape.shape, e);
+    return between(lerp, x, y, t, values, z, e) < 0 ? -1 : record_set_tensor(out, "noise", DT_F32, z, 3, shape.shape, e);
 }
 
-int mix_add(const struct mix_vec *v, double w, bool raw, double *sum, struct err *e) {
+/* ---- sums ---- */
+
+/* sum += w v, or w v / |v| */
+static int add(const struct mix_vec *v, double w, bool raw, double *sum, struct err *e) {
     double sq = 0;
 
     for (size_t i = 0; i < v->d; i++)
@@ -115,4 +148,38 @@ int mix_add(const struct mix_vec *v, double w, bool raw, double *sum, struct err
     for (size_t i = 0; i < v->d; i++)
         sum[i] += w * (double)v->v[i];
     return 0;
+}
+
+int mix_total_add(struct mix_total *t, const struct record *r, const char *wanted, double weight, struct arena *keep,
+                  struct arena scratch, struct err *e) {
+    const char *field;
+    struct mix_vec v;
+
+    if (mix_get_any(r, wanted, &field, &v, &scratch, e) < 0)
+        return -1;
+    if (!t->sum) {
+        t->field = field;
+        t->like = (struct mix_vec){NULL, v.d, {(const unsigned char *)arena_str(keep, v.model.p, v.model.n), v.model.n}};
+        t->sum = arena_zero(keep, v.d, sizeof *t->sum);
+        if (!t->sum || !t->like.model.p)
+            return err_set(e, "out of memory");
+    }
+    if (mix_fits(&t->like, &v, t->force, e) < 0 || add(&v, weight, t->raw, t->sum, e) < 0)
+        return -1;
+    t->n++;
+    return 0;
+}
+
+int mix_total_record(struct record *out, const struct mix_total *t, const char *id, double scale, struct arena *a,
+                     struct err *e) {
+    float *v = arena_take(a, t->like.d, sizeof *v);
+    struct span name = {(const unsigned char *)id, strlen(id)};
+
+    if (!v)
+        return err_set(e, "out of memory");
+    for (size_t i = 0; i < t->like.d; i++)
+        v[i] = (float)(t->sum[i] * scale);
+    if (record_new(out, name, false, a, e) < 0 || mix_set(out, t->field, v, t->like.d, e) < 0)
+        return -1;
+    return t->like.model.n ? record_set_sub_text(out, "model", t->field, t->like.model, e) : 0;
 }

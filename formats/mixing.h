@@ -1,6 +1,6 @@
 /* mixing.h - the vectors and noises of records, mixed: what embed-mix does to one record
  *
- * What     Getting vectors, checking that they belong together, frames on the way from one record to another.
+ * What     Getting vectors, checking that they belong together, frames on the way from one record to another, sums.
  * Source   Ramesh et al. 2022, arXiv:2204.06125, section 3: slerp between image embeddings and between the
  *          noises x_T; text differences.  The arithmetic is mix.h's.
  * Fields   A frame is a copy of the first record with the new vector, `theta`, and `noise_id` (its root), so that
@@ -29,21 +29,42 @@ int mix_fits(const struct mix_vec *a, const struct mix_vec *b, bool force, struc
 
 int mix_set(struct record *r, const char *field, const float *v, size_t d, struct err *e);
 
-/* sum += w v, or w v / |v| */
-int mix_add(const struct mix_vec *v, double w, bool raw, double *sum, struct err *e);
-
-/* Frame i of n from a (its vector va) towards vb, at t; `other`: the record whose noise is mixed in, or NULL. */
-struct mix_frame {
+/* The way from record a (its vector `from`) to the vector `to`; `other`: the record whose noise is mixed in, or
+ * NULL.  Both make it: between the same field of two records (`name`: where b is from, for the message), and from a's
+ * image_embed along the difference of two texts.  a, other and mem's bytes must outlive it. */
+struct mix_way {
     const struct record *a, *other;
-    const struct sample *sample;
-    const struct mix_vec *va;
-    const float *vb;
+    struct sample sample;
+    struct mix_vec from;
+    const float *to;
     const char *field;
-    bool lerp;
-    size_t i, n;
-    double t;
 };
 
-int mix_frame(struct record *out, const struct mix_frame *f, struct arena *mem, struct err *e);
+int mix_between(struct mix_way *w, const struct record *a, const struct record *b, const char *name, const char *wanted,
+                bool force, struct arena *mem, struct err *e);
+int mix_along(struct mix_way *w, const struct record *a, const struct mix_vec *old, const struct mix_vec *fresh,
+              struct arena *mem, struct err *e);
+
+/* Frame i of n, at t. */
+int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, size_t n, double t, struct arena *mem,
+              struct err *e);
+
+/* A sum of vectors, or with `raw` false of their directions.  {0} is empty; the first vector added decides the field
+ * (as in mix_get_any) and the model. */
+struct mix_total {
+    bool raw, force;
+    const char *field;
+    struct mix_vec like;
+    double *sum;
+    size_t n;
+};
+
+/* sum += weight * vector of r; keep: for the sum and what is known of it.  0 or -1. */
+int mix_total_add(struct mix_total *t, const struct record *r, const char *wanted, double weight, struct arena *keep,
+                  struct arena scratch, struct err *e);
+
+/* A new record: scale * sum. */
+int mix_total_record(struct record *out, const struct mix_total *t, const char *id, double scale, struct arena *a,
+                     struct err *e);
 
 #endif

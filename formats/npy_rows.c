@@ -163,3 +163,47 @@ int npy_in_set(const struct npy_in *in, size_t i, struct record *r, struct arena
         return set_number(in->field, row.dtype, p, r, e);
     return record_set_tensor(r, in->field, row.dtype, p, row.nd - 1, row.shape + 1, e);
 }
+
+int npy_reader_add(struct npy_reader *p, const char *field, const char *file, struct err *e) {
+    struct npy_in *in = &p->in[p->n];
+    struct err why = {{0}};
+
+    if (npy_in_open(in, field, file, &why) < 0)
+        return err_set(e, "%.300s: %.300s", file, why.msg);
+    if (in->t.shape[0] != p->in[0].t.shape[0])
+        return err_set(e, "%.300s: %zu rows, %.300s has %zu", file, in->t.shape[0], p->in[0].file, p->in[0].t.shape[0]);
+    p->n++;
+    return 0;
+}
+
+/* The next id: 1, 0 there is none, -2. */
+static int next_id(struct npy_reader *p, struct span *id, struct err *e) {
+    struct err why = {{0}};
+    int got = lines_next(p->lines, id, &why);
+
+    return got >= 0 ? got : (err_set(e, "%.300s: %.300s", p->ids, why.msg), -2);
+}
+
+int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, struct arena scratch, struct err *e) {
+    size_t rows = p->in[0].t.shape[0];
+    struct span id = {(unsigned char *)p->number, 0};
+    int got = 1;
+
+    if (p->ids && (got = next_id(p, &id, e)) < 0)
+        return got;
+    if (p->ids && (got == 1) != (p->row < rows)) {
+        err_set(e, "%.300s: %s ids than there are rows", p->ids, got ? "more" : "fewer");
+        return -2;
+    }
+    if (p->row == rows)
+        return 0;
+    if (!p->ids)
+        id.n = (size_t)snprintf(p->number, sizeof p->number, "%zu", p->row);
+    if (record_new(r, id, !utf8_valid(id.p, id.n), a, e) < 0)
+        return -2;
+    for (size_t i = 0; i < p->n; i++)
+        if (npy_in_set(&p->in[i], p->row, r, scratch, e) < 0)
+            break;
+    p->row++;
+    return e->msg[0] ? -1 : 1;
+}

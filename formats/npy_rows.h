@@ -12,6 +12,7 @@
 
 #include <stdio.h>
 
+#include "formats/lines.h"
 #include "formats/record.h"
 
 struct npy_out {
@@ -58,5 +59,20 @@ int npy_in_open(struct npy_in *in, const char *field, const char *file, struct e
 
 /* Set the field to row i: a number where rows have no size. */
 int npy_in_set(const struct npy_in *in, size_t i, struct record *r, struct arena scratch, struct err *e);
+
+/* Several files of as many rows, and their ids: records.  Without ids, rows are called by their number from 0. */
+struct npy_reader {
+    struct npy_in *in;          /* [n] */
+    size_t n, row;              /* row: of the next record */
+    const char *ids;            /* NULL: there are none */
+    struct lines *lines;        /* of ids */
+    char number[24];
+};
+
+/* Add a file. */
+int npy_reader_add(struct npy_reader *p, const char *field, const char *file, struct err *e);
+
+/* 1, 0 at the end; -1 this row fails, r has its id at least; -2 the list of ids does: err names it. */
+int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, struct arena scratch, struct err *e);
 
 #endif

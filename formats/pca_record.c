@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "formats/stream.h"
+
 /* A tensor of nd axes, finite, copied to keep. */
 static int numbers(const struct record *r, const char *key, int nd, struct tensor *t, float **v, struct arena *keep,
                    struct err *e) {
@@ -21,7 +23,7 @@ static int numbers(const struct record *r, const char *key, int nd, struct tenso
     return 0;
 }
 
-int pca_record_read(struct pca_record *p, const struct record *r, struct arena *keep, struct err *e) {
+static int read_record(struct pca_record *p, const struct record *r, struct arena *keep, struct err *e) {
     struct tensor m, c;
 
     *p = (struct pca_record){.model = {NULL, 0}};
@@ -35,15 +37,13 @@ int pca_record_read(struct pca_record *p, const struct record *r, struct arena *
     return record_sub_str(r, "model", "pca_mean", &p->model, e) < 0 ? -1 : 0;
 }
 
-int pca_record_make(struct record *r, const struct pca_record *p, struct arena *a, struct err *e) {
-    const size_t shape[] = {p->p.k, p->p.d};
+int pca_record_load(struct pca_record *p, const char *file, struct arena *keep, struct err *e) {
+    struct record r;
+    struct err why = {{0}};
 
-    if (record_new(r, (struct span){(const unsigned char *)"pca", 3}, false, a, e) < 0 ||
-        record_set_tensor(r, "pca_mean", DT_F32, p->p.mean, 1, shape + 1, e) < 0 ||
-        record_set_tensor(r, "pca_components", DT_F32, p->p.component, 2, shape, e) < 0 ||
-        record_set_tensor(r, "pca_variance", DT_F32, p->p.variance, 1, shape, e) < 0)
+    if (stream_first(file, &r, keep, e) < 0)
         return -1;
-    return p->model.n ? record_set_sub_text(r, "model", "pca_mean", p->model, e) : 0;
+    return read_record(p, &r, keep, &why) < 0 ? err_set(e, "%s: %.900s", file, why.msg) : 0;
 }
 
 int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, bool force, struct arena a, struct err *e) {
@@ -65,6 +65,21 @@ int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, 
     }
     memcpy(t->x + t->n++ * t->d, v.v, row);
     return 1;
+}
+
+int pca_rows_record(struct record *r, const struct pca_rows *t, size_t most, struct arena *a, struct err *e) {
+    struct pca p;
+    size_t shape[2];
+
+    if (pca_fit(&p, t->x, t->n, t->d, most, a, e) < 0)
+        return -1;
+    shape[0] = p.k, shape[1] = p.d;
+    if (record_new(r, (struct span){(const unsigned char *)"pca", 3}, false, a, e) < 0 ||
+        record_set_tensor(r, "pca_mean", DT_F32, p.mean, 1, shape + 1, e) < 0 ||
+        record_set_tensor(r, "pca_components", DT_F32, p.component, 2, shape, e) < 0 ||
+        record_set_tensor(r, "pca_variance", DT_F32, p.variance, 1, shape, e) < 0)
+        return -1;
+    return t->model.n ? record_set_sub_text(r, "model", "pca_mean", t->model, e) : 0;
 }
 
 int pca_apply(struct record *out, const struct record *r, const struct pca_job *j, size_t i, size_t n, size_t k,

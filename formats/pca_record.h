@@ -16,8 +16,8 @@ struct pca_record {
     struct span model;    /* of the vectors; empty when unknown */
 };
 
-int pca_record_read(struct pca_record *p, const struct record *r, struct arena *keep, struct err *e);
-int pca_record_make(struct record *r, const struct pca_record *p, struct arena *a, struct err *e);
+/* From the first record of a file, which the message names. */
+int pca_record_load(struct pca_record *p, const char *file, struct arena *keep, struct err *e);
 
 /* Vectors gathered one behind the other, for pca_fit; rows: an arena of their own. */
 struct pca_rows {
@@ -28,6 +28,9 @@ struct pca_rows {
 };
 
 int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, bool force, struct arena a, struct err *e);
+
+/* A new record: their components, `most` at most. */
+int pca_rows_record(struct record *r, const struct pca_rows *t, size_t most, struct arena *a, struct err *e);
 
 /* Reconstruction i of n of r from its first k components; n = 0: r with its coordinates in `pca`. */
 struct pca_job {

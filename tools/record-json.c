@@ -27,7 +27,7 @@ struct job {
     const char *fields, *ids, *raw;
     struct strs npy, from_npy;
     /* ---- */
-    struct span *name;                  /* [nnames] --fields */
+    struct span name[RECORD_FIELDS];    /* [nnames] --fields */
     size_t nnames;
     struct mp text;                     /* what is to be written, in a region of its own */
     struct arena_mem text_mem, keep_mem;
@@ -41,21 +41,6 @@ struct job {
 };
 
 /* ---- options ---- */
-
-static void split_fields(struct job *j) {
-    const char *s = j->fields;
-
-    if (s && !(j->name = arena_take(&j->t.arena, RECORD_FIELDS, sizeof *j->name)))
-        die("out of memory");
-    while (s) {
-        size_t n = strcspn(s, ",");
-
-        if (j->nnames == RECORD_FIELDS || !n)
-            die("--fields: not a list of at most %d names parted by commas", RECORD_FIELDS);
-        j->name[j->nnames++] = (struct span){(const unsigned char *)s, n};
-        s = s[n] ? s + n + 1 : NULL;
-    }
-}
 
 /* FIELD=FILE: the field, and *file. */
 static const char *split_pair(struct job *j, const char *option, const char *arg, const char **file) {
@@ -91,7 +76,8 @@ static int parse(struct job *j, int argc, char *argv[]) {
         die("--from-npy reads no stream: '%s'", argv[first]);
     if (!j->from_json && !j->from_npy.n && !j->raw && !j->t.out)
         j->t.out = "-";    /* text may go to a terminal */
-    split_fields(j);
+    if (j->fields)
+        j->nnames = tool_names("fields", j->fields, j->name, RECORD_FIELDS);
     return first;
 }
 
@@ -184,7 +170,7 @@ static void open_outputs(struct job *j) {
 
     if (info_open(&j->counts, &j->keep) < 0)
         die("out of memory");
-    j->csv = (struct csv){.name = j->name, .n = j->nnames, .given = j->fields != NULL, .keep = &j->keep};
+    j->csv = (struct csv){.name = j->fields ? j->name : NULL, .n = j->nnames, .given = j->fields != NULL, .keep = &j->keep};
     j->rows.out = j->columns;
     for (; j->rows.n < j->npy.n; j->rows.n++) {
         field = split_pair(j, "npy", j->npy.v[j->rows.n], &file);
@@ -245,50 +231,37 @@ static bool read_json(struct job *j, const char *name) {
     return !stop;
 }
 
-static void open_npy(struct job *j, struct npy_in *in) {
+static void read_npy(struct job *j) {
+    struct npy_in in[TOOL_LIST];
+    struct npy_reader p = {.in = in, .ids = j->ids, .lines = &j->lines};
     struct err e = {0};
     const char *file, *field;
+    int got = 1;
 
-    for (size_t i = 0; i < j->from_npy.n; i++) {
-        field = split_pair(j, "from-npy", j->from_npy.v[i], &file);
-        if (npy_in_open(&in[i], field, file, &e) < 0)
-            die("%s: %s", file, e.msg);
-        if (in[i].t.shape[0] != in[0].t.shape[0])
-            die("%s: %zu rows, %s has %zu", file, in[i].t.shape[0], in[0].file, in[0].t.shape[0]);
+    while (p.n < j->from_npy.n) {
+        field = split_pair(j, "from-npy", j->from_npy.v[p.n], &file);
+        if (npy_reader_add(&p, field, file, &e) < 0)
+            die("%s", e.msg);
     }
     if (j->ids && lines_open(&j->lines, j->ids, j->t.nul ? 0 : '\n', &j->t.arena, j->longest, &e) < 0)
         die("%s: %s", j->ids, e.msg);
-}
-
-/* Without --ids, rows are called by their number from 0. */
-static void read_npy(struct job *j) {
-    struct npy_in in[TOOL_LIST];
-    struct err e = {0};
-    struct span id;
-    char number[32];
-
-    open_npy(j, in);
-    for (size_t row = 0; row < in[0].t.shape[0] && !tool_stopped(); row++) {
+    while (!tool_stopped()) {
         struct arena a = j->t.arena;
         struct record r;
 
-        id = (struct span){(unsigned char *)number, (size_t)snprintf(number, sizeof number, "%zu", row)};
-        if (j->ids && lines_next(&j->lines, &id, &e) != 1)
-            die("%s: %s", j->ids, e.msg[0] ? e.msg : "fewer ids than there are rows");
-        record_new(&r, id, !utf8_valid(id.p, id.n), &a, &e);
-        for (size_t i = 0; i < j->from_npy.n; i++)
-            npy_in_set(&in[i], row, &r, j->text_room, &e);
-        if (!e.msg[0]) {
-            write_record(j, &r, a);
-            continue;
-        }
-        tool_record_failed(&j->t, in[0].file, row + 1, &r, e.msg, a);
-        if (j->strict)
-            return;
         e.msg[0] = 0;
+        got = npy_reader_next(&p, &r, &a, j->text_room, &e);
+        if (got == 0)
+            break;
+        if (got == -2)
+            die("%s", e.msg);
+        if (got == 1)
+            write_record(j, &r, a);
+        else
+            tool_record_failed(&j->t, in[0].file, p.row, &r, e.msg, a);
+        if (got < 0 && j->strict)
+            break;
     }
-    if (j->ids && lines_next(&j->lines, &id, &e) == 1)
-        die("%s: more ids than there are rows", j->ids);
 }
 
 /* Regions for what grows beside the records. */

@@ -84,6 +84,7 @@ struct tool {
     struct resume resume;        /* what --skip-from holds */
     void (*flush)(void *);       /* tool_next: write what is held back, before a failure is told */
     void *flush_of;
+    uint64_t number;             /* tool_next: of the record in its stream, from 1 */
     uint64_t done, failed, skipped;
     double begun, shown, record_begun;    /* progress: seconds of the monotonic clock */
     bool line;                   /* a progress line stands on the terminal */
@@ -95,6 +96,12 @@ struct tool {
 int tool_start(struct tool *t, const char *name, int argc, char *argv[], const char *synopsis,
                unsigned groups, const struct opt *own, size_t nown);
 int tool_finish(struct tool *t);
+
+/* "0,0.25,1": numbers from 0 to max, `room` of them at most, or the program ends; how many. */
+size_t tool_numbers(const char *option, const char *list, double max, double *v, size_t room);
+
+/* "id,text": names, likewise; they point into the list. */
+size_t tool_names(const char *option, const char *list, struct span *v, size_t room);
 
 noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 noreturn void die_errno(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -2,6 +2,8 @@
 # prior, decode64, upsample, ddim-invert and embed-mix on the tiny Karlo of tests/golden/karlo, which has no text
 # tower: text.clip and empty.clip hold the recorded embeddings of a prompt and of the empty one.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     BIN=${BIN:-$BATS_TEST_DIRNAME/../../build/bin}
     G=$BATS_TEST_DIRNAME/../golden/karlo
@@ -154,6 +156,35 @@ stopped_by() {
     done
     embed-mix diff --theta 0,0.25 a.clip "$G/text.clip" "$G/empty.clip" >d.clip
     [ "$(field d.clip .data.image_embed | sed -n 1p)" = "$(field a.clip .data.image_embed)" ]
+}
+
+@test "embed-mix: records stay beside each other where some are passed over" {
+    prior "$U" --steps 2 four.clip >a.clip
+    prior "$U" --steps 2 -s 1 four.clip >b.clip
+    embed-mix slerp --theta 0.5 a.clip b.clip >all.clip
+    for i in 1 2 3; do embed-mix slerp --theta 0.5 --shard $i/3 a.clip b.clip; done >parts.clip
+    cmp <(record-json all.clip | sort) <(record-json parts.clip | sort)
+    record-json a.clip | jq -c 'if .id == "text 2" then .data = {error: "no"} else . end' | record-json --from-json >some.clip
+    run -1 --separate-stderr embed-mix slerp --theta 0.5 -o m.clip some.clip b.clip
+    cmp <(field all.clip '[.id, .data.image_embed]' | grep -v '"text 2"') <(field m.clip '[.id, .data.image_embed]' | grep -v null)
+    head -c -9 b.clip >cut.clip
+    run -1 --separate-stderr embed-mix slerp --theta 0.5 -o m.clip a.clip cut.clip
+    [[ $stderr == 'embed-mix: a.clip: record 4 (text 4): cut.clip: record 4 at byte '* ]]
+    cmp <(record-json all.clip | head -n 3) <(record-json m.clip)
+    record-json b.clip | head -n 2 | record-json --from-json >two.clip
+    run -2 --separate-stderr embed-mix slerp -o m.clip a.clip two.clip
+    [ "$stderr" = "embed-mix: two.clip: fewer records than in the first stream" ]
+}
+
+@test "embed-mix: a wrong word does not empty the output" {
+    echo kept >out
+    run -2 --separate-stderr embed-mix men -o out four.clip
+    [ "$stderr" = "embed-mix: 'men' is not one of slerp, lerp, diff, mean, sum, pca-fit, pca-project, pca-reconstruct" ]
+    run -2 --separate-stderr embed-mix slerp -o out four.clip
+    [ "$stderr" = "embed-mix: slerp: two streams are wanted" ]
+    run -2 --separate-stderr embed-mix slerp --theta 0,,1 -o out four.clip four.clip
+    [ "$stderr" = "embed-mix: --theta: '0,,1' is not a list of numbers from 0 to 1" ]
+    [ "$(cat out)" = kept ]
 }
 
 @test "embed-mix: noises of different timesteps are refused" {

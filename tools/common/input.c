@@ -50,6 +50,7 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
         if (tool_stopped())
             return 0;
         got = stream_next(s, r, a, &e);
+        t->number = s->number;
         if (got == 0 || (got < 0 && tool_stopped()))
             return 0;
         if (t->flush && (got < 0 || record_has(r, "error")))

@@ -47,6 +47,34 @@ static void set_float(const struct opt *o, const char *arg) {
     *(double *)o->to = v;
 }
 
+size_t tool_numbers(const char *option, const char *list, double max, double *v, size_t room) {
+    const char *p = list;
+    char *end;
+    size_t n = 0;
+
+    do {
+        double x = strtod(p, &end);
+        if (end == p || (*end && *end != ',') || !(x >= 0 && x <= max) || n == room)
+            die("--%s: '%s' is not a list of numbers from 0 to %g", option, list, max);
+        v[n++] = x;
+        p = end + 1;
+    } while (*end);
+    return n;
+}
+
+size_t tool_names(const char *option, const char *list, struct span *v, size_t room) {
+    size_t n = 0;
+
+    for (const char *s = list; s;) {
+        size_t len = strcspn(s, ",");
+        if (!len || n == room)
+            die("--%s: not a list of at most %zu names parted by commas", option, room);
+        v[n++] = (struct span){(const unsigned char *)s, len};
+        s = s[len] ? s + len + 1 : NULL;
+    }
+    return n;
+}
+
 static void set_choice(const struct opt *o, const char *arg) {
     size_t n = strlen(arg);
     int i = 0;
