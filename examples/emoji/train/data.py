@@ -239,3 +239,66 @@ def paint(rng, n, rgba, canvas, place, ink, hue, grounds, size=64):
 
 def normalise(px):
     return (px / 255 - MEAN) / STD
+
+
+STYLES = ("noto", "twemoji", "flat fluent", "emojione")  # what the decoder learns to draw
+
+
+class Scenes:
+    """Pictures for prior, decoder and upsampler: the drawings as they are, on plain backgrounds, with true captions."""
+
+    def __init__(self, cache, large=False):
+        cache = pathlib.Path(cache)
+        self.things = json.load(open(cache / "train.json"))["things"]
+        name = "large" if large else "train"
+        self.rgba = np.load(cache / f"{name}.npy", mmap_mode="r")
+        self.of, self.style = [[] for _ in self.things], {}
+        for row, (i, s) in enumerate(json.load(open(cache / f"{name}.json"))["pictures"]):
+            if s in STYLES:
+                self.of[i].append(row)
+                self.style[row] = s
+        w = []
+        for i, t in enumerate(self.things):
+            near = t["subgroup"] == "country-flag" or t["group"] == "People & Body" and t["name"].split()[0] in ("man", "woman", "family", "couple", "kiss")
+            w.append(0.0 if not self.of[i] else 0.2 if near or t["subgroup"] == "time" else 1.0)
+        self.p = np.array(w) / sum(w)
+
+    def batch(self, rng, n, size=64, doubles=0.15):
+        """Pictures [n,3,size,size] in 0..255 and their captions."""
+        rows, canvas, place, ground, texts = [], [], [], [], []
+
+        def put(i, k, x, y, s):
+            rows.append(self.of[i][rng.integers(len(self.of[i]))])
+            canvas.append(k)
+            place.append((x, y, s, np.deg2rad(rng.normal(0, 6)) if rng.random() < 0.15 else 0.0))
+
+        for k in range(n):
+            colour = "white" if rng.random() < 0.45 else list(captions.COLOURS)[rng.integers(len(captions.COLOURS))]
+            ground.append(captions.COLOURS[colour])
+            a, b = (int(v) for v in rng.choice(len(self.things), 2, replace=False, p=self.p))
+            if rng.random() < doubles:
+                where = "left" if rng.random() < 0.75 else "above"
+                d, j = rng.uniform(0.45, 0.5), rng.uniform(-0.1, 0.1, 2)
+                for t, side, o in ((a, -d, j[0]), (b, d, j[1])):
+                    put(t, k, *((side, o) if where == "left" else (o, side)), rng.uniform(0.44, 0.5))
+                texts.append(captions.double(rng, self.things[a], self.things[b], where, rng.random() < 0.5))
+                continue
+            small = rng.random() < 0.08
+            s = rng.uniform(0.4, 0.5) if small else rng.uniform(0.82, 1.0)
+            room = (1 - s) * 0.6
+            put(a, k, rng.uniform(-room, room), rng.uniform(-room, room), s)
+            says = "small" if small else "large" if s > 0.95 and rng.random() < 0.15 else None
+            texts.append(captions.single(rng, self.things[a], self.style[rows[-1]], colour, says, "colour" if colour != "white" and rng.random() < 0.4 else None)[0])
+        x = torch.from_numpy(np.ascontiguousarray(self.rgba[rows])).permute(0, 3, 1, 2).float()
+        x = torch.cat((x[:, :3] * x[:, 3:] / 255, x[:, 3:] / 255), 1)
+        p = torch.tensor(np.array(place, dtype=np.float32))
+        cx, cy, s, an = p.unbind(1)
+        co, si = torch.cos(an) / s, torch.sin(an) / s
+        theta = torch.stack((torch.stack((co, si, -(co * cx + si * cy)), 1), torch.stack((-si, co, si * cx - co * cy), 1)), 1)
+        out = torch.tensor(ground, dtype=torch.float32).view(n, 3, 1, 1).expand(n, 3, size, size).clone()
+        half = F.avg_pool2d(x, 2)
+        for j, k in enumerate(canvas):
+            src = half if place[j][2] < 0.62 else x
+            lay = F.grid_sample(src[j:j + 1], F.affine_grid(theta[j:j + 1], (1, 4, size, size), align_corners=False), mode="bilinear", align_corners=False)[0]
+            out[k] = lay[:3] + out[k] * (1 - lay[3:])
+        return out.clamp(0, 255).round(), texts

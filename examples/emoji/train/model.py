@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-TEXT = dict(vocab=3000, context=48, width=192, layers=4)
+TEXT = dict(vocab=3000, context=48, width=256, layers=4)
 VISION = dict(size=64, patch=8, width=256, layers=6)
 EMBED = 256
 
@@ -70,13 +70,19 @@ class Text(nn.Module):
         m.final_layer_norm = nn.LayerNorm(width)
         self.text_projection = nn.Linear(width, EMBED, bias=False)
 
-    def forward(self, ids):
+    def states(self, ids):
+        """[N,L,width] after the final norm: what prior and decoder are told."""
         m = self.text_model
         x = m.embeddings.token_embedding(ids) + m.embeddings.position_embedding.weight[: ids.shape[1]]
         for b in m.encoder.layers:
             x = b(x, True)
-        x = x[torch.arange(len(ids)), ids.argmax(1)]
-        return self.text_projection(m.final_layer_norm(x))
+        return m.final_layer_norm(x)
+
+    def pool(self, states, ids):
+        return self.text_projection(states[torch.arange(len(ids)), ids.argmax(1)])
+
+    def forward(self, ids):
+        return self.pool(self.states(ids), ids)
 
 
 class Vision(nn.Module):
