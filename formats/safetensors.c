@@ -164,8 +164,7 @@ static int read_table(struct weights *ws, json_t *head, const unsigned char *dat
     const char *key;
     json_t *v;
 
-    ws->n = 0;
-    ws->w = arena_take(a, room, sizeof *ws->w);
+    *ws = (struct weights){.w = arena_take(a, room, sizeof *ws->w)};
     if (!ws->w)
         return err_set(e, "out of memory");
     json_object_foreach(head, key, v) {

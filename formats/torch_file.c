@@ -342,6 +342,7 @@ int torch_read(struct weights *ws, bool *script, const unsigned char *p, size_t 
     struct torch t = {.ws = ws, .a = a, .e = e};
 
     *script = false;
+    *ws = (struct weights){.w = NULL};
     if (zip_sniff(p, n))
         return read_archive(&t, script, p, n);
     if (n >= sizeof legacy_magic && !memcmp(p, legacy_magic, sizeof legacy_magic))

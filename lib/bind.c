@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/packed.h"
+
 const char *bind_name(struct bind *b, const char *fmt, ...) {
     va_list ap;
 
@@ -18,15 +20,27 @@ const char *bind_name(struct bind *b, const char *fmt, ...) {
 static const struct tensor nothing = {.dtype = DT_F32, .nd = 0};
 
 static void no_room(struct bind *b) {
+    if (!b->bad)
+        err_set(b->e, "out of memory for weights");
     b->bad = true;
-    err_set(b->e, "out of memory for weights");
 }
 
 void *bind_take(struct bind *b, size_t n, size_t size) {
     void *p = b->bad ? NULL : arena_take(b->keep, n, size);
 
-    if (!p && !b->bad)
+    if (!p)
         no_room(b);
+    return p;
+}
+
+/* The next block of an earlier binding. */
+static const void *found(struct bind *b, size_t n) {
+    const void *p = n && !b->bad ? packed_next(b->ws->packed, n) : NULL;
+
+    if (!p && !b->bad) {
+        b->bad = true;
+        err_set(b->e, "what was packed before does not fit");
+    }
     return p;
 }
 
@@ -39,25 +53,25 @@ struct check {
     atomic_bool bad;
 };
 
+/* An exponent of all ones is no finite number: one more carries into the place of the sign.  Two
+ * f32, or four f16 or bf16, at a time. */
 static bool finite_bits(const struct tensor *t, size_t lo, size_t hi) {
-    const unsigned char *p = t->data;
-    unsigned bad = 0;
+    const bool wide = t->dtype == DT_F32;
+    const uint64_t lanes = wide ? 0x0000000100000001 : 0x0001000100010001;
+    const uint64_t top = lanes * (wide ? 0x7f800000 : t->dtype == DT_F16 ? 0x7c00 : 0x7f80);
+    const uint64_t one = lanes * (wide ? 0x00800000 : t->dtype == DT_F16 ? 0x0400 : 0x0080);
+    const unsigned char *p = (const unsigned char *)t->data + lo * dtype_size(t->dtype);
+    const unsigned char *end = p + (hi - lo) * dtype_size(t->dtype);
+    uint64_t bad = 0, u = 0;
 
-    if (t->dtype == DT_F32) {
-        for (size_t i = lo; i < hi; i++) {
-            uint32_t u;
-            memcpy(&u, p + i * 4, 4);
-            bad |= (u & 0x7f800000) == 0x7f800000;
-        }
-    } else {
-        unsigned top = t->dtype == DT_F16 ? 0x7c00 : 0x7f80;
-        for (size_t i = lo; i < hi; i++) {
-            uint16_t u;
-            memcpy(&u, p + i * 2, 2);
-            bad |= (u & top) == top;
-        }
+    for (; end - p >= 8; p += 8) {
+        memcpy(&u, p, 8);
+        bad |= (u & top) + one;
     }
-    return !bad;
+    u = 0;
+    memcpy(&u, p, (size_t)(end - p));
+    bad |= (u & top) + one;
+    return !(bad & (top + one));
 }
 
 static void check_block(void *ctx, size_t i, int thread) {
@@ -81,10 +95,10 @@ static void check_block(void *ctx, size_t i, int thread) {
     }
 }
 
-static void check(struct bind *b, const char *name, const struct tensor *t) {
+void bind_check(struct bind *b, const char *name, const struct tensor *t) {
     struct check c = {.t = t};
 
-    if (b->bad)
+    if (b->bad || packed_finding(b->ws->packed))    /* found: it was looked at then */
         return;
     if (tensor_count(t, &c.n) == 0)
         pool_run(b->c->pool, (c.n + BLOCK - 1) / BLOCK, check_block, &c);
@@ -105,7 +119,7 @@ struct tensor bind_rows(struct bind *b, const char *name, size_t n, size_t k) {
 struct tensor bind_matrix(struct bind *b, const char *name, size_t n, size_t k) {
     struct tensor t = bind_rows(b, name, n, k);
 
-    check(b, name, &t);
+    bind_check(b, name, &t);
     return t;
 }
 
@@ -114,16 +128,26 @@ struct tensor bind_vector(struct bind *b, const char *name, size_t n) {
 
     if (!b->bad && weights_take(b->ws, name, &t, b->e, 1, n) < 0)
         b->bad = true;
-    check(b, name, &t);
+    bind_check(b, name, &t);
     return t;
 }
 
 /* A view as contiguous f32, whatever it is. */
 static const float *floats(struct bind *b, const struct tensor *t) {
-    const float *p = b->bad ? NULL : tensor_all_f32(t, b->keep);
+    const float *p;
+    size_t n;
 
-    if (!p && !b->bad)
+    if (b->bad || tensor_count(t, &n) < 0 || n > SIZE_MAX / sizeof *p) {
         no_room(b);
+        return NULL;
+    }
+    if (packed_finding(b->ws->packed))
+        return found(b, n * sizeof *p);
+    p = tensor_all_f32(t, b->keep);
+    if (!p)
+        no_room(b);
+    else
+        packed_note(b->ws->packed, p, n * sizeof *p);
     return p;
 }
 
@@ -133,7 +157,7 @@ struct tensor bind_filters(struct bind *b, const char *name, size_t co, size_t c
 
     if (!b->bad && weights_take(b->ws, name, &t, b->e, 4, co, ci, y, x) < 0)
         b->bad = true;
-    check(b, name, &t);
+    bind_check(b, name, &t);
     return t;
 }
 
@@ -166,14 +190,48 @@ const float *bind_table(struct bind *b, const char *name, size_t n, size_t k) {
 }
 
 const float *bind_view(struct bind *b, const char *name, const struct tensor *t) {
-    check(b, name, t);
+    bind_check(b, name, t);
     return floats(b, t);
 }
 
 void bind_parts(struct bind *b, struct linear *l, size_t parts, const struct tensor w[],
                 const struct tensor bias[]) {
-    if (!b->bad && linear_pack(l, parts, w, bias, b->c, b->keep, b->e) < 0)
-        b->bad = true;
+    const struct kern *kern = b->c->kern;
+    struct packed *p = b->ws->packed;
+
+    if (b->bad)
+        return;
+    if (packed_finding(p)) {
+        b->bad = linear_shape(l, parts, w, b->e) < 0;
+        l->packed = found(b, linear_bytes(kern, l->n, l->k));
+        l->bias = bias ? found(b, l->n * sizeof *l->bias) : NULL;
+        return;
+    }
+    b->bad = linear_pack(l, parts, w, bias, b->c, b->keep, b->e) < 0;
+    if (b->bad || !p)
+        return;
+    packed_note(p, l->packed, linear_bytes(kern, l->n, l->k));
+    if (bias)
+        packed_note(p, l->bias, l->n * sizeof *l->bias);
+}
+
+void bind_conv(struct bind *b, struct conv *k, const struct tensor *w, const float *scale, const float *bias,
+               size_t stride, size_t pad) {
+    const struct kern *kern = b->c->kern;
+    struct packed *p = b->ws->packed;
+    size_t count, bytes = 0;
+
+    if (b->bad)
+        return;
+    if (p && tensor_count(w, &count) == 0 && count)
+        bytes = linear_bytes(kern, w->shape[0], count / w->shape[0]);
+    if (packed_finding(p)) {
+        *k = conv_packed(w, bias, stride, pad, found(b, bytes));
+        return;
+    }
+    b->bad = conv_pack(k, w, scale, bias, stride, pad, b->c, b->keep, b->e) < 0;
+    if (!b->bad)
+        packed_note(p, k->packed, bytes);
 }
 
 /* `name`.suffix, in a buffer of its own: name may be b->name. */

@@ -5,10 +5,14 @@
  * Errors   Sticky: after the first failure every call does nothing and returns NULL or a
  *          zero tensor; the caller looks at `bad` once, at the end.
  * Memory   What stays is taken from *keep; f32 tensors that are used as they lie stay mapped.
+ * Again    With ws->packed, what is made here is noted for a later binding, or, where an earlier one
+ *          noted it, found: then no number of the checkpoint is read or made again, bind_rows' apart.
+ *          The functions that give tensors give views as always; views are not to be read.
  */
 #ifndef UNCLIP_BIND_H
 #define UNCLIP_BIND_H
 
+#include "lib/conv.h"
 #include "lib/linear.h"
 
 struct bind {
@@ -43,12 +47,19 @@ struct tensor bind_filter_rows(struct bind *b, const char *name, size_t co, size
 const float *bind_floats(struct bind *b, const char *name, size_t n);
 const float *bind_table(struct bind *b, const char *name, size_t n, size_t k);
 
-/* A view that was taken from the checkpoint by hand: read as above, as contiguous f32. */
+/* A view that was taken from the checkpoint by hand: refuse a number in it that is not finite. */
+void bind_check(struct bind *b, const char *name, const struct tensor *t);
+
+/* The same, read as above, as contiguous f32. */
 const float *bind_view(struct bind *b, const char *name, const struct tensor *t);
 
 /* Pack parts [n_i, k] with their biases (or NULL) into l. */
 void bind_parts(struct bind *b, struct linear *l, size_t parts, const struct tensor w[],
                 const struct tensor bias[]);
+
+/* Pack a convolution's weights [co, ci, side, side], as conv_pack does. */
+void bind_conv(struct bind *b, struct conv *k, const struct tensor *w, const float *scale, const float *bias,
+               size_t stride, size_t pad);
 
 /* `name`.weight [n, k] and `name`.bias [n] */
 void bind_linear(struct bind *b, struct linear *l, const char *name, size_t n, size_t k);

@@ -208,8 +208,12 @@ int conv_pack(struct conv *k, const struct tensor *w, const float *scale, const 
     };
     if (linear_pack_view(&l, &last, scale, bias, c, keep, e) < 0)
         return -1;
-    *k = (struct conv){w->shape[1], w->shape[0], w->shape[2], stride, pad, bias, l.packed};
+    *k = conv_packed(w, bias, stride, pad, l.packed);
     return 0;
+}
+
+struct conv conv_packed(const struct tensor *w, const float *bias, size_t stride, size_t pad, const void *packed) {
+    return (struct conv){w->shape[1], w->shape[0], w->shape[2], stride, pad, bias, packed};
 }
 
 static struct linear as_linear(const struct conv *k) {

@@ -27,6 +27,9 @@ struct conv {
 int conv_pack(struct conv *k, const struct tensor *w, const float *scale, const float *bias,
               size_t stride, size_t pad, const struct compute *c, struct arena *keep, struct err *e);
 
+/* The same over weights that were packed before. */
+struct conv conv_packed(const struct tensor *w, const float *bias, size_t stride, size_t pad, const void *packed);
+
 size_t conv_scratch(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x);
 
 void conv_run(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,

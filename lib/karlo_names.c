@@ -76,14 +76,15 @@ static const char *text_proj_name(const char *name, struct arena *a) {
 /* A table of those tensors that `to` has a name for. */
 static int pick(const struct weights *in, struct weights *out, const char *(*to)(const char *, struct arena *),
                 struct arena *a, struct err *e) {
-    out->w = arena_take(a, in->n, sizeof *out->w);
-    out->n = 0;
+    const struct weights all = *in;    /* out may be in */
+
+    *out = (struct weights){.w = arena_take(a, all.n, sizeof *out->w)};
     if (!out->w)
         return err_set(e, "out of memory");
-    for (size_t i = 0; i < in->n; i++) {
-        const char *name = to(in->w[i].name, a);
+    for (size_t i = 0; i < all.n; i++) {
+        const char *name = to(all.w[i].name, a);
         if (name)
-            out->w[out->n++] = (struct weight){.name = name, .t = in->w[i].t};
+            out->w[out->n++] = (struct weight){.name = name, .t = all.w[i].t};
     }
     return weights_sort(out, e);
 }
@@ -120,8 +121,7 @@ int karlo_text_proj(const struct weights *in, struct weights *out, struct arena 
 }
 
 int karlo_unet(const struct weights *in, const char *prefix, struct weights *out, struct arena *a, struct err *e) {
-    out->w = arena_take(a, in->n, sizeof *out->w);
-    out->n = 0;
+    *out = (struct weights){.w = arena_take(a, in->n, sizeof *out->w)};
     if (!out->w)
         return err_set(e, "out of memory");
     for (size_t i = 0; i < in->n; i++)    /* a decoder's file holds text_proj too */

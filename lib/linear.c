@@ -87,10 +87,18 @@ static bool usable_as_is(const struct tensor *w) {
     return w->dtype == DT_F32 && tensor_is_contiguous(w) && (uintptr_t)w->data % 4 == 0;
 }
 
+size_t linear_bytes(const struct kern *kern, size_t n, size_t k) {
+    size_t bytes;
+
+    if (k > SIZE_MAX / 1024 || __builtin_mul_overflow(div_up(n, kern->panel), panel_bytes(kern, k), &bytes))
+        return 0;
+    return bytes;
+}
+
 static int pack_weights(struct linear *l, struct pack_job *p, const struct compute *c,
                         struct arena *keep, struct err *e) {
     const struct kern *kern = p->kern;
-    size_t panels, bytes;
+    size_t bytes;
 
     if (!kern->panel) {
         if (p->parts == 1 && !p->scale && usable_as_is(p->w)) {
@@ -103,8 +111,8 @@ static int pack_weights(struct linear *l, struct pack_job *p, const struct compu
         pool_run(c->pool, l->n, copy_row, p);
         return 0;
     }
-    panels = div_up(l->n, kern->panel);
-    if (l->k > SIZE_MAX / 1024 || !(p->packed = arena_take(keep, panels, panel_bytes(kern, l->k))))
+    bytes = linear_bytes(kern, l->n, l->k);
+    if (!bytes || !(p->packed = arena_take(keep, bytes, 1)))
         return err_set(e, "no memory for a matrix of %zu x %zu", l->n, l->k);
     l->packed = p->packed;
     struct arena scratch = *keep;
@@ -112,7 +120,7 @@ static int pack_weights(struct linear *l, struct pack_job *p, const struct compu
                          sizeof(float));
     if (!p->rows)
         return err_set(e, "no memory to pack a matrix of %zu x %zu", l->n, l->k);
-    pool_run(c->pool, panels, pack_panel, p);
+    pool_run(c->pool, div_up(l->n, kern->panel), pack_panel, p);
     return 0;
 }
 
@@ -135,10 +143,7 @@ static int join_bias(struct linear *l, size_t parts, const struct tensor w[], co
     return 0;
 }
 
-int linear_pack(struct linear *l, size_t parts, const struct tensor w[], const struct tensor b[],
-                const struct compute *c, struct arena *keep, struct err *e) {
-    struct pack_job p = {.kern = c->kern, .w = w, .parts = parts};
-
+int linear_shape(struct linear *l, size_t parts, const struct tensor w[], struct err *e) {
     *l = (struct linear){0};
     for (size_t i = 0; i < parts; i++) {
         if (w[i].nd != 2)
@@ -152,6 +157,15 @@ int linear_pack(struct linear *l, size_t parts, const struct tensor w[], const s
     l->k = parts ? w[0].shape[1] : 0;
     if (!l->n || !l->k)
         return err_set(e, "a matrix of %zu x %zu is empty", l->n, l->k);
+    return 0;
+}
+
+int linear_pack(struct linear *l, size_t parts, const struct tensor w[], const struct tensor b[],
+                const struct compute *c, struct arena *keep, struct err *e) {
+    struct pack_job p = {.kern = c->kern, .w = w, .parts = parts};
+
+    if (linear_shape(l, parts, w, e) < 0)
+        return -1;
     p.n = l->n;
     p.k = l->k;
     if (b && join_bias(l, parts, w, b, keep, e) < 0)

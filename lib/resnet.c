@@ -12,7 +12,7 @@ static const double bn_eps = 1e-5;
 /* ---- binding ---- */
 
 /* A convolution `conv`.weight and the BatchNorm `bn`.* after it, below `at`. */
-static void bind_conv(struct bind *b, struct conv *k, const char *at, const char *conv,
+static void bind_block_conv(struct bind *b, struct conv *k, const char *at, const char *conv,
                       const char *bn, size_t in, size_t out, size_t side, size_t stride) {
     float *bias = bind_take(b, out, sizeof *bias);
     float *scale = bind_take(b, out, sizeof *scale);
@@ -32,18 +32,17 @@ static void bind_conv(struct bind *b, struct conv *k, const char *at, const char
             err_set(b->e, "tensor visual.%.64s%.64s.running_var holds %g", at, bn, (double)var[i]);
         }
     }
-    if (!b->bad && conv_pack(k, &w, scale, bias, stride, side / 2, b->c, b->keep, b->e) < 0)
-        b->bad = true;
+    bind_conv(b, k, &w, scale, bias, stride, side / 2);
 }
 
 static void bind_block(struct bind *b, struct bottleneck *k, const char *at) {
     size_t p = k->planes, in = k->in;
 
-    bind_conv(b, &k->conv1, at, "conv1", "bn1", in, p, 1, 1);
-    bind_conv(b, &k->conv2, at, "conv2", "bn2", p, p, 3, 1);
-    bind_conv(b, &k->conv3, at, "conv3", "bn3", p, 4 * p, 1, 1);
+    bind_block_conv(b, &k->conv1, at, "conv1", "bn1", in, p, 1, 1);
+    bind_block_conv(b, &k->conv2, at, "conv2", "bn2", p, p, 3, 1);
+    bind_block_conv(b, &k->conv3, at, "conv3", "bn3", p, 4 * p, 1, 1);
     if (k->shortcut)
-        bind_conv(b, &k->down, at, "downsample.0", "downsample.1", in, 4 * p, 1, 1);
+        bind_block_conv(b, &k->down, at, "downsample.0", "downsample.1", in, 4 * p, 1, 1);
 }
 
 static void bind_pool(struct resnet *r, struct bind *b) {
@@ -68,9 +67,9 @@ void resnet_bind(struct resnet *r, const struct clip_vision_config *config, stru
     r->width = w;
     r->embed = config->embed;
     r->heads = config->heads;
-    bind_conv(b, &r->stem[0], "", "conv1", "bn1", 3, w / 2, 3, 2);
-    bind_conv(b, &r->stem[1], "", "conv2", "bn2", w / 2, w / 2, 3, 1);
-    bind_conv(b, &r->stem[2], "", "conv3", "bn3", w / 2, w, 3, 1);
+    bind_block_conv(b, &r->stem[0], "", "conv1", "bn1", 3, w / 2, 3, 2);
+    bind_block_conv(b, &r->stem[1], "", "conv2", "bn2", w / 2, w / 2, 3, 1);
+    bind_block_conv(b, &r->stem[2], "", "conv3", "bn3", w / 2, w, 3, 1);
     r->blocks = config->blocks[0] + config->blocks[1] + config->blocks[2] + config->blocks[3];
     r->block = bind_take(b, r->blocks, sizeof *r->block);
     for (size_t stage = 0; stage < 4; stage++)

@@ -74,6 +74,7 @@ struct weight {
 struct weights {
     struct weight *w;
     size_t n;
+    struct packed *packed;    /* NULL, or where what is made of them is found or noted (packed.h) */
 };
 
 /* Sort by name.  -1 naming the tensor if one occurs twice. */

@@ -36,7 +36,7 @@ static const char *whole(struct binder *s, const char *name) {
 }
 
 /* `name`.weight [co, ci, side, side] and `name`.bias; name may be b.name. */
-static void bind_conv(struct binder *s, struct conv *v, const char *name, size_t co, size_t ci, size_t side) {
+static void bind_named_conv(struct binder *s, struct conv *v, const char *name, size_t co, size_t ci, size_t side) {
     char base[256];
     struct tensor w;
     const float *bias;
@@ -44,8 +44,7 @@ static void bind_conv(struct binder *s, struct conv *v, const char *name, size_t
     snprintf(base, sizeof base, "%.250s", name);
     w = bind_filters(&s->b, bind_name(&s->b, "%.240s.weight", base), co, ci, side, side);
     bias = bind_floats(&s->b, bind_name(&s->b, "%.240s.bias", base), co);
-    if (!s->b.bad && conv_pack(v, &w, NULL, bias, 1, side / 2, s->b.c, s->b.keep, s->b.e) < 0)
-        s->b.bad = true;
+    bind_conv(&s->b, v, &w, NULL, bias, 1, side / 2);
 }
 
 static void bind_res(struct binder *s, struct unet_res *r, size_t ci, size_t co, enum resample resample) {
@@ -56,13 +55,13 @@ static void bind_res(struct binder *s, struct unet_res *r, size_t ci, size_t co,
     r->co = co;
     r->resample = resample;
     r->norm1 = bind_gain(&s->b, sub(s, f->norm1), ci);
-    bind_conv(s, &r->conv1, sub(s, f->conv1), co, ci, 3);
+    bind_named_conv(s, &r->conv1, sub(s, f->conv1), co, ci, 3);
     bind_linear(&s->b, &r->time, sub(s, f->time), c->film ? 2 * co : co, 4 * c->width[0]);
     r->norm2 = bind_gain(&s->b, sub(s, f->norm2), co);
-    bind_conv(s, &r->conv2, sub(s, f->conv2), co, co, 3);
+    bind_named_conv(s, &r->conv2, sub(s, f->conv2), co, co, 3);
     r->has_shortcut = ci != co;
     if (r->has_shortcut)
-        bind_conv(s, &r->shortcut, sub(s, f->shortcut), co, ci, 1);
+        bind_named_conv(s, &r->shortcut, sub(s, f->shortcut), co, ci, 1);
 }
 
 /* A matrix that the original files hold as a convolution over positions, [n, k, 1]. */
@@ -71,6 +70,7 @@ static struct tensor matrix1(struct binder *s, const char *name, size_t n, size_
 
     if (!s->b.bad && weights_take(s->b.ws, name, &t, s->b.e, 3, n, k, (size_t)1) < 0)
         s->b.bad = true;
+    bind_check(&s->b, name, &t);
     t.nd = 2;
     return t;
 }
@@ -258,7 +258,7 @@ struct unet *unet_bind(const struct unet_config *c, const struct weights *ws, co
     s.u->c = *c;
     bind_linear(&s.b, &s.u->time1, whole(&s, s.f->time1), 4 * top, top);
     bind_linear(&s.b, &s.u->time2, whole(&s, s.f->time2), 4 * top, 4 * top);
-    bind_conv(&s, &s.u->conv_in, whole(&s, s.f->conv_in), top, c->in, 3);
+    bind_named_conv(&s, &s.u->conv_in, whole(&s, s.f->conv_in), top, c->in, 3);
     for (size_t l = 0; l < c->levels; l++)
         bind_down(&s, l);
     for (size_t j = 0; j < 2; j++) {
@@ -272,7 +272,7 @@ struct unet *unet_bind(const struct unet_config *c, const struct weights *ws, co
     for (size_t u = 0; u < c->levels; u++)
         bind_up(&s, u);
     s.u->norm_out = bind_gain(&s.b, whole(&s, s.f->norm_out), top);
-    bind_conv(&s, &s.u->conv_out, whole(&s, s.f->conv_out), c->out, top, 3);
+    bind_named_conv(&s, &s.u->conv_out, whole(&s, s.f->conv_out), c->out, top, 3);
     bind_refuse_unused(&s.b, "U-Net");
     return s.b.bad ? NULL : s.u;
 }

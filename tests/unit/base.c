@@ -74,7 +74,7 @@ static void messages(void) {
 
 static void tables(void) {
     struct weight w[3] = {{.name = "b", .t = {.nd = 1, .shape = {3}}}, {.name = "a"}, {.name = "c"}};
-    struct weights ws = {w, 3};
+    struct weights ws = {.w = w, .n = 3};
     struct err e = {0};
     struct tensor t;
 

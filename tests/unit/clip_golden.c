@@ -319,7 +319,7 @@ static int refuses(const struct golden *g, const struct weights *ws, struct aren
 
 /* A checkpoint that does not fit is refused by the name of the tensor. */
 static void refusals(const struct golden *g, struct arena a) {
-    struct weights ws = {need(arena_take(&a, g->ws.n + 1, sizeof *ws.w), "table", NULL), g->ws.n};
+    struct weights ws = {.w = need(arena_take(&a, g->ws.n + 1, sizeof *ws.w), "table", NULL), .n = g->ws.n};
     struct weight *w;
     struct tensor keep;
     struct golden odd = *g;

@@ -181,7 +181,7 @@ static struct weights original(const struct weights *ws, struct arena *a) {
         {"ln_1.", "norm1."}, {"ln_2.", "norm3."}, {"attn.c_proj.", "attn1.to_out.0."},
         {"mlp.c_fc.", "ff.net.0.proj."}, {"mlp.c_proj.", "ff.net.2."},
     };
-    struct weights out = {need(arena_take(a, ws->n, sizeof *out.w), "table", NULL), 0};
+    struct weights out = {.w = need(arena_take(a, ws->n, sizeof *out.w), "table", NULL)};
 
     for (size_t i = 0; i < ws->n; i++) {
         const char *name = ws->w[i].name, *rest = name;
@@ -248,7 +248,7 @@ static void original_names(struct arena a) {
             memcpy(w, in.w, in.n * sizeof *w);
             w[in.n] = *weights_find(&ws, "clip_mean");
             w[in.n + 1] = *weights_find(&ws, "clip_std");
-            in = (struct weights){w, in.n + 2};
+            in = (struct weights){.w = w, .n = in.n + 2};
             if (weights_sort(&in, &e) < 0 || prior_config_from_weights(&g, 4, &in, &e) < 0)
                 need(NULL, "karlo_prior", &e);
             p = need(prior_bind(&g, &in, &c, &a, &e), "prior_bind", &e);
@@ -286,7 +286,7 @@ static void refusals(struct arena a) {
     w = need(arena_take(&a, ws.n + 1, sizeof *w), "table", NULL);
     memcpy(w, ws.w, ws.n * sizeof *w);
     w[ws.n] = (struct weight){.name = "zebra", .t = w[0].t};
-    ws = (struct weights){w, ws.n + 1};
+    ws = (struct weights){.w = w, .n = ws.n + 1};
     ok(refuses(&ws, 4, a, "tensor zebra is not part of the prior that its config describes"),
        "a tensor that nothing uses");
 }

@@ -46,7 +46,7 @@ static struct weights network(struct arena *a) {
         {"q.weight", "q.bias", D, D}, {"k.weight", "k.bias", D, D}, {"v.weight", "v.bias", D, D},
         {"o.weight", "o.bias", D, D}, {"f.weight", "f.bias", F, D}, {"p.weight", "p.bias", D, F},
     };
-    struct weights ws = {need(arena_take(a, LAYERS * 16, sizeof *ws.w), "room"), 0};
+    struct weights ws = {.w = need(arena_take(a, LAYERS * 16, sizeof *ws.w), "room")};
 
     for (size_t l = 0; l < LAYERS; l++) {
         add(&ws, l, "a.weight", 1, D, 0, a);

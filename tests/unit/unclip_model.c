@@ -409,7 +409,7 @@ static void original_text_proj(const struct weights *ws, struct weights *out, st
 }
 
 static struct weights table(size_t n, struct arena *a) {
-    return (struct weights){need(arena_take(a, n, sizeof(struct weight)), "table", NULL), 0};
+    return (struct weights){.w = need(arena_take(a, n, sizeof(struct weight)), "table", NULL)};
 }
 
 static void random_floats(float *x, size_t n) {
