@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""render.py CACHE: draw everything once at 72 x 72 and keep it.
+"""render.py CACHE [--large]: draw everything once at 72 x 72 and keep it.
 
 Writes CACHE/train.npy (uint8 [N,72,72,4], straight alpha), CACHE/train.json
 (things, and for each picture its thing and style), and the same for OpenMoji as
 CACHE/openmoji.npy / .json (evaluation only).  Needs rsvg-convert.
+--large draws the sets of data.STYLES at 256 x 256 for the upsampler: CACHE/large.npy, .json.
 """
 import io
 import json
@@ -16,6 +17,7 @@ import numpy as np
 from PIL import Image
 
 import catalog
+from data import STYLES
 
 SIZE = 72
 
@@ -61,6 +63,13 @@ def main():
     cache = pathlib.Path(sys.argv[1])
     things = catalog.things(cache)
     d = catalog.drawings(cache, things)
+    if "--large" in sys.argv:
+        global SIZE
+        SIZE = 256
+        d = [x for x in d if x[1] in STYLES]
+        kept = render([(k, p) for _, _, k, p in d], cache / "large.npy")
+        json.dump(dict(pictures=[[d[i][0], d[i][1]] for i in kept]), open(cache / "large.json", "w"))
+        return
     kept = render([(k, p) for _, _, k, p in d], cache / "train.npy")
     json.dump(dict(things=things, pictures=[[d[i][0], d[i][1]] for i in kept]), open(cache / "train.json", "w"))
     o = sorted(catalog.openmoji(cache, things).items())

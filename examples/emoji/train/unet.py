@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from norm import norm
+
 DECODER = dict(sample_size=64, cin=3, cout=6, widths=(32, 64, 128, 256), layers=1, attention=(False, False, True, True), head=32,
                groups=16, context=192, scale_shift=True)
 UPSAMPLER = dict(sample_size=256, cin=6, cout=3, widths=(32, 48, 64, 128), layers=1, attention=(False,) * 4, head=0,
@@ -26,10 +28,7 @@ class Norm(nn.GroupNorm):
     """GroupNorm and SiLU; statistics in float32."""
 
     def forward(self, x, scale=None, shift=None, act=True):
-        x = F.group_norm(x, self.num_groups, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
-        if scale is not None:
-            x = x * (1 + scale) + shift
-        return F.silu(x) if act else x
+        return norm(x, self.weight, self.bias, self.num_groups, self.eps, scale, shift, act)
 
 
 class Res(nn.Module):
