@@ -21,38 +21,33 @@ static void block(const double *q, const double *x, size_t n, double *dot, doubl
     }
 }
 
-static void c_f32(const double *q, const void *x, size_t d, double sums[2]) {
+static void c_sums(const double *q, const void *x, size_t d, bool half, double sums[2]) {
     double dot[LANES] = {0}, sq[LANES] = {0}, w[LANES];
     const unsigned char *p = x;
+    uint16_t h[LANES];
     float v[LANES];
 
     for (size_t i = 0; i < d; i += LANES) {
         size_t n = d - i < LANES ? d - i : LANES;
 
-        memcpy(v, p + 4 * i, 4 * n);
+        if (half)
+            memcpy(h, p + 2 * i, 2 * n);
+        else
+            memcpy(v, p + 4 * i, 4 * n);
         for (size_t j = 0; j < n; j++)
-            w[j] = (double)v[j];
+            w[j] = (double)(half ? f16_f32(h[j]) : v[j]);
         block(q + i, w, n, dot, sq);
     }
     sums[0] = lanes_sum(dot);
     sums[1] = lanes_sum(sq);
 }
 
+static void c_f32(const double *q, const void *x, size_t d, double sums[2]) {
+    c_sums(q, x, d, false, sums);
+}
+
 static void c_f16(const double *q, const void *x, size_t d, double sums[2]) {
-    double dot[LANES] = {0}, sq[LANES] = {0}, w[LANES];
-    const unsigned char *p = x;
-    uint16_t v[LANES];
-
-    for (size_t i = 0; i < d; i += LANES) {
-        size_t n = d - i < LANES ? d - i : LANES;
-
-        memcpy(v, p + 2 * i, 2 * n);
-        for (size_t j = 0; j < n; j++)
-            w[j] = (double)f16_f32(v[j]);
-        block(q + i, w, n, dot, sq);
-    }
-    sums[0] = lanes_sum(dot);
-    sums[1] = lanes_sum(sq);
+    c_sums(q, x, d, true, sums);
 }
 
 static double c_dot(const double *q, const float *x, size_t d) {
