@@ -1,6 +1,6 @@
 /* kern - how fast the kernels are, beside what the machine can do in the same minute
  *
- *      kern [-c] [-j threads] [-r rounds] [-k kernel] [-s shape]
+ *      kern [-ac] [-j threads] [-r rounds] [-k kernel] [-s shape]
  *
  * Prints one line of TSV per kernel and shape: GFLOP/s (median of the quiet rounds), per cent of
  * the peak of the kernel's own arithmetic, ratio to BLIS.  The peaks are measured here too, with
@@ -9,6 +9,7 @@
  * turns within a round, and a round counts only where the loop of multiply-adds around it ran
  * within 10 % of its best: virtual CPUs now and then share a core.  -c counts the time that
  * one thread computes, not the time that passes: the way to measure on a busy machine.
+ * -a: the kernel named with -k alone, without BLIS.
  */
 #define _DEFAULT_SOURCE    /* madvise */
 #include <math.h>
@@ -149,6 +150,7 @@ struct what {
     void (*call)(struct what *w, int k, size_t turn);
     size_t m, n, k, side, heads;
     size_t copies;
+    bool winograd;
     struct linear *linear[KERNELS];
     struct conv conv[KERNELS];
     struct attention attention;
@@ -224,6 +226,7 @@ static void conv_prepare(struct what *w, int k) {
     tensor_contiguous(&t);
     if (conv_pack(&w->conv[k], &t, NULL, NULL, 1, 1, &c, &arena, &e) < 0)
         die(&e);
+    w->conv[k].winograd = w->winograd;
     w->scratch[k] = take(conv_scratch(&w->conv[k], &c, 1, w->side, w->side), 1);
 }
 
@@ -382,16 +385,19 @@ static void linears(const char *only) {
     }
 }
 
+/* Those marked winograd are counted as if they were plain, so they may pass the peak. */
 static void convs(const char *only) {
     static const size_t s[][3] = {{64, 320, 320}, {32, 640, 640}, {16, 960, 960}, {8, 1280, 1280},
-                                  {64, 3, 320}, {112, 32, 64}};
+                                  {64, 3, 320}, {112, 32, 64}, {256, 320, 320}, {128, 640, 640}, {256, 32, 32}, {256, 64, 32},
+                                  {128, 64, 64}, {64, 96, 96}, {64, 48, 48}, {32, 96, 96}, {16, 160, 160}};
 
-    for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
-        struct what w = {.side = s[i][0], .k = s[i][1], .n = s[i][2], .prepare = conv_prepare, .call = conv_call};
+    for (size_t i = 0; i < 2 * sizeof s / sizeof *s; i++) {
+        const size_t *t = s[i / 2];
+        struct what w = {.side = t[0], .k = t[1], .n = t[2], .winograd = i % 2, .prepare = conv_prepare, .call = conv_call};
 
-        snprintf(w.name, sizeof w.name, "conv3x3 %zux%zux%zu-%zu", w.side, w.side, w.k, w.n);
+        snprintf(w.name, sizeof w.name, "%s %zux%zux%zu-%zu", w.winograd ? "winograd" : "conv3x3", w.side, w.side, w.k, w.n);
         w.flop = 18.0 * (double)(w.side * w.side) * (double)w.n * (double)w.k;
-        if (!only || strstr(w.name, only))
+        if ((!only || strstr(w.name, only)) && (!w.winograd || t[1] % 2 == 0))
             measure(&w);
     }
 }
@@ -420,11 +426,13 @@ int main(int argc, char *argv[]) {
     struct arena_mem mem = {.reserved = (size_t)8 << 30};
     struct err e = {0};
     const struct kern *k;
+    bool alone = false;
     int c;
 
     threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    while ((c = getopt(argc, argv, "cj:k:r:s:")) != -1)
+    while ((c = getopt(argc, argv, "acj:k:r:s:")) != -1)
         switch (c) {
+        case 'a': alone = true; break;
         case 'c': clock_used = CLOCK_THREAD_CPUTIME_ID; break;
         case 'j': threads = atoi(optarg); break;
         case 'k': kernel = optarg; break;
@@ -440,7 +448,7 @@ int main(int argc, char *argv[]) {
         setenv("BLIS_ARCH_TYPE", arch, 0);
     for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++)
         if (k->gemm != kern_c.gemm && k->gemm != kern_c_bf16.gemm)    /* they are not for speed */
-            if (!kernel || k == &kern_blis || !strcmp(kernel, k->name))
+            if (!kernel || (k == &kern_blis && !alone) || !strcmp(kernel, k->name))
                 kernels[nkernels++] = k;
     mem.base = mmap(NULL, mem.reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mem.base == MAP_FAILED)

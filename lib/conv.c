@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/panel.h"
+#include "lib/winograd.h"
 
 /* Three ways, by the window and the kernel:
  *
@@ -213,34 +214,33 @@ int conv_pack(struct conv *k, const struct tensor *w, const float *scale, const 
 }
 
 struct conv conv_packed(const struct tensor *w, const float *bias, size_t stride, size_t pad, const void *packed) {
-    return (struct conv){w->shape[1], w->shape[0], w->shape[2], stride, pad, bias, packed};
+    return (struct conv){w->shape[1], w->shape[0], w->shape[2], stride, pad, bias, packed, false};
 }
 
 static struct linear as_linear(const struct conv *k) {
     return (struct linear){.n = k->out, .k = k->in, .bias = k->bias, .packed = k->packed};
 }
 
-static size_t scratch_of(const struct conv *k, const struct compute *c, const struct plan *p) {
+static size_t scratch_of(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x, size_t pad_y) {
+    struct plan p = make_plan(k, c, n, y, x, pad_y);
     struct linear l = as_linear(k);
 
-    if (p->linear)
-        return linear_scratch(&l, c, p->m);
-    return p->converted + p->zeros + (size_t)pool_threads(c->pool) * (p->tile + p->window);
+    if (winograd_fits(k, c, x))
+        return winograd_scratch(k, c, &(struct winograd_area){n, y, x, pad_y});
+    if (p.linear)
+        return linear_scratch(&l, c, p.m);
+    return p.converted + p.zeros + (size_t)pool_threads(c->pool) * (p.tile + p.window);
 }
 
 size_t conv_scratch(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x) {
-    struct plan p = make_plan(k, c, n, y, x, k->pad);
-
-    return scratch_of(k, c, &p);
+    return scratch_of(k, c, n, y, x, k->pad);
 }
 
 size_t conv_band_scratch(const struct conv *k, const struct compute *c, size_t y, size_t x) {
-    struct plan p = make_plan(k, c, 1, y, x, 0);
-
-    return scratch_of(k, c, &p);
+    return scratch_of(k, c, 1, y, x, 0);
 }
 
-static void run(struct conv_job *j, const struct compute *c, char *at) {
+static void run_plain(struct conv_job *j, const struct compute *c, char *at) {
     const struct conv *k = j->k;
     const size_t all = j->n * j->y * j->x * k->in;
 
@@ -262,30 +262,33 @@ static void run(struct conv_job *j, const struct compute *c, char *at) {
     pool_run(c->pool, j->plan.row_tasks * j->plan.col_tasks, j->plan.gather ? by_gathering : by_pointers, j);
 }
 
-static struct conv_job job(const struct conv *k, const struct compute *c, const float *in, float *out, enum act act,
-                           const float *residual) {
-    return (struct conv_job){
-        .k = k, .kern = c->kern, .in = in, .pixels = (const char *)in,
-        .out = {.bias = k->bias, .residual = residual, .y = out, .ldy = k->out, .act = act, .act_last = true}
+static void run(const struct conv *k, const struct compute *c, const struct winograd_area *a, const float *in,
+                const struct kern_out *out, bool again, void *scratch) {
+    struct conv_job j = {
+        .k = k, .kern = c->kern, .n = a->n, .y = a->y, .x = a->x, .in = in, .pixels = (const char *)in, .out = *out
     };
+
+    if (winograd_fits(k, c, a->x)) {
+        if (!again)
+            winograd_weights(k, c, scratch);
+        winograd_run(k, c, a, in, out, scratch);
+        return;
+    }
+    j.plan = make_plan(k, c, a->n, a->y, a->x, a->pad_y);
+    run_plain(&j, c, scratch);
 }
 
 void conv_run(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,
               const float *in, float *out, enum act act, const float *residual, void *scratch) {
-    struct conv_job j = job(k, c, in, out, act, residual);
+    struct kern_out o = {.bias = k->bias, .residual = residual, .y = out, .ldy = k->out, .act = act, .act_last = true};
 
-    if (!n)
-        return;
-    j.n = n, j.y = y, j.x = x;
-    j.plan = make_plan(k, c, n, y, x, k->pad);
-    run(&j, c, scratch);
+    if (n)
+        run(k, c, &(struct winograd_area){n, y, x, k->pad}, in, &o, false, scratch);
 }
 
 void conv_run_band(const struct conv *k, const struct compute *c, size_t y, size_t x, const float *in, float *out,
-                   enum act act, const float *residual, void *scratch) {
-    struct conv_job j = job(k, c, in, out, act, residual);
+                   enum act act, const float *residual, bool again, void *scratch) {
+    struct kern_out o = {.bias = k->bias, .residual = residual, .y = out, .ldy = k->out, .act = act, .act_last = true};
 
-    j.n = 1, j.y = y, j.x = x;
-    j.plan = make_plan(k, c, 1, y, x, 0);
-    run(&j, c, scratch);
+    run(k, c, &(struct winograd_area){1, y, x, 0}, in, &o, again, scratch);
 }

@@ -20,6 +20,7 @@ struct conv {
     size_t side, stride, pad;    /* the window: 1 or 3 on a side */
     const float *bias;           /* [co] or NULL */
     const void *packed;
+    bool winograd;               /* set by who allows it: 3x3 in bf16 by winograd.h, faster and less exact */
 };
 
 /* Pack W [co, ci, side, side], any dtype and strides, each output channel times scale[co] (a
@@ -39,7 +40,8 @@ void conv_run(const struct conv *k, const struct compute *c, size_t n, size_t y,
  * outside the picture as zeros; out [(Y - side) / stride + 1, X', co]. */
 size_t conv_band_scratch(const struct conv *k, const struct compute *c, size_t y, size_t x);
 
+/* again: scratch is as the last band of the same convolution left it.  Bands of more than one begin at even rows. */
 void conv_run_band(const struct conv *k, const struct compute *c, size_t y, size_t x, const float *in, float *out,
-                   enum act act, const float *residual, void *scratch);
+                   enum act act, const float *residual, bool again, void *scratch);
 
 #endif

@@ -91,6 +91,12 @@ struct kern {
      * squares, row after row, in f64; shift may be NULL */
     void (*moments)(size_t m, size_t n, const float *x, size_t ldx, const float *shift, double *s, double *q);
 
+    /* Winograd's F(2x2, 3x3), n channels (or any other items) side by side; winograd.h has the
+     * formulas.  The same bits in every table, but that bf16's subnormals may become 0. */
+    void (*win_weights)(size_t n, const unsigned short *g, size_t ldg, unsigned short *u, size_t ldu);    /* 9 -> 16 */
+    void (*win_in)(size_t n, const float *const x[16], unsigned short *v, size_t ldv);
+    void (*win_out)(size_t n, const float *m, size_t ldm, float *const y[4]);    /* 16 rows of products -> 2 x 2 pixels */
+
     /* one row of n, exact or to nearest even; widths below 32 bits as in tensor.h */
     void (*f16_f32)(size_t n, const unsigned short *x, float *y);
     void (*bf16_f32)(size_t n, const unsigned short *x, float *y);

@@ -136,6 +136,73 @@ static void c_moments(size_t m, size_t n, const float *x, size_t ldx, const floa
     }
 }
 
+/* Input, weights and output of one dimension; the second is done after the first. */
+static void win_in1(float *d, size_t step) {
+    float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
+
+    d[0] = d0 - d2;
+    d[step] = d1 + d2;
+    d[2 * step] = d2 - d1;
+    d[3 * step] = d1 - d3;
+}
+
+static void win_weights1(const float *g, size_t step, float *u, size_t to) {
+    float ends = g[0] + g[2 * step];
+
+    u[0] = g[0];
+    u[to] = 0.5f * (ends + g[step]);
+    u[2 * to] = 0.5f * (ends - g[step]);
+    u[3 * to] = g[2 * step];
+}
+
+static void win_out1(const float *m, size_t step, float *y, size_t to) {
+    y[0] = m[0] + m[step] + m[2 * step];
+    y[to] = m[step] - m[2 * step] - m[3 * step];
+}
+
+static void c_win_weights(size_t n, const unsigned short *g, size_t ldg, unsigned short *u, size_t ldu) {
+    for (size_t i = 0; i < n; i++) {
+        float w[9], t[12], f[16];
+
+        for (size_t k = 0; k < 9; k++)
+            w[k] = bf16_f32(g[k * ldg + i]);
+        for (size_t k = 0; k < 3; k++)
+            win_weights1(w + k, 3, t + k, 3);
+        for (size_t k = 0; k < 4; k++)
+            win_weights1(t + 3 * k, 1, f + 4 * k, 1);
+        for (size_t k = 0; k < 16; k++)
+            u[k * ldu + i] = f32_bf16(f[k]);
+    }
+}
+
+static void c_win_in(size_t n, const float *const x[16], unsigned short *v, size_t ldv) {
+    for (size_t i = 0; i < n; i++) {
+        float d[16];
+
+        for (size_t k = 0; k < 16; k++)
+            d[k] = x[k][i];
+        for (size_t k = 0; k < 4; k++)
+            win_in1(d + k, 4);
+        for (size_t k = 0; k < 4; k++)
+            win_in1(d + 4 * k, 1);
+        for (size_t k = 0; k < 16; k++)
+            v[k * ldv + i] = f32_bf16(d[k]);
+    }
+}
+
+static void c_win_out(size_t n, const float *m, size_t ldm, float *const y[4]) {
+    for (size_t i = 0; i < n; i++) {
+        float t[8], o[4];
+
+        for (size_t k = 0; k < 4; k++)
+            win_out1(m + k * ldm + i, 4 * ldm, t + k, 4);
+        for (size_t k = 0; k < 2; k++)
+            win_out1(t + 4 * k, 1, o + 2 * k, 1);
+        for (size_t k = 0; k < 4; k++)
+            y[k][i] = o[k];
+    }
+}
+
 static void c_f16_f32(size_t n, const unsigned short *x, float *y) {
     for (size_t i = 0; i < n; i++)
         y[i] = f16_f32(x[i]);
@@ -159,7 +226,8 @@ static void c_f32_bf16(size_t n, const float *x, unsigned short *y) {
 #define ROWS                                                                              \
     .finish = c_finish, .dot = c_dot, .max = c_max, .axpy = c_axpy, .scale = c_scale,     \
     .act = c_act, .exps = c_exps, .norm = c_norm, .affine = c_affine,                     \
-    .moments = c_moments, .f16_f32 = c_f16_f32, .bf16_f32 = c_bf16_f32,                   \
+    .moments = c_moments, .win_weights = c_win_weights, .win_in = c_win_in,               \
+    .win_out = c_win_out, .f16_f32 = c_f16_f32, .bf16_f32 = c_bf16_f32,                   \
     .f32_f16 = c_f32_f16, .f32_bf16 = c_f32_bf16
 
 const struct kern kern_c = {

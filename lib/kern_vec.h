@@ -436,6 +436,123 @@ static void vec_f32_bf16(size_t n, const float *x, unsigned short *y) {
         y[i] = f32_bf16(x[i]);
 }
 
+/* ---- Winograd's F(2x2, 3x3) ---- */
+
+INL vf vload_bf16(const unsigned short *x, size_t n) {
+    vh h = {0};
+
+    memcpy(&h, x, n * sizeof *x);
+    return (vf)(__builtin_convertvector(h, vu) << 16);
+}
+
+INL void vstore_bf16(unsigned short *y, size_t n, vf v) {
+#ifdef __AVX512BF16__
+    __m256bh h = _mm512_cvtneps_pbh((__m512)v);
+
+    memcpy(y, &h, n * sizeof *y);
+#else
+    float f[VL];
+
+    vstore(f, v);
+    vec_f32_bf16(n, f, y);
+#endif
+}
+
+/* One dimension of each; kern_c.c says it plainly. */
+INL void win_in1(vf *d, size_t step) {
+    vf d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
+
+    d[0] = d0 - d2;
+    d[step] = d1 + d2;
+    d[2 * step] = d2 - d1;
+    d[3 * step] = d1 - d3;
+}
+
+INL void win_weights1(const vf *g, size_t step, vf *u, size_t to) {
+    vf ends = g[0] + g[2 * step];
+
+    u[0] = g[0];
+    u[to] = 0.5f * (ends + g[step]);
+    u[2 * to] = 0.5f * (ends - g[step]);
+    u[3 * to] = g[2 * step];
+}
+
+INL void win_out1(const vf *m, size_t step, vf *y, size_t to) {
+    y[0] = m[0] + m[step] + m[2 * step];
+    y[to] = m[step] - m[2 * step] - m[3 * step];
+}
+
+/* n <= VL in these three, a constant where it is VL. */
+INL void win_weights_of(size_t n, const unsigned short *g, size_t ldg, unsigned short *u, size_t ldu) {
+    vf w[9], t[12], f[16];
+
+    UNROLL for (size_t k = 0; k < 9; k++)
+        w[k] = vload_bf16(g + k * ldg, n);
+    UNROLL for (size_t k = 0; k < 3; k++)
+        win_weights1(w + k, 3, t + k, 3);
+    UNROLL for (size_t k = 0; k < 4; k++)
+        win_weights1(t + 3 * k, 1, f + 4 * k, 1);
+    UNROLL for (size_t k = 0; k < 16; k++)
+        vstore_bf16(u + k * ldu, n, f[k]);
+}
+
+INL void win_in_of(size_t n, const float *const x[16], size_t i, unsigned short *v, size_t ldv) {
+    vf d[16];
+
+    UNROLL for (size_t k = 0; k < 16; k++)
+        d[k] = n < VL ? vload_part(x[k] + i, n, 0) : vload(x[k] + i);
+    UNROLL for (size_t k = 0; k < 4; k++)
+        win_in1(d + k, 4);
+    UNROLL for (size_t k = 0; k < 4; k++)
+        win_in1(d + 4 * k, 1);
+    UNROLL for (size_t k = 0; k < 16; k++)
+        vstore_bf16(v + k * ldv + i, n, d[k]);
+}
+
+INL void win_out_of(size_t n, const float *m, size_t ldm, float *const y[4], size_t i) {
+    vf d[16], t[8], o[4];
+
+    UNROLL for (size_t k = 0; k < 16; k++)
+        d[k] = n < VL ? vload_part(m + k * ldm + i, n, 0) : vload(m + k * ldm + i);
+    UNROLL for (size_t k = 0; k < 4; k++)
+        win_out1(d + k, 4, t + k, 4);
+    UNROLL for (size_t k = 0; k < 2; k++)
+        win_out1(t + 4 * k, 1, o + 2 * k, 1);
+    UNROLL for (size_t k = 0; k < 4; k++) {
+        if (n < VL)
+            vstore_part(y[k] + i, n, o[k]);
+        else
+            vstore(y[k] + i, o[k]);
+    }
+}
+
+static void vec_win_weights(size_t n, const unsigned short *g, size_t ldg, unsigned short *u, size_t ldu) {
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL)
+        win_weights_of(VL, g + i, ldg, u + i, ldu);
+    if (i < n)
+        win_weights_of(n - i, g + i, ldg, u + i, ldu);
+}
+
+static void vec_win_in(size_t n, const float *const x[16], unsigned short *v, size_t ldv) {
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL)
+        win_in_of(VL, x, i, v, ldv);
+    if (i < n)
+        win_in_of(n - i, x, i, v, ldv);
+}
+
+static void vec_win_out(size_t n, const float *m, size_t ldm, float *const y[4]) {
+    size_t i = 0;
+
+    for (; i + VL <= n; i += VL)
+        win_out_of(VL, m, ldm, y, i);
+    if (i < n)
+        win_out_of(n - i, m, ldm, y, i);
+}
+
 static void vec_f16_f32(size_t n, const unsigned short *x, float *y) {
     size_t i = 0;
 
@@ -463,5 +580,6 @@ static void vec_f32_f16(size_t n, const float *x, unsigned short *y) {
     .finish = vec_finish, .dot = vec_dot, .max = vec_max, .axpy = vec_axpy,                  \
     .scale = vec_scale, .act = vec_act, .exps = vec_exps, .norm = vec_norm,                  \
     .affine = vec_affine, .moments = vec_moments,                                            \
+    .win_weights = vec_win_weights, .win_in = vec_win_in, .win_out = vec_win_out,            \
     .f16_f32 = vec_f16_f32, .bf16_f32 = vec_bf16_f32, .f32_f16 = vec_f32_f16,                \
     .f32_bf16 = vec_f32_bf16

@@ -83,7 +83,7 @@ static size_t band_rows(const struct run *r, const struct source *s, size_t halo
 
     if (r->n * s->y * s->w * s->c <= most)
         return 0;
-    return rows > 2 * halo ? rows - 2 * halo : 1;
+    return rows > 2 * halo + 2 ? (rows - 2 * halo) / 2 * 2 : 2;    /* even: conv.h */
 }
 
 /* out = convolution of a source (+ residual, which may be out).  Large pictures go through it in bands of
@@ -107,7 +107,8 @@ static void conv(struct run *r, const struct conv *v, const struct source *s, fl
         for (size_t y = 0; y < s->y; y += rows) {
             size_t to = y + rows < s->y ? y + rows : s->y, at = (n * s->y + y) * s->w * v->out;
             picture_load_band(&s->p, s->mul, s->add, s->act, s->resample, r->k, n, y, to, halo, in);
-            conv_run_band(v, r->k, to - y + 2 * halo, s->w, in, out + at, ACT_NONE, residual ? residual + at : NULL, work);
+            conv_run_band(v, r->k, to - y + 2 * halo, s->w, in, out + at, ACT_NONE, residual ? residual + at : NULL,
+                          n + y > 0, work);
         }
 }
 

@@ -45,6 +45,7 @@ static void bind_named_conv(struct binder *s, struct conv *v, const char *name, 
     w = bind_filters(&s->b, bind_name(&s->b, "%.240s.weight", base), co, ci, side, side);
     bias = bind_floats(&s->b, bind_name(&s->b, "%.240s.bias", base), co);
     bind_conv(&s->b, v, &w, NULL, bias, 1, side / 2);
+    v->winograd = true;
 }
 
 static void bind_res(struct binder *s, struct unet_res *r, size_t ci, size_t co, enum resample resample) {

@@ -133,6 +133,133 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], struct sha
     free(a_mem.base);
 }
 
+/* ---- Winograd ---- */
+
+/* The definition in winograd.h, with the C table's transforms and sums in double: pixel (0..1, 0..1) of the tile
+ * at ty, tx of a picture, output channel o. */
+static void tile_by_definition(const struct shape *s, const float *in, const unsigned short *g, size_t ty, size_t tx,
+                               size_t o, float y[4]) {
+    float m[16], zeros[256] = {0}, *const to[4] = {y, y + 1, y + 2, y + 3};
+    static unsigned short v[16 * 256], u[16 * 256];
+    const float *x[16];
+
+    for (size_t k = 0; k < 16; k++) {
+        size_t py = 2 * ty + k / 4 - 1, px = 2 * tx + k % 4 - 1;
+        x[k] = py < s->y && px < s->x ? in + (py * s->x + px) * s->ci : zeros;
+    }
+    kern_c.win_in(s->ci, x, v, s->ci);
+    kern_c.win_weights(s->ci, g + o * 9 * s->ci, s->ci, u, s->ci);
+    for (size_t k = 0; k < 16; k++) {
+        double sum = 0;
+        for (size_t c = 0; c < s->ci; c++)
+            sum += (double)bf16_f32(u[k * s->ci + c]) * (double)bf16_f32(v[k * s->ci + c]);
+        m[k] = (float)sum;
+    }
+    kern_c.win_out(1, m, 1, to);
+}
+
+/* Largest difference from the definition, over sqrt(9 ci); the error of both ways beside the sum in double of
+ * numbers that were not rounded, over what that is, RMS. */
+static double winograd_error(const struct compute *c, struct shape s, double rms[2], struct arena a) {
+    size_t pixels = s.y * s.x, nw = s.co * s.ci * 9;
+    float *w = numbers(&a, nw, 1), *bias = numbers(&a, s.co, 1), *in = numbers(&a, pixels * s.ci, 1);
+    float *old = numbers(&a, pixels * s.co, 1), *out[2];
+    unsigned short *g = arena_take(&a, nw, 2);    /* [co][9][ci], as the panels have it */
+    struct tensor t = weights(&s, w, DT_F32);
+    double worst = 0, all = 0, off[2] = {0};
+    struct err e = {0};
+
+    for (size_t i = 0; i < nw; i++)
+        g[(i / 9 / s.ci * 9 + i % 9) * s.ci + i / 9 % s.ci] = f32_bf16(w[i]);
+    for (int fast = 0; fast < 2; fast++) {
+        struct arena b;
+        struct conv k;
+
+        out[fast] = numbers(&a, pixels * s.co, 1);
+        conv_pack(&k, &t, NULL, bias, 1, 1, c, &a, &e);
+        k.winograd = fast;
+        b = a;
+        conv_run(&k, c, 1, s.y, s.x, in, out[fast], ACT_NONE, old, arena_take(&b, conv_scratch(&k, c, 1, s.y, s.x), 1));
+    }
+    for (size_t i = 0; i < pixels * s.co; i++) {
+        size_t o = i % s.co, y = i / s.co / s.x, x = i / s.co % s.x;
+        double rest = (double)bias[o] + (double)old[i], sum = 0;
+        float tile[4];
+
+        tile_by_definition(&s, in, g, y / 2, x / 2, o, tile);
+        worst = fmax(worst, fabs((double)out[1][i] - ((double)tile[y % 2 * 2 + x % 2] + rest)));
+        for (size_t k = 0; k < 9; k++)
+            for (size_t ch = 0; ch < s.ci && y + k / 3 - 1 < s.y && x + k % 3 - 1 < s.x; ch++)
+                sum += (double)in[((y + k / 3 - 1) * s.x + x + k % 3 - 1) * s.ci + ch] * (double)w[(o * s.ci + ch) * 9 + k];
+        all += sum * sum;
+        for (int fast = 0; fast < 2; fast++)
+            off[fast] += pow((double)out[fast][i] - sum - rest, 2);
+    }
+    for (int fast = 0; fast < 2; fast++)
+        rms[fast] = sqrt(off[fast] / all);
+    return worst / sqrt(9 * (double)s.ci);
+}
+
+/* Bands that begin at even rows, any batch and threads: the bytes of one picture by itself on one thread. */
+static int winograd_same(const struct kern *kern, struct pool *pools[], struct shape s, struct arena a) {
+    size_t ni = s.y * s.x * s.ci, no = s.y * s.x * s.co;
+    float *w = numbers(&a, s.co * s.ci * 9, 1), *in = numbers(&a, s.n * ni, 1), *padded = arena_zero(&a, ni + 2 * s.x * s.ci, 4);
+    float *want = arena_take(&a, s.n * no, 4), *got = arena_take(&a, s.n * no, 4);
+    struct compute c = {kern, NULL};
+    struct tensor t = weights(&s, w, DT_F32);
+    struct conv k;
+    struct err e = {0};
+    int good = 1;
+
+    conv_pack(&k, &t, NULL, NULL, 1, 1, &c, &a, &e);
+    k.winograd = true;
+    for (size_t i = 0; i < s.n; i++) {
+        struct arena b = a;
+        conv_run(&k, &c, 1, s.y, s.x, in + i * ni, want + i * no, ACT_NONE, NULL, arena_take(&b, conv_scratch(&k, &c, 1, s.y, s.x), 1));
+    }
+    memcpy(padded + s.x * s.ci, in, ni * 4);
+    for (int p = 0; p < 3; p++) {
+        struct arena b = a;
+
+        c.pool = pools[p];
+        memset(got, 0xff, s.n * no * 4);
+        conv_run(&k, &c, s.n, s.y, s.x, in, got, ACT_NONE, NULL, arena_take(&b, conv_scratch(&k, &c, s.n, s.y, s.x), 1));
+        good &= !memcmp(want, got, s.n * no * 4);
+        for (size_t rows = 2; rows < s.y + 2; rows += 2) {
+            void *scratch = (b = a, arena_take(&b, conv_band_scratch(&k, &c, rows + 2, s.x), 1));
+
+            memset(got, 0xff, no * 4);
+            for (size_t y = 0; y < s.y; y += rows) {
+                size_t some = s.y - y < rows ? s.y - y : rows;
+                conv_run_band(&k, &c, some + 2, s.x, padded + y * s.x * s.ci, got + y * s.x * s.co, ACT_NONE, NULL, y > 0, scratch);
+            }
+            good &= !memcmp(want, got, no * 4);
+        }
+    }
+    return good;
+}
+
+static void winograd(const struct kern *kern, struct pool *pools[]) {
+    static const struct shape s[] = {
+        {32, 70, 3, 1, 1, 5, 17, 1}, {34, 16, 3, 1, 1, 16, 16, 1}, {96, 64, 3, 1, 1, 3, 33, 1}, {64, 130, 3, 1, 1, 24, 24, 1},
+        {160, 20, 3, 1, 1, 1, 19, 1},
+    };
+    struct compute c = {kern, pools[1]};
+    TAP_ARENA(a, 24);
+    double worst = 0, rms[2];
+
+    for (size_t i = 0; i < sizeof s / sizeof *s; i++)
+        worst = fmax(worst, winograd_error(&c, s[i], rms, a));
+    ok(worst < 2e-6, "winograd: as its definition (error / sqrt(k) %.2g)", worst);
+    winograd_error(&c, s[3], rms, a);
+    ok(rms[0] < 3e-3 && rms[1] < 2 * rms[0], "winograd: RMS error %.2g of the result, the plain way %.2g", rms[1], rms[0]);
+    ok(winograd_same(kern, pools, (struct shape){32, 70, 3, 1, 1, 21, 19, 3}, a) &&
+       winograd_same(kern, pools, (struct shape){48, 200, 3, 1, 1, 6, 16, 2}, a) &&
+       winograd_same(kern, pools, (struct shape){40, 64, 3, 1, 1, 33, 64, 2}, a),
+       "winograd: the same bytes for any batch, bands and threads");
+    free(a_mem.base);
+}
+
 int main(void) {
     const char *arch = cpu_blis_arch();    /* as programs do */
     TAP_ARENA(a, 1);
@@ -147,6 +274,9 @@ int main(void) {
         setenv("BLIS_ARCH_TYPE", arch, 0);
     for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++) {
         struct compute c = {k, pools[1]};
+
+        if (k->elem == 2)
+            winograd(k, pools);
 
         shapes(&c);
         same_bytes(k, pools, (struct shape){3, 16, 3, 2, 1, 10, 10, 4});

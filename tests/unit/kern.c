@@ -144,6 +144,39 @@ static void channels(const struct kern *k) {
     ok(worst_of < 2e-6 && clean, "%s: act(x * mul + add) (%.2g)", k->name, worst_of);
 }
 
+/* Winograd's transforms: equal to C's to the last bit, whatever n and the strides. */
+static void winograd(const struct kern *k) {
+    static float rx[16][ROOM], ry[4][ROOM];
+    static unsigned short g[9 * 160], u[17 * 160], wu[17 * 160];
+    int same = 1, clean = 1;
+
+    for (size_t n = 1; n < 150; n += n < 70 ? 1 : 13) {
+        size_t ld = n + 2;
+        const float *x[16];
+        float want[4][160], m[16 * 160], *y[4], *w[4];
+
+        for (size_t i = 0; i < 16; i++)
+            x[i] = guarded(rx[i], n, 3);
+        for (size_t i = 0; i < 9 * ld; i++)
+            g[i] = f32_bf16(uniform());
+        for (size_t i = 0; i < 16 * ld; i++)
+            m[i] = i % ld < n ? uniform() : NAN;
+        for (size_t i = 0; i < 4; i++)
+            y[i] = guarded(ry[i], n, 1), w[i] = want[i];
+        memset(u, 0x55, sizeof u), memset(wu, 0x55, sizeof wu);
+        kern_c.win_weights(n, g, ld, wu, ld), k->win_weights(n, g, ld, u, ld);
+        same &= !memcmp(u, wu, sizeof u);
+        kern_c.win_in(n, x, wu, ld), k->win_in(n, x, u, ld);
+        same &= !memcmp(u, wu, sizeof u);
+        kern_c.win_out(n, m, ld, w), k->win_out(n, m, ld, y);
+        for (size_t i = 0; i < 4; i++) {
+            same &= !memcmp(y[i], w[i], n * sizeof *y[i]);
+            clean &= untouched(ry[i], n);
+        }
+    }
+    ok(same && clean, "%s: Winograd's transforms are equal to the last bit", k->name);
+}
+
 static double exact_act(enum act a, double x) {
     switch (a) {
     case ACT_NONE: return x;
@@ -397,6 +430,7 @@ int main(void) {
     for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++) {
         rows(k);
         channels(k);
+        winograd(k);
         accuracy(k);
         specials(k);
         halves(k);

@@ -1,0 +1,197 @@
+#include "lib/winograd.h"
+
+#include <string.h>
+
+#include "lib/panel.h"
+
+/* A task is a block of tiles, and all panels of output channels or a group of them.  Its transformed
+ * input, 16 matrices [tiles, in], stays in the second-level cache (or near) while the weights stream
+ * past; products of one panel, [16][tiles][panel], become pixels at once. */
+enum { PLACES = 16, MAX_TILES = 96, SOME_TILES = 48, FEW_TILES = 24, INPUT_ITEMS = 1 << 18, CHUNK = 4096 };
+enum { LEAST_SIDE = 16, LEAST_IN = 32, LEAST_OUT = 16 };
+
+/* Between the matrices of 16: keeps them from falling on the same cache sets. */
+enum { GAP = 32 };
+
+static size_t min(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t up(size_t n, size_t to) {
+    return (n + to - 1) / to * to;
+}
+
+bool winograd_fits(const struct conv *k, const struct compute *c, size_t x) {
+    return k->winograd && c->kern->panel && c->kern->elem == 2 && k->side == 3 && k->stride == 1 && k->pad == 1 &&
+           k->in >= LEAST_IN && k->in % 2 == 0 && k->out >= LEAST_OUT && x >= LEAST_SIDE;
+}
+
+struct plan {
+    size_t ty, tx, tiles;         /* rows and columns of tiles in a picture; tiles of all */
+    size_t block, blocks;         /* tiles of a task */
+    size_t panels, group, groups; /* panels of a task */
+    size_t ldv, ldm;              /* items between the 16 matrices of input, and of products */
+    size_t weights, zeros;        /* bytes of scratch that all share */
+    size_t input, products, pixels, thread;    /* bytes of each thread, and their sum */
+};
+
+static struct plan make_plan(const struct conv *k, const struct compute *c, const struct winograd_area *a) {
+    const struct kern *kern = c->kern;
+    const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->rows;
+    size_t most = INPUT_ITEMS / PLACES / k->in, rows;
+    struct plan p = {.ty = (a->y + 2 * a->pad_y - 1) / 2, .tx = (a->x + 1) / 2, .panels = (k->out + kern->panel - 1) / kern->panel};
+
+    p.tiles = a->n * p.ty * p.tx;
+    most = (most < SOME_TILES ? SOME_TILES : min(most, MAX_TILES)) / unit * unit;
+    for (rows = most; rows > FEW_TILES && (p.tiles + rows - 1) / rows < want;)
+        rows = up(rows / 2, unit);
+    p.blocks = (p.tiles + rows - 1) / rows;
+    p.block = min(up((p.tiles + p.blocks - 1) / p.blocks, unit), most);
+    p.blocks = (p.tiles + p.block - 1) / p.block;
+    p.groups = min(p.panels, (want + p.blocks - 1) / p.blocks);
+    p.group = (p.panels + p.groups - 1) / p.groups;
+    p.groups = (p.panels + p.group - 1) / p.group;
+    p.ldv = most * k->in + GAP;
+    p.ldm = most * kern->panel + GAP;
+    p.weights = p.panels * PLACES * panel_bytes(kern, k->in);
+    p.zeros = up(k->in * sizeof(float), ARENA_ALIGN);
+    p.input = up(PLACES * p.ldv * 2, ARENA_ALIGN);
+    p.products = up(PLACES * p.ldm * sizeof(float), ARENA_ALIGN);
+    p.pixels = up(4 * most * kern->panel * sizeof(float), ARENA_ALIGN);
+    p.thread = p.input + p.products + p.pixels;
+    return p;
+}
+
+struct job {
+    const struct conv *k;
+    const struct kern *kern;
+    struct plan plan;
+    const struct winograd_area *a;
+    const float *in, *zeros;
+    const struct kern_out *out;
+    char *weights, *threads;
+};
+
+/* One thread's part of the scratch. */
+struct mem {
+    unsigned short *input;
+    float *products, *pixels;
+};
+
+static struct mem mem_of(const struct job *j, int thread) {
+    char *at = j->threads + (size_t)thread * j->plan.thread;
+
+    return (struct mem){(unsigned short *)(void *)at, (float *)(void *)(at + j->plan.input),
+                        (float *)(void *)(at + j->plan.input + j->plan.products)};
+}
+
+/* ---- weights ---- */
+
+static void transform_weights(void *ctx, size_t i, int thread) {
+    const struct job *j = ctx;
+    const size_t items = j->k->in * j->kern->panel, chunks = (items + CHUNK - 1) / CHUNK;
+    const size_t panel = i / chunks, from = i % chunks * CHUNK;
+    const unsigned short *g = (const unsigned short *)j->k->packed + panel * 9 * items + from;
+
+    (void)thread;
+    j->kern->win_weights(min(CHUNK, items - from), g, items,
+                         (unsigned short *)(void *)j->weights + panel * PLACES * items + from, items);
+}
+
+void winograd_weights(const struct conv *k, const struct compute *c, void *scratch) {
+    struct job j = {.k = k, .kern = c->kern, .weights = scratch};
+    size_t chunks = (k->in * c->kern->panel + CHUNK - 1) / CHUNK;
+
+    pool_run(c->pool, (k->out + c->kern->panel - 1) / c->kern->panel * chunks, transform_weights, &j);
+}
+
+/* ---- running ---- */
+
+/* The 4 x 4 pixels of a tile, zeros outside the picture. */
+static void window(const struct job *j, size_t tile, const float *x[PLACES]) {
+    const struct winograd_area *a = j->a;
+    const struct plan *p = &j->plan;
+    size_t in_picture = tile % (p->ty * p->tx), picture = tile / (p->ty * p->tx);
+    size_t y0 = in_picture / p->tx * 2 - a->pad_y, x0 = in_picture % p->tx * 2 - 1;    /* -1 becomes huge */
+
+    for (size_t k = 0; k < PLACES; k++) {
+        size_t y = y0 + k / 4, u = x0 + k % 4;
+
+        x[k] = y < a->y && u < a->x ? j->in + ((picture * a->y + y) * a->x + u) * j->k->in : j->zeros;
+    }
+}
+
+/* Pixels of m tiles from `first` on, [2][2 m][panel], to where they belong: as many as lie side by side at once. */
+static void put(const struct job *j, size_t first, size_t m, size_t c0, size_t n, const float *pixels) {
+    const struct plan *p = &j->plan;
+    const size_t rows = j->a->y + 2 * j->a->pad_y - 2, panel = j->kern->panel;
+
+    for (size_t t = 0, run; t < m; t += run) {
+        size_t row = (first + t) / p->tx, col = (first + t) % p->tx, y = row % p->ty * 2, wide;
+
+        run = min(m - t, p->tx - col);
+        wide = min(2 * run, j->a->x - 2 * col);
+        for (size_t k = 0; k < 2 && y + k < rows; k++) {
+            size_t at = ((row / p->ty * rows + y + k) * j->a->x + 2 * col) * j->k->out + c0;
+            struct kern_out o = *j->out;
+
+            o.y += at;
+            if (o.bias)
+                o.bias += c0;
+            if (o.residual)
+                o.residual += at;
+            j->kern->finish(&o, wide, n, pixels + (2 * m * k + 2 * t) * panel, panel);
+        }
+    }
+}
+
+static void run_block(void *ctx, size_t i, int thread) {
+    const struct job *j = ctx;
+    const struct plan *p = &j->plan;
+    const struct kern *kern = j->kern;
+    const size_t in = j->k->in, panel = kern->panel, bytes = panel_bytes(kern, in);
+    const size_t first = i / p->groups * p->block, m = min(p->block, p->tiles - first);
+    const size_t g0 = i % p->groups * p->group, g1 = min(g0 + p->group, p->panels);
+    const struct mem mem = mem_of(j, thread);
+    const void *rows[PLACES][MAX_TILES];
+
+    for (size_t t = 0; t < m; t++) {
+        const float *x[PLACES];
+
+        window(j, first + t, x);
+        kern->win_in(in, x, mem.input + t * in, p->ldv);
+        for (size_t k = 0; k < PLACES; k++)
+            rows[k][t] = mem.input + k * p->ldv + t * in;
+    }
+    for (size_t g = g0; g < g1; g++) {
+        const char *w = j->weights + g * PLACES * bytes;
+        const size_t c0 = g * panel, n = min(panel, j->k->out - c0);
+
+        for (size_t k = 0; k < PLACES; k++, w += bytes)
+            panel_times(kern, m, n, rows[k], in, w, mem.products + k * p->ldm, panel, false,
+                        k + 1 < PLACES || g + 1 < g1 ? w + bytes : NULL);
+        for (size_t t = 0; t < m; t++) {
+            float *y = mem.pixels + 2 * t * panel, *below = y + 2 * m * panel;
+            float *const to[4] = {y, y + panel, below, below + panel};
+
+            kern->win_out(n, mem.products + t * panel, p->ldm, to);
+        }
+        put(j, first, m, c0, n, mem.pixels);
+    }
+}
+
+size_t winograd_scratch(const struct conv *k, const struct compute *c, const struct winograd_area *a) {
+    struct plan p = make_plan(k, c, a);
+
+    return p.weights + p.zeros + (size_t)pool_threads(c->pool) * p.thread;
+}
+
+void winograd_run(const struct conv *k, const struct compute *c, const struct winograd_area *a, const float *in,
+                  const struct kern_out *out, void *scratch) {
+    struct job j = {.k = k, .kern = c->kern, .plan = make_plan(k, c, a), .a = a, .in = in, .out = out, .weights = scratch};
+    char *zeros = j.weights + j.plan.weights;
+
+    j.zeros = memset(zeros, 0, j.plan.zeros);
+    j.threads = zeros + j.plan.zeros;
+    pool_run(c->pool, j.plan.blocks * j.plan.groups, run_block, &j);
+}
