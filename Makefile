@@ -49,6 +49,7 @@ all: $(BINS)
 $B/lib/kern_blis.o: ISA = -idirafter lib/compat
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
 $B/lib/resize_avx2.o: ISA = -mavx2
+$B/lib/resize_vnni.o: ISA = -mavx512f -mavx512bw -mavx512vl -mavx512vbmi -mavx512vnni -mavx2
 $B/lib/kern_avx2.o: ISA = -mavx2 -mfma -mf16c
 $B/lib/kern_avx512.o: ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
 $B/lib/similarity_avx2.o: ISA = -mavx2 -mfma -mf16c

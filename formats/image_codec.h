@@ -4,13 +4,18 @@
 
 #include "formats/image_read.h"
 
-/* Check the announced size against the limit, then allocate the pixels: sets w, h and rgb. */
+/* Check the announced size against the limit: sets w and h. */
+int image_size(struct image *im, uint64_t w, uint64_t h, const struct image_options *o, struct err *e);
+
+/* The same, then allocate the pixels: sets rgb. */
 int image_alloc(struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
                 struct err *e);
 
 /* Each decodes the whole of p into im by image_alloc; on -1 image_read frees what there is. */
 int jpeg_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
               struct err *e);
+int jpeg_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                   const struct image_rows *rows, struct err *e);
 int webp_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
               struct err *e);
 int heif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,

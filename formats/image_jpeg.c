@@ -19,6 +19,7 @@ struct jpeg {
     struct jpeg_progress_mgr progress;
     uint64_t scans;
     struct image *im;
+    unsigned char *inks, *row;    /* a row as it comes where that is CMYK; a row of RGB */
     struct err *e;
     jmp_buf out;
 };
@@ -111,35 +112,22 @@ static void cmyk(const unsigned char *in, unsigned char *out, size_t n) {
         }
 }
 
-static void rows(struct jpeg *j) {
-    struct image *im = j->im;
+/* One row, of whatever the file holds. */
+static void read_row(struct jpeg *j, unsigned char *rgb) {
+    unsigned char *in = j->inks ? j->inks : rgb;
 
-    while (j->c.output_scanline < im->h) {
-        unsigned char *row = im->rgb + (size_t)j->c.output_scanline * im->w * 3;
-
-        if (j->c.out_color_space == JCS_CMYK) {
-            JSAMPARRAY buf = j->c.mem->alloc_sarray((j_common_ptr)&j->c, JPOOL_IMAGE,
-                                                    (JDIMENSION)(im->w * 4), 1);
-            while (j->c.output_scanline < im->h) {
-                jpeg_read_scanlines(&j->c, buf, 1);
-                cmyk(buf[0], row, im->w);
-                row += im->w * 3;
-            }
-        } else {
-            jpeg_read_scanlines(&j->c, &row, 1);
-        }
-    }
+    jpeg_read_scanlines(&j->c, &in, 1);
+    if (j->inks)
+        cmyk(in, rgb, j->im->w);
 }
 
 /* j lies in the caller: nothing here changes between setjmp and longjmp. */
-static int decode(struct jpeg *j, const unsigned char *p, size_t n, const struct image_options *o) {
+static int start(struct jpeg *j, const unsigned char *p, size_t n, const struct image_options *o) {
     struct image *im = j->im;
 
-    if (setjmp(j->out))
-        return -1;
     setup(j, p, n);
     jpeg_read_header(&j->c, TRUE);
-    if (image_alloc(im, j->c.image_width, j->c.image_height, o, j->e) < 0)
+    if (image_size(im, j->c.image_width, j->c.image_height, o, j->e) < 0)
         return -1;
     j->scans = SCANS * (o->max_pixels ? o->max_pixels : IMAGE_MAX_PIXELS) / ((uint64_t)im->w * im->h);
     if (j->c.num_components == 4)
@@ -148,21 +136,60 @@ static int decode(struct jpeg *j, const unsigned char *p, size_t n, const struct
         j->c.out_color_space = JCS_RGB;
     else
         return err_set(j->e, "JPEG of %d components", j->c.num_components);
+    return 0;
+}
+
+/* rows NULL: into im->rgb. */
+static int decode(struct jpeg *j, const unsigned char *p, size_t n, const struct image_options *o,
+                  const struct image_rows *rows) {
+    struct image *im = j->im;
+
+    if (setjmp(j->out))
+        return -1;
+    if (start(j, p, n, o) < 0 || (!rows && image_alloc(im, im->w, im->h, o, j->e) < 0) ||
+        (rows && rows->begin(rows->of, im->h, im->w, j->e) < 0))
+        return -1;
     jpeg_start_decompress(&j->c);
-    rows(j);
+    if (j->c.out_color_space == JCS_CMYK)
+        j->inks = j->c.mem->alloc_large((j_common_ptr)&j->c, JPOOL_IMAGE, im->w * 4);
+    if (rows)
+        j->row = j->c.mem->alloc_large((j_common_ptr)&j->c, JPOOL_IMAGE, im->w * 3);
+    while (j->c.output_scanline < im->h)
+        if (rows)
+            read_row(j, j->row), rows->row(rows->of, j->row);
+        else
+            read_row(j, im->rgb + (size_t)j->c.output_scanline * im->w * 3);
     jpeg_finish_decompress(&j->c);
     return 0;
 }
 
-int jpeg_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-              struct err *e) {
+int jpeg_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                   const struct image_rows *rows, struct err *e) {
     struct jpeg j = {.im = im, .e = e};
-    int r = decode(&j, p, n, o);
+    int r = decode(&j, p, n, o, rows);
 
     jpeg_destroy_decompress(&j.c);
     return r;
 }
+
+int jpeg_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+              struct err *e) {
+    return jpeg_read_rows(im, p, n, o, NULL, e);
+}
 #else
+int jpeg_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                   const struct image_rows *rows, struct err *e) {
+    int r = stb_read(im, p, n, o, e);
+
+    if (r < 0)
+        return -1;
+    r = rows->begin(rows->of, im->h, im->w, e);
+    for (size_t y = 0; r == 0 && y < im->h; y++)
+        rows->row(rows->of, im->rgb + y * im->w * 3);
+    image_free(im);
+    return r;
+}
+
 int jpeg_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
               struct err *e) {
     return stb_read(im, p, n, o, e);

@@ -8,6 +8,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "lib/resize.h"
+
 static const size_t SCRATCH = (size_t)256 << 20;    /* of address space; pages as used */
 
 struct worker {
@@ -29,21 +31,38 @@ struct image_queue {
     pthread_cond_t work, ready;
 };
 
-static void prepare(struct worker *w, struct image_item *it, const struct image *im) {
-    const struct image_queue_options *o = &w->q->o;
+/* A picture on its way: each row goes into the crop and into what is kept. */
+struct passing {
+    struct worker *w;
+    struct image_item *it;
+    struct resize crop, kept;
+};
 
-    memcpy(it->note, im->note, sizeof it->note);
-    prep_crop(&o->prep, im->rgb, im->h, im->w, it->crop, w->scratch, &it->err);
-    if (o->keep.crop)
-        prep_crop(&o->keep, im->rgb, im->h, im->w, it->kept, w->scratch, &it->err);
+static int begin(void *of, size_t h, size_t width, struct err *e) {
+    struct passing *p = of;
+    const struct image_queue_options *o = &p->w->q->o;
+    struct arena a = p->w->scratch;
+
+    if (prep_begin(&o->prep, h, width, p->it->crop, &p->crop, &a, e) < 0)
+        return -1;
+    return o->keep.crop ? prep_begin(&o->keep, h, width, p->it->kept, &p->kept, &a, e) : 0;
+}
+
+static void row(void *of, const unsigned char *rgb) {
+    struct passing *p = of;
+
+    resize_row(&p->crop, rgb);
+    if (p->w->q->o.keep.crop)
+        resize_row(&p->kept, rgb);
 }
 
 static void process(struct worker *w, struct image_item *it) {
     const struct image_queue_options *o = &w->q->o;
+    struct passing p = {.w = w, .it = it};
+    const struct image_rows rows = {begin, row, &p};
     unsigned char *file;
     struct image im;
     size_t n;
-    int r;
 
     if (image_file_read(it->name, &file, &n, &it->err) < 0)
         return;
@@ -53,12 +72,9 @@ static void process(struct worker *w, struct image_item *it) {
         snprintf(it->hash, sizeof it->hash, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64,
                  (uint64_t)h.low64);
     }
-    r = image_read(&im, file, n, &o->read, &it->err);
+    if (image_read_rows(&im, file, n, &o->read, &rows, &it->err) == 0)
+        memcpy(it->note, im.note, sizeof it->note);
     image_file_free(file);
-    if (r < 0)
-        return;
-    prepare(w, it, &im);
-    image_free(&im);
 }
 
 static void *work(void *arg) {

@@ -6,8 +6,9 @@
  * Shapes   crop u8 [S, S, 3] by options.prep; kept u8 [K, K, 3] by options.keep, where given.
  * Errors   Per picture: item->err.  image_queue_start fails when memory or
  *          threads run out; nothing else does.
- * Memory   slots x (3 S S + 3 K K + 5 kB), and for each worker one file, one decoded picture
- *          (image_read.h) and at most 256 MiB of address space for the resize.
+ * Memory   slots x (3 S S + 3 K K + 5 kB), and for each worker one file, what its decoder needs
+ *          (image_read.h: of a JPEG some rows, of others the whole picture) and at most 256 MiB of
+ *          address space for the resize.
  * Threads  One caller.  An item that image_queue_at returned is the caller's until popped.
  */
 #ifndef UNCLIP_IMAGE_QUEUE_H

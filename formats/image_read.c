@@ -89,8 +89,8 @@ static const char *stranger(const unsigned char *p, size_t n) {
 
 /* ---- reading ---- */
 
-int image_alloc(struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
-                struct err *e) {
+int image_size(struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
+               struct err *e) {
     uint64_t max = o->max_pixels ? o->max_pixels : IMAGE_MAX_PIXELS;
 
     if (!w || !h)
@@ -98,11 +98,18 @@ int image_alloc(struct image *im, uint64_t w, uint64_t h, const struct image_opt
     if (w > UINT32_MAX || h > UINT32_MAX || w * h > max)
         return err_set(e, "%llu x %llu pixels, the limit is %llu in all", (unsigned long long)w,
                        (unsigned long long)h, (unsigned long long)max);
+    im->w = (size_t)w;
+    im->h = (size_t)h;
+    return 0;
+}
+
+int image_alloc(struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
+                struct err *e) {
+    if (image_size(im, w, h, o, e) < 0)
+        return -1;
     if (w * h > SIZE_MAX / 3 || !(im->rgb = malloc((size_t)(w * h) * 3)))
         return err_set(e, "no memory for %llu x %llu pixels", (unsigned long long)w,
                        (unsigned long long)h);
-    im->w = (size_t)w;
-    im->h = (size_t)h;
     return 0;
 }
 
@@ -127,17 +134,43 @@ static int decode(struct image *im, const unsigned char *p, size_t n, const stru
     return stb_read(im, p, n, o, e);
 }
 
-int image_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-               struct err *e) {
+static int identify(struct image *im, const unsigned char *p, size_t n, struct err *e) {
     *im = (struct image){.format = image_format(p, n), .orientation = 1};
     if (!im->format)
         return err_set(e, "%s", stranger(p, n));
     im->orientation = exif_orientation(im->format, p, n);
+    return 0;
+}
+
+static int whole(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                 struct err *e) {
     if (decode(im, p, n, o, e) < 0 || (o->exif && image_turn(im, im->orientation, e) < 0)) {
         image_free(im);
         return -1;
     }
     return 0;
+}
+
+int image_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+               struct err *e) {
+    return identify(im, p, n, e) < 0 ? -1 : whole(im, p, n, o, e);
+}
+
+int image_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                    const struct image_rows *rows, struct err *e) {
+    int r;
+
+    if (identify(im, p, n, e) < 0)
+        return -1;
+    if (!strcmp(im->format, "JPEG") && (!o->exif || im->orientation < 2))
+        return jpeg_read_rows(im, p, n, o, rows, e);
+    if (whole(im, p, n, o, e) < 0)
+        return -1;
+    r = rows->begin(rows->of, im->h, im->w, e);
+    for (size_t y = 0; r == 0 && y < im->h; y++)
+        rows->row(rows->of, im->rgb + y * im->w * 3);
+    image_free(im);
+    return r;
 }
 
 int image_turn(struct image *im, int orientation, struct err *e) {

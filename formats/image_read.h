@@ -44,8 +44,20 @@ struct image_options {
     bool exif;               /* turn the picture as its EXIF says */
 };
 
+/* Where the rows of a picture go, from the top: begin once, then row h times. */
+struct image_rows {
+    int (*begin)(void *of, size_t h, size_t w, struct err *e);    /* -1: no more is wanted */
+    void (*row)(void *of, const unsigned char *rgb);
+    void *of;
+};
+
 int image_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                struct err *e);
+
+/* The same row by row: rgb stays NULL, and where the decoder allows it (JPEG that is not turned)
+ * there never is a whole picture.  After an error some rows may have been given out. */
+int image_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                    const struct image_rows *rows, struct err *e);
 void image_free(struct image *im);
 
 /* A whole regular file of at most IMAGE_MAX_BYTES; folders, pipes and devices are refused by

@@ -44,18 +44,28 @@ struct prep_place prep_where(const struct prep *p, size_t h, size_t w) {
     return l;
 }
 
-int prep_crop(const struct prep *p, const unsigned char *rgb, size_t h, size_t w,
-              unsigned char *out, struct arena scratch, struct err *e) {
+int prep_begin(const struct prep *p, size_t h, size_t w, unsigned char *out, struct resize *r,
+               struct arena *a, struct err *e) {
     struct prep_place l = prep_where(p, h, w);
     struct resize_window win = {l.cut_y, l.cut_x, l.rows, l.cols};
-    struct resize r;
 
     if (l.rows < p->crop || l.cols < p->crop)
         for (size_t i = 0; i < p->crop * p->crop * 3; i++)
             out[i] = p->fill[i % 3];
-    if (resize_plan(&r, p->filter, h, w, l.h, l.w, &win, resize_kernel_best(), &scratch, e) < 0)
+    if (resize_plan(r, p->filter, h, w, l.h, l.w, &win, resize_kernel_best(), a, e) < 0)
         return -1;
-    resize_run(&r, rgb, out + (l.pad_y * p->crop + l.pad_x) * 3, p->crop * 3);
+    resize_begin(r, out + (l.pad_y * p->crop + l.pad_x) * 3, p->crop * 3);
+    return 0;
+}
+
+int prep_crop(const struct prep *p, const unsigned char *rgb, size_t h, size_t w,
+              unsigned char *out, struct arena scratch, struct err *e) {
+    struct resize r;
+
+    if (prep_begin(p, h, w, out, &r, &scratch, e) < 0)
+        return -1;
+    for (size_t y = 0; y < h; y++)
+        resize_row(&r, rgb + y * w * 3);
     return 0;
 }
 

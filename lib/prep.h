@@ -51,7 +51,12 @@ struct prep_place {
 
 struct prep_place prep_where(const struct prep *p, size_t h, size_t w);
 
-/* h, w >= 1. */
+struct resize;
+
+/* h, w >= 1.  The whole picture; or the start of one whose rows then go to resize_row (resize.h),
+ * from the top, while what was taken from a lasts. */
+int prep_begin(const struct prep *p, size_t h, size_t w, unsigned char *out, struct resize *r,
+               struct arena *a, struct err *e);
 int prep_crop(const struct prep *p, const unsigned char *rgb, size_t h, size_t w,
               unsigned char *out, struct arena scratch, struct err *e);
 void prep_planes(const struct prep *p, const unsigned char *crop, float *out);

@@ -4,8 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-enum { BITS = 32 - 8 - 2, PAD = 32 };
-
 /* ---- the filters, in Pillow's words and number ---- */
 
 static double box(double x) {
@@ -61,7 +59,7 @@ static const struct {
 /* ---- weights ---- */
 
 static int32_t fixed(double w) {
-    return (int32_t)(w < 0 ? w * (1 << BITS) - 0.5 : w * (1 << BITS) + 0.5);
+    return (int32_t)(w < 0 ? w * (1 << RESIZE_BITS) - 0.5 : w * (1 << RESIZE_BITS) + 0.5);
 }
 
 /* Output i of the whole axis: its range, and its weights where w is not NULL. */
@@ -98,21 +96,14 @@ static void weigh_nearest(struct resize_axis *x) {
     for (size_t i = 0; i < x->n; i++, at += step) {
         x->lo[i] = at < (double)x->in ? (size_t)at : x->in - 1;
         x->hi[i] = x->lo[i] + 1;
-        x->weight[i * x->taps] = 1 << BITS;
+        x->weight[i * x->taps] = 1 << RESIZE_BITS;
     }
 }
 
-static void split(struct resize_axis *x) {
-    for (size_t i = 0; i < x->n * x->taps; i++) {
-        size_t at = i / 4 * 8 + (i & 2) * 2 + (i & 1);
-
-        x->split[at] = (int16_t)(x->weight[i] & 0xfff);
-        x->split[at + 2] = (int16_t)(x->weight[i] >> 12);
-    }
-}
-
-static int axis_plan(struct resize_axis *x, enum prep_filter f, bool with_split, struct arena *a,
-                     struct err *e) {
+/* k: the kernel whose `row` will read the axis, or NULL. */
+static int axis_plan(struct resize_axis *x, enum prep_filter f, const struct resize_kernel *k,
+                     struct arena *a, struct err *e) {
+    size_t group = k ? k->group : 1;
     struct arena scratch;
     double *w;
 
@@ -128,7 +119,7 @@ static int axis_plan(struct resize_axis *x, enum prep_filter f, bool with_split,
             if (x->hi[i] - x->lo[i] > x->taps)
                 x->taps = x->hi[i] - x->lo[i];
         }
-    x->taps = (x->taps + 3) / 4 * 4;
+    x->taps = (x->taps + group - 1) / group * group;
     if (x->n > SIZE_MAX / 16 / x->taps || !(x->weight = arena_zero(a, x->n * x->taps, 4)))
         goto full;
     scratch = *a;
@@ -141,11 +132,11 @@ static int axis_plan(struct resize_axis *x, enum prep_filter f, bool with_split,
         for (size_t i = 0; i < x->n; i++)
             weigh(x, f, x->first + i, &x->lo[i], &x->hi[i], x->weight + i * x->taps, w);
     }
-    if (with_split && !x->copy) {
-        x->split = arena_take(a, x->n * x->taps, 2 * sizeof *x->split);
+    if (k && k->split && !x->copy) {
+        x->split = arena_take(a, x->n * x->taps, k->bytes);
         if (!x->split)
             goto full;
-        split(x);
+        k->split(x);
     }
     return 0;
 full:
@@ -174,15 +165,15 @@ int resize_plan(struct resize *r, enum prep_filter f, size_t h, size_t w, size_t
         .y = {.in = h, .out = out_h, .first = win->y, .n = win->h},
         .kernel = k,
     };
-    if (axis_plan(&r->x, f, k->split, a, e) < 0 || axis_plan(&r->y, f, false, a, e) < 0)
+    if (axis_plan(&r->x, f, k, a, e) < 0 || axis_plan(&r->y, f, NULL, a, e) < 0)
         return -1;
     r->slots = overlap(&r->y);
     if (win->w > SIZE_MAX / 12 || w > SIZE_MAX / 4)
         return err_set(e, "no memory to resize");
     r->sum = arena_take(a, r->slots, 3 * win->w * sizeof *r->sum);
-    r->row = arena_take(a, 3 * win->w + PAD, 1);
-    r->last = arena_take(a, 3 * w + PAD, 1);
-    if (!r->sum || !r->row || !r->last)
+    r->row = arena_take(a, 3 * win->w + RESIZE_PAD, 1);
+    r->in = arena_zero(a, 3 * w + RESIZE_PAD, 1);    /* what lies behind the row is read, times 0 */
+    if (!r->sum || !r->row || !r->in)
         return err_set(e, "no memory to resize");
     return 0;
 }
@@ -190,7 +181,7 @@ int resize_plan(struct resize *r, enum prep_filter f, size_t h, size_t w, size_t
 /* ---- the passes ---- */
 
 static unsigned char clip8(int32_t sum) {
-    int32_t v = sum >> BITS;
+    int32_t v = sum >> RESIZE_BITS;
 
     return (unsigned char)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
@@ -199,7 +190,7 @@ static void row_c(const struct resize_axis *x, const unsigned char *in, unsigned
     for (size_t i = 0; i < x->n; i++, out += 3) {
         const int32_t *c = x->weight + i * x->taps;
         const unsigned char *p = in + 3 * x->lo[i];
-        uint32_t s0 = 1u << (BITS - 1), s1 = s0, s2 = s0;    /* unsigned: may wrap */
+        uint32_t s0 = RESIZE_HALF, s1 = s0, s2 = s0;    /* unsigned: may wrap */
 
         for (size_t j = 0; j < x->hi[i] - x->lo[i]; j++, p += 3) {
             uint32_t v = (uint32_t)c[j];
@@ -219,53 +210,85 @@ static void add_c(int32_t *sum, const unsigned char *row, int32_t weight, size_t
         sum[i] = (int32_t)((uint32_t)sum[i] + (uint32_t)weight * row[i]);
 }
 
-const struct resize_kernel resize_kernel_c = {row_c, add_c, false};
-
-const struct resize_kernel *resize_kernel_best(void) {
-#ifdef __x86_64__
-    if (__builtin_cpu_supports("avx2"))
-        return &resize_kernel_avx2;
-#endif
-    return &resize_kernel_c;
+static void clip_c(int32_t *sum, unsigned char *out, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        out[i] = clip8(sum[i]);
+        sum[i] = RESIZE_HALF;
+    }
 }
 
-/* Row y of the input after the horizontal pass. */
-static const unsigned char *horizontal(const struct resize *r, const unsigned char *rgb, size_t y) {
-    const unsigned char *in = rgb + y * r->x.in * 3;
+const struct resize_kernel resize_kernel_c = {"c", row_c, add_c, clip_c, NULL, 1, 0};
+
+const struct resize_kernel *resize_kernel_at(size_t i) {
+    const struct resize_kernel *have[3] = {&resize_kernel_c};
+    size_t n = 1;
+
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2"))
+        have[n++] = &resize_kernel_avx2;
+    if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni"))
+        have[n++] = &resize_kernel_vnni;
+#endif
+    return i < n ? have[i] : NULL;
+}
+
+const struct resize_kernel *resize_kernel_best(void) {
+    size_t n = 1;
+
+    while (resize_kernel_at(n))
+        n++;
+    return resize_kernel_at(n - 1);
+}
+
+/* A row of the input after the horizontal pass. */
+static const unsigned char *horizontal(struct resize *r, const unsigned char *rgb) {
+    size_t lo = r->x.lo[0], hi = r->x.hi[r->x.n - 1];
 
     if (r->x.copy)
-        return in + 3 * r->x.first;
-    /* a kernel may read a little beyond the row: near the end nothing lies there */
-    if (r->y.in - y - 1 < PAD && (r->y.in - y - 1) * r->x.in * 3 < PAD)
-        in = memcpy(r->last, in, 3 * r->x.in);
-    r->kernel->row(&r->x, in, r->row);
+        return rgb + 3 * r->x.first;
+    memcpy(r->in + 3 * lo, rgb + 3 * lo, 3 * (hi - lo));
+    r->kernel->row(&r->x, r->in, r->row);
     return r->row;
 }
 
-void resize_run(const struct resize *r, const unsigned char *rgb, unsigned char *out,
-                size_t stride) {
+void resize_begin(struct resize *r, unsigned char *out, size_t stride) {
+    r->out = out;
+    r->stride = stride;
+    r->at = r->begun = r->done = 0;
+    for (size_t i = 0; i < r->slots * 3 * r->x.n; i++)
+        r->sum[i] = RESIZE_HALF;
+}
+
+/* Input row `at` is added to every output row that it belongs to. */
+static void vertical(struct resize *r, const unsigned char *rgb, size_t at) {
     const struct resize_axis *y = &r->y;
-    size_t n = 3 * r->x.n, done = 0, begun = 0;
+    const unsigned char *row;
+    size_t n = 3 * r->x.n;
 
-    if (y->copy) {
-        for (size_t i = 0; i < y->n; i++)
-            memcpy(out + i * stride, horizontal(r, rgb, y->first + i), n);
+    while (r->begun < y->n && y->lo[r->begun] <= at)
+        r->begun++;
+    if (r->done == r->begun)
         return;
-    }
-    for (size_t in = y->lo[0]; done < y->n; in++) {
-        const unsigned char *row = NULL;
+    row = horizontal(r, rgb);
+    for (size_t o = r->done; o < r->begun; o++)
+        if (at < y->hi[o])
+            r->kernel->add(r->sum + o % r->slots * n, row, y->weight[o * y->taps + at - y->lo[o]], n);
+    for (; r->done < r->begun && y->hi[r->done] <= at + 1; r->done++)
+        r->kernel->clip(r->sum + r->done % r->slots * n, r->out + r->done * r->stride, n);
+}
 
-        for (; begun < y->n && y->lo[begun] <= in; begun++)
-            for (size_t i = 0; i < n; i++)
-                r->sum[begun % r->slots * n + i] = 1 << (BITS - 1);
-        if (done < begun && in < r->y.in)
-            row = horizontal(r, rgb, in);
-        for (size_t o = done; row && o < begun; o++)
-            if (in < y->hi[o])
-                r->kernel->add(r->sum + o % r->slots * n, row,
-                               y->weight[o * y->taps + in - y->lo[o]], n);
-        for (; done < begun && y->hi[done] <= in + 1; done++)
-            for (size_t i = 0; i < n; i++)
-                out[done * stride + i] = clip8(r->sum[done % r->slots * n + i]);
-    }
+void resize_row(struct resize *r, const unsigned char *rgb) {
+    size_t at = r->at++;
+
+    if (!r->y.copy)
+        vertical(r, rgb, at);
+    else if (at >= r->y.first && at - r->y.first < r->y.n)
+        memcpy(r->out + (at - r->y.first) * r->stride, horizontal(r, rgb), 3 * r->x.n);
+}
+
+void resize_run(struct resize *r, const unsigned char *rgb, unsigned char *out, size_t stride) {
+    resize_begin(r, out, stride);
+    for (size_t y = 0; y < r->y.in; y++)
+        resize_row(r, rgb + y * r->x.in * 3);
 }

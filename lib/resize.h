@@ -10,6 +10,8 @@
  *          100 times as high as wide that shrink; this does not.
  * Shapes   in: u8 [H, W, 3], rows together; out: u8 [window h, window w, 3].
  * Layout   out must not overlap in.
+ * Rows     resize_begin and resize_row take the picture from the top, a row at a time, so that
+ *          a decoder need never hold all of it; resize_run is both for one that is there.
  * Memory   One row of input at a time goes through both passes: besides the weights only
  *          a row and the sums of the output rows that it belongs to are held.
  * Errors   resize_plan fails when the arena is too small for the weights (a picture many
@@ -32,26 +34,36 @@
 struct resize_axis {
     size_t in, out, first, n;
     bool copy;            /* in == out: nothing to compute */
-    size_t taps;          /* weights kept per output: a multiple of 4, zeros at the end */
+    size_t taps;          /* weights kept per output: a multiple of the kernel's group, zeros at the end */
     size_t *lo, *hi;      /* [n] input range of each output; both never decrease */
     int32_t *weight;      /* [n, taps] */
-    int16_t *split;       /* the same as 12 low and the high bits, [n, taps / 4, 8]:
-                             l0 l1 h0 h1 l2 l3 h2 h3; only where the row kernel reads it */
+    void *split;          /* the same in smaller integers, as the kernel's `split` laid them out */
 };
 
-/* What the passes are made of; a kernel may read 16 bytes beyond the last tap. */
+/* What the passes are made of; a kernel may read RESIZE_PAD bytes beyond the last tap. */
 struct resize_kernel {
+    const char *name;
     void (*row)(const struct resize_axis *x, const unsigned char *in, unsigned char *out);
     void (*add)(int32_t *sum, const unsigned char *row, int32_t weight, size_t n);
-    bool split;
+    void (*clip)(int32_t *sum, unsigned char *out, size_t n);    /* to bytes; sum starts anew */
+    void (*split)(struct resize_axis *x);    /* NULL: `row` reads x->weight */
+    size_t group;         /* taps that `row` takes at a time */
+    size_t bytes;         /* of x->split for each tap */
 };
+
+enum { RESIZE_PAD = 64 };
+
+/* Bits after the point of a weight; sums start at one half. */
+enum { RESIZE_BITS = 32 - 8 - 2, RESIZE_HALF = 1 << (RESIZE_BITS - 1) };
 
 extern const struct resize_kernel resize_kernel_c;
 #ifdef __x86_64__
 extern const struct resize_kernel resize_kernel_avx2;    /* resize_avx2.c */
+extern const struct resize_kernel resize_kernel_vnni;    /* resize_vnni.c */
 #endif
 
-/* The fastest that this CPU has. */
+/* Those that this CPU has, the slowest (C) first; NULL when i is too large. */
+const struct resize_kernel *resize_kernel_at(size_t i);
 const struct resize_kernel *resize_kernel_best(void);
 
 struct resize {
@@ -60,7 +72,11 @@ struct resize {
     int32_t *sum;           /* [slots, 3 x.n]: output rows that are being added up */
     size_t slots;
     unsigned char *row;     /* [3 x.n]: a row after the horizontal pass */
-    unsigned char *last;    /* the last input row, with room behind it */
+    unsigned char *in;      /* [3 x.in]: a row before it, with room behind it */
+    unsigned char *out;     /* where the result goes, rows `stride` bytes apart */
+    size_t stride;
+    size_t at;              /* input rows seen */
+    size_t begun, done;     /* output rows */
 };
 
 struct resize_window {
@@ -73,7 +89,12 @@ int resize_plan(struct resize *r, enum prep_filter f, size_t h, size_t w, size_t
                 struct arena *a, struct err *e);
 
 /* Rows of out are `stride` bytes apart. */
-void resize_run(const struct resize *r, const unsigned char *rgb, unsigned char *out,
-                size_t stride);
+void resize_begin(struct resize *r, unsigned char *out, size_t stride);
+
+/* The next row of the picture; out is complete after the last. */
+void resize_row(struct resize *r, const unsigned char *rgb);
+
+/* All of them. */
+void resize_run(struct resize *r, const unsigned char *rgb, unsigned char *out, size_t stride);
 
 #endif

@@ -17,13 +17,25 @@ static inline __m256i pixels(const unsigned char *p) {
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(v), pick);
 }
 
+/* Per four taps: l0 l1 h0 h1 l2 l3 h2 h3. */
+static void split_avx2(struct resize_axis *x) {
+    int16_t *to = x->split;
+
+    for (size_t i = 0; i < x->n * x->taps; i++) {
+        size_t at = i / 4 * 8 + (i & 2) * 2 + (i & 1);
+
+        to[at] = (int16_t)(x->weight[i] & 0xfff);
+        to[at + 2] = (int16_t)(x->weight[i] >> 12);
+    }
+}
+
 static void row_avx2(const struct resize_axis *x, const unsigned char *in, unsigned char *out) {
     const __m256i low = _mm256_setr_epi8(0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 2, 3,
                                          8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11, 8, 9, 10, 11);
     const __m256i high = _mm256_add_epi8(low, _mm256_set1_epi8(4));
 
     for (size_t i = 0; i < x->n; i++) {
-        const int16_t *c = x->split + i * x->taps * 2;
+        const int16_t *c = (const int16_t *)x->split + i * x->taps * 2;
         const unsigned char *p = in + 3 * x->lo[i];
         size_t groups = (x->hi[i] - x->lo[i] + 3) / 4;
         __m256i sl = _mm256_setzero_si256(), sh = sl, s;
@@ -39,7 +51,7 @@ static void row_avx2(const struct resize_axis *x, const unsigned char *in, unsig
         }
         s = _mm256_add_epi32(sl, _mm256_slli_epi32(sh, 12));
         t = _mm_add_epi32(_mm256_castsi256_si128(s), _mm256_extracti128_si256(s, 1));
-        t = _mm_srai_epi32(_mm_add_epi32(t, _mm_set1_epi32(1 << 21)), 22);
+        t = _mm_srai_epi32(_mm_add_epi32(t, _mm_set1_epi32(RESIZE_HALF)), RESIZE_BITS);
         t = _mm_packus_epi16(_mm_packs_epi32(t, t), t);
         word = _mm_cvtsi128_si32(t);
         memcpy(out + 3 * i, &word, 4);    /* the fourth byte is overwritten by the next */
@@ -60,5 +72,20 @@ static void add_avx2(int32_t *sum, const unsigned char *row, int32_t weight, siz
         sum[i] = (int32_t)((uint32_t)sum[i] + (uint32_t)weight * row[i]);
 }
 
-const struct resize_kernel resize_kernel_avx2 = {row_avx2, add_avx2, true};
+static void clip_avx2(int32_t *sum, unsigned char *out, size_t n) {
+    const __m256i half = _mm256_set1_epi32(RESIZE_HALF);
+    size_t i = 0;
+
+    for (; i + 8 <= n; i += 8) {
+        __m256i *s = (__m256i *)(void *)(sum + i);
+        __m256i v = _mm256_srai_epi32(_mm256_loadu_si256(s), RESIZE_BITS);
+        __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+
+        _mm_storel_epi64((__m128i *)(void *)(out + i), _mm_packus_epi16(w, w));
+        _mm256_storeu_si256(s, half);
+    }
+    resize_kernel_c.clip(sum + i, out + i, n - i);
+}
+
+const struct resize_kernel resize_kernel_avx2 = {"avx2", row_avx2, add_avx2, clip_avx2, split_avx2, 4, 4};
 #endif

@@ -1,14 +1,15 @@
 /* clip_run - a tower of a checkpoint on raw numbers, timed
  *
  *      clip_run [-a quick_gelu|gelu] [-k kernel] [-p f32|bf16] [-j threads] [-b batch]
- *               [-r repeats] image|text model [input [output]]
+ *               [-r repeats] [-i] image|text model [input [output]]
  *
  * input: raw f32 [n, 3, S, S], or raw i32 [n, context] padded with zeros; without one, noise: a
  * batch of pictures, or of texts of full length.  output: raw f32 [n, E].
  * Prints one line: tower, kernel, threads, batch, milliseconds to bind, milliseconds for each
  * (median of the repeats), processor milliseconds for each (mean), and the most memory that was
  * resident, in MiB (VmHWM: with what was read of the mapped file), and without the file (RssAnon
- * at the end).
+ * at the end).  -i: one run for each line of standard input, whose milliseconds (of the batch) are
+ * printed at once, so that a script can alternate between programs.
  *
  * For comparing with other implementations and for tests/full; no part of make check. */
 #define _DEFAULT_SOURCE    /* MAP_ANONYMOUS */
@@ -32,6 +33,7 @@ struct job {
     const char *kernel, *tower, *model, *input, *output;
     enum precision precision;
     int threads, activation;    /* -1: as the checkpoint says */
+    bool asked;                 /* runs when asked */
     size_t batch, repeats;
     struct compute c;
     struct clip_config config;
@@ -161,7 +163,7 @@ static void options(struct job *j, int argc, char **argv) {
     int o;
 
     *j = (struct job){.activation = -1, .threads = 1, .batch = 1, .repeats = 1};
-    while ((o = getopt(argc, argv, "a:k:p:j:b:r:")) != -1)
+    while ((o = getopt(argc, argv, "a:k:p:j:b:r:i")) != -1)
         switch (o) {
         case 'a': j->activation = strcmp(optarg, "gelu") ? ACT_QUICK_GELU : ACT_GELU; break;
         case 'k': j->kernel = optarg; break;
@@ -169,11 +171,12 @@ static void options(struct job *j, int argc, char **argv) {
         case 'j': j->threads = atoi(optarg); break;
         case 'b': j->batch = strtoul(optarg, NULL, 10); break;
         case 'r': j->repeats = strtoul(optarg, NULL, 10); break;
+        case 'i': j->asked = true; break;
         default: exit(2);
         }
     if (argc - optind < 2 || argc - optind > 4 || !j->batch || !j->repeats || j->threads < 1)
         fail("usage: [-a quick_gelu|gelu] [-k kernel] [-p f32|bf16] [-j threads] [-b batch] "
-             "[-r repeats] image|text model [input [output]]", NULL);
+             "[-r repeats] [-i] image|text model [input [output]]", NULL);
     j->tower = argv[optind];
     j->model = argv[optind + 1];
     j->input = argc - optind > 2 ? argv[optind + 2] : NULL;
@@ -196,6 +199,21 @@ static void bind(struct job *j, struct arena *a) {
     if (!j->vision && !j->text)
         fail(j->model, &e);
     weights_forget(&m.mapped);
+}
+
+static double timed(struct job *j) {
+    double t0 = now(CLOCK_MONOTONIC);
+
+    run(j);
+    return now(CLOCK_MONOTONIC) - t0;
+}
+
+static void when_asked(struct job *j) {
+    char line[100];
+
+    run(j);
+    for (printf("ready\n"); fflush(stdout) == 0 && fgets(line, sizeof line, stdin);)
+        printf("%.4f\n", timed(j));
 }
 
 int main(int argc, char **argv) {
@@ -226,14 +244,13 @@ int main(int argc, char **argv) {
         prepare_texts(&j, &a);
     j.out = take(&a, j.n * j.embed, sizeof *j.out);
     ms = take(&a, j.repeats, sizeof *ms);
+    if (j.asked)
+        when_asked(&j);
     if (j.repeats > 1)
         run(&j);    /* touches what was only reserved */
     cpu = now(CLOCK_PROCESS_CPUTIME_ID);
-    for (size_t i = 0; i < j.repeats; i++) {
-        t0 = now(CLOCK_MONOTONIC);
-        run(&j);
-        ms[i] = (now(CLOCK_MONOTONIC) - t0) / (double)j.n;
-    }
+    for (size_t i = 0; i < j.repeats; i++)
+        ms[i] = timed(&j) / (double)j.n;
     cpu = (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)(j.repeats * j.n);
     qsort(ms, j.repeats, sizeof *ms, ascending);
     printf("%s\t%s\t%d\t%zu\t%.0f\t%.2f\t%.2f\t%.0f\t%.0f\n", j.tower, j.c.kern->name, j.threads,

@@ -80,6 +80,48 @@ static int try(const unsigned char *p, size_t n, struct image *im, struct err *e
     return r;
 }
 
+/* ---- row by row ---- */
+
+struct rows {
+    unsigned char *rgb;
+    size_t h, w, at;
+};
+
+static int begin(void *of, size_t h, size_t w, struct err *e) {
+    struct rows *r = of;
+
+    *r = (struct rows){.rgb = malloc(h * w * 3), .h = h, .w = w};
+    return h == 1 && w == 1 ? err_set(e, "not wanted") : 0;
+}
+
+static void row(void *of, const unsigned char *rgb) {
+    struct rows *r = of;
+
+    memcpy(r->rgb + r->at++ * r->w * 3, rgb, r->w * 3);
+}
+
+/* The rows are the picture, turned or not; what ends early is refused this way too. */
+static bool rows_equal(const unsigned char *p, size_t n, bool exif) {
+    const struct image_options o = {.exif = exif};
+    struct image im, none;
+    struct err e = {0};
+    struct rows r = {0};
+    const struct image_rows to = {begin, row, &r};
+    bool same, cut;
+
+    if (image_read(&im, p, n, &o, &e) < 0)
+        return false;
+    same = image_read_rows(&none, p, n, &o, &to, &e) == 0 && !none.rgb && none.w == im.w && none.h == im.h &&
+           none.orientation == im.orientation && r.h == im.h && r.w == im.w && r.at == im.h &&
+           !memcmp(r.rgb, im.rgb, im.h * im.w * 3);
+    free(r.rgb);
+    r.rgb = NULL;
+    cut = image_read_rows(&none, p, n / 2, &o, &to, &e) < 0 && e.msg[0] && !none.rgb;
+    free(r.rgb);
+    image_free(&im);
+    return same && cut;
+}
+
 static void one(size_t i) {
     unsigned char *p;
     size_t n, passed = 0, first = 0;
@@ -104,6 +146,7 @@ static void one(size_t i) {
             crc = files[i].crc;
 #endif
         ok(!files[i].crc || crc == files[i].crc, "Pillow's pixels (%08lx)", crc);
+        ok(rows_equal(p, n, false) && rows_equal(p, n, true), "the same row by row, as it is and turned");
         image_free(&im);
     }
     if (!strcmp(files[i].format, "HEIF"))    /* libheif's decoders talk */
