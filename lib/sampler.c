@@ -34,22 +34,53 @@ static float *take(struct arena *a, size_t n) {
 
 /* ---- prior ---- */
 
+/* Which prefix each row takes, conditional rows first, then as many unconditional ones; the longest. */
+static size_t prefixes(const struct prior_job *j, bool guided, size_t n, const struct transformer_cache **past) {
+    size_t longest = guided ? j->empty->room : 0, row = 0;
+
+    for (size_t i = 0; i < j->ntexts; i++) {
+        const struct prior_text *t = &j->text[i];
+        longest = t->prefix->room > longest ? t->prefix->room : longest;
+        for (size_t k = 0; k < t->n; k++)
+            past[row++] = t->prefix;
+    }
+    for (size_t i = 0; guided && i < n; i++)
+        past[row++] = j->empty;
+    return longest;
+}
+
+/* Step k's noise of all texts: step 0 is the initial one. */
+static void draw(const struct prior_job *j, unsigned step, size_t embed, float *x) {
+    for (size_t i = 0; i < j->ntexts; x += j->text[i++].n * embed) {
+        const struct prior_text *t = &j->text[i];
+        if (step)
+            t->noise.draw(t->noise.ctx, step, t->n, embed, x);
+        else
+            start(&t->noise, t->init, t->n, embed, x);
+    }
+}
+
 int sample_prior(const struct prior_job *j, const struct compute *c, size_t embed, float *out,
                  const struct sampler_watch *w, struct arena a, struct err *e) {
     bool guided = j->guidance > 1;
-    size_t rows = guided ? 2 * j->n : j->n, size = j->n * embed;
-    float *x = take(&a, rows * embed), *model = take(&a, rows * embed), *noise = take(&a, size);
-    const struct transformer_cache **past = arena_take(&a, rows, sizeof *past);
+    size_t n = 0, rows, size;
+    float *x, *model, *noise;
+    const struct transformer_cache **past;
     int *t = arena_take(&a, j->steps, sizeof *t);
-    size_t longest = j->empty && j->empty->room > j->text->room ? j->empty->room : j->text->room;
-    void *scratch = arena_take(&a, prior_scratch(j->prior, longest, rows), 1);
+    void *scratch;
 
-    if (!x || !model || !noise || !past || !t || !scratch)
+    for (size_t i = 0; i < j->ntexts; i++)
+        n += j->text[i].n;
+    rows = guided ? 2 * n : n, size = n * embed;
+    x = take(&a, rows * embed), model = take(&a, rows * embed), noise = take(&a, size);
+    past = arena_take(&a, rows, sizeof *past);
+    if (!x || !model || !noise || !past || !t)
         return err_set(e, "out of memory");
-    for (size_t i = 0; i < rows; i++)
-        past[i] = i < j->n ? j->text : j->empty;
+    scratch = arena_take(&a, prior_scratch(j->prior, prefixes(j, guided, n, past), rows), 1);
+    if (!scratch)
+        return err_set(e, "out of memory");
     sched_timesteps(j->sched, j->steps, t);
-    start(&j->noise, j->init, j->n, embed, x);
+    draw(j, 0, embed, x);
     for (size_t k = 0; k < j->steps; k++) {
         int prev = k + 1 < j->steps ? t[k + 1] : -1;
         if (guided)
@@ -58,13 +89,13 @@ int sample_prior(const struct prior_job *j, const struct compute *c, size_t embe
         if (guided)
             sched_guide(model, model + size, model, j->guidance, size);
         if (t[k] > 0)
-            j->noise.draw(j->noise.ctx, (unsigned)k + 1, j->n, embed, noise);
+            draw(j, (unsigned)k + 1, embed, noise);
         sched_step(j->sched, t[k], prev, x, model, NULL, noise, NULL, size);
         if (!go_on(w, k + 1, j->steps, x, NULL))
             return -1;
     }
     memcpy(out, x, size * sizeof *out);
-    prior_denormalise(j->prior, j->n, out);
+    prior_denormalise(j->prior, n, out);
     return 0;
 }
 

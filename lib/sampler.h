@@ -1,7 +1,7 @@
 /* sampler.h - the loops of unCLIP: prior, decoder, upsampler, and the decoder run backwards
  *
  * What     Each takes the noise, walks down (or up) its timesteps and calls the network for all samples of
- *          one input at once, both branches of the guidance in the same pass over the weights.
+ *          one input (the prior: of several texts) at once, both branches of the guidance in the same pass over the weights.
  * Source   Ramesh et al. 2022, arXiv:2204.06125; diffusers' UnCLIPPipeline and UnCLIPImageVariationPipeline
  *          (order of the draws, clamps); Ho and Salimans 2022, arXiv:2207.12598 (guidance).
  * Shapes   pictures [n, C, Y, X] f32 as in records (channels first); embeddings [n, E].
@@ -42,17 +42,24 @@ struct sampler_watch {
     void *ctx;
 };
 
+/* n samples of one text */
+struct prior_text {
+    size_t n;
+    const struct transformer_cache *prefix;
+    struct noise_source noise;
+    const float *init;                  /* [n, E] or NULL: drawn */
+};
+
 struct prior_job {
     const struct prior *prior;
     const struct sched *sched;
-    size_t steps, n;
-    float guidance;                                 /* <= 1: no unconditional branch */
-    const struct transformer_cache *text, *empty;   /* prefixes; empty may be NULL without guidance */
-    struct noise_source noise;
-    const float *init;                              /* [n, E] or NULL: drawn */
+    size_t steps, ntexts;
+    const struct prior_text *text;      /* [ntexts]; no bit of a text's samples depends on the others */
+    float guidance;                     /* <= 1: no unconditional branch */
+    const struct transformer_cache *empty;    /* prefix; may be NULL without guidance */
 };
 
-/* out [n, E]: image embeddings, de-normalised, not of unit length. */
+/* out [N, E], the samples of the texts one behind the other: image embeddings, de-normalised, not of unit length. */
 int sample_prior(const struct prior_job *j, const struct compute *c, size_t embed, float *out,
                  const struct sampler_watch *w, struct arena scratch, struct err *e);
 

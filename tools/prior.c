@@ -1,7 +1,7 @@
 /* prior - from the embedding of a text to that of an image: unCLIP's diffusion prior
  *
  * Reads: records with text_embed and text_states.  Writes: each with image_embed, or -n of each.
- * Memory: the weights, the keys and values of one text and of the empty one, and one record.
+ * Memory: the weights, the keys and values of the empty text and of those of one batch, and its records.
  */
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +16,19 @@
 
 static const char *const FIELDS[] = {"image_embed"};
 
+enum { BATCH = 16 };
+
+struct item {
+    struct record r;
+    const char *file;
+    uint64_t number;
+    struct sample s;
+    struct sample_noise z;
+    struct condition c;
+    struct transformer_cache text;
+    struct span map;
+};
+
 struct job {
     struct tool t;
     struct prior_model m;
@@ -23,6 +36,13 @@ struct job {
     double guidance;
     int64_t steps, best_of;
     struct transformer_cache empty;
+    struct span fp;
+    /* records that are held to be drawn together */
+    struct item *item;         /* [most] */
+    struct prior_text *text;
+    size_t n, most;
+    struct arena_mem mem;
+    struct arena room, empty_room;
 };
 
 /* ---- texts ---- */
@@ -106,50 +126,107 @@ static int keep_best(const struct job *j, const float *text, float *v, size_t n,
     return got == SIM_OK ? 0 : err_set(e, "an embedding %s", sim_reason(got));
 }
 
-static int run(void *job, struct record *r, struct arena a, struct err *e) {
-    struct job *j = job;
-    size_t n = (size_t)j->t.n, all = n * (size_t)j->best_of, d = j->m.config.embed;
-    struct transformer_cache text;
-    struct condition c;
-    struct sample s;
-    struct sample_noise z;
-    struct span map, fp = {(const unsigned char *)j->m.fingerprint, 16};
-    float *v = arena_take(&a, all * d, sizeof *v);
-    struct prior_job p = {.prior = j->m.prior, .sched = &j->m.sched, .steps = (size_t)j->steps, .n = all,
-                          .guidance = (float)j->guidance, .text = &text, .empty = &j->empty};
-    struct sampler_watch w = {tool_watch, &j->t};
+/* ---- records ---- */
+
+/* Hold a copy of the record for the next batch: what a pipe brought is gone when the next is read. */
+static int hold(struct job *j, struct item *it, const struct record *r, struct err *e) {
+    size_t all = (size_t)(j->t.n * j->best_of), used;
+    struct arena *a = &j->room;
+    struct span s;
     int got;
 
-    r->a = &a;
-    if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, &a, e) < 0 ||
-        sample_noise_open(&z, r, &s, j->t.rng, (uint64_t)j->t.seed, NOISE_PRIOR, all, (size_t)j->steps, d, e) < 0 ||
-        params(j, &z, &map, &a, e) < 0)
+    it->file = j->t.in;
+    it->number = j->t.number;
+    if (record_encode(r, &s, a, e) < 0 || record_parse(&it->r, s.p, s.n, &used, a, e) != 1 ||
+        tool_noise_id(&j->t, &it->r, e) < 0 || sample_of(&it->s, &it->r, a, e) < 0 ||
+        sample_noise_open(&it->z, &it->r, &it->s, j->t.rng, (uint64_t)j->t.seed, NOISE_PRIOR, all, (size_t)j->steps,
+                          j->m.config.embed, e) < 0 ||
+        params(j, &it->z, &it->map, a, e) < 0)
         return -1;
-    if (tool_samples_done(&j->t, r, &s, map, fp, a))
+    if (tool_samples_done(&j->t, &it->r, &it->s, it->map, j->fp, *a))
         return 0;
-    got = condition_of(&c, r, &a, e);
+    got = condition_of(&it->c, &it->r, a, e);
     if (got <= 0)
         return got ? -1 : err_set(e, "no text_embed: the prior needs a text (clip-tok | clip-embed)");
-    if (!v || prefix(j, &c, &text, &a, e) < 0)
-        return err_set(e, "out of memory");
-    p.noise = z.source;
-    if (sample_prior(&p, &j->t.compute, d, v, &w, a, e) < 0)
+    if (prefix(j, &it->c, &it->text, a, e) < 0)
         return -1;
-    if (keep_best(j, c.embed, v, n, a, e) < 0)
+    j->text[j->n] = (struct prior_text){.n = all, .prefix = &it->text, .noise = it->z.source};
+    return 1;
+}
+
+/* v [n * best_of, E]: what was drawn for the record. */
+static int write_item(struct job *j, struct item *it, float *v, struct arena a, struct err *e) {
+    size_t n = (size_t)j->t.n, d = j->m.config.embed;
+
+    if (keep_best(j, it->c.embed, v, n, a, e) < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
         struct arena b = a;
         struct record out;
-        if (tool_sample(&j->t, &out, r, &s, i, map, "image_embed", fp, &b, e) < 0 ||
+        if (tool_sample(&j->t, &out, &it->r, &it->s, i, it->map, "image_embed", j->fp, &b, e) < 0 ||
             record_set_tensor(&out, "image_embed", DT_F32, v + i * d, 1, &d, e) < 0)
             return -1;
         tool_write(&j->t, &out, b);
     }
-    return 1;
+    return 0;
+}
+
+/* Draw for all records that are held, and write them in the order in which they came. */
+static void flush(void *job) {
+    struct job *j = job;
+    size_t one = (size_t)(j->t.n * j->best_of) * j->m.config.embed, n = j->n;
+    struct prior_job p = {.prior = j->m.prior, .sched = &j->m.sched, .steps = (size_t)j->steps, .ntexts = n,
+                          .text = j->text, .guidance = (float)j->guidance, .empty = &j->empty};
+    struct sampler_watch w = {tool_watch, &j->t};
+    struct arena a = j->room;
+    struct err e = {{0}};
+    float *v = arena_take(&a, n * one, sizeof *v);
+
+    j->n = 0;
+    if (n && (!v || sample_prior(&p, &j->t.compute, j->m.config.embed, v, &w, a, &e) < 0) && !tool_stopped())
+        die("%s", v ? e.msg : "out of memory");
+    for (size_t i = 0; i < n && !tool_stopped(); i++) {
+        struct item *it = &j->item[i];
+        e.msg[0] = 0;
+        if (write_item(j, it, v + i * one, a, &e) < 0)
+            tool_record_failed(&j->t, it->file, it->number, &it->r, e.msg, a);
+        else
+            j->t.done++;
+        tool_progress(&j->t, 0);
+    }
+    j->room = j->empty_room;
+}
+
+static int run(void *job, struct record *r, struct arena scratch, struct err *e) {
+    struct job *j = job;
+    struct arena before = j->room;
+    int got = hold(j, &j->item[j->n], r, e);
+
+    (void)scratch;
+    j->n += got > 0;
+    if (got <= 0)
+        j->room = before;
+    else if (j->n == j->most)
+        flush(j);
+    return got < 0 ? -1 : 0;
+}
+
+static void make_room(struct job *j) {
+    struct arena *a = &j->t.arena;
+    size_t each = (size_t)(j->t.n * j->best_of);
+
+    j->fp = (struct span){(const unsigned char *)j->m.fingerprint, 16};
+    j->most = (size_t)j->t.batch > each ? (size_t)j->t.batch / each : 1;
+    j->item = arena_take(a, j->most, sizeof *j->item);
+    j->text = arena_take(a, j->most, sizeof *j->text);
+    if (!j->item || !j->text || arena_split(a, (size_t)(a->end - a->at) / 4, &j->mem, &j->room) < 0)
+        die("out of memory");
+    j->empty_room = j->room;
+    j->t.flush = flush, j->t.flush_of = j;
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.precision = -1}, .guidance = 4, .best_of = 1};
+    static struct job j = {.t = {.precision = -1, .batch = BATCH}, .guidance = 4, .best_of = 1};
     const struct opt own[] = {
         {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of the text over the empty one (4); 1: none", 0, 1000, NULL},
         {0, "steps", OPT_INT, &j.steps, "N", "sampling steps; default: the model's, 25", 1, 1000, NULL},
@@ -157,7 +234,7 @@ int main(int argc, char *argv[]) {
         {0, "uncond", OPT_STR, &j.uncond, "FILE", "a record with the text to lead away from (\"\")", 0, 0, NULL},
     };
     int i = tool_start(&j.t, "prior", argc, argv, SYNOPSIS,
-                       TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_PROGRESS | TOOL_NOISE, own,
+                       TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS | TOOL_NOISE, own,
                        sizeof own / sizeof *own);
 
     if (j.t.n * j.best_of > SAMPLE_MAX)
@@ -166,6 +243,7 @@ int main(int argc, char *argv[]) {
     tool_output(&j.t, 1, FIELDS);
     tool_compute(&j.t);
     open_model(&j);
+    make_room(&j);
     tool_streams(&j.t, argc - i, argv + i, run, &j);
     return tool_finish(&j.t);
 }

@@ -82,9 +82,11 @@ struct tool {
     int out_fd;
     bool text;                   /* the program writes text by itself: no records, a terminal is fine */
     struct resume resume;        /* what --skip-from holds */
-    void (*flush)(void *);       /* tool_next: write what is held back, before a failure is told */
+    void (*flush)(void *);       /* tool_next, tool_streams: do what is held back, before a failure is told
+                                  * and where the next record has to be waited for */
     void *flush_of;
-    uint64_t number;             /* tool_next: of the record in its stream, from 1 */
+    const char *in;              /* tool_next: the stream's name */
+    uint64_t number;             /* and of the record in it, from 1 */
     uint64_t done, failed, skipped;
     double begun, shown, record_begun;    /* progress: seconds of the monotonic clock */
     bool line;                   /* a progress line stands on the terminal */
@@ -139,7 +141,8 @@ bool tool_other_shard(const struct tool *t, struct span root);
 /* Does --skip-from hold this result already?  Counts it. */
 bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]);
 
-/* Every record of the files named (none: standard input) through fn: 1 done, 0 nothing to do, -1 failed. */
+/* Every record of the files named (none: standard input) through fn: 1 done, 0 nothing to do or held back for
+ * t->flush, -1 failed. */
 void tool_streams(struct tool *t, int n, char *files[], int (*fn)(void *ctx, struct record *r, struct arena a, struct err *e),
                   void *ctx);
 

@@ -34,6 +34,28 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     cmp one.clip two.clip
 }
 
+@test "prior: the same bytes for any batch, also around records that fail" {
+    { cat four.clip; echo garbage; record-json four.clip | jq -c 'select(.id == "text 3") | .id = "bad" | del(.data.text_states)' |
+        record-json --from-json; cat four.clip; } >some.clip
+    run -1 --separate-stderr prior "$U" --steps 3 -n 2 --best-of 2 --keep-errors -b 1 -o one.clip some.clip
+    said=$stderr
+    [ "$(field one.clip 'select(.data.error) | .id')" = '"bad"' ]
+    for b in 3 8 9 64; do
+        run -1 --separate-stderr prior "$U" --steps 3 -n 2 --best-of 2 --keep-errors -b $b -o two.clip some.clip
+        cmp one.clip two.clip
+        [ "$stderr" = "$said" ]
+    done
+    run -1 --separate-stderr prior "$U" --steps 3 --strict -o two.clip some.clip
+    [ "$(field two.clip .id | wc -l)" -eq 4 ]
+}
+
+@test "prior: a record that is alone does not wait for others" {
+    : >out.clip
+    { cat "$G/text.clip"; until [ -s out.clip ]; do sleep 0.05; done; cat four.clip; } |
+        timeout 20 prior "$U" --steps 2 -b 64 >out.clip
+    [ "$(field out.clip .id | wc -l)" -eq 5 ]
+}
+
 @test "unclip: sample 0 of any -n is what -n 1 makes, and the others differ" {
     prior "$U" --steps 3 "$G/text.clip" | decode64 "$U" --steps 3 >one.clip
     prior "$U" --steps 3 -n 3 "$G/text.clip" | decode64 "$U" --steps 3 >three.clip

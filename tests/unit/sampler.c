@@ -112,8 +112,9 @@ static int open_pipe(struct pipe *p, const struct compute *k, struct arena *a) {
 static void run_prior(struct pipe *p, const struct compute *k, struct arena a, float *out, const char *what) {
     struct transformer_cache cache[2];
     const float *noise = get(&a, "prior.noise");
-    struct prior_job j = {.prior = p->prior, .sched = &p->sp, .steps = STEPS, .n = 1, .guidance = 4, .text = &cache[1],
-                          .empty = &cache[0], .noise = {recorded, &noise}, .init = get(&a, "prior.init")};
+    const struct prior_text text = {.n = 1, .prefix = &cache[1], .noise = {recorded, &noise}, .init = get(&a, "prior.init")};
+    struct prior_job j = {.prior = p->prior, .sched = &p->sp, .steps = STEPS, .ntexts = 1, .text = &text, .guidance = 4,
+                          .empty = &cache[0]};
     struct err e = {0};
 
     for (int b = 0; b < 2; b++) {

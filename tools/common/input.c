@@ -51,6 +51,7 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
             return 0;
         got = stream_next(s, r, a, &e);
         t->number = s->number;
+        t->in = s->name;
         if (got == 0 || (got < 0 && tool_stopped()))
             return 0;
         if (t->flush && (got < 0 || record_has(r, "error")))
@@ -128,11 +129,15 @@ static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struc
         got = fn(ctx, &r, a, &e);
         if (tool_stopped())
             break;
+        if (t->flush && (got < 0 || !stream_ready(&s)))
+            t->flush(t->flush_of);
         if (got < 0)
             tool_record_failed(t, s.name, s.number, &r, e.msg, a);
         t->done += got > 0;
         tool_progress(t, 0);
     }
+    if (t->flush && !tool_stopped())
+        t->flush(t->flush_of);
     stream_close(&s);
 }
 
