@@ -3,7 +3,8 @@
  *      kern [-ac] [-j threads] [-r rounds] [-k kernel] [-s shape]
  *
  * Prints one line of TSV per kernel and shape: GFLOP/s (median of the quiet rounds), per cent of
- * the peak of the kernel's own arithmetic, ratio to BLIS.  The peaks are measured here too, with
+ * the peak of the kernel's own arithmetic, ratio to BLIS.  Products of few rows are bound by their
+ * weights: GB/s of packed weights, per cent of what all threads read from memory.  The peaks are measured here too, with
  * loops of nothing but fused multiply-adds on all threads.  Weights are cold: copies that together
  * exceed the caches are used in turn, as in a real model; activations are warm.  All kernels take
  * turns within a round, and a round counts only where the loop of multiply-adds around it ran
@@ -13,6 +14,7 @@
  */
 #define _DEFAULT_SOURCE    /* madvise */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +38,7 @@ static const struct kern *kernels[KERNELS];
 static size_t nkernels;
 enum arithmetic { F32, BF16, F32_AVX2, ARITHMETICS };
 static double peak[ARITHMETICS];    /* GFLOP/s on all threads */
+static double memory;               /* GB/s that all threads together read from it */
 
 static double now(void) {
     struct timespec t;
@@ -141,6 +144,46 @@ static void find_peaks(void) {
     }
 }
 
+struct reading {
+    const uint64_t *x;
+    size_t n;           /* of each thread */
+    uint64_t sum[POOL_MAX];
+};
+
+static void read_share(void *ctx, size_t i, int thread) {
+    struct reading *r = ctx;
+    const uint64_t *x = r->x + i * r->n;
+    uint64_t s[8] = {0};
+
+    (void)thread;
+    for (size_t k = 0; k < r->n; k += 8) {
+        __builtin_prefetch(x + k + 512, 0, 0);
+        for (size_t q = 0; q < 8; q++)
+            s[q] += x[k + q];
+    }
+    r->sum[i] = s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
+}
+
+/* The best of nine: half a GiB, a contiguous share to each thread. */
+static void find_memory(void) {
+    const size_t bytes = (size_t)512 << 20;
+    struct arena a = arena;
+    struct reading r = {.n = bytes / 8 / (size_t)threads / 8 * 8};
+    uint64_t *x = arena_take(&a, bytes + 4096, 1);
+
+    if (!x)
+        return;
+    memset(x, 1, bytes);
+    r.x = x;
+    for (int i = 0; i < 9; i++) {
+        double t = now(), rate;
+
+        pool_run(pool, (size_t)threads, read_share, &r);
+        rate = 8e-9 * (double)(r.n * (size_t)threads) / (now() - t);
+        memory = rate > memory ? rate : memory;
+    }
+}
+
 /* ---- what is measured ---- */
 
 struct what {
@@ -151,6 +194,7 @@ struct what {
     size_t m, n, k, side, heads;
     size_t copies;
     bool winograd;
+    bool stream;              /* bound by weights: bytes are counted, not operations */
     struct linear *linear[KERNELS];
     struct conv conv[KERNELS];
     struct attention attention;
@@ -191,7 +235,7 @@ static void linear_prepare(struct what *w, int k) {
         w->x = numbers(w->m * w->k);
         w->y = numbers(w->m * w->n);
         w->w = numbers(w->n * w->k);
-        w->copies = COLD / (w->n * w->k * 4) + 1;
+        w->copies = (w->stream ? 3 : 1) * COLD / (w->n * w->k * 4) + 1;
     }
     w->linear[k] = take(w->copies, sizeof *w->linear[k]);
     for (size_t i = 0; i < w->copies; i++) {
@@ -351,13 +395,15 @@ static void measure(struct what *w) {
                 v[k][quiet[k]++] = t;
         }
     for (size_t k = 0; k < nkernels; k++) {
-        rate[k] = quiet[k] ? w->flop / median(v[k], quiet[k]) * 1e-9 : 0;
+        double work = w->stream ? (double)(w->n * w->k * kernels[k]->elem) : w->flop;
+
+        rate[k] = quiet[k] ? work / median(v[k], quiet[k]) * 1e-9 : 0;
         if (kernels[k] == &kern_blis)
             blis = rate[k];
     }
     for (size_t k = 0; k < nkernels; k++) {
         bool narrow = !strcmp(kernels[k]->name, "avx2");
-        double top = peak[kernels[k]->precision == PREC_BF16 ? BF16 : narrow ? F32_AVX2 : F32];
+        double top = w->stream ? memory : peak[kernels[k]->precision == PREC_BF16 ? BF16 : narrow ? F32_AVX2 : F32];
 
         printf("%s\t%s\t%d\t%.4g", w->name, kernels[k]->name, threads, rate[k]);
         printf(top > 0 && !strstr(w->name, "(G/s)") ? "\t%.0f" : "\t-", top > 0 ? 100 * rate[k] / top : 0);
@@ -369,10 +415,11 @@ static void measure(struct what *w) {
 }
 
 static void linears(const char *only) {
+    static const size_t few[] = {1, 2, 3, 6, 8, 12, 16};
     static const size_t s[][3] = {
         {257, 1024, 1024}, {257, 4096, 1024}, {257, 1024, 4096}, {2056, 4096, 1024}, {50, 768, 768},
         {50, 3072, 768}, {77, 768, 768}, {77, 3072, 768}, {81, 2048, 2048}, {81, 8192, 2048}, {162, 8192, 2048},
-        {1, 4096, 1024}, {8, 4096, 1024}, {2048, 2048, 2048},
+        {2048, 2048, 2048},
     };
 
     for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
@@ -380,6 +427,15 @@ static void linears(const char *only) {
 
         snprintf(w.name, sizeof w.name, "linear %zux%zux%zu", w.m, w.n, w.k);
         w.flop = 2.0 * (double)w.m * (double)w.n * (double)w.k;
+        if (!only || strstr(w.name, only))
+            measure(&w);
+    }
+    for (size_t i = 0; i < 2 * sizeof few / sizeof *few; i++) {
+        struct what w = {.m = few[i / 2], .n = i % 2 ? 2048 : 8192, .k = i % 2 ? 8192 : 2048, .stream = true,
+                         .prepare = linear_prepare, .call = linear_call};
+
+        w.flop = 2.0 * (double)w.m * (double)w.n * (double)w.k;
+        snprintf(w.name, sizeof w.name, "rows %zux%zux%zu (GB/s)", w.m, w.n, w.k);
         if (!only || strstr(w.name, only))
             measure(&w);
     }
@@ -458,8 +514,9 @@ int main(int argc, char *argv[]) {
     if (!(pool = pool_start(&arena, threads, &e)))
         die(&e);
     find_peaks();
-    printf("# %d threads; peak %.0f GFLOP/s f32 (AVX2 %.0f), %.0f bf16; BLIS %s runs %s\n", threads,
-           peak[F32], peak[F32_AVX2], peak[BF16],
+    find_memory();
+    printf("# %d threads; peak %.0f GFLOP/s f32 (AVX2 %.0f), %.0f bf16; memory %.1f GB/s; BLIS %s runs %s\n", threads,
+           peak[F32], peak[F32_AVX2], peak[BF16], memory,
            kern_blis_version(), kern_blis_arch());
     printf("what\tkernel\tthreads\tGF/s\t%% of peak\tratio to BLIS\tquiet rounds\n");
     linears(shape);
