@@ -20,9 +20,9 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
         kc = k - k0 < piece ? k - k0 : piece;
         bytes = panel_bytes(kern, kc);
         /* the next piece comes in from memory while this one is used, a little in each tile;
-         * with one or two tiles the hardware's own prefetch is as good */
+         * with one tile the hardware's own prefetch is as good */
         ahead = k0 + kc < k ? packed + bytes : next;
-        step = ahead && tiles > 2 ? bytes / (tiles * kc) + 1 : 0;
+        step = ahead && tiles > 1 ? bytes / (tiles * kc) + 1 : 0;
         for (size_t t = 0; t < tiles; t++) {
             size_t lo = m * t / tiles, hi = m * (t + 1) / tiles;
             const void *a[ROWS_MAX];
