@@ -1,58 +1,16 @@
-/* Threads and kernels.  _GNU_SOURCE: sched_getaffinity. */
-#define _GNU_SOURCE
+/* Threads and kernels. */
 #include "tools/common/common.h"
 
-#include <math.h>
-#include <sched.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "formats/cores.h"
 #include "lib/cpu.h"
 #include "lib/kern.h"
 
-/* The smallest cpu quota of the process's cgroup (version 2) and of those around it, in cores
- * rounded up; 0: none. */
-static int cgroup_cores(void) {
-    char line[4096], path[4200], *dir = NULL, *slash;
-    FILE *f = fopen("/proc/self/cgroup", "r");
-    int best = 0;
-
-    while (f && fgets(line, sizeof line, f))
-        if (!strncmp(line, "0::", 3)) {
-            dir = line + 3;
-            dir[strcspn(dir, "\n")] = 0;
-            break;
-        }
-    if (f)
-        fclose(f);
-    while (dir) {
-        double quota, period;
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", dir);
-        f = fopen(path, "r");
-        if (f && fscanf(f, "%lf %lf", &quota, &period) == 2 && period > 0) {
-            int n = (int)ceil(quota / period);
-            best = n >= 1 && (!best || n < best) ? n : best;
-        }
-        if (f)
-            fclose(f);
-        slash = strrchr(dir, '/');
-        if (!slash)
-            break;
-        *slash = 0;
-    }
-    return best;
-}
-
 int tool_cores(void) {
-    cpu_set_t set;
-    int n = 1, quota = cgroup_cores();
+    int n = cores_available();
 
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        n = CPU_COUNT(&set);
-    if (quota && quota < n)
-        n = quota;
-    return n < 1 ? 1 : n > POOL_MAX ? POOL_MAX : n;
+    return n > POOL_MAX ? POOL_MAX : n;
 }
 
 void tool_compute(struct tool *t) {
