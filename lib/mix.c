@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "lib/eigen.h"
+
 static double dot(const float *a, const float *b, size_t d) {
     double s = 0;
 
@@ -69,55 +71,48 @@ int mix_difference(const float *from, const float *to, const float *like, size_t
 
 /* ---- principal components ---- */
 
-/* Eigenvectors of the symmetric matrix s [n, n], destroyed, as the columns of v, by cyclic Jacobi rotations:
- * slow, simple and exact to the last digits. */
-static void jacobi(double *s, double *v, size_t n) {
-    double off, all = 0;
-
-    for (size_t i = 0; i < n * n; i++)
-        v[i] = i % (n + 1) == 0, all += s[i] * s[i];
-    for (int sweep = 0; sweep < 60; sweep++) {
-        off = 0;
-        for (size_t p = 0; p < n; p++)
-            for (size_t q = p + 1; q < n; q++)
-                off += s[p * n + q] * s[p * n + q];
-        if (off <= 1e-30 * all)
-            return;
-        for (size_t p = 0; p < n; p++)
-            for (size_t q = p + 1; q < n; q++) {
-                double spq = s[p * n + q], th, t, c, z;
-                if (spq == 0)
-                    continue;
-                th = (s[q * n + q] - s[p * n + p]) / (2 * spq);
-                t = (th >= 0 ? 1 : -1) / (fabs(th) + sqrt(th * th + 1));
-                c = 1 / sqrt(t * t + 1);
-                z = t * c;
-                for (size_t i = 0; i < n; i++) {
-                    double a = s[i * n + p], b = s[i * n + q];
-                    s[i * n + p] = c * a - z * b;
-                    s[i * n + q] = z * a + c * b;
-                }
-                for (size_t i = 0; i < n; i++) {
-                    double a = s[p * n + i], b = s[q * n + i], x = v[i * n + p], y = v[i * n + q];
-                    s[p * n + i] = c * a - z * b;
-                    s[q * n + i] = z * a + c * b;
-                    v[i * n + p] = c * x - z * y;
-                    v[i * n + q] = z * x + c * y;
-                }
-            }
+/* x [n, d] less its mean, in f64. */
+static void centre(const float *x, size_t n, size_t d, float *mean, double *c) {
+    for (size_t i = 0; i < d; i++) {
+        double sum = 0;
+        for (size_t r = 0; r < n; r++)
+            sum += (double)x[r * d + i];
+        mean[i] = (float)(sum / (double)n);
+        for (size_t r = 0; r < n; r++)
+            c[r * d + i] = (double)x[r * d + i] - sum / (double)n;
     }
 }
 
-/* One component: the j-th eigenvector of the covariance itself, or, where there are fewer vectors than
- * dimensions, x^T times that of the Gram matrix; of length one, its largest value positive.  u [d]: scratch. */
-static void component(const double *x, const double *v, size_t n, size_t d, bool gram, size_t j, size_t m, double *u,
-                      float *out) {
+/* s [m, m], zeroes: c^T c / (n - 1), or c c^T / (n - 1); along rows, and its upper half first. */
+static void products(const double *c, size_t n, size_t d, bool gram, double *s) {
+    size_t m = gram ? n : d;
+
+    for (size_t r = 0; r < n; r++)
+        for (size_t i = 0; i < (gram ? r + 1 : d); i++) {
+            const double *row = c + r * d, *other = c + i * d;
+            if (gram)
+                for (size_t k = 0; k < d; k++)
+                    s[i * m + r] += row[k] * other[k];
+            else
+                for (size_t k = i; k < d; k++)
+                    s[i * m + k] += row[i] * row[k];
+        }
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = i; j < m; j++)
+            s[i * m + j] = s[j * m + i] = s[i * m + j] / (double)(n - 1);
+}
+
+/* One component: the eigenvector v itself, of the covariance; or, where there are fewer vectors than dimensions,
+ * c^T v, v [n] that of the Gram matrix; of length one, its largest value positive.  u [d]: scratch. */
+static void component(const double *c, const double *v, size_t n, size_t d, bool gram, double *u, float *out) {
     double sq = 0, top = 0;
 
+    for (size_t i = 0; i < d; i++)
+        u[i] = gram ? 0 : v[i];
+    for (size_t r = 0; gram && r < n; r++)
+        for (size_t i = 0; i < d; i++)
+            u[i] += c[r * d + i] * v[r];
     for (size_t i = 0; i < d; i++) {
-        u[i] = gram ? 0 : v[i * m + j];
-        for (size_t r = 0; gram && r < n; r++)
-            u[i] += x[r * d + i] * v[r * m + j];
         sq += u[i] * u[i];
         if (fabs(u[i]) > fabs(top))
             top = u[i];
@@ -127,11 +122,18 @@ static void component(const double *x, const double *v, size_t n, size_t d, bool
         out[i] = (float)(u[i] * sq);
 }
 
-/* How many of the k largest variances are more than rounding: below that, directions are noise. */
-static size_t rank_of(const double *s, const size_t *order, size_t m, size_t k) {
+/* Places by decreasing variance w [m], ties as they come; and how many of the first k are more than rounding: below
+ * that, directions are noise. */
+static size_t rank_of(const double *w, size_t m, size_t k, size_t *order) {
     size_t n = 0;
 
-    while (n < k && s[order[n] * (m + 1)] > 1e-13 * s[order[0] * (m + 1)])
+    for (size_t i = 0; i < m; i++) {
+        size_t j = i;
+        for (; j > 0 && w[order[j - 1]] < w[i]; j--)
+            order[j] = order[j - 1];
+        order[j] = i;
+    }
+    while (n < k && w[order[n]] > 1e-13 * w[order[0]])
         n++;
     return n;
 }
@@ -140,7 +142,7 @@ int pca_fit(struct pca *p, const float *x, size_t n, size_t d, size_t most, stru
     bool gram = n < d;
     size_t m = gram ? n : d, k = n - 1 < d ? n - 1 : d;
     struct arena a;
-    double *c, *s, *v, *u;
+    double *c, *s, *v, *w, *u;
     size_t *order;
 
     if (n < 2)
@@ -151,35 +153,17 @@ int pca_fit(struct pca *p, const float *x, size_t n, size_t d, size_t most, stru
                       .variance = arena_take(keep, k, sizeof *p->variance)};
     a = *keep;
     c = arena_take(&a, n * d, sizeof *c), s = arena_zero(&a, m * m, sizeof *s), v = arena_take(&a, m * m, sizeof *v);
-    order = arena_take(&a, m, sizeof *order), u = arena_take(&a, d, sizeof *u);
-    if (!p->mean || !p->component || !p->variance || !c || !s || !v || !order || !u)
+    w = arena_take(&a, m, sizeof *w), order = arena_take(&a, m, sizeof *order), u = arena_take(&a, 2 * d, sizeof *u);
+    if (!p->mean || !p->component || !p->variance || !c || !s || !v || !w || !order || !u)
         return err_set(e, "out of memory");
-    for (size_t i = 0; i < d; i++) {
-        double sum = 0;
-        for (size_t r = 0; r < n; r++)
-            sum += (double)x[r * d + i];
-        p->mean[i] = (float)(sum / (double)n);
-        for (size_t r = 0; r < n; r++)
-            c[r * d + i] = (double)x[r * d + i] - sum / (double)n;
-    }
-    for (size_t i = 0; i < m; i++)
-        for (size_t j = i; j < m; j++) {
-            double sum = 0;
-            for (size_t r = 0; r < (gram ? d : n); r++)
-                sum += gram ? c[i * d + r] * c[j * d + r] : c[r * d + i] * c[r * d + j];
-            s[i * m + j] = s[j * m + i] = sum / (double)(n - 1);
-        }
-    jacobi(s, v, m);
-    for (size_t i = 0; i < m; i++) {    /* by decreasing variance, ties as they come */
-        size_t j = i;
-        for (; j > 0 && s[order[j - 1] * (m + 1)] < s[i * (m + 1)]; j--)
-            order[j] = order[j - 1];
-        order[j] = i;
-    }
-    p->k = rank_of(s, order, m, k);
+    centre(x, n, d, p->mean, c);
+    products(c, n, d, gram, s);
+    if (eigen_symmetric(m, s, w, v, u) < 0)
+        return err_set(e, "no components were found");
+    p->k = rank_of(w, m, k, order);
     for (size_t j = 0; j < p->k; j++) {
-        p->variance[j] = (float)s[order[j] * (m + 1)];
-        component(c, v, n, d, gram, order[j], m, u, p->component + j * d);
+        p->variance[j] = (float)w[order[j]];
+        component(c, v + order[j] * m, n, d, gram, u, p->component + j * d);
     }
     return p->k ? 0 : err_set(e, "equal vectors have no components");
 }
