@@ -108,16 +108,10 @@ int encode_states(const struct encoder *n, struct span text, float **embed, floa
 static int prepare(const struct encoder *n, const char *file, float *planes,
                    struct arena scratch, struct err *e) {
     const struct image_options o = {0, false};
-    unsigned char *bytes;
     struct image im;
-    size_t size;
     int got;
 
-    if (image_file_read(file, &bytes, &size, e) < 0)
-        return -1;
-    got = image_read(&im, bytes, size, &o, e);
-    image_file_free(bytes);
-    if (got < 0)
+    if (image_file_open(&im, file, &o, e) < 0)
         return -1;
     got = prep_image(&n->model.prep, im.rgb, im.h, im.w, planes, NULL, scratch, e);
     image_free(&im);

@@ -246,6 +246,18 @@ int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *
     return r;
 }
 
+int image_file_open(struct image *im, const char *name, const struct image_options *o, struct err *e) {
+    unsigned char *p;
+    size_t n;
+    int r;
+
+    if (image_file_read(name, &p, &n, e) < 0)
+        return -1;
+    r = image_read(im, p, n, o, e);
+    image_file_free(p);
+    return r;
+}
+
 void image_file_free(unsigned char *p) {
     free(p);
 }

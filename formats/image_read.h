@@ -65,6 +65,9 @@ void image_free(struct image *im);
 int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *e);
 void image_file_free(unsigned char *p);
 
+/* The picture in such a file, which image_free gives back. */
+int image_file_open(struct image *im, const char *name, const struct image_options *o, struct err *e);
+
 /* Turn as EXIF orientation 2..8 says; others change nothing. */
 int image_turn(struct image *im, int orientation, struct err *e);
 

@@ -330,26 +330,28 @@ static int number(const char *key, struct span v, struct mp_item *it, struct err
     return 1;
 }
 
-int record_float(const struct record *r, const char *key, double *x, struct err *e) {
-    struct mp_item it;
+static int get_number(const struct record *r, const char *key, struct mp_item *it, struct err *e) {
     struct span v;
 
-    if (!get(r, key, &v, &it))
-        return 0;
-    if (number(key, v, &it, e) < 0)
-        return -1;
+    return get(r, key, &v, it) ? number(key, v, it, e) : 0;
+}
+
+int record_float(const struct record *r, const char *key, double *x, struct err *e) {
+    struct mp_item it;
+    int got = get_number(r, key, &it, e);
+
+    if (got <= 0)
+        return got;
     *x = it.kind == MP_FLOAT ? it.f : it.kind == MP_INT ? (double)it.i : (double)it.u;
     return 1;
 }
 
 int record_int(const struct record *r, const char *key, int64_t *x, struct err *e) {
     struct mp_item it;
-    struct span v;
+    int got = get_number(r, key, &it, e);
 
-    if (!get(r, key, &v, &it))
-        return 0;
-    if (number(key, v, &it, e) < 0)
-        return -1;
+    if (got <= 0)
+        return got;
     if (it.kind != MP_INT)
         return err_set(e, "field %s is not an integer%s", key,
                        it.kind == MP_UINT ? " below 2^63" : "");

@@ -23,10 +23,9 @@ struct job {
     struct embed_options o;
     struct towers w;
     struct arena_mem mem;
-    struct arena room;          /* of one batch */
+    struct arena room, empty;   /* of one batch; as it was before */
     struct embed_item *item;    /* [batch] */
     size_t n;
-    struct stream in;
     struct names names;
     struct image_queue *queue;
     const char *files0;
@@ -74,7 +73,7 @@ static void finish_item(struct job *j, struct embed_item *it) {
     } else if (it->file) {
         tool_input_failed(&j->t, it->file, it->r.id, it->err.msg, a);
     } else {
-        tool_record_failed(&j->t, j->in.name, it->number, &it->r, it->err.msg, a);
+        tool_record_failed(&j->t, j->t.in, it->number, &it->r, it->err.msg, a);
     }
 }
 
@@ -89,6 +88,7 @@ static void flush(void *job) {
         die("%s", e.msg);
     for (size_t i = 0; i < n && !tool_stopped(); i++)
         finish_item(j, &j->item[i]);
+    j->room = j->empty;
     if (n)
         tool_progress(&j->t, j->files0 ? 0 : j->names.noperands);
 }
@@ -111,39 +111,33 @@ static bool skip_record(struct job *j, const struct embed_item *it) {
 }
 
 /* A copy: what a pipe brought is gone when the next record is read. */
-static void add_record(struct job *j, const struct record *r) {
+static int take_record(void *job, struct record *r, struct arena scratch, struct err *e) {
+    struct job *j = job;
     struct embed_item *it = &j->item[j->n];
-    struct err e = {0};
     struct span s;
     size_t used;
 
-    *it = (struct embed_item){.number = j->in.number};
-    if (record_encode(r, &s, &j->room, &e) < 0 ||
-        record_parse(&it->r, s.p, s.n, &used, &j->room, &e) != 1 ||
-        embed_plan(it, &j->o, &j->w, &e) < 0)
-        die("%s", e.msg);
-    if (skip_record(j, it))
-        return;
-    if (embed_load(it, &j->w, &j->room, &e) < 0)
-        die("%s", e.msg);
-    j->n++;
+    (void)scratch;
+    *it = (struct embed_item){.number = j->t.number};
+    if (record_encode(r, &s, &j->room, e) < 0 || record_parse(&it->r, s.p, s.n, &used, &j->room, e) != 1 ||
+        embed_plan(it, &j->o, &j->w, e) < 0)
+        die("%s", e->msg);
+    if (!skip_record(j, it)) {
+        if (embed_load(it, &j->w, &j->room, e) < 0)
+            die("%s", e->msg);
+        j->n++;
+    }
+    if (j->n == (size_t)j->t.batch)
+        flush(j);
+    if (!j->n)
+        j->room = j->empty;
+    return 0;
 }
 
 static void embed_records(struct job *j) {
-    const struct arena empty = j->room;
-    struct record r;
-
-    tool_stream(&j->t, &j->in, "-");
     j->t.flush = flush;
     j->t.flush_of = j;
-    while (tool_next(&j->t, &j->in, &r, &j->room) > 0) {
-        add_record(j, &r);
-        if (j->n == (size_t)j->t.batch || !stream_ready(&j->in))
-            flush(j);
-        if (!j->n)
-            j->room = empty;
-    }
-    flush(j);
+    tool_streams(&j->t, 0, NULL, take_record, j);
 }
 
 /* ---- files ---- */
@@ -232,13 +226,12 @@ static void start_queue(struct job *j, size_t slots) {
 
 static void embed_files(struct job *j, char *names[], size_t n) {
     size_t slots = (size_t)(RING * j->t.batch + j->t.threads), count;
-    const struct arena empty = j->room;
     struct err e = {0};
     bool more = true;
 
     if (names_open(&j->names, names, n, j->files0, &j->t.arena, &e) < 0)
         die("%s: %s", j->files0, e.msg);
-    for (start_queue(j, slots); !tool_stopped(); j->room = empty) {
+    for (start_queue(j, slots); !tool_stopped(); j->room = j->empty) {
         if (more)
             more = push_names(j, slots);
         count = image_queue_count(j->queue);
@@ -292,6 +285,7 @@ int main(int argc, char *argv[]) {
     j.item = arena_take(&j.t.arena, (size_t)j.t.batch, sizeof *j.item);
     if (!j.item || arena_split(&j.t.arena, (size_t)(j.t.arena.end - j.t.arena.at) / 4, &j.mem, &j.room) < 0)
         die("out of memory");
+    j.empty = j.room;
     if (j.files0 || at < argc)
         embed_files(&j, argv + at, (size_t)(argc - at));
     else

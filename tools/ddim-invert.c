@@ -67,8 +67,6 @@ static int from_file(const struct job *j, const struct record *r, float *x, stru
     const struct image_options o = {.max_pixels = 0, .exif = j->exif};
     struct span name = r->id;
     struct image im;
-    unsigned char *bytes;
-    size_t size;
     int got = record_str(r, "path", &name, e);
     const char *file;
 
@@ -79,11 +77,7 @@ static int from_file(const struct job *j, const struct record *r, float *x, stru
     file = arena_str(&a, name.p, name.n);
     if (!file)
         return err_set(e, "out of memory");
-    if (image_file_read(file, &bytes, &size, e) < 0)
-        return -1;
-    got = image_read(&im, bytes, size, &o, e);
-    image_file_free(bytes);
-    if (got < 0)
+    if (image_file_open(&im, file, &o, e) < 0)
         return -1;
     got = shrink(j, im.rgb, im.h, im.w, x, a, e);
     image_free(&im);
