@@ -7,7 +7,12 @@
 /* A task is one head of one sequence, or a block of its queries.  It lays the head's keys and
  * values out once, then goes over its queries a few rows at a time: the scores of those rows
  * against all keys stay in the second-level cache from the first product to the second. */
-enum { TILE_ROWS = 48, TILE_SCORES = 65536, BLOCK_ROWS = 96 };
+enum { TILE_ROWS = 48, TILE_SCORES = 65536, BLOCK_ROWS = 96, PANEL_MAX = 64 };
+
+/* Where products of bf16 are at hand they serve here too; the softmax between them stays f32. */
+static const struct kern *kern_of(const struct compute *c) {
+    return c->kern->panel && c->kern->elem == 2 ? c->kern : c->kern->f32;
+}
 
 static size_t min(size_t a, size_t b) {
     return a < b ? a : b;
@@ -22,8 +27,14 @@ struct layout {
     size_t rows;                   /* queries at a time */
     size_t lds, ldo;               /* row strides of scores and of o's tile */
     size_t k, v, scores, o, rest;  /* offsets; rest: a panel of keys while it is packed */
+    size_t q16, p16;               /* queries and weights in bf16, where the kernel wants that */
     size_t end;
 };
+
+/* What a packed kernel calls even: bf16 goes in pairs. */
+static size_t whole(const struct kern *kern, size_t k) {
+    return kern->elem == 2 ? (k + 1) / 2 * 2 : k;
+}
 
 static struct layout make_layout(const struct attention *a, const struct kern *kern, size_t keys) {
     const size_t unit = kern->panel ? kern->panel : 16, step = kern->panel ? kern->rows : 1;
@@ -31,18 +42,22 @@ static struct layout make_layout(const struct attention *a, const struct kern *k
     size_t rows = l.lds ? TILE_SCORES / l.lds : TILE_ROWS;
 
     l.rows = rows >= TILE_ROWS ? TILE_ROWS : rows >= step ? rows / step * step : step;
-    l.v = l.k + up(l.lds * a->width, 16);
-    l.scores = l.v + up(keys * l.ldo, 16);
+    l.v = l.k + up(l.lds * whole(kern, a->width), 16);
+    l.scores = l.v + up(whole(kern, keys) * l.ldo, 16);
     l.o = l.scores + (l.rows * l.lds > TILE_SCORES ? l.rows * l.lds : TILE_SCORES);
     l.rest = l.o + TILE_ROWS * l.ldo;
-    l.end = l.rest + up(unit * a->width, 16);
+    l.q16 = l.end = l.rest + up(unit * a->width, 16);
+    if (kern->elem == 2) {
+        l.p16 = l.q16 + up(TILE_ROWS * whole(kern, a->width) / 2, 16);
+        l.end = l.p16 + up(l.rows * l.lds / 2, 16);
+    }
     return l;
 }
 
 struct attention_job {
     const struct attention *a;
     const struct attention_seq *seq;
-    const struct kern *kern;       /* for f32 */
+    const struct kern *kern;
     float *scratch;
     size_t stride;                 /* floats of scratch for each thread */
     size_t blocks, block;          /* blocks of queries; queries of each */
@@ -52,6 +67,7 @@ struct attention_job {
 struct head {
     size_t n, ldk, ldv;
     const float *k, *v;
+    unsigned short *q16, *p16;    /* room for what must be bf16, or NULL */
 };
 
 /* Key j of the two runs, head at column c. */
@@ -63,7 +79,7 @@ static const float *key_row(const struct attention_seq *s, size_t j, size_t c) {
 
 /* Keys [j, j + n), one panel of columns; a panel that the two runs share is copied together. */
 static void pack_keys(const struct attention_job *t, const struct attention_seq *s, size_t j, size_t n,
-                      size_t c, float *rest, float *to) {
+                      size_t c, float *rest, char *to) {
     const size_t d = t->a->width, n0 = s->keys[0].n;
     size_t ld = j < n0 ? s->keys[0].ld : s->keys[1].ld;
     const float *from = key_row(s, j, c);
@@ -77,19 +93,45 @@ static void pack_keys(const struct attention_job *t, const struct attention_seq 
     t->kern->pack(to, from, ld, 1, n, d);
 }
 
+/* Values [j, j + n) of one run, `cols` columns from c on. */
+static void pack_values(const struct kern *kern, const struct attention_keys *r, size_t j, size_t n, size_t c,
+                        size_t cols, char *to) {
+    if (n)
+        kern->pack(to, r->v + j * r->ld + c, 1, r->ld, cols, n);
+}
+
+/* The head's values, `cols` columns from c on: both runs.  Where weights go in pairs, one pair may have a row of each. */
+static void pack_runs(const struct kern *kern, const struct attention_keys r[2], size_t c, size_t cols, char *to) {
+    const size_t n0 = r[0].n, odd = kern->elem == 2 && r[1].n ? n0 % 2 : 0;
+
+    pack_values(kern, &r[0], 0, n0 - odd, c, cols, to);
+    to += panel_bytes(kern, n0 - odd);
+    if (odd) {
+        float pair[2][PANEL_MAX];
+
+        memcpy(pair[0], r[0].v + (n0 - 1) * r[0].ld + c, cols * sizeof **pair);
+        memcpy(pair[1], r[1].v + c, cols * sizeof **pair);
+        kern->pack(to, pair[0], 1, PANEL_MAX, cols, 2);
+        to += panel_bytes(kern, 2);
+    }
+    pack_values(kern, &r[1], odd, r[1].n - odd, c, cols, to);
+}
+
 static struct head pack_head(const struct attention_job *t, const struct attention_seq *s, size_t c,
                              const struct layout *l, float *mem) {
     const struct kern *kern = t->kern;
     const size_t d = t->a->width, panel = kern->panel;
     struct head h = {.n = s->keys[0].n + s->keys[1].n, .k = mem + l->k, .v = mem + l->v};
+    char *k = (char *)(mem + l->k), *v = (char *)(mem + l->v);
 
-    for (size_t j = 0; j < h.n; j += panel)
-        pack_keys(t, s, j, min(panel, h.n - j), c, mem + l->rest, mem + l->k + j * d);
-    for (size_t j = 0; j < d; j += panel)
-        for (size_t run = 0, at = 0; run < 2; at += s->keys[run++].n)
-            if (s->keys[run].n)
-                kern->pack(mem + l->v + j * h.n + at * panel, s->keys[run].v + c + j, 1,
-                           s->keys[run].ld, min(panel, d - j), s->keys[run].n);
+    for (size_t j = 0; j < h.n; j += panel, k += panel_bytes(kern, d))
+        pack_keys(t, s, j, min(panel, h.n - j), c, mem + l->rest, k);
+    for (size_t j = 0; j < d; j += panel, v += panel_bytes(kern, h.n))
+        pack_runs(kern, s->keys, c + j, min(panel, d - j), v);
+    if (kern->elem == 2) {
+        h.q16 = (unsigned short *)(void *)(mem + l->q16);
+        h.p16 = (unsigned short *)(void *)(mem + l->p16);
+    }
     return h;
 }
 
@@ -98,7 +140,7 @@ static struct head join_head(const struct attention_job *t, const struct attenti
                              const struct layout *l, float *mem) {
     const struct attention_keys *r = s->keys;
     const size_t d = t->a->width;
-    struct head h = {r[1].n, r[1].ld, r[1].ld, r[1].k + c, r[1].v + c};
+    struct head h = {r[1].n, r[1].ld, r[1].ld, r[1].k + c, r[1].v + c, NULL, NULL};
 
     if (!r[0].n)
         return h;
@@ -107,7 +149,32 @@ static struct head join_head(const struct attention_job *t, const struct attenti
             memcpy(mem + l->k + (at + i) * d, r[run].k + i * r[run].ld + c, d * sizeof *mem);
             memcpy(mem + l->v + (at + i) * d, r[run].v + i * r[run].ld + c, d * sizeof *mem);
         }
-    return (struct head){r[0].n + r[1].n, d, d, mem + l->k, mem + l->v};
+    return (struct head){r[0].n + r[1].n, d, d, mem + l->k, mem + l->v, NULL, NULL};
+}
+
+/* Rows as the kernel takes them: where they are, or copied to `half` in bf16, zeros up to a pair. */
+static void rows_of(const struct kern *kern, size_t m, size_t n, const float *x, size_t ldx, unsigned short *half,
+                    size_t ldh, const void *rows[]) {
+    for (size_t i = 0; i < m; i++) {
+        unsigned short *to = half ? half + i * ldh : NULL;
+
+        rows[i] = x + i * ldx;
+        if (!to)
+            continue;
+        kern->f32_bf16(n, x + i * ldx, to);
+        if (n % 2)
+            to[n] = 0;
+        rows[i] = to;
+    }
+}
+
+/* c [m, n] = rows times the panels of a packed matrix of k rows. */
+static void times_panels(const struct kern *kern, size_t m, size_t n, size_t k, const void *const rows[],
+                         const float *packed, size_t all, float *c, size_t ldc) {
+    const char *w = (const char *)packed;
+
+    for (size_t j = 0; j < n; j += kern->panel, w += panel_bytes(kern, all))
+        panel_times(kern, m, min(kern->panel, n - j), rows, whole(kern, k), w, c + j, ldc, false, NULL);
 }
 
 /* scores [m, n] = q K^T, then o [m, d] = scores V, for the first n keys. */
@@ -119,11 +186,8 @@ static void times_keys(const struct kern *kern, const struct head *h, size_t m, 
         kern->gemm(m, n, d, q, ldq, h->k, h->ldk, 1, scores, lds);
         return;
     }
-    for (size_t i = 0; i < m; i++)
-        rows[i] = q + i * ldq;
-    for (size_t j = 0; j < n; j += kern->panel)
-        panel_times(kern, m, min(kern->panel, n - j), rows, d, (const char *)(h->k + j * d), scores + j,
-                    lds, false, NULL);
+    rows_of(kern, m, d, q, ldq, h->q16, whole(kern, d), rows);
+    times_panels(kern, m, n, d, rows, h->k, d, scores, lds);
 }
 
 static void times_values(const struct kern *kern, const struct head *h, size_t m, size_t n, size_t d,
@@ -134,11 +198,8 @@ static void times_values(const struct kern *kern, const struct head *h, size_t m
         kern->gemm(m, d, n, scores, lds, h->v, 1, h->ldv, o, ldo);
         return;
     }
-    for (size_t i = 0; i < m; i++)
-        rows[i] = scores + i * lds;
-    for (size_t j = 0; j < d; j += kern->panel)
-        panel_times(kern, m, min(kern->panel, d - j), rows, n, (const char *)(h->v + j * h->n), o + j,
-                    ldo, false, NULL);
+    rows_of(kern, m, n, scores, lds, h->p16, lds, rows);
+    times_panels(kern, m, d, n, rows, h->v, h->n, o, ldo);
 }
 
 static void attend(void *ctx, size_t i, int thread) {
@@ -179,13 +240,13 @@ static void attend(void *ctx, size_t i, int thread) {
 
 size_t attention_scratch(const struct attention *a, const struct compute *c, size_t queries, size_t keys) {
     (void)queries;
-    return (size_t)pool_threads(c->pool) * make_layout(a, c->kern->f32, keys).end * sizeof(float);
+    return (size_t)pool_threads(c->pool) * make_layout(a, kern_of(c), keys).end * sizeof(float);
 }
 
 void attention_run(const struct attention *a, const struct compute *c, size_t n,
                    const struct attention_seq seq[], void *scratch) {
     const size_t want = 3 * (size_t)pool_threads(c->pool);
-    struct attention_job t = {.a = a, .seq = seq, .kern = c->kern->f32, .scratch = scratch};
+    struct attention_job t = {.a = a, .seq = seq, .kern = kern_of(c), .scratch = scratch};
     size_t queries = 1, keys = 0;
 
     for (size_t i = 0; i < n; i++) {

@@ -8,7 +8,8 @@
  * Shapes   q [nq, H * d], k and v [n, H * d], o [nq, H * d], each with a row stride in elements;
  *          head h is columns [h * d, (h + 1) * d).  At least one key for each query.
  * Aliasing o may be q (each row of o replaces the row of q that it came from); not k or v.
- * Numbers  Softmax in f32 with the maximum subtracted.  The bytes of o depend on that sequence's
+ * Numbers  bf16 kernels round queries, keys, values and the softmax's weights to bf16; all sums are f32.
+ *          Softmax in f32 with the maximum subtracted.  The bytes of o depend on that sequence's
  *          rows and on the kernel, never on the other sequences, n or the threads; a causal
  *          row does not depend on the keys after it, nor on nq.
  * Threads  Split over sequences, heads and blocks of queries.
