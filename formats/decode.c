@@ -25,13 +25,13 @@ int decode_branch(struct decode_branch *d, const struct decoder_model *m, const 
     return unet_context(m->unet, k, context, rows, &d->context, a, e);
 }
 
-int decode_image_embed(const struct decoder_model *m, const struct record *r, const float **v, struct arena *a,
-                       struct err *e) {
+int decode_embed(const struct decoder_model *m, const struct record *r, const char *field, const float **v, struct arena *a,
+                 struct err *e) {
     size_t n;
-    int got = record_floats(r, "image_embed", v, &n, a, e);
+    int got = record_floats(r, field, v, &n, a, e);
 
     if (got > 0 && n != m->proj.config.embed)
-        return err_set(e, "an image_embed of %zu, the decoder takes %zu", n, m->proj.config.embed);
+        return err_set(e, "field %s has %zu numbers, the decoder takes %zu", field, n, m->proj.config.embed);
     return got;
 }
 

@@ -22,9 +22,9 @@ struct decode_branch {
 int decode_branch(struct decode_branch *d, const struct decoder_model *m, const struct compute *k, const float *image,
                   const struct condition *text, struct arena *a, struct err *e);
 
-/* image_embed of a record, as wide as the decoder wants it: 1, 0 absent, -1 */
-int decode_image_embed(const struct decoder_model *m, const struct record *r, const float **v, struct arena *a,
-                       struct err *e);
+/* An embedding of a record, as wide as the decoder wants it: 1, 0 absent, -1 */
+int decode_embed(const struct decoder_model *m, const struct record *r, const char *field, const float **v, struct arena *a,
+                 struct err *e);
 
 /* What ddim-invert says about the record's noise; `known` false where nothing does. */
 struct decode_recipe {

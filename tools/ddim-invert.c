@@ -125,7 +125,7 @@ static int run(void *job, struct record *r, struct arena a, struct err *e) {
         c = j->empty;
     if (tool_skip(&j->t, r->id, map, 1, &fp))
         return 0;
-    got = decode_image_embed(&j->m, r, &image, &a, e);
+    got = decode_embed(&j->m, r, "image_embed", &image, &a, e);
     if (got <= 0)
         return got ? -1 : err_set(e, "no image_embed (clip-embed makes it)");
     if (picture(j, r, x, a, e) < 0 || decode_branch(&b, &j->m, &j->t.compute, image, &c, &a, e) < 0)

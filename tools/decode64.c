@@ -15,6 +15,10 @@
 
 static const char *const FIELDS[] = {"image"};
 
+/* --embed: the prior's answer, the text's own embedding in its place, or the learned "no image". */
+enum { EMBED_IMAGE, EMBED_TEXT, EMBED_NONE };
+static const char *const EMBEDS[] = {"image", "text", "none"};
+
 struct job {
     struct tool t;
     struct decoder_model m;
@@ -22,6 +26,7 @@ struct job {
     double guidance, eta;     /* negative: not given */
     int64_t steps, emit;
     bool ddim, no_text, u8;
+    int embed;                /* of EMBEDS: what stands for the picture */
     struct condition empty;
     struct decode_branch uncond_branch;
     /* of the record at hand, for the watcher */
@@ -74,7 +79,7 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
     struct mp m;
 
     mp_open(&m, a);
-    mp_map(&m, (size_t)(TOOL_PARAMS + 4 + p->ddim + (j->uncond != NULL) + partial) + sample_noise_pairs(z));
+    mp_map(&m, (size_t)(TOOL_PARAMS + 4 + p->ddim + (j->embed != EMBED_IMAGE) + (j->uncond != NULL) + partial) + sample_noise_pairs(z));
     tool_params(&j->t, &m);
     mp_cstr(&m, "sampler"), mp_cstr(&m, p->ddim ? "ddim" : "ancestral");
     mp_cstr(&m, "steps"), mp_int(&m, (int64_t)p->steps);
@@ -82,6 +87,8 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
     mp_cstr(&m, "text"), mp_int(&m, p->text);
     if (p->ddim)
         mp_cstr(&m, "eta"), mp_float(&m, p->eta);
+    if (j->embed != EMBED_IMAGE)
+        mp_cstr(&m, "embed"), mp_cstr(&m, EMBEDS[j->embed]);
     if (j->uncond)
         mp_cstr(&m, "uncond"), mp_cstr(&m, j->uncond);
     if (partial)    /* no result: --skip-from must not take it for one */
@@ -126,6 +133,19 @@ static int text_of(struct job *j, const struct record *r, bool wanted, struct co
     return got;
 }
 
+/* What stands for the picture: 1, 0 nothing does and the text speaks alone, -1 */
+static int embed_of(struct job *j, const struct record *r, const float **v, struct arena *a, struct err *e) {
+    static const char *const fields[] = {"image_embed", "text_embed"};
+    int got;
+
+    if (j->embed == EMBED_NONE)
+        return 0;
+    got = decode_embed(&j->m, r, fields[j->embed], v, a, e);
+    if (got == 0 && !record_has(r, "text_embed"))
+        return err_set(e, "%s", j->embed ? "no text_embed" : "neither image_embed nor text_embed");
+    return got;
+}
+
 static int run(void *job, struct record *r, struct arena a, struct err *e) {
     struct job *j = job;
     size_t n = (size_t)j->t.n, one = 3 * j->m.side * j->m.side;
@@ -150,11 +170,9 @@ static int run(void *job, struct record *r, struct arena a, struct err *e) {
         return -1;
     if (tool_samples_done(&j->t, r, &s, j->map, fp, a))
         return 0;
-    got = decode_image_embed(&j->m, r, &image, &a, e);
+    got = embed_of(j, r, &image, &a, e);
     if (got < 0)
         return -1;
-    if (!got && !record_has(r, "text_embed"))
-        return err_set(e, "neither image_embed nor text_embed");
     if (text_of(j, r, p->text, &c, &a, e) < 0 ||
         decode_branch(&b, &j->m, &j->t.compute, got ? image : NULL, &c, &a, e) < 0)
         return -1;
@@ -205,6 +223,8 @@ int main(int argc, char *argv[]) {
         {0, "eta", OPT_FLOAT, &j.eta, "ETA", "sample by DDIM with this much noise: 0 none, 1 as much as ancestral", 0, 1, NULL},
         {0, "ddim", OPT_FLAG, &j.ddim, NULL, "sample by DDIM, eta 0", 0, 0, NULL},
         {0, "uncond", OPT_STR, &j.uncond, "FILE", "a record with the text to lead away from (\"\")", 0, 0, NULL},
+        {0, "embed", OPT_CHOICE, &j.embed, "WHAT", "what stands for the picture: its embedding, that of the text, or none", 0, 0,
+         "image|text|none"},
         {0, "no-text", OPT_FLAG, &j.no_text, NULL, "leave the text out: a variation of the image", 0, 0, NULL},
         {0, "emit-steps", OPT_INT, &j.emit, "K", "write a record with the picture so far after every K steps, too", 1, 1000, NULL},
         {0, "u8", OPT_FLAG, &j.u8, NULL, "write pictures as bytes", 0, 0, NULL},

@@ -96,6 +96,23 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [ "$(field other.clip '.data.params[-1][1] | [.sampler, .steps, .guidance, .eta]')" = '["ddim",4,2,0.5]' ]
 }
 
+@test "unclip: what stands for the picture: its embedding, the text's, or none" {
+    prior "$U" --steps 2 "$G/text.clip" >p.clip
+    image() { field "$1" .data.image; }
+    decode64 "$U" --steps 2 p.clip >image.clip
+    decode64 "$U" --steps 2 --embed text p.clip >text.clip
+    decode64 "$U" --steps 2 --embed none p.clip >none.clip
+    [ "$(for f in image text none; do image $f.clip; done | sort -u | wc -l)" -eq 3 ]
+    [ "$(field none.clip '[.data.params[][1].embed]')" = '[null,"none"]' ]
+    # none is what a record without an image embedding gets; text is the same as to write it there
+    decode64 "$U" --steps 2 "$G/text.clip" | cmp <(image -) <(image none.clip)
+    record-json p.clip | jq -c '.data.image_embed = .data.text_embed' | record-json --from-json |
+        decode64 "$U" --steps 2 | cmp <(image -) <(image text.clip)
+    record-json p.clip | jq -c 'del(.data.text_embed, .data.text_states)' | record-json --from-json >bare.clip
+    run -1 decode64 "$U" --steps 2 --embed text bare.clip
+    [[ "$output" == *": no text_embed" ]]
+}
+
 @test "unclip: partial pictures come first, and are never taken for results" {
     prior "$U" --steps 2 "$G/text.clip" >p.clip
     decode64 "$U" --steps 4 --emit-steps 2 p.clip >e.clip
