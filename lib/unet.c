@@ -18,7 +18,7 @@ struct run {
 };
 
 /* Floats of a band: large enough that its halo costs little, small beside the pictures. */
-enum { BAND = 8 << 20 };
+enum { BAND = 2 << 20 };
 
 /* A picture in memory. */
 struct map {
