@@ -428,8 +428,17 @@ static void vec_f32_bf16(size_t n, const float *x, unsigned short *y) {
     for (; i + VL <= n; i += VL) {
         vu u = (vu)vload(x + i), r = (u + 0x7fff + (u >> 16 & 1)) >> 16;
         vu nan = (vu)((u & 0x7fffffff) > 0x7f800000);
-        vh h = __builtin_convertvector((nan & (u >> 16 | 0x40)) | (~nan & r), vh);
+        vh h;
 
+#ifdef __AVX512BF16__
+        if (!_mm512_fpclass_ps_mask((__m512)u, 0x20)) {    /* the instruction makes subnormals 0 */
+            __m256bh fast = _mm512_cvtneps_pbh((__m512)u);
+
+            memcpy(y + i, &fast, sizeof fast);
+            continue;
+        }
+#endif
+        h = __builtin_convertvector((nan & (u >> 16 | 0x40)) | (~nan & r), vh);
         memcpy(y + i, &h, sizeof h);
     }
     for (; i < n; i++)

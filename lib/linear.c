@@ -7,7 +7,7 @@
 /* A product is cut into tasks of at most MAX_ROWS rows by one panel (packed kernels) or by at
  * most MAX_COLS columns (gemm kernels): the rows that a task goes over stay in the second-level
  * cache while panel after panel is streamed past them. */
-enum { MAX_ROWS = 384, MAX_COLS = 512, PACK_COLS = 256, CONVERT_ROWS = 8 };
+enum { MAX_ROWS = 384, MAX_COLS = 512, PACK_COLS = 256, CONVERT = 1 << 14 };
 
 static size_t div_up(size_t a, size_t b) {
     return (a + b - 1) / b;
@@ -226,6 +226,7 @@ struct run_job {
     const struct kern *kern;
     struct plan plan;
     size_t m, ldx;             /* ldx: of what is multiplied, in its elements */
+    size_t some;               /* rows that a task converts */
     const float *x;
     char *converted;           /* x as bf16, or NULL */
     char *tiles;
@@ -237,7 +238,7 @@ static void convert_rows(void *ctx, size_t i, int thread) {
     size_t k = j->l->k, ld = (k + 1) / 2 * 2;
 
     (void)thread;
-    for (size_t r = i * CONVERT_ROWS; r < min((i + 1) * CONVERT_ROWS, j->m); r++) {
+    for (size_t r = i * j->some; r < min((i + 1) * j->some, j->m); r++) {
         unsigned short *to = (unsigned short *)(void *)j->converted + r * ld;
 
         j->kern->f32_bf16(k, j->x + r * j->ldx, to);
@@ -294,7 +295,8 @@ void linear_run_out(const struct linear *l, const struct compute *c, size_t m, c
     j.tiles = (char *)scratch + j.plan.converted;
     if (j.plan.converted) {
         j.converted = scratch;
-        pool_run(c->pool, div_up(m, CONVERT_ROWS), convert_rows, &j);
+        j.some = div_up(CONVERT, l->k);
+        pool_run(c->pool, div_up(m, j.some), convert_rows, &j);
     }
     pool_run(c->pool, j.plan.row_tasks * j.plan.col_tasks, run_block, &j);
 }

@@ -85,6 +85,7 @@ struct load {
     const struct kern *k;
     float *out;
     size_t from, before;    /* first row, over all pictures; rows of zeros in front of it */
+    size_t rows, per;       /* how many, and how many a task takes */
 };
 
 /* Channels [j, j + m) of one of the pair, normalised and activated; g: j in mul and add. */
@@ -145,24 +146,40 @@ static size_t resampled(size_t n, enum resample r) {
 }
 
 /* Row i of those that are wanted. */
-static void load_task(void *ctx, size_t i, int thread) {
-    const struct load *l = ctx;
+static void load_one(const struct load *l, size_t i, size_t row) {
     size_t rows = resampled(l->p->y, l->r), y = (l->from + i) % rows, n = (l->from + i) / rows;
-    size_t row = resampled(l->p->w, l->r) * (l->p->c[0] + l->p->c[1]);
     float *out = l->out + (l->before + i) * row;
 
-    (void)thread;
     if (l->r == RESAMPLE_DOWN2)
         load_half(l, n, y, out);
     else
         load_row(l, n, y, out);
 }
 
+static void load_task(void *ctx, size_t i, int thread) {
+    const struct load *l = ctx;
+    size_t row = resampled(l->p->w, l->r) * (l->p->c[0] + l->p->c[1]);
+
+    (void)thread;
+    for (size_t k = i * l->per; k < (i + 1) * l->per && k < l->rows; k++)
+        load_one(l, k, row);
+}
+
+/* Handing out a task costs some 100 ns: no less than TASK floats each. */
+static void load_rows(struct load *l, const struct compute *c) {
+    enum { TASK = 1 << 15 };
+    size_t row = resampled(l->p->w, l->r) * (l->p->c[0] + l->p->c[1]);
+
+    l->per = row < TASK ? TASK / row : 1;
+    pool_run(c->pool, (l->rows + l->per - 1) / l->per, load_task, l);
+}
+
 void picture_load(const struct picture *p, const float *mul, const float *add, enum act act,
                   enum resample r, const struct compute *c, float *out) {
-    struct load l = {.p = p, .mul = mul, .add = add, .act = act, .r = r, .k = c->kern, .out = out};
+    struct load l = {.p = p, .mul = mul, .add = add, .act = act, .r = r, .k = c->kern, .out = out,
+                     .rows = p->n * resampled(p->y, r)};
 
-    pool_run(c->pool, p->n * resampled(p->y, r), load_task, &l);
+    load_rows(&l, c);
 }
 
 void picture_load_band(const struct picture *p, const float *mul, const float *add, enum act act, enum resample r,
@@ -171,12 +188,12 @@ void picture_load_band(const struct picture *p, const float *mul, const float *a
     size_t above = from < halo ? halo - from : 0, below = to + halo > rows ? to + halo - rows : 0;
     size_t all = to - from + 2 * halo, in = all - above - below;
     struct load l = {.p = p, .mul = mul, .add = add, .act = act, .r = r, .k = c->kern, .out = out,
-                     .from = n * rows + from + above - halo, .before = above};
+                     .from = n * rows + from + above - halo, .before = above, .rows = in};
     char *bytes = (char *)out;
 
     memset(bytes, 0, above * row);
     memset(bytes + (above + in) * row, 0, below * row);
-    pool_run(c->pool, in, load_task, &l);
+    load_rows(&l, c);
 }
 
 /* ---- bicubic ---- */
