@@ -26,7 +26,7 @@ static int open_text(struct encoder *n, const struct model_paths *p, struct aren
     if (n->bpe->vocab > n->model.config.text.vocab)
         return err_set(e, "%s: %zu tokens, its tokenizer has %u", n->model.path,
                        n->model.config.text.vocab, n->bpe->vocab);
-    n->text = clip_bind_text(&n->model.config, &n->model.weights, n->compute, keep, e);
+    n->text = model_bind_text(&n->model, p->cache, n->compute, keep, e);
     n->d = n->model.config.text.embed;
     return n->text ? 0 : -1;
 }
@@ -39,7 +39,7 @@ int encode_open(struct encoder *n, unsigned want, const struct model_paths *p,
     n->joint = n->model.config.has_text && n->model.config.has_vision;
     if (want & MODEL_TEXT)
         return open_text(n, p, keep, e);
-    n->vision = clip_bind_vision(&n->model.config, &n->model.weights, c, keep, e);
+    n->vision = model_bind_vision(&n->model, p->cache, c, keep, e);
     n->d = n->model.config.vision.embed;
     return n->vision ? 0 : -1;
 }

@@ -10,14 +10,15 @@
 #ifndef UNCLIP_MODEL_H
 #define UNCLIP_MODEL_H
 
-#include "formats/weights.h"
+#include "formats/pack_cache.h"
 #include "lib/clip.h"
 #include "lib/prep.h"
 
 struct model_paths {
     const char *const *v;
     size_t n;
-    int activation;       /* --activation: -1 none, else enum act */
+    int activation;               /* --activation: -1 none, else enum act */
+    struct pack_cache *cache;     /* of packed weights, or NULL: used by who binds */
 };
 
 struct clip_model {
@@ -40,6 +41,12 @@ enum { MODEL_TEXT = 1, MODEL_VISION = 2 };
  * 64 elements of each tensor; no weight stays resident. */
 int model_open_clip(struct clip_model *m, unsigned want, const struct model_paths *p, struct arena *a,
                     struct err *e);
+
+/* clip_bind_text and clip_bind_vision through a cache of packed weights (NULL: without).  NULL and err on failure. */
+struct clip_text *model_bind_text(struct clip_model *m, struct pack_cache *k, const struct compute *c, struct arena *a,
+                                  struct err *e);
+struct clip_vision *model_bind_vision(struct clip_model *m, struct pack_cache *k, const struct compute *c, struct arena *a,
+                                      struct err *e);
 
 /* Is the file one that OpenAI published, byte for byte?  *name: its name there ("ViT-L-14.pt").
  * -1 if not. */

@@ -20,10 +20,9 @@ int towers_text(struct towers *t, struct err *e) {
         return 0;
     if (!(m = open_model(t, MODEL_TEXT, e)))
         return -1;
-    t->text = clip_bind_text(&m->config, &m->weights, t->compute, t->keep, e);
+    t->text = model_bind_text(m, t->paths.cache, t->compute, t->keep, e);
     if (!t->text)
         return -1;
-    weights_forget(&m->mapped);
     t->text_scratch = arena_take(t->keep, clip_text_scratch(t->text, t->batch, m->config.text.context), 1);
     t->text_model = m;
     return t->text_scratch ? 0 : err_set(e, "no memory for a batch of %zu texts", t->batch);
@@ -37,10 +36,9 @@ int towers_vision(struct towers *t, struct err *e) {
         return 0;
     if (!(m = open_model(t, MODEL_VISION, e)))
         return -1;
-    t->vision = clip_bind_vision(&m->config, &m->weights, t->compute, t->keep, e);
+    t->vision = model_bind_vision(m, t->paths.cache, t->compute, t->keep, e);
     if (!t->vision)
         return -1;
-    weights_forget(&m->mapped);
     s = m->prep.crop;
     t->vision_scratch = arena_take(t->keep, clip_image_scratch(t->vision, t->batch), 1);
     t->planes = arena_take(t->keep, t->batch, 3 * s * s * sizeof *t->planes);

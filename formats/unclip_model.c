@@ -140,6 +140,52 @@ static void fingerprint(const struct part *p, const struct arena *a, char out[17
     weights_forget(&p->mapped);
 }
 
+/* ---- binding ---- */
+
+/* What one component is bound from and to. */
+struct binding {
+    const struct compute *c;
+    const struct weights *w;
+    const void *config;
+    struct prior *prior;
+    struct unet *unet;
+    struct text_proj *proj;
+};
+
+static int bind_prior(void *ctx, struct arena *a, struct err *e) {
+    struct binding *b = ctx;
+
+    b->prior = prior_bind(b->config, b->w, b->c, a, e);
+    return b->prior ? 0 : -1;
+}
+
+static int bind_unet(void *ctx, struct arena *a, struct err *e) {
+    struct binding *b = ctx;
+
+    b->unet = unet_bind(b->config, b->w, b->c, a, e);
+    return b->unet ? 0 : -1;
+}
+
+static int bind_text_proj(void *ctx, struct arena *a, struct err *e) {
+    struct binding *b = ctx;
+
+    return text_proj_bind(b->proj, b->config, b->w, b->c, a, e);
+}
+
+/* Bind the tensors w of a part, through the cache. */
+static int bind(struct find *f, const char *name, const struct part *p, struct weights *w, const char *fingerprint,
+                uint64_t cut, struct binding *b, int (*fn)(void *, struct arena *, struct err *)) {
+    const struct pack_of what = {.part = name, .weights = w, .source = &p->mapped, .file = p->file,
+                                 .fingerprint = fingerprint, .cut = cut};
+    struct err inner = {{0}};
+    int r;
+
+    b->w = w;
+    r = pack_cache_bind(f->paths->cache, &what, b->c->kern, f->a, &inner, fn, b);
+    weights_forget(&p->mapped);
+    return r < 0 ? bad_file(f, p->file, &inner) : 0;
+}
+
 /* ---- prior ---- */
 
 /* ViT-L-14_stats.th beside the original checkpoint: the pair (mean, std) of image embeddings. */
@@ -147,17 +193,19 @@ static int add_stats(struct find *f, struct part *p) {
     const char *file = path_join(f->a, p->folder, "ViT-L-14_stats.th");
     static const char *const from[] = {"0", "1"}, *const to[] = {"clip_mean", "clip_std"};
     struct weight *w = arena_take(f->a, p->w.n + 2, sizeof *w);
-    struct weights stats;
+    struct weights_file stats;
     struct err inner = {0};
 
     if (!w)
         return err_set(f->e, "out of memory");
-    if (weights_open(&stats, file, f->a, &inner) < 0)
+    if (weights_load(&stats, file, f->a, &inner) < 0)
         return bad_file(f, file, &inner);
+    if (weights_join(&p->mapped, &stats, f->a) < 0)
+        return err_set(f->e, "out of memory");
     memcpy(w, p->w.w, p->w.n * sizeof *w);
     p->w.w = w;
     for (int i = 0; i < 2; i++) {
-        struct weight *s = weights_find(&stats, from[i]);
+        struct weight *s = weights_find(&stats.weights, from[i]);
         if (!s || s->t.nd < 1 || s->t.nd > 2)
             return err_set(f->e, "%.400s: not a pair of vectors", file);
         w[p->w.n] = (struct weight){.name = to[i], .t = s->t};
@@ -175,6 +223,7 @@ int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, co
                       struct arena *a, struct err *e) {
     struct find f = {.paths = paths, .a = a, .e = e};
     struct part p = {.file = NULL};
+    struct binding b = {.c = c, .config = &m->config};
     struct err inner = {0};
     size_t heads = 0;
 
@@ -197,11 +246,12 @@ int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, co
     if (scheduler(&f, p.folder, "prior_scheduler", &karlo_prior_sched, &m->sched) < 0)
         return -1;
     fingerprint(&p, a, m->fingerprint);
-    m->prior = prior_bind(&m->config, &p.w, c, a, &inner);
-    weights_forget(&p.mapped);
+    if (bind(&f, "prior", &p, &p.w, m->fingerprint, m->config.heads, &b, bind_prior) < 0)
+        return -1;
+    m->prior = b.prior;
     m->file = p.file;
     m->steps = 25;
-    return m->prior ? 0 : bad_file(&f, p.file, &inner);
+    return 0;
 }
 
 /* ---- U-Nets ---- */
@@ -264,19 +314,15 @@ static int unet_of(struct find *f, const struct part *p, const char *prefix, str
     return 0;
 }
 
-static struct unet *bind_unet(struct find *f, const struct part *p, const char *prefix, struct unet_config *c,
-                              size_t *sample, const struct compute *k) {
-    struct err inner = {0};
+static struct unet *open_unet(struct find *f, const char *name, const struct part *p, const char *fingerprint,
+                              const char *prefix, struct unet_config *c, size_t *sample, const struct compute *k) {
+    struct binding b = {.c = k, .config = c};
     struct weights w;
-    struct unet *u;
 
-    if (unet_of(f, p, prefix, c, sample, &w) < 0)
+    if (unet_of(f, p, prefix, c, sample, &w) < 0 ||
+        bind(f, name, p, &w, fingerprint, (uint64_t)c->head << 32 | c->mid_head, &b, bind_unet) < 0)
         return NULL;
-    u = unet_bind(c, &w, k, f->a, &inner);
-    weights_forget(&p->mapped);
-    if (!u)
-        bad_file(f, p->file, &inner);
-    return u;
+    return b.unet;
 }
 
 int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths, const struct compute *c,
@@ -284,6 +330,7 @@ int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths
     struct find f = {.paths = paths, .a = a, .e = e}, g = {.paths = paths, .a = a, .e = e};
     struct part d = {.file = NULL}, t = {.file = NULL};
     struct text_proj_config tc;
+    struct binding b = {.c = c, .config = &tc, .proj = &m->proj};
     struct err inner = {0};
 
     if (find_part(&f, "decoder", KARLO_DECODER, &d) < 0)
@@ -292,17 +339,20 @@ int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths
         return -1;
     if (d.original) {
         t.file = d.file;
+        t.mapped = d.mapped;
         if (karlo_text_proj(&d.w, &t.w, a, &inner) < 0)
             return bad_file(&f, d.file, &inner);
     }
     if (scheduler(&f, d.folder, "decoder_scheduler", &karlo_decoder_sched, &m->sched) < 0)
         return -1;
     fingerprint(&d, a, m->fingerprint);
-    m->unet = bind_unet(&f, &d, "model.", &m->config, &m->side, c);
+    m->unet = open_unet(&f, "decoder", &d, m->fingerprint, "model.", &m->config, &m->side, c);
     if (!m->unet)
         return -1;
-    if (text_proj_config_from_weights(&tc, &t.w, &inner) < 0 || text_proj_bind(&m->proj, &tc, &t.w, c, a, &inner) < 0)
+    if (text_proj_config_from_weights(&tc, &t.w, &inner) < 0)
         return bad_file(&f, t.file, &inner);
+    if (bind(&f, "text_proj", &t, &t.w, m->fingerprint, 0, &b, bind_text_proj) < 0)
+        return -1;
     if (tc.time != 4 * m->config.width[0] || tc.cross != m->config.context)
         return err_set(e, "%.400s: made for a decoder with times of %zu and contexts of %zu, this one takes %zu and %zu",
                        t.file, tc.time, tc.cross, 4 * m->config.width[0], m->config.context);
@@ -343,8 +393,8 @@ int unclip_open_upsampler(struct upsampler_model *m, const struct model_paths *p
     if (scheduler(&f, first.folder, "super_res_scheduler", &karlo_upsampler_sched, &m->sched) < 0)
         return -1;
     fingerprint(&first, a, m->fingerprint);
-    m->first = bind_unet(&f, &first, "model_first_steps.", &cf, &big, c);
-    m->last = m->first ? bind_unet(&f, &last, "model_last_step.", &cl, &none, c) : NULL;
+    m->first = open_unet(&f, "super_res_first", &first, m->fingerprint, "model_first_steps.", &cf, &big, c);
+    m->last = m->first ? open_unet(&f, "super_res_last", &last, m->fingerprint, "model_last_step.", &cl, &none, c) : NULL;
     if (!m->last)
         return -1;
     if (cf.in != 6 || cf.out != 3 || cl.in != 6 || cl.out != 3)

@@ -163,6 +163,18 @@ void weights_forget(const struct weights_file *f) {
         mapfile_forget(&f->map[i]);
 }
 
+int weights_join(struct weights_file *f, const struct weights_file *g, struct arena *a) {
+    struct mapfile *m = arena_take(a, f->nmap + g->nmap, sizeof *m);
+
+    if (!m)
+        return -1;
+    memcpy(m, f->map, f->nmap * sizeof *m);
+    memcpy(m + f->nmap, g->map, g->nmap * sizeof *m);
+    f->map = m;
+    f->nmap += g->nmap;
+    return 0;
+}
+
 int weights_open(struct weights *ws, const char *path, struct arena *a, struct err *e) {
     struct weights_file f;
 

@@ -42,6 +42,9 @@ void weights_scattered(const struct weights_file *f);
  * as it lies comes back when it is touched. */
 void weights_forget(const struct weights_file *f);
 
+/* f's files and also g's: who uses tensors of both has them in one list. */
+int weights_join(struct weights_file *f, const struct weights_file *g, struct arena *a);
+
 /* The same as weights_load, for who wants the tensors only. */
 int weights_open(struct weights *ws, const char *path, struct arena *a, struct err *e);
 

@@ -52,7 +52,7 @@ enum {
     TOOL_MODEL = 1,      /* -m, --activation, --crop is clip-embed's own */
     TOOL_STREAM = 2,     /* reads records: --strict, --keep-errors, --shard, --skip-from */
     TOOL_RECORDS = 4,    /* writes records: -o, refuses a terminal */
-    TOOL_COMPUTE = 8,    /* -j, --kernel, --precision */
+    TOOL_COMPUTE = 8,    /* -j, --kernel, --precision, --cache */
     TOOL_BATCH = 16,     /* -b */
     TOOL_PROGRESS = 32,  /* -q, --progress=json */
     TOOL_NOISE = 64,     /* -s, --rng, --noise-id, -n */
@@ -76,6 +76,8 @@ struct tool {
     const char *kernel;          /* --kernel, or NULL: the best there is */
     int precision, progress;     /* precision -1: bf16 where the CPU has it, else f32 */
     bool quiet, verbose, strict, keep_errors;
+    const char *cache_dir;       /* --cache */
+    struct pack_cache cache;     /* of packed weights, after tool_models() */
     int activation;              /* index into ""|"quick_gelu"|"gelu" */
     const char *shard, *skip_from;
     uint64_t shard_i, shard_n;   /* 0-based I of N; N = 0: no shards */
@@ -115,7 +117,8 @@ int tool_cores(void);
 /* Start the pool and choose the kernel (-j, --kernel, --precision). */
 void tool_compute(struct tool *t);
 
-/* -m, else $UNCLIP_MODEL, else the model that comes with unclip. */
+/* -m, else $UNCLIP_MODEL, else the model that comes with unclip; with the cache of packed weights, which
+ * tool_finish writes. */
 struct model_paths tool_models(struct tool *t);
 
 /* Open -o or standard output for records: refuses a terminal, reads --skip-from, and where that

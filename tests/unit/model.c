@@ -104,7 +104,7 @@ static void subset(const char *name, const char *prefix, const char *prefix2, co
 
 static int open_one(struct clip_model *m, unsigned want, const char *path, int act, struct arena *a,
                     struct err *e) {
-    const struct model_paths p = {&path, 1, act};
+    const struct model_paths p = {&path, 1, act, NULL};
 
     e->msg[0] = 0;
     return model_open_clip(m, want, &p, a, e);
@@ -281,7 +281,7 @@ static void shards(struct arena a) {
 
 static void several(struct arena a) {
     const char *list[3] = {at("one/notes.txt"), at("pipe/image_encoder"), at("hf")};
-    const struct model_paths p = {list, 3, -1}, none = {list, 0, -1}, two = {list, 2, -1};
+    const struct model_paths p = {list, 3, -1, NULL}, none = {list, 0, -1, NULL}, two = {list, 2, -1, NULL};
     struct clip_model m;
     struct err e = {0};
 

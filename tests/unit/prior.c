@@ -241,7 +241,7 @@ static void original_names(struct arena a) {
         } else {
             interleave(&ws, &theirs, &a);
             weights_sort(&theirs, &e);
-            if (karlo_file(&theirs) != KARLO_PRIOR || karlo_prior(&theirs, &in, &a, &e) < 0)
+            if (karlo_file(&theirs) != KARLO_PRIOR || (in = theirs, karlo_prior(&in, &in, &a, &e) < 0))
                 need(NULL, "karlo_prior", &e);
             /* the statistics come from a file of their own: ViT-L-14_stats.th */
             struct weight *w = need(arena_take(&a, in.n + 2, sizeof *w), "table", NULL);

@@ -1,4 +1,4 @@
-/* Where the model is: -m, $UNCLIP_MODEL, the model in the box. */
+/* Where the model is: -m, $UNCLIP_MODEL, the model in the box; and where it is kept packed. */
 #include "tools/common/common.h"
 
 #include <stdio.h>
@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "formats/pathname.h"
 
 static bool exists(const char *path) {
     struct stat st;
@@ -35,6 +37,21 @@ static const char *built_in_model(struct tool *t) {
     return UNCLIP_DATADIR "/unclip/emoji";
 }
 
+/* --cache, else $UNCLIP_CACHE, else unclip in $XDG_CACHE_HOME, else in ~/.cache; "none": nowhere.  As the XDG
+ * specification says, a folder in the environment that is no absolute path is not there. */
+static void choose_cache(struct tool *t) {
+    const char *dir = t->cache_dir ? t->cache_dir : getenv("UNCLIP_CACHE"), *below = "unclip";
+
+    if (!dir || !*dir) {
+        dir = getenv("XDG_CACHE_HOME");
+        if (!dir || *dir != '/')
+            dir = getenv("HOME"), below = ".cache/unclip";
+        dir = dir && *dir == '/' ? path_join(&t->arena, dir, below) : "none";
+    }
+    t->cache.least = PACK_LEAST;
+    t->cache.dir = strcmp(dir, "none") != 0 ? dir : NULL;
+}
+
 struct model_paths tool_models(struct tool *t) {
     const char *env = getenv("UNCLIP_MODEL");
 
@@ -48,6 +65,8 @@ struct model_paths tool_models(struct tool *t) {
     }
     if (!t->model.n)
         t->model.v[t->model.n++] = built_in_model(t);
+    choose_cache(t);
     return (struct model_paths){t->model.v, t->model.n,
-                                t->activation == 1 ? ACT_QUICK_GELU : t->activation == 2 ? ACT_GELU : -1};
+                                t->activation == 1 ? ACT_QUICK_GELU : t->activation == 2 ? ACT_GELU : -1,
+                                &t->cache};
 }

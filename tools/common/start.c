@@ -88,6 +88,7 @@ static size_t shared_opts(struct tool *t, unsigned g, struct opt *o) {
         {TOOL_COMPUTE, {'j', "threads", OPT_INT, &t->threads, "N", "threads; default: the cores available", 1, POOL_MAX, NULL}},
         {TOOL_COMPUTE, {0, "kernel", OPT_STR, &t->kernel, "NAME", "force the kernels: c, blis, avx2, avx512, bf16", 0, 0, NULL}},
         {TOOL_COMPUTE, {0, "precision", OPT_CHOICE, &t->precision, "NAME", "f32 or bf16", 0, 0, "f32|bf16"}},
+        {TOOL_COMPUTE, {0, "cache", OPT_STR, &t->cache_dir, "DIR", "keep packed weights in DIR, or none", 0, 0, NULL}},
         {TOOL_NOISE, {'s', "seed", OPT_STR, &t->seed_text, "N", "seed of the noise, or random (0)", 0, 0, NULL}},
         {TOOL_NOISE, {0, "rng", OPT_CHOICE, &t->rng, "NAME", "whose noise: unclip's, or that of a PyTorch CPU generator", 0, 0, "unclip|torch"}},
         {TOOL_NOISE, {0, "noise-id", OPT_STR, &t->noise_id, "STR", "draw noise for this id, the same for all records", 0, 0, NULL}},
@@ -163,6 +164,15 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
     return optind;
 }
 
+/* Outputs are complete and closed: what was packed is written for the next start. */
+static void keep_packed(struct tool *t) {
+    catch(SIGXFSZ, SIG_IGN, 0);    /* beyond ulimit -f: an error, like a full disk */
+    if (!tool_stopped())
+        pack_cache_save(&t->cache, tool_stopped);
+    for (const struct pack_entry *n = t->cache.entry; n && t->verbose; n = n->next)
+        warn("cache: %s: %s", n->part, n->say);
+}
+
 int tool_finish(struct tool *t) {
     int status = t->status;
 
@@ -172,6 +182,7 @@ int tool_finish(struct tool *t) {
     t->compute.pool = NULL;
     if (fflush(stdout) == EOF || ferror(stdout) || (t->out_fd != 1 ? close(t->out_fd) : fclose(stdout)) != 0)
         die_errno("write error");
+    keep_packed(t);
     if (t->verbose)
         fprintf(stderr, "%s: %llu done, %llu failed, %llu skipped; %.1f MiB of memory of our own at most\n", tool_prog,
                 (unsigned long long)t->done, (unsigned long long)t->failed, (unsigned long long)t->skipped,
