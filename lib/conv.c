@@ -269,9 +269,7 @@ static void run(const struct conv *k, const struct compute *c, const struct wino
     };
 
     if (winograd_fits(k, c, a->x)) {
-        if (!again)
-            winograd_weights(k, c, scratch);
-        winograd_run(k, c, a, in, out, scratch);
+        winograd_run(k, c, a, in, out, again, scratch);
         return;
     }
     j.plan = make_plan(k, c, a->n, a->y, a->x, a->pad_y);

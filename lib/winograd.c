@@ -10,6 +10,9 @@
 enum { PLACES = 16, MAX_TILES = 96, SOME_TILES = 48, FEW_TILES = 24, INPUT_ITEMS = 1 << 18, CHUNK = 4096 };
 enum { LEAST_SIDE = 16, LEAST_IN = 32, LEAST_OUT = 16 };
 
+/* Bytes of transformed weights at once: they are read from the third-level cache then, or most are. */
+#define WEIGHTS ((size_t)36 << 20)
+
 /* Between the matrices of 16: keeps them from falling on the same cache sets. */
 enum { GAP = 32 };
 
@@ -29,7 +32,8 @@ bool winograd_fits(const struct conv *k, const struct compute *c, size_t x) {
 struct plan {
     size_t ty, tx, tiles;         /* rows and columns of tiles in a picture; tiles of all */
     size_t block, blocks;         /* tiles of a task */
-    size_t panels, group, groups; /* panels of a task */
+    size_t panels, some;          /* panels of output channels; those whose weights are there at once */
+    size_t group, groups;         /* panels of a task, and how many groups some are */
     size_t ldv, ldm;              /* items between the 16 matrices of input, and of products */
     size_t weights, zeros;        /* bytes of scratch that all share */
     size_t input, products, pixels, thread;    /* bytes of each thread, and their sum */
@@ -48,12 +52,14 @@ static struct plan make_plan(const struct conv *k, const struct compute *c, cons
     p.blocks = (p.tiles + rows - 1) / rows;
     p.block = min(up((p.tiles + p.blocks - 1) / p.blocks, unit), most);
     p.blocks = (p.tiles + p.block - 1) / p.block;
-    p.groups = min(p.panels, (want + p.blocks - 1) / p.blocks);
-    p.group = (p.panels + p.groups - 1) / p.groups;
-    p.groups = (p.panels + p.group - 1) / p.group;
+    p.some = WEIGHTS / (PLACES * panel_bytes(kern, k->in));
+    p.some = p.some < 1 ? 1 : min(p.some, p.panels);
+    p.groups = min(p.some, (want + p.blocks - 1) / p.blocks);
+    p.group = (p.some + p.groups - 1) / p.groups;
+    p.groups = (p.some + p.group - 1) / p.group;
     p.ldv = most * k->in + GAP;
     p.ldm = most * kern->panel + GAP;
-    p.weights = p.panels * PLACES * panel_bytes(kern, k->in);
+    p.weights = p.some * PLACES * panel_bytes(kern, k->in);
     p.zeros = up(k->in * sizeof(float), ARENA_ALIGN);
     p.input = up(PLACES * p.ldv * 2, ARENA_ALIGN);
     p.products = up(PLACES * p.ldm * sizeof(float), ARENA_ALIGN);
@@ -69,6 +75,7 @@ struct job {
     const struct winograd_area *a;
     const float *in, *zeros;
     const struct kern_out *out;
+    size_t from, to;    /* panels whose weights are there */
     char *weights, *threads;
 };
 
@@ -90,19 +97,12 @@ static struct mem mem_of(const struct job *j, int thread) {
 static void transform_weights(void *ctx, size_t i, int thread) {
     const struct job *j = ctx;
     const size_t items = j->k->in * j->kern->panel, chunks = (items + CHUNK - 1) / CHUNK;
-    const size_t panel = i / chunks, from = i % chunks * CHUNK;
-    const unsigned short *g = (const unsigned short *)j->k->packed + panel * 9 * items + from;
+    const size_t panel = i / chunks, at = i % chunks * CHUNK;
+    const unsigned short *g = (const unsigned short *)j->k->packed + (j->from + panel) * 9 * items + at;
 
     (void)thread;
-    j->kern->win_weights(min(CHUNK, items - from), g, items,
-                         (unsigned short *)(void *)j->weights + panel * PLACES * items + from, items);
-}
-
-void winograd_weights(const struct conv *k, const struct compute *c, void *scratch) {
-    struct job j = {.k = k, .kern = c->kern, .weights = scratch};
-    size_t chunks = (k->in * c->kern->panel + CHUNK - 1) / CHUNK;
-
-    pool_run(c->pool, (k->out + c->kern->panel - 1) / c->kern->panel * chunks, transform_weights, &j);
+    j->kern->win_weights(min(CHUNK, items - at), g, items,
+                         (unsigned short *)(void *)j->weights + panel * PLACES * items + at, items);
 }
 
 /* ---- running ---- */
@@ -151,11 +151,11 @@ static void run_block(void *ctx, size_t i, int thread) {
     const struct kern *kern = j->kern;
     const size_t in = j->k->in, panel = kern->panel, bytes = panel_bytes(kern, in);
     const size_t first = i / p->groups * p->block, m = min(p->block, p->tiles - first);
-    const size_t g0 = i % p->groups * p->group, g1 = min(g0 + p->group, p->panels);
+    const size_t g0 = j->from + i % p->groups * p->group, g1 = min(g0 + p->group, j->to);
     const struct mem mem = mem_of(j, thread);
     const void *rows[PLACES][MAX_TILES];
 
-    for (size_t t = 0; t < m; t++) {
+    for (size_t t = 0; t < m && g0 < g1; t++) {
         const float *x[PLACES];
 
         window(j, first + t, x);
@@ -164,7 +164,7 @@ static void run_block(void *ctx, size_t i, int thread) {
             rows[k][t] = mem.input + k * p->ldv + t * in;
     }
     for (size_t g = g0; g < g1; g++) {
-        const char *w = j->weights + g * PLACES * bytes;
+        const char *w = j->weights + (g - j->from) * PLACES * bytes;
         const size_t c0 = g * panel, n = min(panel, j->k->out - c0);
 
         for (size_t k = 0; k < PLACES; k++, w += bytes)
@@ -187,11 +187,17 @@ size_t winograd_scratch(const struct conv *k, const struct compute *c, const str
 }
 
 void winograd_run(const struct conv *k, const struct compute *c, const struct winograd_area *a, const float *in,
-                  const struct kern_out *out, void *scratch) {
+                  const struct kern_out *out, bool again, void *scratch) {
     struct job j = {.k = k, .kern = c->kern, .plan = make_plan(k, c, a), .a = a, .in = in, .out = out, .weights = scratch};
-    char *zeros = j.weights + j.plan.weights;
+    const struct plan *p = &j.plan;
+    char *zeros = j.weights + p->weights;
 
-    j.zeros = memset(zeros, 0, j.plan.zeros);
-    j.threads = zeros + j.plan.zeros;
-    pool_run(c->pool, j.plan.blocks * j.plan.groups, run_block, &j);
+    j.zeros = memset(zeros, 0, p->zeros);
+    j.threads = zeros + p->zeros;
+    for (; j.from < p->panels; j.from = j.to) {
+        j.to = min(j.from + p->some, p->panels);
+        if (!again || p->some < p->panels)
+            pool_run(c->pool, (j.to - j.from) * ((k->in * j.kern->panel + CHUNK - 1) / CHUNK), transform_weights, &j);
+        pool_run(c->pool, p->blocks * p->groups, run_block, &j);
+    }
 }

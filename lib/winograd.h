@@ -11,7 +11,7 @@
  *
  *          so that a convolution is 16 matrix products over tiles, one for each place in the 4 x 4.
  *          The weights are transformed at each run, from the panels that conv.c packed: that costs
- *          as much as reading them three times, and no memory that stays.
+ *          as much as reading them three times, no memory that stays, and 36 MiB of scratch at most.
  * Source   Lavin and Gray 2016, arXiv:1509.09308, section 4.1.
  * Shapes   As conv.h, stride 1, padding 1.  Tiles begin at even rows and columns of the output.
  * Numbers  For bf16 kernels.  The transforms are in f32; d and g G^T are rounded to bf16 after theirs,
@@ -36,10 +36,8 @@ bool winograd_fits(const struct conv *k, const struct compute *c, size_t x);
 
 size_t winograd_scratch(const struct conv *k, const struct compute *c, const struct winograd_area *a);
 
-/* The transformed weights, into the scratch that winograd_run takes next, any number of times. */
-void winograd_weights(const struct conv *k, const struct compute *c, void *scratch);
-
+/* again: scratch is as the last run of the same convolution left it, transformed weights and all. */
 void winograd_run(const struct conv *k, const struct compute *c, const struct winograd_area *a, const float *in,
-                  const struct kern_out *out, void *scratch);
+                  const struct kern_out *out, bool again, void *scratch);
 
 #endif
