@@ -17,7 +17,7 @@
  *          Original checkpoints interleave q, k and v per head.
  * Numbers  within 1e-6 of the largest output of diffusers in f32 (tests/unit/unet.c).
  * Memory   The skip stack, two pictures that the way up takes in turns, one between two convolutions, and a
- *          band of rows of what a convolution reads: some 830 MiB in Karlo's upsampler at 256 pixels.
+ *          band of rows of what a convolution reads: some 840 MiB in Karlo's upsampler at 256 pixels.
  * Threads  Those of the kernels.  No bit depends on them, on N or on the bands.
  */
 #ifndef UNCLIP_UNET_H
