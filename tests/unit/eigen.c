@@ -117,7 +117,7 @@ static void matrix(size_t n, enum kind kind, bool compare, struct arena a) {
 
 int main(void) {
     static const size_t sizes[] = {1, 2, 3, 4, 7, 16, 33, 60};
-    double bad[4] = {1, NAN, NAN, 1}, w[2], v[4], work[4];
+    double bad[4] = {1, (double)NAN, (double)NAN, 1}, w[2], v[4], work[4];
     TAP_ARENA(a, 32);
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
