@@ -24,6 +24,7 @@ import numpy as np
 
 FOLDER = pathlib.Path(sys.argv[1])
 BIN = pathlib.Path(sys.argv[2] if len(sys.argv) > 2 else pathlib.Path(__file__).resolve().parents[2] / "build/bin")
+os.environ.setdefault("UNCLIP_CACHE", "none")    # what is packed counts as our memory
 THREADS = len(os.sched_getaffinity(0))
 
 

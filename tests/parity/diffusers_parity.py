@@ -79,7 +79,7 @@ def build(folder):
 
 
 def shell(command, model, stdin=b""):
-    env = dict(os.environ, PATH=f"{BIN}:{os.environ['PATH']}", UNCLIP_MODEL=str(model))
+    env = dict({"UNCLIP_CACHE": "none"} | os.environ, PATH=f"{BIN}:{os.environ['PATH']}", UNCLIP_MODEL=str(model))
     out = subprocess.run(["sh", "-c", command], input=stdin, env=env, stdout=subprocess.PIPE, check=True).stdout
     pictures = []
     for r in msgpack.Unpacker(__import__("io").BytesIO(out), raw=False, strict_map_key=False):

@@ -13,6 +13,7 @@ import subprocess
 import sys
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("UNCLIP_CACHE", "none")
 
 import msgpack
 import msgpack_numpy

@@ -14,7 +14,7 @@ cd "$dir"
 mkdir model
 cp "$SRC/clip/micro_hf.safetensors" model/model.safetensors
 cp "$SRC/clip/micro_hf_config.json" model/config.json
-export UNCLIP_MODEL="$dir/model"
+export UNCLIP_MODEL="$dir/model" UNCLIP_CACHE=none
 
 # big.jpg: a picture of some megapixels, so that a leak would show
 python3 - "$SRC/images" "$N" <<'PY'
