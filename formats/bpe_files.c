@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <zlib.h>
 
 #include "formats/json_text.h"
+#include "lib/utf8.h"
 
 /* ---- bytes ---- */
 
@@ -215,10 +217,104 @@ static int check_vocab(const struct bpe *b, json_t *vocab, struct err *e) {
     return 0;
 }
 
-int bpe_check_vocab(const struct bpe *b, const void *s, size_t n, struct err *e) {
-    json_t *j = parse_json(s, n, e);
-    int r = j ? check_vocab(b, j, e) : -1;
+/* ---- vocab.json as it is written ---- */
 
+enum { NAME_MOST = 1024 };    /* bytes of a token's name that we look at */
+
+struct text {
+    const char *at, *end;
+};
+
+static void skip(struct text *t) {
+    while (t->at < t->end && (*t->at == ' ' || *t->at == '\n' || *t->at == '\r' || *t->at == '\t'))
+        t->at++;
+}
+
+/* Is this the next byte that is no blank? */
+static bool next(struct text *t, char c) {
+    skip(t);
+    return t->at < t->end && *t->at++ == c;
+}
+
+/* What follows a backslash as UTF-8, at most 3 bytes; 0: something else. */
+static size_t unescape(struct text *t, char *out) {
+    static const char digits[] = "0123456789abcdef";
+    uint32_t c = 0;
+
+    if (t->at == t->end)
+        return 0;
+    if (*t->at == '"' || *t->at == '\\' || *t->at == '/') {
+        *out = *t->at++;
+        return 1;
+    }
+    if (*t->at++ != 'u' || t->end - t->at < 4)
+        return 0;
+    for (int i = 0; i < 4; i++, t->at++) {
+        const char *d = memchr(digits, *t->at >= 'A' && *t->at <= 'F' ? *t->at + 32 : *t->at, 16);
+        if (!d)
+            return 0;
+        c = c << 4 | (uint32_t)(d - digits);
+    }
+    return c < 0x20 || c >= 0xd800 ? 0 : (size_t)utf8_put(c, (unsigned char *)out);
+}
+
+/* A name whose opening quote was read; false where it is longer than any, or not plain. */
+static bool name_of(struct text *t, char out[NAME_MOST + 4], size_t *n) {
+    for (*n = 0; t->at < t->end && *n < NAME_MOST;) {
+        char c = *t->at++;
+        size_t k;
+        if (c == '"')
+            return true;
+        if ((unsigned char)c < 0x20)
+            return false;
+        if (c != '\\') {
+            out[(*n)++] = c;
+            continue;
+        }
+        k = unescape(t, out + *n);
+        if (!k)
+            return false;
+        *n += k;
+    }
+    return false;
+}
+
+static bool number_is(struct text *t, uint32_t want) {
+    char digits[16];
+    int n = snprintf(digits, sizeof digits, "%" PRIu32, want);
+
+    skip(t);
+    if (t->end - t->at <= n || memcmp(t->at, digits, (size_t)n) != 0 || (t->at[n] >= '0' && t->at[n] <= '9'))
+        return false;
+    t->at += n;
+    return true;
+}
+
+/* Every token once, in the order of the ids, and no more: what is always written.  Anything else,
+ * right or wrong, is left to a reader of JSON, which takes twice the time of everything else here. */
+static bool usual_vocab(const struct bpe *b, const char *s, size_t n) {
+    struct text t = {s, s + n};
+    char name[NAME_MOST + 4];
+    size_t len;
+
+    for (uint32_t id = 0; id < b->vocab; id++)
+        if (!next(&t, id ? ',' : '{') || !next(&t, '"') || !name_of(&t, name, &len) || !next(&t, ':') ||
+            !number_is(&t, id) || !bpe_is_token(b, id, name, len))
+            return false;
+    if (!next(&t, '}'))
+        return false;
+    skip(&t);
+    return t.at == t.end;
+}
+
+int bpe_check_vocab(const struct bpe *b, const void *s, size_t n, struct err *e) {
+    json_t *j;
+    int r;
+
+    if (usual_vocab(b, s, n))
+        return 0;
+    j = parse_json(s, n, e);
+    r = j ? check_vocab(b, j, e) : -1;
     json_decref(j);
     return r;
 }

@@ -301,6 +301,36 @@ static int read_json(struct bpe *b, json_t *j, struct arena a, struct err *e) {
     return r;
 }
 
+/* The same tokens written otherwise, and others. */
+static void other_vocabs(const struct bpe *plain, json_t *v, struct err *e) {
+    static const struct { size_t flags; const char *what; } way[] = {
+        {JSON_SORT_KEYS, "sorted"}, {JSON_ENSURE_ASCII, "escaped"}, {JSON_INDENT(2), "on lines"},
+        {JSON_COMPACT | JSON_ESCAPE_SLASH, "without blanks, slashes escaped"},
+    };
+    char *s;
+
+    for (size_t i = 0; i < sizeof way / sizeof *way; i++) {
+        s = json_dumps(v, way[i].flags);
+        ok(bpe_check_vocab(plain, s, strlen(s), e) == 0, "vocab.json %s agrees %s", way[i].what, e->msg);
+        free(s);
+    }
+    s = json_dumps(v, 0);
+    size_t n = strlen(s), taken = 0;
+    for (size_t i = 0; i < n; i++, e->msg[0] = 0)
+        taken += bpe_check_vocab(plain, s, i, e) == 0;
+    ok(!taken, "cut at each of its %zu bytes it is refused", n);
+    for (char *p = s; (p = strchr(p, '"')) && p < s + 400; p++) {    /* a name is another's */
+        char c = p[1];
+        p[1] = c == 'q' ? 'z' : 'q';
+        taken += bpe_check_vocab(plain, s, n, e) == 0;
+        p[1] = c, e->msg[0] = 0;
+    }
+    ok(!taken, "with another name it is refused");
+    ok(bpe_check_vocab(plain, s, n + 1, e) < 0, "with a NUL behind it: %s", e->msg);
+    e->msg[0] = 0;
+    free(s);
+}
+
 static void json_files(const struct bpe *plain, const char *s, size_t n, struct arena a) {
     struct err e = {0};
     struct bpe b;
@@ -310,6 +340,7 @@ static void json_files(const struct bpe *plain, const char *s, size_t n, struct 
         char *text = json_dumps(v, 0);
         json_t *j = json_pack("{s{sssssoso}}", "model", "type", "BPE", "end_of_word_suffix", "</w>", "vocab", v, "merges", m);
         ok(bpe_check_vocab(plain, text, strlen(text), &e) == 0, "vocab.json agrees %s", e.msg);
+        other_vocabs(plain, v, &e);
         ok(read_json(&b, j, a, &e) == 0 && bpe_hash(&b) == bpe_hash(plain), "tokenizer.json with merges as %s: the same %s",
            pairs ? "pairs" : "strings", e.msg);
         json_object_set_new(v, "<extra>", json_integer(plain->vocab));
