@@ -45,8 +45,8 @@ int model_open_clip(struct clip_model *m, unsigned want, const struct model_path
 /* clip_bind_text and clip_bind_vision through a cache of packed weights (NULL: without).  NULL and err on failure. */
 struct clip_text *model_bind_text(struct clip_model *m, struct pack_cache *k, const struct compute *c, struct arena *a,
                                   struct err *e);
-struct clip_vision *model_bind_vision(struct clip_model *m, struct pack_cache *k, const struct compute *c, struct arena *a,
-                                      struct err *e);
+struct clip_vision *model_bind_vision(struct clip_model *m, struct pack_cache *k, const struct compute *c,
+                                      struct arena *a, struct err *e);
 
 /* Is the file one that OpenAI published, byte for byte?  *name: its name there ("ViT-L-14.pt").
  * -1 if not. */

@@ -26,8 +26,8 @@ static int bind(struct binding *b, const char *part, struct pack_cache *k, struc
                 int (*fn)(void *, struct arena *, struct err *)) {
     struct clip_model *m = b->m;
     const struct pack_of what = {.part = part, .weights = &m->weights, .source = &m->mapped, .file = m->file,
-                                 .fingerprint = m->fingerprint};
-    int r = pack_cache_bind(k, &what, b->c->kern, a, e, fn, b);
+                                 .fingerprint = m->fingerprint, .bind = fn, .ctx = b};
+    int r = pack_cache_bind(k, &what, b->c->kern, a, e);
 
     weights_forget(&m->mapped);
     return r;
@@ -40,8 +40,8 @@ struct clip_text *model_bind_text(struct clip_model *m, struct pack_cache *k, co
     return bind(&b, "text", k, a, e, bind_text) < 0 ? NULL : b.text;
 }
 
-struct clip_vision *model_bind_vision(struct clip_model *m, struct pack_cache *k, const struct compute *c, struct arena *a,
-                                      struct err *e) {
+struct clip_vision *model_bind_vision(struct clip_model *m, struct pack_cache *k, const struct compute *c,
+                                      struct arena *a, struct err *e) {
     struct binding b = {.m = m, .c = c};
 
     return bind(&b, "image", k, a, e, bind_vision) < 0 ? NULL : b.vision;

@@ -80,7 +80,8 @@ static int make_key(struct pack_entry *n, const struct pack_of *w, const struct 
         return -1;
     }
     key = snprintf(n->key, sizeof n->key,
-                   "part %.32s\nkernel %.16s %zu %zu\nlayout %d %" PRIu64 "\nmodel %.16s\nsource %016" PRIx64 "%016" PRIx64 "\n",
+                   "part %.32s\nkernel %.16s %zu %zu\nlayout %d %" PRIu64 "\nmodel %.16s\n"
+                   "source %016" PRIx64 "%016" PRIx64 "\n",
                    w->part, kern->name, kern->panel, kern->elem, PACKED_LAYOUT, w->cut, w->fingerprint,
                    (uint64_t)h.high64, (uint64_t)h.low64);
     name = snprintf(n->file, sizeof n->file, "%.32s.%.16s.%016" PRIx64 PACK_SUFFIX, w->part, kern->name,
@@ -112,8 +113,7 @@ static int find(const struct pack_cache *k, struct pack_entry *n, struct mapfile
     return r;
 }
 
-static int bind_found(const struct pack_cache *k, struct pack_entry *n, const struct pack_of *w, struct arena *a,
-                      int (*fn)(void *, struct arena *, struct err *), void *ctx) {
+static int bind_found(const struct pack_cache *k, struct pack_entry *n, const struct pack_of *w, struct arena *a) {
     const struct arena before = *a;
     struct err why = {0};
     struct mapfile m;
@@ -124,7 +124,7 @@ static int bind_found(const struct pack_cache *k, struct pack_entry *n, const st
         return -1;
     }
     w->weights->packed = &n->packed;
-    r = fn(ctx, a, &why);
+    r = w->bind(w->ctx, a, &why);
     w->weights->packed = NULL;
     if (r == 0 && packed_used_up(&n->packed)) {
         snprintf(n->say, sizeof n->say, "%.1f MiB found in %.300s", (double)m.n / 1048576, n->file);
@@ -150,15 +150,15 @@ static bool settled(const struct weights_file *f) {
     return true;
 }
 
-static int bind_noting(const struct pack_cache *k, struct pack_entry *n, const struct pack_of *w, struct arena *a, struct err *e,
-                       int (*fn)(void *, struct arena *, struct err *), void *ctx) {
+static int bind_noting(const struct pack_cache *k, struct pack_entry *n, const struct pack_of *w, struct arena *a,
+                       struct err *e) {
     size_t head, bytes = 0, said;
     int r;
 
     n->packed.n = 0;
     n->packed.finding = false;
     w->weights->packed = &n->packed;
-    r = fn(ctx, a, e);
+    r = w->bind(w->ctx, a, e);
     w->weights->packed = NULL;
     if (r < 0)
         return -1;
@@ -187,16 +187,16 @@ static struct pack_entry *new_entry(struct pack_cache *k, const char *part, stru
 }
 
 int pack_cache_bind(struct pack_cache *k, const struct pack_of *w, const struct kern *kern, struct arena *a,
-                    struct err *e, int (*fn)(void *, struct arena *, struct err *), void *ctx) {
+                    struct err *e) {
     struct pack_entry *n;
 
     if (!k || !k->dir || !packed_useful(kern))
-        return fn(ctx, a, e);
+        return w->bind(w->ctx, a, e);
     if (!(n = new_entry(k, w->part, a)))
         return err_set(e, "out of memory");
     if (make_key(n, w, kern) < 0)
-        return fn(ctx, a, e);
-    return bind_found(k, n, w, a, fn, ctx) == 0 ? 0 : bind_noting(k, n, w, a, e, fn, ctx);
+        return w->bind(w->ctx, a, e);
+    return bind_found(k, n, w, a) == 0 ? 0 : bind_noting(k, n, w, a, e);
 }
 
 /* ---- keeping ---- */

@@ -60,12 +60,14 @@ struct pack_of {
     const char *file;                     /* what source was opened as */
     const char *fingerprint;
     uint64_t cut;                         /* what rows are cut by that the tensors do not say, or 0 */
+    /* Bind it: 0 or -1.  Called a second time if what was found did not fit. */
+    int (*bind)(void *ctx, struct arena *a, struct err *e);
+    void *ctx;
 };
 
-/* Bind by fn(ctx, a, e), which gives 0 or -1: with what is found, or noting it for pack_cache_save.
- * k may be NULL.  What stays is taken from a. */
+/* Bind with what is found, or noting it for pack_cache_save.  k may be NULL.  What stays is taken from a. */
 int pack_cache_bind(struct pack_cache *k, const struct pack_of *what, const struct kern *kern, struct arena *a,
-                    struct err *e, int (*fn)(void *ctx, struct arena *a, struct err *e), void *ctx);
+                    struct err *e);
 
 /* Write what was packed anew.  stop() is asked now and then whether to give up. */
 void pack_cache_save(struct pack_cache *k, bool (*stop)(void));

@@ -168,11 +168,12 @@ static int longest_unused(const void *a, const void *b) {
 
 /* The name of a file that a program of ours may have made: WORD.WORD.16-HEX.packed, 16-HEX.tmp */
 static bool ours(const char *name, const char *suffix, int dots) {
-    size_t n = strlen(name) - strlen(suffix);
+    size_t n = strlen(name), end = n - strlen(suffix);
 
-    if (!ends(name, suffix) || n < 16 || strlen(name) >= PACK_NAME_LENGTH || strspn(name + n - 16, "0123456789abcdef") != 16)
+    if (!ends(name, suffix) || end < 16 || n >= PACK_NAME_LENGTH ||
+        strspn(name + end - 16, "0123456789abcdef") != 16)
         return false;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < end; i++)
         dots -= name[i] == '.';
     return dots == 0;
 }

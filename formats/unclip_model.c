@@ -176,12 +176,12 @@ static int bind_text_proj(void *ctx, struct arena *a, struct err *e) {
 static int bind(struct find *f, const char *name, const struct part *p, struct weights *w, const char *fingerprint,
                 uint64_t cut, struct binding *b, int (*fn)(void *, struct arena *, struct err *)) {
     const struct pack_of what = {.part = name, .weights = w, .source = &p->mapped, .file = p->file,
-                                 .fingerprint = fingerprint, .cut = cut};
+                                 .fingerprint = fingerprint, .cut = cut, .bind = fn, .ctx = b};
     struct err inner = {{0}};
     int r;
 
     b->w = w;
-    r = pack_cache_bind(f->paths->cache, &what, b->c->kern, f->a, &inner, fn, b);
+    r = pack_cache_bind(f->paths->cache, &what, b->c->kern, f->a, &inner);
     weights_forget(&p->mapped);
     return r < 0 ? bad_file(f, p->file, &inner) : 0;
 }
