@@ -21,9 +21,12 @@ def noised(x0, t, noise):
 
 
 def weight(t, gamma=5.0):
-    """Min-SNR (Hang et al. 2023) for a network that predicts the noise: min(SNR, gamma) / SNR."""
+    """Min-SNR (Hang et al. 2023) for a network that predicts the noise: min(SNR, gamma) / SNR.
+
+    Where there is more noise than picture it rises again, as SNR^-1/2 up to 4: what is drawn, and on which
+    background, is decided there."""
     snr = ABAR[t] / (1 - ABAR[t])
-    return snr.clamp(max=gamma) / snr
+    return snr.clamp(max=gamma) / snr * snr.rsqrt().clamp(1, 4)
 
 
 def variance_loss(v, eps, x0, xt, t):
