@@ -77,7 +77,7 @@ def main():
         "image_embeds [N,256] f32     not normalised\n"
         "input_ids [M,48] i64         padded with 0; texts: " + ", ".join(f"'{t}'" for t in TEXTS) + "\n"
         "text_embeds [M,256] f32      not normalised\n"
-        "last_hidden_state [M,48,192] f32   after the final layer norm, pad positions included\n"
+        "last_hidden_state [M,48,256] f32   after the final layer norm, pad positions included\n"
         "logits_per_image [N,M] f32   exp(logit_scale) times the cosine\n")
 
 

@@ -100,7 +100,7 @@ while True:
         x0 = torch.nn.functional.avg_pool2d(x0, 2)
     x0 = x0.contiguous(memory_format=torch.channels_last)
     t = torch.from_numpy(((rng.random() + np.arange(n)) / n * 1000).astype(np.int64))  # evenly spread, shifted by lot
-    noise = torch.from_numpy(rng.standard_normal(tuple(x0.shape), dtype=np.float32))
+    noise = diffusion.draw(rng, x0.shape, 0.15)
     xt = diffusion.noised(x0, t, noise)
     drop = torch.from_numpy(rng.random(n) < 0.1)[:, None]
     with torch.autocast("cpu", torch.bfloat16):

@@ -94,7 +94,7 @@ while True:
     t = torch.from_numpy(rng.integers(0, 1000, a.batch))
     often = torch.from_numpy(rng.random(a.batch) < 0.7)  # the seven steps that upsample takes
     t = torch.where(often, STEPS[torch.from_numpy(rng.integers(0, 7, a.batch))], t)
-    noise = torch.from_numpy(rng.standard_normal(tuple(x0.shape), dtype=np.float32))
+    noise = diffusion.draw(rng, x0.shape, 0.3, 0.2)
     xt = diffusion.noised(x0, t, noise)
     with torch.autocast("cpu", torch.bfloat16):
         eps = net(torch.cat((xt, low), 1).contiguous(memory_format=torch.channels_last), t).float()
