@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """eval_unclip.py COMMAND ...: the parts of evaluate.sh that are arithmetic on streams, and the pictures that it starts from.
 
-    prompts CACHE                   100 captions of the grammar, drawn with a fixed seed (prompts.txt was made so)
+    prompts CACHE [FOLDER]          100 captions of the grammar, drawn with a fixed seed (prompts.txt was made so); their
+                                    pictures as PNG, numbered
     scenes CACHE FOLDER N           N scenes as the decoder is trained on, from another seed, as PNG
     psnr A B                        peak signal to noise of the pictures of B against those of A, record by record
     keep A B                        how near the embeddings of B (samples of A's records) are to their own root and to others
@@ -21,22 +22,24 @@ def drawn(cache, n, seed):
     return data.Scenes(cache).batch(np.random.default_rng([seed, 0]), n)
 
 
-def prompts(cache):
-    seen = []
-    for text in drawn(cache, 130, SEED)[1]:
-        if text not in seen:
-            seen.append(text)
-    print("\n".join(seen[:100]))
-
-
-def scenes(cache, folder, n):
+def save(folder, pictures):
     from PIL import Image
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    pictures, texts = drawn(cache, int(n), SEED + 1)
     for i, x in enumerate(pictures):
         Image.fromarray(x.permute(1, 2, 0).byte().numpy()).save(folder / f"{i:04d}.png")
-    (folder / "texts").write_text("\n".join(texts) + "\n")
+
+
+def prompts(cache, folder=None):
+    pictures, texts = drawn(cache, 130, SEED)
+    first = [i for i, t in enumerate(texts) if t not in texts[:i]][:100]
+    print("\n".join(texts[i] for i in first))
+    if folder:
+        save(folder, pictures[first])
+
+
+def scenes(cache, folder, n):
+    save(folder, drawn(cache, int(n), SEED + 1)[0])
 
 
 def read(name):

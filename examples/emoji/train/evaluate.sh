@@ -1,10 +1,11 @@
 #!/bin/bash
 # evaluate.sh MODEL OUT [PART ...]: what the model must show, measured with unclip's own programs; numbers go to OUT/results.
 #
-# Parts: conditions text sheets inversion variations pca attack speed; all of them, in some ten minutes on two cores, when
-# none is named.  A part that needs what another one leaves in OUT says so.
+# Parts: text conditions sheets inversion variations pca attack speed; all of them, in some ten minutes on two cores, when
+# none is named.  A part that needs what another one leaves in OUT says so.  A run that was stopped goes on where it was.
 #   SECOND  folder of a CLIP that was trained with another seed: the judge
-#   SCENES  folder of scenes (eval_unclip.py scenes CACHE FOLDER 400)
+#   SCENES  folder of scenes (eval_unclip.py scenes CACHE FOLDER 400), and in its folder prompts those that the prompts
+#           were made for (eval_unclip.py prompts CACHE FOLDER/prompts)
 #   BIN     unclip's programs; the default is build/bin
 #   PRIOR, DECODE   options for prior and decode64, such as a guidance
 set -euo pipefail
@@ -32,38 +33,45 @@ judged() {
         record-json --from-json | clip-embed -m "$SECOND" -S
 }
 
-# Of the prompts, how often does the second CLIP take the right one for a picture?
+# Of the prompts, how often does the second CLIP take the right one for a picture?  $1 says what it is; stdin has the
+# second CLIP's embeddings of pictures with a text or, without one, one of each prompt in order.
 retrieve() {
-    judged "$2" | rank -m "$SECOND" --labels prompts --templates none -k 100 | record-json --arrays |
-        jq -r '.data.text as $t | (.data.label | index($t)) as $i | [$i, .data.cos[$i]] | @tsv' |
+    rank -m "$SECOND" --labels prompts --templates none -k 100 | record-json --arrays |
+        jq -r --rawfile all prompts '(.data.text // ($all | split("\n"))[input_line_number - 1]) as $t |
+            (.data.label | index($t)) as $i | [$i, .data.cos[$i]] | @tsv' |
         awk -v what="$1" '{ n++; one += $1 == 0; five += $1 < 5; sum += $2 }
             END { printf "%s: %d pictures, right prompt first %.0f %%, among five %.0f %%, mean cosine to its own %.3f\n",
                   what, n, 100 * one / n, 100 * five / n, sum / n }' | tee -a results
 }
 
-texts() { [ -s texts.clip ] || clip-tok -f prompts | clip-embed >texts.clip; }
-
-# The paper's three conditions, one picture of each prompt, from the same noise.
-conditions() {
-    texts
-    prior "${prior_with[@]}" texts.clip >embeds.clip
-    decode64 "${decode_with[@]}" --embed none texts.clip >caption.clip
-    decode64 "${decode_with[@]}" --embed text texts.clip >textembed.clip
-    decode64 "${decode_with[@]}" embeds.clip >prior.clip
-    retrieve 'caption only' caption.clip
-    retrieve 'text embedding straight into the decoder' textembed.clip
-    retrieve 'prior' prior.clip
-    for f in caption textembed prior; do records $f.clip '1~9p' | head -c 100000000 >part-$f.clip; done
-    cat part-caption.clip part-textembed.clip part-prior.clip | image-out --sheet=12 --caption none -o conditions.png
+# decode FILE OPTION ...: decode64 to FILE, going on with what is there
+decode() {
+    local file=$1
+    shift
+    decode64 -q -o "$file" --skip-from "$file" "$@"
 }
 
 # Four pictures of each prompt, the best by the model's own CLIP.
 text() {
-    texts
-    prior "${prior_with[@]}" -n 4 texts.clip | decode64 "${decode_with[@]}" >four.clip
-    retrieve 'prior, all four samples' four.clip
+    [ -s texts.clip ] || clip-tok -f prompts | clip-embed >texts.clip
+    [ -s embeds.clip ] || prior "${prior_with[@]}" -n 4 texts.clip >embeds.clip
+    decode four.clip "${decode_with[@]}" embeds.clip
+    judged four.clip | retrieve 'prior, all four samples'
     clip-embed <four.clip | rank -k 1 >best.clip
-    retrieve 'prior, best of four by rank' best.clip
+    judged best.clip | retrieve 'prior, best of four by rank'
+}
+
+# The paper's three conditions, one picture of each prompt, from the same noise; after text.
+conditions() {
+    decode caption.clip "${decode_with[@]}" --embed none texts.clip
+    decode textembed.clip "${decode_with[@]}" --embed text texts.clip
+    record-json four.clip | jq -c 'select(.data.sample == [0])' | record-json --from-json >prior.clip
+    clip-embed -m "$SECOND" "$SCENES"/prompts/*.png | retrieve 'the drawings that the prompts were made for'
+    judged caption.clip | retrieve 'caption only'
+    judged textembed.clip | retrieve 'text embedding straight into the decoder'
+    judged prior.clip | retrieve 'prior'
+    for f in caption textembed prior; do records $f.clip '1~9p' >part-$f.clip; done
+    cat part-caption.clip part-textembed.clip part-prior.clip | image-out --sheet=12 --caption none -o conditions.png
 }
 
 # The best and the worst of those four hundred by the second CLIP; after text.
@@ -133,7 +141,7 @@ speed() {
     say "$(awk "BEGIN { printf \"CLIP embeddings of 64-pixel PNG files: %.0f a second\", 3 * $(ls "$SCENES"/*.png | wc -l) / ($end - $start) }")"
 }
 
-for part in "${@:-conditions text sheets inversion variations pca attack speed}"; do
+for part in "${@:-text conditions sheets inversion variations pca attack speed}"; do
     for p in $part; do
         say "# $p"
         began=$SECONDS

@@ -78,7 +78,12 @@ def main():
         "input_ids [M,48] i64         padded with 0; texts: " + ", ".join(f"'{t}'" for t in TEXTS) + "\n"
         "text_embeds [M,256] f32      not normalised\n"
         "last_hidden_state [M,48,256] f32   after the final layer norm, pad positions included\n"
-        "logits_per_image [N,M] f32   exp(logit_scale) times the cosine\n")
+        "logits_per_image [N,M] f32   exp(logit_scale) times the cosine\n\n"
+        "unclip.safetensors holds one picture of diffusers' UnCLIPPipeline from the same folder, in float32 with a CPU generator; prompt,\n"
+        "seed and steps are in its metadata.  Made by: examples/emoji/train/export_unclip.py --golden.\n\n"
+        "image_embed [256] f32        what the prior drew\n"
+        "small [3,32,32] f32          the decoder's picture, clamped, every other pixel\n"
+        "image [3,64,64] f32          the upsampler's picture, clamped, pixels 1, 5, 9 ... both ways\n")
 
 
 if __name__ == "__main__":

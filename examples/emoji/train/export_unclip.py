@@ -173,14 +173,20 @@ def golden(out, folder):
     from diffusers import UnCLIPPipeline
     pipe = UnCLIPPipeline.from_pretrained(out, torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
-    seen, decode, up = {}, pipe.text_proj.forward, pipe.super_res_first.forward
+    seen, decode, step = {}, pipe.text_proj.forward, pipe.decoder_scheduler.step
     pipe.text_proj.forward = lambda **k: (seen.setdefault("image_embed", k["image_embeddings"][-1].clone()), decode(**k))[1]
-    pipe.super_res_first.forward = lambda **k: (seen.setdefault("upscaled", k["sample"][0, 3:].clone()), up(**k))[1]
+
+    def keep(*a, **k):
+        out = step(*a, **k)
+        seen["small"] = out.prev_sample[0].clamp(-1, 1)
+        return out
+
+    pipe.decoder_scheduler.step = keep
     im = pipe(GOLDEN["prompt"], generator=torch.Generator("cpu").manual_seed(GOLDEN["seed"]), prior_num_inference_steps=GOLDEN["prior"],
               decoder_num_inference_steps=GOLDEN["decoder"], super_res_num_inference_steps=GOLDEN["upsample"], output_type="np").images[0]
     im = torch.from_numpy(im).permute(2, 0, 1)
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(dict(image_embed=seen["image_embed"].contiguous(), upscaled=seen["upscaled"][:, 1::4, 1::4].contiguous(),
+    save_file(dict(image_embed=seen["image_embed"].contiguous(), small=seen["small"][:, ::2, ::2].contiguous(),
                    image=im[:, 1::4, 1::4].mul(2).sub(1).contiguous()), folder / "unclip.safetensors",
               metadata={k: str(v) for k, v in GOLDEN.items()})
     (folder / "unclip.safetensors").chmod(0o644)
