@@ -1,21 +1,113 @@
 #!/bin/sh
-# The main job on real input: a folder of pictures is classified, then ranked by a sentence.
-# Each command is printed as a user would type it, then run.
+# The main jobs on real input, with the model in the box: sentences become pictures, a folder is classified, a picture is
+# varied, two are interpolated, a text changes one.  Each command is printed as a user would type it, then run.
+#
+# DEMO is the folder that it writes: the pictures, a sheet of them all, contact.png, and index.html, which shows the
+# commands beside what they made and needs no other file.  Another model: $UNCLIP_MODEL.
 set -eu
 BIN=${BIN:-build/bin}
-PATH=$BIN:$PATH
-export PATH
 cd "$(dirname "$0")/.."
-mkdir -p demo
+PATH=$(cd "$BIN" && pwd):$PATH
+export PATH
+demo=${DEMO:-demo}
+page=$demo/index.html
+mkdir -p "$demo"
 
-show() {
-    printf '\n$ %s\n' "$1"
-    sh -c "$1"
+escape() { sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g'; }
+
+# A heading, and what it is about.
+part() {
+    printf '\n== %s\n' "$1"
+    printf '<h2>%s</h2>\n<p>%s</p>\n' "$1" "$2" >>"$page"
 }
 
-echo "unclip: CLIP from the shell, with the small model in the box (examples/emoji)"
-show "clip-embed examples/emoji/demo/*.png > demo/pictures.clip"
-show "rank --labels examples/emoji/demo/labels.txt --tsv < demo/pictures.clip"
-show "rank --text 'a red heart' -k 3 --tsv < demo/pictures.clip"
-show "rank --text 'a yellow fruit' -k 3 --tsv < demo/pictures.clip"
-show "record-json --info < demo/pictures.clip"
+# Run a command; it and what it prints go to the page, too.
+show() {
+    printf '\n$ %s\n' "$1"
+    sh -eu -c "$1" >"$demo/.out"
+    cat "$demo/.out"
+    { printf '<pre class="command">$ '; printf '%s\n' "$1" | escape; printf '</pre>\n'; } >>"$page"
+    [ ! -s "$demo/.out" ] || { printf '<pre>'; escape <"$demo/.out"; printf '</pre>\n'; } >>"$page"
+}
+
+# A picture that a command made.
+picture() {
+    { printf '<p><img alt="%s" src="data:image/png;base64,' "$(basename "$1")"; base64 -w 0 "$1"; printf '"></p>\n'; } >>"$page"
+}
+
+cat >"$demo/prompts.txt" <<'END'
+a red heart
+a green apple
+a cat face on a yellow background
+a house on a blue background
+a fish
+a sunflower
+END
+cat >"$page" <<'END'
+<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<title>unclip: the demo</title>
+<style>
+body { font: 16px/1.5 sans-serif; max-width: 62em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
+pre { overflow-x: auto; padding: .6em .8em; background: #f4f4f2; font-size: 14px; line-height: 1.4 }
+pre.command { background: #23272e; color: #e8e8e3 }
+img { max-width: 100%; image-rendering: auto; border: 1px solid #ddd }
+</style>
+<h1>unclip: CLIP and unCLIP as small programs in a pipe</h1>
+<p>Made by <code>make demo</code> with the small model in the box, which has seen nothing but emoji; offline, on a CPU.
+Every dark box is a command as one would type it at the top of the source tree.</p>
+END
+
+echo "unclip: CLIP and unCLIP from the shell, with the small model in the box (examples/emoji)"
+start=$(date +%s)
+
+part 'Sentences become pictures' 'Four candidates for each; the best by what it shows goes on to the upsampler.'
+show "cat $demo/prompts.txt"
+show "clip-tok -f $demo/prompts.txt | clip-embed | prior -n 4 | decode64 | clip-embed >$demo/candidates.clip"
+show "image-out --sheet=12 --caption sample -o $demo/candidates.png $demo/candidates.clip"
+picture "$demo/candidates.png"
+show "rank -k 1 $demo/candidates.clip | upsample >$demo/text.clip"
+show "image-out --sheet=6 -o $demo/text.png $demo/text.clip"
+picture "$demo/text.png"
+
+part 'What does a folder of pictures show?' 'Zero-shot: the labels are lines of a text file, nothing was trained on them.'
+show "clip-embed --keep-image=64 examples/emoji/demo/*.png >$demo/drawings.clip"
+show "rank --labels examples/emoji/demo/labels.txt --tsv $demo/drawings.clip"
+show "rank --labels examples/emoji/demo/labels.txt $demo/drawings.clip |
+    image-out --sheet=9 --caption label -o $demo/labels.png"
+picture "$demo/labels.png"
+show "rank --text 'a red heart' -k 3 --tsv $demo/drawings.clip"
+show "rank --text 'a yellow fruit' -k 3 --tsv $demo/drawings.clip"
+show "record-json --info $demo/drawings.clip"
+
+part 'Variations of a picture' 'The picture is inverted to the noise that it comes from; eta says how far the way back leaves it.'
+show "clip-embed examples/emoji/demo/fish.png | ddim-invert >$demo/noise.clip"
+show "decode64 --eta 0.8 -n 6 $demo/noise.clip | upsample >$demo/variations.clip"
+show "image-out --sheet=6 --caption none -o $demo/variations.png $demo/variations.clip"
+picture "$demo/variations.png"
+
+part 'From one picture to another' 'Embedding and noise are turned together; the ends are the two drawings.'
+show "clip-embed examples/emoji/demo/sun.png | ddim-invert >$demo/from.clip"
+show "clip-embed examples/emoji/demo/red-heart.png | ddim-invert >$demo/to.clip"
+show "embed-mix slerp --frames 6 $demo/from.clip $demo/to.clip | decode64 | upsample >$demo/interpolation.clip"
+show "image-out --sheet=6 --caption none -o $demo/interpolation.png $demo/interpolation.clip"
+picture "$demo/interpolation.png"
+
+part 'A picture changed by words' 'The embedding is turned by the difference of two texts; the noise stays.'
+show "clip-embed examples/emoji/demo/red-heart.png | ddim-invert >$demo/picture.clip"
+show "echo 'red heart' | clip-tok | clip-embed >$demo/old.clip"
+show "echo 'blue heart' | clip-tok | clip-embed >$demo/new.clip"
+show "embed-mix diff --frames 6 $demo/picture.clip $demo/new.clip $demo/old.clip | decode64 | upsample >$demo/textdiff.clip"
+show "image-out --sheet=6 --caption none -o $demo/textdiff.png $demo/textdiff.clip"
+picture "$demo/textdiff.png"
+
+part 'All of it on one sheet' 'Streams are merged with cat. Each PNG holds what made it: image-out --read prints it.'
+show "cat $demo/text.clip $demo/variations.clip $demo/interpolation.clip $demo/textdiff.clip |
+    image-out --sheet=6 --caption none -o $demo/contact.png"
+picture "$demo/contact.png"
+show "image-out --read $demo/contact.png | head -n 1 | cut -c -300"
+rm -f "$demo/.out"
+
+echo
+echo "made in $(($(date +%s) - start)) s: $demo/contact.png and the pictures on it; open $demo/index.html in a browser"

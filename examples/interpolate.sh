@@ -2,7 +2,7 @@
 # interpolate.sh FROM TO [FRAMES [FILE]]: the way from one picture to another, on one sheet.
 #
 # Embeddings and inverted noises are turned together (slerp), so that the ends are the pictures themselves.
-# The model: $UNCLIP_MODEL, with a CLIP of both towers, a decoder and upsamplers.
+# The model: the one in the box, or $UNCLIP_MODEL, with a CLIP of both towers, a decoder and upsamplers.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
 to=${2:?usage: interpolate.sh FROM TO [FRAMES [FILE]]}

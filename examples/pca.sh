@@ -2,7 +2,7 @@
 # pca.sh PICTURE FILE...: a picture as the first components of its embedding show it, from few to many, on pca.png.
 #
 # The components are those of the pictures FILE...; all reconstructions start from one noise.  The model:
-# $UNCLIP_MODEL, with a CLIP of both towers, a decoder and upsamplers.
+# the one in the box, or $UNCLIP_MODEL, with a CLIP of both towers, a decoder and upsamplers.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
 picture=${1:?usage: pca.sh PICTURE FILE...}

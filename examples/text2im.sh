@@ -1,7 +1,8 @@
 #!/bin/sh
 # text2im.sh TEXT [FILE]: a picture of a sentence.
 #
-# The model is $UNCLIP_MODEL and must have a prior, a decoder and upsamplers: Karlo's folder as it is downloaded.
+# The model is the one in the box, or $UNCLIP_MODEL, which must have a prior, a decoder and upsamplers: Karlo's folder as
+# it is downloaded.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
 text=${1:?usage: text2im.sh TEXT [FILE]}

@@ -1,8 +1,8 @@
 #!/bin/sh
 # textdiff.sh PICTURE OLD NEW [FRAMES [FILE]]: a picture turned from what OLD says towards what NEW says.
 #
-# The noise stays that of the picture; theta goes from 0 to 0.5.  The model: $UNCLIP_MODEL, with a CLIP of both towers, a
-# decoder and upsamplers.
+# The noise stays that of the picture; theta goes from 0 to 0.5.  The model: the one in the box, or
+# $UNCLIP_MODEL, with a CLIP of both towers, a decoder and upsamplers.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
 new=${3:?usage: textdiff.sh PICTURE OLD NEW [FRAMES [FILE]]}

@@ -29,10 +29,22 @@ blocks() {
     head -1 out | grep -q '^examples/emoji/demo/red-heart.png#0	1	'
 }
 
+@test "docs: the examples of prior(1), decode64(1), upsample(1) and ddim-invert(1)" {
+    for p in prior decode64 upsample ddim-invert; do blocks "$ROOT/man/$p.1"; done >run.sh
+    [ "$(wc -l <run.sh)" -ge 9 ]
+    sh -eu run.sh
+    cat apple.clip fish.clip fishes.clip prior.clip text.clip caption.clip | record-json --info >info
+    grep -qx 'records	11' info
+    grep -qx 'field	image	11	.*' info
+}
+
 @test "docs: README's commands" {
     sed -n '/^## What it does/,/^| program/s/^    //p' "$ROOT/README.md" | grep -v photos >run.sh
     [ "$(wc -l <run.sh)" -ge 3 ]
+    sed -n '/^## Text to picture/,/^## Models/s/^    //p' "$ROOT/README.md" | grep -v karlo >>run.sh
     sh -eu run.sh >out
+    image-out --read heart.png | jq -e '.data.text == "a red heart"'
+    [ "$(image-out --read fishes.png | wc -l)" -eq 6 ]
     grep -q '^examples/emoji/demo/red-heart.png	red heart	' out
     grep -q '^\[\|^  *[0-9]' out    # the tokens
 }

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""diffusers_parity.py [BIN]: the same pictures as diffusers' UnCLIPPipeline, from the shell.
+"""diffusers_parity.py [BIN [FOLDER]]: the same pictures as diffusers' UnCLIPPipeline, from the shell.
 
 Makes a tiny Karlo with diffusers' own classes and random weights, saved with save_pretrained, and holds
     clip-tok | clip-embed | prior --rng torch | decode64 --rng torch | upsample --rng torch
 against UnCLIPPipeline with torch.Generator("cpu").manual_seed(SEED), and
     clip-embed PICTURE | decode64 --rng torch | upsample --rng torch
-against UnCLIPImageVariationPipeline.  Prints, for each, the largest difference and how many of the 8-bit
+against UnCLIPImageVariationPipeline.  With FOLDER, such as examples/emoji, both pipelines are read from there instead.
+Prints, for each, the largest difference and how many of the 8-bit
 values differ at all and by more than one.  Exit status 1 when more than a few do.
 
 Needs torch, diffusers 0.33 or older (later ones have no UnCLIPPipeline), transformers 4, numpy, msgpack, Pillow;
@@ -100,8 +101,14 @@ def compare(what, ours, theirs):
 def main():
     good = True
     with tempfile.TemporaryDirectory() as d:
-        d = pathlib.Path(d)
-        pipe, vary = build(d)
+        if len(sys.argv) > 2:
+            folder, models = sys.argv[2], [sys.argv[2]] * 2
+            pipe, vary = (c.from_pretrained(folder, torch_dtype=torch.float32) for c in (UnCLIPPipeline, UnCLIPImageVariationPipeline))
+            for p in (pipe, vary):
+                p.set_progress_bar_config(disable=True)
+        else:
+            models = [pathlib.Path(d) / "karlo", pathlib.Path(d) / "variations"]
+            pipe, vary = build(pathlib.Path(d))
         flags = "--rng torch --precision f32"
         for seed, prompt, n in ((0, "a red apple", 1), (1, "a blue fish left of a house", 1), (7, "sun", 2)):
             theirs = pipe(prompt, num_images_per_prompt=n, generator=torch.Generator("cpu").manual_seed(seed),
@@ -109,7 +116,7 @@ def main():
                           super_res_num_inference_steps=STEPS["upsample"], output_type="np").images
             ours = shell(f"clip-tok | clip-embed | prior {flags} -s {seed} -n {n} --steps {STEPS['prior']} | "
                          f"decode64 {flags} -s {seed} --steps {STEPS['decoder']} | upsample {flags} -s {seed}",
-                         d / "karlo", prompt.encode() + b"\n")
+                         models[0], prompt.encode() + b"\n")
             good &= compare(f"'{prompt}', seed {seed}, {n} picture(s)", ours, theirs)
         for seed, name in ((0, "red-heart"), (3, "house")):
             file = ROOT / f"examples/emoji/demo/{name}.png"
@@ -117,7 +124,7 @@ def main():
                           decoder_num_inference_steps=STEPS["decoder"], super_res_num_inference_steps=STEPS["upsample"],
                           output_type="np").images
             ours = shell(f"clip-embed {file} | decode64 {flags} -s {seed} --steps {STEPS['decoder']} | upsample {flags} -s {seed}",
-                         d / "variations")
+                         models[1])
             good &= compare(f"variation of {name}.png, seed {seed}", ours, theirs)
     return 0 if good else 1
 

@@ -1,0 +1,68 @@
+#!/usr/bin/env bats
+# The model in the box, examples/emoji: every program finds it by itself, and draws what diffusers' pipeline draws from it.
+
+setup() {
+    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    BIN=${BIN:-$ROOT/build/bin}
+    unset UNCLIP_MODEL
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# A sentence to a picture and back to its noise, with the programs of folder $1, and no word of a model.
+all_of_them() {
+    local PATH=$1:$PATH
+    echo 'a red apple' | clip-tok | clip-embed | prior --steps 2 | decode64 --steps 2 | clip-embed >small.clip
+    ddim-invert --steps 2 small.clip | record-json --info >info
+    grep -qx 'field	noise	1	f32\[3,64,64\]' info
+    upsample --steps 2 small.clip | rank --labels "$ROOT/examples/emoji/demo/labels.txt" | image-out --format=ppm | head -c 11 >start
+    [ "$(tr '\n' ' ' <start)" = 'P6 256 256 ' ]
+}
+
+@test "emoji: without -m and \$UNCLIP_MODEL, from where it was built" {
+    all_of_them "$BIN"
+}
+
+@test "emoji: the same where it is installed, and make install puts the model there" {
+    make -n -C "$ROOT" install DESTDIR=/dest PREFIX=/usr >plan
+    grep -qx 'cp -R examples/emoji /dest/usr/share/unclip/emoji' plan
+    mkdir -p usr/bin usr/share/unclip
+    cp "$BIN"/* usr/bin/
+    cp -R "$ROOT/examples/emoji" usr/share/unclip/emoji
+    all_of_them "$PWD/usr/bin"
+    # what is used is that copy
+    usr/bin/decode64 -v --steps 2 -o again.clip small.clip 2>said
+    grep -q 'share/unclip/emoji/decoder' said
+}
+
+@test "emoji: no more than 64 MiB of weights, in float16" {
+    [ "$(find "$ROOT/examples/emoji" -name '*.safetensors' -printf '%s\n' | awk '{ n += $1 } END { print n }')" -le $((64 << 20)) ]
+}
+
+@test "emoji: diffusers' UnCLIPPipeline draws the same, stage by stage" {
+    PATH=$BIN:$PATH
+    flags="--rng torch --precision f32 -s 3"
+    # shellcheck disable=SC2086
+    echo 'a red apple' | clip-tok | clip-embed | prior $flags --steps 5 | decode64 $flags --steps 5 >small.clip
+    # shellcheck disable=SC2086
+    upsample $flags small.clip >large.clip
+    python3 - "$ROOT" <<'END'
+import json, struct, sys
+import numpy as np
+sys.path.insert(0, sys.argv[1] + "/examples")
+from unclip_read import records
+raw = open(sys.argv[1] + "/tests/golden/emoji/unclip.safetensors", "rb").read()
+n = struct.unpack("<Q", raw[:8])[0]
+head = json.loads(raw[8:8 + n])
+def golden(name):
+    a, b = head[name]["data_offsets"]
+    return np.frombuffer(raw[8 + n + a:8 + n + b], "<f4").reshape(head[name]["shape"])
+small, large = (next(iter(records(open(f, "rb"))))["data"] for f in ("small.clip", "large.clip"))
+def close(what, ours, theirs, most):
+    off = np.abs(ours - theirs).max()
+    print(f"{what}: largest difference {off:.2e}, largest value {np.abs(theirs).max():.2f}")
+    assert off <= most, what
+close("image_embed", small["image_embed"], golden("image_embed"), 4e-5)    # observed 1.1e-5
+close("the small picture", np.clip(small["image"][:, ::2, ::2], -1, 1), golden("small"), 1.3e-2)    # observed 3.4e-3: guidance of 8 over five steps from t = 999 enlarges what rounding leaves
+close("the picture", np.clip(large["image"][:, 1::4, 1::4], -1, 1), golden("image"), 1e-2)    # observed 5.6e-3
+END
+}
