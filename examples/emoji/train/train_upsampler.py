@@ -4,50 +4,21 @@
 The low-resolution picture is blurred and made noisy by lot, so that what the decoder gets wrong does not stay.
 Needs CACHE/large.npy (render.py CACHE --large).  Start it again with the same arguments to go on from RUN/last.pt.
 """
-import argparse
-import json
-import os
-import pathlib
-import time
-
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 import data
 import diffusion
+from run import Run, options
 from unet import UPSAMPLER, UNet
 
-ap = argparse.ArgumentParser()
-ap.add_argument("cache")
-ap.add_argument("run")
-ap.add_argument("--minutes", type=float, default=40)
-ap.add_argument("--batch", type=int, default=24)
-ap.add_argument("--lr", type=float, default=1e-3)
-ap.add_argument("--muon", type=float, default=2e-3)
-ap.add_argument("--threads", type=int, default=1)
-ap.add_argument("--seed", type=int, default=1)
-a = ap.parse_args()
-torch.set_num_threads(a.threads)
-torch.manual_seed(a.seed)
-run = pathlib.Path(a.run)
-run.mkdir(parents=True, exist_ok=True)
+a = options("cache", "run", minutes=40.0, batch=16)
 scenes = data.Scenes(a.cache, large=True)
 net = UNet(UPSAMPLER)
 print("parameters", sum(p.numel() for p in net.parameters()), flush=True)
-opt, ema = diffusion.Optimizer(net, a.lr, a.muon), diffusion.Average(net)
-step, spent = 0, 0.0
-if (run / "last.pt").exists():
-    s = torch.load(run / "last.pt")
-    net.load_state_dict(s["net"])
-    opt.load_state_dict(s["opt"])
-    ema.p, ema.n, step, spent = s["ema"], s["n"], s["step"], s["spent"]
+run = Run(a, net, ["loss", "weighted"])
 STEPS = torch.tensor(diffusion.timesteps(7))
-
-
-def save():
-    torch.save(dict(net=net.state_dict(), opt=opt.state_dict(), ema=ema.p, n=ema.n, step=step, spent=spent, args=vars(a)), run / "new.pt")
-    os.replace(run / "new.pt", run / "last.pt")
 
 
 def blur(x, sigma):
@@ -80,16 +51,8 @@ def crops(rng, n):
     return torch.cat(high)[:n], torch.cat(low)[:n]
 
 
-log = open(run / "loss.tsv", "a")
-if log.tell() == 0:
-    log.write("step\tminutes\tloss\tweighted\n")
-mean, saved = None, time.time()
-while True:
-    t0 = time.time()
-    progress = spent / (60 * a.minutes)
-    if progress >= 1:
-        break
-    rng = np.random.default_rng([a.seed, step])
+for _ in run.steps(0.4):
+    rng = np.random.default_rng([a.seed, run.number])
     x0, low = crops(rng, a.batch)
     t = torch.from_numpy(rng.integers(0, 1000, a.batch))
     often = torch.from_numpy(rng.random(a.batch) < 0.7)  # the seven steps that upsample takes
@@ -101,19 +64,6 @@ while True:
     err = (eps - noise).square().mean((1, 2, 3))
     main = (diffusion.weight(t) * err).mean()
     main.backward()
-    opt.step(min(1.0, (step + 1) / 100) * min(1.0, max(0.01, (1 - progress) / 0.4)))
-    ema.step(net)
-    step += 1
-    spent += min(time.time() - t0, 30)
-    now = np.array([err.mean().item(), main.item()])
-    mean = now if mean is None else mean * 0.97 + now * 0.03
-    if step % 25 == 0:
-        row = f"{step}\t{spent / 60:.2f}\t" + "\t".join(f"{x:.5f}" for x in mean)
-        log.write(row + "\n")
-        log.flush()
-        print(row, f"{time.time() - t0:.2f}s/step", flush=True)
-    if time.time() - saved > 180:
-        save()
-        saved = time.time()
-save()
-json.dump(dict(step=step, minutes=spent / 60, args=vars(a)), open(run / "done.json", "w"), indent=1)
+    run.step(err.mean().item(), main.item())
+    if run.number % 25 == 0:
+        run.report(*run.mean)

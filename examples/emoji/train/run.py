@@ -1,0 +1,81 @@
+"""run.py: what the runs of prior, decoder and upsampler share: options, checkpoints, the log and the clock.
+
+The schedule follows the time spent, so that a shared or slow machine still ends on a cooled-down model; a step that was
+held up counts for 30 seconds at most.  A run that was stopped goes on from RUN/last.pt.
+"""
+import argparse
+import json
+import os
+import pathlib
+import time
+
+import numpy as np
+import torch
+
+import diffusion
+
+
+def options(*folders, **defaults):
+    """Positional arguments, then options with their defaults (a tuple is a default and its help)."""
+    ap = argparse.ArgumentParser()
+    for f in folders:
+        ap.add_argument(f)
+    for name, d in {**defaults, "lr": 1e-3, "muon": 2e-3, "threads": 1, "seed": 1}.items():
+        value, text = d if isinstance(d, tuple) else (d, None)
+        ap.add_argument("--" + name, type=type(value), default=value, help=text)
+    a = ap.parse_args()
+    torch.set_num_threads(a.threads)
+    torch.manual_seed(a.seed)
+    pathlib.Path(a.run).mkdir(parents=True, exist_ok=True)
+    return a
+
+
+class Run:
+    def __init__(self, args, net, columns, decay=0.999):
+        """columns: what step() is given, in the order of the log."""
+        self.args, self.net, self.folder = args, net, pathlib.Path(args.run)
+        self.opt, self.ema = diffusion.Optimizer(net, args.lr, args.muon), diffusion.Average(net, decay)
+        self.number, self.spent, self.mean = 0, 0.0, None
+        last = self.folder / "last.pt"
+        if last.exists():
+            s = torch.load(last)
+            net.load_state_dict(s["net"])
+            self.opt.load_state_dict(s["opt"])
+            self.ema.p, self.ema.n, self.number, self.spent = s["ema"], s["n"], s["step"], s["spent"]
+            print("going on from step", self.number, flush=True)
+        self.log = open(self.folder / "loss.tsv", "a")
+        if self.log.tell() == 0:
+            self.log.write("\t".join(["step", "minutes", *columns]) + "\n")
+        self.saved = time.time()
+
+    def save(self):
+        torch.save(dict(net=self.net.state_dict(), opt=self.opt.state_dict(), ema=self.ema.p, n=self.ema.n, step=self.number, spent=self.spent,
+                        args=vars(self.args)), self.folder / "new.pt")
+        os.replace(self.folder / "new.pt", self.folder / "last.pt")
+
+    def steps(self, cooldown):
+        """Yields the progress, 0 to 1, before each step; the last part, cooldown, takes the step size down to a hundredth."""
+        while (progress := self.spent / (60 * self.args.minutes)) < 1:
+            self.began = time.time()
+            self.rate = min(1.0, (self.number + 1) / 100) * min(1.0, max(0.01, (1 - progress) / cooldown))
+            yield progress
+            if time.time() - self.saved > 180:
+                self.save()
+                self.saved = time.time()
+        self.save()
+        json.dump(dict(step=self.number, minutes=self.spent / 60, args=vars(self.args)), open(self.folder / "done.json", "w"), indent=1)
+
+    def step(self, *losses):
+        """After backward."""
+        self.opt.step(self.rate)
+        self.ema.step(self.net)
+        self.number += 1
+        self.spent += min(time.time() - self.began, 30)
+        now = np.array(losses)
+        self.mean = now if self.mean is None else 0.97 * self.mean + 0.03 * now
+
+    def report(self, *more):
+        row = "\t".join([str(self.number), f"{self.spent / 60:.2f}", *(v if isinstance(v, str) else f"{v:.5f}" for v in more)])
+        self.log.write(row + "\n")
+        self.log.flush()
+        print(row, f"{time.time() - self.began:.2f}s/step", flush=True)
