@@ -104,8 +104,52 @@ static int source_eof(void *user) {
     return s->at == s->n;
 }
 
-int stb_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-             struct err *e) {
+static size_t be(const unsigned char *p, int n) {
+    size_t v = 0;
+
+    for (int i = 0; i < n; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
+/* *copy: of a PSD with an alpha channel, the file without it, to be freed; NULL if there is none.
+ * stb_image would take white out of what is half transparent, by floats that leave the range of a
+ * byte; the colours as they are is what Pillow shows. */
+static int psd_opaque(const unsigned char *p, size_t *n, unsigned char **copy, struct err *e) {
+    size_t at = 26, channels, table = 0, gap = 0;
+    unsigned char *q;
+
+    *copy = NULL;
+    if (*n < at || memcmp(p, "8BPS", 4) || (channels = be(p + 12, 2)) < 4)
+        return 0;
+    for (int i = 0; i < 3; i++) {    /* mode data, resources, layers */
+        if (*n - at < 4 || be(p + at, 4) > *n - at - 4)
+            return err_set(e, "the PSD data ends early");
+        at += 4 + be(p + at, 4);
+    }
+    if (*n - at < 2)
+        return err_set(e, "the PSD data ends early");
+    if (be(p + at, 2) == 1) {    /* packed: a length of two bytes for each row of each channel */
+        table = 3 * 2 * be(p + 14, 4);
+        gap = (channels - 3) * 2 * be(p + 14, 4);
+    }
+    at += 2;
+    if (*n - at < table + gap)
+        return err_set(e, "the PSD data ends early");
+    if (!(q = malloc(*n)))
+        return err_set(e, "no memory for %zu bytes", *n);
+    at += table;
+    memcpy(q, p, at);
+    memcpy(q + at, p + at + gap, *n - at - gap);
+    q[12] = 0;
+    q[13] = 3;
+    *n -= gap;
+    *copy = q;
+    return 0;
+}
+
+static int read_bytes(struct image *im, const unsigned char *p, size_t n,
+                      const struct image_options *o, struct err *e) {
     static const stbi_io_callbacks io = {source_read, source_skip, source_eof};
     struct source s = {.p = p, .n = n};
     int w, h, c, w2, h2;
@@ -132,4 +176,16 @@ int stb_read(struct image *im, const unsigned char *p, size_t n, const struct im
     memcpy(im->rgb, px, im->w * im->h * 3);
     stb_free(px);
     return 0;
+}
+
+int stb_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+             struct err *e) {
+    unsigned char *q;
+    int r;
+
+    if (psd_opaque(p, &n, &q, e) < 0)
+        return -1;
+    r = read_bytes(im, q ? q : p, n, o, e);
+    free(q);
+    return r;
 }

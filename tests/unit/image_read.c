@@ -27,6 +27,8 @@ static const struct {
     {"bit.png", "PNG", 13, 9, 0xa7c93c36, 0, 1},
     {"cmyk.jpg", "JPEG", 13, 9, 0xb328ada8, 0, 1},
     {"deep.pgm", "PNM", 3, 2, 0, 0, 1},    /* Pillow saturates 16 bits */
+    {"alpha.psd", "PSD", 5, 3, 0x0dbdd653, 15, 1},    /* colours as they are under any alpha */
+    {"alpha_rle.psd", "PSD", 5, 3, 0x0dbdd653, 18, 1},
     {"gray.jpg", "JPEG", 13, 9, 0x0b601581, 0, 1},
     {"gray.pgm", "PNM", 13, 9, 0x7b41c973, 0, 1},
     {"gray.tga", "TGA", 13, 9, 0x7b41c973, 26, 1},
