@@ -4,6 +4,7 @@ things(cache)    -> list of dicts: cp, name, group, subgroup, words (keywords)
 drawings(cache)  -> list of (thing index, style, kind, payload) for training
 openmoji(cache)  -> {thing index: svg path} for evaluation only
 """
+import collections
 import json
 import pathlib
 import re
@@ -25,6 +26,13 @@ STYLES = [  # our style name, iconify package, also drawn once more with a dark 
     ("firefox", "@iconify-json/fxemoji", True),
     ("streamline", "@iconify-json/streamline-emojis", False),
 ]
+
+ALIAS = {"car": "automobile", "plane": "airplane", "train": "locomotive", "bike": "bicycle", "boat": "sailboat", "phone": "telephone", "apple": "red apple",
+         "computer": "desktop computer", "heart": "red heart", "burger": "hamburger", "coffee": "hot beverage", "sunflower": "sunflower", "smiley": "grinning face",
+         "butterfly": "butterfly", "tree": "deciduous tree", "pine": "evergreen tree", "clock": "mantelpiece clock", "gun": "water pistol", "whale": "whale",
+         "mouse": "mouse", "glasses": "glasses", "umbrella": "umbrella", "beer": "beer mug", "pig": "pig", "cake": "shortcake", "envelope": "envelope"}
+VAGUE = {"fish", "bird", "person", "man", "woman", "boy", "girl", "baby", "sign", "hash", "input symbols", "number", "flag", "on! arrow", "no entry", "top arrow",
+         "star", "hole", "hollow red circle", "national park", "heart suit", "link", "shield", "label", "key", "card", "game die", "new button", "free button", "up! button", "cool button", "wave", "stop sign", "red square", "foot", "up arrow", "down arrow", "left arrow", "right arrow", "bust in silhouette"}
 
 
 def bare(cp):
@@ -131,6 +139,59 @@ def drawings(cache, catalog):
         i = where.get(bare(f.stem))
         if i is not None:
             out.append((i, "3d fluent", "file", str(f)))
+    seen = collections.Counter()
+    for i, f in clipart(cache, catalog):
+        seen[i] += 1
+        if seen[i] <= 8:  # of some there are dozens
+            out.append((i, "clip art", "svg", f.read_text(errors="replace")))
+    return out
+
+
+def words_of(text):
+    """'Pizza_slice2 (B and W)' -> ['pizza', 'slice']."""
+    text = re.sub(r"\(.*?\)|[0-9]", " ", text.lower().replace("_", " ").replace("-", " "))
+    return [w for w in re.sub(r"[^a-z' ]", " ", text).split() if w]
+
+
+def clipart(cache, catalog):
+    """openclipart's drawings of things that we have: (thing index, path).
+
+    A drawing shows a thing if its title (or file name, where the title is one for a whole series) ends with the thing's
+    name or contains it, or if exactly one of its few keywords is such a name."""
+    root = pathlib.Path(cache) / "x/openclipart-svg/usr/share/openclipart/svg"
+    names = {tuple(words_of(t["name"])): i for i, t in reversed(list(enumerate(catalog))) if t["group"] != "Flags"}
+    for short, name in ALIAS.items():
+        names[(short,)] = next(i for i, t in enumerate(catalog) if t["name"] == name)
+    flags = {slug(t["name"].removeprefix("flag of ")): i for i, t in enumerate(catalog) if t["subgroup"] == "country-flag"}
+    out = []
+    for f in sorted(root.glob("**/*.svg")):
+        part = f.relative_to(root).parts
+        if part[0] in ("computer", "shapes", "special", "geography", "logos", "buttons", "decorations") or f.stat().st_size > 400000:
+            continue
+        if "flags" in part:
+            if slug(f.stem) in flags:
+                out.append((flags[slug(f.stem)], f))
+            continue
+        s = f.read_text(errors="replace")
+        title = re.search(r"<dc:title>(.*?)</dc:title>", s, re.S)
+        i = None
+        for said in (words_of(title[1]) if title else [], words_of(f.stem)):
+            spans = [said[a:b] for a in range(len(said)) for b in range(a + 1, min(a + 4, len(said)) + 1)]
+            spans.sort(key=lambda w: (-len(w), w != said[-len(w):]))
+            for w in spans:
+                i = next((names[k] for k in (tuple(w), (*w[:-1], w[-1].removesuffix("s"))) if k in names), None)
+                if i is not None and catalog[i]["name"] not in VAGUE:
+                    break
+                i = None
+            if i is not None:
+                break
+        if i is None:
+            k = {w.strip().lower() for w in re.findall(r"<rdf:li>(.*?)</rdf:li>", s)}
+            found = {names[tuple(words_of(w))] for w in k if tuple(words_of(w)) in names} if len(k) <= 5 else set()
+            found = {j for j in found if catalog[j]["name"] not in VAGUE}
+            i = found.pop() if len(found) == 1 else None
+        if i is not None:
+            out.append((i, f))
     return out
 
 
@@ -145,7 +206,6 @@ def openmoji(cache, catalog):
 
 
 if __name__ == "__main__":
-    import collections
     import sys
     t = things(sys.argv[1])
     d = drawings(sys.argv[1], t)

@@ -23,7 +23,7 @@ NPM = [  # package, version, licence of the pictures or data we use
     ("emoji-datasource-google", "16.0.0", "MIT"),  # only its emoji.json
     ("openmoji", "17.0.0", "CC-BY-SA-4.0"),  # evaluation only, never trained on
 ]
-DEB = ["unicode-data=15.0.0-1", "unicode-cldr-core=41-0.1"]
+DEB = ["unicode-data=15.0.0-1", "unicode-cldr-core=41-0.1", "openclipart-svg=1:0.18+dfsg-19"]  # the last: public domain
 
 
 def folder(name, version):
