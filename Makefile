@@ -21,7 +21,7 @@ B        = build$(if $(SAN),-$(firstword $(SANS)))
 PKGS     = msgpack jansson libutf8proc zlib libxxhash
 OPTPKGS := $(foreach p,libjpeg libwebp libheif,$(if $(shell pkg-config --exists $p 2>/dev/null && echo y),$p))
 PKGC    := $(shell pkg-config --cflags $(PKGS) $(OPTPKGS) 2>/dev/null)
-PKGL    := $(shell pkg-config --libs $(PKGS) $(OPTPKGS) 2>/dev/null)
+PKGL    := $(filter-out -lheif,$(shell pkg-config --libs $(PKGS) $(OPTPKGS) 2>/dev/null))
 ALL      = -std=c11 -D_POSIX_C_SOURCE=200809L -I. -MMD -MP $(WARN) $(PKGC) \
            $(foreach p,$(OPTPKGS),-DHAVE_$(shell echo $p | tr a-z A-Z)) \
            -DUNCLIP_VERSION='"$(VERSION)"' -DUNCLIP_DATADIR='"$(DATADIR)"' \

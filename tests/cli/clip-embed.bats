@@ -94,6 +94,16 @@ clip-embed: operands: name 12: an empty file name' ]
     py 'assert [r["id"] for r in R] == ["good.png", "new\nline.png", b"latin\xe9.png"], R' <out
 }
 
+@test "HEIF without the library: named, the rest done" {
+    clip-embed -V | grep -q libheif || skip "built without libheif"
+    mkdir lib
+    : >lib/libheif.so.1
+    LD_LIBRARY_PATH=$PWD/lib run -1 --separate-stderr clip-embed -o out "$IM/rgb.avif" "$IM/rgb.png"
+    [ "$stderr" = "clip-embed: $IM/rgb.avif: HEIF and AVIF files need libheif: $PWD/lib/libheif.so.1: file too short" ]
+    clip-embed "$IM/rgb.png" | cmp - out
+    run -0 clip-embed -o out "$IM/rgb.avif"
+}
+
 @test "--keep-errors keeps the places, and another run passes them on" {
     cp "$IM/rgb.png" a.png
     run -1 --separate-stderr clip-embed --keep-errors -o out a.png none a.png
