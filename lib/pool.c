@@ -1,10 +1,13 @@
+#define _GNU_SOURCE    /* sched_getcpu, sched_setaffinity */
 #include "lib/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 /* How a job is handed out without a lock.  `ticket` holds the job's number in its upper half
  * and the next task in its lower half; a thread claims a task by adding one to it with a
@@ -18,6 +21,7 @@
  * job, then looks for sleepers. */
 
 enum { SPIN = 1000 };    /* looks before sleeping: about 20 microseconds */
+#define PAUSE 1e6        /* nanoseconds between two times that a thread steps aside */
 #define TASKS_MAX ((size_t)1 << 31)
 
 struct pool {
@@ -27,6 +31,7 @@ struct pool {
     _Alignas(64) _Atomic(void (*)(void *, size_t, int)) fn;
     _Atomic(void *) ctx;
     _Atomic size_t first, n;
+    _Atomic int cpu;                         /* where the caller ran when it handed out the job */
     _Atomic int sleepers;
     _Atomic bool quit;
 
@@ -38,12 +43,45 @@ struct pool {
         struct pool *pool;
         pthread_t id;
         int thread;
+        double moved;    /* when it stepped aside last */
     } worker[];
 };
 
 static void relax(void) {
 #if defined __x86_64__
     __builtin_ia32_pause();
+#endif
+}
+
+static int this_cpu(void) {
+#if defined __linux__
+    return sched_getcpu();
+#else
+    return -1;
+#endif
+}
+
+/* The kernel wakes a thread where it ran last, be it where the caller runs now, and on a machine of two
+ * processors that has just been busy it may not see for milliseconds that the other one is idle: both threads
+ * then share one, which is slower than one alone.  So a worker that finds itself there goes elsewhere; which
+ * processors it may use is as before afterwards. */
+static void step_aside(struct worker *w, int from) {
+#if defined __linux__
+    struct timespec t;
+    cpu_set_t may, other;
+    double now;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    now = (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+    if (now - w->moved < PAUSE || from >= CPU_SETSIZE || sched_getaffinity(0, sizeof may, &may) < 0)
+        return;
+    w->moved = now;
+    other = may;
+    CPU_CLR((size_t)from, &other);
+    if (CPU_COUNT(&other) > 0 && sched_setaffinity(0, sizeof other, &other) == 0)
+        sched_setaffinity(0, sizeof may, &may);
+#else
+    (void)w, (void)from;
 #endif
 }
 
@@ -76,6 +114,7 @@ static void *worker_main(void *arg) {
     struct worker *w = arg;
     struct pool *p = w->pool;
     uint64_t seen = 0;
+    int cpu;
 
     while (!atomic_load(&p->quit)) {
         for (int i = 0; i < SPIN && !has_news(p, seen); i++)
@@ -89,6 +128,9 @@ static void *worker_main(void *arg) {
             pthread_mutex_unlock(&p->lock);
         }
         seen = atomic_load(&p->ticket) >> 32;
+        cpu = this_cpu();
+        if (cpu >= 0 && cpu == atomic_load(&p->cpu))
+            step_aside(w, cpu);
         work(p, w->thread);
     }
     return NULL;
@@ -115,6 +157,7 @@ static void run_job(struct pool *p, size_t first, size_t n, void (*fn)(void *, s
      * n is raised. */
     atomic_store(&p->n, 0);
     atomic_store(&p->done, 0);
+    atomic_store(&p->cpu, this_cpu());
     atomic_store(&p->fn, fn);
     atomic_store(&p->ctx, ctx);
     atomic_store(&p->first, first);

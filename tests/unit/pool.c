@@ -1,8 +1,12 @@
-/* The thread pool: every task once, nothing lost over many small jobs, callers take turns. */
+/* The thread pool: every task once, nothing lost over many small jobs, callers take turns, threads do not
+ * share a processor. */
+#define _GNU_SOURCE    /* sched_getcpu, sched_setaffinity */
 #include "lib/pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "tests/tap.h"
 
@@ -94,6 +98,63 @@ static void callers(void) {
     free(a_mem.base);
 }
 
+#if defined __linux__
+struct meeting {
+    _Atomic int here;     /* tasks that have begun: each thread gets one */
+    int cpu[2], same;     /* where each thread ran; may the worker use what it might before? */
+    cpu_set_t may, one;   /* all, and the caller's */
+};
+
+static void meet(void *ctx, size_t i, int thread) {
+    struct meeting *m = ctx;
+    cpu_set_t may;
+
+    (void)i;
+    m->cpu[thread] = sched_getcpu();
+    atomic_fetch_add(&m->here, 1);
+    while (atomic_load(&m->here) < 2)
+        sched_yield();
+    if (thread == 0)
+        return;
+    m->same += sched_getaffinity(0, sizeof may, &may) == 0 && CPU_EQUAL(&may, &m->may);
+    sched_setaffinity(0, sizeof m->one, &m->one);    /* to the caller's, free to leave */
+    sched_setaffinity(0, sizeof m->may, &m->may);
+}
+
+/* A worker that was last where the caller is does its work elsewhere. */
+static void aside(void) {
+    enum { TIMES = 40 };
+    const struct timespec pause = {0, 2000000};
+    struct meeting m = {.same = 0};
+    TAP_ARENA(a, 1);
+    struct err e = {0};
+    struct pool *p = pool_start(&a, 2, &e);
+    int apart = 0;
+
+    if (sched_getaffinity(0, sizeof m.may, &m.may) < 0 || CPU_COUNT(&m.may) < 2) {
+        skip("there is one processor");
+    } else {
+        CPU_ZERO(&m.one);
+        CPU_SET((size_t)sched_getcpu(), &m.one);
+        sched_setaffinity(0, sizeof m.one, &m.one);
+        for (int t = 0; t < TIMES; t++) {
+            atomic_store(&m.here, 0);
+            pool_run(p, 2, meet, &m);
+            apart += m.cpu[0] != m.cpu[1];
+            nanosleep(&pause, NULL);
+        }
+        sched_setaffinity(0, sizeof m.may, &m.may);
+        ok(apart >= TIMES * 3 / 4 && m.same == TIMES, "threads do not share a processor: %d of %d, %d unbound", apart,
+           TIMES, m.same);
+    }
+    pool_stop(p);
+    free(a_mem.base);
+}
+#else
+static void aside(void) {
+}
+#endif
+
 static void limits(void) {
     TAP_ARENA(a, 1);
     struct arena none = a;
@@ -115,6 +176,7 @@ int main(void) {
     counts(2);
     counts(7);
     callers();
+    aside();
     limits();
     return done();
 }
