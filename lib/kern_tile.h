@@ -24,6 +24,8 @@ INL void tile_of(size_t m, size_t cols, size_t k, const void *const a[], const f
         UNROLL for (size_t j = 0; j < cols; j++)
             b[j] = vload(w + j * VL);
         _mm_prefetch(ahead, _MM_HINT_T1);
+        if (COLS == 4)
+            _mm_prefetch(ahead + step / 2, _MM_HINT_T1);    /* with few rows a step is two lines */
         ahead += step;
         UNROLL for (size_t i = 0; i < m; i++) {
             vf y = vset(x[i][p]);
