@@ -73,6 +73,14 @@ void mapfile_random(const struct mapfile *m) {
     advise(m, MADV_RANDOM);
 }
 
+void mapfile_large(const struct mapfile *m) {
+#ifdef MADV_HUGEPAGE
+    advise(m, MADV_HUGEPAGE);
+#else
+    (void)m;
+#endif
+}
+
 void mapfile_forget(const struct mapfile *m) {
     advise(m, MADV_DONTNEED);
     advise(m, MADV_NORMAL);

@@ -45,6 +45,9 @@ bool mapfile_unchanged(const struct mapfile *m);
 /* A few scattered places will be read: do not read ahead.  Undone by mapfile_forget. */
 void mapfile_random(const struct mapfile *m);
 
+/* All of it will be read: in large pages, where the kernel and the file system can. */
+void mapfile_large(const struct mapfile *m);
+
 /* Take the pages out of the resident set again; they come back when touched. */
 void mapfile_forget(const struct mapfile *m);
 

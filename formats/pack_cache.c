@@ -107,8 +107,10 @@ static int find(const struct pack_cache *k, struct pack_entry *n, struct mapfile
         mapfile_close(m);
         r = -1;
     }
-    if (r == 0)
+    if (r == 0) {
+        mapfile_large(m);
         pack_dir_used(fd);
+    }
     close(fd);
     return r;
 }
@@ -209,14 +211,14 @@ static int save(const struct pack_cache *k, struct pack_entry *n, bool (*stop)(v
 
     if (pack_file_size(&n->packed, n->nkey, &size, &bytes) < 0 || size > sizeof head)
         return err_set(e, "too many tensors");
-    if (pack_dir_create(&f, k->dir, n->file, bytes, e) < 0)
+    if (pack_dir_create(&f, k->dir, n->file, bytes, stop, e) < 0)
         return -1;
     pack_file_head(head, &n->packed, n->key, n->nkey, size, bytes);
-    pack_dir_write(&f, head, size, stop);
+    pack_dir_write(&f, head, size);
     for (size_t i = 0; i < n->packed.n; i++) {
         const struct packed_block *b = &n->packed.block[i];
-        pack_dir_write(&f, b->p, b->n, stop);
-        pack_dir_write(&f, zeros, pack_file_gap(b->n), stop);
+        pack_dir_write(&f, b->p, b->n);
+        pack_dir_write(&f, zeros, pack_file_gap(b->n));
     }
     return pack_dir_publish(&f, e);
 }

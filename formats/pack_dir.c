@@ -15,12 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "formats/stream.h"
-
 #define TEMP_SUFFIX ".tmp"
 
 enum { DAY = 24 * 60 * 60, FILES = 1024 };
-#define CHUNK ((size_t)16 << 20)    /* after which we look whether to stop */
+#define CHUNK ((size_t)16 << 20)    /* bytes written at a time */
 
 static int failed(struct err *e) {
     return err_set(e, "%s", strerror(errno));
@@ -96,11 +94,12 @@ static int create(struct pack_new *f) {
     return f->fd;
 }
 
-int pack_dir_create(struct pack_new *f, const char *path, const char *name, size_t bytes, struct err *e) {
+int pack_dir_create(struct pack_new *f, const char *path, const char *name, size_t bytes, bool (*stop)(void),
+                    struct err *e) {
     struct statvfs v;
     uint64_t room;
 
-    *f = (struct pack_new){.name = name, .dir = pack_dir_open(path, true, e)};
+    *f = (struct pack_new){.name = name, .stop = stop, .dir = pack_dir_open(path, true, e)};
     if (f->dir < 0)
         return -1;
     room = fstatvfs(f->dir, &v) < 0 ? UINT64_MAX : (uint64_t)v.f_bavail * v.f_frsize;
@@ -116,20 +115,42 @@ int pack_dir_create(struct pack_new *f, const char *path, const char *name, size
     return -1;
 }
 
-void pack_dir_write(struct pack_new *f, const void *p, size_t n, bool (*stop)(void)) {
-    const char *from = p;
+static void write_held(struct pack_new *f) {
+    struct iovec *v = f->held, *end = v + f->nheld;
+    ssize_t k;
+
+    f->nheld = 0;
+    f->stopped = f->stopped || (f->stop && f->stop());
+    while (v < end && !f->error && !f->stopped) {
+        k = writev(f->fd, v, (int)(end - v));
+        if (k < 0 && errno != EINTR)
+            f->error = errno;
+        for (; k > 0 && (size_t)k >= v->iov_len; v++)
+            k -= (ssize_t)v->iov_len;
+        if (k > 0) {
+            v->iov_base = (char *)v->iov_base + k;
+            v->iov_len -= (size_t)k;
+        }
+    }
+}
+
+void pack_dir_write(struct pack_new *f, const void *p, size_t n) {
+    char *from = (char *)(uintptr_t)p;    /* writev only reads it */
 
     for (size_t k; n && !f->error && !f->stopped; from += k, n -= k) {
-        k = n < CHUNK ? n : CHUNK;
-        f->stopped = stop && stop();
-        if (!f->stopped && write_all(f->fd, from, k) < 0)
-            f->error = errno;
+        k = CHUNK - f->at % CHUNK;
+        k = n < k ? n : k;
+        f->held[f->nheld++] = (struct iovec){from, k};
+        f->at += k;
+        if (f->nheld == PACK_HELD || f->at % CHUNK == 0)
+            write_held(f);
     }
 }
 
 static void prune(int dir, const char *keep);
 
 int pack_dir_publish(struct pack_new *f, struct err *e) {
+    write_held(f);
     if (!f->error && !f->stopped && fsync(f->fd) < 0)
         f->error = errno;
     if (close(f->fd) < 0 && !f->error)
