@@ -72,8 +72,8 @@ static void z_free(void *a, void *p) {
     (void)p;
 }
 
-/* Unpack s, which may have several members, into b. */
-static int gunzip(struct bytes *b, const void *s, size_t n, struct arena *a, struct err *e) {
+/* Unpack s, which may have several members, into b: all of it, or no more than `most` bytes. */
+static int gunzip(struct bytes *b, const void *s, size_t n, size_t most, struct arena *a, struct err *e) {
     struct arena_mem part_mem;
     struct arena part;
     z_stream z = {.zalloc = z_take, .zfree = z_free, .opaque = &part};
@@ -90,10 +90,10 @@ static int gunzip(struct bytes *b, const void *s, size_t n, struct arena *a, str
         return err_set(e, "no memory");
     while (bytes_more(b, e) == 0) {
         z.next_out = (Bytef *)b->p + b->n;
-        z.avail_out = (uInt)(b->cap - b->n);
+        z.avail_out = (uInt)((b->cap < most ? b->cap : most) - b->n);
         r = inflate(&z, Z_NO_FLUSH);
-        b->n = b->cap - z.avail_out;
-        if (r == Z_STREAM_END && z.avail_in == 0)
+        b->n = (size_t)((char *)z.next_out - b->p);
+        if ((r == Z_STREAM_END && z.avail_in == 0) || b->n == most)
             return 0;
         if (r == Z_STREAM_END)
             r = inflateReset(&z);
@@ -107,7 +107,9 @@ static int gunzip(struct bytes *b, const void *s, size_t n, struct arena *a, str
 
 /* ---- merges.txt ---- */
 
-enum { OPENAI_MERGES = 49152 - 256 - 2 };    /* the slice [1 : 48895] of the reference */
+/* The slice [1 : 48895] of the reference; the bytes of OpenAI's file up to there, which has 3,194,984; bpe_hash. */
+enum { OPENAI_MERGES = 49152 - 256 - 2, OPENAI_USED = 524645 };
+#define OPENAI_HASH 0xd9b255737dd40c6eu
 
 /* The line at s, without its end; s moves to the next one. */
 static size_t take_line(const char **s, const char *end) {
@@ -170,6 +172,21 @@ static int parse_merges(struct bpe *b, const char *s, size_t n, struct arena *a,
     return bpe_build(b, m, count, a, e);
 }
 
+/* OpenAI's file is unpacked only as far as it is used, which is the sixth part: that this is its beginning, the
+ * merges' hash says, better than gzip's sum over the rest would.  false: it is something else. */
+static bool openai_file(struct bpe *b, const void *s, size_t n, struct arena *a) {
+    struct arena copy = *a;
+    struct bytes raw;
+    struct err none = {0};
+
+    if (gunzip(&raw, s, n, OPENAI_USED, &copy, &none) < 0 || raw.n != OPENAI_USED ||
+        !has(raw.p, 64, "bpe_simple_vocab_16e6") || parse_merges(b, raw.p, raw.n, &copy, &none) < 0 ||
+        bpe_hash(b) != OPENAI_HASH)
+        return false;
+    *a = copy;
+    return true;
+}
+
 int bpe_read_merges(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e) {
     struct bytes raw = {.p = NULL};
 
@@ -177,7 +194,9 @@ int bpe_read_merges(struct bpe *b, const void *s, size_t n, struct arena *a, str
         return parse_merges(b, s, n, a, e);
     if (n > BPE_FILE_MAX)
         return err_set(e, "more than %d MiB", BPE_FILE_MAX >> 20);
-    if (gunzip(&raw, s, n, a, e) < 0)
+    if (openai_file(b, s, n, a))
+        return 0;
+    if (gunzip(&raw, s, n, SIZE_MAX, a, e) < 0)
         return -1;
     return parse_merges(b, raw.p, raw.n, a, e);
 }
@@ -280,14 +299,13 @@ static bool name_of(struct text *t, char out[NAME_MOST + 4], size_t *n) {
 }
 
 static bool number_is(struct text *t, uint32_t want) {
-    char digits[16];
-    int n = snprintf(digits, sizeof digits, "%" PRIu32, want);
+    const char *from;
+    uint64_t v = 0;
 
     skip(t);
-    if (t->end - t->at <= n || memcmp(t->at, digits, (size_t)n) != 0 || (t->at[n] >= '0' && t->at[n] <= '9'))
-        return false;
-    t->at += n;
-    return true;
+    for (from = t->at; t->at < t->end && *t->at >= '0' && *t->at <= '9' && v <= UINT32_MAX; t->at++)
+        v = v * 10 + (uint64_t)(*t->at - '0');
+    return v == want && t->at > from && t->at < t->end && (*from != '0' || t->at - from == 1);
 }
 
 /* Every token once, in the order of the ids, and no more: what is always written.  Anything else,

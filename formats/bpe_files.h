@@ -7,7 +7,8 @@
  * Source   openai/CLIP @d05afc4 clip/simple_tokenizer.py:65 for the number of merges;
  *          transformers' CLIPTokenizer for the other files.
  * Errors   Name the file.  A file above BPE_FILE_MAX bytes, packed or unpacked, is refused;
- *          so is a vocabulary whose ids come from elsewhere.
+ *          so is a vocabulary whose ids come from elsewhere.  Of OpenAI's gzip'd file what lies behind the
+ *          merges that count is not read: it may be damaged or missing.
  * Memory   From the arena: the tables of bpe.h, and the file's text (a few MB), which stays.
  *          zlib works in the arena too.  jansson allocates by itself: at most some 20 bytes
  *          for each of a JSON file's, freed before return.
