@@ -1,4 +1,4 @@
-#define _GNU_SOURCE    /* sched_getcpu, sched_setaffinity */
+#define _GNU_SOURCE    /* sched_getcpu, pthread_setaffinity_np */
 #include "lib/pool.h"
 
 #include <pthread.h>
@@ -20,8 +20,8 @@
  * order: a thread counts itself as asleep, then looks for a new job; the caller publishes the
  * job, then looks for sleepers. */
 
-enum { SPIN = 1000 };    /* looks before sleeping: about 20 microseconds */
-#define PAUSE 1e6        /* nanoseconds between two times that a thread steps aside */
+enum { SPIN = 5000 };    /* looks before sleeping: about 100 microseconds */
+#define PAUSE 1e5        /* nanoseconds between two times that workers are sent elsewhere */
 #define TASKS_MAX ((size_t)1 << 31)
 
 struct pool {
@@ -31,11 +31,11 @@ struct pool {
     _Alignas(64) _Atomic(void (*)(void *, size_t, int)) fn;
     _Atomic(void *) ctx;
     _Atomic size_t first, n;
-    _Atomic int cpu;                         /* where the caller ran when it handed out the job */
     _Atomic int sleepers;
     _Atomic bool quit;
 
     int threads;
+    double parted;              /* when workers were barred last */
     pthread_mutex_t turn;       /* one pool_run at a time */
     pthread_mutex_t lock;       /* for the two conditions only */
     pthread_cond_t work, finished;
@@ -43,7 +43,11 @@ struct pool {
         struct pool *pool;
         pthread_t id;
         int thread;
-        double moved;    /* when it stepped aside last */
+        _Atomic int cpu;    /* where it ran last */
+        bool barred;
+#if defined __linux__
+        cpu_set_t may;      /* where it might run before it was barred */
+#endif
     } worker[];
 };
 
@@ -53,37 +57,78 @@ static void relax(void) {
 #endif
 }
 
-static int this_cpu(void) {
+/* A kernel may wake a thread where it ran last, be it where the caller runs now, though another processor is idle;
+ * those of virtual machines do it on purpose, to keep few processors awake.  Both threads then share one for
+ * milliseconds, which is slower than one alone.  So before a job is handed out, workers that were seen on the
+ * caller's processor are barred from it; after they were woken they may go where they might before. */
 #if defined __linux__
-    return sched_getcpu();
-#else
-    return -1;
-#endif
+static void note_cpu(struct worker *w) {
+    int cpu = sched_getcpu();
+
+    if (cpu != atomic_load(&w->cpu))
+        atomic_store(&w->cpu, cpu);
 }
 
-/* The kernel wakes a thread where it ran last, be it where the caller runs now, and on a machine of two
- * processors that has just been busy it may not see for milliseconds that the other one is idle: both threads
- * then share one, which is slower than one alone.  So a worker that finds itself there goes elsewhere; which
- * processors it may use is as before afterwards. */
-static void step_aside(struct worker *w, int from) {
-#if defined __linux__
+/* Not more often than PAUSE: where all processors are busy it helps nobody. */
+static bool due(struct pool *p) {
     struct timespec t;
-    cpu_set_t may, other;
     double now;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     now = (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-    if (now - w->moved < PAUSE || from >= CPU_SETSIZE || sched_getaffinity(0, sizeof may, &may) < 0)
-        return;
-    w->moved = now;
-    other = may;
-    CPU_CLR((size_t)from, &other);
-    if (CPU_COUNT(&other) > 0 && sched_setaffinity(0, sizeof other, &other) == 0)
-        sched_setaffinity(0, sizeof may, &may);
-#else
-    (void)w, (void)from;
-#endif
+    if (now - p->parted < PAUSE)
+        return false;
+    p->parted = now;
+    return true;
 }
+
+static bool bar(struct worker *w, int cpu) {
+    cpu_set_t other;
+
+    if (pthread_getaffinity_np(w->id, sizeof w->may, &w->may) != 0)
+        return false;
+    other = w->may;
+    CPU_CLR((size_t)cpu, &other);
+    return CPU_COUNT(&other) > 0 && pthread_setaffinity_np(w->id, sizeof other, &other) == 0;
+}
+
+/* Is any worker barred now? */
+static bool part(struct pool *p) {
+    int cpu = sched_getcpu();
+    bool met = false, any = false;
+
+    for (int i = 1; i < p->threads; i++)
+        met |= atomic_load(&p->worker[i].cpu) == cpu;
+    if (!met || cpu < 0 || cpu >= CPU_SETSIZE || !due(p))
+        return false;
+    for (int i = 1; i < p->threads; i++) {
+        struct worker *w = &p->worker[i];
+
+        w->barred = atomic_load(&w->cpu) == cpu && bar(w, cpu);
+        any |= w->barred;
+    }
+    return any;
+}
+
+static void unbar(struct pool *p) {
+    for (int i = 1; i < p->threads; i++)
+        if (p->worker[i].barred)
+            pthread_setaffinity_np(p->worker[i].id, sizeof p->worker[i].may, &p->worker[i].may);
+}
+#else
+static void note_cpu(struct worker *w) {
+    (void)w;
+}
+
+static bool part(struct pool *p) {
+    (void)p;
+    return false;
+}
+
+static void unbar(struct pool *p) {
+    (void)p;
+}
+#endif
 
 /* Do tasks of the current job until none is left. */
 static void work(struct pool *p, int thread) {
@@ -114,7 +159,6 @@ static void *worker_main(void *arg) {
     struct worker *w = arg;
     struct pool *p = w->pool;
     uint64_t seen = 0;
-    int cpu;
 
     while (!atomic_load(&p->quit)) {
         for (int i = 0; i < SPIN && !has_news(p, seen); i++)
@@ -128,10 +172,8 @@ static void *worker_main(void *arg) {
             pthread_mutex_unlock(&p->lock);
         }
         seen = atomic_load(&p->ticket) >> 32;
-        cpu = this_cpu();
-        if (cpu >= 0 && cpu == atomic_load(&p->cpu))
-            step_aside(w, cpu);
         work(p, w->thread);
+        note_cpu(w);
     }
     return NULL;
 }
@@ -151,13 +193,13 @@ static void wait_for_all(struct pool *p, size_t n) {
 
 static void run_job(struct pool *p, size_t first, size_t n, void (*fn)(void *, size_t, int), void *ctx) {
     uint64_t job = (atomic_load(&p->ticket) >> 32) + 1;
+    bool barred = part(p);
 
     /* The last job's ticket has come to its n.  A thread that has read it may read the new n
      * next; so the ticket moves out of the way, which makes that thread's claim fail, before
      * n is raised. */
     atomic_store(&p->n, 0);
     atomic_store(&p->done, 0);
-    atomic_store(&p->cpu, this_cpu());
     atomic_store(&p->fn, fn);
     atomic_store(&p->ctx, ctx);
     atomic_store(&p->first, first);
@@ -169,6 +211,8 @@ static void run_job(struct pool *p, size_t first, size_t n, void (*fn)(void *, s
         pthread_cond_broadcast(&p->work);
         pthread_mutex_unlock(&p->lock);
     }
+    if (barred)
+        unbar(p);
     work(p, 0);
     wait_for_all(p, n);
 }
@@ -212,7 +256,7 @@ struct pool *pool_start(struct arena *a, int threads, struct err *e) {
         struct worker *w = &p->worker[p->threads];
         int r;
 
-        *w = (struct worker){.pool = p, .thread = p->threads};
+        *w = (struct worker){.pool = p, .thread = p->threads, .cpu = -1};
         r = pthread_create(&w->id, NULL, worker_main, w);
         if (r) {
             err_set(e, "cannot start thread %d of %d: %s", p->threads + 1, threads, strerror(r));

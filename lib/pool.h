@@ -6,8 +6,8 @@
  *          determined: a task must write nothing but its own part of the result,
  *          and no result may depend on `thread` (which only indexes scratch).  So
  *          the same bytes come out for any number of threads.
- *          Threads that have nothing to do spin for a few microseconds, then sleep.  None is bound to a
- *          processor, but one that is woken on the caller's moves to another (Linux).
+ *          Threads that have nothing to do spin for some 100 microseconds, then sleep.  None is bound to a
+ *          processor, but one that was last on the caller's is woken on another (Linux).
  * Errors   pool_start returns NULL and fills err; everything else cannot fail.
  * Threads  One pool_run at a time per pool (calls from other threads wait); fn must not call pool_run on
  *          the same pool.  A NULL pool runs everything in the caller.
