@@ -8,7 +8,6 @@ same files.  Needs numpy and Pillow.
 """
 import argparse
 import pathlib
-import shutil
 
 import numpy as np
 from PIL import Image
@@ -38,6 +37,11 @@ def photo(r, w, h):
     return Image.fromarray(np.clip(rgb, 0, 255).astype(np.uint8))
 
 
+def comment(jpeg, i):
+    text = b"%06d" % i
+    return jpeg[:2] + b"\xff\xfe\0" + bytes([len(text) + 2]) + text + jpeg[2:]
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("dir", type=pathlib.Path)
@@ -49,11 +53,12 @@ def main():
     a.dir.mkdir(parents=True, exist_ok=True)
     for size in a.size or ["4000x3000"]:
         w, h = map(int, size.split("x"))
-        # six scenes and their mirror images; then again, because making noise is slow and no decoder can tell
+        # six scenes and their mirror images; then again, because making noise is slow and no decoder can tell,
+        # but with a comment, because rclip keeps what it knows of files with the same bytes
         for i in range(a.n):
             name = a.dir / f"{size}-{i:03}.jpg"
             if i >= 24:
-                shutil.copyfile(a.dir / f"{size}-{i % 24:03}.jpg", name)
+                name.write_bytes(comment((a.dir / f"{size}-{i % 24:03}.jpg").read_bytes(), i))
                 continue
             if i % 4 == 0:
                 im = photo(np.random.default_rng([a.s, w, h, i]), w, h)

@@ -1,22 +1,27 @@
 #!/usr/bin/env python3
 """peers.py [option]... [SECTION]...: unclip beside whatever of its peers is installed, on the same inputs, in one go.
 
-Sections: towers (images and texts of ViT-B/32 and ViT-L/14), accuracy, karlo, picture (text to picture, whole), photos
-(a folder), start, rank, grow.  What is measured takes turns within a round; ratios are medians over the rounds, so that a
-machine that changes its mind hurts both sides.  Results are kept in the JSON file given with -o, which later runs of other
-sections add to; --report prints all of them as the tables of BENCHMARKS.md.
+Sections: towers (images and texts of ViT-B/32 and ViT-L/14), accuracy, karlo (a step of each stage), picture (text to
+picture, whole, with its memory), photos (a folder), start, rank, grow (threads, batch, side, records).  What is measured
+takes turns within a round; ratios are medians over the rounds, so that a machine that changes its mind hurts both sides.
+Raw results are kept in the file given with --json, which later runs of other sections, models or rows add to; tables.py
+prints the tables of BENCHMARKS.md from one or several of them, plot.py the pictures.
 
 Peers run in --python (which needs torch; transformers, diffusers, open_clip_torch, onnxruntime, onnxscript, openvino where
-they are to take part) and --rclip; one that does not start is named and left out.  Models have random weights: they are
-made by tests/make_model and tests/make_karlo in --dir at the first run (11 GB with Karlo).  Nothing is downloaded.
-The machine should do nothing else.  This script itself needs Python's own library, and numpy for accuracy and karlo.
+they are to take part) and --rclip; what is not installed is named and left out.  Models have random weights: they are
+made by tests/make_model and tests/make_karlo in --dir at the first run, as are photos and records (20 GB in all); --prepare
+does nothing else.  Nothing is downloaded.  The machine should do nothing else.
+
+This script needs Python's own library, and for some sections numpy and msgpack.
 """
 import argparse
+import datetime
+import io
 import json
 import os
 import pathlib
 import platform
-import statistics
+import shutil
 import struct
 import subprocess
 import sys
@@ -24,21 +29,17 @@ import tempfile
 import threading
 import time
 
+import tables
+from tables import GFLOP, OUT, STEPS, med
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 THREADS = len(os.sched_getaffinity(0))
-GFLOP = {("ViT-B-32", "image"): 8.82, ("ViT-B-32", "text"): 5.96, ("ViT-L-14", "image"): 162.03, ("ViT-L-14", "text"): 13.30,
-         "prior": 6.1, "prior, uncached": 2 * 164.4, "decode64": 2 * 597.6, "upsample": 8497.4}    # of one step here
 A = None    # the arguments
-OUT = {}    # the results
 
 
 def log(*a):
     print(*a, file=sys.stderr, flush=True)
-
-
-def med(x):
-    return statistics.median(x)
 
 
 def tool(name):
@@ -94,10 +95,11 @@ class Peer:
         if not line.startswith("ready"):
             log(f"{self.kind}: left out: {self.why()}")
             return False
-        OUT.setdefault("versions", {}).update(json.loads(line[6:]))
         return True
 
     def answer(self, q):
+        end = threading.Timer(A.limit, self.p.kill)
+        end.start()
         try:
             self.p.stdin.write(json.dumps(q) + "\n")
             self.p.stdin.flush()
@@ -105,7 +107,8 @@ class Peer:
         except BrokenPipeError:
             line = ""
         if not line:
-            log(f"{self.kind}: {q}: failed: {self.why()}")
+            log(f"{self.kind}: {q}: left out: {self.why() if end.is_alive() else f'no answer within {A.limit:g} s'}")
+        end.cancel()
         return json.loads(line) if line else None
 
     def ask(self, q):
@@ -155,18 +158,17 @@ def model(name, layout="hf"):
     return folder
 
 
-def section(name, rows):
-    OUT[name] = rows
-    OUT.setdefault("when", {})[name] = time.strftime("%H:%M", time.gmtime())
-    if A.output:
-        A.output.write_text(json.dumps(OUT, indent=1))
-    print(tables.get(name, lambda: json.dumps(rows))(), flush=True)
+def keep(name, row):
+    """Put a row where tables.py finds it, and into the file."""
+    row["when"] = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M")
+    tables.keep(name, row)
+    if A.json:
+        A.json.write_text(json.dumps(OUT, indent=1))
 
 
 # ---- towers ----
 
 def towers():
-    rows = OUT.get("towers", [])
     for name in A.model:
         folder, top = model(name), peak()
         kinds = [k for k in A.peers if k.split("-")[0] in ("hf", "hfc", "oc", "ort", "ov")]
@@ -182,57 +184,38 @@ def towers():
                 if isinstance(o, Ours):
                     o.close()
             what = f"{batch}" if tower == "image" else f"{tokens} tokens"
-            rows = [r for r in rows if (r["model"], r["tower"], r["what"]) != (name, tower, what)]
-            rows.append({"model": name, "tower": tower, "what": what, "peak": top, "ms": ms,
-                         "gflop": GFLOP[name, tower] * (batch if tower == "image" else tokens / 77)})
+            keep("towers", {"model": name, "tower": tower, "what": what, "peak": top, "ms": ms,
+                            "gflop": GFLOP[name, tower] * (batch if tower == "image" else tokens / 77)})
             log(name, tower, what, {n: round(med(v), 2) for n, v in ms.items() if v})
-            section("towers", rows)
         for p in peers.values():
             p.close()
 
 
-def fastest(ms, precision):
-    """The peer that is fastest in this class, and the median ratio to it, round by round."""
-    them = {n: med(v) for n, v in ms.items() if n.endswith(precision) and not n.startswith("unclip") and v}
-    if not them or not ms.get("unclip-" + precision):
-        return None, None
-    n = min(them, key=them.get)
-    return n, med([b / a for a, b in zip(ms["unclip-" + precision], ms[n])])
+def read_records(data, field):
+    """{id: vector} of a stream."""
+    import msgpack
+    import numpy as np
+    out = {}
+    for r in msgpack.Unpacker(data, strict_map_key=False):
+        t = r["data"][field]
+        out[r["id"]] = np.frombuffer(t[b"data"], t[b"type"]).astype("f8")
+    return out
 
 
-def verdict(ratio, want, ms, gflop, top):
-    """Against the goal, or against 75 % of the peak where that is nearer."""
-    floor = gflop / (0.75 * top) * 1e3
-    if ratio is None:
-        return "no peer"
-    if ratio >= want:
-        return "yes"
-    return f"yes, by 75 % of the peak ({floor:.3g} ms)" if ms <= floor else "**no**"
-
-
-def towers_table():
-    t = ["| model | input | class | unclip, ms | of the peak | fastest peer | its ms | ratio | >= 1.2 |", "|---|---|---|---:|---:|---|---:|---:|---|"]
-    for r in OUT["towers"]:
-        for p in ("bf16", "f32"):
-            ours, (n, ratio) = med(r["ms"]["unclip-" + p]), fastest(r["ms"], p)
-            t.append(f'| {r["model"]} | {r["tower"]}, {r["what"]} | {p} | {ours:.2f} | {r["gflop"] / ours * 1e5 / r["peak"][p]:.0f} % | '
-                     f'{n} | {med(r["ms"][n]) if n else 0:.2f} | {ratio or 0:.2f} | {verdict(ratio, 1.2, ours, r["gflop"], r["peak"][p])} |')
-    kinds = sorted({n for r in OUT["towers"] for n in r["ms"]}, key=lambda n: (n.split("-")[1], n))
-    t += ["", "All of them, ms:", "", "| model | input | " + " | ".join(kinds) + " |", "|---|---|" + "---:|" * len(kinds)]
-    for r in OUT["towers"]:
-        t.append(f'| {r["model"]} | {r["tower"]}, {r["what"]} | ' +
-                 " | ".join(f'{med(r["ms"][k]):.1f}' if r["ms"].get(k) else "-" for k in kinds) + " |")
-    return "\n".join(t)
+def cosines(a, b):
+    """The least cosine of two lists of vectors, and after subtracting the mean of each."""
+    import numpy as np
+    cos = lambda a, b: float(((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
+    return {"cos": cos(a, b), "centred": cos(a - a.mean(0), b - b.mean(0))}
 
 
 def accuracy():
-    """The same pictures through our f32, our bf16, and transformers' f32 (the same weights)."""
+    """The same pictures through our f32, our bf16, and transformers' f32 (the same weights); then the model in the box."""
     import numpy as np
-    rows = []
+    n = 24
     for name in A.model:
-        folder, n = model(name), 24
+        folder = model(name)
         with tempfile.TemporaryDirectory() as d:
-            photo_folder("640x480", n)
             r = np.random.default_rng(3)
             low = r.standard_normal((n, 3, 7, 7)).astype("<f4").repeat(32, 2).repeat(32, 3)
             (low + 0.3 * r.standard_normal(low.shape).astype("<f4")).astype("<f4").tofile(f"{d}/in")
@@ -241,22 +224,28 @@ def accuracy():
                 subprocess.run([aid("clip_run"), "-p", p, "-j", str(THREADS), "image", folder, f"{d}/in", f"{d}/{p}"],
                                check=True, stdout=subprocess.DEVNULL)
                 out[p] = np.fromfile(f"{d}/{p}", "<f4").reshape(n, -1).astype("f8")
-            peer = Peer("hf-f32", folder)
-            if peer.ready() and peer.answer({"what": "image", "input": f"{d}/in", "save": f"{d}/hf"}):
-                out["hf"] = np.fromfile(f"{d}/hf", "<f4").reshape(n, -1).astype("f8")
-            peer.close()
-        cos = lambda a, b: float(((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min())
-        mid = lambda a: a - a.mean(0)
+            if "hf-f32" in A.peers:
+                peer = Peer("hf-f32", folder)
+                if peer.ready() and peer.answer({"what": "image", "input": f"{d}/in", "save": f"{d}/hf"}):
+                    out["hf"] = np.fromfile(f"{d}/hf", "<f4").reshape(n, -1).astype("f8")
+                peer.close()
         for a, b in (("bf16", "f32"), ("f32", "hf")):
             if b in out:
-                rows.append({"model": name, "a": a, "b": b, "cos": cos(out[a], out[b]), "centred": cos(mid(out[a]), mid(out[b]))})
-    section("accuracy", rows)
-
-
-def accuracy_table():
-    names = {"hf": "transformers f32", "f32": "unclip f32", "bf16": "unclip bf16"}
-    t = ["| model | | least cosine | centred |", "|---|---|---:|---:|"]
-    return "\n".join(t + [f'| {r["model"]} | {names[r["a"]]} and {names[r["b"]]} | 1 - {1 - r["cos"]:.1e} | {r["centred"]:.7f} |' for r in OUT["accuracy"]])
+                keep("accuracy", {"model": name, "a": a, "b": b, "pictures": n, **cosines(out[a], out[b])})
+    box, embed, named = ROOT / "examples/emoji", {}, {}
+    files = sorted(map(str, (box / "demo").glob("*.png")))
+    for p in ("f32", "bf16"):
+        stream = subprocess.run([tool("clip-embed"), "-q", "-m", box, f"--precision={p}", *files], check=True, capture_output=True).stdout
+        embed[p] = read_records(io.BytesIO(stream), "image_embed")
+        tsv = subprocess.run([tool("rank"), "-q", "-m", box, f"--precision={p}", "--labels", box / "demo/labels.txt", "--tsv"], input=stream,
+                             check=True, capture_output=True).stdout.decode()
+        named[p] = {os.path.basename(x[0])[:-4]: x[1] for x in (line.split("\t") for line in tsv.splitlines())}
+    letters = lambda s: "".join(c for c in s if c.isalpha())
+    right = {p: sum(letters(k) == letters(v) for k, v in m.items()) for p, m in named.items()}
+    keep("accuracy", {"model": "the model in the box", "a": "bf16", "b": "f32", "pictures": len(files), "right": right,
+                      "labels": len((box / "demo/labels.txt").read_text().split("\n")) - 1,
+                      "same": sum(named["f32"][k] == named["bf16"][k] for k in named["f32"]),
+                      **cosines(*(np.array([embed[p][f] for f in sorted(embed[p])]) for p in ("bf16", "f32")))})
 
 
 # ---- Karlo ----
@@ -300,24 +289,34 @@ def record(name, n):
     return pack(name, text_embed=[768], text_states=[n, 768])
 
 
-def steps(stage, args, stdin, stdout, precision):
-    """Seconds of each step but the first, and the peak of anonymous memory."""
-    p = subprocess.Popen([tool(stage), "-m", A.dir / "karlo", "--progress=json", "--precision", precision, *args],
-                         stdin=open(stdin, "rb"), stdout=open(stdout, "wb"), stderr=subprocess.PIPE, text=True)
-    w, times = Watch([p]), []
+def progress(p):
+    """Seconds of each step but the first, from the progress lines of a program; steps of less than 0.1 s do not all get one."""
+    at = []
     for line in p.stderr:
         if line.startswith("{") and '"step"' in line:
-            times.append(time.time())
+            at.append((json.loads(line)["step"], time.time()))
+        elif not line.startswith("{"):
+            log(line.strip())
+    return [(t - s) / (j - i) for (i, s), (j, t) in zip(at, at[1:]) if j > i]
+
+
+def steps(stage, args, stdin, stdout, m=None):
+    """Seconds of each step but the first, and the peak of anonymous memory."""
+    with open(stdin, "rb") as i, open(stdout, "wb") as o:
+        p = subprocess.Popen([tool(stage), "-m", m or A.dir / "karlo", "--progress=json", *args], stdin=i, stdout=o, stderr=subprocess.PIPE, text=True)
+    w = Watch([p])
+    s = progress(p)
     p.wait()
     w.join()
-    return [b - a for a, b in zip(times, times[1:])], w.each[0]
+    return s, w.each[0]
 
 
 def uncached(d, n=6):
-    """Seconds of a prior step that computes both prefixes anew: records of one step have one prefix each."""
+    """Seconds of a prior step that computes its text's prefix anew: records of one step have one each."""
     (d / "many").write_bytes(b"".join(record(f"t{i}", 77) for i in range(n)))
-    p = subprocess.Popen([tool("prior"), "-m", A.dir / "karlo", "-q", "--precision", "bf16", "-b", "1", "--steps", "1", f"--uncond={d / 'empty'}"],
-                         stdin=open(d / "many", "rb"), stdout=subprocess.PIPE)
+    with open(d / "many", "rb") as i:
+        p = subprocess.Popen([tool("prior"), "-m", A.dir / "karlo", "-q", "--precision", "bf16", "-b", "1", "--steps", "1", f"--uncond={d / 'empty'}"],
+                             stdin=i, stdout=subprocess.PIPE)
     times = []
     while True:
         b = os.read(p.stdout.fileno(), 1 << 20)
@@ -328,13 +327,18 @@ def uncached(d, n=6):
     return [b - a for a, b in zip(times, times[1:]) if b - a > 0.02]    # a record may come in pieces
 
 
-def karlo():
+def karlo_folder():
     folder = A.dir / "karlo"
     if not (folder / "text_encoder").exists():
         subprocess.run([aid("make_karlo"), "-d", "f16", folder], check=True)
         subprocess.run([aid("make_model"), "-d", "f16", "-l", "split", "ViT-L-14", folder], check=True)
-    rows = OUT.get("karlo", [])
-    with tempfile.TemporaryDirectory() as d:
+    return folder
+
+
+def karlo():
+    """A step of each stage: ours with both branches, the prior's with its prefix cached; diffusers' computes all 81 rows."""
+    folder = karlo_folder()
+    with tempfile.TemporaryDirectory(dir=A.dir) as d:
         d = pathlib.Path(d)
         (d / "text").write_bytes(record("text", 12))
         (d / "empty").write_bytes(record("empty", 2))
@@ -342,14 +346,16 @@ def karlo():
                             ("decode64", ["--steps", "4", f"--uncond={d / 'empty'}"]), ("upsample", ["--steps", "3"])):
             src, dst = {"prior": ("text", "p"), "decode64": ("p", "x"), "upsample": ("x", "u")}[stage]
             if A.row and stage not in A.row:
-                steps(stage, [*args[2:], "--steps", "1"], d / src, d / dst, "bf16")    # for the next stage
+                if set(A.row) & set(list(STEPS)[list(STEPS).index(stage):]):    # a later stage wants its result
+                    steps(stage, [*args[2:], "--steps", "1"], d / src, d / dst)
                 continue
             top, ms, mem = peak(), {}, {}
             for _ in range(A.rounds if stage == "prior" else 1):
-                s, mem["unclip-bf16"] = steps(stage, args, d / src, d / dst, "bf16")
-                ms.setdefault("unclip-bf16", []).extend(1e3 * x for x in s)
-                if stage == "prior":
-                    ms.setdefault("uncached-bf16", []).extend(1e3 * x for x in uncached(d))
+                for p in A.precision:
+                    s, mem["unclip-" + p] = steps(stage, [*args, "--cache=none", "--precision", p], d / src, d / dst)
+                    ms.setdefault("unclip-" + p, []).extend(1e3 * x for x in s)
+                if stage == "prior":    # and the other branch's prefix, too
+                    ms.setdefault("uncached-bf16", []).extend(2e3 * x - med(ms["unclip-bf16"]) for x in uncached(d))
             for k in [k for k in A.peers if k.startswith("df")]:
                 peer = Peer(k, folder)
                 if peer.ready():
@@ -357,73 +363,78 @@ def karlo():
                     if all(a):
                         ms[k], mem[k] = [x["ms"] for x in a], max(x["anon"] for x in a)
                 peer.close()
-                log(stage, {n: round(med(v), 1) for n, v in ms.items()})
-            old = next((r for r in rows if r["stage"] == stage), {"ms": {}, "mem": {}})
-            rows = [r for r in rows if r["stage"] != stage]
-            rows.append({"stage": stage, "peak": top, "ms": old["ms"] | ms, "mem": old["mem"] | mem})
-            section("karlo", rows)
+            log(stage, {n: round(med(v), 1) for n, v in ms.items()})
+            old = next((r for r in OUT.get("karlo", []) if r["stage"] == stage), {"ms": {}, "mem": {}})
+            keep("karlo", {"stage": stage, "peak": top, "ms": old["ms"] | ms, "mem": old["mem"] | mem})
 
 
-def karlo_table():
-    t = ["| stage | unclip bf16, s a step | of the peak | MiB | diffusers: " + " | ".join(k for k in DF) + " | fastest | ratio | >= 1.5 |",
-         "|---|---:|---:|---:|" + "---:|" * len(DF) + "---|---:|---|"]
-    for r in sorted(OUT["karlo"], key=lambda r: list(GFLOP).index(r["stage"])):
-        them = {k: med(r["ms"][k]) for k in DF if r["ms"].get(k)}
-        best = min(them, key=them.get) if them else None
-        for what, key in ((r["stage"], "unclip-bf16"), (r["stage"] + ", uncached", "uncached-bf16")):
-            if not r["ms"].get(key):
-                continue
-            ours = med(r["ms"][key])
-            if key == "uncached-bf16":    # the other branch's prefix, too
-                ours = 2 * ours - med(r["ms"]["unclip-bf16"])
-            cells = " | ".join(f'{them[k] / 1e3:.2f} ({r["mem"].get(k, 0):.0f} MiB)' if k in them else "-" for k in DF)
-            ratio = them[best] / ours if best else None
-            t.append(f'| {what} | {ours / 1e3:.3f} | {GFLOP[what] * 1e5 / ours / r["peak"]["bf16"]:.0f} % | {r["mem"].get("unclip-bf16", 0):.0f} | {cells} | '
-                     f'{best} | {ratio or 0:.2f} | {verdict(ratio, 1.5, ours, GFLOP[what], r["peak"]["bf16"])} |')
-    return "\n".join(t)
+def merges():
+    """OpenAI's merges, for texts to full-size models: given, or open_clip's own copy."""
+    if not A.merges:
+        where = subprocess.run([A.python, "-c", "import importlib.util as u; print(u.find_spec('open_clip').submodule_search_locations[0])"],
+                               capture_output=True, text=True).stdout.strip()
+        if not where:
+            raise OSError("no --merges, and no open_clip to take them from")
+        A.merges = where + "/bpe_simple_vocab_16e6.txt.gz"
+    return A.merges
+
+
+def ours_whole(cache, n, out):
+    """From a line of text to a PNG by the whole pipe: a row of `picture`."""
+    m = ["-m", str(karlo_folder()), "-m", merges(), *([] if cache else ["--cache=none"])]
+    talk = ["--progress=json"]
+    chain = {"clip-tok": ["-m", merges()], "clip-embed": [*m, "-q"], "prior": [*m, *talk, "--steps", n[0]], "decode64": [*m, *talk, "--steps", n[1]],
+             "upsample": [*m, *talk, "--steps", n[2]], "image-out": ["-o", out]}
+    t, procs, step = time.time(), [], {}
+    for name, args in chain.items():
+        procs.append(subprocess.Popen([tool(name), *args], stdin=procs[-1].stdout if procs else subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE if name in STEPS else None, text=name in STEPS))
+        if len(procs) > 1:
+            procs[-2].stdout.close()
+        if name in STEPS:
+            step[name] = threading.Thread(target=lambda k, p: step.update({k: progress(p)}), args=(name, procs[-1]))
+            step[name].start()
+    w, readers = Watch(procs), list(step.values())
+    procs[0].stdin.write(b"a red apple\n")
+    procs[0].stdin.close()
+    codes = [p.wait() for p in procs]
+    t = time.time() - t
+    for r in (w, *readers):
+        r.join()
+    if any(codes) or not os.path.exists(out):
+        raise OSError(f"the pipe failed: {codes}")
+    return {"run": t, "exec": t, "step": {k: step[k] for k in STEPS}, "anon": w.sum, "each": dict(zip(chain, w.each))}
 
 
 def picture():
-    """From a line of text to a picture by the whole pipe, with the peak of anonymous memory of all its programs together."""
-    m = ["-m", str(A.dir / "karlo"), *(["-m", A.merges] if A.merges else []), *([] if A.cache else ["--cache=none"])]
-    with tempfile.TemporaryDirectory() as d:
-        chain = [[tool("clip-tok"), *(["-m", A.merges] if A.merges else [])], [tool("clip-embed"), *m, "--precision=bf16"], [tool("prior"), *m, "-q"],
-                 [tool("decode64"), *m, "-q"], [tool("upsample"), *m, "-q"], [tool("image-out"), "-o", f"{d}/p.png"]]
-        t, procs = time.time(), []
-        for i, c in enumerate(chain):
-            procs.append(subprocess.Popen(c, stdin=procs[-1].stdout if i else subprocess.PIPE,
-                                          stdout=subprocess.PIPE if i + 1 < len(chain) else None))
-            if i:
-                procs[-2].stdout.close()
-        w = Watch(procs)
-        procs[0].stdin.write(b"a red apple\n")
-        procs[0].stdin.close()
-        codes = [p.wait() for p in procs]
-        t = time.time() - t
-        w.join()
-        ok = pathlib.Path(f"{d}/p.png").exists()
-    if any(codes) or not ok:
-        return log("picture: the pipe failed (karlo has no tokenizer of its own: --merges)")
-    section("picture" if not A.cache else "picture, cached", {"s": t, "ok": ok, "codes": codes, "sum": w.sum, "each": dict(zip(["clip-tok", "clip-embed", "prior", "decode64", "upsample", "image-out"], w.each))})
-
-
-def picture_table():
-    r, t = OUT.get("picture"), []
-    for r in [OUT[k] for k in ("picture, cached", "picture") if k in OUT]:
-        t.append(f'From exec to the PNG{", packed weights from the cache" if r is OUT.get("picture, cached") else ""}: {r["s"]:.1f} s; peak of anonymous memory of all programs together {r["sum"]:.0f} MiB (' +
-         ", ".join(f"{k} {v:.0f}" for k, v in r["each"].items()) + ").")
-    k = {x["stage"]: x for x in OUT.get("karlo", [])}
-    for p in ("bf16", "f32"):
-        best, need = 0, {"prior": 25, "decode64": 25, "upsample": 7}
-        names = [n for n in DF if n.endswith(p)]
-        if all(s in k and any(k[s]["ms"].get(n) for n in names) for s in need):
-            best = sum(c * min(med(k[s]["ms"][n]) for n in names if k[s]["ms"].get(n)) for s, c in need.items()) / 1e3
-            t.append(f"diffusers {p}, fastest forwards of each stage x 25, 25, 7 (text, loading, scheduler not counted): {best:.1f} s, {best / r['s']:.2f} times ours.")
-    f32 = [k[s]["mem"].get("df-f32") for s in ("prior", "decode64", "upsample") if s in k]
-    if len(f32) == 3 and all(f32):
-        total = f32[0] + f32[1] + 2 * 2638 + (f32[2] - 2638)
-        t.append(f"diffusers f32 with everything loaded, from the stages' peaks and the second upsampler's weights: {total:.0f} MiB; ours is {r['sum'] / total:.2f} of it.")
-    return "\n".join(t)
+    """Text to picture, whole, with the peak of anonymous memory of all programs together."""
+    n = dict(zip(STEPS, A.steps))
+    for who, cache in (("unclip-bf16 without cache", False), ("unclip-bf16", True)):
+        if A.who and who not in A.who:
+            continue
+        with tempfile.TemporaryDirectory() as d:
+            if cache:
+                ours_whole(cache, ["1", "1", "1"], f"{d}/p.png")    # fills it
+            keep("picture", {"who": who, "steps": n, **ours_whole(cache, list(map(str, A.steps)), f"{d}/p.png")})
+        log(who, OUT["picture"][-1])
+    for k in [k for k in A.peers if k.startswith("df") and (not A.who or k in A.who)]:
+        with tempfile.TemporaryDirectory() as d:
+            t = time.time()
+            p = subprocess.Popen([A.python, HERE / "peer_picture.py", k, karlo_folder(), ",".join(map(str, A.steps)), f"{d}/p.png"],
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            w = Watch([p])
+            try:
+                out, err = p.communicate(timeout=A.limit)
+            except subprocess.TimeoutExpired:
+                p.kill()
+                out, err = p.communicate()[0], f"not done after {A.limit:g} s"
+            w.join()
+            if p.returncode:
+                log(f"{k}: left out: {(err.strip() or 'failed').splitlines()[-1][-200:]}")
+                continue
+            a = json.loads(out)
+            keep("picture", {"who": k, "steps": n, **a, "exec": time.time() - t, "anon": w.sum})
+            log(k, a, w.sum)
 
 
 # ---- a folder of photos ----
@@ -436,6 +447,7 @@ def photo_folder(size, n):
 
 
 def timed(argv, **k):
+    """Seconds of the clock, or None."""
     t = time.perf_counter()
     r = subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **k)
     if r.returncode:
@@ -445,56 +457,36 @@ def timed(argv, **k):
 
 
 def photos():
-    """Seconds for the pictures after the first: loading a model and starting Python are in `start`."""
-    rows = OUT.get("photos", [])
-    sizes = [x for x in (("4000x3000", A.big), ("640x480", A.small)) if x[1] > 1]
-    for size, n in sizes:
+    """Seconds for each picture after the first: loading a model and starting Python are in `start`."""
+    for size, n in [x for x in (("4000x3000", A.big), ("640x480", A.small)) if x[1] > 1]:
         files = photo_folder(size, n)
         for name in A.model:
-            folder, what = model(name), f"{name}, {size}"
+            folder, what, s = model(name), f"{name}, {size}", {}
             ours = {f"unclip-{p}": [tool("clip-embed"), "-q", "-m", folder, f"--precision={p}"] for p in ("bf16", "f32")}
             ours["decode only"] = [tool("clip-embed"), "-q", "-m", model("glance")]
             net = {p: Ours(folder, "image", 16, p) for p in ("bf16", "f32")}
-            s = {}
-            for p, o in net.items():
+            for o in net.values():
                 o.ready()
+            peers = [k for k in A.peers if k.startswith(("oc-", "hf-"))]
             for _ in range(A.rounds):
                 for k, c in ours.items():
                     one, all_ = timed([*c, files[0]]), timed([*c, *files])
                     s.setdefault(k, []).append((all_ - one) / (n - 1))
                 for p, o in net.items():
                     s.setdefault(f"network only, {p}", []).append(o.ask(0) / 16e3)
+                for k in list(peers):
+                    a = subprocess.run([A.python, HERE / "peer_photos.py", k, folder, *files], capture_output=True, text=True)
+                    if a.returncode:
+                        log(f"{k}: left out: {a.stderr.strip()[-200:]}")
+                        peers.remove(k)
+                    else:
+                        s.setdefault(k, []).extend(json.loads(a.stdout))
+                if A.rclip and name == "ViT-B-32":
+                    s.setdefault("rclip-f32", []).extend(rclip_photos(files))
             for o in net.values():
                 o.close()
-            for k in [k for k in A.peers if k.startswith(("oc-", "hf-"))] if A.python else []:
-                a = subprocess.run([A.python, HERE / "peer_photos.py", k, folder, *files], capture_output=True, text=True)
-                if a.returncode:
-                    log(f"{k}: left out: {a.stderr.strip()[-200:]}")
-                else:
-                    s[k] = json.loads(a.stdout)
-                    log(what, k, s[k])
-            if A.rclip and name == "ViT-B-32":
-                s["rclip-f32"] = rclip_photos(files)
-            rows = [r for r in rows if r["what"] != what] + [{"what": what, "n": n, "s": {k: v for k, v in s.items() if v}}]
+            keep("photos", {"what": what, "n": n, "s": {k: v for k, v in s.items() if v}})
             log(what, {k: round(1e3 * med(v), 2) for k, v in s.items() if v})
-            section("photos", rows)
-
-
-def photos_table():
-    t = ["| | unclip, ms a photo | decode only | network only | of the slower | of both after one another | fastest peer | its ms | ratio | >= 2 |",
-         "|---|---:|---:|---:|---:|---:|---|---:|---:|---|"]
-    for r in OUT["photos"]:
-        for p in ("bf16", "f32"):
-            s = {k: 1e3 * med(v) for k, v in r["s"].items()}
-            ours, dec, net = s["unclip-" + p], s["decode only"], s["network only, " + p]
-            them = {k: v for k, v in s.items() if k[:3] in ("oc-", "hf-", "rcl")}
-            best = min(them, key=them.get) if them else None
-            ratio = them[best] / ours if best else 0
-            t.append(f'| {r["what"]}, {p} | {ours:.2f} | {dec:.2f} | {net:.2f} | {max(dec, net) / ours:.2f} | {(dec + net) / ours:.2f} | {best} | '
-                     f'{them.get(best, 0):.1f} | {ratio:.2f} | {"yes" if ratio >= 2 else "**no**"} |')
-    kinds = sorted({k for r in OUT["photos"] for k in r["s"] if k[:3] in ("oc-", "hf-", "rcl")})
-    t += ["", "| ms a photo | " + " | ".join(kinds) + " |", "|---|" + "---:|" * len(kinds)]
-    return "\n".join(t + [f'| {r["what"]} | ' + " | ".join(f'{1e3 * med(r["s"][k]):.1f}' if k in r["s"] else "-" for k in kinds) + " |" for r in OUT["photos"]])
 
 
 def rclip_env():
@@ -510,26 +502,20 @@ def rclip_photos(files):
         env = rclip_env()
     except (OSError, subprocess.CalledProcessError) as e:
         log(f"rclip: left out: {e}")
-        return None
-    s = []
-    for _ in range(A.rounds):
-        with tempfile.TemporaryDirectory() as d:
-            for sub, some in (("one", files[:1]), ("all", files)):
-                pathlib.Path(d, sub).mkdir()
-                for f in some:
-                    os.symlink(f, f"{d}/{sub}/{os.path.basename(f)}")
-            pathlib.Path(env["RCLIP_DATADIR"], "db.sqlite3").unlink(missing_ok=True)
-            a, b = (timed([A.rclip, "-f", "a red apple"], cwd=f"{d}/{x}", env=env) for x in ("one", "all"))
-            if a is None or b is None:
-                return None
-            s.append((b - a) / (len(files) - 1))
-    return s
+        return []
+    with tempfile.TemporaryDirectory() as d:
+        for sub, some in (("one", files[:1]), ("all", files)):
+            pathlib.Path(d, sub).mkdir()
+            for f in some:
+                os.symlink(f, f"{d}/{sub}/{os.path.basename(f)}")
+        pathlib.Path(env["RCLIP_DATADIR"], "db.sqlite3").unlink(missing_ok=True)
+        a, b = (timed([A.rclip, "-f", "a red apple"], cwd=f"{d}/{x}", env=env) for x in ("one", "all"))
+    return [] if a is None or b is None else [(b - a) / (len(files) - 1)]
 
 
 # ---- from exec to the first text embedding ----
 
 def start():
-    rows = []
     vocab = A.merges
     for name in A.model:
         folder, s = model(name), {}
@@ -558,143 +544,178 @@ def start():
                         s[k] = [] if t is not None else None
                     else:
                         s[k].append(t)
-        rows.append({"model": name, "s": {k: v for k, v in s.items() if v}})
-    section("start", rows)
-
-
-def start_table():
-    kinds = sorted({k for r in OUT["start"] for k in r["s"]}, key=lambda k: (not k.startswith("unclip"), k))
-    t = ["| s | " + " | ".join(kinds) + " |", "|---|" + "---:|" * len(kinds)]
-    t += [f'| {r["model"]} | ' + " | ".join(f'{med(r["s"][k]):.3f}' if k in r["s"] else "-" for k in kinds) + " |" for r in OUT["start"]]
-    for r in OUT["start"]:
-        us = {k: med(v) for k, v in r["s"].items() if k.startswith("unclip")}
-        them = {k: med(v) for k, v in r["s"].items() if not k.startswith("unclip")}
-        k, best = min(us, key=us.get), min(them, key=them.get) if them else None
-        if best:
-            t += ["", f'{r["model"]}: {k} {us[k]:.3f} s (goal 0.15: {"yes" if us[k] <= 0.15 else "**no**"}), {them[best] / us[k]:.1f} times faster than {best} '
-                  f'(goal 20: {"yes" if them[best] / us[k] >= 20 else "**no**"}).']
-    return "\n".join(t)
+        keep("start", {"model": name, "s": {k: v for k, v in s.items() if v}})
 
 
 # ---- rank, and how things grow ----
 
+def records(n, kind="f32"):
+    f = A.dir / f"records-{kind}-{n}"
+    if not f.exists():
+        with open(f"{f}.part", "wb") as o:
+            subprocess.run([aid("make_records"), "-n", str(n), "-t", kind], stdout=o, check=True)
+        os.rename(f"{f}.part", f)
+    return f
+
+
+def query():
+    f = A.dir / "query"
+    with open(f, "wb") as o:
+        subprocess.run([aid("make_records"), "-n", "1", "-s", "9", "-f", "text_embed"], stdout=o, check=True)
+    return f
+
+
 def rank():
-    env = {**os.environ, "BIN": str(A.bin), "BENCH": str(A.build / "bench"), "AID": str(A.build / "tests"), "TMPDIR": str(A.dir)}
-    r = subprocess.run(["sh", HERE / "rank.sh", str(A.records), str(A.rounds)], capture_output=True, text=True, env=env)
-    section("rank", [x.split("\t") for x in r.stdout.strip().split("\n")[1:]])
-
-
-def rank_table():
-    t = OUT["rank"]
-    return "\n".join(["| " + " | ".join(t[0]) + " |", "|---|" + "---:|" * (len(t[0]) - 1)] + ["| " + " | ".join(r) + " |" for r in t[1:]])
+    """Beside programs that look at the same bytes and do nothing with them: sumbytes, and cat FILE | wc -c."""
+    q = query()
+    for kind in ("f32", "f16"):
+        f = records(A.records, kind)
+        ours, total = [tool("rank"), "-q", "--query", q, "-k", "10", "--tsv"], [A.build / "bench/sumbytes"]
+        who = {"sum": [*total, str(THREADS), f], "map": [*total, "-m", str(THREADS), f], "rank": [*ours, f],
+               "wc": ["sh", "-c", 'cat "$1" | wc -c', "_", f], "pipe": ["sh", "-c", 'f=$1; shift; cat "$f" | "$@"', "_", f, *ours]}
+        s = {}
+        for r in range(A.rounds + 1):    # the first brings the file into the page cache
+            for k, c in who.items():
+                t = timed(c)
+                if r and t is not None:
+                    s.setdefault(k, []).append(t)
+        keep("rank", {"type": kind, "n": A.records, "bytes": f.stat().st_size, "s": s})
+        log("rank", kind, {k: round(med(v), 3) for k, v in s.items()})
 
 
 def grow():
-    g = {"batch": {}, "side": {}, "records": {}}
-    for j in range(1, THREADS + 1):
-        for b in (1, 2, 4, 8, 16, 32, 64):
-            o = Ours(model("ViT-B-32"), "image", b, "bf16", threads=j)
-            o.ready()
-            g["batch"][f"{j} threads, {b}"] = med([o.ask(0) for _ in range(A.rounds)]) / b
+    """With threads 1, 2, 4 ... and all: a batch, a picture's side, the number of records."""
+    js = sorted({1, THREADS} | {j for j in (2, 4, 8, 16, 32, 64) if j < THREADS})
+    want = A.row or ["batch", "side", "karlo", "records"]
+
+    def add(what, j, x, s, **more):
+        keep("grow", {"what": what, "threads": j, "x": x, "s": s, **more})
+        log(what, f"{j} threads", x, round(med(s), 4), more)
+
+    for b in (1, 2, 4, 8, 16, 32, 64) if "batch" in want else ():
+        who = {j: Ours(model("ViT-B-32"), "image", b, "bf16", threads=j) for j in js}
+        ms = alternate({j: o for j, o in who.items() if o.ready()}, {}, A.rounds)
+        for j, o in who.items():
             o.close()
+            add("batch", j, b, [x / 1e3 for x in ms[j]])
     with tempfile.TemporaryDirectory(dir=A.dir) as d:
-        tiny = A.dir / "tiny"
-        if not (tiny / "super_res_last").exists():
-            subprocess.run([aid("make_karlo"), "-t", tiny], check=True)
-        for side in (64, 128, 256, 512, 1024):
-            for f in (tiny / "super_res_first/config.json", tiny / "super_res_last/config.json"):
-                c = json.loads(f.read_text())
-                c["sample_size"] = side
-                f.write_text(json.dumps(c))
-            pathlib.Path(f"{d}/i").write_bytes(pack("i", image=[3, side // 4, side // 4]))
-            s = [x for x in (timed_steps(tiny, f"{d}/i") for _ in range(A.rounds)) if x]
-            if s:
-                g["side"][str(side)] = [med([x for x, _ in s]), s[0][1]]
-        with open(f"{d}/q", "wb") as f:
-            subprocess.run([aid("make_records"), "-n", "1", "-s", "9", "-f", "text_embed"], stdout=f, check=True)
+        d = pathlib.Path(d)
+        for what, m, sides, n in (("side", ROOT / "examples/emoji", (64, 128, 256, 512, 1024), 5), ("karlo side", None, (64, 128, 256), 2)):
+            if what.split()[0] not in want:
+                continue
+            m = m or karlo_folder()
+            for side in sides:    # four times the input's
+                (d / "i").write_bytes(pack("i", image=[3, side // 4, side // 4]))
+                for j in js if what == "side" else js[-1:]:
+                    s, mem = steps("upsample", ["--steps", str(n), "-j", str(j), "--cache=none", "--precision=bf16"], d / "i", d / "o", m)
+                    if s:
+                        add(what, j, side, s, anon=mem)
+    if "records" in want:
+        q = query()
         for n in (1000, 10000, 100000, 1000000):
-            with open(f"{d}/r", "wb") as f:
-                subprocess.run([aid("make_records"), "-n", str(n), "-t", "f32"], stdout=f, check=True)
-            g["records"][str(n)] = med([timed([tool("rank"), "-q", "--query", f"{d}/q", "-k", "10", "--tsv", f"{d}/r"]) for _ in range(A.rounds)])
-    section("grow", g)
-
-
-def timed_steps(folder, stdin):
-    p = subprocess.Popen([tool("upsample"), "-m", folder, "--progress=json", "--steps", "4"], stdin=open(stdin, "rb"),
-                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    w, times = Watch([p]), []
-    for line in p.stderr:
-        if line.startswith("{") and '"step"' in line:
-            times.append(time.time())
-        elif not line.startswith("{"):
-            log(line.strip())
-    p.wait()
-    w.join()
-    return (med([b - a for a, b in zip(times, times[1:])]), w.each[0]) if len(times) > 2 else None
-
-
-def grow_table():
-    g = OUT["grow"]
-    j = sorted({k.split()[0] for k in g["batch"]})
-    t = ["| ViT-B/32, bf16, ms a picture | " + " | ".join(f"{x} threads" for x in j) + " |", "|---|" + "---:|" * len(j)]
-    for b in sorted({int(k.split()[2]) for k in g["batch"]}):
-        t.append(f"| batch {b} | " + " | ".join(f'{g["batch"][f"{x} threads, {b}"]:.2f}' for x in j) + " |")
-    t += ["", "| upsample, tiny model, side | s a step | us a pixel | MiB |", "|---|---:|---:|---:|"]
-    t += [f"| {s} | {v[0]:.4f} | {1e6 * v[0] / int(s) ** 2:.3f} | {v[1]:.0f} |" for s, v in g["side"].items()]
-    t += ["", "| rank, records of 768 f32 | s | us a record |", "|---|---:|---:|"]
-    return "\n".join(t + [f"| {n} | {s:.3f} | {1e6 * s / int(n):.2f} |" for n, s in g["records"].items()])
+            f, s = records(n), {j: [] for j in js}
+            for r in range(A.rounds + 1):
+                for j in js:
+                    t = timed([tool("rank"), "-q", "-j", str(j), "--query", q, "-k", "10", "--tsv", f])
+                    if r and t is not None:
+                        s[j].append(t)
+            for j in js:
+                add("records", j, n, s[j])
 
 
 # ---- ----
 
 SECTIONS = {f.__name__: f for f in (towers, accuracy, karlo, picture, photos, start, rank, grow)}
-tables = {"towers": towers_table, "accuracy": accuracy_table, "karlo": karlo_table, "picture": picture_table, "picture, cached": picture_table, "photos": photos_table,
-          "start": start_table, "rank": rank_table, "grow": grow_table}
 PEERS = "hf-f32,hf-bf16,hfc-bf16,oc-f32,oc-bf16,ort-f32,ov-f32,ov-bf16,df-f32,df-bf16,dfc-bf16"
-DF = ["df-f32", "df-bf16", "dfc-bf16"]
+NEEDS = {"hf": "transformers", "hfc": "transformers", "oc": "open_clip_torch", "ort": "onnxruntime", "ov": "openvino", "df": "diffusers", "dfc": "diffusers"}
+ASK = """import importlib.metadata as m, json
+def version(n):
+    try: return m.version(n)
+    except m.PackageNotFoundError: return None
+print(json.dumps({n: version(n) for n in %r.split()}))"""
 
 
-def report():
-    print("Versions: " + ", ".join(f"{k} {v}" for k, v in sorted(OUT.get("versions", {}).items())) + ".")
-    p = OUT.get("peaks", [])
-    if p:
-        print(f"Peaks, {THREADS} threads, median of {len(p)}: {med([x['f32'] for x in p]):.0f} GFLOP/s f32, {med([x['bf16'] for x in p]):.0f} bf16.")
-    for k in tables:
-        if k in OUT and (k != "picture, cached" or "picture" not in OUT):
-            print(f"\n## {k}\n\n{tables[k]()}")
+def found():
+    """Versions of what is there; what is not is named, and its peers are left out."""
+    try:
+        names = " ".join(["torch", *dict.fromkeys(NEEDS.values()), "accelerate"])
+        r = subprocess.run([A.python, "-c", ASK % names], capture_output=True, text=True, check=True).stdout
+        have = json.loads(r)
+    except (OSError, subprocess.CalledProcessError, ValueError) as e:
+        log(f"{A.python}: {e}")
+        have = {}
+    if A.rclip:
+        r = subprocess.run([A.rclip, "--version"], capture_output=True, text=True).stdout.split() if shutil.which(A.rclip) else []
+        have["rclip"] = r[-1] if r else None
+        A.rclip = have["rclip"] and A.rclip
+    have["unclip"] = subprocess.run([tool("clip-embed"), "-V"], capture_output=True, text=True, check=True).stdout.split("\n")[0].split()[-1]
+    OUT.setdefault("versions", {}).update({k: v for k, v in have.items() if v})
+    log("found: " + ", ".join(f"{k} {v}" for k, v in have.items() if v))
+    gone = [k for k, v in have.items() if not v] + ([] if A.rclip or "rclip" in have else ["rclip (--rclip)"])
+    if gone:
+        log("not installed, left out: " + ", ".join(gone))
+    A.peers = [k for k in A.peers if have.get(NEEDS[k.split("-")[0]]) and have.get("torch")]
 
 
-def main():
-    global A, OUT
+def prepare():
+    """All that is made once."""
+    for name in A.model:
+        model(name)
+    model("glance")
+    karlo_folder()
+    for size, n in (("4000x3000", A.big), ("640x480", A.small)):
+        photo_folder(size, n)
+    for n in (1000, 10000, 100000, 1000000, A.records):
+        records(n)
+    records(A.records, "f16")
+    if A.rclip:
+        rclip_env()
+
+
+def options():
+    names = lambda s: s.split(",")
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("section", nargs="*", metavar="SECTION", help="default: all")
-    p.add_argument("-o", "--output", type=pathlib.Path, help="JSON file of results, read and written")
+    p.add_argument("--json", type=pathlib.Path, metavar="FILE", help="results, read and added to")
     p.add_argument("-r", "--rounds", type=int, default=7)
-    p.add_argument("-d", "--dir", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "unclip-peers")
+    p.add_argument("-d", "--dir", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "unclip-peers", help="models, photos and records")
     p.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     p.add_argument("--python", default=sys.executable, help="the Python that has the peers")
     p.add_argument("--rclip", help="the rclip program")
-    p.add_argument("--peers", type=lambda s: s.split(","), default=PEERS.split(","), help=PEERS)
-    p.add_argument("--model", type=lambda s: s.split(","), default=["ViT-B-32", "ViT-L-14"])
-    p.add_argument("--row", type=lambda s: s.split(","), help="of towers (image1, image8, text77, text8) or karlo (a stage)")
-    p.add_argument("--merges", help="bpe_simple_vocab_16e6.txt.gz, for start (default: the model in the box)")
+    p.add_argument("--peers", type=names, default=names(PEERS), help=PEERS)
+    p.add_argument("--model", type=names, default=["ViT-B-32", "ViT-L-14"])
+    p.add_argument("--row", type=names, help="of towers (image1, image8, text77, text8), karlo (a stage) or grow (batch, side, karlo, records)")
+    p.add_argument("--who", type=names, help="of picture: unclip-bf16, unclip-bf16 without cache, df-f32 ... (default: all)")
+    p.add_argument("--precision", type=names, default=["bf16", "f32"], help="of karlo, ours")
+    p.add_argument("--steps", type=lambda s: [int(x) for x in s.split(",")], default=list(STEPS.values()), help="of picture; fewer than 25,25,7 are scaled up")
+    p.add_argument("--limit", type=float, default=1800, help="seconds after which a peer that does not answer is left out")
+    p.add_argument("--merges", help="bpe_simple_vocab_16e6.txt.gz (default: open_clip's; start: else the model in the box)")
     p.add_argument("--big", type=int, default=64, help="photos of 12 megapixels")
     p.add_argument("--small", type=int, default=200, help="photos of 640 x 480")
     p.add_argument("--records", type=int, default=1000000)
-    p.add_argument("--cache", action="store_true", help="picture: packed weights may be kept (they are not anonymous then)")
-    p.add_argument("--report", action="store_true", help="print what is in the file, measure nothing")
-    A = p.parse_args()
+    p.add_argument("--prepare", action="store_true", help="make models, photos and records, measure nothing")
+    return p.parse_args()
+
+
+def main():
+    global A
+    A = options()
     A.bin = A.build / "bin"
-    if A.output and A.output.exists():
-        OUT = json.loads(A.output.read_text())
-    if A.report:
-        return report()
+    if A.json and A.json.exists():
+        tables.merge(json.loads(A.json.read_text()))
     OUT["machine"] = next((x.split(":")[1].strip() for x in open("/proc/cpuinfo") if x.startswith("model name")), platform.machine())
     OUT["threads"] = THREADS
     A.dir.mkdir(parents=True, exist_ok=True)
     os.environ["XDG_CACHE_HOME"] = str(A.dir / "cache")    # of packed weights
+    found()
+    if A.prepare:
+        return prepare()
     for s in A.section or SECTIONS:
-        SECTIONS[s]()
+        try:
+            SECTIONS[s]()
+        except (ImportError, OSError, subprocess.CalledProcessError) as e:
+            log(f"{s}: left out: {e}")
+    tables.report()
 
 
 if __name__ == "__main__":
