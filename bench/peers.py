@@ -409,13 +409,14 @@ def ours_whole(cache, n, out):
 def picture():
     """Text to picture, whole, with the peak of anonymous memory of all programs together."""
     n = dict(zip(STEPS, A.steps))
+    timeless = {"step": {}, "run": None, "exec": None} if A.memory else {}
     for who, cache in (("unclip-bf16 without cache", False), ("unclip-bf16", True)):
         if A.who and who not in A.who:
             continue
         with tempfile.TemporaryDirectory() as d:
             if cache:
                 ours_whole(cache, ["1", "1", "1"], f"{d}/p.png")    # fills it
-            keep("picture", {"who": who, "steps": n, **ours_whole(cache, list(map(str, A.steps)), f"{d}/p.png")})
+            keep("picture", {"who": who, "steps": n, **ours_whole(cache, list(map(str, A.steps)), f"{d}/p.png"), **timeless})
         log(who, OUT["picture"][-1])
     for k in [k for k in A.peers if k.startswith("df") and (not A.who or k in A.who)]:
         with tempfile.TemporaryDirectory() as d:
@@ -433,7 +434,7 @@ def picture():
                 log(f"{k}: left out: {(err.strip() or 'failed').splitlines()[-1][-200:]}")
                 continue
             a = json.loads(out)
-            keep("picture", {"who": k, "steps": n, **a, "exec": time.time() - t, "anon": w.sum})
+            keep("picture", {"who": k, "steps": n, **a, "exec": time.time() - t, "anon": w.sum, **timeless})
             log(k, a, w.sum)
 
 
@@ -654,7 +655,7 @@ def found():
     gone = [k for k, v in have.items() if not v] + ([] if A.rclip or "rclip" in have else ["rclip (--rclip)"])
     if gone:
         log("not installed, left out: " + ", ".join(gone))
-    A.peers = [k for k in A.peers if have.get(NEEDS[k.split("-")[0]]) and have.get("torch")]
+    A.peers = [k for k in A.peers if have.get(NEEDS.get(k.split("-")[0])) and have.get("torch")]
 
 
 def prepare():
@@ -688,6 +689,7 @@ def options():
     p.add_argument("--who", type=names, help="of picture: unclip-bf16, unclip-bf16 without cache, df-f32 ... (default: all)")
     p.add_argument("--precision", type=names, default=["bf16", "f32"], help="of karlo, ours")
     p.add_argument("--steps", type=lambda s: [int(x) for x in s.split(",")], default=list(STEPS.values()), help="of picture; fewer than 25,25,7 are scaled up")
+    p.add_argument("--memory", action="store_true", help="picture: keep the memory only, the machine being busy")
     p.add_argument("--limit", type=float, default=1800, help="seconds after which a peer that does not answer is left out")
     p.add_argument("--merges", help="bpe_simple_vocab_16e6.txt.gz (default: open_clip's; start: else the model in the box)")
     p.add_argument("--big", type=int, default=64, help="photos of 12 megapixels")

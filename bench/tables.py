@@ -114,20 +114,21 @@ def karlo():
 
 
 def whole(r):
-    """Seconds of a picture of 25, 25 and 7 steps: measured, or with the steps that were left out added."""
-    return r["run"] + sum(med(r["step"][k]) * (n - r["steps"][k]) for k, n in STEPS.items() if n > r["steps"][k])
+    """Seconds of a picture of 25, 25 and 7 steps: measured, or with the steps that were left out added; None: not timed."""
+    return r.get("run") and r["run"] + sum(med(r["step"][k]) * (n - r["steps"][k]) for k, n in STEPS.items() if n > r["steps"][k])
 
 
 def picture():
     rows, half = [], next((r["anon"] / 2 for r in OUT["picture"] if r["who"] == "df-f32"), None)
-    them = {r["who"]: whole(r) for r in OUT["picture"] if not r["who"].startswith("unclip")}
+    them = {r["who"]: whole(r) for r in OUT["picture"] if not r["who"].startswith("unclip") and whole(r)}
     best = min(them, key=them.get) if them else None
     for r in OUT["picture"]:
         s, ours = whole(r), r["who"].startswith("unclip")
-        rows.append((r["who"], f'{s:.1f}{"" if r["steps"] == STEPS else ", from " + ", ".join(map(str, r["steps"].values())) + " steps"}',
-                     *(f"{med(v):.3f}" for v in r["step"].values()), f'{r["exec"]:.1f}', f'{r["anon"]:.0f}', f"{them[best] / s:.2f}" if ours and best else "",
-                     yes(them[best] / s >= 1.5) if ours and best else "", yes(r["anon"] <= half) if ours and half else ""))
-    t = table(["", "s a picture:", "prior, a step:", "decoder:", "upsampler:", "s from exec:", "MiB:", "ratio to the fastest:", ">= 1.5", "half of df-f32's memory"], rows)
+        few = "" if r["steps"] == STEPS else ", from " + ", ".join(map(str, r["steps"].values())) + " steps"
+        times = (f"{s:.1f}{few}", *(f"{med(v):.3f}" for v in r["step"].values()), f'{r["exec"]:.1f}') if s else ("-",) * 5
+        rows.append((r["who"], *times, f"{them[best] / s:.2f}" if s and ours and best else "", yes(them[best] / s >= 1.5) if s and ours and best else "",
+                     f'{r["anon"]:.0f}', f'{100 * r["anon"] / half / 2:.0f} %' if half else "", yes(r["anon"] <= half) if ours and half else ""))
+    t = table(["", "s a picture:", "prior, a step:", "decoder:", "upsampler:", "s from exec:", "ratio to the fastest:", ">= 1.5", "MiB:", "of df-f32's:", "<= 50 %"], rows)
     for r in OUT["picture"]:
         if "each" in r:
             t += f'\n\n{r["who"]}, MiB at most of each: ' + ", ".join(f"{k} {v:.0f}" for k, v in r["each"].items()) + "."
@@ -144,8 +145,10 @@ def photos():
             ours, dec, net = (1e3 * med(s[k]) for k in ("unclip-" + p, "decode only", "network only, " + p))
             ratio = ratio_of(s["unclip-" + p], s[best]) if best else 0
             slower = med([max(d, n) / u for u, d, n in zip(s["unclip-" + p], s["decode only"], s["network only, " + p])])
+            top = med([x[p] for x in OUT.get("peaks", [])])
             rows.append((f'{r["what"]}, {p}', f"{ours:.2f}", f"{dec:.2f}", f"{net:.2f}", f"{slower:.2f}", f"{(dec + net) / ours:.2f}", best,
-                         f"{1e3 * them.get(best, 0):.1f}", f"{ratio:.2f}", yes(ratio >= 2), yes(slower >= 0.9)))
+                         f"{1e3 * them.get(best, 0):.1f}", f"{ratio:.2f}",
+                         verdict(ratio, 2, ours, GFLOP[r["what"].split(",")[0], "image"], top), yes(slower >= 0.9)))
     return table(["", "unclip, ms a photo:", "decode only:", "network only:", "of the slower:", "of both after one another:", "fastest peer", "its ms:", "ratio:",
                   ">= 2", ">= 0.9 of the slower"], rows) + "\n\n" + \
         table(["ms a photo", *(k + ":" for k in kinds)], [(r["what"], *(f'{1e3 * med(r["s"][k]):.1f}' if k in r["s"] else "-" for k in kinds)) for r in OUT["photos"]])
@@ -164,13 +167,18 @@ def start():
 
 
 def rank():
+    """From a file beside summing its bytes, read or mapped, whichever is faster; from a pipe beside wc."""
     rows = []
     for r in OUT["rank"]:
-        for what, base in (("sum of the bytes, read", "sum"), ("sum of the bytes, mapped", "map"), ("rank, from the file", "sum"), ("cat FILE \\| wc -c", "wc"), ("cat FILE \\| rank", "wc")):
-            mine = r["s"][{"rank, from the file": "rank", "cat FILE \\| rank": "pipe"}.get(what, base)]
-            share = "" if "rank" not in what else med([b / a for a, b in zip(mine, r["s"][base])])
-            rows.append((f'{r["n"]} x 768 {r["type"]}', what, f"{med(mine):.3f}", f'{r["bytes"] / med(mine) / 1e9:.2f}', share and f"{100 * share:.0f} %", share and yes(share >= 0.8)))
-    return table(["records", "", "s:", "GB/s:", "of the rate:", ">= 80 %"], rows)
+        s, records = r["s"], f'{r["n"]} x 768 {r["type"]}'
+        base = min(("sum", "map"), key=lambda k: med(s[k]))
+        for what, k, of in (("sum of the bytes, read", "sum", ()), ("sum of the bytes, mapped", "map", ()), ("rank, from the file", "rank", ("sum", "map")),
+                            ("cat FILE \\| wc -c", "wc", ()), ("cat FILE \\| rank", "pipe", ("wc",))):
+            share = {b: ratio_of(s[k], s[b]) for b in of}
+            names = {"sum": " of reading", "map": " of the map"}
+            rows.append((records, what, f"{med(s[k]):.3f}", f'{r["bytes"] / med(s[k]) / 1e9:.2f}', ", ".join(f"{100 * v:.0f} %{names.get(b, '')}" for b, v in share.items()),
+                         yes(share[base if "sum" in share else "wc"] >= 0.8) if of else ""))
+    return table(["records", "", "s:", "GB/s:", "of the rate:", ">= 80 % of the faster"], rows)
 
 
 def grow():
