@@ -2,6 +2,10 @@
 
 The schedule follows the time spent, so that a shared or slow machine still ends on a cooled-down model; a step that was
 held up counts for 30 seconds at most.  A run that was stopped goes on from RUN/last.pt.
+
+Under torchrun (torchrun --nproc-per-node 2 train_decoder.py ...) each process learns from batches of its own, and every
+EVERY steps they take the mean of their weights (local SGD, Stich 2018): on a machine with other work, two processes of
+one thread lose less than one of two, which meet at every layer.
 """
 import argparse
 import json
@@ -11,8 +15,12 @@ import time
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 import diffusion
+
+RANK, WORLD = (int(os.environ.get(n, v)) for n, v in (("RANK", 0), ("WORLD_SIZE", 1)))
+EVERY = 8
 
 
 def options(*folders, **defaults):
@@ -24,6 +32,8 @@ def options(*folders, **defaults):
         value, text = d if isinstance(d, tuple) else (d, None)
         ap.add_argument("--" + name, type=type(value), default=value, help=text)
     a = ap.parse_args()
+    if WORLD > 1:
+        dist.init_process_group("gloo")
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     pathlib.Path(a.run).mkdir(parents=True, exist_ok=True)
@@ -43,19 +53,25 @@ class Run:
             self.opt.load_state_dict(s["opt"])
             self.ema.p, self.ema.n, self.number, self.spent = s["ema"], s["n"], s["step"], s["spent"]
             print("going on from step", self.number, flush=True)
-        self.log = open(self.folder / "loss.tsv", "a")
-        if self.log.tell() == 0:
+        self.log = open(self.folder / "loss.tsv" if RANK == 0 else os.devnull, "a")
+        if RANK == 0 and self.log.tell() == 0:
             self.log.write("\t".join(["step", "minutes", *columns]) + "\n")
         self.saved = time.time()
 
+    def rng(self, *more):
+        """The generator of this step's batch."""
+        return np.random.default_rng([self.args.seed, *more, self.number, *[RANK] * (RANK > 0)])
+
     def save(self):
+        if RANK:
+            return
         torch.save(dict(net=self.net.state_dict(), opt=self.opt.state_dict(), ema=self.ema.p, n=self.ema.n, step=self.number, spent=self.spent,
                         args=vars(self.args)), self.folder / "new.pt")
         os.replace(self.folder / "new.pt", self.folder / "last.pt")
 
     def steps(self, cooldown):
         """Yields the progress, 0 to 1, before each step; the last part, cooldown, takes the step size down to a hundredth."""
-        while (progress := self.spent / (60 * self.args.minutes)) < 1:
+        while (progress := self.spent / (60 * self.args.minutes)) < 1 or WORLD > 1 and self.number % EVERY:
             self.began = time.time()
             self.rate = min(1.0, (self.number + 1) / 100) * min(1.0, max(0.01, (1 - progress) / cooldown))
             yield progress
@@ -63,6 +79,8 @@ class Run:
                 self.save()
                 self.saved = time.time()
         self.save()
+        if RANK:
+            return
         json.dump(dict(step=self.number, minutes=self.spent / 60, args=vars(self.args)), open(self.folder / "done.json", "w"), indent=1)
 
     def step(self, *losses):
@@ -71,11 +89,25 @@ class Run:
         self.ema.step(self.net)
         self.number += 1
         self.spent += min(time.time() - self.began, 30)
+        if WORLD > 1 and self.number % EVERY == 0:
+            self.meet()
         now = np.array(losses)
         self.mean = now if self.mean is None else 0.97 * self.mean + 0.03 * now
+
+    @torch.no_grad()
+    def meet(self):
+        """The weights and their moving averages become the mean over all processes; they go by the first one's clock."""
+        every = [p.data for p in self.net.parameters()] + self.ema.p
+        flat = torch.cat([v.flatten() for v in every] + [torch.tensor([self.spent * WORLD if RANK == 0 else 0.0])])
+        dist.all_reduce(flat)
+        flat /= WORLD
+        for v, f in zip(every, flat.split([v.numel() for v in every] + [1])):
+            v.copy_(f.view_as(v))
+        self.spent = flat[-1].item()
 
     def report(self, *more):
         row = "\t".join([str(self.number), f"{self.spent / 60:.2f}", *(v if isinstance(v, str) else f"{v:.5f}" for v in more)])
         self.log.write(row + "\n")
         self.log.flush()
-        print(row, f"{time.time() - self.began:.2f}s/step", flush=True)
+        if RANK == 0:
+            print(row, f"{time.time() - self.began:.2f}s/step", flush=True)

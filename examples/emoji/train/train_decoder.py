@@ -46,7 +46,7 @@ for progress in run.steps(0.35):
         except (RuntimeError, OSError, EOFError):
             pass  # it is being replaced: next time
         loaded = time.time()
-    rng = np.random.default_rng([a.seed, run.number])
+    rng = run.rng()
     side = 32 if progress < a.small else 64
     n = a.batch * (2 if side == 32 else 1)
     px, texts = scenes.batch(rng, n)

@@ -70,7 +70,7 @@ def loss(rows, t, noise, drop):
 
 
 for _ in run.steps(0.5):
-    rng = np.random.default_rng([a.seed, 2, run.number])
+    rng = run.rng(2)
     rows = torch.from_numpy(rng.choice(len(image) - held, a.batch, replace=False))
     rows = rows[pool["length"][rows].argsort()]
     t = torch.from_numpy(((rng.random() + rng.permutation(a.batch)) / a.batch * 1000).astype(np.int64))

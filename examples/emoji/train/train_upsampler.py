@@ -52,7 +52,7 @@ def crops(rng, n):
 
 
 for _ in run.steps(0.4):
-    rng = np.random.default_rng([a.seed, run.number])
+    rng = run.rng()
     x0, low = crops(rng, a.batch)
     t = torch.from_numpy(rng.integers(0, 1000, a.batch))
     often = torch.from_numpy(rng.random(a.batch) < 0.7)  # the seven steps that upsample takes
