@@ -62,9 +62,9 @@ END
 echo "unclip: CLIP and unCLIP from the shell, with the small model in the box (examples/emoji)"
 start=$(date +%s)
 
-part 'Sentences become pictures' 'Four candidates for each; the best by what it shows goes on to the upsampler.'
+part 'Sentences become pictures' 'Four candidates for each, by less guidance than a large model wants; the best by what it shows goes on to the upsampler.'
 show "cat $demo/prompts.txt"
-show "clip-tok -f $demo/prompts.txt | clip-embed | prior -n 4 | decode64 | clip-embed >$demo/candidates.clip"
+show "clip-tok -f $demo/prompts.txt | clip-embed | prior -g 2.5 -n 4 | decode64 -g 3 | clip-embed >$demo/candidates.clip"
 show "image-out --sheet=12 --caption sample -o $demo/candidates.png $demo/candidates.clip"
 picture "$demo/candidates.png"
 show "rank -k 1 $demo/candidates.clip | upsample >$demo/text.clip"
@@ -95,9 +95,9 @@ show "image-out --sheet=6 --caption none -o $demo/interpolation.png $demo/interp
 picture "$demo/interpolation.png"
 
 part 'A picture changed by words' 'The embedding is turned by the difference of two texts; the noise stays.'
-show "clip-embed examples/emoji/demo/red-heart.png | ddim-invert >$demo/picture.clip"
-show "echo 'red heart' | clip-tok | clip-embed >$demo/old.clip"
-show "echo 'blue heart' | clip-tok | clip-embed >$demo/new.clip"
+show "clip-embed examples/emoji/demo/green-apple.png | ddim-invert >$demo/picture.clip"
+show "echo 'green apple' | clip-tok | clip-embed >$demo/old.clip"
+show "echo 'red apple' | clip-tok | clip-embed >$demo/new.clip"
 show "embed-mix diff --frames 6 $demo/picture.clip $demo/new.clip $demo/old.clip | decode64 | upsample >$demo/textdiff.clip"
 show "image-out --sheet=6 --caption none -o $demo/textdiff.png $demo/textdiff.clip"
 picture "$demo/textdiff.png"

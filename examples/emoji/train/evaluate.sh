@@ -101,7 +101,7 @@ inversion() {
 variations() {
     clip-embed -m "$SECOND" <drawings.clip >judged.clip
     for eta in 0.5 1; do
-        decode64 --eta $eta -n 4 drawings-noise.clip >vary-$eta.clip
+        decode64 --eta $eta -n 4 "${decode_with[@]}" drawings-noise.clip >vary-$eta.clip
         clip-embed -m "$SECOND" <vary-$eta.clip >judged-vary.clip
         say "variations, eta $eta: $(py keep judged.clip judged-vary.clip)"
         records vary-$eta.clip 1,24p | image-out --sheet=8 --caption none -o variations-$eta.png
@@ -112,7 +112,7 @@ variations() {
 pca() {
     clip-embed "$SCENES"/*.png | embed-mix pca-fit -o pca.clip
     clip-embed "$demo"/{red-heart,green-apple,sun,fish}.png |
-        embed-mix pca-reconstruct --pca pca.clip --counts 2,4,8,16,32,64,128,256 | decode64 --ddim |
+        embed-mix pca-reconstruct --pca pca.clip --counts 2,4,8,16,32,64,128,256 | decode64 --ddim "${decode_with[@]}" |
         image-out --sheet=8 --caption none -o pca.png
 }
 
