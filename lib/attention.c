@@ -9,9 +9,9 @@
  * against all keys stay in the second-level cache from the first product to the second. */
 enum { TILE_ROWS = 48, TILE_SCORES = 65536, BLOCK_ROWS = 96, PANEL_MAX = 64 };
 
-/* Where products of bf16 are at hand they serve here too; the softmax between them stays f32. */
+/* Where the CPU multiplies bf16 it does so here too; the softmax between the products stays f32. */
 static const struct kern *kern_of(const struct compute *c) {
-    return c->kern->panel && c->kern->elem == 2 ? c->kern : c->kern->f32;
+    return c->kern->panel && c->kern->elem_a == 2 ? c->kern : c->kern->f32;
 }
 
 static size_t min(size_t a, size_t b) {

@@ -54,10 +54,10 @@ static struct plan make_plan(const struct conv *k, const struct compute *c, size
         most = unit;
     p.tile = up(most * cols * sizeof(float), ARENA_ALIGN);
     if (p.gather)
-        p.window = up(most * p.depth * kern->elem, ARENA_ALIGN);
+        p.window = up(most * p.depth * kern->elem_a, ARENA_ALIGN);
     else
-        p.zeros = up(k->in * kern->elem, ARENA_ALIGN);
-    if (!p.gather && kern->elem == 2)
+        p.zeros = up(k->in * kern->elem_a, ARENA_ALIGN);
+    if (!p.gather && kern->elem_a == 2)
         p.converted = up(n * y * x * k->in * 2, ARENA_ALIGN);
     for (p.rows = most; p.rows > 2 * unit && p.col_tasks * ((p.m + p.rows - 1) / p.rows) < want;)
         p.rows = up(p.rows / 2, unit);
@@ -131,7 +131,7 @@ static void by_pointers(void *ctx, size_t i, int thread) {
     for (size_t t = 0; t < taps; t++, w += bytes) {
         for (size_t r = 0; r < m; r++) {
             size_t at = tap(j, &corner[r], t / k->side, t % k->side);
-            rows[r] = at == SIZE_MAX ? j->zeros : j->pixels + at * k->in * kern->elem;
+            rows[r] = at == SIZE_MAX ? j->zeros : j->pixels + at * k->in * kern->elem_a;
         }
         panel_times(kern, m, n, rows, k->in, w, tile, kern->panel, t > 0, w + bytes);
     }
@@ -140,7 +140,7 @@ static void by_pointers(void *ctx, size_t i, int thread) {
 
 static void gather(const struct conv_job *j, size_t pixel, char *to) {
     const struct conv *k = j->k;
-    const size_t elem = j->kern->elem, used = k->side * k->side * k->in;
+    const size_t elem = j->kern->elem_a, used = k->side * k->side * k->in;
     struct corner c = corner_of(j, pixel);
 
     for (size_t t = 0; t < k->side * k->side; t++, to += k->in * elem) {
@@ -163,14 +163,14 @@ static void by_gathering(void *ctx, size_t i, int thread) {
     const struct kern *kern = j->kern;
     const struct plan *p = &j->plan;
     const size_t r0 = i * p->rows, m = min(p->rows, p->m - r0), used = k->side * k->side * k->in;
-    const size_t depth = kern->elem == 2 ? p->depth : used;
+    const size_t depth = kern->elem == 2 ? p->depth : used;    /* gathered with zeros up to a pair */
     char *mem = j->threads + (size_t)thread * (p->tile + p->window), *window = mem + p->tile;
     float *tile = (float *)(void *)mem;
     const void *rows[MAX_ROWS];
 
     for (size_t r = 0; r < m; r++) {
-        rows[r] = window + r * p->depth * kern->elem;
-        gather(j, r0 + r, window + r * p->depth * kern->elem);
+        rows[r] = window + r * p->depth * kern->elem_a;
+        gather(j, r0 + r, window + r * p->depth * kern->elem_a);
     }
     if (!kern->panel) {
         kern->gemm(m, k->out, used, (const float *)(const void *)window, p->depth, k->packed, used, 1,

@@ -11,7 +11,9 @@ static const struct {
 #if defined __x86_64__
     {&kern_bf16, CPU_BF16},
     {&kern_avx512, CPU_AVX512},
+    {&kern_avx512_bf16, CPU_AVX512},
     {&kern_avx2, CPU_AVX2},
+    {&kern_avx2_bf16, CPU_AVX2},
 #endif
     {&kern_blis, 0},
     {&kern_c_bf16, 0},

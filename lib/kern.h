@@ -13,13 +13,17 @@
  *              columns 0..panel-1 of k = 0 | of k = 1 | ... | of k = depth-1 || next piece ...
  *
  *          a's rows are given one by one, as pointers: a convolution passes pixels.
+ *
+ *          bf16 has two kinds of table: where the CPU multiplies bf16, rows of a are bf16 too
+ *          (elem_a 2); elsewhere weights are widened on their way to the registers and rows stay
+ *          f32 (elem_a 4): half the memory of f32, its arithmetic and the better part of its digits.
  * Source   The tiling: Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix
  *          Multiplication"; rows of a are broadcast from where they are, never packed.
  * Shapes   Given at each function.  Strides count elements.  No alignment is asked for but
  *          that of packed weights and of c in tile.
  * Numbers  For one element the order of the additions depends on k, `depth` and the table, never
  *          on m, n or the place: batches and threads do not change a bit.  f32: sums in f32.
- *          bf16: both factors rounded to bf16 (nearest even), sums in f32.
+ *          bf16: weights, and a where elem_a is 2, rounded to bf16 (nearest even), sums in f32.
  *          exp is within 1.5 ULP (0 below -104), gelu within 5e-7 |x| of the exact function,
  *          quick_gelu, silu and gelu_tanh within 3e-7 |x|: see tests/unit/kern.c.
  *          NaN goes through everything (max and exps too).
@@ -49,8 +53,8 @@ struct kern_out {
 };
 
 struct kern {
-    const char *name;         /* "c", "blis", "avx2", "avx512", "bf16" */
-    enum precision precision;
+    const char *name;         /* "c", "blis", "avx2", "avx512", "bf16": of an instruction set, so that */
+    enum precision precision; /* two tables may have the same, one for each precision */
     const struct kern *f32;   /* the table for f32 of the same instruction set, or itself */
 
     /* c [m, n] = a [m, k] W^T; element (j, i) of W is w[j * rs + i * cs].  NULL where panel > 0. */
@@ -58,12 +62,12 @@ struct kern {
                  const float *w, size_t rs, size_t cs, float *c, size_t ldc);
 
     size_t rows, panel, depth;    /* of tile; depth is even */
-    size_t elem;                  /* bytes of a packed weight and of what a points to: 4 or 2 */
+    size_t elem, elem_a;          /* bytes of a packed weight, and of what a points to: 4 or 2 */
 
     /* Pack n <= panel rows of W, k columns, into [k (rounded up to even if bf16)][panel]. */
     void (*pack)(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k);
 
-    /* c [m, n] = (add ? c : 0) + a W^T for m <= rows, n <= panel, k <= depth; with bf16 k is even.
+    /* c [m, n] = (add ? c : 0) + a W^T for m <= rows, n <= panel, k <= depth, even if elem_a is 2.
      * c's rows are ldc apart, aligned to 64 bytes and have room for the panel: columns from n on
      * may be written.  ahead: memory that will be wanted next, step bytes of it for each k (0:
      * none). */
@@ -92,9 +96,10 @@ struct kern {
     void (*moments)(size_t m, size_t n, const float *x, size_t ldx, const float *shift, double *s, double *q);
 
     /* Winograd's F(2x2, 3x3), n channels (or any other items) side by side; winograd.h has the
-     * formulas.  The same bits in every table, but that bf16's subnormals may become 0. */
-    void (*win_weights)(size_t n, const unsigned short *g, size_t ldg, unsigned short *u, size_t ldu);    /* 9 -> 16 */
-    void (*win_in)(size_t n, const float *const x[16], unsigned short *v, size_t ldv);
+     * formulas.  g and u: weights of elem bytes; v: of elem_a.  The same bits in every table with
+     * these, but that bf16's subnormals may become 0. */
+    void (*win_weights)(size_t n, const void *g, size_t ldg, void *u, size_t ldu);    /* 9 -> 16 */
+    void (*win_in)(size_t n, const float *const x[16], void *v, size_t ldv);
     void (*win_out)(size_t n, const float *m, size_t ldm, float *const y[4]);    /* 16 rows of products -> 2 x 2 pixels */
 
     /* one row of n, exact or to nearest even; widths below 32 bits as in tensor.h */
@@ -118,7 +123,7 @@ const char *kern_blis_version(void);
 /* The tables, one in each object; only those of the CPU at hand may be used. */
 extern const struct kern kern_c, kern_c_bf16, kern_blis;
 #if defined __x86_64__
-extern const struct kern kern_avx2, kern_avx512, kern_bf16;
+extern const struct kern kern_avx2, kern_avx2_bf16, kern_avx512, kern_avx512_bf16, kern_bf16;
 #endif
 
 #endif

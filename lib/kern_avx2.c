@@ -11,7 +11,11 @@
 #include "lib/kern_tile.h"
 
 const struct kern kern_avx2 = {
-    .name = "avx2", .precision = PREC_F32, .f32 = &kern_avx2, TILE_TABLE, VEC_TABLE
+    .name = "avx2", .precision = PREC_F32, .f32 = &kern_avx2, TILE_F32, VEC_TABLE
+};
+
+const struct kern kern_avx2_bf16 = {
+    .name = "avx2", .precision = PREC_BF16, .f32 = &kern_avx2, TILE_BF16, VEC_TABLE
 };
 
 #endif

@@ -12,7 +12,11 @@
 #include "lib/kern_tile.h"
 
 const struct kern kern_avx512 = {
-    .name = "avx512", .precision = PREC_F32, .f32 = &kern_avx512, TILE_TABLE, VEC_TABLE
+    .name = "avx512", .precision = PREC_F32, .f32 = &kern_avx512, TILE_F32, VEC_TABLE
+};
+
+const struct kern kern_avx512_bf16 = {
+    .name = "avx512", .precision = PREC_BF16, .f32 = &kern_avx512, TILE_BF16, VEC_TABLE
 };
 
 #endif

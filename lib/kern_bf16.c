@@ -81,38 +81,16 @@ static void pack_columns(unsigned short *to, const float *w, size_t cs, size_t n
 }
 
 static void bf16_pack(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k) {
-    enum { STEP = 32 };    /* of k: a corner of W small enough for the first-level cache */
-    float pairs[PANEL][STEP / 2], row[STEP];
-    unsigned short half[STEP];
-
-    if (rs == 1 && cs != 1) {
+    if (rs == 1 && cs != 1)
         pack_columns(packed, w, cs, n, k);
-        return;
-    }
-    for (size_t p = 0; p < k; p += STEP) {
-        size_t kc = k - p < STEP ? k - p : STEP;
-
-        for (size_t j = 0; j < n; j++) {
-            const float *from = w + j * rs + p * cs;
-
-            if (cs != 1) {
-                for (size_t i = 0; i < kc; i++)
-                    row[i] = from[i * cs];
-                from = row;
-            }
-            if (kc % 2)
-                half[kc] = 0;
-            vec_f32_bf16(kc, from, half);
-            memcpy(pairs[j], half, (kc + 1) / 2 * sizeof pairs[j][0]);
-        }
-        pack_items((float *)packed + p / 2 * PANEL, PANEL, pairs[0], STEP / 2, n, (kc + 1) / 2);
-    }
+    else
+        pack_pairs(packed, PANEL, w, rs, cs, n, k);
 }
 
 const struct kern kern_bf16 = {
     .name = "bf16", .precision = PREC_BF16, .f32 = &kern_avx512,
-    .rows = ROWS, .panel = PANEL, .depth = 768, .elem = 2, .pack = bf16_pack, .tile = bf16_tile,
-    VEC_TABLE
+    .rows = ROWS, .panel = PANEL, .depth = 768, .elem = 2, .elem_a = 2, .pack = bf16_pack, .tile = bf16_tile,
+    .win_weights = vec_win_weights_bf16, .win_in = vec_win_in_bf16, VEC_TABLE
 };
 
 #endif

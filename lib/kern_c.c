@@ -160,22 +160,42 @@ static void win_out1(const float *m, size_t step, float *y, size_t to) {
     y[to] = m[step] - m[2 * step] - m[3 * step];
 }
 
-static void c_win_weights(size_t n, const unsigned short *g, size_t ldg, unsigned short *u, size_t ldu) {
+static void c_win_weights_f32(size_t n, const void *g, size_t ldg, void *u, size_t ldu) {
+    const float *from = g;
+    float *to = u;
+
     for (size_t i = 0; i < n; i++) {
         float w[9], t[12], f[16];
 
         for (size_t k = 0; k < 9; k++)
-            w[k] = bf16_f32(g[k * ldg + i]);
+            w[k] = from[k * ldg + i];
         for (size_t k = 0; k < 3; k++)
             win_weights1(w + k, 3, t + k, 3);
         for (size_t k = 0; k < 4; k++)
             win_weights1(t + 3 * k, 1, f + 4 * k, 1);
         for (size_t k = 0; k < 16; k++)
-            u[k * ldu + i] = f32_bf16(f[k]);
+            to[k * ldu + i] = f[k];
     }
 }
 
-static void c_win_in(size_t n, const float *const x[16], unsigned short *v, size_t ldv) {
+static void c_win_weights_bf16(size_t n, const void *g, size_t ldg, void *u, size_t ldu) {
+    const unsigned short *from = g;
+    unsigned short *to = u;
+
+    for (size_t i = 0; i < n; i++) {
+        float w[9], f[16];
+
+        for (size_t k = 0; k < 9; k++)
+            w[k] = bf16_f32(from[k * ldg + i]);
+        c_win_weights_f32(1, w, 1, f, 1);
+        for (size_t k = 0; k < 16; k++)
+            to[k * ldu + i] = f32_bf16(f[k]);
+    }
+}
+
+static void c_win_in_f32(size_t n, const float *const x[16], void *v, size_t ldv) {
+    float *to = v;
+
     for (size_t i = 0; i < n; i++) {
         float d[16];
 
@@ -186,7 +206,22 @@ static void c_win_in(size_t n, const float *const x[16], unsigned short *v, size
         for (size_t k = 0; k < 4; k++)
             win_in1(d + 4 * k, 1);
         for (size_t k = 0; k < 16; k++)
-            v[k * ldv + i] = f32_bf16(d[k]);
+            to[k * ldv + i] = d[k];
+    }
+}
+
+static void c_win_in_bf16(size_t n, const float *const x[16], void *v, size_t ldv) {
+    unsigned short *to = v;
+
+    for (size_t i = 0; i < n; i++) {
+        const float *at[16];
+        float d[16];
+
+        for (size_t k = 0; k < 16; k++)
+            at[k] = x[k] + i;
+        c_win_in_f32(1, at, d, 1);
+        for (size_t k = 0; k < 16; k++)
+            to[k * ldv + i] = f32_bf16(d[k]);
     }
 }
 
@@ -226,14 +261,16 @@ static void c_f32_bf16(size_t n, const float *x, unsigned short *y) {
 #define ROWS                                                                              \
     .finish = c_finish, .dot = c_dot, .max = c_max, .axpy = c_axpy, .scale = c_scale,     \
     .act = c_act, .exps = c_exps, .norm = c_norm, .affine = c_affine,                     \
-    .moments = c_moments, .win_weights = c_win_weights, .win_in = c_win_in,               \
+    .moments = c_moments,                                                                 \
     .win_out = c_win_out, .f16_f32 = c_f16_f32, .bf16_f32 = c_bf16_f32,                   \
     .f32_f16 = c_f32_f16, .f32_bf16 = c_f32_bf16
 
 const struct kern kern_c = {
-    .name = "c", .precision = PREC_F32, .f32 = &kern_c, .elem = 4, .gemm = c_gemm, ROWS
+    .name = "c", .precision = PREC_F32, .f32 = &kern_c, .elem = 4, .elem_a = 4, .gemm = c_gemm,
+    .win_weights = c_win_weights_f32, .win_in = c_win_in_f32, ROWS
 };
 
 const struct kern kern_c_bf16 = {
-    .name = "c", .precision = PREC_BF16, .f32 = &kern_c, .elem = 4, .gemm = c_gemm_bf16, ROWS
+    .name = "c", .precision = PREC_BF16, .f32 = &kern_c, .elem = 4, .elem_a = 4, .gemm = c_gemm_bf16,
+    .win_weights = c_win_weights_bf16, .win_in = c_win_in_bf16, ROWS
 };

@@ -31,3 +31,29 @@ INL void pack_items(float *to, size_t panel, const float *from, size_t row, size
         for (size_t j = 0; j < panel; j++)
             to[p * panel + j] = j < n ? from[j * row + p] : 0;
 }
+
+/* Pairs of bf16: item p of column j is element 2p of row j of w and element 2p + 1, 0 past k. */
+INL void pack_pairs(void *packed, size_t panel, const float *w, size_t rs, size_t cs, size_t n, size_t k) {
+    enum { STEP = 32, PANEL_MAX = 64 };    /* of k: a corner of w small enough for the first-level cache */
+    float pairs[PANEL_MAX][STEP / 2], row[STEP];
+    unsigned short half[STEP];
+
+    for (size_t p = 0; p < k; p += STEP) {
+        size_t kc = k - p < STEP ? k - p : STEP;
+
+        for (size_t j = 0; j < n; j++) {
+            const float *from = w + j * rs + p * cs;
+
+            if (cs != 1) {
+                for (size_t i = 0; i < kc; i++)
+                    row[i] = from[i * cs];
+                from = row;
+            }
+            if (kc % 2)
+                half[kc] = 0;
+            vec_f32_bf16(kc, from, half);
+            memcpy(pairs[j], half, (kc + 1) / 2 * sizeof pairs[j][0]);
+        }
+        pack_items((float *)packed + p / 2 * panel, panel, pairs[0], STEP / 2, n, (kc + 1) / 2);
+    }
+}

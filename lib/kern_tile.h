@@ -1,39 +1,63 @@
-/* kern_tile.h - the f32 tile, for any width of vector
+/* kern_tile.h - the tile of products in f32, for any width of vector
  *
- * What     Included after kern_vec.h, with VL as there, and ROWS and COLS: a tile is ROWS rows by
- *          COLS vectors of sums that stay in registers while k runs.  Each step of k loads COLS
- *          vectors of weights and broadcasts one number from each row.
- *          Ends with TILE_TABLE, the entries of struct kern.
+ * What     Included after kern_vec.h and kern_pack.h, with VL as there, and ROWS and COLS: a tile is
+ *          ROWS rows by COLS vectors of sums that stay in registers while k runs.  Each step of k
+ *          loads COLS vectors of weights and broadcasts one number from each row.
+ *          Weights are f32, or pairs of bf16 that are widened on their way to the registers.
+ *          Ends with TILE_F32 and TILE_BF16, the entries of struct kern.
  */
 enum { PANEL = COLS * VL };
 
-/* m and cols are constants in each call, so everything indexed by i and j is a register. */
-INL void tile_of(size_t m, size_t cols, size_t k, const void *const a[], const float *w,
+/* Vector j of the weights of one step of k; of a pair, that of the half.  The second look at a pair
+ * goes to memory again: kept from the first one, it would push sums out of the registers. */
+INL vf weights_of(bool pairs, size_t half, const float *w, size_t j) {
+    if (!pairs)
+        return vload(w + j * VL);
+    if (!half)
+        return (vf)((vu)vload(w + j * VL) << 16);
+    __asm__("" : "+r"(w));
+    return (vf)((vu)vload(w + j * VL) & 0xffff0000);
+}
+
+/* s += column p of x times its weights.  pairs, m, cols and half are constants in each call, so
+ * everything indexed by i and j is a register. */
+INL void times(bool pairs, size_t half, size_t m, size_t cols, size_t p, const float *const x[], const float *w, vf s[][COLS]) {
+    vf b[COLS];
+
+    UNROLL for (size_t j = 0; j < cols; j++)
+        b[j] = weights_of(pairs, half, w, j);
+    UNROLL for (size_t i = 0; i < m; i++) {
+        vf y = vset(x[i][p]);
+
+        UNROLL for (size_t j = 0; j < cols; j++)
+            s[i][j] = vfma(y, b[j], s[i][j]);
+    }
+}
+
+INL void tile_of(bool pairs, size_t m, size_t cols, size_t k, const void *const a[], const float *w,
                  float *c, size_t ldc, bool add, const char *ahead, size_t step) {
+    /* of k at once, so that products are most of the instructions; lines are wanted ahead meanwhile
+     * where a panel has two tiles or more */
+    const size_t each = pairs ? 2 : 1, steps = each * (COLS == 2 ? 2 : 1), lines = COLS / 2;
     const float *x[ROWS];
     vf s[ROWS][COLS];
+    size_t p = 0;
 
     UNROLL for (size_t i = 0; i < m; i++) {
         x[i] = a[i];
         UNROLL for (size_t j = 0; j < cols; j++)
             s[i][j] = vset(0);
     }
-    for (size_t p = 0; p < k; p++, w += PANEL) {
-        vf b[COLS];
-
-        UNROLL for (size_t j = 0; j < cols; j++)
-            b[j] = vload(w + j * VL);
-        _mm_prefetch(ahead, _MM_HINT_T1);
-        if (COLS == 4)
-            _mm_prefetch(ahead + step / 2, _MM_HINT_T1);    /* with few rows a step is two lines */
-        ahead += step;
-        UNROLL for (size_t i = 0; i < m; i++) {
-            vf y = vset(x[i][p]);
-
-            UNROLL for (size_t j = 0; j < cols; j++)
-                s[i][j] = vfma(y, b[j], s[i][j]);
-        }
+    for (; p + steps <= k; p += steps, w += steps / each * PANEL) {
+        UNROLL for (size_t l = 0; l < lines; l++)
+            _mm_prefetch(ahead + l * steps / lines * step, _MM_HINT_T1);
+        ahead += steps * step;
+        UNROLL for (size_t q = 0; q < steps; q++)
+            times(pairs, q % each, m, cols, p + q, x, w + q / each * PANEL, s);
     }
+    UNROLL for (size_t q = 0; q + 1 < steps; q++)
+        if (p + q < k)
+            times(pairs, q % each, m, cols, p + q, x, w + q / each * PANEL, s);
     UNROLL for (size_t i = 0; i < m; i++)
         UNROLL for (size_t j = 0; j < cols; j++) {
             float *to = c + i * ldc + j * VL;
@@ -42,26 +66,39 @@ INL void tile_of(size_t m, size_t cols, size_t k, const void *const a[], const f
         }
 }
 
-#define CASE(m, cols)                                                   \
-    case (m) * 8 + (cols):                                              \
-        tile_of(m, cols, k, a, packed, c, ldc, add, ahead, step); break;
-#define CASES(cols) CASE(1, cols) CASE(2, cols) CASE(3, cols) CASE(4, cols) CASE(5, cols) CASE(6, cols)
+#define CASE(pairs, m, cols)                                                   \
+    case (m) * 8 + (cols):                                                     \
+        tile_of(pairs, m, cols, k, a, packed, c, ldc, add, ahead, step); break;
+#define CASES(pairs, cols)                                                     \
+    CASE(pairs, 1, cols) CASE(pairs, 2, cols) CASE(pairs, 3, cols)             \
+    CASE(pairs, 4, cols) CASE(pairs, 5, cols) CASE(pairs, 6, cols)
+#if COLS == 4
+#define ALL_CASES(pairs) CASES(pairs, 1) CASES(pairs, 2) CASES(pairs, 3) CASES(pairs, 4)
+#else
+#define ALL_CASES(pairs) CASES(pairs, 1) CASES(pairs, 2)
+#endif
 
-static void vec_tile(size_t m, size_t n, size_t k, const void *const a[], const void *packed,
+_Static_assert(ROWS == 6 && (COLS == 2 || COLS == 4), "there is a case for each size");
+
+static void tile_f32(size_t m, size_t n, size_t k, const void *const a[], const void *packed,
                      float *c, size_t ldc, bool add, const char *ahead, size_t step) {
     if (!step)
         ahead = packed;
     switch (m * 8 + (n + VL - 1) / VL) {
-        CASES(1) CASES(2)
-#if COLS == 4
-        CASES(3) CASES(4)
-#endif
+        ALL_CASES(false)
     }
 }
 
-_Static_assert(ROWS == 6 && (COLS == 2 || COLS == 4), "vec_tile has a case for each size");
+static void tile_bf16(size_t m, size_t n, size_t k, const void *const a[], const void *packed,
+                      float *c, size_t ldc, bool add, const char *ahead, size_t step) {
+    if (!step)
+        ahead = packed;
+    switch (m * 8 + (n + VL - 1) / VL) {
+        ALL_CASES(true)
+    }
+}
 
-static void vec_pack(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k) {
+static void pack_f32(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k) {
     float *to = packed;
 
     if (cs == 1) {
@@ -78,5 +115,13 @@ static void vec_pack(void *packed, const float *w, size_t rs, size_t cs, size_t 
     }
 }
 
-#define TILE_TABLE                                                                     \
-    .rows = ROWS, .panel = PANEL, .depth = 384, .elem = 4, .pack = vec_pack, .tile = vec_tile
+static void pack_bf16(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k) {
+    pack_pairs(packed, PANEL, w, rs, cs, n, k);
+}
+
+#define TILE_F32                                                                       \
+    .rows = ROWS, .panel = PANEL, .depth = 384, .elem = 4, .elem_a = 4,                \
+    .pack = pack_f32, .tile = tile_f32, .win_weights = vec_win_weights_f32, .win_in = vec_win_in_f32
+#define TILE_BF16                                                                      \
+    .rows = ROWS, .panel = PANEL, .depth = 512, .elem = 2, .elem_a = 4,                \
+    .pack = pack_bf16, .tile = tile_bf16, .win_weights = vec_win_weights_bf16, .win_in = vec_win_in_f32

@@ -447,23 +447,36 @@ static void vec_f32_bf16(size_t n, const float *x, unsigned short *y) {
 
 /* ---- Winograd's F(2x2, 3x3) ---- */
 
-INL vf vload_bf16(const unsigned short *x, size_t n) {
+/* The first n <= VL of weights or of transformed numbers, f32 or bf16 (half). */
+INL vf vload_any(bool half, const void *p, size_t i, size_t n) {
+    const float *f = p;
     vh h = {0};
 
-    memcpy(&h, x, n * sizeof *x);
+    if (!half)
+        return n < VL ? vload_part(f + i, n, 0) : vload(f + i);
+    memcpy(&h, (const unsigned short *)p + i, n * sizeof(unsigned short));
     return (vf)(__builtin_convertvector(h, vu) << 16);
 }
 
-INL void vstore_bf16(unsigned short *y, size_t n, vf v) {
+INL void vstore_any(bool half, void *p, size_t i, size_t n, vf v) {
+    unsigned short *to = (unsigned short *)p + i;
+
+    if (!half) {
+        if (n < VL)
+            vstore_part((float *)p + i, n, v);
+        else
+            vstore((float *)p + i, v);
+        return;
+    }
 #ifdef __AVX512BF16__
     __m256bh h = _mm512_cvtneps_pbh((__m512)v);
 
-    memcpy(y, &h, n * sizeof *y);
+    memcpy(to, &h, n * sizeof *to);
 #else
     float f[VL];
 
     vstore(f, v);
-    vec_f32_bf16(n, f, y);
+    vec_f32_bf16(n, f, to);
 #endif
 }
 
@@ -492,20 +505,20 @@ INL void win_out1(const vf *m, size_t step, vf *y, size_t to) {
 }
 
 /* n <= VL in these three, a constant where it is VL. */
-INL void win_weights_of(size_t n, const unsigned short *g, size_t ldg, unsigned short *u, size_t ldu) {
+INL void win_weights_of(bool half, size_t n, size_t i, const void *g, size_t ldg, void *u, size_t ldu) {
     vf w[9], t[12], f[16];
 
     UNROLL for (size_t k = 0; k < 9; k++)
-        w[k] = vload_bf16(g + k * ldg, n);
+        w[k] = vload_any(half, g, k * ldg + i, n);
     UNROLL for (size_t k = 0; k < 3; k++)
         win_weights1(w + k, 3, t + k, 3);
     UNROLL for (size_t k = 0; k < 4; k++)
         win_weights1(t + 3 * k, 1, f + 4 * k, 1);
     UNROLL for (size_t k = 0; k < 16; k++)
-        vstore_bf16(u + k * ldu, n, f[k]);
+        vstore_any(half, u, k * ldu + i, n, f[k]);
 }
 
-INL void win_in_of(size_t n, const float *const x[16], size_t i, unsigned short *v, size_t ldv) {
+INL void win_in_of(bool half, size_t n, size_t i, const float *const x[16], void *v, size_t ldv) {
     vf d[16];
 
     UNROLL for (size_t k = 0; k < 16; k++)
@@ -515,7 +528,7 @@ INL void win_in_of(size_t n, const float *const x[16], size_t i, unsigned short 
     UNROLL for (size_t k = 0; k < 4; k++)
         win_in1(d + 4 * k, 1);
     UNROLL for (size_t k = 0; k < 16; k++)
-        vstore_bf16(v + k * ldv + i, n, d[k]);
+        vstore_any(half, v, k * ldv + i, n, d[k]);
 }
 
 INL void win_out_of(size_t n, const float *m, size_t ldm, float *const y[4], size_t i) {
@@ -535,22 +548,39 @@ INL void win_out_of(size_t n, const float *m, size_t ldm, float *const y[4], siz
     }
 }
 
-static void vec_win_weights(size_t n, const unsigned short *g, size_t ldg, unsigned short *u, size_t ldu) {
+INL void win_weights(bool half, size_t n, const void *g, size_t ldg, void *u, size_t ldu) {
     size_t i = 0;
 
     for (; i + VL <= n; i += VL)
-        win_weights_of(VL, g + i, ldg, u + i, ldu);
+        win_weights_of(half, VL, i, g, ldg, u, ldu);
     if (i < n)
-        win_weights_of(n - i, g + i, ldg, u + i, ldu);
+        win_weights_of(half, n - i, i, g, ldg, u, ldu);
 }
 
-static void vec_win_in(size_t n, const float *const x[16], unsigned short *v, size_t ldv) {
+INL void win_in(bool half, size_t n, const float *const x[16], void *v, size_t ldv) {
     size_t i = 0;
 
     for (; i + VL <= n; i += VL)
-        win_in_of(VL, x, i, v, ldv);
+        win_in_of(half, VL, i, x, v, ldv);
     if (i < n)
-        win_in_of(n - i, x, i, v, ldv);
+        win_in_of(half, n - i, i, x, v, ldv);
+}
+
+/* A table takes those of its weights and of its rows. */
+static inline void vec_win_weights_f32(size_t n, const void *g, size_t ldg, void *u, size_t ldu) {
+    win_weights(false, n, g, ldg, u, ldu);
+}
+
+static inline void vec_win_weights_bf16(size_t n, const void *g, size_t ldg, void *u, size_t ldu) {
+    win_weights(true, n, g, ldg, u, ldu);
+}
+
+static inline void vec_win_in_f32(size_t n, const float *const x[16], void *v, size_t ldv) {
+    win_in(false, n, x, v, ldv);
+}
+
+static inline void vec_win_in_bf16(size_t n, const float *const x[16], void *v, size_t ldv) {
+    win_in(true, n, x, v, ldv);
 }
 
 static void vec_win_out(size_t n, const float *m, size_t ldm, float *const y[4]) {
@@ -589,6 +619,6 @@ static void vec_f32_f16(size_t n, const float *x, unsigned short *y) {
     .finish = vec_finish, .dot = vec_dot, .max = vec_max, .axpy = vec_axpy,                  \
     .scale = vec_scale, .act = vec_act, .exps = vec_exps, .norm = vec_norm,                  \
     .affine = vec_affine, .moments = vec_moments,                                            \
-    .win_weights = vec_win_weights, .win_in = vec_win_in, .win_out = vec_win_out,            \
+    .win_out = vec_win_out,                                                                  \
     .f16_f32 = vec_f16_f32, .bf16_f32 = vec_bf16_f32, .f32_f16 = vec_f32_f16,                \
     .f32_bf16 = vec_f32_bf16

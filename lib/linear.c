@@ -209,7 +209,7 @@ static struct plan make_plan(const struct linear *l, const struct compute *c, si
         p.tile = align(most * MAX_COLS * sizeof(float));
     } else {
         p.tile = align(most * kern->panel * sizeof(float));
-        if (kern->elem == 2)
+        if (kern->elem_a == 2)
             p.converted = align(m * ((l->k + 1) / 2 * 2) * 2);
     }
     p.col_tasks = div_up(l->n, p.cols);

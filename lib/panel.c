@@ -28,7 +28,7 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
             const void *a[ROWS_MAX];
 
             for (size_t i = lo; i < hi; i++)
-                a[i - lo] = (const char *)rows[i] + k0 * kern->elem;
+                a[i - lo] = (const char *)rows[i] + k0 * kern->elem_a;
             kern->tile(hi - lo, n, kc, a, packed, c + lo * ldc, ldc, add, ahead, step);
             if (step)
                 ahead += step * kc;

@@ -7,7 +7,7 @@
 /* A task is a block of tiles, and all panels of output channels or a group of them.  Its transformed
  * input, 16 matrices [tiles, in], stays in the second-level cache (or near) while the weights stream
  * past; products of one panel, [16][tiles][panel], become pixels at once. */
-enum { PLACES = 16, MAX_TILES = 96, SOME_TILES = 48, FEW_TILES = 24, INPUT_ITEMS = 1 << 18, CHUNK = 4096 };
+enum { PLACES = 16, MAX_TILES = 96, SOME_TILES = 48, FEW_TILES = 24, INPUT_BYTES = 1 << 19, CHUNK = 4096 };
 enum { LEAST_SIDE = 16, LEAST_IN = 32, LEAST_OUT = 16 };
 
 /* Bytes of transformed weights at once: they are read from the third-level cache then, or most are. */
@@ -25,7 +25,7 @@ static size_t up(size_t n, size_t to) {
 }
 
 bool winograd_fits(const struct conv *k, const struct compute *c, size_t x) {
-    return k->winograd && c->kern->panel && c->kern->elem == 2 && k->side == 3 && k->stride == 1 && k->pad == 1 &&
+    return k->winograd && c->kern->panel && k->side == 3 && k->stride == 1 && k->pad == 1 &&
            k->in >= LEAST_IN && k->in % 2 == 0 && k->out >= LEAST_OUT && x >= LEAST_SIDE;
 }
 
@@ -42,7 +42,7 @@ struct plan {
 static struct plan make_plan(const struct conv *k, const struct compute *c, const struct winograd_area *a) {
     const struct kern *kern = c->kern;
     const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->rows;
-    size_t most = INPUT_ITEMS / PLACES / k->in, rows;
+    size_t most = INPUT_BYTES / PLACES / (k->in * kern->elem_a), rows;
     struct plan p = {.ty = (a->y + 2 * a->pad_y - 1) / 2, .tx = (a->x + 1) / 2, .panels = (k->out + kern->panel - 1) / kern->panel};
 
     p.tiles = a->n * p.ty * p.tx;
@@ -61,7 +61,7 @@ static struct plan make_plan(const struct conv *k, const struct compute *c, cons
     p.ldm = most * kern->panel + GAP;
     p.weights = p.some * PLACES * panel_bytes(kern, k->in);
     p.zeros = up(k->in * sizeof(float), ARENA_ALIGN);
-    p.input = up(PLACES * p.ldv * 2, ARENA_ALIGN);
+    p.input = up(PLACES * p.ldv * kern->elem_a, ARENA_ALIGN);
     p.products = up(PLACES * p.ldm * sizeof(float), ARENA_ALIGN);
     p.pixels = up(4 * most * kern->panel * sizeof(float), ARENA_ALIGN);
     p.thread = p.input + p.products + p.pixels;
@@ -81,14 +81,14 @@ struct job {
 
 /* One thread's part of the scratch. */
 struct mem {
-    unsigned short *input;
+    char *input;
     float *products, *pixels;
 };
 
 static struct mem mem_of(const struct job *j, int thread) {
     char *at = j->threads + (size_t)thread * j->plan.thread;
 
-    return (struct mem){(unsigned short *)(void *)at, (float *)(void *)(at + j->plan.input),
+    return (struct mem){at, (float *)(void *)(at + j->plan.input),
                         (float *)(void *)(at + j->plan.input + j->plan.products)};
 }
 
@@ -98,11 +98,12 @@ static void transform_weights(void *ctx, size_t i, int thread) {
     const struct job *j = ctx;
     const size_t items = j->k->in * j->kern->panel, chunks = (items + CHUNK - 1) / CHUNK;
     const size_t panel = i / chunks, at = i % chunks * CHUNK;
-    const unsigned short *g = (const unsigned short *)j->k->packed + (j->from + panel) * 9 * items + at;
+    const size_t elem = j->kern->elem;
 
     (void)thread;
-    j->kern->win_weights(min(CHUNK, items - at), g, items,
-                         (unsigned short *)(void *)j->weights + panel * PLACES * items + at, items);
+    j->kern->win_weights(min(CHUNK, items - at),
+                         (const char *)j->k->packed + ((j->from + panel) * 9 * items + at) * elem, items,
+                         j->weights + (panel * PLACES * items + at) * elem, items);
 }
 
 /* ---- running ---- */
@@ -159,9 +160,9 @@ static void run_block(void *ctx, size_t i, int thread) {
         const float *x[PLACES];
 
         window(j, first + t, x);
-        kern->win_in(in, x, mem.input + t * in, p->ldv);
+        kern->win_in(in, x, mem.input + t * in * kern->elem_a, p->ldv);
         for (size_t k = 0; k < PLACES; k++)
-            rows[k][t] = mem.input + k * p->ldv + t * in;
+            rows[k][t] = mem.input + (k * p->ldv + t * in) * kern->elem_a;
     }
     for (size_t g = g0; g < g1; g++) {
         const char *w = j->weights + (g - j->from) * PLACES * bytes;

@@ -7,6 +7,7 @@
 #include "lib/cpu.h"
 #include "lib/panel.h"
 #include "lib/tensor.h"
+#include "tests/kern_ref.h"
 #include "tests/tap.h"
 
 enum { ROOM = 4096 };
@@ -147,7 +148,10 @@ static void channels(const struct kern *k) {
 /* Winograd's transforms: equal to C's to the last bit, whatever n and the strides. */
 static void winograd(const struct kern *k) {
     static float rx[16][ROOM], ry[4][ROOM];
-    static unsigned short g[9 * 160], u[17 * 160], wu[17 * 160];
+    static unsigned short g16[9 * 160];
+    static float g32[9 * 160], u[17 * 160], wu[17 * 160];    /* u in halves where it is bf16 */
+    const struct kern *cw = ref_weights_table(k), *ca = ref_rows_table(k);
+    const void *g = cw == &kern_c_bf16 ? (const void *)g16 : g32;
     int same = 1, clean = 1;
 
     for (size_t n = 1; n < 150; n += n < 70 ? 1 : 13) {
@@ -158,15 +162,15 @@ static void winograd(const struct kern *k) {
         for (size_t i = 0; i < 16; i++)
             x[i] = guarded(rx[i], n, 3);
         for (size_t i = 0; i < 9 * ld; i++)
-            g[i] = f32_bf16(uniform());
+            g16[i] = f32_bf16(g32[i] = uniform());
         for (size_t i = 0; i < 16 * ld; i++)
             m[i] = i % ld < n ? uniform() : NAN;
         for (size_t i = 0; i < 4; i++)
             y[i] = guarded(ry[i], n, 1), w[i] = want[i];
         memset(u, 0x55, sizeof u), memset(wu, 0x55, sizeof wu);
-        kern_c.win_weights(n, g, ld, wu, ld), k->win_weights(n, g, ld, u, ld);
+        cw->win_weights(n, g, ld, wu, ld), k->win_weights(n, g, ld, u, ld);
         same &= !memcmp(u, wu, sizeof u);
-        kern_c.win_in(n, x, wu, ld), k->win_in(n, x, u, ld);
+        ca->win_in(n, x, wu, ld), k->win_in(n, x, u, ld);
         same &= !memcmp(u, wu, sizeof u);
         kern_c.win_out(n, m, ld, w), k->win_out(n, m, ld, y);
         for (size_t i = 0; i < 4; i++) {
@@ -291,10 +295,7 @@ static void reference(const struct kern *k, size_t m, size_t n, size_t kk, const
         for (size_t j = 0; j < n; j++) {
             double s = 0;
             for (size_t p = 0; p < kk; p++) {
-                float x = a[i * lda + p], y = w[j * rs + p * cs];
-                if (k->precision == PREC_BF16)
-                    x = bf16_f32(f32_bf16(x)), y = bf16_f32(f32_bf16(y));
-                s += (double)x * (double)y;
+                s += (double)ref_row(k, a[i * lda + p]) * (double)ref_weight(k, w[j * rs + p * cs]);
             }
             c[i * n + j] = s;
         }
@@ -319,7 +320,7 @@ static double gemm_error(const struct kern *k, size_t m, size_t n, size_t kk, in
 /* The same through pack and tile; rows are given in no order, inputs end where their memory ends. */
 static double tile_error(const struct kern *k, size_t m, size_t n, size_t kk, int transposed) {
     size_t rs = transposed ? 1 : kk, cs = transposed ? n : 1, even = (kk + 1) & ~(size_t)1;
-    size_t kt = k->elem == 2 ? even : kk;
+    size_t kt = k->elem_a == 2 ? even : kk;
     float *a = numbers(m * kk, 1), *w = numbers(n * kk, 1), *c;
     char *packed = aligned_alloc(64, (panel_bytes(k, kk) + 63) / 64 * 64);
     double *want = malloc(m * n * sizeof *want), e = 0;
@@ -332,15 +333,15 @@ static double tile_error(const struct kern *k, size_t m, size_t n, size_t kk, in
         c[i] = NAN;
     memset(packed, 0xff, panel_bytes(k, kk));
     k->pack(packed, w, rs, cs, n, kk);
-    for (size_t j = 0; kt > kk && j < k->panel; j++) {
+    for (size_t j = 0; k->elem == 2 && kk % 2 && j < k->panel; j++) {
         unsigned short odd;    /* of each column: the second of its last pair */
 
         memcpy(&odd, packed + ((kk / 2 * k->panel + j) * 2 + 1) * 2, 2);
         e = max2(e, odd ? 1 : 0);
     }
     for (size_t i = 0; i < m; i++) {
-        row[i] = mem[i] = malloc(kt * k->elem);
-        if (k->elem == 2) {
+        row[i] = mem[i] = malloc(kt * k->elem_a);
+        if (k->elem_a == 2) {
             memset(mem[i], 0, even * 2);
             k->f32_bf16(kk, a + i * kk, mem[i]);
         } else {
@@ -413,6 +414,9 @@ static void choosing(void) {
     ok(kern_choose(NULL, PREC_F32, CPU_AVX2, &e) == &kern_avx2, "AVX2");
     ok(kern_choose(NULL, PREC_F32, all, &e) == &kern_avx512, "AVX-512");
     ok(kern_choose(NULL, PREC_BF16, all, &e) == &kern_bf16, "bf16");
+    ok(kern_choose(NULL, PREC_BF16, CPU_AVX512 | CPU_AVX2, &e) == &kern_avx512_bf16, "bf16 by AVX-512");
+    ok(kern_choose(NULL, PREC_BF16, CPU_AVX2, &e) == &kern_avx2_bf16, "bf16 by AVX2");
+    ok(kern_choose("avx2", PREC_BF16, all, &e) == &kern_avx2_bf16, "a table for each precision");
     ok(!kern_choose("avx512", PREC_F32, CPU_AVX2, &e) && !strcmp(e.msg, "kernel avx512: this CPU cannot run it"), "%s", e.msg);
     e.msg[0] = 0;
 #endif

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "lib/cpu.h"
+#include "tests/kern_ref.h"
 #include "tests/tap.h"
 
 static uint32_t state = 1;
@@ -62,10 +63,7 @@ static void against_double(struct compute *c, size_t m, size_t n, size_t k, doub
                 d = y[i * ldy + j] == y0[i * ldy + j] ? 0 : 1;    /* between the rows */
             } else {
                 for (size_t p = 0; p < k; p++) {
-                    float u = x[i * ldx + p], v = w[j * k + p];
-                    if (c->kern->precision == PREC_BF16)
-                        u = bf16_f32(f32_bf16(u)), v = bf16_f32(f32_bf16(v));
-                    s += (double)u * (double)v;
+                    s += (double)ref_row(c->kern, x[i * ldx + p]) * (double)ref_weight(c->kern, w[j * k + p]);
                 }
                 d = fabs((double)relu((float)(s + (double)b[j])) + (double)y0[i * ldy + j] - (double)y[i * ldy + j]) / sqrt((double)k);
             }

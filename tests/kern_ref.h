@@ -1,0 +1,30 @@
+/* kern_ref.h - what a table of kernels rounds, for tests that compute its products in double */
+#ifndef UNCLIP_TESTS_KERN_REF_H
+#define UNCLIP_TESTS_KERN_REF_H
+
+#include "lib/kern.h"
+#include "lib/tensor.h"
+
+/* bf16 of both factors, or of the weights alone */
+static inline bool ref_rounds_rows(const struct kern *k) {
+    return k->precision == PREC_BF16 && (!k->panel || k->elem_a == 2);
+}
+
+static inline float ref_weight(const struct kern *k, float w) {
+    return k->precision == PREC_BF16 ? bf16_f32(f32_bf16(w)) : w;
+}
+
+static inline float ref_row(const struct kern *k, float x) {
+    return ref_rounds_rows(k) ? bf16_f32(f32_bf16(x)) : x;
+}
+
+/* The C tables whose transforms of weights and of rows (Winograd) a packed table has. */
+static inline const struct kern *ref_weights_table(const struct kern *k) {
+    return k->precision == PREC_BF16 ? &kern_c_bf16 : &kern_c;
+}
+
+static inline const struct kern *ref_rows_table(const struct kern *k) {
+    return ref_rounds_rows(k) ? &kern_c_bf16 : &kern_c;
+}
+
+#endif
