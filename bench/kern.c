@@ -403,7 +403,7 @@ static void measure(struct what *w) {
     }
     for (size_t k = 0; k < nkernels; k++) {
         bool narrow = !strcmp(kernels[k]->name, "avx2");
-        double top = w->stream ? memory : peak[kernels[k]->precision == PREC_BF16 ? BF16 : narrow ? F32_AVX2 : F32];
+        double top = w->stream ? memory : peak[kernels[k]->elem_a == 2 ? BF16 : narrow ? F32_AVX2 : F32];
 
         printf("%s\t%s\t%d\t%.4g", w->name, kernels[k]->name, threads, rate[k]);
         printf(top > 0 && !strstr(w->name, "(G/s)") ? "\t%.0f" : "\t-", top > 0 ? 100 * rate[k] / top : 0);

@@ -55,7 +55,7 @@ pre.command { background: #23272e; color: #e8e8e3 }
 img { max-width: 100%; image-rendering: auto; border: 1px solid #ddd }
 </style>
 <h1>unclip: CLIP and unCLIP as small programs in a pipe</h1>
-<p>Made by <code>make demo</code> with the small model in the box, which has seen nothing but emoji; offline, on a CPU.
+<p>Made by <code>make demo</code> with the small model in the box, which has seen nothing but emoji and a little clip art; offline, on a CPU.
 Every dark box is a command as one would type it at the top of the source tree.</p>
 END
 

@@ -28,11 +28,12 @@ STYLES = [  # our style name, iconify package, also drawn once more with a dark 
 ]
 
 ALIAS = {"car": "automobile", "plane": "airplane", "train": "locomotive", "bike": "bicycle", "boat": "sailboat", "phone": "telephone", "apple": "red apple",
-         "computer": "desktop computer", "heart": "red heart", "burger": "hamburger", "coffee": "hot beverage", "sunflower": "sunflower", "smiley": "grinning face",
-         "butterfly": "butterfly", "tree": "deciduous tree", "pine": "evergreen tree", "clock": "mantelpiece clock", "gun": "water pistol", "whale": "whale",
-         "mouse": "mouse", "glasses": "glasses", "umbrella": "umbrella", "beer": "beer mug", "pig": "pig", "cake": "shortcake", "envelope": "envelope"}
-VAGUE = {"fish", "bird", "person", "man", "woman", "boy", "girl", "baby", "sign", "hash", "input symbols", "number", "flag", "on! arrow", "no entry", "top arrow",
-         "star", "hole", "hollow red circle", "national park", "heart suit", "link", "shield", "label", "key", "card", "game die", "new button", "free button", "up! button", "cool button", "wave", "stop sign", "red square", "foot", "up arrow", "down arrow", "left arrow", "right arrow", "bust in silhouette"}
+         "computer": "desktop computer", "heart": "red heart", "burger": "hamburger", "coffee": "hot beverage", "smiley": "grinning face",
+         "tree": "deciduous tree", "pine": "evergreen tree", "clock": "mantelpiece clock", "gun": "water pistol", "beer": "beer mug", "cake": "shortcake"}
+VAGUE = {"fish", "bird", "person", "man", "woman", "boy", "girl", "baby", "sign", "hash", "input symbols", "number", "flag",
+         "on! arrow", "no entry", "top arrow", "star", "hole", "hollow red circle", "national park", "heart suit", "link",
+         "shield", "label", "key", "card", "game die", "new button", "free button", "up! button", "cool button", "wave",
+         "stop sign", "red square", "foot", "up arrow", "down arrow", "left arrow", "right arrow", "bust in silhouette"}
 
 
 def bare(cp):
