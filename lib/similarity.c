@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { LANES = 16 };
+enum { LANES = 16, NEAR = 32 };    /* sums in f64, in f32 */
 
 static double lanes_sum(const double *a) {
     double s = 0;
@@ -58,7 +58,47 @@ static double c_dot(const double *q, const float *x, size_t d) {
     return lanes_sum(dot);
 }
 
-const struct sim_kern sim_kern_c = {"c", c_f32, c_f16, c_dot};
+static void near_block(const float *q, const float *x, size_t n, float *dot, float *sq) {
+    for (size_t i = 0; i < n; i++) {
+        dot[i] += q[i] * x[i];
+        sq[i] += x[i] * x[i];
+    }
+}
+
+static void c_near(const float *q, const void *x, size_t d, bool half, float sums[2]) {
+    float dot[NEAR] = {0}, sq[NEAR] = {0}, v[NEAR];
+    const unsigned char *p = x;
+    uint16_t h[NEAR];
+
+    for (size_t i = 0; i < d; i += NEAR) {
+        size_t n = d - i < NEAR ? d - i : NEAR;
+
+        if (half)
+            memcpy(h, p + 2 * i, 2 * n);
+        else
+            memcpy(v, p + 4 * i, 4 * n);
+        for (size_t j = 0; half && j < n; j++)
+            v[j] = f16_f32(h[j]);
+        near_block(q + i, v, n, dot, sq);
+    }
+    for (size_t n = NEAR / 2; n; n /= 2)
+        for (size_t j = 0; j < n; j++) {
+            dot[j] += dot[j + n];
+            sq[j] += sq[j + n];
+        }
+    sums[0] = dot[0];
+    sums[1] = sq[0];
+}
+
+static void c_near_f32(const float *q, const void *x, size_t d, float sums[2]) {
+    c_near(q, x, d, false, sums);
+}
+
+static void c_near_f16(const float *q, const void *x, size_t d, float sums[2]) {
+    c_near(q, x, d, true, sums);
+}
+
+const struct sim_kern sim_kern_c = {"c", c_f32, c_f16, c_dot, c_near_f32, c_near_f16};
 
 static int sums_of(const struct sim_kern *k, const double *q, enum dtype dt, const void *x,
                    size_t d, double sums[2]) {
@@ -110,6 +150,32 @@ int sim_cosine(const struct sim_query *q, enum dtype dt, const void *x, double *
     c = sums[0] / sqrt(q->sq * sums[1]);
     *cos = c > 1 ? 1 : c < -1 ? -1 : c;
     return SIM_OK;
+}
+
+/* Roundings that an element passes through on its way into a sum of near_f32 or near_f16, at most: a product, the
+ * additions to one of NEAR sums or more, and of all sums in a tree; with a fused multiply-add one less. */
+#define FILTER_STEPS(d) ((d) / NEAR + 8)
+
+static const double MOST = 0x1p80, LEAST = 0x1p-80;    /* of a square that the bound holds for */
+
+void sim_filter(struct sim_filter *f, const struct sim_query *q, float *v) {
+    double nu = (double)FILTER_STEPS(q->d) * 0x1p-24;
+    bool holds = v && q->d <= 1 << 16 && q->sq >= LEAST && q->sq <= MOST;
+
+    *f = (struct sim_filter){q, holds ? v : NULL, 2 * nu / (1 - nu), sqrt(q->sq)};
+    for (size_t i = 0; holds && i < q->d; i++)
+        v[i] = (float)q->v[i];
+}
+
+bool sim_below(const struct sim_filter *f, enum dtype dt, const void *x, double least) {
+    float sums[2];
+    double sq;
+
+    if (!f->v)
+        return false;
+    (dt == DT_F16 ? f->q->kern->near_f16 : f->q->kern->near_f32)(f->v, x, f->q->d, sums);
+    sq = (double)sums[1];
+    return sq >= LEAST && sq <= MOST && (double)sums[0] < (least - f->bound) * f->norm * sqrt(sq);
 }
 
 const char *sim_reason(int result) {

@@ -14,6 +14,16 @@
  *          the machine, the threads, or the place in a stream.  Error below 4.4e-16
  *          (observed 1.1e-16 for d up to 1100 against long double); squares cannot
  *          overflow.
+ *          A filter looks at x in f32 first and turns it away when its cosine is certainly too small.
+ *          Let u = 2^-24, and n the most roundings that an element passes through (FILTER_STEPS
+ *          in similarity.c); g = n u / (1 - n u).  The f32 sums are D = q.x + e, |e| <= g |q| |x|
+ *          (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 3.1 and lemma 3.1,
+ *          with Cauchy-Schwarz), and S = x.x (1 + t), |t| <= g.  So
+ *              cos <= D / (|q| sqrt S) + g + g / 2 + O(g^2),
+ *          and the bound in use is 2 g: what is over, at least 2^-23, covers O(g^2), the f64
+ *          kernel's own error and the test's.  Only where q.q and S are in [2^-80, 2^80] and
+ *          d <= 2^16: there is no overflow then (infinity and NaN do not come out of S finite),
+ *          and underflow, at most d 2^-150 in a sum, is below 2^-50 of it.  2 g is 3.8e-6 for d = 768.
  * Errors   A vector of zeros has no direction and one with NaN or infinity no cosine: named
  *          by the result.
  * Threads  Re-entrant; no global state.
@@ -34,6 +44,9 @@ struct sim_kern {
     void (*f32)(const double *q, const void *x, size_t d, double sums[2]);
     void (*f16)(const double *q, const void *x, size_t d, double sums[2]);
     double (*dot)(const double *q, const float *x, size_t d);
+    /* the sums of f32 and f16, about: in f32, and not the same in every kernel */
+    void (*near_f32)(const float *q, const void *x, size_t d, float sums[2]);
+    void (*near_f16)(const float *q, const void *x, size_t d, float sums[2]);
 };
 
 extern const struct sim_kern sim_kern_c;
@@ -57,6 +70,18 @@ int sim_query(struct sim_query *q, const struct sim_kern *kern, enum dtype dt, c
 
 /* The cosine with x of the query's width, clamped to [-1, 1]; *cos is set only by SIM_OK. */
 int sim_cosine(const struct sim_query *q, enum dtype dt, const void *x, double *cos);
+
+struct sim_filter {
+    const struct sim_query *q;
+    const float *v;     /* [d]: q->v; NULL: it lets everything pass */
+    double bound, norm;    /* of the error; |q| */
+};
+
+/* v: room for q->d values, which must outlive the filter; NULL makes one that lets all pass. */
+void sim_filter(struct sim_filter *f, const struct sim_query *q, float *v);
+
+/* true: sim_cosine would say SIM_OK and a cosine below `least`.  false: nothing is known. */
+bool sim_below(const struct sim_filter *f, enum dtype dt, const void *x, double least);
 
 /* "is all zeros", "has a value that is not finite" */
 const char *sim_reason(int result);

@@ -1,4 +1,4 @@
-/* Cosines against long double, kernels against each other (bits), bad vectors, softmax. */
+/* Cosines against long double, kernels against each other (bits), bad vectors, the filter, softmax. */
 #include "lib/similarity.h"
 
 #include <stdint.h>
@@ -118,6 +118,112 @@ static void same_is_one(const struct sim_kern *k) {
     ok(n == 200, "%s: a vector with itself is 1, with its negative -1", k->name);
 }
 
+/* ---- the filter: never turns away what reaches the threshold ---- */
+
+static float factor(int i) {    /* magnitudes in which products and squares leave the range of f32, and between */
+    static const float f[] = {1, 1e-20f, 1e-12f, 0x1p-40f, 1e12f, 0x1p37f, 1e30f, 1e-40f, 1e-45f};
+
+    return f[i % (int)(sizeof f / sizeof *f)];
+}
+
+struct seen {
+    int lost, turned, far;    /* good ones turned away; turned away; of those far below the threshold, all */
+};
+
+/* x against thresholds at its cosine, just below, and above by more than twice the bound. */
+static void thresholds(struct seen *s, const struct sim_filter *f, enum dtype dt, const void *x) {
+    double cos, far = 3 * f->bound;
+    int got = sim_cosine(f->q, dt, x, &cos);
+
+    if (got != SIM_OK) {
+        s->lost += sim_below(f, dt, x, 2);
+        return;
+    }
+    s->lost += sim_below(f, dt, x, cos) || sim_below(f, dt, x, nextafter(cos, -2)) || sim_below(f, dt, x, cos - 1e-9);
+    s->far++;
+    s->turned += sim_below(f, dt, x, cos + far);
+}
+
+/* Vectors at random, near to the query, or with elements that all lose the same way in a long sum. */
+static void element(float *x, const float *a, size_t d, int kind) {
+    for (size_t i = 0; i < d; i++)
+        x[i] = kind % 3 == 0   ? uniform()
+               : kind % 3 == 1 ? a[i] + 1e-4f * uniform()
+                               : a[i] * (1 + 0x1p-20f * (float)(i % 32 + 1));
+}
+
+static void filter(const struct sim_kern *k) {
+    static float a[DMAX], x[DMAX + 1], w[DMAX];
+    static double v[DMAX];
+    static uint16_t h[DMAX + 1];
+    struct seen plain = {0, 0, 0}, half = {0, 0, 0}, wild = {0, 0, 0};
+    struct sim_query q;
+    struct sim_filter f;
+
+    for (size_t d = 1; d < DMAX; d += d < 67 ? 1 : d == 67 ? 701 : 331)
+        for (int rep = 0; rep < 162; rep++) {
+            for (size_t i = 0; i < d; i++)
+                a[i] = rep % 2 ? uniform() : 1 + 0x1p-23f * (float)(i % 7);
+            x[d] = NAN, h[d] = 0x7e00;    /* right after the end */
+            if (sim_query(&q, k, DT_F32, a, d, v) != SIM_OK)
+                continue;
+            sim_filter(&f, &q, w);
+            element(x, a, d, rep);
+            thresholds(&plain, &f, DT_F32, x);
+            for (size_t i = 0; i < d; i++)
+                h[i] = f32_f16(x[i] * (rep % 5 == 4 ? 60000 : rep % 5 == 3 ? 1e-6f : 1));
+            thresholds(&half, &f, DT_F16, h);
+            for (size_t i = 0; i < d; i++)
+                x[i] *= rep % 2 ? -factor(rep) : factor(rep);
+            thresholds(&wild, &f, DT_F32, x);
+            for (size_t i = 0; i < d; i++)    /* both sides */
+                a[i] *= factor(rep / 9);
+            if (sim_query(&q, k, DT_F32, a, d, v) == SIM_OK) {
+                sim_filter(&f, &q, w);
+                thresholds(&wild, &f, DT_F32, x);
+            }
+        }
+    ok(plain.lost == 0 && half.lost == 0, "%s: the filter lets pass what reaches the threshold", k->name);
+    ok(plain.turned == plain.far && half.turned > half.far * 9 / 10, "%s: it turns away what is three bounds below it",
+       k->name);
+    ok(wild.lost == 0, "%s: it does so with 1e30 and subnormals", k->name);
+    printf("# %s: %d of %d turned away, f16 %d of %d, extremes %d of %d\n", k->name, plain.turned, plain.far, half.turned,
+           half.far, wild.turned, wild.far);
+}
+
+/* What has no cosine is never turned away: it must be named. */
+static void filter_bad(const struct sim_kern *k) {
+    const float bad[] = {NAN, INFINITY, -INFINITY};
+    static float a[80], w[80];
+    static double v[80];
+    float x[80] = {0};
+    uint16_t h[80] = {0};
+    struct sim_query q;
+    struct sim_filter f;
+    int n = 0;
+
+    for (int i = 0; i < 80; i++)
+        a[i] = uniform();
+    sim_query(&q, k, DT_F32, a, 80, v);
+    sim_filter(&f, &q, w);
+    n += sim_below(&f, DT_F32, x, 2);
+    n += sim_below(&f, DT_F16, h, 2);
+    for (int i = 0; i < 80; i++)
+        for (int j = 0; j < 3; j++) {
+            for (int m = 0; m < 80; m++)
+                x[m] = -a[m], h[m] = f32_f16(x[m]);
+            x[i] = bad[j];
+            h[i] = f32_f16(bad[j]);
+            n += sim_below(&f, DT_F32, x, 2) + sim_below(&f, DT_F16, h, 2);
+        }
+    ok(n == 0, "%s: the filter lets zeros, NaN and infinity pass, at every place", k->name);
+    memcpy(x, a, sizeof x);
+    sim_filter(&f, &q, NULL);
+    ok(!sim_below(&f, DT_F32, x, 2), "%s: without room it lets everything pass", k->name);
+    sim_filter(&f, &q, w);
+    ok(sim_below(&f, DT_F32, x, 2), "%s: and with it not", k->name);
+}
+
 static void softmax(void) {
     const double x[4] = {1000, 998, -1000, 1000};
     const float rows[4] = {0.6f, 0.8f, -1, 0}, unit[2] = {3, 4};
@@ -169,6 +275,8 @@ int main(void) {
         against_exact(k[i]);
         bad_vectors(k[i]);
         same_is_one(k[i]);
+        filter(k[i]);
+        filter_bad(k[i]);
     }
     softmax();
     return done();
