@@ -1,23 +1,20 @@
 #include "formats/scan.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
-/* What all records of a kind share: everything but the id and the numbers. */
-struct mould {
-    struct span before;     /* from the end of the id to the numbers */
-    struct span after;      /* from the numbers to the end of the record */
-    struct vector v;        /* v.data of the record that it was made from */
-    size_t bytes;           /* of the numbers */
-};
-
 static const size_t ROOM = (size_t)1 << 28;    /* address space for one record's tables */
-enum { AHEAD = 8192 };                         /* of a part's end, for its last record */
+enum { AHEAD = 8192, SLACK = 64 };             /* of a part's end, for its last record; of a longer id */
+enum { PAGE = 4096 };
 
 int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, struct arena *a,
                struct err *e) {
     size_t threads = (size_t)pool_threads(pool);
+    float *v;
 
     *s = (struct scan){.q = q, .pool = pool, .fd = -1};
     s->part = arena_zero(a, SCAN_PARTS, sizeof *s->part);
@@ -30,10 +27,14 @@ int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, st
     for (size_t i = 0; i < threads; i++) {
         struct scan_thread *t = &s->thread[i];
 
-        t->buf = arena_take(a, SCAN_BUFFER, 1);
+        *t = (struct scan_thread){.buf = arena_take(a, SCAN_BUFFER + PAGE, 1)};
         if (!t->buf || arena_split(a, ROOM, &t->mem, &t->room) < 0)
             return err_set(e, "out of memory");
+        t->buf += (PAGE - (uintptr_t)t->buf % PAGE) % PAGE;
     }
+    if (!(v = arena_take(a, q->sim.d, sizeof *v)))
+        return err_set(e, "out of memory");
+    sim_filter(&s->filter, &q->sim, v);
     return 0;
 }
 
@@ -61,7 +62,7 @@ static bool id_at(const unsigned char *p, size_t n, struct span *id, bool *bin) 
 }
 
 /* Is the record at p of the mould?  Then its numbers and its end; else NULL. */
-static const unsigned char *fill(const struct mould *m, const unsigned char *p, size_t n,
+static const unsigned char *fill(const struct scan_mould *m, const unsigned char *p, size_t n,
                                  size_t *used) {
     const unsigned char *q;
     struct span id;
@@ -71,33 +72,40 @@ static const unsigned char *fill(const struct mould *m, const unsigned char *p, 
         !id_at(p + RECORD_START_LEN, n - RECORD_START_LEN, &id, &bin))
         return NULL;
     q = id.p + id.n;
-    if (m->before.n + m->bytes + m->after.n > n - (size_t)(q - p) ||
-        memcmp(q, m->before.p, m->before.n) != 0 ||
-        memcmp(q + m->before.n + m->bytes, m->after.p, m->after.n) != 0 ||
+    if (m->before + m->bytes + m->after > n - (size_t)(q - p) ||
+        memcmp(q, m->text, m->before) != 0 ||
+        memcmp(q + m->before + m->bytes, m->text + m->before, m->after) != 0 ||
         (!bin && !utf8_valid(id.p, id.n)))
         return NULL;
-    *used = (size_t)(q - p) + m->before.n + m->bytes + m->after.n;
-    return q + m->before.n;
+    *used = (size_t)(q - p) + m->before + m->bytes + m->after;
+    return q + m->before;
 }
 
 /* Parse the record at p and make a mould of it: its numbers, or NULL if it is not plain. */
-static const void *make(struct mould *m, const struct scan_query *q, const unsigned char *p,
+static const void *make(struct scan_mould *m, const struct scan_query *q, const unsigned char *p,
                         size_t n, size_t *used, struct arena *a) {
-    const unsigned char *from, *data;
+    const unsigned char *from, *data, *behind;
     struct record r;
+    struct vector v;
 
     m->bytes = 0;
     if (record_parse(&r, p, n, used, a, NULL) != 1 || record_has(&r, "error") ||
-        vector_find(&m->v, &r, q->field, a, NULL) < 0 ||
-        vector_fits(&m->v, &q->from, q->joint, q->force, NULL) < 0)
+        vector_find(&v, &r, q->field, a, NULL) < 0 ||
+        vector_fits(&v, &q->from, q->joint, q->force, NULL) < 0)
         return NULL;
+    m->dtype = v.dtype;
     from = r.id.p + r.id.n;
-    data = m->v.data;
-    if (data >= from && data < p + *used) {    /* not widened into the arena */
-        m->bytes = m->v.d * dtype_size(m->v.dtype);
-        m->before = (struct span){from, (size_t)(data - from)};
-        m->after = (struct span){data + m->bytes, (size_t)(p + *used - data) - m->bytes};
-    }
+    data = v.data;
+    if (data < from || data >= p + *used)    /* widened into the arena */
+        return data;
+    behind = data + v.d * dtype_size(v.dtype);
+    m->before = (size_t)(data - from);
+    m->after = (size_t)(p + *used - behind);
+    if (m->before > sizeof m->text || m->after > sizeof m->text - m->before)
+        return data;
+    memcpy(m->text, from, m->before);
+    memcpy(m->text + m->before, behind, m->after);
+    m->bytes = (size_t)(behind - data);
     return data;
 }
 
@@ -107,89 +115,154 @@ struct view {
     size_t base, n;    /* p[0] is byte base of the stream */
 };
 
-/* Have bytes from `at` on in view: of a file, `want` more of them are read. */
+/* Have bytes from `at` on in view, of a file up to `to`.  Whole pages are copied to whole pages: with other
+ * distances between the two some processors copy at a third of that speed (bench/NOTES.md, rank). */
 static bool look(const struct scan *s, struct scan_thread *t, struct view *v, size_t at,
-                 size_t want) {
-    size_t n = 0;
+                 size_t to) {
+    size_t base = at / PAGE * PAGE, want, n = 0;
     ssize_t got;
 
     if (s->fd < 0) {
         *v = (struct view){s->p, 0, s->n};
         return true;
     }
-    if (want > s->n - at)
-        want = s->n - at;
-    while (n < want && (got = pread(s->fd, t->buf + n, want - n, (off_t)(at + n))) != 0) {
+    want = (to < s->n ? to : s->n) - base;
+    if (want > SCAN_BUFFER)
+        want = SCAN_BUFFER;
+    if (t->mapped)
+        n = want;
+    while (n < want && (got = pread(s->fd, t->buf + n, want - n, (off_t)(base + n))) != 0) {
         if (got < 0 && errno != EINTR)
             return false;
         n += got > 0 ? (size_t)got : 0;
     }
-    *v = (struct view){t->buf, at, n};
-    return true;
+    *v = (struct view){t->mapped ? s->p + base : t->buf, base, n};
+    return n > at - base;
 }
 
 /* Score the record at `at`: its length, or 0 if it is not plain or not whole. */
-static size_t score(const struct scan *s, struct scan_thread *t, struct mould *m,
-                    const struct view *v, size_t at, double *cos) {
+static size_t score(const struct scan *s, struct scan_thread *t, const struct view *v, size_t at,
+                    double *cos) {
     const unsigned char *p = v->p + (at - v->base);
     size_t n = v->base + v->n - at, used;
+    const void *data = fill(&t->mould, p, n, &used);
     struct arena a = t->room;
-    const void *data = fill(m, p, n, &used);
 
     if (!data)
-        data = make(m, s->q, p, n, &used, &a);
-    if (!data || sim_cosine(&s->q->sim, m->v.dtype, data, cos) != SIM_OK)
+        data = make(&t->mould, s->q, p, n, &used, &a);
+    if (!data)
+        return 0;
+    if (s->limit > -1 && sim_below(&s->filter, t->mould.dtype, data, s->limit))
+        *cos = -1;
+    else if (sim_cosine(&s->q->sim, t->mould.dtype, data, cos) != SIM_OK)
         return 0;
     return used;
 }
 
 /* From record to record; where one is cut by the view's end, look again from there. */
-static void scan_part(void *ctx, size_t i, int thread) {
-    struct scan *s = ctx;
-    struct scan_thread *t = &s->thread[thread];
-    struct scan_part *part = &s->part[i];
-    struct mould m = {.bytes = 0};
+static void pass_over(const struct scan *s, struct scan_thread *t, struct scan_part *part) {
     struct view v;
     size_t at = part->lo, used;
     double cos;
 
-    if (!look(s, t, &v, at, SCAN_STEP + AHEAD))
+    if (!look(s, t, &v, at, part->hi + (t->longest && t->longest < AHEAD ? t->longest + SLACK : AHEAD)))
         return;
-    if (i > 0)
+    if (part > s->part)
         at = v.base + record_find_start(v.p, v.n, at - v.base);
     if (at >= part->hi)
         return;
     part->first = part->end = at;
     while (at < part->hi && part->nhit < SCAN_HITS) {
-        used = score(s, t, &m, &v, at, &cos);
-        if (!used && s->fd >= 0 && at > v.base && v.base + v.n < s->n) {
-            m.bytes = 0;    /* the mould lay in the buffer */
-            if (look(s, t, &v, at, SCAN_BUFFER))
-                used = score(s, t, &m, &v, at, &cos);
-        }
+        used = score(s, t, &v, at, &cos);
+        if (!used && s->fd >= 0 && at / PAGE * PAGE > v.base && v.base + v.n < s->n &&
+            look(s, t, &v, at, at + SCAN_BUFFER))
+            used = score(s, t, &v, at, &cos);
         if (!used)
             break;
         if (cos > s->over && cos >= s->least)
             part->hit[part->nhit++] =
                 (struct scan_hit){cos, (unsigned)(at - part->first), (unsigned)used};
+        if (used > t->longest)
+            t->longest = used;
         part->count++;
         part->end = at += used;
     }
 }
 
+static int64_t now(void) {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void scan_part(void *ctx, size_t i, int thread) {
+    struct scan *s = ctx;
+    struct scan_thread *t = &s->thread[thread];
+    int64_t begun = s->way == SCAN_TRY ? now() : 0;
+
+    t->mapped = s->way == SCAN_MAP || (s->way == SCAN_TRY && i % 2);
+    pass_over(s, t, &s->part[i]);
+    if (s->way == SCAN_TRY)
+        s->part[i].ns = now() - begun;
+}
+
+/* Grows when something had to come from a disk. */
+static long disk(void) {
+    struct rusage u;
+
+    return getrusage(RUSAGE_SELF, &u) < 0 ? 0 : u.ru_inblock + u.ru_majflt;
+}
+
+/* After a stretch whose parts were read and mapped in turn: the map must be clearly better in three pairs of
+ * four, since its pages have yet to be unmapped, and a part that waited for the processor says nothing. */
+static enum scan_way better(const struct scan *s) {
+    size_t pairs = 0, wins = 0;
+
+    for (size_t i = 0; i + 1 < s->parts; i += 2, pairs++) {
+        const struct scan_part *read = &s->part[i], *map = read + 1;
+
+        if (read->end < read->hi || map->end < map->hi)
+            return SCAN_READ;
+        wins += map->ns + map->ns / 8 < read->ns;
+    }
+    return 4 * wins >= 3 * pairs ? SCAN_MAP : SCAN_READ;
+}
+
+/* How many parts: few at first, because a threshold comes soon, and then most records are turned away; of a map
+ * never so many as may be read, since its pages stay until the stretch is taken. */
+static size_t most(struct scan *s) {
+    size_t before = s->warm;
+
+    s->warm = before ? 2 * before : 4 * (size_t)pool_threads(s->pool);
+    if (s->warm > SCAN_PARTS)
+        s->warm = SCAN_PARTS;
+    if (s->way == SCAN_UNTRIED && before && s->warm >= SCAN_TRIAL)
+        s->way = SCAN_TRY;
+    return s->way == SCAN_MAP && s->warm > SCAN_PARTS / 2 ? SCAN_PARTS / 2 : s->warm;
+}
+
 void scan_run(struct scan *s, const unsigned char *p, size_t n, size_t at, int fd) {
-    size_t step = fd < 0 ? n - at : SCAN_STEP;
+    size_t parts = fd < 0 ? 1 : most(s);
+    long before = fd < 0 ? 0 : disk();
 
     s->p = p, s->n = n, s->fd = fd;
+    s->limit = s->over > s->least ? s->over : s->least;
     s->parts = s->next = 0;
-    for (s->hi = at; s->hi < n && s->parts < SCAN_PARTS; s->parts++) {
+    for (s->hi = at; s->hi < n && s->parts < parts; s->parts++) {
         struct scan_part *part = &s->part[s->parts];
-        size_t lo = s->hi;
+        size_t lo = s->hi, step = fd < 0 ? n : SCAN_STEP - lo % SCAN_STEP;
 
         s->hi = step < n - lo ? lo + step : n;
         *part = (struct scan_part){.lo = lo, .hi = s->hi, .first = SIZE_MAX, .hit = part->hit};
     }
     pool_run(s->parts > 1 ? s->pool : NULL, s->parts, scan_part, s);
+    if (fd < 0)
+        return;
+    if (s->way == SCAN_TRY)
+        s->way = s->parts == parts ? better(s) : SCAN_READ;
+    if (s->way == SCAN_MAP && disk() != before)    /* reading ahead is better at it */
+        s->way = SCAN_READ;
 }
 
 size_t scan_take(struct scan *s, size_t at, uint64_t *count,

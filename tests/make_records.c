@@ -1,13 +1,14 @@
 /* make_records - streams of made-up vectors, for tests and measurements
  *
  * usage: make_records [-n RECORDS] [-d WIDTH] [-t f32|f16] [-g GROUP] [-l LEVELS] [-s SEED]
- *                     [-f FIELD] [-m MODEL] [-z INDEX] [-p PREFIX] [-i PIXELS]
+ *                     [-f FIELD] [-m MODEL] [-z INDEX] [-p PREFIX] [-i PIXELS] [-e PART] [-x FACTOR]
  *
  * Records "r0", "r1", ... (-p: another prefix) with an image_embed (-f: another field) as
  * clip-embed writes them.  -g: GROUP records share a root and have its text_embed.  -l:
  * elements are whole numbers of LEVELS levels, so that equal cosines occur.  -z: the vector of
- * record INDEX is all zeros.  -i: an image of so many pixels in each record.  The same options
- * give the same bytes everywhere.
+ * record INDEX is all zeros.  -i: an image of so many pixels in each record.  -e: one vector for
+ * all, plus so much of each record's own.  -x: elements are multiplied by FACTOR.  The same
+ * options give the same bytes everywhere.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 
 struct options {
     unsigned long n, d, group, levels, seed, zero, pixels;
+    float part, factor;
     bool half;
     const char *field, *model, *prefix;
 };
@@ -39,10 +41,11 @@ static void fill(float *v, const struct options *o, uint64_t stream, uint64_t i)
                          : (float)(x >> 40) * 0x1p-23f - 1;
         if (o->levels)
             v[j] = (float)(int)v[j] + (j == 0);
+        v[j] *= o->factor;
     }
 }
 
-static int make(const struct options *o, unsigned long i, float *v, struct arena a,
+static int make(const struct options *o, unsigned long i, float *v, float *w, struct arena a,
                 struct span *out, struct err *e) {
     enum dtype dt = o->half ? DT_F16 : DT_F32;
     struct record r;
@@ -66,6 +69,11 @@ static int make(const struct options *o, unsigned long i, float *v, struct arena
             return -1;
     }
     fill(v, o, 0, i);
+    if (o->part > 0) {
+        fill(w, o, 2, 0);
+        for (size_t j = 0; j < d; j++)
+            v[j] = w[j] + o->part * v[j];
+    }
     if (i == o->zero)
         memset(v, 0, d * sizeof *v);
     if (o->pixels &&
@@ -83,14 +91,14 @@ static int make(const struct options *o, unsigned long i, float *v, struct arena
 }
 
 int main(int argc, char *argv[]) {
-    struct options o = {1000, 768, 0, 0, 0, -1ul, 0, false, "image_embed", "00112233445566aa", "r"};
+    struct options o = {1000, 768, 0, 0, 0, -1ul, 0, 0, 1, false, "image_embed", "00112233445566aa", "r"};
     struct arena_mem mem;
     struct arena a;
     struct err e = {{0}};
-    float *v;
+    float *v, *w;
     int c;
 
-    while ((c = getopt(argc, argv, "n:d:t:g:l:s:f:m:z:p:i:")) != -1)
+    while ((c = getopt(argc, argv, "n:d:t:g:l:s:f:m:z:p:i:e:x:")) != -1)
         switch (c) {
         case 'n': o.n = strtoul(optarg, NULL, 10); break;
         case 'd': o.d = strtoul(optarg, NULL, 10); break;
@@ -103,18 +111,20 @@ int main(int argc, char *argv[]) {
         case 'p': o.prefix = optarg; break;
         case 'z': o.zero = strtoul(optarg, NULL, 10); break;
         case 'i': o.pixels = strtoul(optarg, NULL, 10); break;
+        case 'e': o.part = strtof(optarg, NULL); break;
+        case 'x': o.factor = strtof(optarg, NULL); break;
         default: return 2;
         }
     if (o.pixels > 1 << 20)
         return 2;
     mem = (struct arena_mem){malloc(o.d * 64 + (4 << 20)), o.d * 64 + (4 << 20), 0, 0, NULL};
     a = arena_open(&mem);
-    if (!mem.base || !(v = arena_take(&a, o.d, sizeof *v)))
+    if (!mem.base || !(v = arena_take(&a, o.d, sizeof *v)) || !(w = arena_take(&a, o.d, sizeof *w)))
         return 2;
     for (unsigned long i = 0; i < o.n; i++) {
         struct span s;
 
-        if (make(&o, i, v, a, &s, &e) < 0) {
+        if (make(&o, i, v, w, a, &s, &e) < 0) {
             fprintf(stderr, "make_records: %s\n", e.msg);
             return 2;
         }

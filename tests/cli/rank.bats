@@ -67,6 +67,34 @@ setup() {
     rm long
 }
 
+@test "cosines that f32 cannot tell apart, huge and tiny values, f16, any width: the same as without a filter" {
+    # a list that is never full needs every cosine; the second and third file meet a full one
+    for d in 1 2 3 7 15 16 17 31 32 33 63 64 65 67 768; do
+        make_records -n 1 -d $d -s 9 >qd
+        for o in "-e 1e-6" "-e 1e-8 -x 1e30" "-e 0.5 -x 1e-12" "-x 1e-38" "-x 1e-43" "-e 0.001 -t f16" "-t f16 -x 6e4" "-t f16 -x 1e-5"; do
+            make_records -n 200 -d $d $o >x
+            make_records -n 200 -d $d $o -s 9 -p y >y
+            rank --query qd -k 9999 --tsv x y x 2>err | head -n 9 >want
+            [ -s want ]
+            rank --query qd -k 9 --tsv x y x 2>err2 | cmp - want
+            cmp err err2
+        done
+    done
+    cut -f 1 want | grep -q y
+}
+
+@test "a threshold: what has exactly that cosine stays, whatever f32 says of it" {
+    make_records -n 1 -d 768 -s 7 >qd
+    make_records -n 500 -d 768 -e 1e-6 >x
+    rank --query qd -k 500 x | record-json | sed 's/.*"cos":\([^,]*\),.*/\1/' >all
+    [ "$(wc -l <all)" = 500 ]
+    for i in 1 2 101 377 500; do
+        c=$(sed -n ${i}p all)
+        rank --query qd --min-cos="$c" --tsv x >got
+        [ "$(wc -l <got)" = "$(awk -v c="$c" '$1 >= c' all | wc -l)" ]
+    done
+}
+
 @test "shards, then the ranks of the shards ranked: the same as the whole" {
     rank --query q -k 7 --tsv a >want
     for i in 1 2 3; do rank --query q -k 7 --shard $i/3 a >s$i; done

@@ -77,7 +77,6 @@ static void in_stretches(struct list *l, struct scan *s, struct span all, int fd
     uint64_t count = 0;
     size_t at = 0, used;
 
-    s->over = -2, s->least = -2;
     s->hi = 0;
     while (at < all.n) {
         struct arena b = a;
@@ -90,7 +89,8 @@ static void in_stretches(struct list *l, struct scan *s, struct span all, int fd
         if (at >= s->hi || at >= all.n)
             continue;
         record_parse(&r, all.p + at, all.n - at, &used, &b, NULL);
-        if (!record_has(&r, "error") && scan_record(s->q, &r, &cos, b, NULL) == 0)
+        if (!record_has(&r, "error") && scan_record(s->q, &r, &cos, b, NULL) == 0 && cos > s->over &&
+            cos >= s->least)
             take(l, cos, (struct span){all.p + at, used});
         at += used;
     }
@@ -99,6 +99,41 @@ static void in_stretches(struct list *l, struct scan *s, struct span all, int fd
 static bool same(const struct list *a, const struct list *b) {
     return a->n == b->n && memcmp(a->score, b->score, a->n * sizeof *a->score) == 0 &&
            memcmp(a->at, b->at, a->n * sizeof *a->at) == 0;
+}
+
+static int by_score(const void *a, const void *b) {
+    const double *x = a, *y = b;
+
+    return (*x < *y) - (*x > *y);
+}
+
+/* With thresholds that some record has exactly: with the filter what the cosines say, read, mapped, in turn. */
+static void filtered(struct scan *s, const struct list *all, struct span bytes, int fd, struct arena a) {
+    static struct list want, got;
+    static double sorted[N + 50];
+    float *v = arena_take(&a, s->q->sim.d, sizeof *v);
+    struct sim_filter none = s->filter;
+    int bad = 0, runs = 0;
+
+    memcpy(sorted, all->score, all->n * sizeof *sorted);
+    qsort(sorted, all->n, sizeof *sorted, by_score);
+    want.p = got.p = all->p;
+    sim_filter(&s->filter, &s->q->sim, v);
+    for (size_t i = 0; i < all->n; i = i ? 9 * i : 1)
+        for (int t = 0; t < 10; t++) {
+            s->over = t / 2 % 2 ? -2 : sorted[i];
+            s->least = t / 2 % 2 ? sorted[i] : -2;
+            want.n = got.n = 0;
+            for (size_t j = 0; j < all->n; j++)
+                if (all->score[j] > s->over && all->score[j] >= s->least)
+                    take(&want, all->score[j], (struct span){bytes.p + all->at[j], 0});
+            s->way = t % 3 == 0 ? SCAN_READ : t % 3 == 1 ? SCAN_MAP : SCAN_TRY;
+            in_stretches(&got, s, bytes, t < 8 ? fd : -1, a);
+            bad += !same(&want, &got);
+            runs++;
+        }
+    s->filter = none;
+    ok(!bad && runs > 30, "thresholds: with the filter, read or mapped, the hits are the same (%d runs)", runs);
 }
 
 static void zero_shot(struct pool *pool, struct arena a) {
@@ -154,9 +189,9 @@ int main(void) {
         v[j] = uniform();
     sim_query(&q.sim, &sim_kern_c, DT_F32, v, D, room);
     /* thread arenas are split off first: 4 x 256 MiB do not fit here */
-    s = (struct scan){.q = &q, .pool = pool, .fd = -1};
+    s = (struct scan){.q = &q, .pool = pool, .fd = -1, .over = -2, .least = -2};
     s.part = arena_zero(&a, SCAN_PARTS, sizeof *s.part);
-    s.thread = arena_take(&a, 4, sizeof *s.thread);
+    s.thread = arena_zero(&a, 4, sizeof *s.thread);
     for (int i = 0; i < SCAN_PARTS; i++)
         s.part[i].hit = arena_take(&a, SCAN_HITS, sizeof *s.part[i].hit);
     for (int i = 0; i < 4; i++) {
@@ -180,6 +215,7 @@ int main(void) {
     ok(!m.full && want.n > N - 40 && want.n < N, "%zu of %d records can be scored", want.n, N);
     ok(same(&want, &got), "a file on four threads: every cosine of every record, in order");
     ok(same(&want, &piped), "a pipe's buffer too");
+    filtered(&s, &want, all, fd, a);
     zero_shot(pool, a);
     pool_stop(pool);
     close(fd);
