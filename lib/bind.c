@@ -194,6 +194,48 @@ const float *bind_view(struct bind *b, const char *name, const struct tensor *t)
     return floats(b, t);
 }
 
+struct sums {
+    const struct tensor *w;
+    size_t parts;
+    float *to;
+};
+
+static void sum_row(void *ctx, size_t i, int thread) {
+    const struct sums *s = ctx;
+    const size_t n = s->w->shape[0], k = s->w->shape[1], each = k / s->parts;
+    float some[256];
+
+    (void)thread;
+    for (size_t p = 0; p < s->parts; p++) {
+        size_t lo = i * k + p * each, hi = lo + each;
+        double sum = 0;
+
+        for (size_t m; lo < hi; lo += m) {
+            m = hi - lo < sizeof some / sizeof *some ? hi - lo : sizeof some / sizeof *some;
+            tensor_f32(s->w, lo, lo + m, some);
+            for (size_t j = 0; j < m; j++)
+                sum += (double)some[j];
+        }
+        s->to[p * n + i] = (float)sum;
+    }
+}
+
+const float *bind_sums(struct bind *b, const struct tensor *w, size_t parts) {
+    struct sums s = {w, parts, NULL};
+    size_t n;
+
+    if (b->bad)
+        return NULL;
+    n = parts * w->shape[0];
+    if (packed_finding(b->ws->packed))
+        return found(b, n * sizeof *s.to);
+    if (!(s.to = bind_take(b, n, sizeof *s.to)))
+        return NULL;
+    pool_run(b->c->pool, w->shape[0], sum_row, &s);
+    packed_note(b->ws->packed, s.to, n * sizeof *s.to);
+    return s.to;
+}
+
 void bind_parts(struct bind *b, struct linear *l, size_t parts, const struct tensor w[],
                 const struct tensor bias[]) {
     const struct kern *kern = b->c->kern;

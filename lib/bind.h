@@ -53,6 +53,9 @@ void bind_check(struct bind *b, const char *name, const struct tensor *t);
 /* The same, read as above, as contiguous f32. */
 const float *bind_view(struct bind *b, const char *name, const struct tensor *t);
 
+/* Each row of w [n, k] in `parts` equal stretches: their sums, [parts, n]. */
+const float *bind_sums(struct bind *b, const struct tensor *w, size_t parts);
+
 /* Pack parts [n_i, k] with their biases (or NULL) into l. */
 void bind_parts(struct bind *b, struct linear *l, size_t parts, const struct tensor w[],
                 const struct tensor bias[]);

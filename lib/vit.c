@@ -22,6 +22,7 @@ void vit_bind(struct vit *v, const struct clip_vision_config *config,
     v->position = bind_table(b, names->vision.position, v->tokens, d);
     w = bind_filter_rows(b, names->vision.patch, d, 3, p, p);
     bind_parts(b, &v->patches, 1, &w, NULL);
+    v->sums = b->c->kern->precision == PREC_BF16 ? bind_sums(b, &w, 3) : NULL;
     v->ln_pre = bind_gain(b, names->vision.ln_pre, d);
     transformer_bind(&v->blocks, &blocks, &names->layer, names->vision.layers, b);
     v->ln_post = bind_gain(b, names->vision.ln_post, d);
@@ -71,16 +72,45 @@ size_t vit_scratch(const struct vit *v, const struct compute *c, size_t n) {
 
 struct gathering {
     const struct vit *v;
+    const struct kern *kern;
     const float *images;
-    float *patches;
+    float *patches, *x;
 };
+
+static float mean(size_t n, const float *x) {
+    float s[4] = {0};
+    size_t i = 0;
+
+    for (; i + 4 <= n; i += 4) {
+        s[0] += x[i];
+        s[1] += x[i + 1];
+        s[2] += x[i + 2];
+        s[3] += x[i + 3];
+    }
+    for (; i < n; i++)
+        s[0] += x[i];
+    return (s[0] + s[1] + (s[2] + s[3])) / (float)n;
+}
+
+/* Take its channels' means from a patch, and add what they give to its row of x. */
+static void take_means(const struct gathering *g, float *patch, float *x) {
+    const size_t n = g->v->patch * g->v->patch, d = g->v->width;
+
+    for (size_t ch = 0; ch < 3; ch++, patch += n) {
+        float m = mean(n, patch);
+
+        for (size_t i = 0; i < n; i++)
+            patch[i] -= m;
+        g->kern->axpy(d, m, g->v->sums + ch * d, x);
+    }
+}
 
 /* One row of patches of one image; with the first, the zeros of the class token. */
 static void gather(void *ctx, size_t task, int thread) {
     const struct gathering *g = ctx;
     size_t s = g->v->image, p = g->v->patch, grid = s / p, cols = 3 * p * p;
-    size_t i = task / grid, gy = task % grid;
-    float *out = g->patches + (i * g->v->tokens + 1 + gy * grid) * cols;
+    size_t i = task / grid, gy = task % grid, row = i * g->v->tokens + 1 + gy * grid;
+    float *out = g->patches + row * cols;
 
     (void)thread;
     if (gy == 0)
@@ -91,6 +121,8 @@ static void gather(void *ctx, size_t task, int thread) {
             for (size_t gx = 0; gx < grid; gx++)
                 memcpy(out + gx * cols + (ch * p + y) * p, line + gx * p, p * sizeof *out);
         }
+    for (size_t gx = 0; gx < grid && g->v->sums; gx++)
+        take_means(g, out + gx * cols, g->x + (row + gx) * g->v->width);
 }
 
 /* x = ln_pre([class; patches W^T] + position) for n images: one product for all of them, in
@@ -98,14 +130,14 @@ static void gather(void *ctx, size_t task, int thread) {
 static void embed_patches(const struct vit *v, const struct compute *c, size_t n,
                           const float *images, const struct work *w) {
     size_t d = v->width, rows = n * v->tokens, cols = v->patches.k;
-    struct gathering g = {v, images, w->patches};
+    struct gathering g = {v, c->kern, images, w->patches, w->x};
 
-    pool_run(c->pool, n * (v->image / v->patch), gather, &g);
     for (size_t i = 0; i < rows; i++)
         memcpy(w->x + i * d, v->position + i % v->tokens * d, d * sizeof *w->x);
     for (size_t i = 0; i < rows; i += v->tokens)
         for (size_t j = 0; j < d; j++)
             w->x[i * d + j] += v->class_token[j];
+    pool_run(c->pool, n * (v->image / v->patch), gather, &g);
     linear_run(&v->patches, c, rows, w->patches, cols, w->x, d, ACT_NONE, w->x, w->rest);
     layer_norm(c, rows, d, w->x, d, v->ln_pre.g, v->ln_pre.b, v->eps, w->x, d);
 }

@@ -198,11 +198,11 @@ static const struct {
     int layout;
     uint64_t hash;
 } known[] = {
-    {"avx2", PREC_F32, 1, 0xe912c9b0aaaa3051},
-    {"avx2", PREC_BF16, 1, 0x0886f35b8ff663d3},
-    {"avx512", PREC_F32, 1, 0xdd82afafde95b613},
-    {"avx512", PREC_BF16, 1, 0xc483a6a958c83969},    /* as bf16 */
-    {"bf16", PREC_BF16, 1, 0xc483a6a958c83969},
+    {"avx2", PREC_F32, 2, 0xe912c9b0aaaa3051},
+    {"avx2", PREC_BF16, 2, 0x3470f74b558bf77c},
+    {"avx512", PREC_F32, 2, 0xdd82afafde95b613},
+    {"avx512", PREC_BF16, 2, 0x64a5bbbf30bfa153},    /* as bf16 */
+    {"bf16", PREC_BF16, 2, 0x64a5bbbf30bfa153},
 };
 
 static void layout(const struct kern *k, uint64_t hash) {
