@@ -7,8 +7,8 @@
  * Shapes   images [n, 3, S, S], embed [n, E].  Token 0 is the class token; patch (y, x) is
  *          token 1 + y * (S / patch) + x, its vector ordered channel, row, column.
  * Numbers  The last layer computes the class token's row only: nothing else reads it.
- *          bf16: what is rounded of a patch is its difference to each channel's mean; the means go
- *          through the filters' sums in f32.  Pixels of one colour are all rounded the same way, so
+ *          bf16: what is multiplied of a patch is its difference to each channel's mean; the means
+ *          go through the filters' sums in f32.  Pixels of one colour are all rounded the same way, so
  *          that their errors add up in every patch: the least cosine of 26 drawings of the model in
  *          the box was 0.99974 so, and is 0.99999 (bench/NOTES.md).
  * Errors   vit_bind leaves them in b.
