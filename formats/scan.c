@@ -214,8 +214,8 @@ static long disk(void) {
     return getrusage(RUSAGE_SELF, &u) < 0 ? 0 : u.ru_inblock + u.ru_majflt;
 }
 
-/* After a stretch whose parts were read and mapped in turn: the map must be clearly better in three pairs of
- * four, since its pages have yet to be unmapped, and a part that waited for the processor says nothing. */
+/* After a stretch whose parts were read and mapped in turn: the map, if it was the faster of most pairs (a part
+ * that waited for the processor says nothing). */
 static enum scan_way better(const struct scan *s) {
     size_t pairs = 0, wins = 0;
 
@@ -224,9 +224,9 @@ static enum scan_way better(const struct scan *s) {
 
         if (read->end < read->hi || map->end < map->hi)
             return SCAN_READ;
-        wins += map->ns + map->ns / 8 < read->ns;
+        wins += map->ns < read->ns;
     }
-    return 4 * wins >= 3 * pairs ? SCAN_MAP : SCAN_READ;
+    return 2 * wins > pairs ? SCAN_MAP : SCAN_READ;
 }
 
 /* How many parts: few at first, because a threshold comes soon, and then most records are turned away; of a map

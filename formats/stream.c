@@ -1,4 +1,4 @@
-#define _DEFAULT_SOURCE    /* madvise */
+#define _GNU_SOURCE    /* madvise, F_SETPIPE_SZ */
 #include "formats/stream.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FIRST = 256 << 10 };                      /* bytes of a pipe's buffer at first */
+enum { FIRST = 256 << 10, PIPE = 1 << 20 };      /* bytes of the buffer at first, and of a pipe's own */
 static const size_t WINDOW = (size_t)32 << 20;   /* of a mapped file kept behind the reader */
 
 uint64_t stream_offset(const struct stream *s) {
@@ -53,8 +53,11 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
         err_set(e, "%s", strerror(errno));
     else if (S_ISDIR(st.st_mode))
         err_set(e, "%s", strerror(EISDIR));
-    else if (map_file(s, &st) == 0 || open_buffer(s, a, buffer, e) == 0)
+    else if (map_file(s, &st) == 0 || open_buffer(s, a, buffer, e) == 0) {
+        if (S_ISFIFO(st.st_mode))
+            fcntl(s->fd, F_SETPIPE_SZ, PIPE);    /* the two ends wake each other less often; not having it is no error */
         return 0;
+    }
     stream_close(s);
     return -1;
 }
