@@ -8,7 +8,7 @@
  *          A part of a file is read(2) into a buffer that stays in the cache, or looked at
  *          where it is mapped: which is faster depends on the processor and on the size of
  *          the pages in the page cache.  So one stretch of SCAN_TRIAL parts or more does both
- *          in turn; reading goes on unless the map was clearly faster, and is gone back to
+ *          in turn; reading goes on unless the map was faster, and is gone back to
  *          when pages come from a disk.  What came through a pipe is one part.
  *
  *          Where only cosines above a threshold count (over, least), a record is looked at in
