@@ -9,6 +9,11 @@ setup() {
     ln -s "$ROOT/examples" examples
 }
 
+# A sanitizer makes the model in the box ten times slower.
+not_sanitized() {
+    [ -z "${SAN-}" ] || skip "not under a sanitizer: tests/cli/unclip.bats runs these programs on a tiny model"
+}
+
 # The literal blocks under EXAMPLES, without the block that sets up Karlo.
 blocks() {
     sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/{/^\.Bd/,/^\.Ed/{/^\.Bd/d;p}}' "$1" |
@@ -30,6 +35,7 @@ blocks() {
 }
 
 @test "docs: the examples of prior(1), decode64(1), upsample(1) and ddim-invert(1)" {
+    not_sanitized
     for p in prior decode64 upsample ddim-invert; do blocks "$ROOT/man/$p.1"; done >run.sh
     [ "$(wc -l <run.sh)" -ge 9 ]
     sh -eu run.sh
@@ -39,6 +45,7 @@ blocks() {
 }
 
 @test "docs: README's commands" {
+    not_sanitized
     sed -n '/^## What it does/,/^| program/s/^    //p' "$ROOT/README.md" | grep -v photos >run.sh
     [ "$(wc -l <run.sh)" -ge 3 ]
     sed -n '/^## Text to picture/,/^## Models/s/^    //p' "$ROOT/README.md" | grep -v karlo >>run.sh
