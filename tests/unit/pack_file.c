@@ -159,5 +159,6 @@ int main(void) {
     wrong_key();
     hostile_heads();
     too_large();
+    free(a_mem.base);
     return done();
 }

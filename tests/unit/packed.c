@@ -251,5 +251,6 @@ int main(void) {
         layout(k, XXH64_digest(&h));
     }
     pool_stop(pool);
+    free(a_mem.base);
     return done();
 }

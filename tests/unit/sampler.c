@@ -258,5 +258,6 @@ int main(void) {
             run_inversion(&p, &k, z, get(&s, "image_small"), s);
     }
     pool_stop(k.pool);
+    free(a_mem.base);
     return done();
 }

@@ -127,5 +127,6 @@ int main(void) {
     tables(a);
     steps(a);
     ddim(a);
+    free(a_mem.base);
     return done();
 }
