@@ -37,6 +37,8 @@
 
 #include "lib/err.h"
 
+enum { KERN_WIDE = 384 * 16 };
+
 enum precision { PREC_F32, PREC_BF16 };
 
 enum act { ACT_NONE, ACT_RELU, ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH, ACT_SILU };
@@ -73,6 +75,12 @@ struct kern {
      * none). */
     void (*tile)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
                  size_t ldc, bool add, const char *ahead, size_t step);
+
+    /* The same for elem 2 and elem_a 4, and what was widened is kept in wide: [k][panel], KERN_WIDE
+     * at most, aligned to 64 bytes, for the tile of f32, which gives the same sums to the bit.
+     * NULL where it would be no faster. */
+    void (*tile_widen)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
+                       size_t ldc, bool add, const char *ahead, size_t step, float *wide);
 
     /* c [m, n] -> y */
     void (*finish)(const struct kern_out *o, size_t m, size_t n, const float *c, size_t ldc);

@@ -15,7 +15,7 @@ const struct kern kern_avx2 = {
 };
 
 const struct kern kern_avx2_bf16 = {
-    .name = "avx2", .precision = PREC_BF16, .f32 = &kern_avx2, TILE_BF16, VEC_TABLE
+    .name = "avx2", .precision = PREC_BF16, .f32 = &kern_avx2, TILE_BF16, .tile_widen = tile_widen, VEC_TABLE
 };
 
 #endif

@@ -19,13 +19,18 @@ INL vf weights_of(bool pairs, size_t half, const float *w, size_t j) {
     return (vf)((vu)vload(w + j * VL) & 0xffff0000);
 }
 
-/* s += column p of x times its weights.  pairs, m, cols and half are constants in each call, so
- * everything indexed by i and j is a register. */
-INL void times(bool pairs, size_t half, size_t m, size_t cols, size_t p, const float *const x[], const float *w, vf s[][COLS]) {
+/* s += column p of x times its weights, which are kept in wide, if that is not NULL, as one step of
+ * f32.  pairs, m, cols and half are constants in each call, so everything indexed by i and j is a
+ * register. */
+INL void times(bool pairs, size_t half, size_t m, size_t cols, size_t p, const float *const x[], const float *w, float *wide,
+               vf s[][COLS]) {
     vf b[COLS];
 
-    UNROLL for (size_t j = 0; j < cols; j++)
+    UNROLL for (size_t j = 0; j < cols; j++) {
         b[j] = weights_of(pairs, half, w, j);
+        if (wide)
+            vstore(wide + p * PANEL + j * VL, b[j]);
+    }
     UNROLL for (size_t i = 0; i < m; i++) {
         vf y = vset(x[i][p]);
 
@@ -35,7 +40,7 @@ INL void times(bool pairs, size_t half, size_t m, size_t cols, size_t p, const f
 }
 
 INL void tile_of(bool pairs, size_t m, size_t cols, size_t k, const void *const a[], const float *w,
-                 float *c, size_t ldc, bool add, const char *ahead, size_t step) {
+                 float *c, size_t ldc, bool add, const char *ahead, size_t step, float *wide) {
     /* of k at once, so that products are most of the instructions; lines are wanted ahead meanwhile
      * where a panel has two tiles or more */
     const size_t each = pairs ? 2 : 1, steps = each * (COLS == 2 ? 2 : 1), lines = COLS / 2;
@@ -53,11 +58,11 @@ INL void tile_of(bool pairs, size_t m, size_t cols, size_t k, const void *const 
             _mm_prefetch(ahead + l * steps / lines * step, _MM_HINT_T1);
         ahead += steps * step;
         UNROLL for (size_t q = 0; q < steps; q++)
-            times(pairs, q % each, m, cols, p + q, x, w + q / each * PANEL, s);
+            times(pairs, q % each, m, cols, p + q, x, w + q / each * PANEL, wide, s);
     }
     UNROLL for (size_t q = 0; q + 1 < steps; q++)
         if (p + q < k)
-            times(pairs, q % each, m, cols, p + q, x, w + q / each * PANEL, s);
+            times(pairs, q % each, m, cols, p + q, x, w + q / each * PANEL, wide, s);
     UNROLL for (size_t i = 0; i < m; i++)
         UNROLL for (size_t j = 0; j < cols; j++) {
             float *to = c + i * ldc + j * VL;
@@ -66,16 +71,17 @@ INL void tile_of(bool pairs, size_t m, size_t cols, size_t k, const void *const 
         }
 }
 
-#define CASE(pairs, m, cols)                                                   \
+#define CASE(pairs, wide, m, cols)                                             \
     case (m) * 8 + (cols):                                                     \
-        tile_of(pairs, m, cols, k, a, packed, c, ldc, add, ahead, step); break;
-#define CASES(pairs, cols)                                                     \
-    CASE(pairs, 1, cols) CASE(pairs, 2, cols) CASE(pairs, 3, cols)             \
-    CASE(pairs, 4, cols) CASE(pairs, 5, cols) CASE(pairs, 6, cols)
+        tile_of(pairs, m, cols, k, a, packed, c, ldc, add, ahead, step, wide); break;
+#define CASES(pairs, wide, cols)                                               \
+    CASE(pairs, wide, 1, cols) CASE(pairs, wide, 2, cols) CASE(pairs, wide, 3, cols) \
+    CASE(pairs, wide, 4, cols) CASE(pairs, wide, 5, cols) CASE(pairs, wide, 6, cols)
 #if COLS == 4
-#define ALL_CASES(pairs) CASES(pairs, 1) CASES(pairs, 2) CASES(pairs, 3) CASES(pairs, 4)
+#define ALL_CASES(pairs, wide)                                                 \
+    CASES(pairs, wide, 1) CASES(pairs, wide, 2) CASES(pairs, wide, 3) CASES(pairs, wide, 4)
 #else
-#define ALL_CASES(pairs) CASES(pairs, 1) CASES(pairs, 2)
+#define ALL_CASES(pairs, wide) CASES(pairs, wide, 1) CASES(pairs, wide, 2)
 #endif
 
 _Static_assert(ROWS == 6 && (COLS == 2 || COLS == 4), "there is a case for each size");
@@ -85,7 +91,7 @@ static void tile_f32(size_t m, size_t n, size_t k, const void *const a[], const 
     if (!step)
         ahead = packed;
     switch (m * 8 + (n + VL - 1) / VL) {
-        ALL_CASES(false)
+        ALL_CASES(false, NULL)
     }
 }
 
@@ -94,7 +100,17 @@ static void tile_bf16(size_t m, size_t n, size_t k, const void *const a[], const
     if (!step)
         ahead = packed;
     switch (m * 8 + (n + VL - 1) / VL) {
-        ALL_CASES(true)
+        ALL_CASES(true, NULL)
+    }
+}
+
+__attribute__((unused, nonnull(11)))
+static void tile_widen(size_t m, size_t n, size_t k, const void *const a[], const void *packed,
+                       float *c, size_t ldc, bool add, const char *ahead, size_t step, float *wide) {
+    if (!step)
+        ahead = packed;
+    switch (m * 8 + (n + VL - 1) / VL) {
+        ALL_CASES(true, wide)
     }
 }
 
@@ -123,5 +139,5 @@ static void pack_bf16(void *packed, const float *w, size_t rs, size_t cs, size_t
     .rows = ROWS, .panel = PANEL, .depth = 384, .elem = 4, .elem_a = 4,                \
     .pack = pack_f32, .tile = tile_f32, .win_weights = vec_win_weights_f32, .win_in = vec_win_in_f32
 #define TILE_BF16                                                                      \
-    .rows = ROWS, .panel = PANEL, .depth = 512, .elem = 2, .elem_a = 4,                \
+    .rows = ROWS, .panel = PANEL, .depth = 384, .elem = 2, .elem_a = 4,                \
     .pack = pack_bf16, .tile = tile_bf16, .win_weights = vec_win_weights_bf16, .win_in = vec_win_in_f32

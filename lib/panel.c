@@ -13,6 +13,10 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
     const size_t tiles = (m + kern->rows - 1) / kern->rows, pieces = (k + kern->depth - 1) / kern->depth;
     const size_t piece = ((k + pieces - 1) / pieces + 1) / 2 * 2;    /* equal, and even for bf16 */
 
+    /* bf16 that f32's registers multiply is widened by the first tile, for the others */
+    const bool widen = kern->tile_widen && tiles >= 3;
+    _Alignas(64) float wide[KERN_WIDE];
+
     for (size_t k0 = 0, kc; k0 < k; k0 += kc) {
         const char *ahead;
         size_t bytes, step;
@@ -29,7 +33,12 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
 
             for (size_t i = lo; i < hi; i++)
                 a[i - lo] = (const char *)rows[i] + k0 * kern->elem_a;
-            kern->tile(hi - lo, n, kc, a, packed, c + lo * ldc, ldc, add, ahead, step);
+            if (!widen)
+                kern->tile(hi - lo, n, kc, a, packed, c + lo * ldc, ldc, add, ahead, step);
+            else if (!t)
+                kern->tile_widen(hi - lo, n, kc, a, packed, c, ldc, add, ahead, step, wide);
+            else
+                kern->f32->tile(hi - lo, n, kc, a, wide, c + lo * ldc, ldc, add, ahead, step);
             if (step)
                 ahead += step * kc;
         }

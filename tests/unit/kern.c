@@ -375,6 +375,44 @@ static void products(const struct kern *k) {
     ok(e < (k->gemm == kern_blis.gemm || k->panel ? 2e-6 : 5e-6), "%s: products, all tails", k->name);
 }
 
+/* A tile that keeps what it widened: the sums of tile to the bit, and the weights as they are in wide. */
+static void widening(const struct kern *k) {
+    enum { DEEP = 41 };
+    const size_t panel = k->panel;
+    float *w = numbers(panel * DEEP, 1), *a = numbers(k->rows * DEEP, 1);
+    float *c[2], *wide = aligned_alloc(64, DEEP * panel * sizeof *wide);
+    char *packed = aligned_alloc(64, (panel_bytes(k, DEEP) + 63) / 64 * 64);
+    size_t bad_sums = 0, bad_weights = 0;
+
+    for (int i = 0; i < 2; i++)
+        c[i] = aligned_alloc(64, k->rows * panel * sizeof *c[i]);
+    for (size_t m = 1; m <= k->rows; m++)
+        for (size_t n = 1; n <= panel; n++)
+            for (size_t kk = 1; kk <= DEEP; kk += kk < 6 ? 1 : 5) {
+                const void *row[16];
+                bool add = (m + n + kk) % 2;
+
+                for (size_t i = 0; i < m; i++)
+                    row[i] = a + i * DEEP;
+                for (size_t i = 0; i < k->rows * panel; i++)
+                    c[0][i] = c[1][i] = (float)i;
+                k->pack(packed, w, DEEP, 1, n, kk);
+                memset(wide, 0xff, DEEP * panel * sizeof *wide);
+                k->tile(m, n, kk, row, packed, c[0], panel, add, NULL, 0);
+                k->tile_widen(m, n, kk, row, packed, c[1], panel, add, NULL, 0, wide);
+                bad_sums += memcmp(c[0], c[1], k->rows * panel * sizeof *c[0]) != 0;
+                for (size_t p = 0; p < kk; p++)
+                    for (size_t j = 0; j < n; j++)
+                        bad_weights += wide[p * panel + j] != ref_weight(k, w[j * DEEP + p]);
+                k->f32->tile(m, n, kk, row, wide, c[1], panel, false, NULL, 0);
+                k->tile(m, n, kk, row, packed, c[0], panel, false, NULL, 0);
+                bad_sums += memcmp(c[0], c[1], k->rows * panel * sizeof *c[0]) != 0;
+            }
+    ok(panel == k->f32->panel && k->depth <= k->f32->depth && panel * k->depth <= KERN_WIDE && !bad_sums && !bad_weights,
+       "%s: weights widened once: %zu other sums, %zu other weights", k->name, bad_sums, bad_weights);
+    free(w), free(a), free(c[0]), free(c[1]), free(wide), free(packed);
+}
+
 static void finishes(const struct kern *k) {
     double e = 0;
     int clean = 1;
@@ -439,6 +477,8 @@ int main(void) {
         specials(k);
         halves(k);
         products(k);
+        if (k->tile_widen)
+            widening(k);
         finishes(k);
     }
     choosing();
