@@ -117,17 +117,11 @@ check-threads:
 	@$(MAKE) --no-print-directory -j2 SAN=thread B=build-thread $(THREADED:%=build-thread/unit/%) >/dev/null
 	@tests/run build-thread/tap $(THREADED:%=build-thread/unit/%)
 
-# Each parser for FUZZ_TIME seconds, from its corpus; what is new stays in build-fuzz/corpus.
+# Each parser for FUZZ_TIME seconds, two at a time, from its corpus; what is new stays in build-fuzz/corpus.
 FUZZ_TIME = 60
 fuzz:
 	@$(MAKE) --no-print-directory -j2 CC=clang SAN=fuzzer-no-link,address,undefined B=build-fuzz fuzzers >/dev/null
-	@bad=0; for f in $(FUZZERS); do mkdir -p build-fuzz/corpus/$$f; \
-	    build-fuzz/fuzz/$$f -max_total_time=$(FUZZ_TIME) -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
-	        -artifact_prefix=build-fuzz/$$f- build-fuzz/corpus/$$f tests/fuzz/corpus/$$f >build-fuzz/$$f.log 2>&1 || bad=1; \
-	    printf '%-16s %s runs, %s edges%s\n' $$f "$$(awk '/number_of_executed_units/ {print $$2}' build-fuzz/$$f.log)" \
-	        "$$(awk '/cov:/ {for (i = 1; i < NF; i++) if ($$i == "cov:") c = $$(i + 1)} END {print c}' build-fuzz/$$f.log)" \
-	        "$$(grep -qE 'ERROR|SUMMARY' build-fuzz/$$f.log && echo ': FAILED, see build-fuzz/'$$f.log)"; \
-	done; exit $$bad
+	@printf '%s\n' $(FUZZERS) | xargs -P 2 -I '{}' sh tests/fuzz/run build-fuzz '{}' $(FUZZ_TIME)
 fuzzers: $(FUZZERS:%=$B/fuzz/%)
 
 bench: all
@@ -148,7 +142,7 @@ lint:
 	@! nm -uA build-lint/formats/*.o | grep -wE 'malloc|calloc|realloc' | grep -vE '/($(subst $() ,|,$(WRAPS))):'
 	@! command -v python3 >/dev/null || python3 lib/text_tables.py | cmp - lib/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
-	@shellcheck -x -S warning -e SC2154 tests/run .ci/run $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
+	@shellcheck -x -S warning -e SC2154 tests/run tests/fuzz/run .ci/run $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
 	@echo lint: clean
 
 install: all
