@@ -37,7 +37,7 @@
 
 #include "lib/err.h"
 
-enum { KERN_WIDE = 384 * 16 };
+enum { KERN_WIDE = 384 * 16 };    /* the most weights of one tile_widen: depth * panel */
 
 enum precision { PREC_F32, PREC_BF16 };
 

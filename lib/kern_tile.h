@@ -4,7 +4,9 @@
  *          ROWS rows by COLS vectors of sums that stay in registers while k runs.  Each step of k
  *          loads COLS vectors of weights and broadcasts one number from each row.
  *          Weights are f32, or pairs of bf16 that are widened on their way to the registers.
- *          Ends with TILE_F32 and TILE_BF16, the entries of struct kern.
+ *          tile_widen keeps what it widened, so that the next rows are multiplied by tile_f32.
+ *          Ends with TILE_F32 and TILE_BF16, the entries of struct kern; a table that gains by
+ *          tile_widen names it itself.
  */
 enum { PANEL = COLS * VL };
 

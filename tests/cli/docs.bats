@@ -9,7 +9,7 @@ setup() {
     ln -s "$ROOT/examples" examples
 }
 
-# A sanitizer makes the model in the box ten times slower.
+# With a sanitizer the model in the box draws for more than a quarter of an hour.
 not_sanitized() {
     [ -z "${SAN-}" ] || skip "not under a sanitizer: tests/cli/unclip.bats runs these programs on a tiny model"
 }
