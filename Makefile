@@ -38,7 +38,7 @@ AIDS     = $(basename $(notdir $(wildcard tests/*.c)))
 BENCHES  = $(basename $(notdir $(wildcard bench/*.c)))
 BATS     = $(wildcard tests/cli/*.bats)
 PAGES    = $(wildcard man/*.[157])
-CORE     = $(patsubst %.c,$B/%.o,$(wildcard lib/*.c formats/*.c))
+CORE     = $(patsubst %.c,$B/%.o,$(wildcard lib/*/*.c formats/*/*.c tools/stage/*.c))
 COMMON   = $(patsubst %.c,$B/%.o,$(wildcard tools/common/*.c))
 OBJ      = $(CORE) $(COMMON) $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tests/unit/*.c tests/fuzz/*.c tests/*.c bench/*.c))
 BINS     = $(TOOLS:%=$B/bin/%)
@@ -46,15 +46,15 @@ BINS     = $(TOOLS:%=$B/bin/%)
 all: $(BINS)
 
 # Instruction sets: flags for one object each, never for all.
-$B/lib/kern_blis.o: ISA = -idirafter lib/compat
+$B/lib/kernel/kern_blis.o: ISA = -idirafter lib/kernel/compat
 ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
-$B/lib/resize_avx2.o: ISA = -mavx2
-$B/lib/resize_vnni.o: ISA = -mavx512f -mavx512bw -mavx512vl -mavx512vbmi -mavx512vnni -mavx2
-$B/lib/kern_avx2.o: ISA = -mavx2 -mfma -mf16c
-$B/lib/kern_avx512.o: ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
-$B/lib/similarity_avx2.o: ISA = -mavx2 -mfma -mf16c
-$B/lib/similarity_avx512.o: ISA = -mavx512f -mavx2 -mfma -mf16c
-$B/lib/kern_bf16.o: ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c -mprefer-vector-width=512
+$B/lib/image/resize_avx2.o: ISA = -mavx2
+$B/lib/image/resize_vnni.o: ISA = -mavx512f -mavx512bw -mavx512vl -mavx512vbmi -mavx512vnni -mavx2
+$B/lib/kernel/kern_avx2.o: ISA = -mavx2 -mfma -mf16c
+$B/lib/kernel/kern_avx512.o: ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
+$B/lib/vector/similarity_avx2.o: ISA = -mavx2 -mfma -mf16c
+$B/lib/vector/similarity_avx512.o: ISA = -mavx512f -mavx2 -mfma -mf16c
+$B/lib/kernel/kern_bf16.o: ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c -mprefer-vector-width=512
 endif
 
 $B/%.o: %.c $B/flags
@@ -135,12 +135,11 @@ WRAPS    = image_read.o image_gif.o image_stb.o image_jpeg.o image_webp.o image_
 lint:
 	@$(MAKE) --no-print-directory -j2 B=build-lint CFLAGS='-O2 -g -Werror' all units aids $(CORE:$B/%=build-lint/%) >/dev/null
 	@$(MAKE) --no-print-directory -j2 B=build-clang CC=clang CFLAGS='-O2 -g -Werror' all units aids >/dev/null
-	@! grep -nE '^#include "(formats|tools|tests)/' lib/*.[ch]
-	@! grep -nE '^#include "(tools|tests)/' formats/*.[ch]
-	@! nm -uA build-lint/lib/*.o build-lint/formats/*.o | grep -wE 'exit|_exit|abort|printf|fprintf|puts|putchar|stdout|stderr|getenv|setenv'
-	@! nm -uA build-lint/lib/*.o | grep -wE 'malloc|calloc|realloc|free|fopen|fread|fwrite|open|read|write|mmap|setlocale'
-	@! nm -uA build-lint/formats/*.o | grep -wE 'malloc|calloc|realloc' | grep -vE '/($(subst $() ,|,$(WRAPS))):'
-	@! command -v python3 >/dev/null || python3 lib/text_tables.py | cmp - lib/text_tables.c
+	@tests/layers
+	@! nm -uA build-lint/lib/*/*.o build-lint/formats/*/*.o build-lint/tools/stage/*.o | grep -wE 'exit|_exit|abort|printf|fprintf|puts|putchar|stdout|stderr|getenv|setenv'
+	@! nm -uA build-lint/lib/*/*.o | grep -wE 'malloc|calloc|realloc|free|fopen|fread|fwrite|open|read|write|mmap|setlocale'
+	@! nm -uA build-lint/formats/*/*.o build-lint/tools/stage/*.o | grep -wE 'malloc|calloc|realloc' | grep -vE '/($(subst $() ,|,$(WRAPS))):'
+	@! command -v python3 >/dev/null || python3 lib/text/text_tables.py | cmp - lib/text/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
 	@shellcheck -x -S warning -e SC2154 tests/run tests/fuzz/run .ci/run $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
 	@echo lint: clean

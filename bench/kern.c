@@ -22,10 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/attention.h"
-#include "lib/conv.h"
-#include "lib/cpu.h"
-#include "lib/picture.h"
+#include "lib/base/cpu.h"
+#include "lib/layer/attention.h"
+#include "lib/layer/conv.h"
+#include "lib/layer/feature_map.h"
 
 enum { KERNELS = 8, ROUNDS_MAX = 200, COPIES_MAX = 512 };
 #define COLD ((size_t)160 << 20)    /* bytes of weights before one is used again */
@@ -326,23 +326,23 @@ static void norm_call(struct what *w, int k, size_t turn) {
 /* GroupNorm and SiLU in front of a convolution: statistics, then the pass that applies them. */
 static void picture_call(struct what *w, int k, size_t turn) {
     struct compute c = {kernels[k], pool};
-    struct picture p = {{w->x, NULL}, {w->k, 0}, 1, w->side, w->side};
-    struct picture_norm g = {.g = w->x, .b = w->x, .groups = 32, .eps = 1e-5f};
+    struct feature_map p = {{w->x, NULL}, {w->k, 0}, 1, w->side, w->side};
+    struct feature_map_norm g = {.g = w->x, .b = w->x, .groups = 32, .eps = 1e-5f};
 
     (void)turn;
-    picture_norm(&p, &g, &c, w->w, w->w + w->k, w->scratch[k]);
-    picture_load(&p, w->w, w->w + w->k, ACT_SILU, RESAMPLE_NONE, &c, w->y);
+    feature_map_norm(&p, &g, &c, w->w, w->w + w->k, w->scratch[k]);
+    feature_map_apply(&p, w->w, w->w + w->k, ACT_SILU, RESAMPLE_NONE, &c, w->y);
 }
 
 static void picture_prepare(struct what *w, int k) {
-    struct picture p = {{w->x, NULL}, {w->k, 0}, 1, w->side, w->side};
+    struct feature_map p = {{w->x, NULL}, {w->k, 0}, 1, w->side, w->side};
 
     if (!w->x) {
         w->x = numbers(w->n);
         w->y = numbers(w->n);
         w->w = numbers(2 * w->k);
     }
-    w->scratch[k] = take(picture_norm_scratch(&p), 1);
+    w->scratch[k] = take(feature_map_norm_scratch(&p), 1);
 }
 
 static void pack_call(struct what *w, int k, size_t turn) {

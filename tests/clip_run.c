@@ -22,10 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "formats/model.h"
-#include "lib/clip.h"
-#include "lib/cpu.h"
-#include "lib/kern.h"
+#include "formats/checkpoint/model.h"
+#include "lib/base/cpu.h"
+#include "lib/kernel/kern.h"
+#include "lib/net/clip.h"
 
 #define ROOM ((size_t)64 << 30)    /* bytes of address space */
 

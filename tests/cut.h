@@ -8,8 +8,8 @@
 
 #include <sys/mman.h>
 
-#include "formats/mapfile.h"
-#include "lib/arena.h"
+#include "formats/io/mapfile.h"
+#include "lib/base/arena.h"
 #include "tests/tap.h"
 
 typedef int cut_parse(const unsigned char *p, size_t n, struct arena a, struct err *e);

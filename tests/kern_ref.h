@@ -2,8 +2,8 @@
 #ifndef UNCLIP_TESTS_KERN_REF_H
 #define UNCLIP_TESTS_KERN_REF_H
 
-#include "lib/kern.h"
-#include "lib/tensor.h"
+#include "lib/base/tensor.h"
+#include "lib/kernel/kern.h"
 
 /* bf16 of both factors, or of the weights alone */
 static inline bool ref_rounds_rows(const struct kern *k) {

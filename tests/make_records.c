@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "formats/record.h"
+#include "formats/record/record.h"
 
 struct options {
     unsigned long n, d, group, levels, seed, zero, pixels;

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <zlib.h>
 
-#include "lib/tensor.h"
+#include "lib/base/tensor.h"
 
 enum { NAME_LEN = 96 };
 enum { PRODUCT = 1, TURN = 2 };    /* f16 in `mix`; stored transposed in `file` order */

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "formats/embed.h"
-#include "formats/image_queue.h"
+#include "formats/image/image_queue.h"
+#include "tools/stage/embed.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS "[-Sqv] [-m PATH]... [-b N] [-j N] [-o FILE] [option]... [file]..."
@@ -142,10 +142,6 @@ static void embed_records(struct job *j) {
 
 /* ---- files ---- */
 
-static struct span bytes(const char *s) {
-    return (struct span){(const unsigned char *)s, strlen(s)};
-}
-
 /* Another shard's, or done already?  By the id that the record will have. */
 static bool not_ours(struct job *j, struct span text) {
     struct arena a = j->room;
@@ -179,7 +175,7 @@ static bool push_names(struct job *j, size_t slots) {
                      (unsigned long long)j->names.number);
             name = where;
         }
-        if (got < 0 || j->id || !not_ours(j, bytes(name)))
+        if (got < 0 || j->id || !not_ours(j, span_of(name)))
             image_queue_push(j->queue, name, e.msg);
     }
     return true;
@@ -192,7 +188,7 @@ static void add_file(struct job *j, struct image_item *q) {
 
     if (q->note[0] && j->t.verbose)
         warn("%s: %s", q->name, q->note);
-    if (hashed && not_ours(j, bytes(q->hash)))
+    if (hashed && not_ours(j, span_of(q->hash)))
         return;
     *it = (struct embed_item){.file = q->name, .todo = EMBED_IMAGE, .crop = q->crop, .kept = q->kept,
                               .err = q->err};

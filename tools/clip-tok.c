@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "formats/bpe_files.h"
-#include "formats/items.h"
-#include "lib/text_clean.h"
+#include "formats/checkpoint/bpe_files.h"
+#include "formats/io/items.h"
+#include "lib/text/text_clean.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS "[-0qv] [-m PATH]... [-f FILE]... [-o FILE] [option]... [text]...\n" \

@@ -6,10 +6,10 @@
  */
 #include <string.h>
 
-#include "formats/decode.h"
-#include "formats/image_read.h"
-#include "formats/record_image.h"
-#include "lib/kern.h"
+#include "formats/image/image_read.h"
+#include "formats/image/record_image.h"
+#include "lib/kernel/kern.h"
+#include "tools/stage/decode.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS "[--steps N] [option ...] [file ...]"

@@ -6,9 +6,9 @@
  */
 #include <string.h>
 
-#include "formats/decode.h"
-#include "formats/record_image.h"
-#include "lib/kern.h"
+#include "formats/image/record_image.h"
+#include "lib/kernel/kern.h"
+#include "tools/stage/decode.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [--eta ETA] [option ...] [file ...]"

@@ -6,8 +6,8 @@
 #include <limits.h>
 #include <string.h>
 
-#include "formats/beside.h"
-#include "formats/pca_record.h"
+#include "formats/record/beside.h"
+#include "tools/stage/pca_record.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS "slerp|lerp|diff|mean|sum|pca-fit|pca-project|pca-reconstruct [option ...] file ..."

@@ -8,13 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "formats/caption.h"
-#include "formats/file_replace.h"
-#include "formats/image_read.h"
-#include "formats/image_write.h"
-#include "formats/name_pattern.h"
-#include "formats/terminal.h"
-#include "lib/sheet.h"
+#include "formats/image/image_read.h"
+#include "formats/image/image_write.h"
+#include "formats/image/terminal.h"
+#include "formats/io/file_replace.h"
+#include "formats/io/write_all.h"
+#include "lib/image/sheet.h"
+#include "tools/stage/caption.h"
+#include "tools/stage/name_pattern.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS                                                                                    \
@@ -131,7 +132,7 @@ static int write_file(struct job *j, const struct record *r, const struct record
     new = name_set_add(&j->names, name, &j->names_room);
     if (new <= 0)
         return err_set(e, new ? "out of memory" : "'%s' was written already: use %%d in its name", name);
-    tool_quote((struct span){(const unsigned char *)name, strlen(name)}, text, sizeof text);
+    tool_quote(span_of(name), text, sizeof text);
     if (file_replace(name, j->file.p, j->file.n, e) < 0)
         die("%s: %s", text, e->msg);
     if (j->t.verbose)

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "formats/condition.h"
-#include "formats/unclip_model.h"
-#include "lib/kern.h"
-#include "lib/similarity.h"
+#include "formats/checkpoint/unclip_model.h"
+#include "lib/kernel/kern.h"
+#include "lib/vector/similarity.h"
+#include "tools/stage/condition.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [option ...] [file ...]"
@@ -61,7 +61,7 @@ static int prefix(struct job *j, const struct condition *c, struct transformer_c
     scratch = arena_take(&s, prior_scratch(j->m.prior, c->n, 1), 1);
     if (!scratch)
         return err_set(e, "out of memory");
-    prior_prefix(j->m.prior, &j->t.compute, c->n, c->states, c->embed, cache, scratch);
+    prior_prefill(j->m.prior, &j->t.compute, c->n, c->states, c->embed, cache, scratch);
     return 0;
 }
 

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "formats/query.h"
-#include "formats/ranking.h"
+#include "tools/stage/query.h"
+#include "tools/stage/ranking.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS                                                                             \

@@ -8,11 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/json_record.h"
-#include "formats/lines.h"
-#include "formats/npy_rows.h"
-#include "formats/record_csv.h"
-#include "formats/record_info.h"
+#include "formats/record/lines.h"
+#include "formats/io/write_all.h"
+#include "formats/record/json_record.h"
+#include "formats/record/npy_rows.h"
+#include "formats/record/record_csv.h"
+#include "formats/record/record_info.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS "[-0] [-o FILE] [--arrays | --csv | --info | --npy FIELD=FILE | --raw FIELD] [--fields LIST] [--ids FILE] [FILE ...]\n" \

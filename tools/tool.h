@@ -16,12 +16,12 @@
 #include <stdint.h>
 #include <stdnoreturn.h>
 
-#include "formats/model.h"
-#include "formats/record.h"
-#include "formats/resume.h"
-#include "formats/sample.h"
-#include "formats/stream.h"
-#include "lib/linear.h"
+#include "formats/checkpoint/model.h"
+#include "formats/record/record.h"
+#include "formats/record/resume.h"
+#include "formats/record/stream.h"
+#include "lib/layer/linear.h"
+#include "tools/stage/sample.h"
 
 enum opt_kind { OPT_FLAG, OPT_STR, OPT_LIST, OPT_INT, OPT_FLOAT, OPT_CHOICE, OPT_MAYBE_INT, OPT_MAYBE_CHOICE };
 

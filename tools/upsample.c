@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
-#include "formats/record_image.h"
-#include "formats/unclip_model.h"
-#include "lib/kern.h"
+#include "formats/checkpoint/unclip_model.h"
+#include "formats/image/record_image.h"
+#include "lib/kernel/kern.h"
 #include "tools/tool.h"
 
 #define SYNOPSIS "[-n N] [-s SEED] [option ...] [file ...]"

@@ -1,5 +1,5 @@
 /* A merges file (plain or gzip'd), a tokenizer.json or a vocab.json: read or refused. */
-#include "formats/bpe_files.h"
+#include "formats/checkpoint/bpe_files.h"
 
 #include <stdlib.h>
 #include <string.h>

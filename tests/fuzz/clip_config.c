@@ -1,5 +1,5 @@
 /* The first byte says which file it is. */
-#include "formats/clip_config.h"
+#include "formats/checkpoint/clip_config.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/image_codec.h"
-#include "lib/prep.h"
+#include "formats/image/image_codec.h"
+#include "lib/image/prep.h"
 #include "tests/fuzz/mend_png.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

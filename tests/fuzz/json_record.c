@@ -1,5 +1,5 @@
 /* JSON: what is accepted is a record, and goes to JSON and back as itself. */
-#include "formats/json_record.h"
+#include "formats/record/json_record.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* Labels in text and in streams, templates, and a cache that someone else wrote. */
-#include "formats/labels.h"
+#include "tools/stage/labels.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "formats/stream.h"
-#include "lib/similarity.h"
+#include "formats/record/stream.h"
+#include "lib/vector/similarity.h"
 
 static char base[8 << 20];
 

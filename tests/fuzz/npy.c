@@ -1,5 +1,5 @@
 /* .npy: whatever is accepted can be copied out whole and written again. */
-#include "formats/npy.h"
+#include "formats/record/npy.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* Files of packed weights: as they come, and with the length and the sum that their bytes should have; what is accepted
  * lies within the file. */
-#include "formats/pack_file.h"
+#include "formats/checkpoint/pack_file.h"
 
 #include <stdint.h>
 #include <stdlib.h>

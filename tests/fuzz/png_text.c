@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/image_write.h"
+#include "formats/image/image_write.h"
 #include "tests/fuzz/mend_png.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);

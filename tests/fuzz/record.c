@@ -1,8 +1,8 @@
 /* Records: what is accepted survives every getter, is written again as itself, goes to JSON and back,
  * and can be counted and tabled. */
-#include "formats/json_record.h"
-#include "formats/record_csv.h"
-#include "formats/record_info.h"
+#include "formats/record/json_record.h"
+#include "formats/record/record_csv.h"
+#include "formats/record/record_info.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,12 +1,12 @@
 /* Any bytes: cleaned or refused; UTF-8 within its bound; stable where nothing is an entity;
  * and tokens hold every byte of it but the spaces. */
-#include "lib/text_clean.h"
+#include "lib/text/text_clean.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/bpe.h"
-#include "lib/utf8.h"
+#include "lib/base/utf8.h"
+#include "lib/text/bpe.h"
 
 enum { ROOM = 64 << 20 };
 

@@ -1,4 +1,4 @@
-#include "formats/torch_file.h"
+#include "formats/checkpoint/torch_file.h"
 
 #include <stdint.h>
 

@@ -1,5 +1,5 @@
 /* The first byte says which file it is. */
-#include "formats/unclip_config.h"
+#include "formats/checkpoint/unclip_config.h"
 
 #include <stdint.h>
 #include <stdlib.h>

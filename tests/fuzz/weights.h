@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "lib/clip.h"
+#include "lib/net/clip.h"
 
 enum { ROOM = 64 << 20 };
 

@@ -1,10 +1,10 @@
 /* attention and layer_norm: every kernel against double precision, and what must not change a bit. */
-#include "lib/attention.h"
+#include "lib/layer/attention.h"
 
 #include <stdint.h>
 
-#include "lib/cpu.h"
-#include "lib/norm.h"
+#include "lib/base/cpu.h"
+#include "lib/layer/norm.h"
 #include "tests/kern_ref.h"
 #include "tests/tap.h"
 

@@ -1,6 +1,6 @@
 /* The ground everything stands on: arena, tensor views, 16-bit floats, weight tables. */
-#include "lib/arena.h"
-#include "lib/tensor.h"
+#include "lib/base/arena.h"
+#include "lib/base/tensor.h"
 
 #include <stdint.h>
 

@@ -1,12 +1,12 @@
 /* Encoding and decoding with the small merges of tests/golden/tok, whose ids come from
  * reference.py there; files in all spellings; damaged ones. */
-#include "lib/bpe.h"
+#include "lib/text/bpe.h"
 
 #include <jansson.h>
 #include <zlib.h>
 
-#include "formats/bpe_files.h"
-#include "lib/text_clean.h"
+#include "formats/checkpoint/bpe_files.h"
+#include "lib/text/text_clean.h"
 #include "tests/tap.h"
 
 #define MERGES "tests/golden/tok/small_merges.txt"

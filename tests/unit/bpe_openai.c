@@ -3,8 +3,8 @@
 #include <jansson.h>
 #include <unistd.h>
 
-#include "formats/bpe_files.h"
-#include "lib/text_clean.h"
+#include "formats/checkpoint/bpe_files.h"
+#include "lib/text/text_clean.h"
 #include "tests/tap.h"
 
 static const struct {

@@ -1,5 +1,5 @@
 /* Config files: defaults, what is read, and every refusal. */
-#include "formats/clip_config.h"
+#include "formats/checkpoint/clip_config.h"
 
 #include "tests/tap.h"
 

@@ -3,9 +3,9 @@
  *
  * Tolerances are at most 4 times the largest difference seen with any kernel, relative to the
  * largest value of the tensor. */
-#include "formats/weights.h"
-#include "lib/clip.h"
-#include "lib/cpu.h"
+#include "formats/checkpoint/weights.h"
+#include "lib/base/cpu.h"
+#include "lib/net/clip.h"
 
 #include "tests/tap.h"
 

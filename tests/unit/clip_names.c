@@ -1,6 +1,6 @@
 /* Names, wrappings, shapes and fingerprints of tables made by hand: what the golden files, which
  * are all well-formed CLIPs, do not show. */
-#include "lib/clip.h"
+#include "lib/net/clip.h"
 
 #include "tests/tap.h"
 

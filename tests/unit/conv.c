@@ -1,9 +1,9 @@
 /* Convolution: every kernel against double precision; the same bytes for any batch and threads. */
-#include "lib/conv.h"
+#include "lib/layer/conv.h"
 
 #include <stdint.h>
 
-#include "lib/cpu.h"
+#include "lib/base/cpu.h"
 #include "tests/kern_ref.h"
 #include "tests/tap.h"
 

@@ -1,6 +1,6 @@
 /* Quotas of control groups, in folders that stand for /. */
 #define _GNU_SOURCE    /* mkdtemp, sched_setaffinity */
-#include "formats/cores.h"
+#include "formats/io/cores.h"
 
 #include <sched.h>
 #include <sys/stat.h>

@@ -1,11 +1,11 @@
 /* Eigenvectors of symmetric matrices: against cyclic Jacobi rotations, which are slow and hard to get wrong, and by
  * residual and orthogonality at the sizes of embeddings. */
-#include "lib/eigen.h"
+#include "lib/vector/eigen.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/arena.h"
+#include "lib/base/arena.h"
 
 #include "tests/tap.h"
 

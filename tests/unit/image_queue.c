@@ -1,6 +1,6 @@
 /* The ring of pictures: order, failures in their place, more names than slots, any number of
  * threads, an early end; and the list of names that feeds it. */
-#include "formats/image_queue.h"
+#include "formats/image/image_queue.h"
 
 #include <unistd.h>
 

@@ -1,14 +1,14 @@
 /* Every format against Pillow 13.0.0's pixels (CRC-32 of the RGB bytes of tests/golden/images),
  * each file cut at every byte and with every byte changed, hostile headers, EXIF, files that
  * are none. */
-#include "formats/image_read.h"
+#include "formats/image/image_read.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
-#include "formats/image_codec.h"
+#include "formats/image/image_codec.h"
 #include "tests/tap.h"
 
 /* `spare`: bytes at the end that are not needed (a TGA's footer, a GIF's last two). */

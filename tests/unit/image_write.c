@@ -1,12 +1,12 @@
 /* What image_write writes, image_read reads: PNG and PPM to the last bit, JPEG nearly.  Parameters go in and
  * come out; files cut at every byte and with every byte changed are refused or read, and never crash. */
-#include "formats/image_write.h"
+#include "formats/image/image_write.h"
 
 #include <zlib.h>
 
-#include "formats/image_encode.h"
-#include "formats/image_read.h"
-#include "formats/json_record.h"
+#include "formats/image/image_encode.h"
+#include "formats/image/image_read.h"
+#include "formats/record/json_record.h"
 #include "tests/tap.h"
 
 static const char params[] = "{\"unclip\":1,\"id\":\"\xc3\xa4/b\",\"data\":{\"text\":\"caf\xc3\xa9\",\"params\":[]}}";

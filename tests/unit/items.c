@@ -1,6 +1,6 @@
 /* Lines and NUL-ended items, in whatever pieces they arrive. */
 #define _POSIX_C_SOURCE 200809L
-#include "formats/items.h"
+#include "formats/io/items.h"
 
 #include <fcntl.h>
 #include <unistd.h>

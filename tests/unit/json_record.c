@@ -1,9 +1,9 @@
 /* Records to JSON and back: byte for byte, whatever they hold.  The generator below makes values of
  * every form MessagePack has, smallest or not. */
-#include "formats/json_record.h"
+#include "formats/record/json_record.h"
 
-#include "formats/base64.h"
-#include "formats/lines.h"
+#include "formats/io/base64.h"
+#include "formats/record/lines.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -103,7 +103,7 @@ static void value(struct mp *m, int depth) {
             byte(m, form), bytes(m, fixed[form - 0xc0]);
         } else if (form <= 0xdb) {
             sized(m, form, 1u << (form - 0xd9), strlen(t));
-            mp_raw(m, (struct span){(const unsigned char *)t, strlen(t)});
+            mp_raw(m, span_of(t));
         } else {
             sized(m, form, form & 1 ? 4 : 2, n);
             for (unsigned i = 0; i < (form >= 0xde ? 2 * n : n); i++)

@@ -1,12 +1,12 @@
 /* Every table of kernels that this CPU can run, against the C kernels and against double
  * precision: all tails, unaligned, with NaN beyond the end of every input. */
-#include "lib/kern.h"
+#include "lib/kernel/kern.h"
 
 #include <stdint.h>
 
-#include "lib/cpu.h"
-#include "lib/panel.h"
-#include "lib/tensor.h"
+#include "lib/base/cpu.h"
+#include "lib/base/tensor.h"
+#include "lib/kernel/panel.h"
 #include "tests/kern_ref.h"
 #include "tests/tap.h"
 

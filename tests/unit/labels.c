@@ -1,16 +1,13 @@
 /* Labels, templates and the cache: from text, from streams, stale, damaged, foreign. */
-#include "formats/labels.h"
+#include "tools/stage/labels.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "formats/text_file.h"
-#include "formats/stream.h"
+#include "formats/io/text_file.h"
+#include "formats/io/write_all.h"
+#include "formats/record/stream.h"
 #include "tests/tap.h"
-
-static struct span span_of(const char *s) {
-    return (struct span){(const unsigned char *)s, strlen(s)};
-}
 
 static bool is(struct span a, const char *b) {
     return a.n == strlen(b) && memcmp(a.p, b, a.n) == 0;

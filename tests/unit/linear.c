@@ -1,9 +1,9 @@
 /* linear: every kernel against double precision; the same bytes for any batch and any threads. */
-#include "lib/linear.h"
+#include "lib/layer/linear.h"
 
 #include <stdint.h>
 
-#include "lib/cpu.h"
+#include "lib/base/cpu.h"
 #include "tests/kern_ref.h"
 #include "tests/tap.h"
 

@@ -1,6 +1,6 @@
 /* Arithmetic on embeddings: slerp, text differences and principal components, the latter against spectra that are
  * known in closed form. */
-#include "lib/mix.h"
+#include "lib/vector/mix.h"
 
 #include <stdint.h>
 

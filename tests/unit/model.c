@@ -2,7 +2,7 @@
  * where its facts come from, what is refused and how it is named. */
 #define _DEFAULT_SOURCE    /* mkdtemp */
 
-#include "formats/model.h"
+#include "formats/checkpoint/model.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

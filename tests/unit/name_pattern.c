@@ -1,13 +1,13 @@
 /* Names of files from hostile ids, captions, and whole files in place of old ones. */
 #define _XOPEN_SOURCE 700
-#include "formats/name_pattern.h"
+#include "tools/stage/name_pattern.h"
 
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "formats/caption.h"
-#include "formats/file_replace.h"
+#include "formats/io/file_replace.h"
 #include "tests/tap.h"
+#include "tools/stage/caption.h"
 
 #define SPAN(s) ((struct span){(const unsigned char *)(s), strlen(s)})
 

@@ -1,8 +1,8 @@
 /* Noise: the reference vectors of Philox, our log, sin and cos against libm's, moments, independence of
  * how it is drawn; and the PyTorch CPU generator against torch 2.13. */
-#include "lib/noise.h"
+#include "lib/diffusion/noise.h"
 
-#include "lib/torch_rng.h"
+#include "lib/diffusion/torch_rng.h"
 #include "tests/tap.h"
 
 static void philox(void) {

@@ -1,5 +1,5 @@
 /* .npy: what numpy writes is read, what is written is what numpy writes, the rest is refused. */
-#include "formats/npy.h"
+#include "formats/record/npy.h"
 
 #include <stdint.h>
 

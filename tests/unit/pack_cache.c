@@ -1,7 +1,7 @@
 /* The cache of packed weights: the same network with it and without, stale and foreign files left alone, and any
  * number of processes at once.  The model is tests/golden/clip/micro, kept in a folder that is made here. */
 #define _DEFAULT_SOURCE    /* mkdtemp, chown */
-#include "formats/pack_cache.h"
+#include "formats/checkpoint/pack_cache.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "formats/model.h"
-#include "lib/cpu.h"
+#include "formats/checkpoint/model.h"
+#include "lib/base/cpu.h"
 #include "tests/tap.h"
 
 #define MODEL "tests/golden/clip/micro.safetensors"

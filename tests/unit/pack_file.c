@@ -1,12 +1,12 @@
 /* The file of packed weights: what was written is found, and no other bytes are taken for it. */
-#include "formats/pack_file.h"
+#include "formats/checkpoint/pack_file.h"
 
 #include <stdint.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "lib/arena.h"
+#include "lib/base/arena.h"
 #include "tests/tap.h"
 
 enum { BLOCKS = 4, MOST = 4096 };

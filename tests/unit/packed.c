@@ -1,7 +1,7 @@
 #define _DEFAULT_SOURCE    /* MAP_ANONYMOUS */
 /* Bound from the blocks of an earlier binding, every network gives the same bytes and reads no tensor; and what
  * the blocks hold is what PACKED_LAYOUT stands for. */
-#include "lib/packed.h"
+#include "lib/kernel/packed.h"
 
 #include <inttypes.h>
 #include <stdint.h>
@@ -10,13 +10,13 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "formats/unclip_config.h"
-#include "formats/weights.h"
-#include "lib/clip.h"
-#include "lib/cpu.h"
-#include "lib/prior.h"
-#include "lib/text_proj.h"
-#include "lib/unet.h"
+#include "formats/checkpoint/unclip_config.h"
+#include "formats/checkpoint/weights.h"
+#include "lib/base/cpu.h"
+#include "lib/net/clip.h"
+#include "lib/net/prior.h"
+#include "lib/net/text_proj.h"
+#include "lib/net/unet.h"
 #include "tests/tap.h"
 
 enum { ROWS = 5, OUT = 4096 };
@@ -79,7 +79,7 @@ static int run_prior(const struct weights *ws, const struct compute *k, float *o
         return -1;
     x = numbers((ROWS + 1) * g.embed, &a);
     prior_cache(p, ROWS, &cache, &a);
-    prior_prefix(p, k, ROWS, x, x + ROWS * g.embed, &cache, arena_take(&a, prior_scratch(p, ROWS, 1), 1));
+    prior_prefill(p, k, ROWS, x, x + ROWS * g.embed, &cache, arena_take(&a, prior_scratch(p, ROWS, 1), 1));
     prior_step(p, k, 1, (const struct transformer_cache *const *)&past, 7, x, out,
                arena_take(&a, prior_scratch(p, 0, 1), 1));
     prior_denormalise(p, 1, out);

@@ -1,7 +1,7 @@
 /* The thread pool: every task once, nothing lost over many small jobs, callers take turns, threads do not
  * share a processor. */
 #define _GNU_SOURCE    /* sched_getcpu, sched_setaffinity */
-#include "lib/pool.h"
+#include "lib/base/pool.h"
 
 #include <pthread.h>
 #include <sched.h>

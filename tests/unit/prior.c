@@ -1,10 +1,10 @@
 /* The diffusion prior and text_proj against diffusers' own numbers: tests/golden/karlo, made by
  * PriorTransformer and UnCLIPTextProjModel with random weights under torch 1.13 (f32, CPU). */
-#include "formats/weights.h"
-#include "lib/cpu.h"
-#include "lib/karlo_names.h"
-#include "lib/prior.h"
-#include "lib/text_proj.h"
+#include "formats/checkpoint/weights.h"
+#include "lib/base/cpu.h"
+#include "lib/net/karlo_names.h"
+#include "lib/net/prior.h"
+#include "lib/net/text_proj.h"
 
 #include "tests/tap.h"
 
@@ -63,7 +63,7 @@ static void prefix(const struct prior *p, const struct compute *c, const struct 
     b = *a;
     s = need(arena_take(&b, prior_scratch(p, r->tokens[row], 1), 1), "scratch", NULL);
     memset(s, 0xff, prior_scratch(p, r->tokens[row], 1));
-    prior_prefix(p, c, r->tokens[row], r->states + (size_t)row * CONTEXT * E, r->embed + row * E, cache, s);
+    prior_prefill(p, c, r->tokens[row], r->states + (size_t)row * CONTEXT * E, r->embed + row * E, cache, s);
 }
 
 /* Rows order[0 .. n) of the golden call at timestep t */

@@ -1,6 +1,6 @@
 /* Records: what is not changed stays byte for byte, what is changed keeps its place, and nothing
  * that can arrive makes the reader read outside its bytes.  msgpack-c is the oracle. */
-#include "formats/record.h"
+#include "formats/record/record.h"
 
 #include <msgpack.h>
 
@@ -107,7 +107,7 @@ static void getters(struct arena a) {
 }
 
 static int name_is(const struct record *r, size_t i, const char *name) {
-    return i < r->nfield && same(r->field[i].key, (struct span){(const unsigned char *)name, strlen(name)});
+    return i < r->nfield && same(r->field[i].key, span_of(name));
 }
 
 static void changes(struct arena a) {

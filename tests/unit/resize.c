@@ -1,6 +1,6 @@
 /* Resampling and crops against Pillow, byte for byte (tests/golden/resize_cases.json, by
  * Pillow 9.4.0); kernels against the C kernel; properties of the filters and of prep.h. */
-#include "lib/resize.h"
+#include "lib/image/resize.h"
 
 #include <jansson.h>
 #include <zlib.h>

@@ -1,7 +1,7 @@
 /* Every rule of the format broken once; and a file cut at its bytes. */
 #define _DEFAULT_SOURCE    /* cut.h: MAP_ANONYMOUS */
 
-#include "formats/safetensors.h"
+#include "formats/checkpoint/safetensors.h"
 
 #include "tests/cut.h"
 

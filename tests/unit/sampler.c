@@ -1,13 +1,13 @@
 /* The whole recorded pipeline of diffusers (tests/golden/karlo/io/pipeline.safetensors: UnCLIPPipeline's parts under
  * torch 1.13, f32, 4 + 4 + 4 steps, guidance 4 and 8, noise recorded), and inversion on its networks. */
-#include "lib/sampler.h"
+#include "lib/diffusion/sampler.h"
 
-#include "formats/mapfile.h"
-#include "formats/unclip_config.h"
-#include "formats/weights.h"
-#include "lib/cpu.h"
-#include "lib/kern.h"
-#include "lib/text_proj.h"
+#include "formats/checkpoint/unclip_config.h"
+#include "formats/checkpoint/weights.h"
+#include "formats/io/mapfile.h"
+#include "lib/base/cpu.h"
+#include "lib/kernel/kern.h"
+#include "lib/net/text_proj.h"
 #include "tests/tap.h"
 
 #define GOLDEN "tests/golden/karlo/"
@@ -121,7 +121,7 @@ static void run_prior(struct pipe *p, const struct compute *k, struct arena a, f
         void *s;
         ok(prior_cache(p->prior, p->tokens[b], &cache[b], &a) == 0, "a prefix of %zu tokens", p->tokens[b]);
         s = arena_take(&a, prior_scratch(p->prior, p->tokens[b], 1), 1);
-        prior_prefix(p->prior, k, p->tokens[b], p->states[b], p->embed[b], &cache[b], s);
+        prior_prefill(p->prior, k, p->tokens[b], p->states[b], p->embed[b], &cache[b], s);
     }
     ok(sample_prior(&j, k, E, out, NULL, a, &e) == 0, "prior %s", e.msg);
     close_to(out, get(&a, "image_embeddings"), E, 0, 2e-5, what);
@@ -167,7 +167,7 @@ static void run_upsampler(struct pipe *p, const struct compute *k, const float *
 
     sched_timesteps(&p->su, STEPS, t);
     ok(sample_upsampler(&j, k, small, big, NULL, a, &e) == 0, "upsampler %s", e.msg);
-    picture_channels_last(big, 1, 3, BIG * BIG, got);
+    feature_map_channels_last(big, 1, 3, BIG * BIG, got);
     for (int i = 0; i < 3 * BIG * BIG; i++) {
         got[i] = 0.5f * got[i] + 0.5f;
         got[i] = got[i] < 0 ? 0 : got[i] > 1 ? 1 : got[i];

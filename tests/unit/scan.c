@@ -1,10 +1,11 @@
 /* A stretch on many threads against one record after the other; zero-shot likewise. */
-#include "formats/scan.h"
+#include "tools/stage/scan.h"
 
 #include <unistd.h>
 
-#include "formats/stream.h"
-#include "lib/zero_shot.h"
+#include "formats/io/write_all.h"
+#include "formats/record/stream.h"
+#include "lib/vector/zero_shot.h"
 #include "tests/tap.h"
 
 enum { D = 48, N = 6000 };

@@ -1,8 +1,8 @@
 /* Schedulers against golden steps of diffusers' UnCLIPScheduler (tests/golden/karlo/io/scheduler.safetensors:
  * the reference class under torch 1.13, f32), and DDIM by its properties. */
-#include "lib/scheduler.h"
+#include "lib/diffusion/scheduler.h"
 
-#include "formats/weights.h"
+#include "formats/checkpoint/weights.h"
 #include "tests/tap.h"
 
 enum { N = 48 };

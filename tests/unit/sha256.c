@@ -1,6 +1,6 @@
 /* The vectors of FIPS 180-4's examples, and lengths around the padding's edges against
  * sha256sum(1) of GNU coreutils 9.1. */
-#include "formats/sha256.h"
+#include "formats/io/sha256.h"
 
 #include "tests/tap.h"
 

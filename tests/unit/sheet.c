@@ -1,7 +1,7 @@
 /* Contact sheets: where pictures land, what is refused, and that letters stay in their cells. */
-#include "lib/sheet.h"
+#include "lib/image/sheet.h"
 
-#include "lib/font.h"
+#include "lib/image/font.h"
 #include "tests/tap.h"
 
 static const unsigned char *pixel(const struct sheet *s, const unsigned char *rgb, size_t x, size_t y) {

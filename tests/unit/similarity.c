@@ -1,5 +1,5 @@
 /* Cosines against long double, kernels against each other (bits), bad vectors, the filter, softmax. */
-#include "lib/similarity.h"
+#include "lib/vector/similarity.h"
 
 #include <stdint.h>
 

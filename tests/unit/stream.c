@@ -1,7 +1,7 @@
 /* Streams: the same records from a file, from a pipe in pieces of any size, and between damage of
  * every kind; linear work and no page too many, whatever the bytes say. */
 #define _DEFAULT_SOURCE
-#include "formats/stream.h"
+#include "formats/record/stream.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "formats/io/write_all.h"
 #include "tests/tap.h"
 
 #define HEAD RECORD_START "\xa1x\xa4" "data"

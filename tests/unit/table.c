@@ -1,5 +1,5 @@
 /* Rows as TSV, CSV and JSON: what must be escaped, what must not, long rows, a full disk. */
-#include "formats/table.h"
+#include "formats/record/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,10 +9,6 @@
 
 static const char *const cols[] = {"id", "cos", "rank"};
 static char got[300000];
-
-static struct span span_of(const char *s) {
-    return (struct span){(const unsigned char *)s, strlen(s)};
-}
 
 /* What two rows look like. */
 static const char *rows(enum table_format f, const char *id, struct arena a) {

@@ -1,8 +1,8 @@
 /* Pictures for terminals, decoded again here: kitty's base64 to the PNG that went in, sixel to colours that
  * are those of the picture on average.  Which terminal it is. */
-#include "formats/terminal.h"
+#include "formats/image/terminal.h"
 
-#include "formats/base64.h"
+#include "formats/io/base64.h"
 #include "tests/tap.h"
 
 /* ---- kitty ---- */

@@ -1,11 +1,11 @@
 /* Cleaning against tests/golden/tok/cases.jsonl (by reference.py there), and what must
  * hold for any text: growth, time, errors. */
-#include "lib/text_clean.h"
+#include "lib/text/text_clean.h"
 
 #include <jansson.h>
 
-#include "lib/text_tables.h"
-#include "lib/utf8.h"
+#include "lib/base/utf8.h"
+#include "lib/text/text_tables.h"
 #include "tests/tap.h"
 
 static char *clean(const char *s, size_t n, size_t *len, struct arena a, struct err *e) {

@@ -1,7 +1,7 @@
 /* The k best against a stable sort; slots; merging; and the shelf that holds their bytes. */
-#include "lib/topk.h"
+#include "lib/vector/topk.h"
 
-#include "lib/shelf.h"
+#include "lib/vector/shelf.h"
 #include "tests/tap.h"
 
 enum { N = 3000 };

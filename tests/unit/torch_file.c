@@ -2,10 +2,10 @@
  * cut at their bytes.  That the good ones are read right is tests/unit/variants.c. */
 #define _DEFAULT_SOURCE    /* cut.h: MAP_ANONYMOUS */
 
-#include "formats/torch_file.h"
+#include "formats/checkpoint/torch_file.h"
 
-#include "formats/pickle.h"
-#include "formats/zip.h"
+#include "formats/checkpoint/pickle.h"
+#include "formats/io/zip.h"
 #include "tests/cut.h"
 
 static struct arena arena;

@@ -1,7 +1,7 @@
 /* What the savings of the transformer must not change: one row of the last layer, a prefix taken
  * from a cache, any batch and any number of threads give the bytes of the plain run. */
-#include "lib/cpu.h"
-#include "lib/transformer.h"
+#include "lib/base/cpu.h"
+#include "lib/layer/transformer.h"
 
 #include "tests/tap.h"
 

@@ -1,13 +1,13 @@
 /* Opening the diffusion side of a model: tests/golden/karlo, the same with parts missing, configs that are not ours,
  * and the original Karlo layout, made here from the golden weights. */
-#include "formats/unclip_model.h"
+#include "formats/checkpoint/unclip_model.h"
 
 #include <limits.h>
 #include <unistd.h>
 
-#include "formats/mapfile.h"
-#include "formats/unclip_config.h"
-#include "lib/karlo_names.h"
+#include "formats/checkpoint/unclip_config.h"
+#include "formats/io/mapfile.h"
+#include "lib/net/karlo_names.h"
 #include "tests/tap.h"
 
 #define GOLDEN "tests/golden/karlo"

@@ -1,12 +1,12 @@
 /* The U-Net against golden forwards of diffusers' UNet2DConditionModel (decoder) and UNet2DModel (upsamplers),
  * torch 1.13 in f32 (tests/golden/karlo); picture.c's parts by themselves; and that nothing depends on the batch. */
-#include "lib/unet.h"
+#include "lib/net/unet.h"
 
-#include "formats/mapfile.h"
-#include "formats/weights.h"
-#include "formats/unclip_config.h"
-#include "lib/cpu.h"
-#include "lib/kern.h"
+#include "formats/checkpoint/unclip_config.h"
+#include "formats/checkpoint/weights.h"
+#include "formats/io/mapfile.h"
+#include "lib/base/cpu.h"
+#include "lib/kernel/kern.h"
 #include "tests/tap.h"
 
 #define GOLDEN "tests/golden/karlo/"
@@ -66,9 +66,9 @@ static void decode(const struct compute *k, struct arena a, const char *what) {
         size_t n = unmasked(c + i * 81 * 48, mask + i * 81, 81, 48, rows);
         ok(unet_context(u, k, rows, n, &ctx[i], &a, &e) == 0, "context of %zu rows", n);
     }
-    picture_channels_last(x, N, 3, P, in);
+    feature_map_channels_last(x, N, 3, P, in);
     ok(unet_run(u, k, N, S, S, in, (int)*t, cls, both, out, a, &e) == 0, "it runs %s", e.msg);
-    picture_channels_first(out, N, 6, P, got);
+    feature_map_channels_first(out, N, 6, P, got);
     close_to(got, want, (size_t)N * 6 * P, 0, 3.6e-6, what);    /* observed 9.3e-7 */
     for (int i = 0; i < N; i++) {
         ok(unet_run(u, k, 1, S, S, in + i * 3 * P, (int)*t, cls + i * 32, &both[i], one, a, &e) == 0 &&
@@ -96,9 +96,9 @@ static void upsample(const struct compute *k, struct arena a, const char *what) 
     if (!ok(u != NULL, "%s: the upsampler binds %s", what, e.msg))
         return;
     x = get(&io, &a, "sample"), want = get(&io, &a, "out"), t = get(&io, &a, "timestep");
-    picture_channels_last(x, 1, 6, P, in);
+    feature_map_channels_last(x, 1, 6, P, in);
     ok(unet_run(u, k, 1, S, S, in, (int)*t, NULL, NULL, out, a, &e) == 0, "it runs %s", e.msg);
-    picture_channels_first(out, 1, 3, P, got);
+    feature_map_channels_first(out, 1, 3, P, got);
     close_to(got, want, 3 * P, 0, 3.4e-6, what);    /* observed 8.8e-7 */
 }
 
@@ -143,17 +143,17 @@ static void parts(const struct compute *k, struct arena a) {
     if (!load(&io, GOLDEN "io/misc.safetensors", &a))
         return;
     in = get(&io, &a, "bicubic_in");
-    picture_channels_last(in, 1, 3, 256, flat);
-    ok(picture_bicubic(flat, 1, 16, 16, 3, 64, 64, big, a) == 0, "bicubic");
-    picture_channels_first(big, 1, 3, 4096, back);
+    feature_map_channels_last(in, 1, 3, 256, flat);
+    ok(feature_map_bicubic(flat, 1, 16, 16, 3, 64, 64, big, a) == 0, "bicubic");
+    feature_map_channels_first(big, 1, 3, 4096, back);
     close_to(back, get(&io, &a, "bicubic_x4"), 3 * 4096, 2e-6, 0, "bicubic, four times");
-    picture_bicubic(flat, 1, 16, 16, 3, 32, 32, big, a);
-    picture_channels_first(big, 1, 3, 1024, back);
+    feature_map_bicubic(flat, 1, 16, 16, 3, 32, 32, big, a);
+    feature_map_channels_first(big, 1, 3, 1024, back);
     close_to(back, get(&io, &a, "bicubic_x2"), 3 * 1024, 2e-6, 0, "bicubic, twice");
     {   /* a group that straddles the seam: [2 + 4 channels] in 3 groups, against one picture of 6 */
         float xa[2 * 6], xb[4 * 6], xx[6 * 6], g[6] = {1, 2, 3, 4, 5, 6}, b[6] = {0}, mul[6], add[6], mul2[6], add2[6], sums[64];
-        struct picture two = {{xa, xb}, {2, 4}, 1, 2, 3}, one = {{xx, NULL}, {6, 0}, 1, 2, 3};
-        struct picture_norm n = {.g = g, .b = b, .groups = 2, .eps = 1e-5f};
+        struct feature_map two = {{xa, xb}, {2, 4}, 1, 2, 3}, one = {{xx, NULL}, {6, 0}, 1, 2, 3};
+        struct feature_map_norm n = {.g = g, .b = b, .groups = 2, .eps = 1e-5f};
         for (int i = 0; i < 36; i++) {
             float v = (float)((i * 7) % 11) - 4;
             xx[i] = v;
@@ -162,12 +162,12 @@ static void parts(const struct compute *k, struct arena a) {
             else
                 xb[i / 6 * 4 + i % 6 - 2] = v;
         }
-        ok(picture_norm_scratch(&two) <= sizeof sums, "scratch");
-        picture_norm(&two, &n, k, mul, add, sums);
-        picture_norm(&one, &n, k, mul2, add2, sums);
+        ok(feature_map_norm_scratch(&two) <= sizeof sums, "scratch");
+        feature_map_norm(&two, &n, k, mul, add, sums);
+        feature_map_norm(&one, &n, k, mul2, add2, sums);
         ok(!memcmp(mul, mul2, sizeof mul) && !memcmp(add, add2, sizeof add), "groups may straddle the seam");
-        picture_load(&two, mul, add, ACT_NONE, RESAMPLE_NONE, k, flat);
-        picture_load(&one, mul, add, ACT_NONE, RESAMPLE_NONE, k, big);
+        feature_map_apply(&two, mul, add, ACT_NONE, RESAMPLE_NONE, k, flat);
+        feature_map_apply(&one, mul, add, ACT_NONE, RESAMPLE_NONE, k, big);
         ok(!memcmp(flat, big, sizeof xx), "and the pair reads as one picture");
     }
 }

@@ -1,9 +1,9 @@
 /* Golden: one tiny CLIP in nine files (tests/golden/clip/micro*: written by PyTorch and
  * safetensors from OpenAI's model.py with random weights).  All must load to the same numbers,
  * shapes, scale and fingerprint; bf16 to the rounded ones. */
-#include "formats/weights.h"
+#include "formats/checkpoint/weights.h"
 
-#include "lib/clip.h"
+#include "lib/net/clip.h"
 #include "tests/tap.h"
 
 #define DIR "tests/golden/clip/"

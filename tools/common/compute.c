@@ -3,9 +3,9 @@
 
 #include <stdlib.h>
 
-#include "formats/cores.h"
-#include "lib/cpu.h"
-#include "lib/kern.h"
+#include "formats/io/cores.h"
+#include "lib/base/cpu.h"
+#include "lib/kernel/kern.h"
 
 int tool_cores(void) {
     int n = cores_available();

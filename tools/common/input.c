@@ -102,7 +102,7 @@ void tool_input_failed(struct tool *t, const char *where, struct span id, const 
     bool bin;
     char name[1100];
 
-    warn("%s: %s", tool_quote((struct span){(const unsigned char *)where, strlen(where)}, name, sizeof name),
+    warn("%s: %s", tool_quote(span_of(where), name, sizeof name),
          reason);
     if (t->keep_errors) {
         if (record_id(id, &id, &bin, &scratch, &e) < 0 || record_new(&r, id, bin, &scratch, &e) < 0 ||

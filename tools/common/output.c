@@ -1,4 +1,5 @@
 /* The output: never a terminal's or an input's, appended to with --skip-from. */
+#include "formats/io/write_all.h"
 #include "tools/common/common.h"
 
 #include <fcntl.h>

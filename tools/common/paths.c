@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "formats/pathname.h"
+#include "formats/io/pathname.h"
 
 static bool exists(const char *path) {
     struct stat st;

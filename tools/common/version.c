@@ -10,8 +10,8 @@
 #include <xxhash.h>
 #include <zlib.h>
 
-#include "lib/cpu.h"
-#include "lib/kern.h"
+#include "lib/base/cpu.h"
+#include "lib/kernel/kern.h"
 
 noreturn void tool_print_version(void) {
     const char *arch = cpu_blis_arch();

@@ -1,0 +1,431 @@
+#include "formats/checkpoint/bpe_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "formats/io/json_text.h"
+#include "lib/base/utf8.h"
+
+/* ---- bytes ---- */
+
+struct bytes {    /* grows at the end of an arena */
+    char *p;
+    size_t n, cap;
+    struct arena *a;
+};
+
+static int bytes_open(struct bytes *b, struct arena *a, struct err *e) {
+    *b = (struct bytes){NULL, 0, 1 << 16, a};
+    b->p = arena_take(a, b->cap, 1);
+    return b->p ? 0 : err_set(e, "no memory");
+}
+
+/* Make room for more, up to BPE_FILE_MAX + 1 bytes in all. */
+static int bytes_more(struct bytes *b, struct err *e) {
+    size_t cap = b->cap * 2 <= BPE_FILE_MAX ? b->cap * 2 : BPE_FILE_MAX + 1;
+
+    if (b->n < b->cap)
+        return 0;
+    if (b->n > BPE_FILE_MAX)
+        return err_set(e, "more than %d MiB", BPE_FILE_MAX >> 20);
+    if (arena_grow(b->a, b->p, b->cap, cap) < 0)
+        return err_set(e, "no memory");
+    b->cap = cap;
+    return 0;
+}
+
+static int read_file(const char *path, struct bytes *b, struct arena *a, struct err *e) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC), r = -1;
+    ssize_t k = 1;
+
+    if (fd < 0)
+        return err_set(e, "%s", strerror(errno));
+    if (bytes_open(b, a, e) == 0) {
+        while (k > 0 && bytes_more(b, e) == 0) {
+            k = read(fd, b->p + b->n, b->cap - b->n);
+            if (k < 0 && errno == EINTR)
+                k = 1;
+            else if (k > 0)
+                b->n += (size_t)k;
+        }
+        if (k < 0)
+            err_set(e, "%s", strerror(errno));
+        r = k == 0 ? 0 : -1;
+    }
+    close(fd);
+    return r;
+}
+
+/* ---- gzip ---- */
+
+static void *z_take(void *a, unsigned n, unsigned size) {
+    return arena_zero(a, n, size);
+}
+
+static void z_free(void *a, void *p) {
+    (void)a;
+    (void)p;
+}
+
+/* Unpack s, which may have several members, into b: all of it, or no more than `most` bytes. */
+static int gunzip(struct bytes *b, const void *s, size_t n, size_t most, struct arena *a, struct err *e) {
+    struct arena_mem part_mem;
+    struct arena part;
+    z_stream z = {.zalloc = z_take, .zfree = z_free, .opaque = &part};
+    int r = Z_OK;
+
+    /* zlib's window (about 40 kB) must not lie behind the buffer, which grows */
+    part_mem = (struct arena_mem){arena_take(a, 1 << 16, 1), 1 << 16, 0, 0, NULL};
+    if (!part_mem.base || bytes_open(b, a, e) < 0)
+        return err_set(e, "no memory");
+    part = arena_open(&part_mem);
+    z.next_in = (Bytef *)(uintptr_t)s;
+    z.avail_in = (uInt)n;
+    if (inflateInit2(&z, 15 + 16) != Z_OK)
+        return err_set(e, "no memory");
+    while (bytes_more(b, e) == 0) {
+        z.next_out = (Bytef *)b->p + b->n;
+        z.avail_out = (uInt)((b->cap < most ? b->cap : most) - b->n);
+        r = inflate(&z, Z_NO_FLUSH);
+        b->n = (size_t)((char *)z.next_out - b->p);
+        if ((r == Z_STREAM_END && z.avail_in == 0) || b->n == most)
+            return 0;
+        if (r == Z_STREAM_END)
+            r = inflateReset(&z);
+        if (r == Z_BUF_ERROR && z.avail_in == 0)
+            return err_set(e, "gzip data is cut short");
+        if (r != Z_OK && r != Z_BUF_ERROR)
+            return err_set(e, "gzip data is damaged");
+    }
+    return -1;
+}
+
+/* ---- merges.txt ---- */
+
+/* The slice [1 : 48895] of the reference; the bytes of OpenAI's file up to there, which has 3,194,984; bpe_hash. */
+enum { OPENAI_MERGES = 49152 - 256 - 2, OPENAI_USED = 524645 };
+#define OPENAI_HASH 0xd9b255737dd40c6eu
+
+/* The line at s, without its end; s moves to the next one. */
+static size_t take_line(const char **s, const char *end) {
+    const char *nl = memchr(*s, '\n', (size_t)(end - *s));
+    size_t n = (size_t)((nl ? nl : end) - *s);
+
+    *s = nl ? nl + 1 : end;
+    return n;
+}
+
+static int has(const char *s, size_t n, const char *word) {
+    size_t k = strlen(word);
+
+    for (size_t i = 0; i + k <= n; i++)
+        if (!memcmp(s + i, word, k))
+            return 1;
+    return 0;
+}
+
+/* "left right" */
+static int split(struct bpe_merge *m, const char *s, size_t n) {
+    const char *gap = memchr(s, ' ', n);
+    size_t left = gap ? (size_t)(gap - s) : 0, right = gap ? n - left - 1 : 0;
+
+    if (left == 0 || right == 0 || memchr(gap + 1, ' ', right))
+        return -1;
+    *m = (struct bpe_merge){s, gap + 1, (uint32_t)left, (uint32_t)right};
+    return 0;
+}
+
+static int parse_merges(struct bpe *b, const char *s, size_t n, struct arena *a, struct err *e) {
+    const char *end = s + n, *line = s;
+    size_t lines = 1, count = 0, max = SIZE_MAX, number = 0;
+    struct bpe_merge *m;
+
+    for (size_t i = 0; i < n; i++)
+        lines += s[i] == '\n';
+    m = arena_take(a, lines, sizeof *m);
+    if (!m)
+        return err_set(e, "no memory for %zu merges", lines);
+    while (s < end && count < max) {
+        size_t len;
+        line = s;
+        len = take_line(&s, end);
+        len -= len > 0 && line[len - 1] == '\r';
+        if (++number == 1 && has(line, len, "#version:")) {
+            if (has(line, len, "bpe_simple_vocab_16e6"))
+                max = OPENAI_MERGES;
+            continue;
+        }
+        if (len == 0 && s == end)
+            break;
+        if (split(&m[count], line, len) < 0)
+            return err_set(e, "line %zu is no merge: two tokens with a space between them",
+                           number);
+        count++;
+    }
+    if (count == 0)
+        return err_set(e, "no merges in it");
+    return bpe_build(b, m, count, a, e);
+}
+
+/* OpenAI's file is unpacked only as far as it is used, which is the sixth part: that this is its beginning, the
+ * merges' hash says, better than gzip's sum over the rest would.  false: it is something else. */
+static bool openai_file(struct bpe *b, const void *s, size_t n, struct arena *a) {
+    struct arena copy = *a;
+    struct bytes raw;
+    struct err none = {0};
+
+    if (gunzip(&raw, s, n, OPENAI_USED, &copy, &none) < 0 || raw.n != OPENAI_USED ||
+        !has(raw.p, 64, "bpe_simple_vocab_16e6") || parse_merges(b, raw.p, raw.n, &copy, &none) < 0 ||
+        bpe_hash(b) != OPENAI_HASH)
+        return false;
+    *a = copy;
+    return true;
+}
+
+int bpe_read_merges(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e) {
+    struct bytes raw = {.p = NULL};
+
+    if (n < 2 || memcmp(s, "\x1f\x8b", 2))
+        return parse_merges(b, s, n, a, e);
+    if (n > BPE_FILE_MAX)
+        return err_set(e, "more than %d MiB", BPE_FILE_MAX >> 20);
+    if (openai_file(b, s, n, a))
+        return 0;
+    if (gunzip(&raw, s, n, SIZE_MAX, a, e) < 0)
+        return -1;
+    return parse_merges(b, raw.p, raw.n, a, e);
+}
+
+/* ---- JSON ---- */
+
+static json_t *parse_json(const void *s, size_t n, struct err *e) {
+    json_t *j = json_text_load(s, n, e);
+
+    if (!j || json_is_object(j))
+        return j;
+    err_set(e, "no JSON object");
+    json_decref(j);
+    return NULL;
+}
+
+/* All ids that b has must be in vocab under the same names; more may follow them. */
+static int check_vocab(const struct bpe *b, json_t *vocab, struct err *e) {
+    const char *name;
+    json_t *v;
+    size_t same = 0;
+
+    json_object_foreach(vocab, name, v) {
+        json_int_t id = json_is_integer(v) ? json_integer_value(v) : -1;
+        if (id < 0)
+            return err_set(e, "token '%.80s' has no id", name);
+        if ((uint64_t)id >= b->vocab)
+            continue;
+        if (!bpe_is_token(b, (uint64_t)id, name, strlen(name)))
+            return err_set(e, "token '%.80s' has id %" JSON_INTEGER_FORMAT
+                           ", which the merges give to another", name, id);
+        same++;
+    }
+    if (same != b->vocab)
+        return err_set(e, "%zu tokens have ids below %" PRIu32 ", the merges make that many",
+                       same, b->vocab);
+    return 0;
+}
+
+/* ---- vocab.json as it is written ---- */
+
+enum { NAME_MOST = 1024 };    /* bytes of a token's name that we look at */
+
+struct text {
+    const char *at, *end;
+};
+
+static void skip(struct text *t) {
+    while (t->at < t->end && (*t->at == ' ' || *t->at == '\n' || *t->at == '\r' || *t->at == '\t'))
+        t->at++;
+}
+
+/* Is this the next byte that is no blank? */
+static bool next(struct text *t, char c) {
+    skip(t);
+    return t->at < t->end && *t->at++ == c;
+}
+
+/* What follows a backslash as UTF-8, at most 3 bytes; 0: something else. */
+static size_t unescape(struct text *t, char *out) {
+    static const char digits[] = "0123456789abcdef";
+    uint32_t c = 0;
+
+    if (t->at == t->end)
+        return 0;
+    if (*t->at == '"' || *t->at == '\\' || *t->at == '/') {
+        *out = *t->at++;
+        return 1;
+    }
+    if (*t->at++ != 'u' || t->end - t->at < 4)
+        return 0;
+    for (int i = 0; i < 4; i++, t->at++) {
+        const char *d = memchr(digits, *t->at >= 'A' && *t->at <= 'F' ? *t->at + 32 : *t->at, 16);
+        if (!d)
+            return 0;
+        c = c << 4 | (uint32_t)(d - digits);
+    }
+    return c < 0x20 || c >= 0xd800 ? 0 : (size_t)utf8_put(c, (unsigned char *)out);
+}
+
+/* A name whose opening quote was read; false where it is longer than any, or not plain. */
+static bool name_of(struct text *t, char out[NAME_MOST + 4], size_t *n) {
+    for (*n = 0; t->at < t->end && *n < NAME_MOST;) {
+        char c = *t->at++;
+        size_t k;
+        if (c == '"')
+            return true;
+        if ((unsigned char)c < 0x20)
+            return false;
+        if (c != '\\') {
+            out[(*n)++] = c;
+            continue;
+        }
+        k = unescape(t, out + *n);
+        if (!k)
+            return false;
+        *n += k;
+    }
+    return false;
+}
+
+static bool number_is(struct text *t, uint32_t want) {
+    const char *from;
+    uint64_t v = 0;
+
+    skip(t);
+    for (from = t->at; t->at < t->end && *t->at >= '0' && *t->at <= '9' && v <= UINT32_MAX; t->at++)
+        v = v * 10 + (uint64_t)(*t->at - '0');
+    return v == want && t->at > from && t->at < t->end && (*from != '0' || t->at - from == 1);
+}
+
+/* Every token once, in the order of the ids, and no more: what is always written.  Anything else,
+ * right or wrong, is left to a reader of JSON, which takes twice the time of everything else here. */
+static bool usual_vocab(const struct bpe *b, const char *s, size_t n) {
+    struct text t = {s, s + n};
+    char name[NAME_MOST + 4];
+    size_t len;
+
+    for (uint32_t id = 0; id < b->vocab; id++)
+        if (!next(&t, id ? ',' : '{') || !next(&t, '"') || !name_of(&t, name, &len) || !next(&t, ':') ||
+            !number_is(&t, id) || !bpe_is_token(b, id, name, len))
+            return false;
+    if (!next(&t, '}'))
+        return false;
+    skip(&t);
+    return t.at == t.end;
+}
+
+int bpe_check_vocab(const struct bpe *b, const void *s, size_t n, struct err *e) {
+    json_t *j;
+    int r;
+
+    if (usual_vocab(b, s, n))
+        return 0;
+    j = parse_json(s, n, e);
+    r = j ? check_vocab(b, j, e) : -1;
+    json_decref(j);
+    return r;
+}
+
+static int json_merge(struct bpe_merge *m, json_t *v) {
+    json_t *l = json_array_get(v, 0), *r = json_array_get(v, 1);
+
+    if (json_is_string(v))
+        return split(m, json_string_value(v), json_string_length(v));
+    if (json_array_size(v) != 2 || !json_is_string(l) || !json_is_string(r))
+        return -1;
+    *m = (struct bpe_merge){json_string_value(l), json_string_value(r),
+                            (uint32_t)json_string_length(l), (uint32_t)json_string_length(r)};
+    return 0;
+}
+
+static int json_model(struct bpe *b, json_t *model, struct arena *a, struct err *e) {
+    json_t *merges = json_object_get(model, "merges"), *vocab = json_object_get(model, "vocab");
+    const char *type = json_string_value(json_object_get(model, "type"));
+    const char *mark = json_string_value(json_object_get(model, "end_of_word_suffix"));
+    size_t n = json_array_size(merges), i;
+    struct bpe_merge *m;
+    json_t *v;
+
+    if (type && strcmp(type, "BPE"))
+        return err_set(e, "model is %.40s, CLIP's is BPE", type);
+    if (!mark || strcmp(mark, "</w>"))
+        return err_set(e, "end_of_word_suffix is not </w>: no tokenizer of CLIP's kind");
+    if (n == 0 || !json_is_object(vocab))
+        return err_set(e, "no merges or no vocab in its model");
+    m = arena_take(a, n, sizeof *m);
+    if (!m)
+        return err_set(e, "no memory for %zu merges", n);
+    json_array_foreach(merges, i, v)
+        if (json_merge(&m[i], v) < 0)
+            return err_set(e, "merge %zu is not two tokens", i + 1);
+    return bpe_build(b, m, n, a, e);
+}
+
+/* The special tokens may be in `added_tokens` only. */
+static int add_tokens(json_t *vocab, json_t *added, struct err *e) {
+    json_t *v;
+    size_t i;
+
+    json_array_foreach(added, i, v) {
+        const char *name = json_string_value(json_object_get(v, "content"));
+        json_t *id = json_object_get(v, "id"), *old;
+        if (!name || !json_is_integer(id))
+            return err_set(e, "added token %zu has no content or no id", i + 1);
+        old = json_object_get(vocab, name);
+        if (old && !json_equal(old, id))
+            return err_set(e, "token '%.80s' has two ids", name);
+        if (!old && json_object_set(vocab, name, id) < 0)
+            return err_set(e, "no memory");
+    }
+    return 0;
+}
+
+int bpe_read_json(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e) {
+    json_t *j = parse_json(s, n, e), *model = json_object_get(j, "model");
+    json_t *vocab = json_object_get(model, "vocab");
+    int r = -1;
+
+    if (j && json_model(b, model, a, e) == 0 &&
+        add_tokens(vocab, json_object_get(j, "added_tokens"), e) == 0)
+        r = check_vocab(b, vocab, e);
+    json_decref(j);
+    return r;
+}
+
+/* ---- files ---- */
+
+/* Put the file's name in front of what went wrong with it. */
+static int at_file(struct err *e, const char *path, const struct err *why) {
+    return err_set(e, "%s: %s", path, why->msg);
+}
+
+int bpe_open(struct bpe *b, const struct tok_files *f, struct arena *a, struct err *e) {
+    const char *path = f->merges ? f->merges : f->tokenizer_json;
+    struct err why = {0};
+    struct bytes s;
+
+    if (!path)
+        return err_set(e, "no tokenizer");
+    if (read_file(path, &s, a, &why) < 0)
+        return at_file(e, path, &why);
+    if ((f->merges ? bpe_read_merges : bpe_read_json)(b, s.p, s.n, a, &why) < 0)
+        return at_file(e, path, &why);
+    if (!f->merges || !f->vocab)
+        return 0;
+    struct arena scratch = *a;
+    if (read_file(f->vocab, &s, &scratch, &why) < 0 ||
+        bpe_check_vocab(b, s.p, s.n, &why) < 0)
+        return at_file(e, f->vocab, &why);
+    return 0;
+}

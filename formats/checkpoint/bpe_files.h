@@ -1,0 +1,33 @@
+/* bpe_files.h - a tokenizer from the files that people have
+ *
+ * What     merges.txt, plain or gzip'd; OpenAI's bpe_simple_vocab_16e6.txt(.gz), of which the
+ *          first 48,894 merges count; tokenizer.json with merges in either spelling
+ *          ("a b", or ["a", "b"]).  A vocab.json beside the merges is checked: its ids must
+ *          be those that the merges give.
+ * Source   openai/CLIP @d05afc4 clip/simple_tokenizer.py:65 for the number of merges;
+ *          transformers' CLIPTokenizer for the other files.
+ * Errors   Name the file.  A file above BPE_FILE_MAX bytes, packed or unpacked, is refused;
+ *          so is a vocabulary whose ids come from elsewhere.  Of OpenAI's gzip'd file what lies behind the
+ *          merges that count is not read: it may be damaged or missing.
+ * Memory   From the arena: the tables of bpe.h, and the file's text (a few MB), which stays.
+ *          zlib works in the arena too.  jansson allocates by itself: at most some 20 bytes
+ *          for each of a JSON file's, freed before return.
+ */
+#ifndef UNCLIP_BPE_FILES_H
+#define UNCLIP_BPE_FILES_H
+
+#include "formats/checkpoint/model.h"
+#include "lib/text/bpe.h"
+
+enum { BPE_FILE_MAX = 32 << 20 };
+
+int bpe_open(struct bpe *b, const struct tok_files *f, struct arena *a, struct err *e);
+
+/* The same from memory: what a merges file (gzip'd or not) or a tokenizer.json holds. */
+int bpe_read_merges(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e);
+int bpe_read_json(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e);
+
+/* Does vocab.json say the same ids as b? */
+int bpe_check_vocab(const struct bpe *b, const void *s, size_t n, struct err *e);
+
+#endif

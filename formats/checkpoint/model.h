@@ -1,0 +1,64 @@
+/* model.h - find and open the components of a model among the paths given
+ *
+ * What     A component is a CLIP (text tower, image tower, or both), a tokenizer, later a prior,
+ *          decoder, upsampler and schedulers.  Each comes from the first path that has it.
+ *          Layouts: architecture.md section 5 in words of unclip(7): diffusers pipelines, HF
+ *          CLIP folders (joint and split), open_clip folders, single files.
+ * Memory   Weights stay mapped read-only; tables and strings come from the arena.
+ * Errors   A component that no path has: err names every place tried.
+ */
+#ifndef UNCLIP_MODEL_H
+#define UNCLIP_MODEL_H
+
+#include "formats/checkpoint/pack_cache.h"
+#include "lib/image/prep.h"
+#include "lib/net/clip.h"
+
+struct model_paths {
+    const char *const *v;
+    size_t n;
+    int activation;               /* --activation: -1 none, else enum act */
+    struct pack_cache *cache;     /* of packed weights, or NULL: used by who binds */
+};
+
+struct clip_model {
+    struct weights weights;
+    struct clip_config config;
+    struct prep prep;             /* when has_vision */
+    const char *path;             /* the path of the list that had it */
+    const char *file;             /* the weights file, or the index of its shards */
+    const char *about;            /* --info: what was recognised, and where each fact came from */
+    char fingerprint[17];
+    struct weights_file mapped;   /* give it to weights_forget after binding */
+};
+
+enum { MODEL_TEXT = 1, MODEL_VISION = 2 };
+
+/* Open the CLIP tower(s) asked for.  A joint checkpoint gives both, whichever was asked for; towers
+ * in files of their own are different checkpoints with a fingerprint each, so ask for one at a
+ * time (both at once means: from one checkpoint).  A path that holds something else is passed
+ * over, one that holds a broken CLIP is an error.  Opening reads headers and, for the fingerprint,
+ * 64 elements of each tensor; no weight stays resident. */
+int model_open_clip(struct clip_model *m, unsigned want, const struct model_paths *p, struct arena *a,
+                    struct err *e);
+
+/* clip_bind_text and clip_bind_vision through a cache of packed weights (NULL: without).  NULL and err on failure. */
+struct clip_text *model_bind_text(struct clip_model *m, struct pack_cache *k, const struct compute *c, struct arena *a,
+                                  struct err *e);
+struct clip_vision *model_bind_vision(struct clip_model *m, struct pack_cache *k, const struct compute *c,
+                                      struct arena *a, struct err *e);
+
+/* Is the file one that OpenAI published, byte for byte?  *name: its name there ("ViT-L-14.pt").
+ * -1 if not. */
+int model_verify_sha256(const char *file, const char **name, struct err *e);
+
+/* The file(s) of a tokenizer: merges.txt, bpe_simple_vocab_16e6.txt.gz, tokenizer.json or vocab.json beside
+ * merges.txt; a path may be such a file itself. */
+struct tok_files {
+    const char *merges, *vocab, *tokenizer_json;    /* NULL where absent */
+    size_t context;                                 /* model_max_length, else 0 */
+};
+
+int model_find_tokenizer(struct tok_files *t, const struct model_paths *p, struct arena *a, struct err *e);
+
+#endif

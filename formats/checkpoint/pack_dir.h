@@ -1,0 +1,55 @@
+/* pack_dir.h - the folder of pack_cache.h: who may write there, new files, old files
+ *
+ * What     Files are opened, made, renamed and removed relative to the folder's descriptor, after the folder
+ *          was found to be the user's own or root's and writable by nobody else; a file likewise.
+ * New      A file is written under a random name that did not exist (O_EXCL), synced, and renamed:
+ *          readers see the old file, or the new one, or none, and any number of processes may write the
+ *          same file at once.  What a killed process leaves is removed a day later.
+ * Pages    A file is written in runs that begin and end at multiples of 16 MiB, and mapped for large pages:
+ *          a kernel whose file system keeps large folios then maps 2 MiB with one fault, not 64 KiB.
+ * Errors   -1 and the reason.  An error of pack_dir_write is kept until pack_dir_publish, which then
+ *          removes the file.
+ */
+#ifndef UNCLIP_PACK_DIR_H
+#define UNCLIP_PACK_DIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "lib/base/err.h"
+
+#define PACK_SUFFIX ".packed"
+#define PACK_MOST ((uint64_t)16 << 30)    /* bytes of all files */
+enum { PACK_DAYS = 30, PACK_NAME_LENGTH = 96 };
+
+/* A descriptor of the folder; make: with its parent and itself, if they are not there. */
+int pack_dir_open(const char *path, bool make, struct err *e);
+
+/* A descriptor of a file that may be trusted. */
+int pack_dir_file(int dir, const char *name, struct err *e);
+
+/* Remember that it was used today. */
+void pack_dir_used(int fd);
+
+enum { PACK_HELD = 128 };
+
+struct pack_new {
+    int dir, fd, error;    /* error: an errno, or 0 */
+    bool stopped, (*stop)(void);
+    const char *name;
+    char temp[64];
+    struct iovec held[PACK_HELD];    /* what is to be written together */
+    int nheld;
+    size_t at;                       /* bytes before the end of it */
+};
+
+/* Begin a file of `bytes` bytes that will be called `name`.  stop(), or NULL: asked now and then whether to give up.
+ * What is given to pack_dir_write stays where it is until pack_dir_publish. */
+int pack_dir_create(struct pack_new *f, const char *path, const char *name, size_t bytes, bool (*stop)(void),
+                    struct err *e);
+void pack_dir_write(struct pack_new *f, const void *p, size_t n);
+int pack_dir_publish(struct pack_new *f, struct err *e);
+
+#endif

@@ -1,0 +1,84 @@
+/* pickle.h - what a Python pickle would build, without building it
+ *
+ * What     A pickle is a program for a stack machine.  This reader runs the machine but makes
+ *          nothing: a call of a Python function becomes an object that says which function and
+ *          which arguments, and stays that.  No name in the file ever causes code to run.
+ *          What the objects mean (tensors, for one) is the caller's business.
+ * Source   CPython Lib/pickletools.py; the opcodes of protocols 2 to 5 but INST, OBJ, PERSID,
+ *          the extension registry, out-of-band buffers and the text opcodes of protocol 0.
+ * Checks   A first pass over the opcodes finds the end and counts what the tables need, the
+ *          second builds.  Arguments stay inside the input; at most PICKLE_OPS opcodes; memo
+ *          indices below the length of the input; stack never popped below its mark.
+ * Memory   About 50 bytes of arena for each opcode; strings are views into the input.
+ *          Objects refer to each other by index.  The graph may be shared, and even cyclic
+ *          (memo): who walks it must bound depth and visits.
+ */
+#ifndef UNCLIP_PICKLE_H
+#define UNCLIP_PICKLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+
+enum { PICKLE_OPS = 1 << 22, PICKLE_NONE = 0 };
+
+enum pickle_kind {
+    PK_NONE, PK_BOOL, PK_INT, PK_FLOAT,    /* i, or f */
+    PK_STR, PK_BYTES,                      /* s, n; integers of more than 64 bits are PK_BYTES */
+    PK_TUPLE, PK_LIST, PK_SET,             /* items */
+    PK_DICT,                               /* items: key, value, key, value, ... */
+    PK_GLOBAL,                             /* a module, b name: both PK_STR */
+    PK_CALL,                               /* a what was called, b its arguments; items: what was added */
+    PK_PERSID                              /* a the id */
+};
+
+struct pickle_obj {
+    enum pickle_kind kind;
+    uint32_t a, b;
+    uint32_t state;          /* given to BUILD, or PICKLE_NONE */
+    uint32_t first, last;    /* chain of cells, 0 where empty */
+    uint32_t count;          /* items */
+    union {
+        int64_t i;
+        double f;
+        struct {
+            const unsigned char *s;
+            size_t n;
+        };
+    };
+};
+
+struct pickle_cell {
+    uint32_t obj, next;
+};
+
+struct pickle {
+    struct pickle_obj *obj;      /* [nobj]; obj[0] is None */
+    struct pickle_cell *cell;    /* cell[0] is none */
+    uint32_t nobj, ncell;
+    uint32_t top;                /* the object that STOP returned */
+    size_t used;                 /* bytes of the input, STOP included */
+};
+
+int pickle_parse(struct pickle *k, const unsigned char *p, size_t n, struct arena *a, struct err *e);
+
+/* The first cell of obj's items (0: none); the next is k->cell[c].next. */
+static inline uint32_t pickle_items(const struct pickle *k, uint32_t obj) {
+    return k->obj[obj].first;
+}
+
+/* Item i of obj, or PICKLE_NONE beyond the end. */
+uint32_t pickle_item(const struct pickle *k, uint32_t obj, size_t i);
+
+/* Is obj the global "module.name"?  (module NULL: any) */
+bool pickle_is_global(const struct pickle *k, uint32_t obj, const char *module, const char *name);
+
+/* Is obj a string (text, or the bytes of Python 2) equal to s? */
+bool pickle_is_text(const struct pickle *k, uint32_t obj, const char *s);
+
+/* Is obj an integer >= 0 that fits a size_t? */
+bool pickle_size(const struct pickle *k, uint32_t obj, size_t *v);
+
+#endif

@@ -1,0 +1,30 @@
+/* torch_file.h - read the tensors of a PyTorch file, without running anything of it
+ *
+ * What     torch.save archives (ZIP), TorchScript archives, and the files that torch.save
+ *          wrote before 1.6.  Names are the keys of the state dict, nested ones joined by
+ *          ".", or the attribute paths of a TorchScript module, which are the same names.
+ *          A training checkpoint is entered through its key state_dict, model_state_dict,
+ *          model, module or ema; the members of a tuple or list at the top are named "0", "1", ...
+ * Source   torch/serialization.py, torch/_utils.py (the _rebuild functions), torch/csrc/jit/
+ *          serialization/pickler.cpp; formats/io/zip.h and formats/checkpoint/pickle.h for the containers.
+ * Checks   Storage keys are plain names; a storage has exactly the bytes that its type and
+ *          length say; every element of a view lies inside its storage, whatever its strides;
+ *          little-endian only.  Values that are no tensors are passed over.
+ * Errors   A tensor that is stored in a way not known here (quantised, sparse) is refused by
+ *          name; so is a file without any tensor, and tar files of 2016.
+ * Memory   Views into p, which may be unaligned; names, table and the parsed pickle in the
+ *          arena.
+ */
+#ifndef UNCLIP_TORCH_FILE_H
+#define UNCLIP_TORCH_FILE_H
+
+#include "lib/base/tensor.h"
+
+/* Does p look like a torch file of any kind? */
+bool torch_sniff(const unsigned char *p, size_t n);
+
+/* *script: whether it is a TorchScript archive. */
+int torch_read(struct weights *ws, bool *script, const unsigned char *p, size_t n, struct arena *a,
+               struct err *e);
+
+#endif

@@ -1,0 +1,406 @@
+#include "formats/checkpoint/unclip_model.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/checkpoint/unclip_config.h"
+#include "formats/checkpoint/weights.h"
+#include "formats/io/pathname.h"
+#include "lib/net/karlo_names.h"
+
+enum { FOUND = 1, NOT_HERE = 0, FAILED = -1 };
+
+/* One component: its weights, and the config that goes with them in diffusers' layout. */
+struct part {
+    struct weights w;
+    struct weights_file mapped;    /* what w lies in */
+    const char *file;
+    const char *folder;       /* the pipeline that it lies in, for schedulers and siblings */
+    struct mapfile config;
+    const char *config_file;
+    enum karlo_file original;
+};
+
+struct find {
+    const struct model_paths *paths;
+    struct arena *a;
+    struct err *e, tried;
+};
+
+static const struct sched_config karlo_prior_sched = {1000, BETAS_COSINE, PREDICT_SAMPLE, VARIANCE_FIXED_SMALL_LOG, true, 5};
+static const struct sched_config karlo_decoder_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1};
+static const struct sched_config karlo_upsampler_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_FIXED_SMALL_LOG, true, 1};
+
+static int bad_file(struct find *f, const char *path, const struct err *inner) {
+    return err_set(f->e, "%.400s: %s", path, inner->msg);
+}
+
+/* ---- where a component is ---- */
+
+/* dir holds config.json and weights of a diffusers component. */
+static int open_component(struct find *f, const char *dir, const char *folder, struct part *p) {
+    static const char *const names[] = {
+        "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json",
+        "diffusion_pytorch_model.bin", "diffusion_pytorch_model.bin.index.json",
+        "diffusion_pytorch_model.fp16.safetensors"};
+    const char *weights = path_first(f->a, dir, names, sizeof names / sizeof *names);
+    struct err inner = {0};
+
+    p->config_file = path_join(f->a, dir, "config.json");
+    if (!weights || !path_is_file(p->config_file))
+        return NOT_HERE;
+    p->file = weights;
+    p->folder = folder;
+    p->original = KARLO_NONE;
+    if (mapfile_open(&p->config, p->config_file, &inner) < 0)
+        return bad_file(f, p->config_file, &inner);
+    if (weights_load(&p->mapped, weights, f->a, &inner) < 0)
+        return bad_file(f, weights, &inner);
+    p->w = p->mapped.weights;
+    return FOUND;
+}
+
+static int open_original(struct find *f, const char *path, enum karlo_file want, struct part *p) {
+    struct err inner = {0};
+    struct mapfile m;
+
+    if (mapfile_open(&m, path, &inner) < 0)
+        return bad_file(f, path, &inner);
+    if (!weights_sniff(m.p, m.n))
+        return NOT_HERE;
+    if (weights_load(&p->mapped, path, f->a, &inner) < 0)
+        return bad_file(f, path, &inner);
+    p->w = p->mapped.weights;
+    p->original = karlo_file(&p->w);
+    p->file = path;
+    p->folder = path_folder(f->a, path);
+    return p->original == want ? FOUND : NOT_HERE;
+}
+
+/* The original's files carry their step counts in their names: the first that begins so. */
+static int original_in(struct find *f, const char *dir, enum karlo_file want, struct part *p) {
+    static const char *const begin[] = {"", "prior-ckpt", "decoder-ckpt", "improved-sr-ckpt"};
+    DIR *d = opendir(*dir ? dir : ".");
+    const char *best = NULL;
+    struct dirent *e;
+
+    while (d && (e = readdir(d)))
+        if (!strncmp(e->d_name, begin[want], strlen(begin[want])) && (!best || strcmp(e->d_name, best) < 0))
+            best = arena_str(f->a, e->d_name, strlen(e->d_name));
+    if (d)
+        closedir(d);
+    return best ? open_original(f, path_join(f->a, dir, best), want, p) : NOT_HERE;
+}
+
+static int in_path(struct find *f, const char *path, const char *name, enum karlo_file want, struct part *p) {
+    int r;
+
+    if (path_is_file(path))
+        return open_original(f, path, want, p);
+    r = open_component(f, path_join(f->a, path, name), path, p);
+    if (r == NOT_HERE && !strcmp(path_base(path), name))
+        r = open_component(f, path, path_folder(f->a, path), p);
+    return r == NOT_HERE ? original_in(f, path, want, p) : r;
+}
+
+static int find_part(struct find *f, const char *name, enum karlo_file want, struct part *p) {
+    for (size_t i = 0; i < f->paths->n; i++) {
+        const char *path = f->paths->v[i];
+        size_t n = strlen(f->tried.msg);
+        int r = path_is_dir(path) || path_is_file(path) ? in_path(f, path, name, want, p) : NOT_HERE;
+
+        if (r != NOT_HERE)
+            return r;
+        snprintf(f->tried.msg + n, sizeof f->tried.msg - n, "%s%.300s", n ? ", " : "", path);
+    }
+    return err_set(f->e, "no %s in %s", name, f->paths->n ? f->tried.msg : "an empty list of models");
+}
+
+static int scheduler(struct find *f, const char *folder, const char *name, const struct sched_config *otherwise,
+                     struct sched *s) {
+    const char *file = path_join(f->a, path_join(f->a, folder, name), "scheduler_config.json");
+    struct sched_config c = *otherwise;
+    struct err inner = {0};
+    struct mapfile m;
+
+    if (path_is_file(file) &&
+        (mapfile_open(&m, file, &inner) < 0 || unclip_config_scheduler(&c, m.p, m.n, &inner) < 0))
+        return bad_file(f, file, &inner);
+    if (sched_init(s, &c, f->a, &inner) < 0)
+        return bad_file(f, file, &inner);
+    return 0;
+}
+
+static void fingerprint(const struct part *p, const struct arena *a, char out[17]) {
+    weights_scattered(&p->mapped);
+    snprintf(out, 17, "%016" PRIx64, weights_fingerprint(&p->w, *a));
+    weights_forget(&p->mapped);
+}
+
+/* ---- binding ---- */
+
+/* What one component is bound from and to. */
+struct binding {
+    const struct compute *c;
+    const struct weights *w;
+    const void *config;
+    struct prior *prior;
+    struct unet *unet;
+    struct text_proj *proj;
+};
+
+static int bind_prior(void *ctx, struct arena *a, struct err *e) {
+    struct binding *b = ctx;
+
+    b->prior = prior_bind(b->config, b->w, b->c, a, e);
+    return b->prior ? 0 : -1;
+}
+
+static int bind_unet(void *ctx, struct arena *a, struct err *e) {
+    struct binding *b = ctx;
+
+    b->unet = unet_bind(b->config, b->w, b->c, a, e);
+    return b->unet ? 0 : -1;
+}
+
+static int bind_text_proj(void *ctx, struct arena *a, struct err *e) {
+    struct binding *b = ctx;
+
+    return text_proj_bind(b->proj, b->config, b->w, b->c, a, e);
+}
+
+/* Bind the tensors w of a part, through the cache. */
+static int bind(struct find *f, const char *name, const struct part *p, struct weights *w, const char *fingerprint,
+                uint64_t cut, struct binding *b, int (*fn)(void *, struct arena *, struct err *)) {
+    const struct pack_of what = {.part = name, .weights = w, .source = &p->mapped, .file = p->file,
+                                 .fingerprint = fingerprint, .cut = cut, .bind = fn, .ctx = b};
+    struct err inner = {{0}};
+    int r;
+
+    b->w = w;
+    r = pack_cache_bind(f->paths->cache, &what, b->c->kern, f->a, &inner);
+    weights_forget(&p->mapped);
+    return r < 0 ? bad_file(f, p->file, &inner) : 0;
+}
+
+/* ---- prior ---- */
+
+/* ViT-L-14_stats.th beside the original checkpoint: the pair (mean, std) of image embeddings. */
+static int add_stats(struct find *f, struct part *p) {
+    const char *file = path_join(f->a, p->folder, "ViT-L-14_stats.th");
+    static const char *const from[] = {"0", "1"}, *const to[] = {"clip_mean", "clip_std"};
+    struct weight *w = arena_take(f->a, p->w.n + 2, sizeof *w);
+    struct weights_file stats;
+    struct err inner = {0};
+
+    if (!w)
+        return err_set(f->e, "out of memory");
+    if (weights_load(&stats, file, f->a, &inner) < 0)
+        return bad_file(f, file, &inner);
+    if (weights_join(&p->mapped, &stats, f->a) < 0)
+        return err_set(f->e, "out of memory");
+    memcpy(w, p->w.w, p->w.n * sizeof *w);
+    p->w.w = w;
+    for (int i = 0; i < 2; i++) {
+        struct weight *s = weights_find(&stats.weights, from[i]);
+        if (!s || s->t.nd < 1 || s->t.nd > 2)
+            return err_set(f->e, "%.400s: not a pair of vectors", file);
+        w[p->w.n] = (struct weight){.name = to[i], .t = s->t};
+        if (s->t.nd == 1) {
+            w[p->w.n].t.nd = 2;
+            w[p->w.n].t.shape[1] = s->t.shape[0], w[p->w.n].t.stride[1] = s->t.stride[0];
+            w[p->w.n].t.shape[0] = w[p->w.n].t.stride[0] = 1;
+        }
+        p->w.n++;
+    }
+    return weights_sort(&p->w, f->e);
+}
+
+int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, const struct compute *c,
+                      struct arena *a, struct err *e) {
+    struct find f = {.paths = paths, .a = a, .e = e};
+    struct part p = {.file = NULL};
+    struct binding b = {.c = c, .config = &m->config};
+    struct err inner = {0};
+    size_t heads = 0;
+
+    if (find_part(&f, "prior", KARLO_PRIOR, &p) < 0)
+        return -1;
+    if (p.original) {
+        struct weight *w = weights_find(&p.w, "model.final_ln.weight");
+        heads = w && w->t.nd == 1 ? w->t.shape[0] / 64 : 0;
+        if (karlo_prior(&p.w, &p.w, a, &inner) < 0)
+            return bad_file(&f, p.file, &inner);
+        if (add_stats(&f, &p) < 0)
+            return -1;
+    } else if (unclip_config_prior(&m->config, p.config.p, p.config.n, &inner) < 0) {
+        return bad_file(&f, p.config_file, &inner);
+    } else {
+        heads = m->config.heads;
+    }
+    if (p.original && prior_config_from_weights(&m->config, heads, &p.w, &inner) < 0)
+        return bad_file(&f, p.file, &inner);
+    if (scheduler(&f, p.folder, "prior_scheduler", &karlo_prior_sched, &m->sched) < 0)
+        return -1;
+    fingerprint(&p, a, m->fingerprint);
+    if (bind(&f, "prior", &p, &p.w, m->fingerprint, m->config.heads, &b, bind_prior) < 0)
+        return -1;
+    m->prior = b.prior;
+    m->file = p.file;
+    m->steps = 25;
+    return 0;
+}
+
+/* ---- U-Nets ---- */
+
+/* What the tensors of an original U-Net say; Karlo's has three blocks per level, heads of 64. */
+static int original_config(struct unet_config *c, const struct weights *ws, const char *prefix, struct err *e) {
+    size_t n = 0, blocks = 0;
+    char name[128];
+    const struct weight *w;
+
+    *c = (struct unet_config){.names = UNET_ORIGINAL, .prefix = prefix, .layers = 3, .groups = 32, .eps = 1e-5f,
+                              .head = 64, .mid_head = 64};
+    do
+        snprintf(name, sizeof name, "%sinput_blocks.%zu.0.weight", prefix, n),
+        w = weights_find(ws, name);
+    while (!w && ++n < 2);
+    if (!w || w->t.nd != 4)
+        return err_set(e, "tensor %.100s is missing", name);
+    c->in = w->t.shape[1];
+    for (;; blocks++) {
+        snprintf(name, sizeof name, "%sinput_blocks.%zu.0.in_layers.2.weight", prefix, blocks + 1);
+        if (!weights_find(ws, name))
+            break;
+    }
+    c->levels = (blocks + 1) / 4;
+    if (c->levels < 1 || c->levels > UNET_LEVELS || (blocks + 1) % 4)
+        return err_set(e, "%zu input blocks are not levels of three", blocks);
+    for (size_t l = 0; l < c->levels; l++) {
+        snprintf(name, sizeof name, "%sinput_blocks.%zu.0.out_layers.3.weight", prefix, 1 + 4 * l);
+        w = weights_find(ws, name);
+        c->width[l] = w && w->t.nd == 4 ? w->t.shape[0] : 0;
+        snprintf(name, sizeof name, "%sinput_blocks.%zu.1.qkv.weight", prefix, 1 + 4 * l);
+        c->attention[l] = weights_find(ws, name) != NULL;
+    }
+    snprintf(name, sizeof name, "%smiddle_block.1.encoder_kv.weight", prefix);
+    w = weights_find(ws, name);
+    c->mid_attention = w != NULL;
+    c->context = w && w->t.nd == 3 ? w->t.shape[1] : 0;
+    snprintf(name, sizeof name, "%sinput_blocks.1.0.emb_layers.1.weight", prefix);
+    w = weights_find(ws, name);
+    c->film = w && w->t.nd == 2 && w->t.shape[0] == 2 * c->width[0];
+    snprintf(name, sizeof name, "%sout.2.weight", prefix);
+    w = weights_find(ws, name);
+    c->out = w && w->t.nd == 4 ? w->t.shape[0] : 0;
+    return 0;
+}
+
+/* Config and tensors of one U-Net of a part. */
+static int unet_of(struct find *f, const struct part *p, const char *prefix, struct unet_config *c, size_t *sample,
+                   struct weights *w) {
+    struct err inner = {0};
+
+    if (!p->original) {
+        *w = p->w;
+        return unclip_config_unet(c, sample, p->config.p, p->config.n, &inner) < 0 ? bad_file(f, p->config_file, &inner) : 0;
+    }
+    *sample = 0;
+    if (karlo_unet(&p->w, prefix, w, f->a, &inner) < 0 || original_config(c, w, prefix, &inner) < 0)
+        return bad_file(f, p->file, &inner);
+    return 0;
+}
+
+static struct unet *open_unet(struct find *f, const char *name, const struct part *p, const char *fingerprint,
+                              const char *prefix, struct unet_config *c, size_t *sample, const struct compute *k) {
+    struct binding b = {.c = k, .config = c};
+    struct weights w;
+
+    if (unet_of(f, p, prefix, c, sample, &w) < 0 ||
+        bind(f, name, p, &w, fingerprint, (uint64_t)c->head << 32 | c->mid_head, &b, bind_unet) < 0)
+        return NULL;
+    return b.unet;
+}
+
+int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths, const struct compute *c,
+                        struct arena *a, struct err *e) {
+    struct find f = {.paths = paths, .a = a, .e = e}, g = {.paths = paths, .a = a, .e = e};
+    struct part d = {.file = NULL}, t = {.file = NULL};
+    struct text_proj_config tc;
+    struct binding b = {.c = c, .config = &tc, .proj = &m->proj};
+    struct err inner = {0};
+
+    if (find_part(&f, "decoder", KARLO_DECODER, &d) < 0)
+        return -1;
+    if (!d.original && find_part(&g, "text_proj", KARLO_DECODER, &t) < 0)
+        return -1;
+    if (d.original) {
+        t.file = d.file;
+        t.mapped = d.mapped;
+        if (karlo_text_proj(&d.w, &t.w, a, &inner) < 0)
+            return bad_file(&f, d.file, &inner);
+    }
+    if (scheduler(&f, d.folder, "decoder_scheduler", &karlo_decoder_sched, &m->sched) < 0)
+        return -1;
+    fingerprint(&d, a, m->fingerprint);
+    m->unet = open_unet(&f, "decoder", &d, m->fingerprint, "model.", &m->config, &m->side, c);
+    if (!m->unet)
+        return -1;
+    if (text_proj_config_from_weights(&tc, &t.w, &inner) < 0)
+        return bad_file(&f, t.file, &inner);
+    if (bind(&f, "text_proj", &t, &t.w, m->fingerprint, 0, &b, bind_text_proj) < 0)
+        return -1;
+    if (tc.time != 4 * m->config.width[0] || tc.cross != m->config.context)
+        return err_set(e, "%.400s: made for a decoder with times of %zu and contexts of %zu, this one takes %zu and %zu",
+                       t.file, tc.time, tc.cross, 4 * m->config.width[0], m->config.context);
+    m->side = m->side ? m->side : 64;
+    m->file = d.file;
+    m->steps = 25;
+    return 0;
+}
+
+/* The ratio is that of the sides which the two configs name. */
+static size_t ratio_of(struct find *f, size_t big) {
+    struct err unused = {{0}};
+    struct find quiet = {.paths = f->paths, .a = f->a, .e = &unused};
+    struct part d = {.file = NULL};
+    struct unet_config c;
+    struct err none = {0};
+    size_t small = 0;
+
+    if (big && find_part(&quiet, "decoder", KARLO_DECODER, &d) == FOUND && !d.original &&
+        unclip_config_unet(&c, &small, d.config.p, d.config.n, &none) == 0 && small && big % small == 0)
+        return big / small;
+    return 4;
+}
+
+int unclip_open_upsampler(struct upsampler_model *m, const struct model_paths *paths, const struct compute *c,
+                          struct arena *a, struct err *e) {
+    struct find f = {.paths = paths, .a = a, .e = e}, g = {.paths = paths, .a = a, .e = e};
+    struct part first = {.file = NULL}, last = {.file = NULL};
+    struct unet_config cf, cl;
+    size_t big = 0, none;
+
+    if (find_part(&f, "super_res_first", KARLO_UPSAMPLERS, &first) < 0)
+        return -1;
+    if (first.original)
+        last = first;
+    else if (find_part(&g, "super_res_last", KARLO_UPSAMPLERS, &last) < 0)
+        return -1;
+    if (scheduler(&f, first.folder, "super_res_scheduler", &karlo_upsampler_sched, &m->sched) < 0)
+        return -1;
+    fingerprint(&first, a, m->fingerprint);
+    m->first = open_unet(&f, "super_res_first", &first, m->fingerprint, "model_first_steps.", &cf, &big, c);
+    m->last = m->first ? open_unet(&f, "super_res_last", &last, m->fingerprint, "model_last_step.", &cl, &none, c) : NULL;
+    if (!m->last)
+        return -1;
+    if (cf.in != 6 || cf.out != 3 || cl.in != 6 || cl.out != 3)
+        return err_set(e, "%.400s: an upsampler takes 6 channels and gives 3", first.file);
+    m->ratio = ratio_of(&f, big);
+    m->file = first.file;
+    m->steps = 7;
+    return 0;
+}

@@ -1,0 +1,220 @@
+/* GIF: the first frame, as colours of its palette.  Transparent pixels show the colour that their
+ * index has there, as in Pillow; what the frame leaves free of the screen is of the transparent
+ * index, or of index 0.  (stb_image makes both black.)  Source: the GIF89a specification. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/image/image_codec.h"
+
+enum { CODES = 4096 };
+
+struct gif {
+    const unsigned char *p;
+    size_t n, at;
+    const unsigned char *palette;    /* [colours, 3] */
+    size_t colours;
+    int transparent;                 /* index, or -1 */
+    size_t x, y, w, h;               /* of the frame on the screen */
+    bool interlaced;
+};
+
+static int ends(struct err *e) {
+    return err_set(e, "the GIF data ends early");
+}
+
+static size_t little(const unsigned char *p) {
+    return p[0] | (size_t)p[1] << 8;
+}
+
+/* n bytes, or NULL. */
+static const unsigned char *take(struct gif *g, size_t n) {
+    const unsigned char *p = g->p + g->at;
+
+    if (n > g->n - g->at)
+        return NULL;
+    g->at += n;
+    return p;
+}
+
+/* Blocks of a length and as many bytes, up to one of none. */
+static int skip_blocks(struct gif *g) {
+    const unsigned char *len;
+
+    while ((len = take(g, 1)) && *len)
+        if (!take(g, *len))
+            return -1;
+    return len ? 0 : -1;
+}
+
+static int take_palette(struct gif *g, int flags) {
+    if (!(flags & 0x80))
+        return 0;
+    g->colours = (size_t)2 << (flags & 7);
+    g->palette = take(g, g->colours * 3);
+    return g->palette ? 0 : -1;
+}
+
+/* Up to and with the first frame's descriptor and palette. */
+static int find_frame(struct gif *g, struct err *e) {
+    for (;;) {
+        const unsigned char *q = take(g, 1);
+
+        if (!q)
+            return ends(e);
+        if (*q == 0x3b)
+            return err_set(e, "a GIF without a frame");
+        if (*q == 0x2c) {
+            if (!(q = take(g, 9)))
+                return ends(e);
+            g->x = little(q), g->y = little(q + 2), g->w = little(q + 4), g->h = little(q + 6);
+            g->interlaced = q[8] & 0x40;
+            return take_palette(g, q[8]) < 0 ? ends(e) : 0;
+        }
+        if (*q != 0x21)
+            return err_set(e, "broken GIF data at byte %zu", g->at - 1);
+        if (!(q = take(g, 1)))
+            return ends(e);
+        if (*q == 0xf9 && g->n - g->at >= 5 && g->p[g->at] == 4)
+            g->transparent = g->p[g->at + 1] & 1 ? g->p[g->at + 4] : -1;
+        if (skip_blocks(g) < 0)
+            return ends(e);
+    }
+}
+
+/* ---- LZW ---- */
+
+struct lzw {
+    struct gif *g;
+    const unsigned char *block;
+    size_t left;                      /* bytes left in it */
+    uint32_t bits;
+    int have;
+    uint16_t prefix[CODES];
+    unsigned char suffix[CODES], stack[CODES];
+};
+
+/* The next code of so many bits; -1 where the blocks end. */
+static int next_code(struct lzw *z, int width) {
+    int code;
+
+    for (; z->have < width; z->have += 8) {
+        if (!z->left) {
+            const unsigned char *len = take(z->g, 1);
+
+            z->left = len ? *len : 0;
+            z->block = z->left ? take(z->g, z->left) : NULL;
+            if (!z->block)
+                return -1;
+        }
+        z->bits |= (uint32_t)*z->block++ << z->have;
+        z->left--;
+    }
+    code = (int)(z->bits & ((1u << width) - 1));
+    z->bits >>= width;
+    z->have -= width;
+    return code;
+}
+
+/* n indices of the frame, in the order of the data. */
+static int unpack(struct lzw *z, unsigned char *out, size_t n, struct err *e) {
+    const unsigned char *first = take(z->g, 1);
+    int clear, width, next, code, last = -1, head = 0;
+    size_t at = 0;
+
+    if (!first)
+        return ends(e);
+    if (*first < 1 || *first > 11)
+        return err_set(e, "broken GIF data: codes of %d bits", *first);
+    clear = 1 << *first;
+    next = clear + 2, width = *first + 1;
+    while (at < n) {
+        int c, depth = 0;
+
+        code = next_code(z, width);
+        if (code < 0 || code == clear + 1)
+            return ends(e);
+        if (code == clear) {
+            next = clear + 2, width = *first + 1, last = -1;
+            continue;
+        }
+        if (code > next || (code >= clear && last < 0) )
+            return err_set(e, "broken GIF data: a code that means nothing");
+        c = code;
+        if (code == next) {    /* the string before, and its first byte again */
+            z->stack[depth++] = (unsigned char)head;
+            c = last;
+        }
+        for (; c >= clear; c = z->prefix[c])
+            z->stack[depth++] = z->suffix[c];
+        head = c;
+        z->stack[depth++] = (unsigned char)c;
+        if (last >= 0 && next < CODES) {
+            z->prefix[next] = (uint16_t)last;
+            z->suffix[next++] = (unsigned char)head;
+            if (next == 1 << width && width < 12)
+                width++;
+        }
+        last = code;
+        while (depth && at < n)
+            out[at++] = z->stack[--depth];
+    }
+    return 0;
+}
+
+/* Line i of the data is which line of the frame? */
+static size_t line(const struct gif *g, size_t i) {
+    static const unsigned char from[] = {0, 4, 2, 1}, step[] = {8, 8, 4, 2};
+
+    for (int pass = 0; g->interlaced && pass < 4; pass++) {
+        size_t lines = g->h > from[pass] ? (g->h - from[pass] - 1) / step[pass] + 1 : 0;
+
+        if (i < lines)
+            return from[pass] + i * step[pass];
+        i -= lines;
+    }
+    return i;
+}
+
+static void colour(const struct gif *g, size_t index, unsigned char *rgb) {
+    if (!g->palette)
+        memset(rgb, (int)index, 3);    /* grey */
+    else if (index < g->colours)
+        memcpy(rgb, g->palette + 3 * index, 3);
+    else
+        memset(rgb, 0, 3);
+}
+
+static void paint(struct image *im, const struct gif *g, const unsigned char *index) {
+    for (size_t i = 0; i < im->w * im->h; i++)
+        colour(g, g->transparent >= 0 ? (size_t)g->transparent : 0, im->rgb + 3 * i);
+    for (size_t i = 0; i < g->h; i++)
+        for (size_t x = 0; x < g->w; x++)
+            colour(g, index[i * g->w + x], im->rgb + ((g->y + line(g, i)) * im->w + g->x + x) * 3);
+}
+
+int gif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+             struct err *e) {
+    struct gif g = {.p = p, .n = n, .at = 6, .transparent = -1};
+    const unsigned char *screen = take(&g, 7);
+    struct lzw z = {.g = &g};
+    unsigned char *index;
+    size_t w, h;
+    int r;
+
+    if (!screen || take_palette(&g, screen[4]) < 0)
+        return ends(e);
+    if (find_frame(&g, e) < 0)
+        return -1;
+    w = little(screen), h = little(screen + 2);
+    w = g.x + g.w > w ? g.x + g.w : w;    /* a frame that reaches out makes the screen larger */
+    h = g.y + g.h > h ? g.y + g.h : h;
+    if (image_alloc(im, w, h, o, e) < 0)
+        return -1;
+    if (!(index = malloc(g.w * g.h + 1)))
+        return err_set(e, "no memory for a frame of %zu x %zu pixels", g.w, g.h);
+    r = unpack(&z, index, g.w * g.h, e);
+    if (r == 0)
+        paint(im, &g, index);
+    free(index);
+    return r;
+}

@@ -1,0 +1,197 @@
+/* JPEG by libjpeg-turbo, with Pillow's settings (which are the library's defaults: accurate
+ * integer IDCT, smooth chroma upsampling).  All of libjpeg's memory is its own. */
+#include <setjmp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/image/image_codec.h"
+
+#ifdef HAVE_LIBJPEG
+#include <jpeglib.h>
+#include <jerror.h>
+
+enum { SCANS = 50 };    /* full passes over a picture of the largest size allowed */
+
+struct jpeg {
+    struct jpeg_decompress_struct c;
+    struct jpeg_error_mgr errors;
+    struct jpeg_source_mgr source;
+    struct jpeg_progress_mgr progress;
+    uint64_t scans;
+    struct image *im;
+    unsigned char *inks, *row;    /* a row as it comes where that is CMYK; a row of RGB */
+    struct err *e;
+    jmp_buf out;
+};
+
+static struct jpeg *self(j_common_ptr c) {
+    return c->client_data;
+}
+
+static void failed(j_common_ptr c) {
+    char text[JMSG_LENGTH_MAX];
+
+    c->err->format_message(c, text);
+    for (char *p = text; *p; p++)    /* house style: lower case first, no full stop */
+        if (p == text && *p >= 'A' && *p <= 'Z' && !(p[1] >= 'A' && p[1] <= 'Z'))
+            *p = (char)(*p + 32);
+    err_set(self(c)->e, "%s", text);
+    longjmp(self(c)->out, 1);
+}
+
+/* Warnings: what is merely damaged is decoded, as Pillow does, and the first one noted. */
+static void message(j_common_ptr c, int level) {
+    struct jpeg *j = self(c);
+
+    if (level < 0 && !j->errors.num_warnings++) {
+        char text[JMSG_LENGTH_MAX];
+
+        c->err->format_message(c, text);
+        snprintf(j->im->note, sizeof j->im->note, "%.190s", text);
+    }
+}
+
+static void no_output(j_common_ptr c) {
+    (void)c;
+}
+
+static void no_source(j_decompress_ptr c) {
+    (void)c;
+}
+
+/* All data was there from the beginning: being asked for more means that it is cut. */
+static boolean fill(j_decompress_ptr c) {
+    err_set(self((j_common_ptr)c)->e, "the JPEG data ends early");
+    longjmp(self((j_common_ptr)c)->out, 1);
+    return TRUE;
+}
+
+static void skip(j_decompress_ptr c, long n) {
+    if (n <= 0)
+        return;
+    if ((size_t)n > c->src->bytes_in_buffer)
+        fill(c);
+    c->src->next_input_byte += n;
+    c->src->bytes_in_buffer -= (size_t)n;
+}
+
+/* A progressive file of a few kilobytes can ask for thousands of passes over all blocks. */
+static void progress(j_common_ptr c) {
+    struct jpeg *j = self(c);
+
+    if ((uint64_t)j->c.input_scan_number > j->scans) {
+        err_set(j->e, "more than %llu scans", (unsigned long long)j->scans);
+        longjmp(j->out, 1);
+    }
+}
+
+static void setup(struct jpeg *j, const unsigned char *p, size_t n) {
+    j->c.err = jpeg_std_error(&j->errors);
+    j->errors.error_exit = failed;
+    j->errors.emit_message = message;
+    j->errors.output_message = no_output;
+    j->c.client_data = j;
+    jpeg_create_decompress(&j->c);
+    j->source = (struct jpeg_source_mgr){
+        .next_input_byte = p, .bytes_in_buffer = n, .init_source = no_source,
+        .fill_input_buffer = fill, .skip_input_data = skip,
+        .resync_to_restart = jpeg_resync_to_restart, .term_source = no_source,
+    };
+    j->c.src = &j->source;
+    j->progress.progress_monitor = progress;
+    j->c.progress = &j->progress;
+}
+
+/* Pillow's CMYK: the file holds 255 - ink, whatever its markers say; R = K' - C K' / 255. */
+static void cmyk(const unsigned char *in, unsigned char *out, size_t n) {
+    for (size_t i = 0; i < n; i++, in += 4, out += 3)
+        for (int c = 0; c < 3; c++) {
+            unsigned t = (255u - in[c]) * in[3] + 128, m = ((t >> 8) + t) >> 8;
+
+            out[c] = (unsigned char)(in[3] > m ? in[3] - m : 0);
+        }
+}
+
+/* One row, of whatever the file holds. */
+static void read_row(struct jpeg *j, unsigned char *rgb) {
+    unsigned char *in = j->inks ? j->inks : rgb;
+
+    jpeg_read_scanlines(&j->c, &in, 1);
+    if (j->inks)
+        cmyk(in, rgb, j->im->w);
+}
+
+/* j lies in the caller: nothing here changes between setjmp and longjmp. */
+static int start(struct jpeg *j, const unsigned char *p, size_t n, const struct image_options *o) {
+    struct image *im = j->im;
+
+    setup(j, p, n);
+    jpeg_read_header(&j->c, TRUE);
+    if (image_size(im, j->c.image_width, j->c.image_height, o, j->e) < 0)
+        return -1;
+    j->scans = SCANS * (o->max_pixels ? o->max_pixels : IMAGE_MAX_PIXELS) / ((uint64_t)im->w * im->h);
+    if (j->c.num_components == 4)
+        j->c.out_color_space = JCS_CMYK;
+    else if (j->c.num_components == 3 || j->c.num_components == 1)
+        j->c.out_color_space = JCS_RGB;
+    else
+        return err_set(j->e, "JPEG of %d components", j->c.num_components);
+    return 0;
+}
+
+/* rows NULL: into im->rgb. */
+static int decode(struct jpeg *j, const unsigned char *p, size_t n, const struct image_options *o,
+                  const struct image_rows *rows) {
+    struct image *im = j->im;
+
+    if (setjmp(j->out))
+        return -1;
+    if (start(j, p, n, o) < 0 || (!rows && image_alloc(im, im->w, im->h, o, j->e) < 0) ||
+        (rows && rows->begin(rows->of, im->h, im->w, j->e) < 0))
+        return -1;
+    jpeg_start_decompress(&j->c);
+    if (j->c.out_color_space == JCS_CMYK)
+        j->inks = j->c.mem->alloc_large((j_common_ptr)&j->c, JPOOL_IMAGE, im->w * 4);
+    if (rows)
+        j->row = j->c.mem->alloc_large((j_common_ptr)&j->c, JPOOL_IMAGE, im->w * 3);
+    while (j->c.output_scanline < im->h)
+        if (rows)
+            read_row(j, j->row), rows->row(rows->of, j->row);
+        else
+            read_row(j, im->rgb + (size_t)j->c.output_scanline * im->w * 3);
+    jpeg_finish_decompress(&j->c);
+    return 0;
+}
+
+int jpeg_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                   const struct image_rows *rows, struct err *e) {
+    struct jpeg j = {.im = im, .e = e};
+    int r = decode(&j, p, n, o, rows);
+
+    jpeg_destroy_decompress(&j.c);
+    return r;
+}
+
+int jpeg_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+              struct err *e) {
+    return jpeg_read_rows(im, p, n, o, NULL, e);
+}
+#else
+int jpeg_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                   const struct image_rows *rows, struct err *e) {
+    int r = stb_read(im, p, n, o, e);
+
+    if (r < 0)
+        return -1;
+    r = rows->begin(rows->of, im->h, im->w, e);
+    for (size_t y = 0; r == 0 && y < im->h; y++)
+        rows->row(rows->of, im->rgb + y * im->w * 3);
+    image_free(im);
+    return r;
+}
+
+int jpeg_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+              struct err *e) {
+    return stb_read(im, p, n, o, e);
+}
+#endif

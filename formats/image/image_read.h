@@ -1,0 +1,77 @@
+/* image_read.h - picture files to 8-bit RGB
+ *
+ * What     JPEG, PNG, GIF (first frame), WebP (first frame), HEIF and AVIF, BMP, TGA, PSD (the
+ *          flattened picture) and PNM, told apart by their content, never by their name.
+ *          Palettes are expanded, grey is repeated, alpha is dropped (not composited: what
+ *          is transparent shows its hidden colour), 16 bits become the high byte, colour
+ *          profiles and gamma are ignored: what Pillow's Image.convert("RGB") gives.
+ * Source   JPEG by libjpeg-turbo with the accurate IDCT and smooth chroma, as Pillow
+ *          decodes it: equal to the last bit (CMYK too).  Without that library: stb_image,
+ *          which differs by 1 to 3 levels.  WebP by libwebp, HEIF and AVIF by libheif, where
+ *          they were there at build time; GIF and PNM here; the rest by stb_image.
+ * Turning  The EXIF orientation is read always and applied only where asked, because the
+ *          reference ignores it (HEIF's own rotation is part of the picture: applied).
+ * Errors   A file that ends early is refused whole; so is one whose header announces more
+ *          pixels than the limit, before anything is decoded; PNG checksums are checked.
+ *          JPEG data that libjpeg can repair is accepted, as Pillow does, with a note.
+ * Memory   malloc, in the objects that wrap decoders (image_*.c) and nowhere else: pixels of
+ *          `struct image` belong to the caller until image_free.  stb_image gets at most 32
+ *          bytes per pixel of the size in the header, and twice the file.
+ * Threads  Re-entrant; the budget of stb_image is per thread.
+ */
+#ifndef UNCLIP_IMAGE_READ_H
+#define UNCLIP_IMAGE_READ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/err.h"
+
+#define IMAGE_MAX_PIXELS 178956970     /* where Pillow refuses */
+#define IMAGE_MAX_BYTES ((uint64_t)1 << 30)
+
+struct image {
+    unsigned char *rgb;      /* u8 [h, w, 3] */
+    size_t w, h;
+    const char *format;      /* "JPEG", "PNG", ... */
+    int orientation;         /* EXIF's 1 to 8 as found; 1 when absent */
+    char note[200];          /* "" or what the decoder repaired */
+};
+
+struct image_options {
+    uint64_t max_pixels;     /* 0: IMAGE_MAX_PIXELS */
+    bool exif;               /* turn the picture as its EXIF says */
+};
+
+/* Where the rows of a picture go, from the top: begin once, then row h times. */
+struct image_rows {
+    int (*begin)(void *of, size_t h, size_t w, struct err *e);    /* -1: no more is wanted */
+    void (*row)(void *of, const unsigned char *rgb);
+    void *of;
+};
+
+int image_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+               struct err *e);
+
+/* The same row by row: rgb stays NULL, and where the decoder allows it (JPEG that is not turned)
+ * there never is a whole picture.  After an error some rows may have been given out. */
+int image_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                    const struct image_rows *rows, struct err *e);
+void image_free(struct image *im);
+
+/* A whole regular file of at most IMAGE_MAX_BYTES; folders, pipes and devices are refused by
+ * what they are.  The caller frees *p with image_file_free. */
+int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *e);
+void image_file_free(unsigned char *p);
+
+/* The picture in such a file, which image_free gives back. */
+int image_file_open(struct image *im, const char *name, const struct image_options *o, struct err *e);
+
+/* Turn as EXIF orientation 2..8 says; others change nothing. */
+int image_turn(struct image *im, int orientation, struct err *e);
+
+/* The format of these bytes as image_read sees it, or NULL. */
+const char *image_format(const unsigned char *p, size_t n);
+
+#endif

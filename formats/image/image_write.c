@@ -1,0 +1,82 @@
+#include "formats/image/image_write.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/image/image_encode.h"
+#include "formats/record/json_record.h"
+
+int image_kind_of(const char *name, enum image_kind *k) {
+    static const struct {
+        const char *ext;
+        enum image_kind kind;
+    } known[] = {{"png", IMAGE_PNG}, {"jpg", IMAGE_JPEG}, {"jpeg", IMAGE_JPEG}, {"ppm", IMAGE_PPM}};
+    const char *dot = strrchr(name, '.');
+
+    for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++) {
+        size_t n = 0;
+
+        while (dot[1 + n] && tolower((unsigned char)dot[1 + n]) == known[i].ext[n])
+            n++;
+        if (!dot[1 + n] && !known[i].ext[n]) {
+            *k = known[i].kind;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int ppm_write(struct mp *out, const struct record_image *im) {
+    char head[64];
+    int n = snprintf(head, sizeof head, "P6\n%zu %zu\n255\n", im->w, im->h);
+
+    mp_raw(out, (struct span){(const unsigned char *)head, (size_t)n});
+    mp_raw(out, (struct span){im->rgb, im->w * im->h * 3});
+    return 0;
+}
+
+int image_write(struct mp *out, enum image_kind k, const struct record_image *im, const struct image_about *about,
+                struct arena scratch, struct err *e) {
+    int r = k == IMAGE_PNG ? png_write(out, im, about, scratch, e)
+            : k == IMAGE_JPEG ? jpeg_write(out, im, about, e) : ppm_write(out, im);
+
+    if (r == 0 && out->full)
+        return err_set(e, "no memory for %zu x %zu pixels", im->w, im->h);
+    return r;
+}
+
+int image_params(struct mp *out, const struct record *r, struct arena scratch, struct err *e) {
+    struct record some = *r;
+    size_t before = out->n;
+
+    some.field = arena_take(&scratch, r->nfield, sizeof *some.field);
+    if (!some.field)
+        return err_set(e, "out of memory");
+    some.nfield = 0;
+    some.a = &scratch;
+    for (size_t i = 0; i < r->nfield; i++) {
+        struct tensor t;
+
+        if (r->field[i].val.n <= IMAGE_FIELD_MAX && record_tensor_of(r->field[i].val, "", &t, NULL) != 1)
+            some.field[some.nfield++] = r->field[i];
+    }
+    if (json_write(out, &some, 0, scratch, e) < 0)
+        return -1;
+    if (out->n > IMAGE_PARAMS_MAX)
+        out->n = before;
+    return 0;
+}
+
+int image_params_lines(struct mp *out, struct span text, struct arena a, struct arena scratch, struct err *e) {
+    for (size_t n; text.n; text.p += n, text.n -= n) {
+        const unsigned char *end = memchr(text.p, '\n', text.n);
+        struct arena one = a;
+        struct record r;
+
+        n = end ? (size_t)(end + 1 - text.p) : text.n;
+        if (json_read(&r, (const char *)text.p, n, &one, scratch, e) < 0 || json_write(out, &r, 0, one, e) < 0)
+            return -1;
+    }
+    return 0;
+}

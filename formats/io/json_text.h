@@ -1,0 +1,30 @@
+/* json_text.h - JSON from outside, through jansson
+ *
+ * What     Strict JSON: UTF-8, nothing after the value, no duplicate names, no NUL in
+ *          strings, nesting as deep as jansson allows (2048).
+ * Memory   jansson's own, freed by json_decref; nothing of ours points into it afterwards.
+ */
+#ifndef UNCLIP_JSON_TEXT_H
+#define UNCLIP_JSON_TEXT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "lib/base/err.h"
+
+/* The value, or NULL with err ("byte N: what"). */
+json_t *json_text_load(const void *p, size_t n, struct err *e);
+
+/* The same, which must be an object. */
+json_t *json_object_load(const void *p, size_t n, struct err *e);
+
+/* Members of an object.  Absent and null are the same: json_get gives NULL, the others leave the
+ * default in *v.  A value of another type or out of range is an error that names the key. */
+enum { JSON_SIZE_MAX = 1 << 24 };
+
+const json_t *json_get(const json_t *o, const char *key);
+int json_get_size(const json_t *o, const char *key, size_t *v, struct err *e);    /* 1 to JSON_SIZE_MAX */
+int json_get_bool(const json_t *o, const char *key, bool *v, struct err *e);
+int json_get_real(const json_t *o, const char *key, double *v, double min, double max, struct err *e);
+
+#endif

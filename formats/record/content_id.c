@@ -1,0 +1,14 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <xxhash.h>
+
+#include "formats/record/record.h"
+
+int record_content_id(const void *p, size_t n, struct span *id, struct arena *a, struct err *e) {
+    XXH128_hash_t h = XXH3_128bits(p, n);
+    char hex[33];
+
+    snprintf(hex, sizeof hex, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64, (uint64_t)h.low64);
+    *id = (struct span){(unsigned char *)arena_str(a, hex, 32), 32};
+    return id->p ? 0 : err_set(e, "no memory");
+}

@@ -1,0 +1,209 @@
+#include "formats/record/npy_rows.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "formats/io/mapfile.h"
+#include "formats/record/npy.h"
+
+int npy_out_open(struct npy_out *o, const char *field, const char *file, struct err *e) {
+    *o = (struct npy_out){.field = field, .file = file};
+    if (!(o->f = fopen(file, "wb")) || fseek(o->f, 0, SEEK_SET) < 0)
+        return err_set(e, "%s", strerror(errno));
+    return 0;
+}
+
+/* The field's value as o->row; a number or bool is a tensor without sizes. */
+static int read_row(struct npy_out *o, struct span v, struct err *e) {
+    struct tensor *t = &o->row;
+    struct mp_item it;
+
+    mp_item(v.p, v.n, &it);
+    *t = (struct tensor){.dtype = it.kind == MP_FLOAT ? DT_F64 : it.kind == MP_BOOL ? DT_BOOL : DT_I64,
+                         .data = o->number};
+    switch (it.kind) {
+    case MP_MAP: return record_tensor_of(v, o->field, t, e);
+    case MP_BOOL: o->number[0] = it.b; return 1;
+    case MP_FLOAT: memcpy(o->number, &it.f, 8); return 1;
+    case MP_INT: memcpy(o->number, &it.i, 8); return 1;
+    default: return err_set(e, "field %s is neither a tensor nor a number", o->field);
+    }
+}
+
+int npy_out_check(struct npy_out *o, const struct record *r, struct err *e) {
+    struct span v;
+    bool same;
+
+    if (record_raw(r, o->field, &v) != 1)
+        return err_set(e, "no field %s", o->field);
+    if (read_row(o, v, e) < 0)
+        return -1;
+    if (!o->rows)
+        o->form = o->row;
+    same = o->row.dtype == o->form.dtype && o->row.nd == o->form.nd;
+    for (int i = 0; same && i < o->row.nd; i++)
+        same = o->row.shape[i] == o->form.shape[i];
+    if (!same)
+        return err_set(e, "field %s has not the type and shape of the first one", o->field);
+    if (o->row.nd == TENSOR_DIMS)
+        return err_set(e, "field %s has %d sizes already", o->field, TENSOR_DIMS);
+    return 0;
+}
+
+/* The head for the rows so far. */
+static int head(struct npy_out *o, struct err *e) {
+    unsigned char text[NPY_HEAD];
+    size_t shape[TENSOR_DIMS + 1] = {o->rows}, n;
+
+    memcpy(shape + 1, o->form.shape, sizeof o->form.shape);
+    n = npy_head(text, o->form.dtype, o->rows ? o->form.nd + 1 : 1, shape);
+    return fwrite(text, 1, n, o->f) == n ? 0 : err_set(e, "%s", strerror(errno));
+}
+
+int npy_out_add(struct npy_out *o, struct err *e) {
+    size_t n;
+
+    if (o->rows++ == 0 && head(o, e) < 0)
+        return -1;
+    if (tensor_count(&o->row, &n) < 0)
+        return err_set(e, "overflow");
+    n *= dtype_size(o->row.dtype);
+    return fwrite(o->row.data, 1, n, o->f) == n ? 0 : err_set(e, "%s", strerror(errno));
+}
+
+int npy_out_close(struct npy_out *o, struct err *e) {
+    int rc = fseek(o->f, 0, SEEK_SET) < 0 ? err_set(e, "%s", strerror(errno)) : head(o, e);
+
+    if (fclose(o->f) != 0)
+        rc = err_set(e, "%s", strerror(errno));
+    o->f = NULL;
+    return rc;
+}
+
+int npy_writer_open_ids(struct npy_writer *w, const char *file, char end, struct err *e) {
+    w->ids = file;
+    w->end = end;
+    w->id_file = fopen(file, "wb");
+    return w->id_file ? 0 : err_set(e, "%s", strerror(errno));
+}
+
+static int write_failed(const char *file, const char *why, struct err *e) {
+    struct err whole = {{0}};
+
+    err_set(&whole, "%.300s: %.300s", file, why);
+    *e = whole;
+    return -2;
+}
+
+int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e) {
+    for (size_t i = 0; i < w->n; i++)
+        if (npy_out_check(&w->out[i], r, e) < 0)
+            return -1;
+    if (w->ids && memchr(r->id.p, w->end, r->id.n))
+        return err_set(e, w->end ? "its id holds a newline (use -0)" : "its id holds a NUL");
+    for (size_t i = 0; i < w->n; i++)
+        if (npy_out_add(&w->out[i], e) < 0)
+            return write_failed(w->out[i].file, e->msg, e);
+    if (w->ids && (fwrite(r->id.p, 1, r->id.n, w->id_file) != r->id.n || putc(w->end, w->id_file) == EOF))
+        return write_failed(w->ids, strerror(errno), e);
+    return 0;
+}
+
+int npy_writer_close(struct npy_writer *w, struct err *e) {
+    for (size_t i = 0; i < w->n; i++)
+        if (npy_out_close(&w->out[i], e) < 0)
+            return write_failed(w->out[i].file, e->msg, e);
+    return w->ids && fclose(w->id_file) != 0 ? write_failed(w->ids, strerror(errno), e) : 0;
+}
+
+int npy_in_open(struct npy_in *in, const char *field, const char *file, struct err *e) {
+    struct mapfile m;
+
+    *in = (struct npy_in){.field = field, .file = file};
+    if (mapfile_open(&m, file, e) < 0 || npy_read(m.p, m.n, &in->t, e) < 0)
+        return -1;
+    return in->t.nd ? 0 : err_set(e, "one number, not rows");
+}
+
+static int set_number(const char *field, enum dtype dt, const unsigned char *p, struct record *r,
+                      struct err *e) {
+    struct tensor t = {.dtype = dt, .data = p};
+    uint64_t u = 0;
+    double d;
+    float f;
+
+    if (dt == DT_F64) {
+        memcpy(&d, p, 8);
+        return record_set_float(r, field, d, e);
+    }
+    if (dt == DT_F32 || dt == DT_F16) {
+        tensor_f32(&t, 0, 1, &f);
+        return record_set_float(r, field, (double)f, e);
+    }
+    if (dt == DT_BOOL)
+        return record_set_bool(r, field, *p, e);
+    memcpy(&u, p, dtype_size(dt));
+    return record_set_int(r, field, dt == DT_I32 ? (int32_t)u : dt == DT_I16 ? (int16_t)u :
+                          dt == DT_I8 ? (int8_t)u : (int64_t)u, e);
+}
+
+int npy_in_set(const struct npy_in *in, size_t i, struct record *r, struct arena scratch, struct err *e) {
+    struct tensor row = tensor_rows(&in->t, i, i + 1);
+    bool half = row.dtype == DT_F16 && row.nd > 1;
+    size_t n;
+    void *p;
+
+    if (tensor_count(&row, &n) < 0 || !(p = arena_take(&scratch, n, half ? 4 : dtype_size(row.dtype))))
+        return err_set(e, "out of memory");
+    if (half)    /* record_set_tensor rounds from f32: these halves are exact in it */
+        tensor_f32(&row, 0, n, p);
+    else
+        npy_copy(&row, p);
+    if (row.nd == 1)
+        return set_number(in->field, row.dtype, p, r, e);
+    return record_set_tensor(r, in->field, row.dtype, p, row.nd - 1, row.shape + 1, e);
+}
+
+int npy_reader_add(struct npy_reader *p, const char *field, const char *file, struct err *e) {
+    struct npy_in *in = &p->in[p->n];
+    struct err why = {{0}};
+
+    if (npy_in_open(in, field, file, &why) < 0)
+        return err_set(e, "%.300s: %.300s", file, why.msg);
+    if (in->t.shape[0] != p->in[0].t.shape[0])
+        return err_set(e, "%.300s: %zu rows, %.300s has %zu", file, in->t.shape[0], p->in[0].file, p->in[0].t.shape[0]);
+    p->n++;
+    return 0;
+}
+
+/* The next id: 1, 0 there is none, -2. */
+static int next_id(struct npy_reader *p, struct span *id, struct err *e) {
+    struct err why = {{0}};
+    int got = lines_next(p->lines, id, &why);
+
+    return got >= 0 ? got : (err_set(e, "%.300s: %.300s", p->ids, why.msg), -2);
+}
+
+int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, struct arena scratch, struct err *e) {
+    size_t rows = p->in[0].t.shape[0];
+    struct span id = {(unsigned char *)p->number, 0};
+    int got = 1;
+
+    if (p->ids && (got = next_id(p, &id, e)) < 0)
+        return got;
+    if (p->ids && (got == 1) != (p->row < rows)) {
+        err_set(e, "%.300s: %s ids than there are rows", p->ids, got ? "more" : "fewer");
+        return -2;
+    }
+    if (p->row == rows)
+        return 0;
+    if (!p->ids)
+        id.n = (size_t)snprintf(p->number, sizeof p->number, "%zu", p->row);
+    if (record_new(r, id, !utf8_valid(id.p, id.n), a, e) < 0)
+        return -2;
+    for (size_t i = 0; i < p->n; i++)
+        if (npy_in_set(&p->in[i], p->row, r, scratch, e) < 0)
+            break;
+    p->row++;
+    return e->msg[0] ? -1 : 1;
+}

@@ -1,0 +1,78 @@
+/* npy_rows.h - fields of a stream as columns of .npy files, and back
+ *
+ * What     One file a field, one row a record: vectors of D become [N, D], numbers [N], pictures
+ *          [N, 3, S, S].  The first record decides type and shape; integers and bools become i8
+ *          and b1 arrays, floats f8, tensors keep their type.
+ * Errors   A record that does not fit is refused before anything of it is written, so that the rows
+ *          of several files, and of a list of ids, stay together.
+ * Memory   One row.  Writing needs a file that can be written over at its beginning.
+ */
+#ifndef UNCLIP_NPY_ROWS_H
+#define UNCLIP_NPY_ROWS_H
+
+#include <stdio.h>
+
+#include "formats/record/lines.h"
+#include "formats/record/record.h"
+
+struct npy_out {
+    const char *field, *file;
+    FILE *f;
+    struct tensor form;         /* type and shape of a row; known once rows > 0 */
+    size_t rows, head;
+    struct tensor row;          /* of the record checked last */
+    unsigned char number[8];    /* its data where it is a number */
+};
+
+int npy_out_open(struct npy_out *o, const char *field, const char *file, struct err *e);
+
+/* Does the record have the field, in the form of those before it?  0 or -1. */
+int npy_out_check(struct npy_out *o, const struct record *r, struct err *e);
+
+/* Write the row checked last. */
+int npy_out_add(struct npy_out *o, struct err *e);
+
+/* Write the head again, with the number of rows, and close. */
+int npy_out_close(struct npy_out *o, struct err *e);
+
+/* Several fields and the ids, row by row together. */
+struct npy_writer {
+    struct npy_out *out;        /* [n] */
+    size_t n;
+    const char *ids;            /* NULL: no ids are written */
+    FILE *id_file;
+    char end;                   /* of an id: newline or NUL */
+};
+
+/* 0; -1 the record does not fit; -2 writing failed: err names the file. */
+int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e);
+int npy_writer_open_ids(struct npy_writer *w, const char *file, char end, struct err *e);
+int npy_writer_close(struct npy_writer *w, struct err *e);
+
+struct npy_in {
+    const char *field, *file;
+    struct tensor t;            /* nd >= 1 */
+};
+
+/* Map the file; it stays mapped. */
+int npy_in_open(struct npy_in *in, const char *field, const char *file, struct err *e);
+
+/* Set the field to row i: a number where rows have no size. */
+int npy_in_set(const struct npy_in *in, size_t i, struct record *r, struct arena scratch, struct err *e);
+
+/* Several files of as many rows, and their ids: records.  Without ids, rows are called by their number from 0. */
+struct npy_reader {
+    struct npy_in *in;          /* [n] */
+    size_t n, row;              /* row: of the next record */
+    const char *ids;            /* NULL: there are none */
+    struct lines *lines;        /* of ids */
+    char number[24];
+};
+
+/* Add a file. */
+int npy_reader_add(struct npy_reader *p, const char *field, const char *file, struct err *e);
+
+/* 1, 0 at the end; -1 this row fails, r has its id at least; -2 the list of ids does: err names it. */
+int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, struct arena scratch, struct err *e);
+
+#endif

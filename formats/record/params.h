@@ -1,0 +1,20 @@
+/* params.h - what earlier programs wrote in a record's `params`
+ *
+ * What     params is an array of [program, map]; a value is looked up in the last map that has it.
+ * Errors   A malformed params has no values: the record was checked when it was read, and what is
+ *          missing has a default.
+ */
+#ifndef UNCLIP_PARAMS_H
+#define UNCLIP_PARAMS_H
+
+#include "formats/record/record.h"
+
+/* The value of key in the last map of `program` (NULL: of any) that has it.  1 or 0. */
+int params_get(const struct record *r, const char *program, const char *key, struct span *val);
+
+int params_int(const struct record *r, const char *program, const char *key, int64_t *v);
+
+/* An array of up to `most` integers: how many, or 0. */
+size_t params_ints(const struct record *r, const char *program, const char *key, int64_t *v, size_t most);
+
+#endif

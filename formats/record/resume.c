@@ -1,0 +1,131 @@
+#include "formats/record/resume.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "formats/record/stream.h"
+
+enum { FIELDS_MAX = 8 };
+
+/* Each part goes in with its length before it, so that no two lists of parts run together. */
+static void part(XXH3_state_t *x, struct span s) {
+    uint64_t n = s.n;
+
+    XXH3_128bits_update(x, &n, sizeof n);
+    XXH3_128bits_update(x, s.p, s.n);
+}
+
+struct resume_key resume_key(struct span id, struct span params, size_t n, const struct span fp[]) {
+    XXH3_state_t x;
+    XXH128_hash_t h;
+
+    XXH3_128bits_reset(&x);
+    part(&x, id);
+    part(&x, params);
+    for (size_t i = 0; i < n; i++)
+        part(&x, fp[i]);
+    h = XXH3_128bits_digest(&x);
+    return (struct resume_key){h.high64, h.low64 | 1};    /* never {0, 0} */
+}
+
+static struct resume_key *find(struct resume_key *slot, size_t cap, struct resume_key k) {
+    size_t i = (size_t)k.lo % cap;
+
+    while ((slot[i].hi || slot[i].lo) && (slot[i].hi != k.hi || slot[i].lo != k.lo))
+        i = i + 1 == cap ? 0 : i + 1;
+    return &slot[i];
+}
+
+bool resume_has(const struct resume *s, struct resume_key k) {
+    return s->n && find(s->slot, s->cap, k)->lo;
+}
+
+/* Twice the room, half full at most.  The old table stays behind in the arena: their sum is
+ * bounded by the last one's size. */
+static int grow(struct resume *s, struct arena *keep) {
+    size_t cap = s->cap ? 2 * s->cap : 1024;
+    struct resume_key *slot = arena_zero(keep, cap, sizeof *slot);
+
+    if (!slot)
+        return -1;
+    for (size_t i = 0; i < s->cap; i++)
+        if (s->slot[i].lo)
+            *find(slot, cap, s->slot[i]) = s->slot[i];
+    s->slot = slot;
+    s->cap = cap;
+    return 0;
+}
+
+static int add(struct resume *s, struct resume_key k, struct arena *keep) {
+    struct resume_key *at;
+
+    if (2 * (s->n + 1) > s->cap && grow(s, keep) < 0)
+        return -1;
+    at = find(s->slot, s->cap, k);
+    s->n += !at->lo;
+    *at = k;
+    return 0;
+}
+
+/* A record that carries an `error` is to be tried again. */
+static int add_record(struct resume *s, const struct record *r, const char *program, size_t nfields,
+                      const char *const fields[], struct arena *keep) {
+    struct span params = {0}, fp[FIELDS_MAX];
+    struct err none = {0};
+
+    if (record_has(r, "error") || record_params_of(r, program, &params) <= 0)
+        return 0;
+    for (size_t i = 0; i < nfields; i++)
+        if (record_sub_str(r, "model", fields[i], &fp[i], &none) <= 0)
+            fp[i] = (struct span){0};
+    return add(s, resume_key(r->id, params, nfields, fp), keep);
+}
+
+int resume_load(struct resume *s, const char *file, const char *program, size_t nfields,
+                const char *const fields[], struct arena *keep, struct err *e) {
+    struct stream in;
+    struct record r;
+    struct err bad = {0};
+    struct arena_mem table_mem;
+    struct arena table, scratch;
+    int got;
+
+    memset(s, 0, sizeof *s);
+    if (nfields > FIELDS_MAX)
+        return err_set(e, "too many fields");
+    if (access(file, F_OK) != 0 && errno == ENOENT)
+        return 0;
+    /* the table lives at the far end of keep while records pass through scratch */
+    if (arena_split(keep, (size_t)(keep->end - keep->at) / 4, &table_mem, &table) < 0)
+        return err_set(e, "out of memory");
+    scratch = *keep;
+    if (stream_open(&in, file, &scratch, (size_t)1 << 32, e) < 0)
+        return -1;
+    for (;;) {
+        struct arena a = scratch;
+        got = stream_next(&in, &r, &a, &bad);
+        if (got == 0 || got == -2)
+            break;
+        if (got == 1) {
+            s->end = in.base + in.at;
+            if (add_record(s, &r, program, nfields, fields, &table) < 0) {
+                stream_close(&in);
+                return err_set(e, "out of memory");
+            }
+        }
+        bad.msg[0] = 0;
+    }
+    s->size = in.base + in.len;
+    stream_close(&in);
+    return got == -2 ? err_set(e, "%s", bad.msg) : 0;
+}
+
+int record_params_of(const struct record *r, const char *program, struct span *map) {
+    struct span all;
+
+    return record_raw(r, "params", &all) > 0 ? mp_last_pair(all, program, map) : 0;
+}

@@ -1,0 +1,273 @@
+#define _GNU_SOURCE    /* madvise, F_SETPIPE_SZ */
+#include "formats/record/stream.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FIRST = 256 << 10, PIPE = 1 << 20 };      /* bytes of the buffer at first, and of a pipe's own */
+static const size_t WINDOW = (size_t)32 << 20;   /* of a mapped file kept behind the reader */
+
+uint64_t stream_offset(const struct stream *s) {
+    return s->base + s->at;
+}
+
+/* Map a regular file from the place where its descriptor stands (a shell may have read a
+ * part of standard input).  0 if mapped; -1: read it instead. */
+static int map_file(struct stream *s, const struct stat *st) {
+    off_t at = lseek(s->fd, 0, SEEK_CUR);
+    void *p;
+
+    if (!S_ISREG(st->st_mode) || st->st_size <= 0 || at < 0)
+        return -1;
+    p = mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_PRIVATE, s->fd, 0);
+    if (p == MAP_FAILED)
+        return -1;
+    s->map = p;
+    s->len = (size_t)st->st_size;
+    s->at = at < st->st_size ? (size_t)at : s->len;
+    s->eof = true;
+    return 0;
+}
+
+static int open_buffer(struct stream *s, struct arena *a, size_t buffer, struct err *e) {
+    if (arena_split(a, buffer, &s->mem, &s->room) < 0)
+        return err_set(e, "no room for a buffer of %zu bytes", buffer);
+    s->cap = buffer < FIRST ? buffer : FIRST;
+    s->buf = arena_take(&s->room, s->cap, 1);
+    return s->buf ? 0 : err_set(e, "out of memory");
+}
+
+int stream_open(struct stream *s, const char *name, struct arena *a, size_t buffer, struct err *e) {
+    struct stat st;
+
+    *s = (struct stream){.fd = STDIN_FILENO, .name = name};
+    if (strcmp(name, "-") != 0 && (s->fd = open(name, O_RDONLY | O_CLOEXEC)) < 0)
+        return err_set(e, "%s", strerror(errno));
+    if (fstat(s->fd, &st) < 0)
+        err_set(e, "%s", strerror(errno));
+    else if (S_ISDIR(st.st_mode))
+        err_set(e, "%s", strerror(EISDIR));
+    else if (map_file(s, &st) == 0 || open_buffer(s, a, buffer, e) == 0) {
+        if (S_ISFIFO(st.st_mode))
+            fcntl(s->fd, F_SETPIPE_SZ, PIPE);    /* the two ends wake each other less often; not having it is no error */
+        return 0;
+    }
+    stream_close(s);
+    return -1;
+}
+
+void stream_close(struct stream *s) {
+    union { const unsigned char *in; void *out; } map = {s->map};
+
+    if (s->map)
+        munmap(map.out, s->len);
+    if (s->fd > STDIN_FILENO)
+        close(s->fd);
+    s->map = NULL;
+    s->fd = -1;
+}
+
+bool stream_ready(const struct stream *s) {
+    struct pollfd p = {.fd = s->fd, .events = POLLIN};
+
+    return s->map || s->eof || s->at < s->len || poll(&p, 1, 0) != 0;
+}
+
+int stream_first(const char *name, struct record *r, struct arena *keep, struct err *e) {
+    struct err inner = {{0}};
+    struct stream s;
+    struct span bytes;
+    size_t used;
+    int got;
+
+    if (stream_open(&s, name, keep, (size_t)1 << 30, &inner) < 0)
+        return err_set(e, "%s: %s", name, inner.msg);
+    got = stream_next(&s, r, keep, &inner);
+    if (got == 1 && (record_encode(r, &bytes, keep, &inner) < 0 || record_parse(r, bytes.p, bytes.n, &used, keep, &inner) != 1))
+        got = -1;
+    stream_close(&s);
+    return got == 1 ? 0 : err_set(e, "%s: %s", name, inner.msg[0] ? inner.msg : "no record in it");
+}
+
+/* Make room behind s->len: move what is left to the front, or let the buffer grow. */
+static int make_room(struct stream *s) {
+    size_t cap = s->cap * 2;
+
+    if (s->at > 0 && s->at >= s->cap / 2) {
+        memmove(s->buf, s->buf + s->at, s->len - s->at);
+        s->base += s->at;
+        s->len -= s->at;
+        s->at = 0;
+    }
+    if (s->len < s->cap)
+        return 0;
+    if (cap > s->mem.reserved - 2 * ARENA_ALIGN)
+        cap = s->mem.reserved - 2 * ARENA_ALIGN;
+    if (cap > s->cap && arena_grow(&s->room, s->buf, s->cap, cap) == 0) {
+        s->cap = cap;
+    } else if (s->at) {
+        memmove(s->buf, s->buf + s->at, s->len - s->at);
+        s->base += s->at;
+        s->len -= s->at;
+        s->at = 0;
+    } else {
+        return -1;
+    }
+    return 0;
+}
+
+/* Wait for a descriptor that someone else made non-blocking. */
+static int wait_for(int fd, short what) {
+    struct pollfd p = {.fd = fd, .events = what};
+
+    return poll(&p, 1, -1) < 0 ? -1 : 0;
+}
+
+/* Read more behind s->len.  1: more or the end is there.  -1: the buffer is full.  -2. */
+static int more(struct stream *s, struct err *e) {
+    ssize_t n;
+
+    if (s->at == s->len && s->at) {
+        s->base += s->at;
+        s->at = s->len = 0;
+    }
+    if (make_room(s) < 0)
+        return -1;
+    while ((n = read(s->fd, s->buf + s->len, s->cap - s->len)) < 0) {
+        if (errno == EAGAIN && wait_for(s->fd, POLLIN) == 0)
+            continue;
+        n = errno;
+        err_set(e, "%s", strerror((int)n));
+        errno = (int)n;
+        return -2;
+    }
+    s->eof = n == 0;
+    s->len += (size_t)n;
+    return 1;
+}
+
+static const unsigned char *here(const struct stream *s) {
+    return (s->map ? s->map : s->buf) + s->at;
+}
+
+/* After damage: go on to the next start.  1: s->at is there.  0: the end.  -2. */
+static int find_start(struct stream *s, struct err *e) {
+    const size_t keep = RECORD_START_LEN - 1;
+
+    for (;;) {
+        size_t n = s->len - s->at, k = record_find_start(here(s), n, 0);
+
+        if (k < n) {
+            s->at += k;
+            s->lost = false;
+            return 1;
+        }
+        if (s->eof) {
+            s->at = s->len;
+            return 0;
+        }
+        if (n > keep)
+            s->at = s->len - keep;
+        if (more(s, e) == -2)
+            return -2;
+    }
+}
+
+/* Let the pages that lie well behind the reader go: what maps a file larger than memory
+ * should not look as if it used it all.  They come back if anyone looks. */
+static void drop_behind(struct stream *s) {
+    union { const unsigned char *in; void *out; } p;
+    size_t upto;
+
+    if (s->at - s->behind < 2 * WINDOW)
+        return;
+    upto = (s->at - WINDOW) / WINDOW * WINDOW;
+    p.in = s->map + s->behind;
+    madvise(p.out, upto - s->behind, MADV_DONTNEED);
+    s->behind = upto;
+}
+
+/* Report what is wrong at s->at and go on behind it. */
+static int damaged(struct stream *s, bool record, const char *why, uint64_t heads, struct err *e) {
+    uint64_t offset = stream_offset(s);
+
+    s->wasted += heads;
+    s->lost = true;
+    s->at++;
+    if (s->wasted > s->base + s->len + (1 << 20)) {
+        err_set(e, "too much damage: gave up at byte %" PRIu64, offset);
+        return -2;
+    }
+    if (record)
+        return err_set(e, "record %" PRIu64 " at byte %" PRIu64 ": %s", ++s->number, offset, why);
+    return err_set(e, "garbage at byte %" PRIu64, offset);
+}
+
+/* Have the whole record at s->at in the buffer, or as much as shows that it is malformed or
+ * cut: 1, record_parse will say it.  -1: longer than the buffer.  -2. */
+static int whole(struct stream *s, struct mp_walk *w, struct err *e) {
+    int rc;
+
+    mp_walk_start(w, 0, 1, MP_DEPTH);
+    while (mp_walk(w, here(s), s->len - s->at) == 0 && !s->eof) {
+        if (w->pos > s->mem.reserved)
+            return -1;
+        if ((rc = more(s, e)) < 0)
+            return rc;
+    }
+    return 1;
+}
+
+/* Does a record start here, of whatever version?  1; 0: the end; -1: garbage; -2. */
+static int at_start(struct stream *s, struct err *e) {
+    size_t n;
+
+    while ((n = s->len - s->at) < RECORD_START_LEN && !s->eof) {
+        if (n && memcmp(here(s), RECORD_START, n < 8 ? n : 8) != 0)
+            return -1;
+        if (more(s, e) == -2)
+            return -2;
+    }
+    if (!n)
+        return 0;
+    return memcmp(here(s), RECORD_START, n < 8 ? n : 8) ? -1 : 1;
+}
+
+int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e) {
+    struct mp_walk w = {.items = 0};
+    struct err why = {{0}};
+    size_t used;
+    int rc;
+
+    if (s->lost && (rc = find_start(s, e)) <= 0)
+        return rc;
+    if ((rc = at_start(s, e)) <= 0)
+        return rc == -1 ? damaged(s, false, NULL, 0, e) : rc;
+    if (!s->map && (rc = whole(s, &w, e)) < 0)
+        return rc == -2 ? rc : damaged(s, true, "longer than the buffer", w.items, e);
+    rc = record_parse(r, here(s), s->len - s->at, &used, a, &why);
+    if (rc <= 0 && s->map) {    /* what has it cost? */
+        mp_walk_start(&w, 0, 1, MP_DEPTH);
+        mp_walk(&w, here(s), s->len - s->at);
+    }
+    if (rc <= 0)
+        return damaged(s, true, rc ? why.msg : "cut short: the stream ends inside it", w.items, e);
+    s->at += used;
+    s->number++;
+    if (s->map)
+        drop_behind(s);
+    return 1;
+}
+
+void stream_skip(struct stream *s, size_t bytes, uint64_t records) {
+    s->at += bytes;
+    s->number += records;
+    if (s->map)
+        drop_behind(s);
+}

@@ -1,0 +1,193 @@
+#include "formats/record/table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/io/write_all.h"
+#include "formats/record/stream.h"
+
+static void put(struct table *t, const void *p, size_t n) {
+    const char *s = p;
+
+    while (n) {
+        size_t part = TABLE_BUFFER - t->n < n ? TABLE_BUFFER - t->n : n;
+
+        memcpy(t->buf + t->n, s, part);
+        t->n += part, s += part, n -= part;
+        if (t->n == TABLE_BUFFER)
+            table_flush(t);
+    }
+}
+
+static void put_str(struct table *t, const char *s) {
+    put(t, s, strlen(s));
+}
+
+int table_flush(struct table *t) {
+    if (!t->error && t->n && write_all(t->fd, t->buf, t->n) < 0)
+        t->error = errno;
+    t->n = 0;
+    errno = t->error;
+    return t->error ? -1 : 0;
+}
+
+static void put_head(struct table *t) {
+    for (size_t i = 0; i < t->ncols; i++) {
+        put_str(t, i ? "," : "");
+        put_str(t, t->name[i]);
+    }
+    put_str(t, "\r\n");
+}
+
+int table_open(struct table *t, int fd, enum table_format f, const char *const name[],
+               size_t ncols, struct arena *a) {
+    *t = (struct table){.fd = fd, .format = f, .name = name, .ncols = ncols};
+    t->buf = arena_take(a, TABLE_BUFFER, 1);
+    if (!t->buf)
+        return -1;
+    if (f == TABLE_CSV)
+        put_head(t);
+    return 0;
+}
+
+static void put_tsv(struct table *t, struct span s) {
+    size_t from = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        const char *e = s.p[i] == '\t'   ? "\\t"
+                        : s.p[i] == '\n' ? "\\n"
+                        : s.p[i] == '\r' ? "\\r"
+                        : s.p[i] == '\\' ? "\\\\"
+                                         : NULL;
+
+        if (!e)
+            continue;
+        put(t, s.p + from, i - from);
+        put_str(t, e);
+        from = i + 1;
+    }
+    put(t, s.p + from, s.n - from);
+}
+
+static void put_csv(struct table *t, struct span s) {
+    bool quote = false;
+    size_t from = 0;
+
+    for (size_t i = 0; i < s.n; i++)
+        quote = quote || s.p[i] == ',' || s.p[i] == '"' || s.p[i] == '\n' || s.p[i] == '\r';
+    if (!quote) {
+        put(t, s.p, s.n);
+        return;
+    }
+    put_str(t, "\"");
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '"') {
+            put(t, s.p + from, i + 1 - from);
+            from = i;    /* once more */
+        }
+    put(t, s.p + from, s.n - from);
+    put_str(t, "\"");
+}
+
+static void put_base64(struct table *t, struct span s) {
+    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    put_str(t, "{\"$bytes\":\"");
+    for (size_t i = 0; i < s.n; i += 3) {
+        size_t k = s.n - i < 3 ? s.n - i : 3;
+        uint32_t v = (uint32_t)s.p[i] << 16 | (k > 1 ? (uint32_t)s.p[i + 1] << 8 : 0) |
+                     (k > 2 ? s.p[i + 2] : 0);
+        char c[4] = {digit[v >> 18], digit[v >> 12 & 63], digit[v >> 6 & 63], digit[v & 63]};
+
+        if (k < 3)
+            c[3] = '=';
+        if (k < 2)
+            c[2] = '=';
+        put(t, c, 4);
+    }
+    put_str(t, "\"}");
+}
+
+static void put_json(struct table *t, struct span s) {
+    size_t from = 0;
+    char esc[8];
+
+    if (!utf8_valid(s.p, s.n)) {
+        put_base64(t, s);
+        return;
+    }
+    put_str(t, "\"");
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = s.p[i];
+
+        if (c == '"' || c == '\\')
+            snprintf(esc, sizeof esc, "\\%c", c);
+        else if (c == '\n' || c == '\t' || c == '\r')
+            snprintf(esc, sizeof esc, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
+        else if (c < 32 || c == 127)
+            snprintf(esc, sizeof esc, "\\u%04x", c);
+        else
+            continue;
+        put(t, s.p + from, i - from);
+        put_str(t, esc);
+        from = i + 1;
+    }
+    put(t, s.p + from, s.n - from);
+    put_str(t, "\"");
+}
+
+/* What stands before a value. */
+static void begin(struct table *t, bool value) {
+    if (t->format != TABLE_JSON) {
+        put_str(t, t->col == 0 ? "" : t->format == TABLE_TSV ? "\t" : ",");
+        return;
+    }
+    if (t->col == 0) {
+        put_str(t, "{");
+        t->any = false;
+    }
+    if (value) {
+        put_str(t, t->any ? ",\"" : "\"");
+        put_str(t, t->name[t->col]);
+        put_str(t, "\":");
+        t->any = true;
+    }
+}
+
+static void end(struct table *t) {
+    if (++t->col < t->ncols)
+        return;
+    put_str(t, t->format == TABLE_JSON ? "}\n" : t->format == TABLE_CSV ? "\r\n" : "\n");
+    t->col = 0;
+}
+
+void table_text(struct table *t, struct span s) {
+    begin(t, true);
+    (t->format == TABLE_TSV ? put_tsv : t->format == TABLE_CSV ? put_csv : put_json)(t, s);
+    end(t);
+}
+
+void table_number(struct table *t, double v) {
+    char s[40];
+
+    begin(t, true);
+    snprintf(s, sizeof s, "%.7g", v);
+    put_str(t, s);
+    end(t);
+}
+
+void table_int(struct table *t, int64_t v) {
+    char s[24];
+
+    begin(t, true);
+    snprintf(s, sizeof s, "%" PRId64, v);
+    put_str(t, s);
+    end(t);
+}
+
+void table_empty(struct table *t) {
+    begin(t, false);
+    end(t);
+}

@@ -1,0 +1,119 @@
+#include "lib/base/arena.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "lib/base/size.h"
+
+#if defined __SANITIZE_ADDRESS__
+#define ARENA_ASAN 1
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+#define ARENA_ASAN 1
+#endif
+#endif
+
+#ifdef ARENA_ASAN
+#include <sanitizer/asan_interface.h>
+
+#include "lib/base/size.h"
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
+#endif
+
+/* What a block of n bytes takes from the region, gap included; 0 on overflow. */
+static size_t span(size_t n) {
+    size_t s = round_up(n, ARENA_ALIGN) + ARENA_ALIGN;
+
+    return s > n ? s : 0;
+}
+
+/* Let the first `upto` bytes of the region be touched. */
+static int commit(struct arena_mem *m, size_t upto) {
+    size_t want;
+
+    if (upto > m->peak)
+        m->peak = upto;
+    if (upto <= m->committed)
+        return 0;
+    want = (upto + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
+    if (want > m->reserved)
+        want = m->reserved;
+    if (m->commit && m->commit(m->base + m->committed, want - m->committed) < 0)
+        return -1;
+    m->committed = want;
+    return 0;
+}
+
+struct arena arena_open(struct arena_mem *m) {
+    size_t skew = (size_t)(-(uintptr_t)m->base % ARENA_ALIGN);
+
+    return (struct arena){m->base + (skew < m->reserved ? skew : m->reserved),
+                          m->base + m->reserved, m};
+}
+
+void *arena_take(struct arena *a, size_t n, size_t size) {
+    size_t bytes, room = (size_t)(a->end - a->at), all;
+    char *p = a->at;
+
+    if (__builtin_mul_overflow(n, size, &bytes))
+        return NULL;
+    all = span(bytes);
+    if (!all || all > room || commit(a->mem, (size_t)(p - a->mem->base) + all) < 0)
+        return NULL;
+    ASAN_POISON_MEMORY_REGION(p, all);
+    ASAN_UNPOISON_MEMORY_REGION(p, bytes);
+    a->at += all;
+    return p;
+}
+
+void *arena_zero(struct arena *a, size_t n, size_t size) {
+    void *p = arena_take(a, n, size);
+
+    return p ? memset(p, 0, n * size) : NULL;
+}
+
+int arena_grow(struct arena *a, void *p, size_t old, size_t new) {
+    struct arena b = *a;
+
+    if (new <= old)
+        return 0;
+    b.at = p;
+    if (b.at + span(old) != a->at || !arena_take(&b, new, 1))
+        return -1;
+    *a = b;
+    return 0;
+}
+
+char *arena_str(struct arena *a, const void *s, size_t n) {
+    char *p = n + 1 ? arena_take(a, n + 1, 1) : NULL;
+
+    if (!p)
+        return NULL;
+    if (n)
+        memcpy(p, s, n);
+    p[n] = 0;
+    return p;
+}
+
+int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *part) {
+    size_t all = span(n), used = (size_t)(a->at - a->mem->base), cut;
+
+    if (!all || all > SIZE_MAX - ARENA_STEP)
+        return -1;
+    all = (all + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
+    if (all > (size_t)(a->end - a->at))
+        return -1;
+    /* whole pages only: the part must not share one with what is committed */
+    cut = (size_t)(a->end - a->mem->base) - all;
+    cut -= (size_t)((uintptr_t)(a->mem->base + cut) % 4096);
+    if (cut < used || cut < a->mem->committed)
+        return -1;
+    *m = (struct arena_mem){a->mem->base + cut, (size_t)(a->end - a->mem->base) - cut, 0, 0,
+                            a->mem->commit};
+    a->end = a->mem->base + cut;
+    a->mem->reserved = cut;
+    *part = arena_open(m);
+    return 0;
+}

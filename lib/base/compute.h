@@ -1,0 +1,17 @@
+/* compute.h - what a network computes with
+ *
+ * What     The table of kernels and the pool of threads.  The program makes one at its start; every function
+ *          that computes takes it by pointer.
+ */
+#ifndef UNCLIP_COMPUTE_H
+#define UNCLIP_COMPUTE_H
+
+struct kern;
+struct pool;
+
+struct compute {
+    const struct kern *kern;    /* lib/kernel/kern.h */
+    struct pool *pool;          /* lib/base/pool.h */
+};
+
+#endif

@@ -1,0 +1,266 @@
+#include "lib/diffusion/sampler.h"
+
+#include <string.h>
+
+enum { RGB = 3 };
+
+static void start(const struct noise_source *s, const float *init, size_t n, size_t each, float *x) {
+    if (init)
+        memcpy(x, init, n * each * sizeof *x);
+    else
+        s->draw(s->ctx, 0, n, each, x);
+}
+
+static bool go_on(const struct sampler_watch *w, size_t done, size_t steps, const float *x, const float *x0) {
+    return !w || !w->step || w->step(w->ctx, done, steps, x, x0);
+}
+
+static float *take(struct arena *a, size_t n) {
+    return arena_take(a, n, sizeof(float));
+}
+
+/* ---- prior ---- */
+
+/* Which prefix each row takes, conditional rows first, then as many unconditional ones; the longest. */
+static size_t prefixes(const struct prior_job *j, bool guided, size_t n, const struct transformer_cache **past) {
+    size_t longest = guided ? j->empty->room : 0, row = 0;
+
+    for (size_t i = 0; i < j->ntexts; i++) {
+        const struct prior_text *t = &j->text[i];
+        longest = t->prefix->room > longest ? t->prefix->room : longest;
+        for (size_t k = 0; k < t->n; k++)
+            past[row++] = t->prefix;
+    }
+    for (size_t i = 0; guided && i < n; i++)
+        past[row++] = j->empty;
+    return longest;
+}
+
+/* Step k's noise of all texts: step 0 is the initial one. */
+static void draw(const struct prior_job *j, unsigned step, size_t embed, float *x) {
+    for (size_t i = 0; i < j->ntexts; x += j->text[i++].n * embed) {
+        const struct prior_text *t = &j->text[i];
+        if (step)
+            t->noise.draw(t->noise.ctx, step, t->n, embed, x);
+        else
+            start(&t->noise, t->init, t->n, embed, x);
+    }
+}
+
+int sample_prior(const struct prior_job *j, const struct compute *c, size_t embed, float *out,
+                 const struct sampler_watch *w, struct arena a, struct err *e) {
+    bool guided = j->guidance > 1;
+    size_t n = 0, rows, size;
+    float *x, *model, *noise;
+    const struct transformer_cache **past;
+    int *t = arena_take(&a, j->steps, sizeof *t);
+    void *scratch;
+
+    for (size_t i = 0; i < j->ntexts; i++)
+        n += j->text[i].n;
+    rows = guided ? 2 * n : n, size = n * embed;
+    x = take(&a, rows * embed), model = take(&a, rows * embed), noise = take(&a, size);
+    past = arena_take(&a, rows, sizeof *past);
+    if (!x || !model || !noise || !past || !t)
+        return err_set(e, "out of memory");
+    scratch = arena_take(&a, prior_scratch(j->prior, prefixes(j, guided, n, past), rows), 1);
+    if (!scratch)
+        return err_set(e, "out of memory");
+    sched_timesteps(j->sched, j->steps, t);
+    draw(j, 0, embed, x);
+    for (size_t k = 0; k < j->steps; k++) {
+        int prev = k + 1 < j->steps ? t[k + 1] : -1;
+        if (guided)
+            memcpy(x + size, x, size * sizeof *x);
+        prior_step(j->prior, c, rows, past, (float)t[k], x, model, scratch);
+        if (guided)
+            sched_guide(model, model + size, model, j->guidance, size);
+        if (t[k] > 0)
+            draw(j, (unsigned)k + 1, embed, noise);
+        sched_step(j->sched, t[k], prev, x, model, NULL, noise, NULL, size);
+        if (!go_on(w, k + 1, j->steps, x, NULL))
+            return -1;
+    }
+    memcpy(out, x, size * sizeof *out);
+    prior_denormalise(j->prior, n, out);
+    return 0;
+}
+
+/* ---- decoder ---- */
+
+struct decode {
+    const struct decoder_job *j;
+    const struct compute *c;
+    bool guided;
+    size_t rows, pixels;
+    const struct unet_context **context;    /* [rows] */
+    float *time;                            /* [rows, 4 C0] */
+    float *in, *out;                        /* [rows, S, S, 3] and what comes back */
+    float *model;                           /* [n, out channels, S, S] after guidance */
+    struct arena a;
+};
+
+/* Conditional rows first, then as many unconditional ones. */
+static int decode_open(struct decode *d, const struct decoder_job *j, const struct compute *c, bool guided,
+                       struct arena a, struct err *e) {
+    const struct unet_config *u = unet_config(j->unet);
+    size_t wide = 4 * u->width[0];
+
+    *d = (struct decode){.j = j, .c = c, .guided = guided, .rows = guided ? 2 * j->n : j->n,
+                         .pixels = j->side * j->side};
+    d->context = arena_take(&a, d->rows, sizeof *d->context);
+    d->time = take(&a, d->rows * wide);
+    d->in = take(&a, d->rows * d->pixels * u->in);
+    d->out = take(&a, d->rows * d->pixels * u->out);
+    d->model = take(&a, d->rows * d->pixels * u->out);
+    d->a = a;
+    if (!d->context || !d->time || !d->in || !d->out || !d->model)
+        return err_set(e, "out of memory");
+    for (size_t i = 0; i < d->rows; i++) {
+        const struct decoder_branch *b = i < j->n ? &j->cond[i] : j->uncond;
+        d->context[i] = b->context;
+        memcpy(d->time + i * wide, b->time, wide * sizeof *d->time);
+    }
+    return 0;
+}
+
+/* d->model [n, channels, S, S] from x [n, 3, S, S] at t, guided. */
+static int decode_model(struct decode *d, const float *x, int t, struct err *e) {
+    const struct unet_config *u = unet_config(d->j->unet);
+    size_t n = d->j->n, one = d->pixels * RGB, all = d->pixels * u->out;
+
+    feature_map_channels_last(x, n, RGB, d->pixels, d->in);
+    if (d->guided)
+        memcpy(d->in + n * one, d->in, n * one * sizeof *x);
+    if (unet_run(d->j->unet, d->c, d->rows, d->j->side, d->j->side, d->in, t, d->time, d->context, d->out, d->a, e) < 0)
+        return -1;
+    feature_map_channels_first(d->out, d->rows, u->out, d->pixels, d->model);
+    for (size_t i = 0; d->guided && i < n; i++)    /* eps only: the variance stays the conditional one */
+        sched_guide(d->model + i * all, d->model + (n + i) * all, d->model + i * all, d->j->guidance, one);
+    return 0;
+}
+
+/* One step of all samples; the variance channels, where there are any, follow eps in each. */
+static void decode_step(struct decode *d, float *x, float *x0, const float *noise, int t, int prev) {
+    size_t one = d->pixels * RGB, all = d->pixels * unet_config(d->j->unet)->out;
+    const struct decoder_job *j = d->j;
+
+    for (size_t i = 0; i < j->n; i++) {
+        const float *m = d->model + i * all;
+        if (j->ddim)
+            sched_ddim(j->sched, t, prev, x + i * one, m, j->eta, j->clip, noise + i * one, one);
+        else
+            sched_step(j->sched, t, prev, x + i * one, m, m + one, noise + i * one, x0 + i * one, one);
+    }
+}
+
+static int check_decoder(const struct decoder_job *j, struct err *e) {
+    const struct unet_config *u = unet_config(j->unet);
+
+    if (u->in != RGB || (u->out != RGB && u->out != 2 * RGB))
+        return err_set(e, "a decoder with %zu channels in and %zu out", u->in, u->out);
+    if (!j->ddim && j->sched->c.variance == VARIANCE_LEARNED_RANGE && u->out != 2 * RGB)
+        return err_set(e, "the scheduler wants a learned variance, the decoder has none");
+    return 0;
+}
+
+int sample_decoder(const struct decoder_job *j, const struct compute *c, float *out, const struct sampler_watch *w,
+                   struct arena a, struct err *e) {
+    size_t one = j->side * j->side * RGB, size = j->n * one;
+    float *noise = take(&a, size), *x0 = take(&a, size);
+    struct decode d;
+
+    if (!noise || !x0)
+        return err_set(e, "out of memory");
+    if (check_decoder(j, e) < 0 || decode_open(&d, j, c, j->guidance > 1, a, e) < 0)
+        return -1;
+    start(&j->noise, j->init, j->n, one, out);
+    for (size_t k = 0; k < j->steps; k++) {
+        int t = j->timesteps[k], prev = k + 1 < j->steps ? j->timesteps[k + 1] : -1;
+        bool draws = t > 0 && (!j->ddim || j->eta > 0);
+        if (decode_model(&d, out, t, e) < 0)
+            return -1;
+        if (draws)
+            j->noise.draw(j->noise.ctx, (unsigned)k + 1, j->n, one, noise);
+        else
+            memset(noise, 0, size * sizeof *noise);
+        decode_step(&d, out, x0, noise, t, prev);
+        if (!go_on(w, k + 1, j->steps, out, j->ddim ? NULL : x0))
+            return -1;
+    }
+    return 0;
+}
+
+int invert_decoder(const struct decoder_job *j, const struct compute *c, float *x, const struct sampler_watch *w,
+                   struct arena a, struct err *e) {
+    size_t one = j->side * j->side * RGB, all;
+    struct decode d;
+
+    if (check_decoder(j, e) < 0 || decode_open(&d, j, c, j->guidance > 1, a, e) < 0)
+        return -1;
+    all = d.pixels * unet_config(j->unet)->out;
+    for (size_t k = j->steps; k-- > 1;) {
+        if (decode_model(&d, x, j->timesteps[k], e) < 0)
+            return -1;
+        for (size_t i = 0; i < j->n; i++)
+            sched_ddim(j->sched, j->timesteps[k], j->timesteps[k - 1], x + i * one, d.model + i * all, 0, false, NULL, one);
+        if (!go_on(w, j->steps - k, j->steps - 1, x, NULL))
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- upsampler ---- */
+
+/* in [n, S, S, 6] = [x, the enlarged small picture], channels last. */
+static void beside(const float *x, const float *low, size_t pixels, float *in) {
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t c = 0; c < RGB; c++) {
+            in[i * 2 * RGB + c] = x[c * pixels + i];
+            in[i * 2 * RGB + RGB + c] = low[i * RGB + c];
+        }
+}
+
+static int enlarge(const struct upsample_job *j, const float *small, float *low, struct arena a, struct err *e) {
+    size_t one = j->in * j->in * RGB;
+    float *last = take(&a, j->n * one);
+
+    if (!last)
+        return err_set(e, "out of memory");
+    feature_map_channels_last(small, j->n, RGB, j->in * j->in, last);
+    for (size_t i = 0; i < j->n * one; i++)
+        last[i] = last[i] < -1 ? -1 : last[i] > 1 ? 1 : last[i];
+    if (feature_map_bicubic(last, j->n, j->in, j->in, RGB, j->out, j->out, low, a) < 0)
+        return err_set(e, "out of memory");
+    return 0;
+}
+
+/* One sample at a time: at full size one needs all the memory that there is. */
+int sample_upsampler(const struct upsample_job *j, const struct compute *c, const float *small, float *big,
+                     const struct sampler_watch *w, struct arena a, struct err *e) {
+    size_t pixels = j->out * j->out, one = pixels * RGB;
+    float *low = take(&a, j->n * one), *noise = take(&a, j->n * one), *in = take(&a, 2 * one);
+    float *model = take(&a, one), *first = take(&a, one);
+
+    if (!low || !noise || !in || !model || !first)
+        return err_set(e, "out of memory");
+    if (enlarge(j, small, low, a, e) < 0)
+        return -1;
+    start(&j->noise, j->init, j->n, one, big);
+    for (size_t k = 0; k < j->steps; k++) {
+        int t = j->timesteps[k], prev = k + 1 < j->steps ? j->timesteps[k + 1] : -1;
+        const struct unet *u = k + 1 < j->steps ? j->first : j->last;
+        if (t > 0)
+            j->noise.draw(j->noise.ctx, (unsigned)k + 1, j->n, one, noise);
+        for (size_t i = 0; i < j->n; i++) {
+            beside(big + i * one, low + i * one, pixels, in);
+            if (unet_run(u, c, 1, j->out, j->out, in, t, NULL, NULL, model, a, e) < 0)
+                return -1;
+            feature_map_channels_first(model, 1, RGB, pixels, first);
+            sched_step(j->sched, t, prev, big + i * one, first, NULL, noise + i * one, NULL, one);
+        }
+        if (!go_on(w, k + 1, j->steps, big, NULL))
+            return -1;
+    }
+    return 0;
+}

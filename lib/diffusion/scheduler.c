@@ -1,0 +1,131 @@
+#include "lib/diffusion/scheduler.h"
+
+#include <math.h>
+
+/* Nichol and Dhariwal's cos^2 schedule, g(u) = cos^2((u + 0.008) / 1.008 * pi / 2). */
+static double cosine(double u) {
+    double c = cos((u + 0.008) / 1.008 * 3.14159265358979323846 / 2);
+
+    return c * c;
+}
+
+static double beta_at(enum sched_betas b, size_t i, size_t n) {
+    double v;
+
+    if (b == BETAS_LINEAR)
+        return 1e-4 + (double)i * (0.02 - 1e-4) / (double)(n - 1);
+    v = 1 - cosine((double)(i + 1) / (double)n) / cosine((double)i / (double)n);
+    return v < 0.999 ? v : 0.999;
+}
+
+/* Betas are rounded to f32 first; their cumulative product has a double accumulator and each entry
+ * is rounded: what torch does on a CPU. */
+int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, struct err *e) {
+    double prod = 1;
+
+    if (c->train_steps < 2 || c->train_steps > SCHED_STEPS_MAX)
+        return err_set(e, "a schedule of %zu steps: 2 to %d are possible", c->train_steps, SCHED_STEPS_MAX);
+    if (c->clip && !(c->range > 0 && isfinite(c->range)))
+        return err_set(e, "clip_sample_range %g is not a positive number", (double)c->range);
+    s->c = *c;
+    s->beta = arena_take(a, c->train_steps, sizeof *s->beta);
+    s->abar = arena_take(a, c->train_steps, sizeof *s->abar);
+    if (!s->beta || !s->abar)
+        return err_set(e, "out of memory");
+    for (size_t i = 0; i < c->train_steps; i++) {
+        s->beta[i] = (float)beta_at(c->betas, i, c->train_steps);
+        prod *= (double)(1 - s->beta[i]);
+        s->abar[i] = (float)prod;
+    }
+    return 0;
+}
+
+void sched_timesteps(const struct sched *s, size_t n, int *t) {
+    for (size_t k = 0; k < n; k++) {
+        double at = n == 1 ? 0 : (double)k * ((double)(s->c.train_steps - 1) / (double)(n - 1));
+        t[n - 1 - k] = (int)nearbyint(at);
+    }
+}
+
+size_t sched_timesteps_ddim(const struct sched *s, size_t n, int top, int *t) {
+    size_t stride = s->c.train_steps / n, count = 0;
+
+    for (size_t k = n; k-- > 0;)
+        if (k * stride <= (size_t)top)
+            t[count++] = (int)(k * stride);
+    return count;
+}
+
+static float abar_at(const struct sched *s, int t) {
+    return t < 0 ? 1 : s->abar[t];
+}
+
+struct sched_coef sched_coef(const struct sched *s, int t, int prev) {
+    float a = abar_at(s, t), p = abar_at(s, prev), beta, alpha, var;
+    struct sched_coef c;
+
+    beta = prev == t - 1 ? s->beta[t] : 1 - a / p;
+    alpha = 1 - beta;
+    var = (1 - p) / (1 - a) * beta;
+    c.sqrt_a = sqrtf(a);
+    c.sqrt_1ma = sqrtf(1 - a);
+    c.c_x0 = sqrtf(p) * beta / (1 - a);
+    c.c_x = sqrtf(alpha) * (1 - p) / (1 - a);
+    c.sigma = t > 0 ? expf(0.5f * logf(fmaxf(var, 1e-20f))) : 0;
+    c.log_beta = logf(beta);
+    c.log_var = logf(var);
+    return c;
+}
+
+static float clamp(const struct sched *s, float x) {
+    if (!s->c.clip)
+        return x;
+    return x < -s->c.range ? -s->c.range : x > s->c.range ? s->c.range : x;
+}
+
+static float predict(const struct sched *s, const struct sched_coef *c, float x, float model) {
+    return s->c.predict == PREDICT_SAMPLE ? model : (x - c->sqrt_1ma * model) / c->sqrt_a;
+}
+
+void sched_step(const struct sched *s, int t, int prev, float *x, const float *model, const float *v,
+                const float *noise, float *x0, size_t n) {
+    struct sched_coef c = sched_coef(s, t, prev);
+
+    for (size_t i = 0; i < n; i++) {
+        float d = clamp(s, predict(s, &c, x[i], model[i])), mean = c.c_x0 * d + c.c_x * x[i];
+
+        if (x0)
+            x0[i] = d;
+        if (t > 0 && s->c.variance == VARIANCE_LEARNED_RANGE) {
+            float frac = (v[i] + 1) / 2, log_var = frac * c.log_beta + (1 - frac) * c.log_var;
+            mean += expf(0.5f * log_var) * noise[i];
+        } else if (t > 0) {
+            mean += c.sigma * noise[i];
+        }
+        x[i] = mean;
+    }
+}
+
+void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
+                const float *noise, size_t n) {
+    double a = (double)abar_at(s, t), p = (double)abar_at(s, prev);
+    double sd = eta > 0 && p > a ? eta * sqrt((1 - p) / (1 - a)) * sqrt(1 - a / p) : 0;
+    double rest = 1 - p - sd * sd;
+    float ca = (float)sqrt(a), c1a = (float)sqrt(1 - a), cp = (float)sqrt(p);
+    float cdir = (float)sqrt(rest > 0 ? rest : 0), csd = (float)sd;
+
+    for (size_t i = 0; i < n; i++) {
+        float d = s->c.predict == PREDICT_SAMPLE ? model[i] : (x[i] - c1a * model[i]) / ca, eps;
+
+        if (clip)
+            d = clamp(s, d);
+        /* eps as it follows from the clamped x0: an unclamped one gives the model's back */
+        eps = clip || s->c.predict == PREDICT_SAMPLE ? (x[i] - ca * d) / c1a : model[i];
+        x[i] = cp * d + cdir * eps + (csd != 0 ? csd * noise[i] : 0);
+    }
+}
+
+void sched_guide(float *out, const float *u, const float *c, float scale, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = u[i] + scale * (c[i] - u[i]);
+}

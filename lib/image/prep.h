@@ -1,0 +1,72 @@
+/* prep.h - from a picture of any size to the square that a tower sees
+ *
+ * What     Resize (Pillow's arithmetic to the last bit, resize.h), crop or pad, scale and
+ *          normalise.  In two steps, so that a picture can wait as bytes: prep_crop gives
+ *          u8 [S, S, 3], prep_planes makes f32 [3, S, S] of it.
+ * Source   torchvision Resize + CenterCrop + ToTensor + Normalize over Pillow
+ *          (openai/CLIP @d05afc4 clip/clip.py:79), transformers' CLIPImageProcessor on its
+ *          PIL backend, open_clip's squash and longest (transform.py, ResizeKeepRatio and
+ *          CenterCropOrPad).
+ * Shapes   in: u8 [H, W, 3] RGB; out: u8 [S, S, 3], f32 [3, S, S].
+ * Numbers  The bytes equal Pillow's.  The floats equal the reference's bit for bit: x / 255
+ *          in f32 (torchvision), or x * rescale in double rounded to f32 (Hugging Face),
+ *          then (x - mean) / std in f32.  Sides of an extremely long picture that round
+ *          to nothing under RESIZE_LONGEST become 1, where the reference fails.
+ * Errors   Only that the scratch is too small.
+ * Threads  Re-entrant.
+ */
+#ifndef UNCLIP_PREP_H
+#define UNCLIP_PREP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+
+enum prep_filter { FILTER_NEAREST, FILTER_LANCZOS, FILTER_BILINEAR, FILTER_BICUBIC, FILTER_BOX,
+                   FILTER_HAMMING };    /* Pillow's numbers */
+enum prep_resize { RESIZE_SHORTEST, RESIZE_SQUASH, RESIZE_LONGEST };
+enum prep_crop { CROP_TORCHVISION, CROP_HF };    /* (side - S) / 2: half to even, or floor */
+
+struct prep {
+    size_t size;                /* shorter side after resize (SHORTEST), or S; 0: no resize */
+    size_t crop;                /* S */
+    enum prep_resize resize;
+    enum prep_crop rule;
+    enum prep_filter filter;
+    unsigned char fill[3];      /* what pads a picture smaller than S */
+    float mean[3], std[3];
+    bool normalize;
+    double rescale;             /* Hugging Face's rescale_factor; 0: torchvision's x / 255 */
+};
+
+/* Where the square lies in the resized picture. */
+struct prep_place {
+    size_t h, w;                /* resized size */
+    size_t cut_y, cut_x;        /* first row and column of the crop */
+    size_t pad_y, pad_x;        /* where it begins in the square: 0 unless padded */
+    size_t rows, cols;          /* how much of it there is: S unless padded */
+};
+
+struct prep_place prep_where(const struct prep *p, size_t h, size_t w);
+
+struct resize;
+
+/* h, w >= 1.  The whole picture; or the start of one whose rows then go to resize_row (resize.h),
+ * from the top, while what was taken from a lasts. */
+int prep_begin(const struct prep *p, size_t h, size_t w, unsigned char *out, struct resize *r,
+               struct arena *a, struct err *e);
+int prep_crop(const struct prep *p, const unsigned char *rgb, size_t h, size_t w,
+              unsigned char *out, struct arena scratch, struct err *e);
+void prep_planes(const struct prep *p, const unsigned char *crop, float *out);
+
+/* Both: the whole way to [3, S, S] f32; crop8, where not NULL, also receives u8 [S, S, 3]. */
+int prep_image(const struct prep *p, const unsigned char *rgb, size_t h, size_t w, float *out,
+               unsigned char *crop8, struct arena scratch, struct err *e);
+
+/* Pictures from the networks, f32 [3, h, w] in [-1, 1], as bytes [h, w, 3]: half to even of
+ * 255 (x / 2 + 1 / 2), clamped. */
+void prep_quantize(const float *planes, size_t h, size_t w, unsigned char *out);
+
+#endif

@@ -1,0 +1,59 @@
+#include "lib/kernel/kern.h"
+
+#include <string.h>
+
+#include "lib/base/cpu.h"
+
+static const struct {
+    const struct kern *k;
+    unsigned needs;
+} ladder[] = {    /* the fastest first */
+#if defined __x86_64__
+    {&kern_bf16, CPU_BF16},
+    {&kern_avx512, CPU_AVX512},
+    {&kern_avx512_bf16, CPU_AVX512},
+    {&kern_avx2, CPU_AVX2},
+    {&kern_avx2_bf16, CPU_AVX2},
+#endif
+    {&kern_blis, 0},
+    {&kern_c_bf16, 0},
+    {&kern_c, 0},
+};
+
+const struct kern *kern_list(size_t i, unsigned cpu) {
+    for (size_t j = 0; j < sizeof ladder / sizeof *ladder; j++)
+        if ((ladder[j].needs & ~cpu) == 0 && i-- == 0)
+            return ladder[j].k;
+    return NULL;
+}
+
+const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu, struct err *e) {
+    const char *prec = p == PREC_BF16 ? "bf16" : "f32";
+    bool known = false;
+
+    for (size_t j = 0; j < sizeof ladder / sizeof *ladder; j++) {
+        const struct kern *k = ladder[j].k;
+
+        if (name && strcmp(name, k->name) != 0)
+            continue;
+        known = true;
+        if (k->precision != p)
+            continue;
+        if (ladder[j].needs & ~cpu) {
+            if (!name)
+                continue;
+            err_set(e, "kernel %s: this CPU cannot run it", name);
+            return NULL;
+        }
+        if (!name && k == &kern_c_bf16)
+            break;    /* slower than any f32 kernel: only where it is asked for */
+        return k;
+    }
+    if (!name)
+        err_set(e, "no %s kernel for this CPU", prec);
+    else if (known)
+        err_set(e, "kernel %s has no precision %s", name, prec);
+    else
+        err_set(e, "no kernel is called %s", name);
+    return NULL;
+}

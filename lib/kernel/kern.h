@@ -1,0 +1,137 @@
+/* kern.h - the inner loops, one table of functions for each instruction set
+ *
+ * What     Everything that costs time ends in one of these.  Products come in two forms:
+ *
+ *          gemm   c = a W^T on matrices where they lie (the C kernels and BLIS), or
+ *          tile   the same for at most `rows` rows of a and one panel of `panel` columns,
+ *                 over weights that were packed once (our own kernels; panel > 0).
+ *
+ *          A panel is packed as [k][panel] f32, or [k/2][panel][2] bf16, zeroes where the matrix
+ *          ends; a stretch of it can be multiplied by itself, so sums over long k are cut into
+ *          pieces of `depth` that stay in the caches:
+ *
+ *              columns 0..panel-1 of k = 0 | of k = 1 | ... | of k = depth-1 || next piece ...
+ *
+ *          a's rows are given one by one, as pointers: a convolution passes pixels.
+ *
+ *          bf16 has two kinds of table: where the CPU multiplies bf16, rows of a are bf16 too
+ *          (elem_a 2); elsewhere weights are widened on their way to the registers and rows stay
+ *          f32 (elem_a 4): half the memory of f32, its arithmetic and the better part of its digits.
+ * Source   The tiling: Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix
+ *          Multiplication"; rows of a are broadcast from where they are, never packed.
+ * Shapes   Given at each function.  Strides count elements.  No alignment is asked for but
+ *          that of packed weights and of c in tile.
+ * Numbers  For one element the order of the additions depends on k, `depth` and the table, never
+ *          on m, n or the place: batches and threads do not change a bit.  f32: sums in f32.
+ *          bf16: weights, and a where elem_a is 2, rounded to bf16 (nearest even), sums in f32.
+ *          exp is within 1.5 ULP (0 below -104), gelu within 5e-7 |x| of the exact function,
+ *          quick_gelu, silu and gelu_tanh within 3e-7 |x|: see tests/unit/kern.c.
+ *          NaN goes through everything (max and exps too).
+ * Threads  No state; every function may run on many threads at once.
+ */
+#ifndef UNCLIP_KERN_H
+#define UNCLIP_KERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/err.h"
+
+enum { KERN_WIDE = 384 * 16 };    /* the most weights of one tile_widen: depth * panel */
+
+enum precision { PREC_F32, PREC_BF16 };
+
+enum act { ACT_NONE, ACT_RELU, ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH, ACT_SILU };
+
+/* What happens to a product on its way to y: y = act(c + bias) + residual, or, with act_last,
+ * y = act(c + bias + residual).  bias and residual may be NULL; residual may be y. */
+struct kern_out {
+    const float *bias;        /* [n] */
+    const float *residual;    /* [m, n], row stride ldy */
+    float *y;                 /* [m, n], row stride ldy */
+    size_t ldy;
+    enum act act;
+    bool act_last;
+};
+
+struct kern {
+    const char *name;         /* "c", "blis", "avx2", "avx512", "bf16": of an instruction set, so that */
+    enum precision precision; /* two tables may have the same, one for each precision */
+    const struct kern *f32;   /* the table for f32 of the same instruction set, or itself */
+
+    /* c [m, n] = a [m, k] W^T; element (j, i) of W is w[j * rs + i * cs].  NULL where panel > 0. */
+    void (*gemm)(size_t m, size_t n, size_t k, const float *a, size_t lda,
+                 const float *w, size_t rs, size_t cs, float *c, size_t ldc);
+
+    size_t rows, panel, depth;    /* of tile; depth is even */
+    size_t elem, elem_a;          /* bytes of a packed weight, and of what a points to: 4 or 2 */
+
+    /* Pack n <= panel rows of W, k columns, into [k (rounded up to even if bf16)][panel]. */
+    void (*pack)(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k);
+
+    /* c [m, n] = (add ? c : 0) + a W^T for m <= rows, n <= panel, k <= depth, even if elem_a is 2.
+     * c's rows are ldc apart, aligned to 64 bytes and have room for the panel: columns from n on
+     * may be written.  ahead: memory that will be wanted next, step bytes of it for each k (0:
+     * none). */
+    void (*tile)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
+                 size_t ldc, bool add, const char *ahead, size_t step);
+
+    /* The same for elem 2 and elem_a 4, and what was widened is kept in wide: [k][panel], KERN_WIDE
+     * at most, aligned to 64 bytes, for the tile of f32, which gives the same sums to the bit.
+     * NULL where it would be no faster. */
+    void (*tile_widen)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
+                       size_t ldc, bool add, const char *ahead, size_t step, float *wide);
+
+    /* c [m, n] -> y */
+    void (*finish)(const struct kern_out *o, size_t m, size_t n, const float *c, size_t ldc);
+
+    /* one row of n */
+    float (*dot)(size_t n, const float *x, const float *y);
+    float (*max)(size_t n, const float *x);
+    void (*axpy)(size_t n, float a, const float *x, float *y);    /* y += a x */
+    void (*scale)(size_t n, float a, float *x);
+    void (*act)(size_t n, enum act a, const float *x, float *y);  /* y may be x */
+    /* x becomes exp(scale * (x - max x)), scale > 0, n > 0; returns the sum: softmax but for the
+     * division, which is cheaper after the product with the values */
+    float (*exps)(size_t n, float scale, float *x);
+    /* y = (x - mean) / sqrt(var + eps) * g + b; y may be x */
+    void (*norm)(size_t n, const float *x, const float *g, const float *b, float eps, float *y);
+
+    /* y = act(x * mul + add), channel by channel; y may be x */
+    void (*affine)(size_t n, enum act a, const float *x, const float *mul, const float *add, float *y);
+    /* m rows of n, row stride ldx: s[j] = sum of x + shift[j] down column j, q[j] = sum of its
+     * squares, row after row, in f64; shift may be NULL */
+    void (*moments)(size_t m, size_t n, const float *x, size_t ldx, const float *shift, double *s, double *q);
+
+    /* Winograd's F(2x2, 3x3), n channels (or any other items) side by side; winograd.h has the
+     * formulas.  g and u: weights of elem bytes; v: of elem_a.  The same bits in every table with
+     * these, but that bf16's subnormals may become 0. */
+    void (*win_weights)(size_t n, const void *g, size_t ldg, void *u, size_t ldu);    /* 9 -> 16 */
+    void (*win_in)(size_t n, const float *const x[16], void *v, size_t ldv);
+    void (*win_out)(size_t n, const float *m, size_t ldm, float *const y[4]);    /* 16 rows of products -> 2 x 2 pixels */
+
+    /* one row of n, exact or to nearest even; widths below 32 bits as in tensor.h */
+    void (*f16_f32)(size_t n, const unsigned short *x, float *y);
+    void (*bf16_f32)(size_t n, const unsigned short *x, float *y);
+    void (*f32_f16)(size_t n, const float *x, unsigned short *y);
+    void (*f32_bf16)(size_t n, const float *x, unsigned short *y);
+};
+
+/* The table of that name for that precision, or, with NULL, the fastest that a CPU with these
+ * flags (cpu.h) runs.  NULL and a message when there is none. */
+const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu, struct err *e);
+
+/* All tables that a CPU with these flags can run, NULL when i is past the last one. */
+const struct kern *kern_list(size_t i, unsigned cpu);
+
+/* "skx": what BLIS runs; "0.9.0": which BLIS it is.  The first call starts BLIS. */
+const char *kern_blis_arch(void);
+const char *kern_blis_version(void);
+
+/* The tables, one in each object; only those of the CPU at hand may be used. */
+extern const struct kern kern_c, kern_c_bf16, kern_blis;
+#if defined __x86_64__
+extern const struct kern kern_avx2, kern_avx2_bf16, kern_avx512, kern_avx512_bf16, kern_bf16;
+#endif
+
+#endif

@@ -1,0 +1,21 @@
+/* AVX2 and FMA: 6 rows by 16 columns, 12 of the 16 registers hold sums. */
+#include "lib/kernel/kern.h"
+
+#if defined __x86_64__
+
+#define VL 8
+#define ROWS 6
+#define COLS 2
+#include "lib/kernel/kern_vec.inc"
+#include "lib/kernel/kern_pack.inc"
+#include "lib/kernel/kern_tile.inc"
+
+const struct kern kern_avx2 = {
+    .name = "avx2", .precision = PREC_F32, .f32 = &kern_avx2, TILE_F32, VEC_TABLE
+};
+
+const struct kern kern_avx2_bf16 = {
+    .name = "avx2", .precision = PREC_BF16, .f32 = &kern_avx2, TILE_BF16, .tile_widen = tile_widen, VEC_TABLE
+};
+
+#endif

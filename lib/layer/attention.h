@@ -1,0 +1,46 @@
+/* attention.h - softmax(scale Q K^T) V, for many sequences and heads at once
+ *
+ * What     Multi-head attention between rows that the caller has projected.  The keys of a
+ *          sequence come in up to two runs of rows, one after the other: rows that were there
+ *          before (a cached prefix, a text context that several samples share) and its own.
+ * Source   Vaswani et al. 2017, arXiv:1706.03762; for the two runs, the prefix cache of the
+ *          prior and the context keys of the U-Net (Nichol et al. 2021, arXiv:2112.10741).
+ * Shapes   q [nq, H * d], k and v [n, H * d], o [nq, H * d], each with a row stride in elements;
+ *          head h is columns [h * d, (h + 1) * d).  At least one key for each query.
+ * Aliasing o may be q (each row of o replaces the row of q that it came from); not k or v.
+ * Numbers  bf16 kernels round queries, keys, values and the softmax's weights to bf16; all sums are f32.
+ *          Softmax in f32 with the maximum subtracted.  The bytes of o depend on that sequence's
+ *          rows and on the kernel, never on the other sequences, n or the threads; a causal
+ *          row does not depend on the keys after it, nor on nq.
+ * Threads  Split over sequences, heads and blocks of queries.
+ */
+#ifndef UNCLIP_ATTENTION_H
+#define UNCLIP_ATTENTION_H
+
+#include "lib/layer/linear.h"
+
+struct attention_keys {
+    const float *k, *v;
+    size_t n, ld;          /* rows; row stride of k and of v */
+};
+
+struct attention_seq {
+    const float *q;
+    float *o;
+    size_t nq, ldq, ldo;
+    struct attention_keys keys[2];    /* in this order; the first may be empty (n = 0) */
+};
+
+struct attention {
+    size_t heads, width;   /* H; d, the width of one head */
+    float scale;           /* multiplies q, after its bias: d^-1/2 */
+    bool causal;           /* query i sees the keys up to keys[0].n + keys[1].n - nq + i */
+};
+
+/* Bytes of scratch for sequences of at most `queries` queries and `keys` keys (both runs). */
+size_t attention_scratch(const struct attention *a, const struct compute *c, size_t queries, size_t keys);
+
+void attention_run(const struct attention *a, const struct compute *c, size_t n,
+                   const struct attention_seq seq[], void *scratch);
+
+#endif

@@ -1,0 +1,285 @@
+#include "lib/layer/conv.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "lib/base/size.h"
+#include "lib/kernel/panel.h"
+#include "lib/layer/winograd.h"
+
+/* Three ways, by the window and the kernel:
+ *
+ * - a window of one pixel is a matrix product over all pixels (linear.c);
+ * - by pointers: for each tap of the window, the product of the pixels under it, wherever they
+ *   lie, with that tap's weights; pixels outside are one row of zeros (packed kernels);
+ * - gathered: the windows of a few pixels are copied side by side (kernels that take matrices,
+ *   and pictures of so few channels that a tap is too short to be a product of its own). */
+enum { MAX_ROWS = 384, GATHER_FLOATS = 1 << 20, GATHER_CHANNELS = 64, CONVERT = 1 << 14 };
+
+struct plan {
+    bool linear, gather;
+    size_t pad_y;
+    size_t yo, xo, m;          /* output rows, columns, and pixels of all pictures */
+    size_t rows, row_tasks;    /* pixels of a task, and tasks for all pixels */
+    size_t col_tasks;          /* 1, or one for each panel */
+    size_t depth;              /* gathered: the window's elements, rounded up */
+    size_t converted, zeros;   /* bytes: the input as bf16, one pixel of zeros */
+    size_t tile, window;       /* bytes for each thread: products, gathered windows */
+};
+
+/* pad_y: rows of zeros that are not in the input, k->pad or none. */
+static struct plan make_plan(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,
+                             size_t pad_y) {
+    const struct kern *kern = c->kern;
+    const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->panel ? kern->rows : 16;
+    struct plan p = {.yo = (y + 2 * pad_y - k->side) / k->stride + 1, .pad_y = pad_y,
+                     .xo = (x + 2 * k->pad - k->side) / k->stride + 1};
+    size_t most, cols;
+
+    p.linear = k->side == 1 && k->stride == 1 && k->pad == 0;
+    p.gather = !kern->panel || k->in < GATHER_CHANNELS || (kern->elem == 2 && k->in % 2);
+    p.depth = round_up(k->side * k->side * k->in, 2);
+    p.m = n * p.yo * p.xo;
+    cols = kern->panel ? kern->panel : k->out;
+    p.col_tasks = p.gather ? 1 : (k->out + cols - 1) / cols;
+    most = p.gather ? size_min(GATHER_FLOATS / p.depth, MAX_ROWS) / unit * unit : MAX_ROWS / unit * unit;
+    if (!most)
+        most = unit;
+    p.tile = round_up(most * cols * sizeof(float), ARENA_ALIGN);
+    if (p.gather)
+        p.window = round_up(most * p.depth * kern->elem_a, ARENA_ALIGN);
+    else
+        p.zeros = round_up(k->in * kern->elem_a, ARENA_ALIGN);
+    if (!p.gather && kern->elem_a == 2)
+        p.converted = round_up(n * y * x * k->in * 2, ARENA_ALIGN);
+    for (p.rows = most; p.rows > 2 * unit && p.col_tasks * ((p.m + p.rows - 1) / p.rows) < want;)
+        p.rows = round_up(p.rows / 2, unit);
+    p.row_tasks = (p.m + p.rows - 1) / p.rows;
+    return p;
+}
+
+struct conv_job {
+    const struct conv *k;
+    const struct kern *kern;
+    struct plan plan;
+    size_t n, y, x;
+    const float *in;
+    const char *pixels;     /* what the kernel reads: in, or its copy in bf16 */
+    char *converted, *threads;
+    const char *zeros;
+    struct kern_out out;
+};
+
+/* Where the window of an output pixel begins; may lie outside. */
+struct corner {
+    size_t picture;     /* index of the picture's first pixel */
+    ptrdiff_t y, x;
+};
+
+static struct corner corner_of(const struct conv_job *j, size_t pixel) {
+    const struct plan *p = &j->plan;
+    size_t in_picture = pixel % (p->yo * p->xo);
+
+    return (struct corner){
+        pixel / (p->yo * p->xo) * j->y * j->x,
+        (ptrdiff_t)(in_picture / p->xo * j->k->stride) - (ptrdiff_t)p->pad_y,
+        (ptrdiff_t)(in_picture % p->xo * j->k->stride) - (ptrdiff_t)j->k->pad
+    };
+}
+
+/* Index of the pixel dy, dx into the window, or SIZE_MAX outside the picture. */
+static size_t tap(const struct conv_job *j, const struct corner *c, size_t dy, size_t dx) {
+    size_t y = (size_t)c->y + dy, x = (size_t)c->x + dx;    /* negative becomes huge */
+
+    return y < j->y && x < j->x ? c->picture + y * j->x + x : SIZE_MAX;
+}
+
+static void finish(const struct conv_job *j, size_t r0, size_t m, size_t c0, size_t n, const float *tile,
+                   size_t ldc) {
+    struct kern_out out = j->out;
+
+    out.y += r0 * out.ldy + c0;
+    if (out.bias)
+        out.bias += c0;
+    if (out.residual)
+        out.residual += r0 * out.ldy + c0;
+    j->kern->finish(&out, m, n, tile, ldc);
+}
+
+/* One block of pixels by one panel of channels. */
+static void by_pointers(void *ctx, size_t i, int thread) {
+    const struct conv_job *j = ctx;
+    const struct conv *k = j->k;
+    const struct kern *kern = j->kern;
+    const size_t r0 = i / j->plan.col_tasks * j->plan.rows, m = size_min(j->plan.rows, j->plan.m - r0);
+    const size_t c0 = i % j->plan.col_tasks * kern->panel, n = size_min(kern->panel, k->out - c0);
+    const size_t taps = k->side * k->side, bytes = k->in * kern->panel * kern->elem;
+    const char *w = (const char *)k->packed + c0 * taps * k->in * kern->elem;
+    float *tile = (float *)(void *)(j->threads + (size_t)thread * j->plan.tile);
+    struct corner corner[MAX_ROWS];
+    const void *rows[MAX_ROWS];
+
+    for (size_t r = 0; r < m; r++)
+        corner[r] = corner_of(j, r0 + r);
+    for (size_t t = 0; t < taps; t++, w += bytes) {
+        for (size_t r = 0; r < m; r++) {
+            size_t at = tap(j, &corner[r], t / k->side, t % k->side);
+            rows[r] = at == SIZE_MAX ? j->zeros : j->pixels + at * k->in * kern->elem_a;
+        }
+        panel_times(kern, m, n, rows, k->in, w, tile, kern->panel, t > 0, w + bytes);
+    }
+    finish(j, r0, m, c0, n, tile, kern->panel);
+}
+
+static void gather(const struct conv_job *j, size_t pixel, char *to) {
+    const struct conv *k = j->k;
+    const size_t elem = j->kern->elem_a, used = k->side * k->side * k->in;
+    struct corner c = corner_of(j, pixel);
+
+    for (size_t t = 0; t < k->side * k->side; t++, to += k->in * elem) {
+        size_t at = tap(j, &c, t / k->side, t % k->side);
+
+        if (at == SIZE_MAX)
+            memset(to, 0, k->in * elem);
+        else if (elem == 2)
+            j->kern->f32_bf16(k->in, j->in + at * k->in, (unsigned short *)(void *)to);
+        else
+            memcpy(to, j->in + at * k->in, k->in * elem);
+    }
+    memset(to, 0, (j->plan.depth - used) * elem);
+}
+
+/* One block of pixels, all channels. */
+static void by_gathering(void *ctx, size_t i, int thread) {
+    const struct conv_job *j = ctx;
+    const struct conv *k = j->k;
+    const struct kern *kern = j->kern;
+    const struct plan *p = &j->plan;
+    const size_t r0 = i * p->rows, m = size_min(p->rows, p->m - r0), used = k->side * k->side * k->in;
+    const size_t depth = kern->elem == 2 ? p->depth : used;    /* gathered with zeros up to a pair */
+    char *mem = j->threads + (size_t)thread * (p->tile + p->window), *window = mem + p->tile;
+    float *tile = (float *)(void *)mem;
+    const void *rows[MAX_ROWS];
+
+    for (size_t r = 0; r < m; r++) {
+        rows[r] = window + r * p->depth * kern->elem_a;
+        gather(j, r0 + r, window + r * p->depth * kern->elem_a);
+    }
+    if (!kern->panel) {
+        kern->gemm(m, k->out, used, (const float *)(const void *)window, p->depth, k->packed, used, 1,
+                   tile, k->out);
+        finish(j, r0, m, 0, k->out, tile, k->out);
+        return;
+    }
+    for (size_t c0 = 0; c0 < k->out; c0 += kern->panel) {
+        size_t n = size_min(kern->panel, k->out - c0);
+
+        panel_times(kern, m, n, rows, depth, (const char *)k->packed + c0 * depth * kern->elem, tile,
+                    kern->panel, false, NULL);
+        finish(j, r0, m, c0, n, tile, kern->panel);
+    }
+}
+
+static void convert(void *ctx, size_t i, int thread) {
+    const struct conv_job *j = ctx;
+    const size_t all = j->n * j->y * j->x * j->k->in, at = i * CONVERT;
+
+    (void)thread;
+    j->kern->f32_bf16(size_min(CONVERT, all - at), j->in + at, (unsigned short *)(void *)j->converted + at);
+}
+
+int conv_pack(struct conv *k, const struct tensor *w, const float *scale, const float *bias,
+              size_t stride, size_t pad, const struct compute *c, struct arena *keep, struct err *e) {
+    struct tensor last;    /* channels last: [co, y, x, ci] */
+    struct linear l;
+
+    if (w->nd != 4 || w->shape[2] != w->shape[3])
+        return err_set(e, "a convolution's weights are not [out, in, side, side]");
+    last = (struct tensor){
+        .dtype = w->dtype, .nd = 4, .data = w->data,
+        .shape = {w->shape[0], w->shape[2], w->shape[3], w->shape[1]},
+        .stride = {w->stride[0], w->stride[2], w->stride[3], w->stride[1]}
+    };
+    if (linear_pack_view(&l, &last, scale, bias, c, keep, e) < 0)
+        return -1;
+    *k = conv_packed(w, bias, stride, pad, l.packed);
+    return 0;
+}
+
+struct conv conv_packed(const struct tensor *w, const float *bias, size_t stride, size_t pad, const void *packed) {
+    return (struct conv){w->shape[1], w->shape[0], w->shape[2], stride, pad, bias, packed, false};
+}
+
+static struct linear as_linear(const struct conv *k) {
+    return (struct linear){.n = k->out, .k = k->in, .bias = k->bias, .packed = k->packed};
+}
+
+static size_t scratch_of(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x, size_t pad_y) {
+    struct plan p = make_plan(k, c, n, y, x, pad_y);
+    struct linear l = as_linear(k);
+
+    if (winograd_fits(k, c, x))
+        return winograd_scratch(k, c, &(struct winograd_area){n, y, x, pad_y});
+    if (p.linear)
+        return linear_scratch(&l, c, p.m);
+    return p.converted + p.zeros + (size_t)pool_threads(c->pool) * (p.tile + p.window);
+}
+
+size_t conv_scratch(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x) {
+    return scratch_of(k, c, n, y, x, k->pad);
+}
+
+size_t conv_band_scratch(const struct conv *k, const struct compute *c, size_t y, size_t x) {
+    return scratch_of(k, c, 1, y, x, 0);
+}
+
+static void run_plain(struct conv_job *j, const struct compute *c, char *at) {
+    const struct conv *k = j->k;
+    const size_t all = j->n * j->y * j->x * k->in;
+
+    if (j->plan.linear) {
+        struct linear l = as_linear(k);
+        linear_run_out(&l, c, j->plan.m, j->in, k->in, &j->out, at);
+        return;
+    }
+    if (j->plan.converted) {
+        j->pixels = j->converted = at;
+        pool_run(c->pool, (all + CONVERT - 1) / CONVERT, convert, j);
+        at += j->plan.converted;
+    }
+    if (j->plan.zeros) {
+        j->zeros = memset(at, 0, j->plan.zeros);
+        at += j->plan.zeros;
+    }
+    j->threads = at;
+    pool_run(c->pool, j->plan.row_tasks * j->plan.col_tasks, j->plan.gather ? by_gathering : by_pointers, j);
+}
+
+static void run(const struct conv *k, const struct compute *c, const struct winograd_area *a, const float *in,
+                const struct kern_out *out, bool again, void *scratch) {
+    struct conv_job j = {
+        .k = k, .kern = c->kern, .n = a->n, .y = a->y, .x = a->x, .in = in, .pixels = (const char *)in, .out = *out
+    };
+
+    if (winograd_fits(k, c, a->x)) {
+        winograd_run(k, c, a, in, out, again, scratch);
+        return;
+    }
+    j.plan = make_plan(k, c, a->n, a->y, a->x, a->pad_y);
+    run_plain(&j, c, scratch);
+}
+
+void conv_run(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,
+              const float *in, float *out, enum act act, const float *residual, void *scratch) {
+    struct kern_out o = {.bias = k->bias, .residual = residual, .y = out, .ldy = k->out, .act = act, .act_last = true};
+
+    if (n)
+        run(k, c, &(struct winograd_area){n, y, x, k->pad}, in, &o, false, scratch);
+}
+
+void conv_run_band(const struct conv *k, const struct compute *c, size_t y, size_t x, const float *in, float *out,
+                   enum act act, const float *residual, bool again, void *scratch) {
+    struct kern_out o = {.bias = k->bias, .residual = residual, .y = out, .ldy = k->out, .act = act, .act_last = true};
+
+    run(k, c, &(struct winograd_area){1, y, x, 0}, in, &o, again, scratch);
+}

@@ -1,0 +1,25 @@
+#include "lib/layer/norm.h"
+
+enum { TASK = 1 << 14 };    /* floats of a task */
+
+struct norm_job {
+    const struct kern *kern;
+    size_t m, d, ldx, ldy, some;    /* some: rows of a task */
+    const float *x, *g, *b;
+    float *y, eps;
+};
+
+static void norm_rows(void *ctx, size_t i, int thread) {
+    const struct norm_job *j = ctx;
+
+    (void)thread;
+    for (size_t r = i * j->some; r < (i + 1) * j->some && r < j->m; r++)
+        j->kern->norm(j->d, j->x + r * j->ldx, j->g, j->b, j->eps, j->y + r * j->ldy);
+}
+
+void layer_norm(const struct compute *c, size_t m, size_t d, const float *x, size_t ldx,
+                const float *g, const float *b, float eps, float *y, size_t ldy) {
+    struct norm_job j = {c->kern, m, d, ldx, ldy, d ? (TASK + d - 1) / d : 1, x, g, b, y, eps};
+
+    pool_run(c->pool, (m + j.some - 1) / j.some, norm_rows, &j);
+}

@@ -1,0 +1,18 @@
+/* norm.h - layer normalisation
+ *
+ * What     y = (x - mean) / sqrt(var + eps) * g + b over the last axis, the variance biased.
+ * Source   Ba et al. 2016, arXiv:1607.06450 (torch.nn.LayerNorm).
+ * Shapes   x [m, d] with row stride ldx, y [m, d] with row stride ldy; g, b [d].
+ * Aliasing y may be x when the strides are equal.
+ * Numbers  Mean and variance in f32 in two passes; one row's bytes depend on that row only.
+ * Threads  Split over rows.
+ */
+#ifndef UNCLIP_NORM_H
+#define UNCLIP_NORM_H
+
+#include "lib/layer/linear.h"
+
+void layer_norm(const struct compute *c, size_t m, size_t d, const float *x, size_t ldx,
+                const float *g, const float *b, float eps, float *y, size_t ldy);
+
+#endif

@@ -1,0 +1,236 @@
+#include "lib/layer/transformer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/scratch.h"
+#include "lib/layer/norm.h"
+
+/* The scratch of a run; mlp lies where q and kv lay, which are done with by then. */
+struct work {
+    float *h;                  /* [rows, D] normalised */
+    float *q, *kv;             /* [rows, D], [rows, 2 D] */
+    float *mlp;                /* [rows, F] */
+    struct attention_seq *seq; /* [n] */
+    void *rest;                /* of linear_run and attention_run */
+};
+
+static struct attention attention_of(const struct transformer *t) {
+    size_t d = t->config.width / t->config.heads;
+
+    return (struct attention){t->config.heads, d, 1 / sqrtf((float)d), t->config.causal};
+}
+
+/* q, k and v from rows h * 3 d + part * d + c of `name`.weight and .bias. */
+static void bind_by_heads(struct transformer_layer *l, const struct transformer_config *c, const char *name,
+                          struct bind *b) {
+    enum { MOST = 64 };
+    struct tensor all, bias, w[3 * MOST], v[3 * MOST];
+    size_t d = c->width / c->heads;
+    char base[256];
+
+    snprintf(base, sizeof base, "%.250s", name);
+    all = bind_matrix(b, bind_name(b, "%.240s.weight", base), 3 * c->width, c->width);
+    bias = bind_vector(b, bind_name(b, "%.240s.bias", base), 3 * c->width);
+    if (!b->bad && c->heads > MOST) {
+        b->bad = true;
+        err_set(b->e, "%.200s: %zu heads are more than this program handles", base, c->heads);
+    }
+    for (size_t p = 0; p < 3 && !b->bad; p++)
+        for (size_t h = 0; h < c->heads; h++) {
+            size_t row = (3 * h + p) * d;
+            w[p * c->heads + h] = tensor_rows(&all, row, row + d);
+            v[p * c->heads + h] = tensor_rows(&bias, row, row + d);
+        }
+    if (b->bad)
+        return;
+    bind_parts(b, &l->q, c->heads, w, v);
+    bind_parts(b, &l->kv, 2 * c->heads, w + c->heads, v + c->heads);
+}
+
+static void bind_layer(struct transformer_layer *l, const struct transformer_config *c,
+                       const struct transformer_names *names, const char *prefix, size_t i,
+                       struct bind *b) {
+    size_t d = c->width;
+    struct tensor w[3], v[3];
+    char at[160];
+
+    snprintf(at, sizeof at, "%.128s%zu", prefix, i);
+    l->ln1 = bind_gain(b, bind_name(b, "%s.%s", at, names->ln1), d);
+    if (names->q) {
+        const char *const part[3] = {names->q, names->k, names->v};
+        for (int p = 0; p < 3; p++) {
+            w[p] = bind_matrix(b, bind_name(b, "%s.%s.weight", at, part[p]), d, d);
+            v[p] = bind_vector(b, bind_name(b, "%s.%s.bias", at, part[p]), d);
+        }
+    } else if (!names->fused) {
+        bind_by_heads(l, c, bind_name(b, "%s.%s", at, names->interleaved), b);
+    } else {
+        struct tensor all = bind_matrix(b, bind_name(b, "%s.%s_weight", at, names->fused), 3 * d, d);
+        struct tensor bias = bind_vector(b, bind_name(b, "%s.%s_bias", at, names->fused), 3 * d);
+        for (size_t p = 0; p < 3 && !b->bad; p++) {
+            w[p] = tensor_rows(&all, p * d, (p + 1) * d);
+            v[p] = tensor_rows(&bias, p * d, (p + 1) * d);
+        }
+    }
+    if (names->q || names->fused) {
+        bind_parts(b, &l->q, 1, w, v);
+        bind_parts(b, &l->kv, 2, w + 1, v + 1);
+    }
+    bind_linear(b, &l->out, bind_name(b, "%s.%s", at, names->out), d, d);
+    l->ln2 = bind_gain(b, bind_name(b, "%s.%s", at, names->ln2), d);
+    bind_linear(b, &l->fc, bind_name(b, "%s.%s", at, names->fc), c->mlp, d);
+    bind_linear(b, &l->proj, bind_name(b, "%s.%s", at, names->proj), d, c->mlp);
+}
+
+void transformer_bind(struct transformer *t, const struct transformer_config *config,
+                      const struct transformer_names *names, const char *prefix, struct bind *b) {
+    t->config = *config;
+    t->layer = bind_take(b, config->layers, sizeof *t->layer);
+    for (size_t i = 0; i < config->layers && !b->bad; i++)
+        bind_layer(&t->layer[i], config, names, prefix, i, b);
+}
+
+/* Lay the work out in s; with a NULL base this counts. */
+static struct work plan(const struct transformer *t, const struct compute *c, size_t n, size_t rows,
+                        size_t keys, struct scratch *s) {
+    const struct transformer_config *g = &t->config;
+    const struct transformer_layer *l = &t->layer[0];
+    struct attention a = attention_of(t);
+    size_t d = g->width, rest = attention_scratch(&a, c, rows, keys);
+    struct work w;
+
+    w.h = scratch_cut(s, rows * d, sizeof(float));
+    w.q = scratch_cut(s, rows * size_max(3 * d, g->mlp), sizeof(float));
+    w.kv = w.q ? w.q + rows * d : NULL;
+    w.mlp = w.q;
+    w.seq = scratch_cut(s, n, sizeof *w.seq);
+    rest = size_max(rest, linear_scratch(&l->q, c, rows));
+    rest = size_max(rest, linear_scratch(&l->kv, c, rows));
+    rest = size_max(rest, linear_scratch(&l->out, c, rows));
+    rest = size_max(rest, linear_scratch(&l->fc, c, rows));
+    rest = size_max(rest, linear_scratch(&l->proj, c, rows));
+    w.rest = scratch_cut(s, rest, 1);
+    return w;
+}
+
+size_t transformer_scratch(const struct transformer *t, const struct compute *c, size_t n,
+                           size_t rows, size_t keys) {
+    struct scratch s = {0};
+
+    plan(t, c, n, rows, keys, &s);
+    return s.used;
+}
+
+/* y[i] = row[i] of sequence i in x */
+static void gather(const struct transformer_run *r, size_t d, const float *x, float *y) {
+    for (size_t i = 0, at = 0; i < r->n; at += r->len[i++])
+        memcpy(y + i * d, x + (at + r->row[i]) * d, d * sizeof *y);
+}
+
+static void attend(const struct transformer *t, const struct compute *c,
+                   const struct transformer_run *r, size_t layer, bool one, const struct work *w) {
+    struct attention a = attention_of(t);
+    size_t d = t->config.width, ld = 2 * d;
+
+    for (size_t i = 0, at = 0; i < r->n; at += r->len[i++]) {
+        const struct transformer_cache *p = r->past ? r->past[i] : NULL;
+        const float *kv = w->kv + at * ld;
+        struct attention_seq *s = &w->seq[i];
+
+        s->nq = one ? 1 : r->len[i];
+        s->q = s->o = w->q + (one ? i : at) * d;
+        s->ldq = s->ldo = d;
+        s->keys[0] = (struct attention_keys){0};
+        if (p && p->used) {
+            const float *old = p->kv + layer * p->room * ld;
+            s->keys[0] = (struct attention_keys){old, old + d, p->used, ld};
+        }
+        s->keys[1] = (struct attention_keys){kv, kv + d, r->len[i], ld};
+        if (one && a.causal)
+            s->keys[1].n = r->row[i] + 1;
+    }
+    attention_run(&a, c, r->n, w->seq, w->rest);
+}
+
+/* x += proj(act(fc(ln2(x)))) for m rows */
+static void mlp(const struct transformer *t, const struct compute *c,
+                const struct transformer_layer *l, size_t m, float *x, const struct work *w) {
+    size_t d = t->config.width, f = t->config.mlp;
+
+    layer_norm(c, m, d, x, d, l->ln2.g, l->ln2.b, t->config.eps, w->h, d);
+    linear_run(&l->fc, c, m, w->h, d, w->mlp, f, t->config.act, NULL, w->rest);
+    linear_run(&l->proj, c, m, w->mlp, f, x, d, ACT_NONE, x, w->rest);
+}
+
+static void run_layer(const struct transformer *t, const struct compute *c,
+                      const struct transformer_run *r, size_t rows, size_t layer, bool one,
+                      const struct work *w) {
+    const struct transformer_layer *l = &t->layer[layer];
+    size_t d = t->config.width, m = one ? r->n : rows;
+    float *x = one ? r->y : r->x;
+
+    layer_norm(c, rows, d, r->x, d, l->ln1.g, l->ln1.b, t->config.eps, w->h, d);
+    linear_run(&l->kv, c, rows, w->h, d, w->kv, 2 * d, ACT_NONE, NULL, w->rest);
+    if (one)
+        gather(r, d, w->h, x);
+    linear_run(&l->q, c, m, one ? x : w->h, d, w->q, d, ACT_NONE, NULL, w->rest);
+    if (one)
+        gather(r, d, r->x, x);
+    attend(t, c, r, layer, one, w);
+    linear_run(&l->out, c, m, w->q, d, x, d, ACT_NONE, x, w->rest);
+    mlp(t, c, l, m, x, w);
+}
+
+static size_t sum(const size_t *len, size_t n) {
+    size_t s = 0;
+
+    for (size_t i = 0; i < n; i++)
+        s += len[i];
+    return s;
+}
+
+/* Keys of the longest sequence, with what came before it. */
+static size_t most_keys(const struct transformer_run *r) {
+    size_t most = 0;
+
+    for (size_t i = 0; i < r->n; i++)
+        most = size_max(most, r->len[i] + (r->past && r->past[i] ? r->past[i]->used : 0));
+    return most;
+}
+
+void transformer_run(const struct transformer *t, const struct compute *c,
+                     const struct transformer_run *r, void *scratch) {
+    struct scratch s = {scratch, 0};
+    size_t rows = sum(r->len, r->n), layers = t->config.layers;
+    struct work w = plan(t, c, r->n, rows, most_keys(r), &s);
+
+    for (size_t i = 0; i < layers; i++)
+        run_layer(t, c, r, rows, i, r->row && i + 1 == layers, &w);
+}
+
+void transformer_prefix(const struct transformer *t, const struct compute *c, size_t len, float *x,
+                        struct transformer_cache *cache, void *scratch) {
+    const struct transformer_cache *past = cache;
+    struct transformer_run r = {.n = 1, .len = &len, .x = x, .past = &past};
+    struct scratch s = {scratch, 0};
+    struct work w = plan(t, c, 1, len, cache->used + len, &s);
+    size_t d = t->config.width, layers = t->config.layers;
+
+    for (size_t i = 0; i < layers; i++) {
+        const struct transformer_layer *l = &t->layer[i];
+        float *kv = cache->kv + (i * cache->room + cache->used) * 2 * d;
+
+        layer_norm(c, len, d, x, d, l->ln1.g, l->ln1.b, t->config.eps, w.h, d);
+        linear_run(&l->kv, c, len, w.h, d, kv, 2 * d, ACT_NONE, NULL, w.rest);
+        if (i + 1 == layers)
+            break;
+        w.kv = kv;
+        linear_run(&l->q, c, len, w.h, d, w.q, d, ACT_NONE, NULL, w.rest);
+        attend(t, c, &r, i, false, &w);
+        linear_run(&l->out, c, len, w.q, d, x, d, ACT_NONE, x, w.rest);
+        mlp(t, c, l, len, x, &w);
+    }
+    cache->used += len;
+}

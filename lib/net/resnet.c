@@ -1,0 +1,296 @@
+#include "lib/net/resnet.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/scratch.h"
+#include "lib/layer/attention.h"
+
+static const double bn_eps = 1e-5;
+
+/* ---- binding ---- */
+
+/* A convolution `conv`.weight and the BatchNorm `bn`.* after it, below `at`. */
+static void bind_block_conv(struct bind *b, struct conv *k, const char *at, const char *conv,
+                      const char *bn, size_t in, size_t out, size_t side, size_t stride) {
+    float *bias = bind_take(b, out, sizeof *bias);
+    float *scale = bind_take(b, out, sizeof *scale);
+    const float *gamma = bind_floats(b, bind_name(b, "visual.%s%s.weight", at, bn), out);
+    const float *beta = bind_floats(b, bind_name(b, "visual.%s%s.bias", at, bn), out);
+    const float *mean = bind_floats(b, bind_name(b, "visual.%s%s.running_mean", at, bn), out);
+    const float *var = bind_floats(b, bind_name(b, "visual.%s%s.running_var", at, bn), out);
+    struct tensor w = bind_filters(b, bind_name(b, "visual.%s%s.weight", at, conv), out, in, side,
+                                   side);
+
+    for (size_t i = 0; i < out && !b->bad; i++) {
+        double f = (double)gamma[i] / sqrt((double)var[i] + bn_eps);
+        scale[i] = (float)f;
+        bias[i] = (float)((double)beta[i] - (double)mean[i] * f);
+        if (!isfinite(scale[i]) || !isfinite(bias[i])) {
+            b->bad = true;
+            err_set(b->e, "tensor visual.%.64s%.64s.running_var holds %g", at, bn, (double)var[i]);
+        }
+    }
+    bind_conv(b, k, &w, scale, bias, stride, side / 2);
+}
+
+static void bind_block(struct bind *b, struct bottleneck *k, const char *at) {
+    size_t p = k->planes, in = k->in;
+
+    bind_block_conv(b, &k->conv1, at, "conv1", "bn1", in, p, 1, 1);
+    bind_block_conv(b, &k->conv2, at, "conv2", "bn2", p, p, 3, 1);
+    bind_block_conv(b, &k->conv3, at, "conv3", "bn3", p, 4 * p, 1, 1);
+    if (k->shortcut)
+        bind_block_conv(b, &k->down, at, "downsample.0", "downsample.1", in, 4 * p, 1, 1);
+}
+
+static void bind_pool(struct resnet *r, struct bind *b) {
+    size_t d = 32 * r->width, side = r->image / 32;
+    struct tensor w[2], v[2];
+
+    r->position = bind_table(b, "visual.attnpool.positional_embedding", side * side + 1, d);
+    bind_linear(b, &r->q, "visual.attnpool.q_proj", d, d);
+    w[0] = bind_matrix(b, "visual.attnpool.k_proj.weight", d, d);
+    v[0] = bind_vector(b, "visual.attnpool.k_proj.bias", d);
+    w[1] = bind_matrix(b, "visual.attnpool.v_proj.weight", d, d);
+    v[1] = bind_vector(b, "visual.attnpool.v_proj.bias", d);
+    bind_parts(b, &r->kv, 2, w, v);
+    bind_linear(b, &r->c, "visual.attnpool.c_proj", r->embed, d);
+}
+
+void resnet_bind(struct resnet *r, const struct clip_vision_config *config, struct bind *b) {
+    size_t w = config->width, in = w, at = 0;
+    char name[64];
+
+    r->image = config->image;
+    r->width = w;
+    r->embed = config->embed;
+    r->heads = config->heads;
+    bind_block_conv(b, &r->stem[0], "", "conv1", "bn1", 3, w / 2, 3, 2);
+    bind_block_conv(b, &r->stem[1], "", "conv2", "bn2", w / 2, w / 2, 3, 1);
+    bind_block_conv(b, &r->stem[2], "", "conv3", "bn3", w / 2, w, 3, 1);
+    r->blocks = config->blocks[0] + config->blocks[1] + config->blocks[2] + config->blocks[3];
+    r->block = bind_take(b, r->blocks, sizeof *r->block);
+    for (size_t stage = 0; stage < 4; stage++)
+        for (size_t i = 0; i < config->blocks[stage] && !b->bad; i++, at++) {
+            struct bottleneck *k = &r->block[at];
+            k->in = in;
+            k->planes = w << stage;
+            k->stride = stage && i == 0 ? 2 : 1;
+            k->shortcut = i == 0;
+            snprintf(name, sizeof name, "layer%zu.%zu.", stage + 1, i);
+            bind_block(b, k, name);
+            in = 4 * k->planes;
+        }
+    bind_pool(r, b);
+}
+
+/* ---- running ---- */
+
+/* Two large pictures, two small ones, and the scratch of convolutions.  Per image, with
+ * u = S^2 w / 8: the stem's last convolution and layer1 need 2 u, everything else u or less. */
+struct work {
+    float *x, *y;      /* 2 u */
+    float *s, *t;      /* max(u, 3 S^2) */
+    struct attention_seq *seq;
+    void *rest;
+};
+
+static size_t unit(const struct resnet *r) {
+    return r->image * r->image / 8 * r->width;
+}
+
+/* Images a pass: large pictures should stay near the caches.  No result depends on it. */
+static size_t per_pass(const struct resnet *r, size_t n) {
+    size_t most = ((size_t)4 << 20) / unit(r);
+
+    return n < most ? n : most ? most : 1;
+}
+
+/* What any step takes: the walk of run_stem and run_block. */
+static size_t rest_of(const struct resnet *r, const struct compute *c, size_t n) {
+    size_t side = r->image, most, d = 32 * r->width, rows;
+    struct attention a = {r->heads, d / r->heads, 0, false};
+
+    most = conv_scratch(&r->stem[0], c, n, side, side);
+    side /= 2;
+    most = size_max(most, conv_scratch(&r->stem[1], c, n, side, side));
+    most = size_max(most, conv_scratch(&r->stem[2], c, n, side, side));
+    side /= 2;
+    for (size_t i = 0; i < r->blocks; i++) {
+        const struct bottleneck *k = &r->block[i];
+        most = size_max(most, conv_scratch(&k->conv1, c, n, side, side));
+        most = size_max(most, conv_scratch(&k->conv2, c, n, side, side));
+        side /= k->stride;
+        most = size_max(most, conv_scratch(&k->conv3, c, n, side, side));
+        if (k->shortcut)
+            most = size_max(most, conv_scratch(&k->down, c, n, side, side));
+    }
+    rows = side * side + 1;
+    most = size_max(most, linear_scratch(&r->q, c, n));
+    most = size_max(most, linear_scratch(&r->kv, c, n * rows));
+    most = size_max(most, linear_scratch(&r->c, c, n));
+    return size_max(most, attention_scratch(&a, c, 1, rows));
+}
+
+static struct work plan(const struct resnet *r, const struct compute *c, size_t n, struct scratch *s) {
+    size_t u = n * unit(r), pixels = n * 3 * r->image * r->image;
+    struct work w;
+
+    w.x = scratch_cut(s, 2 * u, sizeof(float));
+    w.y = scratch_cut(s, 2 * u, sizeof(float));
+    w.s = scratch_cut(s, size_max(u, pixels), sizeof(float));
+    w.t = scratch_cut(s, size_max(u, pixels), sizeof(float));
+    w.seq = scratch_cut(s, n, sizeof *w.seq);
+    w.rest = scratch_cut(s, rest_of(r, c, n), 1);
+    return w;
+}
+
+size_t resnet_scratch(const struct resnet *r, const struct compute *c, size_t n) {
+    struct scratch s = {0};
+
+    if (n == 0)
+        return 0;
+    plan(r, c, per_pass(r, n), &s);
+    return s.used;
+}
+
+struct feature_map {
+    const float *in;
+    float *out;
+    size_t side, channels;    /* of the result */
+};
+
+/* One line of [n, 3, S, S] as [n, S, S, 3] */
+static void interleave(void *ctx, size_t task, int thread) {
+    const struct feature_map *p = ctx;
+    size_t s = p->side, i = task / s, y = task % s;
+    float *out = p->out + task * s * 3;
+
+    (void)thread;
+    for (size_t ch = 0; ch < 3; ch++) {
+        const float *in = p->in + ((i * 3 + ch) * s + y) * s;
+        for (size_t x = 0; x < s; x++)
+            out[x * 3 + ch] = in[x];
+    }
+}
+
+/* One line of the 2 x 2 means */
+static void halve_line(void *ctx, size_t task, int thread) {
+    const struct feature_map *p = ctx;
+    size_t s = p->side, ch = p->channels;
+    const float *in = p->in + task * 4 * s * ch;    /* two lines of 2 s pixels */
+
+    (void)thread;
+    for (size_t x = 0; x < s; x++) {
+        const float *a = in + x * 2 * ch, *b = a + 2 * s * ch;
+        float *out = p->out + (task * s + x) * ch;
+        for (size_t j = 0; j < ch; j++)
+            out[j] = 0.25f * (a[j] + a[ch + j] + b[j] + b[ch + j]);
+    }
+}
+
+/* 2 x 2 average pool; the result is n pictures of side x side */
+static void halve(const struct compute *c, size_t n, size_t side, size_t channels, const float *in,
+                  float *out) {
+    struct feature_map p = {in, out, side, channels};
+
+    pool_run(c->pool, n * side, halve_line, &p);
+}
+
+/* images -> w->x [n, S / 4, S / 4, w] */
+static void run_stem(const struct resnet *r, const struct compute *c, size_t n, const float *images,
+                     const struct work *w) {
+    struct feature_map p = {images, w->s, r->image, 3};
+    size_t s = r->image;
+
+    pool_run(c->pool, n * s, interleave, &p);
+    conv_run(&r->stem[0], c, n, s, s, w->s, w->t, ACT_RELU, NULL, w->rest);
+    s /= 2;
+    conv_run(&r->stem[1], c, n, s, s, w->t, w->s, ACT_RELU, NULL, w->rest);
+    conv_run(&r->stem[2], c, n, s, s, w->s, w->y, ACT_RELU, NULL, w->rest);
+    halve(c, n, s / 2, r->width, w->y, w->x);
+}
+
+static void swap(float **a, float **b) {
+    float *t = *a;
+
+    *a = *b;
+    *b = t;
+}
+
+/* w->x -> w->x; returns the side of the result */
+static size_t run_block(const struct bottleneck *k, const struct compute *c, size_t n, size_t side,
+                        struct work *w) {
+    const float *x = w->x;
+
+    conv_run(&k->conv1, c, n, side, side, x, w->s, ACT_RELU, NULL, w->rest);
+    conv_run(&k->conv2, c, n, side, side, w->s, w->t, ACT_RELU, NULL, w->rest);
+    if (k->stride == 2) {
+        side /= 2;
+        halve(c, n, side, k->planes, w->t, w->s);
+        swap(&w->s, &w->t);
+        halve(c, n, side, k->in, x, w->s);
+        x = w->s;
+    }
+    if (k->shortcut) {
+        conv_run(&k->down, c, n, side, side, x, w->y, ACT_NONE, NULL, w->rest);
+        swap(&w->x, &w->y);
+    }
+    conv_run(&k->conv3, c, n, side, side, w->t, w->x, ACT_RELU, w->x, w->rest);
+    return side;
+}
+
+/* z = [mean of the pixels; pixels] + position, of one image */
+static void prepend_mean(const struct resnet *r, size_t pixels, const float *x, float *z) {
+    size_t d = 32 * r->width;
+
+    memset(z, 0, d * sizeof *z);
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t j = 0; j < d; j++)
+            z[j] += x[i * d + j];
+    for (size_t j = 0; j < d; j++)
+        z[j] = z[j] / (float)pixels + r->position[j];
+    for (size_t i = d; i < (pixels + 1) * d; i++)
+        z[i] = x[i - d] + r->position[i];
+}
+
+static void attention_pool(const struct resnet *r, const struct compute *c, size_t n, size_t pixels,
+                           float *embed, const struct work *w) {
+    size_t d = 32 * r->width, rows = pixels + 1;
+    struct attention a = {r->heads, d / r->heads, 1 / sqrtf((float)(d / r->heads)), false};
+    float *z = w->y, *kv = w->s, *q = w->t;
+
+    for (size_t i = 0; i < n; i++)
+        prepend_mean(r, pixels, w->x + i * pixels * d, z + i * rows * d);
+    linear_run(&r->q, c, n, z, rows * d, q, d, ACT_NONE, NULL, w->rest);
+    linear_run(&r->kv, c, n * rows, z, d, kv, 2 * d, ACT_NONE, NULL, w->rest);
+    for (size_t i = 0; i < n; i++) {
+        const float *k = kv + i * rows * 2 * d;
+        w->seq[i] = (struct attention_seq){.q = q + i * d, .o = q + i * d, .nq = 1, .ldq = d,
+                                           .ldo = d, .keys = {{0}, {k, k + d, rows, 2 * d}}};
+    }
+    attention_run(&a, c, n, w->seq, w->rest);
+    linear_run(&r->c, c, n, q, d, embed, r->embed, ACT_NONE, NULL, w->rest);
+}
+
+static void pass(const struct resnet *r, const struct compute *c, size_t n, const float *images,
+                 float *embed, void *scratch) {
+    struct scratch s = {scratch, 0};
+    struct work w = plan(r, c, n, &s);
+    size_t side = r->image / 4;
+
+    run_stem(r, c, n, images, &w);
+    for (size_t i = 0; i < r->blocks; i++)
+        side = run_block(&r->block[i], c, n, side, &w);
+    attention_pool(r, c, n, side * side, embed, &w);
+}
+
+void resnet_run(const struct resnet *r, const struct compute *c, size_t n, const float *images,
+                float *embed, void *scratch) {
+    size_t step = per_pass(r, n), pixels = 3 * r->image * r->image;
+
+    for (size_t i = 0; i < n; i += step)
+        pass(r, c, n - i < step ? n - i : step, images + i * pixels, embed + i * r->embed, scratch);
+}

@@ -1,0 +1,40 @@
+/* resnet.h - the modified ResNet image tower of CLIP
+ *
+ * What     A stem of three convolutions, four stages of bottlenecks whose strides are average
+ *          pools, and an attention pool whose only query is the mean.
+ * Source   He et al. 2016, arXiv:1512.03385; openai/CLIP @d05afc4 clip/model.py ModifiedResNet,
+ *          AttentionPool2d.
+ * Shapes   images [n, 3, S, S], embed [n, E].  Inside, pictures are [n, Y, X, C].
+ * Numbers  BatchNorm (inference) is folded into the convolutions at load, in f32:
+ *          W' = W k, b' = beta - mean k, k = gamma / sqrt(var + 1e-5).
+ *          Of the attention pool's queries only the mean's is computed: nothing reads the rest.
+ * Errors   resnet_bind leaves them in b.
+ */
+#ifndef UNCLIP_RESNET_H
+#define UNCLIP_RESNET_H
+
+#include "lib/layer/bind.h"
+#include "lib/layer/conv.h"
+#include "lib/net/clip.h"
+
+struct bottleneck {
+    size_t in, planes, stride;    /* channels in; out is 4 planes */
+    bool shortcut;                /* has a convolution of its own */
+    struct conv conv1, conv2, conv3, down;
+};
+
+struct resnet {
+    size_t image, width, embed, heads;    /* S, w, E, of the pool */
+    struct conv stem[3];
+    size_t blocks;
+    struct bottleneck *block;             /* of all four stages */
+    const float *position;                /* [1 + (S / 32)^2, 32 w] */
+    struct linear q, kv, c;               /* of the attention pool */
+};
+
+void resnet_bind(struct resnet *r, const struct clip_vision_config *config, struct bind *b);
+size_t resnet_scratch(const struct resnet *r, const struct compute *c, size_t n);
+void resnet_run(const struct resnet *r, const struct compute *c, size_t n, const float *images,
+                float *embed, void *scratch);
+
+#endif

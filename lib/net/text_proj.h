@@ -1,0 +1,45 @@
+/* text_proj.h - what the decoder is told: a vector for its timestep, and context rows
+ *
+ * What     From an image embedding and a text (which may be the empty one):
+ *            time = embedding_proj(text) + project_to_time(image)
+ *            context = [4 rows made of the image embedding; LayerNorm(states W^T + b)]
+ * Source   Ramesh et al. 2022, arXiv:2204.06125, section 2.1; kakaobrain/karlo @3c68a50 and
+ *          diffusers' UnCLIPTextProjModel (tensor names).
+ * Shapes   image [E], text [E], states [n, W] -> time [T], context [extra + n, C].
+ *          Extra row j is elements j, j + extra, j + 2 extra, ... of one product: a gather with
+ *          stride, NOT a contiguous piece.
+ * Numbers  f32: within 2e-6 of the largest output of diffusers.
+ */
+#ifndef UNCLIP_TEXT_PROJ_H
+#define UNCLIP_TEXT_PROJ_H
+
+#include "lib/layer/bind.h"
+
+struct text_proj_config {
+    size_t embed, states;      /* E, W (equal in the models that exist) */
+    size_t time, cross;        /* T, C */
+    size_t extra;              /* context rows from the image embedding: 4 */
+};
+
+struct text_proj {
+    struct text_proj_config config;
+    const float *no_image;     /* [E]: the image embedding of the unguided branch */
+    struct linear text, image, extra, states;
+    struct gain norm;
+};
+
+/* Everything can be read from the shapes. */
+int text_proj_config_from_weights(struct text_proj_config *config, const struct weights *ws, struct err *e);
+
+int text_proj_bind(struct text_proj *p, const struct text_proj_config *config, const struct weights *ws,
+                   const struct compute *c, struct arena *keep, struct err *e);
+
+/* Bytes of scratch for a text of n states. */
+size_t text_proj_scratch(const struct text_proj *p, const struct compute *c, size_t n);
+
+/* image NULL: no_image. */
+void text_proj_run(const struct text_proj *p, const struct compute *c, const float *image,
+                   const float *text, size_t n, const float *states, float *time, float *context,
+                   void *scratch);
+
+#endif

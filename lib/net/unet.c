@@ -1,0 +1,370 @@
+#include "lib/net/unet.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lib/kernel/kern.h"
+#include "lib/layer/timestep.h"
+#include "lib/net/unet_net.h"
+
+/* One forward: what every block needs. */
+struct run {
+    const struct unet *u;
+    const struct compute *k;
+    size_t n;
+    const float *time;                                /* [N, 4 C0]: SiLU of the time embedding */
+    const struct unet_context *const *context;        /* [N] or NULL */
+    bool full;                                        /* scratch ran out */
+};
+
+/* Floats of a band: large enough that its halo costs little, small beside the pictures. */
+enum { BAND = 2 << 20 };
+
+/* A picture in memory. */
+struct map {
+    float *x;
+    size_t c, y, w;
+};
+
+static float *take(struct run *r, struct arena *a, size_t n) {
+    float *p = r->full ? NULL : arena_take(a, n, sizeof *p);
+
+    r->full |= !p;
+    return p;
+}
+
+static struct map map_take(struct run *r, struct arena *a, size_t c, size_t y, size_t w) {
+    return (struct map){take(r, a, r->n * y * w * c), c, y, w};
+}
+
+static struct feature_map pair(const struct run *r, const struct map *h, const struct map *skip) {
+    return (struct feature_map){{h->x, skip ? skip->x : NULL}, {h->c, skip ? skip->c : 0}, r->n, h->y, h->w};
+}
+
+/* What is read through a GroupNorm (and SiLU), or as it is. */
+struct source {
+    struct feature_map p;
+    float *mul, *add;    /* NULL: as it is */
+    enum act act;
+    enum resample resample;
+    size_t c, y, w;      /* as read */
+};
+
+static struct source source(const struct feature_map *p, enum act act, enum resample resample) {
+    struct source s = {.p = *p, .act = act, .resample = resample, .c = p->c[0] + p->c[1], .y = p->y, .w = p->w};
+
+    if (resample == RESAMPLE_UP2)
+        s.y *= 2, s.w *= 2;
+    if (resample == RESAMPLE_DOWN2)
+        s.y /= 2, s.w /= 2;
+    return s;
+}
+
+static void norm(struct run *r, struct source *s, const struct feature_map_norm *g, struct arena *a) {
+    struct arena b;
+    void *sums;
+
+    s->mul = take(r, a, r->n * s->c);
+    s->add = take(r, a, r->n * s->c);
+    b = *a;
+    sums = r->full ? NULL : arena_take(&b, feature_map_norm_scratch(&s->p), 1);
+    r->full |= !sums;
+    if (!r->full)
+        feature_map_norm(&s->p, g, r->k, s->mul, s->add, sums);
+}
+
+static struct feature_map_norm norm_of(const struct run *r, struct gain g) {
+    return (struct feature_map_norm){.g = g.g, .b = g.b, .groups = r->u->c.groups, .eps = r->u->c.eps};
+}
+
+/* Rows of a band, or 0: all pictures at once. */
+static size_t band_rows(const struct run *r, const struct source *s, size_t halo) {
+    size_t most = r->u->c.band ? r->u->c.band : BAND, rows = most / (s->w * s->c);
+
+    if (r->n * s->y * s->w * s->c <= most)
+        return 0;
+    return rows > 2 * halo + 2 ? (rows - 2 * halo) / 2 * 2 : 2;    /* even: conv.h */
+}
+
+/* out = convolution of a source (+ residual, which may be out).  Large pictures go through it in bands of
+ * rows: only a band of what is read is ever in memory, and no bit depends on that. */
+static void conv(struct run *r, const struct conv *v, const struct source *s, float *out, const float *residual,
+                 struct arena a) {
+    size_t halo = v->pad, rows = band_rows(r, s, halo);
+    float *in = take(r, &a, (rows ? rows + 2 * halo : r->n * s->y) * s->w * s->c);
+    void *work = r->full ? NULL : arena_take(&a, rows ? conv_band_scratch(v, r->k, rows + 2 * halo, s->w)
+                                                      : conv_scratch(v, r->k, r->n, s->y, s->w), 1);
+
+    r->full |= !work;
+    if (r->full)
+        return;
+    if (!rows) {
+        feature_map_apply(&s->p, s->mul, s->add, s->act, s->resample, r->k, in);
+        conv_run(v, r->k, r->n, s->y, s->w, in, out, ACT_NONE, residual, work);
+        return;
+    }
+    for (size_t n = 0; n < r->n; n++)
+        for (size_t y = 0; y < s->y; y += rows) {
+            size_t to = y + rows < s->y ? y + rows : s->y, at = (n * s->y + y) * s->w * v->out;
+            feature_map_apply_band(&s->p, s->mul, s->add, s->act, s->resample, r->k, n, y, to, halo, in);
+            conv_run_band(v, r->k, to - y + 2 * halo, s->w, in, out + at, ACT_NONE, residual ? residual + at : NULL,
+                          n + y > 0, work);
+        }
+}
+
+static void linear(struct run *r, const struct linear *l, size_t m, const float *x, float *y,
+                   const float *residual, struct arena a) {
+    void *s = r->full ? NULL : arena_take(&a, linear_scratch(l, r->k, m), 1);
+
+    r->full |= !s;
+    if (!r->full)
+        linear_run(l, r->k, m, x, l->k, y, l->n, ACT_NONE, residual, s);
+}
+
+/* out [N, Y', X', Co] = shortcut(s) + conv2(norm2(conv1(SiLU(norm1 h)))): guided-diffusion's ResBlock. */
+static void res_run(struct run *r, const struct unet_res *b, const struct map *h, const struct map *skip,
+                    struct map *out, struct arena a) {
+    struct feature_map p = pair(r, h, skip), q;
+    struct feature_map_norm g = norm_of(r, b->norm1);
+    struct map mid = map_take(r, &a, b->co, out->y, out->w);
+    float *t = take(r, &a, r->n * b->time.n);
+    struct source s = source(&p, ACT_SILU, b->resample);
+    const float *residual = h->x;
+    struct arena first = a;
+
+    norm(r, &s, &g, &first);
+    conv(r, &b->conv1, &s, mid.x, NULL, first);
+    linear(r, &b->time, r->n, r->time, t, NULL, a);
+    if (b->has_shortcut || b->resample != RESAMPLE_NONE) {
+        s = source(&p, ACT_NONE, b->resample);
+        residual = out->x;
+        if (b->has_shortcut)
+            conv(r, &b->shortcut, &s, out->x, NULL, a);
+        else if (!r->full)
+            feature_map_apply(&p, NULL, NULL, ACT_NONE, b->resample, r->k, out->x);
+    }
+    g = norm_of(r, b->norm2);
+    if (r->u->c.film)
+        g.film = t;
+    else
+        g.before = t;
+    q = pair(r, &mid, NULL);
+    s = source(&q, ACT_SILU, RESAMPLE_NONE);
+    norm(r, &s, &g, &a);
+    conv(r, &b->conv2, &s, out->x, residual, a);
+}
+
+/* h += out(attention(q, [context; k], [context; v])) of norm(h), pixels in row-major order. */
+static void attention_block(struct run *r, const struct unet_attention *b, struct map *h, struct arena a) {
+    size_t pixels = h->y * h->w, ctx = 0;
+    struct attention att = {b->heads, b->c / b->heads, (float)(1 / sqrt((double)(b->c / b->heads))), false};
+    struct feature_map p = pair(r, h, NULL);
+    struct feature_map_norm g = norm_of(r, b->norm);
+    struct source in = source(&p, ACT_NONE, RESAMPLE_NONE);
+    float *tok = take(r, &a, r->n * pixels * b->c), *qkv = take(r, &a, r->n * pixels * 3 * b->c);
+    struct attention_seq *seq = r->full ? NULL : arena_zero(&a, r->n, sizeof *seq);
+
+    r->full |= !seq;
+    if (r->full)
+        return;
+    norm(r, &in, &g, &a);
+    if (r->full)
+        return;
+    feature_map_apply(&p, in.mul, in.add, ACT_NONE, RESAMPLE_NONE, r->k, tok);
+    linear(r, &b->qkv, r->n * pixels, tok, qkv, NULL, a);
+    for (size_t i = 0; i < r->n; i++) {
+        float *q = qkv + i * pixels * 3 * b->c;
+        seq[i] = (struct attention_seq){.q = q, .o = tok + i * pixels * b->c, .nq = pixels, .ldq = 3 * b->c, .ldo = b->c};
+        if (r->context && b->context.n) {
+            const float *kv = r->context[i]->kv[b->index];
+            seq[i].keys[0] = (struct attention_keys){kv, kv + b->c, r->context[i]->len, 2 * b->c};
+            ctx = r->context[i]->len > ctx ? r->context[i]->len : ctx;
+        }
+        seq[i].keys[1] = (struct attention_keys){q + b->c, q + 2 * b->c, pixels, 3 * b->c};
+    }
+    {
+        struct arena s = a;
+        void *w = arena_take(&s, attention_scratch(&att, r->k, pixels, ctx + pixels), 1);
+        r->full |= !w;
+        if (!r->full)
+            attention_run(&att, r->k, r->n, seq, w);
+    }
+    linear(r, &b->out, r->n * pixels, tok, h->x, h->x, a);
+}
+
+/* e = time2(SiLU(time1(embedding(t)))) + class; what the blocks take is SiLU(e). */
+static float *embed_time(struct run *r, int t, const float *class_add, struct arena *keep) {
+    const struct unet *u = r->u;
+    size_t d = u->c.width[0], wide = 4 * d;
+    float *out = take(r, keep, r->n * wide);
+    struct arena a = *keep;
+    float *emb = take(r, &a, d), *mid = take(r, &a, wide), *e = take(r, &a, wide);
+
+    if (r->full)
+        return NULL;
+    timestep_embedding((float)t, d, emb);
+    linear(r, &u->time1, 1, emb, mid, NULL, a);
+    r->k->kern->act(wide, ACT_SILU, mid, mid);
+    linear(r, &u->time2, 1, mid, e, NULL, a);
+    for (size_t i = 0; i < r->n; i++) {
+        for (size_t j = 0; j < wide; j++)
+            out[i * wide + j] = e[j] + (class_add ? class_add[i * wide + j] : 0);
+        r->k->kern->act(wide, ACT_SILU, out + i * wide, out + i * wide);
+    }
+    return out;
+}
+
+/* What waits for the way up, in memory of its own, one behind the other: popped, its place is free. */
+struct stack {
+    struct map skip[UNET_LEVELS * 17];
+    struct arena before[UNET_LEVELS * 17];    /* the arena without it */
+    size_t n;
+    struct arena a;
+};
+
+static struct map push(struct run *r, struct stack *s, size_t c, size_t y, size_t w) {
+    s->before[s->n] = s->a;
+    return s->skip[s->n++] = map_take(r, &s->a, c, y, w);
+}
+
+static void pop(struct stack *s) {
+    s->a = s->before[--s->n];
+}
+
+static struct map down_path(struct run *r, struct map h, struct stack *s) {
+    const struct unet_config *c = &r->u->c;
+
+    for (size_t l = 0; l < c->levels; l++) {
+        const struct unet_level *v = &r->u->level[l];
+        for (size_t j = 0; j < c->layers; j++) {
+            struct map o = push(r, s, c->width[l], h.y, h.w);
+            res_run(r, &v->down[j], &h, NULL, &o, s->a);
+            if (v->down_att)
+                attention_block(r, &v->down_att[j], &o, s->a);
+            h = o;
+        }
+        if (l + 1 < c->levels) {
+            struct map o = push(r, s, c->width[l], h.y / 2, h.w / 2);
+            res_run(r, &v->halve, &h, NULL, &o, s->a);
+            h = o;
+        }
+    }
+    return h;
+}
+
+/* Two places that the pictures of the way up take in turns. */
+struct swing {
+    float *x[2];
+    int next;
+};
+
+static struct map swing_take(struct swing *s, size_t c, size_t y, size_t w) {
+    struct map m = {s->x[s->next], c, y, w};
+
+    s->next ^= 1;
+    return m;
+}
+
+static struct map up_path(struct run *r, struct map h, struct stack *s, struct swing *sw) {
+    const struct unet_config *c = &r->u->c;
+
+    for (size_t l = c->levels; l-- > 0;) {
+        const struct unet_level *v = &r->u->level[l];
+        for (size_t j = 0; j <= c->layers; j++) {
+            struct map o = swing_take(sw, c->width[l], h.y, h.w), skip = s->skip[s->n - 1];
+            res_run(r, &v->up[j], &h, &skip, &o, s->a);
+            pop(s);
+            if (v->up_att)
+                attention_block(r, &v->up_att[j], &o, s->a);
+            h = o;
+        }
+        if (l > 0) {
+            struct map o = swing_take(sw, c->width[l], 2 * h.y, 2 * h.w);
+            res_run(r, &v->twice, &h, NULL, &o, s->a);
+            h = o;
+        }
+    }
+    return h;
+}
+
+/* The largest picture of the middle and the way up, in elements. */
+static size_t swing_size(const struct unet_config *c, size_t y, size_t x) {
+    size_t most = 0;
+
+    for (size_t l = 0; l < c->levels; l++) {
+        size_t w = l + 1 < c->levels && c->width[l + 1] > c->width[l] ? c->width[l + 1] : c->width[l];
+        size_t n = (y >> l) * (x >> l) * w;
+        most = n > most ? n : most;
+    }
+    return most;
+}
+
+int unet_run(const struct unet *u, const struct compute *k, size_t n, size_t y, size_t x, const float *in, int t,
+             const float *class_add, const struct unet_context *const *context, float *out, struct arena scratch,
+             struct err *e) {
+    struct run r = {.u = u, .k = k, .n = n, .context = context};
+    struct feature_map p = {{in, NULL}, {u->c.in, 0}, n, y, x};
+    struct stack s = {.n = 0};
+    struct swing sw = {.next = 0};
+    size_t unit = (size_t)1 << (u->c.levels - 1), most = swing_size(&u->c, y, x);
+    struct feature_map_norm g = norm_of(&r, u->norm_out);
+    struct source from = source(&p, ACT_NONE, RESAMPLE_NONE);
+    struct map h;
+
+    if (!y || !x || y % unit || x % unit)
+        return err_set(e, "a picture of %zux%zu: its sides must be multiples of %zu", x, y, unit);
+    r.time = embed_time(&r, t, class_add, &scratch);
+    for (int i = 0; i < 2; i++)
+        sw.x[i] = take(&r, &scratch, n * most);
+    s.a = scratch;
+    h = push(&r, &s, u->c.width[0], y, x);
+    conv(&r, &u->conv_in, &from, h.x, NULL, s.a);
+    h = down_path(&r, h, &s);
+    for (int i = 0; i < 2; i++) {
+        struct map o = swing_take(&sw, h.c, h.y, h.w);
+        res_run(&r, &u->mid[i], &h, NULL, &o, s.a);
+        h = o;
+        if (i == 0 && u->c.mid_attention)
+            attention_block(&r, &u->mid_att, &h, s.a);
+    }
+    h = up_path(&r, h, &s, &sw);
+    p = pair(&r, &h, NULL);
+    from = source(&p, ACT_SILU, RESAMPLE_NONE);
+    norm(&r, &from, &g, &s.a);
+    conv(&r, &u->conv_out, &from, out, NULL, s.a);
+    return r.full ? err_set(e, "out of memory") : 0;
+}
+
+/* ---- context ---- */
+
+static int context_of(const struct unet_attention *b, const struct compute *k, const float *context, size_t len,
+                      float **kv, struct arena *keep) {
+    float *o = arena_take(keep, len * 2 * b->c, sizeof *o);
+    struct arena scratch = *keep;
+    void *s = o ? arena_take(&scratch, linear_scratch(&b->context, k, len), 1) : NULL;
+    if (!s)
+        return -1;
+    linear_run(&b->context, k, len, context, b->context.k, o, b->context.n, ACT_NONE, NULL, s);
+    kv[b->index] = o;
+    return 0;
+}
+
+int unet_context(const struct unet *u, const struct compute *k, const float *context, size_t len,
+                 struct unet_context *out, struct arena *keep, struct err *e) {
+    float **kv = arena_zero(keep, u->attentions + 1, sizeof *kv);
+    int bad = kv == NULL;
+
+    for (size_t l = 0; !bad && l < u->c.levels; l++) {
+        for (size_t j = 0; !bad && u->level[l].down_att && j < u->c.layers; j++)
+            bad = context_of(&u->level[l].down_att[j], k, context, len, kv, keep);
+        for (size_t j = 0; !bad && u->level[l].up_att && j <= u->c.layers; j++)
+            bad = context_of(&u->level[l].up_att[j], k, context, len, kv, keep);
+    }
+    if (!bad && u->c.mid_attention && u->mid_att.context.n)
+        bad = context_of(&u->mid_att, k, context, len, kv, keep);
+    if (bad)
+        return err_set(e, "out of memory");
+    out->len = len;
+    out->kv = kv;
+    return 0;
+}

@@ -1,0 +1,40 @@
+/* unet_net.h - the parts of a bound U-Net, for unet_bind.c and unet.c only */
+#ifndef UNCLIP_UNET_NET_H
+#define UNCLIP_UNET_NET_H
+
+#include "lib/net/unet.h"
+
+struct unet_res {
+    size_t ci, co;
+    enum resample resample;
+    struct gain norm1, norm2;
+    struct linear time;            /* [co, 4 C0], or [2 co, 4 C0] */
+    struct conv conv1, conv2, shortcut;
+    bool has_shortcut;
+};
+
+struct unet_attention {
+    size_t c, heads;
+    struct gain norm;
+    struct linear qkv, context, out;    /* [3 C, C]; [2 C, Dc]; [C, C] */
+    size_t index;                       /* of its keys and values in struct unet_context */
+};
+
+struct unet_level {
+    struct unet_res *down, *up;                     /* [layers], [layers + 1] */
+    struct unet_attention *down_att, *up_att;       /* NULL where the level has none */
+    struct unet_res halve, twice;                   /* not in the last (lowest) level */
+};
+
+struct unet {
+    struct unet_config c;
+    size_t attentions;
+    struct linear time1, time2;
+    struct conv conv_in, conv_out;
+    struct unet_level level[UNET_LEVELS];
+    struct unet_res mid[2];
+    struct unet_attention mid_att;
+    struct gain norm_out;
+};
+
+#endif

@@ -1,0 +1,166 @@
+#include "lib/net/vit.h"
+
+#include <string.h>
+
+#include "lib/base/scratch.h"
+#include "lib/layer/norm.h"
+
+void vit_bind(struct vit *v, const struct clip_vision_config *config,
+              const struct clip_names_table *names, struct bind *b) {
+    size_t d = config->width, p = config->patch, grid = config->image / p;
+    struct transformer_config blocks = {config->layers, d, config->heads, config->mlp,
+                                        config->act, config->eps, false};
+    struct tensor w;
+
+    v->image = config->image;
+    v->patch = p;
+    v->tokens = grid * grid + 1;
+    v->width = d;
+    v->embed = config->embed;
+    v->eps = config->eps;
+    v->class_token = bind_floats(b, names->vision.class_token, d);
+    v->position = bind_table(b, names->vision.position, v->tokens, d);
+    w = bind_filter_rows(b, names->vision.patch, d, 3, p, p);
+    bind_parts(b, &v->patches, 1, &w, NULL);
+    v->sums = b->c->kern->precision == PREC_BF16 ? bind_sums(b, &w, 3) : NULL;
+    v->ln_pre = bind_gain(b, names->vision.ln_pre, d);
+    transformer_bind(&v->blocks, &blocks, &names->layer, names->vision.layers, b);
+    v->ln_post = bind_gain(b, names->vision.ln_post, d);
+    clip_bind_projection(b, &v->projection, names->vision.projection, names->transposed, v->embed,
+                         d);
+}
+
+/* Images a pass: the work of a pass should stay in the caches, and more rows than this do not
+ * make the products faster.  No result depends on it. */
+static size_t per_pass(const struct vit *v, size_t n) {
+    size_t most = 2048 / v->tokens;
+
+    return n < most ? n : most ? most : 1;
+}
+
+struct work {
+    float *x, *pooled;      /* [n * T, D], [n, D] */
+    float *patches;         /* [n * T, 3 p p]; zero for the class token */
+    size_t *len, *row;      /* [n] */
+    void *rest;
+};
+
+static struct work plan(const struct vit *v, const struct compute *c, size_t n, struct scratch *s) {
+    size_t d = v->width, rows = n * v->tokens, cols = 3 * v->patch * v->patch, size[3], most = 0;
+    struct work w;
+
+    w.x = scratch_cut(s, rows * d, sizeof(float));
+    w.pooled = scratch_cut(s, n * d, sizeof(float));
+    w.patches = scratch_cut(s, rows * cols, sizeof(float));
+    w.len = scratch_cut(s, n, sizeof *w.len);
+    w.row = scratch_cut(s, n, sizeof *w.row);
+    size[0] = linear_scratch(&v->patches, c, rows);
+    size[1] = transformer_scratch(&v->blocks, c, n, rows, v->tokens);
+    size[2] = linear_scratch(&v->projection, c, n);
+    for (int i = 0; i < 3; i++)
+        most = size[i] > most ? size[i] : most;
+    w.rest = scratch_cut(s, most, 1);
+    return w;
+}
+
+size_t vit_scratch(const struct vit *v, const struct compute *c, size_t n) {
+    struct scratch s = {0};
+
+    plan(v, c, per_pass(v, n), &s);
+    return s.used;
+}
+
+struct gathering {
+    const struct vit *v;
+    const struct kern *kern;
+    const float *images;
+    float *patches, *x;
+};
+
+static float mean(size_t n, const float *x) {
+    float s[4] = {0};
+    size_t i = 0;
+
+    for (; i + 4 <= n; i += 4) {
+        s[0] += x[i];
+        s[1] += x[i + 1];
+        s[2] += x[i + 2];
+        s[3] += x[i + 3];
+    }
+    for (; i < n; i++)
+        s[0] += x[i];
+    return (s[0] + s[1] + (s[2] + s[3])) / (float)n;
+}
+
+/* Take its channels' means from a patch, and add what they give to its row of x. */
+static void take_means(const struct gathering *g, float *patch, float *x) {
+    const size_t n = g->v->patch * g->v->patch, d = g->v->width;
+
+    for (size_t ch = 0; ch < 3; ch++, patch += n) {
+        float m = mean(n, patch);
+
+        for (size_t i = 0; i < n; i++)
+            patch[i] -= m;
+        g->kern->axpy(d, m, g->v->sums + ch * d, x);
+    }
+}
+
+/* One row of patches of one image; with the first, the zeros of the class token. */
+static void gather(void *ctx, size_t task, int thread) {
+    const struct gathering *g = ctx;
+    size_t s = g->v->image, p = g->v->patch, grid = s / p, cols = 3 * p * p;
+    size_t i = task / grid, gy = task % grid, row = i * g->v->tokens + 1 + gy * grid;
+    float *out = g->patches + row * cols;
+
+    (void)thread;
+    if (gy == 0)
+        memset(out - cols, 0, cols * sizeof *out);
+    for (size_t ch = 0; ch < 3; ch++)
+        for (size_t y = 0; y < p; y++) {
+            const float *line = g->images + ((i * 3 + ch) * s + gy * p + y) * s;
+            for (size_t gx = 0; gx < grid; gx++)
+                memcpy(out + gx * cols + (ch * p + y) * p, line + gx * p, p * sizeof *out);
+        }
+    for (size_t gx = 0; gx < grid && g->v->sums; gx++)
+        take_means(g, out + gx * cols, g->x + (row + gx) * g->v->width);
+}
+
+/* x = ln_pre([class; patches W^T] + position) for n images: one product for all of them, in
+ * which the class token is a patch of zeros. */
+static void embed_patches(const struct vit *v, const struct compute *c, size_t n,
+                          const float *images, const struct work *w) {
+    size_t d = v->width, rows = n * v->tokens, cols = v->patches.k;
+    struct gathering g = {v, c->kern, images, w->patches, w->x};
+
+    for (size_t i = 0; i < rows; i++)
+        memcpy(w->x + i * d, v->position + i % v->tokens * d, d * sizeof *w->x);
+    for (size_t i = 0; i < rows; i += v->tokens)
+        for (size_t j = 0; j < d; j++)
+            w->x[i * d + j] += v->class_token[j];
+    pool_run(c->pool, n * (v->image / v->patch), gather, &g);
+    linear_run(&v->patches, c, rows, w->patches, cols, w->x, d, ACT_NONE, w->x, w->rest);
+    layer_norm(c, rows, d, w->x, d, v->ln_pre.g, v->ln_pre.b, v->eps, w->x, d);
+}
+
+static void pass(const struct vit *v, const struct compute *c, size_t n, const float *images,
+                 float *embed, void *scratch) {
+    struct scratch s = {scratch, 0};
+    struct work w = plan(v, c, n, &s);
+    struct transformer_run r = {.n = n, .len = w.len, .x = w.x, .row = w.row, .y = w.pooled};
+    size_t d = v->width;
+
+    embed_patches(v, c, n, images, &w);
+    for (size_t i = 0; i < n; i++)
+        w.len[i] = v->tokens, w.row[i] = 0;
+    transformer_run(&v->blocks, c, &r, w.rest);
+    layer_norm(c, n, d, w.pooled, d, v->ln_post.g, v->ln_post.b, v->eps, w.pooled, d);
+    linear_run(&v->projection, c, n, w.pooled, d, embed, v->embed, ACT_NONE, NULL, w.rest);
+}
+
+void vit_run(const struct vit *v, const struct compute *c, size_t n, const float *images,
+             float *embed, void *scratch) {
+    size_t step = per_pass(v, n), pixels = 3 * v->image * v->image;
+
+    for (size_t i = 0; i < n; i += step)
+        pass(v, c, n - i < step ? n - i : step, images + i * pixels, embed + i * v->embed, scratch);
+}

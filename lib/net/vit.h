@@ -1,0 +1,37 @@
+/* vit.h - the Vision Transformer image tower of CLIP
+ *
+ * What     Patches as one product, class token, position, ln_pre, layers, then ln_post and
+ *          the projection of the class token alone.
+ * Source   Dosovitskiy et al. 2021, arXiv:2010.11929; openai/CLIP @d05afc4 clip/model.py
+ *          VisionTransformer.
+ * Shapes   images [n, 3, S, S], embed [n, E].  Token 0 is the class token; patch (y, x) is
+ *          token 1 + y * (S / patch) + x, its vector ordered channel, row, column.
+ * Numbers  The last layer computes the class token's row only: nothing else reads it.
+ *          bf16: what is multiplied of a patch is its difference to each channel's mean; the means
+ *          go through the filters' sums in f32.  Pixels of one colour are all rounded the same way, so
+ *          that their errors add up in every patch: the least cosine of 26 drawings of the model in
+ *          the box was 0.99974 so, and is 0.99999 (bench/NOTES.md).
+ * Errors   vit_bind leaves them in b.
+ */
+#ifndef UNCLIP_VIT_H
+#define UNCLIP_VIT_H
+
+#include "lib/net/clip_bind.h"
+
+struct vit {
+    size_t image, patch, tokens, width, embed;    /* S, p, 1 + (S / p)^2, D, E */
+    float eps;
+    const float *class_token, *position;          /* [D], [T, D] */
+    struct linear patches, projection;
+    const float *sums;                            /* [3, D] of the filters, by channel; NULL: f32 */
+    struct gain ln_pre, ln_post;
+    struct transformer blocks;
+};
+
+void vit_bind(struct vit *v, const struct clip_vision_config *config,
+              const struct clip_names_table *names, struct bind *b);
+size_t vit_scratch(const struct vit *v, const struct compute *c, size_t n);
+void vit_run(const struct vit *v, const struct compute *c, size_t n, const float *images,
+             float *embed, void *scratch);
+
+#endif

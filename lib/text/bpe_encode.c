@@ -1,0 +1,249 @@
+#include <string.h>
+
+#include "lib/base/utf8.h"
+#include "lib/text/bpe_table.h"
+#include "lib/text/text_clean.h"
+
+enum { SHORT = 48 };    /* bytes of a piece that needs no heap */
+
+/* ---- one piece ---- */
+
+/* The merge of two neighbours, or UINT32_MAX. */
+static uint32_t merge_of(const struct bpe *b, uint32_t left, uint32_t right) {
+    uint32_t id = *bpe_slot(b, left, right);
+
+    return id ? id : UINT32_MAX;
+}
+
+/* Short pieces: look for the best pair again and again.  Merges ids in w; the count left. */
+static size_t merge_short(const struct bpe *b, uint32_t *w, size_t n) {
+    uint32_t m[SHORT], best;    /* m[i]: the merge of w[i] and w[i + 1] */
+    size_t at = 0;
+
+    for (size_t i = 0; i + 1 < n; i++)
+        m[i] = merge_of(b, w[i], w[i + 1]);
+    while (n > 1) {
+        best = UINT32_MAX;
+        for (size_t i = 0; i + 1 < n; i++)
+            if (m[i] < best)
+                best = m[i], at = i;
+        if (best == UINT32_MAX)
+            break;
+        w[at] = best;
+        n--;
+        memmove(w + at + 1, w + at + 2, (n - at - 1) * sizeof *w);
+        if (at + 1 < n) {
+            memmove(m + at + 1, m + at + 2, (n - at - 2) * sizeof *m);
+            m[at] = merge_of(b, best, w[at + 1]);
+        }
+        if (at > 0)
+            m[at - 1] = merge_of(b, w[at - 1], best);
+    }
+    return n;
+}
+
+/* Long pieces: a heap of (merge, place), smallest first, over a linked list.  Taking the
+ * smallest place first among equal merges is the reference's left to right; a new pair
+ * has a larger id than the merge that made it, so no merge is passed over. */
+struct heap {
+    uint64_t *v;    /* merge << 32 | place */
+    size_t n;
+};
+
+static void heap_push(struct heap *h, uint64_t x) {
+    size_t i = h->n++;
+
+    for (; i > 0 && h->v[(i - 1) / 2] > x; i = (i - 1) / 2)
+        h->v[i] = h->v[(i - 1) / 2];
+    h->v[i] = x;
+}
+
+static uint64_t heap_pop(struct heap *h) {
+    uint64_t top = h->v[0], x = h->v[--h->n];
+    size_t i = 0, c;
+
+    for (; (c = 2 * i + 1) < h->n; i = c) {
+        if (c + 1 < h->n && h->v[c + 1] < h->v[c])
+            c++;
+        if (x <= h->v[c])
+            break;
+        h->v[i] = h->v[c];
+    }
+    h->v[i] = x;
+    return top;
+}
+
+struct chain {
+    uint32_t *id, *next, *prev;    /* id UINT32_MAX: merged into the one before */
+    uint32_t n;
+};
+
+static void offer(const struct bpe *b, struct heap *h, const struct chain *c, uint32_t i) {
+    uint32_t m = c->next[i] < c->n ? merge_of(b, c->id[i], c->id[c->next[i]]) : UINT32_MAX;
+
+    if (m != UINT32_MAX)
+        heap_push(h, (uint64_t)m << 32 | i);
+}
+
+/* Merges ids in w; the count left, or 0: no memory. */
+static size_t merge_long(const struct bpe *b, uint32_t *w, size_t n, struct arena scratch) {
+    /* each merge takes one entry off the heap, adds two at most, and happens < n times */
+    struct heap h = {arena_take(&scratch, 2 * n, sizeof *h.v), 0};
+    struct chain c = {w, arena_take(&scratch, n, sizeof *w), arena_take(&scratch, n, sizeof *w),
+                      (uint32_t)n};
+    size_t k = 0;
+
+    if (!h.v || !c.next || !c.prev)
+        return 0;
+    for (uint32_t i = 0; i < c.n; i++) {
+        c.next[i] = i + 1;
+        c.prev[i] = i - 1;    /* wraps for the first: never < n */
+    }
+    for (uint32_t i = 0; i < c.n; i++)
+        offer(b, &h, &c, i);
+    while (h.n > 0) {
+        uint64_t top = heap_pop(&h);
+        uint32_t i = (uint32_t)top, m = (uint32_t)(top >> 32), j;
+        /* stale unless the pair is still there as it was */
+        if (c.id[i] == UINT32_MAX || (j = c.next[i]) >= c.n ||
+            b->pair[m - BPE_BYTES].left != c.id[i] || b->pair[m - BPE_BYTES].right != c.id[j])
+            continue;
+        c.id[i] = m;
+        c.id[j] = UINT32_MAX;
+        c.next[i] = c.next[j];
+        if (c.next[i] < c.n)
+            c.prev[c.next[i]] = i;
+        offer(b, &h, &c, i);
+        if (c.prev[i] < c.n)
+            offer(b, &h, &c, c.prev[i]);
+    }
+    for (uint32_t i = 0; i < c.n; i++)
+        if (w[i] != UINT32_MAX)
+            w[k++] = w[i];
+    return k;
+}
+
+/* ---- splitting ---- */
+
+/* Does one of the special tokens' names lie at s?  Its length or 0.  The reference ignores
+ * case here, and U+017F is another s: such a name is one piece, but not special. */
+static size_t special_at(const char *s, size_t n) {
+    static const char *const name[] = {BPE_SOT, BPE_EOT};
+
+    for (int k = 0; k < 2; k++) {
+        size_t i = 0, j = 0;
+        while (name[k][j] && i < n) {
+            if (s[i] == name[k][j])
+                i++;
+            else if (name[k][j] == 's' && n - i > 1 && !memcmp(s + i, "\xc5\xbf", 2))
+                i += 2;
+            else
+                break;
+            j++;
+        }
+        if (!name[k][j])
+            return i;
+    }
+    return 0;
+}
+
+static size_t contraction_at(const char *s, size_t n) {
+    static const char *const tail[] = {"s", "\xc5\xbf", "t", "re", "ve", "m", "ll", "d"};
+
+    if (s[0] != '\'')
+        return 0;
+    for (size_t k = 0; k < sizeof tail / sizeof *tail; k++) {
+        size_t len = strlen(tail[k]);
+        if (n - 1 >= len && !memcmp(s + 1, tail[k], len))
+            return 1 + len;
+    }
+    return 0;
+}
+
+/* The class of the character at s, n > 0 bytes, and its length. */
+static enum text_class class_at(const char *s, size_t n, size_t *len) {
+    uint32_t c;
+    int k = utf8_get((const unsigned char *)s, n, &c);
+
+    *len = (size_t)(k < 0 ? -k : k);
+    return k < 0 ? TEXT_OTHER : text_class(c);
+}
+
+/* The length of the piece at s; 0 where a space is. */
+static size_t piece_at(const char *s, size_t n, bool special) {
+    size_t len = special && s[0] == '<' ? special_at(s, n) : 0, step;
+    enum text_class c;
+
+    if (len == 0)
+        len = contraction_at(s, n);
+    if (len > 0)
+        return len;
+    c = class_at(s, n, &len);
+    if (c == TEXT_SPACE)
+        return 0;
+    while (c != TEXT_NUMBER && len < n && class_at(s + len, n - len, &step) == c)
+        len += step;
+    return len;
+}
+
+/* The piece s as ids at w: how many, or 0 when memory is out. */
+static size_t encode_piece(const struct bpe *b, const char *s, size_t n,
+                           bool special, uint32_t *w, struct arena scratch) {
+    if (special && n == strlen(BPE_SOT) && !memcmp(s, BPE_SOT, n)) {
+        w[0] = b->sot;
+        return 1;
+    }
+    if (special && n == strlen(BPE_EOT) && !memcmp(s, BPE_EOT, n)) {
+        w[0] = b->eot;
+        return 1;
+    }
+    for (size_t i = 0; i < n; i++)
+        w[i] = b->alphabet.id[(unsigned char)s[i]];
+    w[n - 1] += 256;
+    return n <= SHORT ? merge_short(b, w, n) : merge_long(b, w, n, scratch);
+}
+
+/* Where in a piece of length n at `at` its token k begins. */
+static size_t token_start(const struct bpe *b, const uint32_t *w, size_t k, size_t at) {
+    for (size_t i = 0; i < k; i++)
+        at += w[i] < b->sot ? b->at[w[i] + 1] - b->at[w[i]] : 0;
+    return at;
+}
+
+int bpe_encode(const struct bpe *b, const char *text, size_t n, bool special, size_t limit,
+               struct bpe_tokens *t, struct arena *a, struct err *e) {
+    uint32_t *w = NULL;
+    size_t len, k;
+
+    t->cut = n;
+    t->n = 0;
+    /* more could not be counted in 32 bits */
+    if (n < UINT32_MAX / 2)
+        w = arena_take(a, n + 2, sizeof *w);
+    if (!w)
+        return err_set(e, "no memory for a text of %zu bytes", n);
+    w[t->n++] = b->sot;
+    for (size_t i = 0; i < n; i += len) {
+        len = piece_at(text + i, n - i, special);
+        if (len == 0) {
+            len = 1;
+            continue;
+        }
+        k = encode_piece(b, text + i, len, special, w + t->n, *a);
+        if (k == 0)
+            return err_set(e, "no memory for a word of %zu bytes", len);
+        if (t->n + k + 1 > limit && t->cut == n)
+            t->cut = token_start(b, w + t->n, limit - 1 - t->n, i);
+        t->n += k;
+    }
+    w[t->n++] = b->eot;
+    t->id = (int *)w;
+    return 0;
+}
+
+void bpe_truncate(const struct bpe *b, struct bpe_tokens *t, size_t limit) {
+    if (t->n <= limit)
+        return;
+    t->n = limit;
+    t->id[limit - 1] = (int)b->eot;
+}

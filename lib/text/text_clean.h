@@ -1,0 +1,37 @@
+/* text_clean.h - what CLIP's tokenizer does to a text before it splits it
+ *
+ * What     ftfy.fix_text without the repair of mojibake, then html.unescape twice, then
+ *          every run of white space becomes one space and none stays at the ends, then
+ *          Unicode lower case (with final sigma, and U+0130 as i and U+0307).
+ * Source   openai/CLIP @d05afc4 clip/simple_tokenizer.py: basic_clean, whitespace_clean,
+ *          str.lower; ftfy 6.3.1 with fix_encoding=False; Python's html.unescape.
+ * Differs  ftfy guesses at wrongly decoded text (mojibake); this does not.  Characters that
+ *          Unicode got after version 15 are unknown to utf8proc and stay as they are.
+ * Errors   Text that is not UTF-8 is refused with the offset of the first bad byte.
+ * Memory   The result has at most 3 bytes for each of the input's (U+1D160 takes them all);
+ *          3 n + 1 are taken from the arena, or n + 1 for plain ASCII.  Scratch: at most
+ *          24 n + 2048 bytes.
+ * Time     Linear in n, whatever the text: nested entities ("&amp;amp;amp;...") and runs of
+ *          combining marks are taken apart in one pass.
+ * Threads  No global state.
+ */
+#ifndef UNCLIP_TEXT_CLEAN_H
+#define UNCLIP_TEXT_CLEAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+
+enum { TEXT_GROWTH = 3 };    /* bytes out for one in, at most */
+
+/* s, n bytes, cleaned: a string of *len bytes with a NUL after them.  NULL on error. */
+char *text_clean(const void *s, size_t n, size_t *len, struct arena *a, struct err *e);
+
+/* What the tokenizer tells apart. */
+enum text_class { TEXT_SPACE, TEXT_LETTER, TEXT_NUMBER, TEXT_OTHER };
+enum text_class text_class(uint32_t c);
+
+#endif

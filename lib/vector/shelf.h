@@ -1,0 +1,39 @@
+/* shelf.h - a fixed number of byte strings that are replaced now and then
+ *
+ * What     The records of the k best: slot i holds one string, of any length.  Strings are
+ *          appended to one region; when it is more than half dead, the live ones are moved
+ *          together.  So a put costs O(its length) on average, and an endless stream needs
+ *          no more than
+ *              2 x (live bytes) + the longest string + SHELF_SLACK.
+ * Errors   -1 when the region is full: the live strings do not fit.
+ * Threads  Re-entrant; no global state.  Pointers from shelf_get live until the next put.
+ */
+#ifndef UNCLIP_SHELF_H
+#define UNCLIP_SHELF_H
+
+#include <stddef.h>
+
+#include "lib/base/arena.h"
+
+#define SHELF_SLACK ((size_t)1 << 20)
+
+struct shelf {
+    struct arena_mem mem;
+    struct arena room;          /* the strings' own region */
+    char *base;
+    size_t used, cap, live;     /* bytes appended, given out, and still wanted */
+    struct shelf_slot {
+        size_t at, n;
+    } *slot;                    /* [n] */
+    size_t *order;              /* [n], scratch of the compaction */
+    size_t n;
+};
+
+/* n slots, all empty; `room` bytes of address space for the strings. */
+int shelf_start(struct shelf *s, size_t n, size_t room, struct arena *a);
+
+void shelf_clear(struct shelf *s);
+int shelf_put(struct shelf *s, size_t slot, const void *p, size_t n);
+const void *shelf_get(const struct shelf *s, size_t slot, size_t *n);
+
+#endif

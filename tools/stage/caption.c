@@ -1,0 +1,77 @@
+#include "tools/stage/caption.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/record/json_record.h"
+#include "lib/base/utf8.h"
+#include "tools/stage/name_pattern.h"
+
+static int put_value(struct mp *out, const struct record *r, const char *key, struct arena scratch, struct err *e) {
+    char text[40];
+    struct span s;
+    double d;
+    int64_t v;
+
+    if (!strcmp(key, "id")) {
+        mp_raw(out, r->id);
+    } else if (record_str(r, key, &s, NULL) == 1) {
+        mp_raw(out, s);
+    } else if (record_int(r, key, &v, NULL) == 1 || record_float(r, key, &d, NULL) != 1) {
+        return record_raw(r, key, &s) == 1 ? json_write_value(out, s, 0, scratch, e) : 0;
+    } else {
+        snprintf(text, sizeof text, "%.4g", d);
+        mp_raw(out, (struct span){(unsigned char *)text, strlen(text)});
+    }
+    return 0;
+}
+
+int caption_write(struct mp *out, const struct record *r, const char *fields, struct arena scratch, struct err *e) {
+    struct span s;
+
+    if (!fields) {
+        if (record_str(r, "text", &s, NULL) != 1 || !s.n)
+            s = memchr(r->id.p, '/', r->id.n) ? name_base(r->id) : r->id;
+        mp_raw(out, s);
+        return out->full ? err_set(e, "out of memory") : 0;
+    }
+    if (!strcmp(fields, "none"))
+        return 0;
+    for (size_t n, before = out->n; *fields; fields += n + (fields[n] == ',')) {
+        char key[256];
+
+        n = strcspn(fields, ",");
+        if (n >= sizeof key)
+            continue;
+        memcpy(key, fields, n);
+        key[n] = 0;
+        if (!record_has(r, key) && strcmp(key, "id") != 0)
+            continue;
+        if (out->n > before)
+            mp_raw(out, (struct span){(const unsigned char *)" ", 1});
+        if (put_value(out, r, key, scratch, e) < 0)
+            return -1;
+    }
+    return out->full ? err_set(e, "out of memory") : 0;
+}
+
+const char *caption_ascii(struct span text, struct arena *a) {
+    char *out = arena_take(a, text.n + 1, 1);
+    size_t n = 0;
+
+    for (size_t i = 0; out && i < text.n;) {
+        uint32_t c = 0;
+        int len = utf8_get(text.p + i, text.n - i, &c);
+
+        i += len > 0 ? (size_t)len : (size_t)-len;
+        if (len > 0 && (c <= ' ' || c == 0x7f)) {
+            if (n && out[n - 1] != ' ')
+                out[n++] = ' ';
+        } else {
+            out[n++] = len > 0 && c < 0x7f ? (char)c : '?';
+        }
+    }
+    if (out)
+        out[n] = 0;
+    return out;
+}

@@ -1,0 +1,31 @@
+/* condition.h - the text that a prior or decoder is conditioned on
+ *
+ * What     text_embed and text_states of a record; or of the empty prompt, which guidance needs: from a
+ *          record of --uncond FILE (a negative prompt), else "" through the model's own text tower.
+ * Shapes   embed [D]; states [n, W], the valid tokens only.
+ * Errors   A text embedding without states, states that are not a finite [n, W] matrix, widths that do not
+ *          fit.
+ */
+#ifndef UNCLIP_CONDITION_H
+#define UNCLIP_CONDITION_H
+
+#include "formats/checkpoint/model.h"
+#include "formats/record/record.h"
+
+struct condition {
+    const float *embed, *states;
+    size_t d, n, w;
+    struct span model;    /* fingerprint of the embedding; empty when unknown */
+};
+
+/* 1: the record's text; 0: it has none (an image variation); -1 */
+int condition_of(struct condition *c, const struct record *r, struct arena *a, struct err *e);
+
+/* uncond: a stream's name, or NULL for the empty text through the model. */
+int condition_empty(struct condition *c, const char *uncond, const struct model_paths *p, const struct compute *k,
+                    struct arena *keep, struct err *e);
+
+/* Is it as wide as the model wants?  most: states at most. */
+int condition_fits(const struct condition *c, size_t d, size_t w, size_t most, struct err *e);
+
+#endif

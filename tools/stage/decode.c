@@ -1,0 +1,64 @@
+#include "tools/stage/decode.h"
+
+#include <string.h>
+
+#include "formats/record/params.h"
+
+int decode_branch(struct decode_branch *d, const struct decoder_model *m, const struct compute *k, const float *image,
+                  const struct condition *text, struct arena *a, struct err *e) {
+    const struct text_proj_config *c = &m->proj.config;
+    size_t rows = c->extra + text->n;
+    float *time, *context;
+    struct arena s;
+    void *scratch;
+
+    if (condition_fits(text, c->embed, c->states, 4096, e) < 0)
+        return -1;
+    time = arena_take(a, c->time, sizeof *time);
+    context = arena_take(a, rows * c->cross, sizeof *context);
+    s = *a;
+    scratch = arena_take(&s, text_proj_scratch(&m->proj, k, text->n), 1);
+    if (!time || !context || !scratch)
+        return err_set(e, "out of memory");
+    text_proj_run(&m->proj, k, image, text->embed, text->n, text->states, time, context, scratch);
+    d->b = (struct decoder_branch){time, &d->context};
+    return unet_context(m->unet, k, context, rows, &d->context, a, e);
+}
+
+int decode_embed(const struct decoder_model *m, const struct record *r, const char *field, const float **v, struct arena *a,
+                 struct err *e) {
+    size_t n;
+    int got = record_floats(r, field, v, &n, a, e);
+
+    if (got > 0 && n != m->proj.config.embed)
+        return err_set(e, "field %s has %zu numbers, the decoder takes %zu", field, n, m->proj.config.embed);
+    return got;
+}
+
+int decode_recipe(struct decode_recipe *d, const struct record *r, size_t train_steps, struct err *e) {
+    int64_t t[SCHED_STEPS_MAX], text = 0;
+    size_t n = params_ints(r, "ddim-invert", "timesteps", t, SCHED_STEPS_MAX);
+
+    d->known = record_has(r, "noise") && n > 0;
+    d->steps = n;
+    params_int(r, "ddim-invert", "text", &text);
+    d->text = text != 0;
+    for (size_t i = 0; d->known && i < n; i++) {
+        if (t[i] < 0 || t[i] >= (int64_t)train_steps || (i && t[i] >= t[i - 1]))
+            return err_set(e, "params: the timesteps of the noise do not descend from %zu", train_steps - 1);
+        d->timesteps[i] = (int)t[i];
+    }
+    return 0;
+}
+
+int decode_noise(const struct record *r, size_t side, const float **x, struct arena *a, struct err *e) {
+    struct tensor t;
+    int got = record_tensor(r, "noise", &t, e);
+    size_t n;
+
+    if (got <= 0)
+        return got;
+    if (t.nd != 3 || t.shape[0] != 3 || t.shape[1] != side || t.shape[2] != side)
+        return err_set(e, "field noise is not [3, %zu, %zu]", side, side);
+    return record_numbers(r, "noise", x, &n, a, e);
+}

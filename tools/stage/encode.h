@@ -1,0 +1,47 @@
+/* encode.h - one text, one picture, or a set of labels, through a model's towers
+ *
+ * What     What a program needs that compares with a sentence: the checkpoint, its
+ *          tokenizer and the tower, opened together and run on a few inputs.
+ * Source   Class vectors: each sentence's vector divided by its length, the mean over the
+ *          templates, divided by its length (openai/CLIP @d05afc4
+ *          notebooks/Prompt_Engineering_for_ImageNet.ipynb).
+ * Errors   A text longer than the model's context is refused, as the reference does.
+ * Memory   What stays is taken from `keep`; weights stay mapped.
+ */
+#ifndef UNCLIP_ENCODE_H
+#define UNCLIP_ENCODE_H
+
+#include "formats/checkpoint/model.h"
+#include "tools/stage/labels.h"
+
+struct encoder {
+    struct clip_model model;    /* config.scale, fingerprint */
+    struct bpe *bpe;
+    struct clip_text *text;
+    struct clip_vision *vision;
+    const struct compute *compute;
+    size_t d;
+    bool joint;                 /* the checkpoint holds both towers */
+};
+
+/* want: MODEL_TEXT (with its tokenizer) or MODEL_VISION. */
+int encode_open(struct encoder *n, unsigned want, const struct model_paths *p,
+                const struct compute *c, struct arena *keep, struct err *e);
+
+/* out [n->d], not normalised */
+int encode_text(const struct encoder *n, struct span text, float *out, struct arena scratch,
+                struct err *e);
+int encode_image(const struct encoder *n, const char *file, float *out, struct arena scratch,
+                 struct err *e);
+
+/* A text's embedding [n->d] and the states [*len, W] of its tokens, W the tower's width. */
+int encode_states(const struct encoder *n, struct span text, float **embed, float **states,
+                  size_t *len, struct arena *keep, struct err *e);
+
+/* Fill l's vectors, from its names: d, v, model and scale.  tick(ctx, done, total), where
+ * given, is called now and then. */
+int encode_labels(const struct encoder *n, const struct templates *t, struct labels *l,
+                  struct arena *keep, void (*tick)(void *ctx, uint64_t done, uint64_t total),
+                  void *ctx, struct err *e);
+
+#endif

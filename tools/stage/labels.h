@@ -1,0 +1,47 @@
+/* labels.h - the labels of a zero-shot classification, and their vectors
+ *
+ * What     A labels file is text, one label a line, or a stream of records with
+ *          `text_embed`, one a label: its `label` where it has that field, else its `text`,
+ *          else its id.  So vectors can come from anywhere, and a cache is such a stream
+ *          too: text_embed of length one and, with each, a key over all that the vectors
+ *          depend on.
+ * Keys     32 hex digits of XXH128 over the model's fingerprint, the labels and the
+ *          templates, each with its length in front.
+ * Errors   A labels file without labels, text that is not UTF-8, vectors of different
+ *          widths or models, vectors that are zero or not finite: named with the line or
+ *          record. A cache that is stale, cut or damaged is not an error but absent; a file
+ *          that is no stream of records is one, so that no photograph is ever overwritten
+ *          by a slip.
+ */
+#ifndef UNCLIP_LABELS_H
+#define UNCLIP_LABELS_H
+
+#include "formats/record/record.h"
+#include "tools/stage/templates.h"
+
+struct labels {
+    size_t n, d;            /* d = 0: names only */
+    struct span *name;      /* [n] */
+    float *v;               /* [n, d], each of length one */
+    struct span model;      /* fingerprint of the vectors; empty when unknown */
+    double scale;           /* of logits; 0 when unknown */
+};
+
+int labels_open(struct labels *l, const char *path, struct arena *a, struct err *e);
+
+/* The same from memory; the text stays where it is. */
+int labels_parse(struct labels *l, struct span text, struct arena *a, struct err *e);
+
+enum { LABELS_KEY = 33 };
+void labels_key(char key[LABELS_KEY], const char *fingerprint, const struct labels *l,
+                const struct templates *t);
+
+/* Vectors of l's names from the cache: 1 found, 0 absent or stale, -1 not a cache. */
+int labels_cache_read(struct labels *l, const char *path, const char *key, struct arena *a,
+                      struct err *e);
+
+/* Write beside path, then rename: a reader sees the old file or the new one. */
+int labels_cache_write(const struct labels *l, const char *path, const char *key,
+                       struct arena scratch, struct err *e);
+
+#endif

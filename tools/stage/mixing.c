@@ -1,0 +1,185 @@
+#include "tools/stage/mixing.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "formats/record/params.h"
+#include "lib/vector/mix.h"
+
+int mix_get(const struct record *r, const char *field, struct mix_vec *out, struct arena *a, struct err *e) {
+    int got = record_floats(r, field, &out->v, &out->d, a, e);
+
+    out->model = (struct span){0};
+    if (got > 0 && record_sub_str(r, "model", field, &out->model, e) < 0)
+        return -1;
+    return got;
+}
+
+int mix_get_any(const struct record *r, const char *wanted, const char **field, struct mix_vec *out, struct arena *a,
+                struct err *e) {
+    static const char *const usual[] = {"image_embed", "text_embed"};
+    int got = 0;
+
+    for (size_t i = 0; i < (wanted ? 1 : 2) && got == 0; i++) {
+        *field = wanted ? wanted : usual[i];
+        got = mix_get(r, *field, out, a, e);
+    }
+    return got ? got : err_set(e, "no %s", wanted ? wanted : "image_embed or text_embed");
+}
+
+int mix_fits(const struct mix_vec *a, const struct mix_vec *b, bool force, struct err *e) {
+    if (a->d != b->d)
+        return err_set(e, "vectors of %zu and of %zu", a->d, b->d);
+    if (!force && a->model.n && b->model.n && (a->model.n != b->model.n || memcmp(a->model.p, b->model.p, a->model.n)))
+        return err_set(e, "vectors of different models, %.*s and %.*s (--force mixes them)", (int)a->model.n,
+                       (const char *)a->model.p, (int)b->model.n, (const char *)b->model.p);
+    return 0;
+}
+
+int mix_set(struct record *r, const char *field, const float *v, size_t d, struct err *e) {
+    return record_set_tensor(r, field, DT_F32, v, 1, &d, e);
+}
+
+/* ---- between two records ---- */
+
+/* Noises can be mixed when they lie at the same level: the same timesteps. */
+static int same_timesteps(const struct record *a, const struct record *b, struct err *e) {
+    struct span x, y;
+    int p = params_get(a, "ddim-invert", "timesteps", &x), q = params_get(b, "ddim-invert", "timesteps", &y);
+
+    if (p != q || (p && (x.n != y.n || memcmp(x.p, y.p, x.n))))
+        return err_set(e, "noises of different timesteps");
+    return 0;
+}
+
+/* noise [3, S, S] of both, flat; the shape is a's. */
+static int noises(const struct record *a, const struct record *b, struct tensor *ta, const float **x, const float **y,
+                  size_t *n, struct arena *mem, struct err *e) {
+    struct tensor tb;
+    int p = record_tensor(a, "noise", ta, e), q = record_tensor(b, "noise", &tb, e);
+
+    if (p <= 0 || q <= 0)
+        return p < 0 || q < 0 ? -1 : 0;
+    if (ta->nd != 3 || tb.nd != 3 || ta->dtype != DT_F32 || tb.dtype != DT_F32 ||
+        memcmp(ta->shape, tb.shape, 3 * sizeof *tb.shape))
+        return err_set(e, "noises of different shapes");
+    if (same_timesteps(a, b, e) < 0 || tensor_count(ta, n) < 0)
+        return -1;
+    *x = tensor_all_f32(ta, mem);
+    *y = tensor_all_f32(&tb, mem);
+    return *x && *y ? 1 : err_set(e, "out of memory");
+}
+
+static int between(bool lerp, const float *a, const float *b, double t, size_t d, float *out, struct err *e) {
+    if (!lerp)
+        return mix_slerp(a, b, t, d, out, e);
+    if (t == 0 || t == 1)
+        memcpy(out, t == 0 ? a : b, d * sizeof *out);
+    else
+        mix_lerp(a, b, t, d, out);
+    return 0;
+}
+
+int mix_between(struct mix_way *w, const struct record *a, const struct record *b, const char *name, const char *wanted,
+                bool force, struct arena *mem, struct err *e) {
+    struct mix_vec to;
+    int got;
+
+    *w = (struct mix_way){.a = a, .other = b};
+    if (mix_get_any(a, wanted, &w->field, &w->from, mem, e) < 0)
+        return -1;
+    got = mix_get(b, w->field, &to, mem, e);
+    if (got <= 0)
+        return got < 0 ? -1 : err_set(e, "no %s in %s", w->field, name);
+    w->to = to.v;
+    return mix_fits(&w->from, &to, force, e) < 0 ? -1 : sample_of(&w->sample, a, mem, e);
+}
+
+int mix_along(struct mix_way *w, const struct record *a, const struct mix_vec *old, const struct mix_vec *fresh,
+              struct arena *mem, struct err *e) {
+    float *to = arena_take(mem, fresh->d, sizeof *to);
+
+    *w = (struct mix_way){.a = a, .to = to, .field = "image_embed"};
+    if (!to)
+        return err_set(e, "out of memory");
+    if (mix_get_any(a, w->field, &w->field, &w->from, mem, e) < 0)
+        return -1;
+    if (w->from.d != fresh->d)
+        return err_set(e, "an image_embed of %zu, texts of %zu", w->from.d, fresh->d);
+    return mix_difference(old->v, fresh->v, w->from.v, w->from.d, to, e) < 0 ? -1 : sample_of(&w->sample, a, mem, e);
+}
+
+int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, size_t n, double t, struct arena *mem,
+              struct err *e) {
+    size_t d = w->from.d, values;
+    float *v = arena_take(mem, d, sizeof *v), *z;
+    struct tensor shape;
+    const float *x = NULL, *y = NULL;
+    int got;
+
+    if (!v)
+        return err_set(e, "out of memory");
+    if (record_copy(out, w->a, mem, e) < 0 || sample_child(out, &w->sample, i, n, e) < 0 ||
+        between(lerp, w->from.v, w->to, t, d, v, e) < 0 || mix_set(out, w->field, v, d, e) < 0 ||
+        record_set_float(out, "theta", t, e) < 0)
+        return -1;
+    if (!record_has(w->a, "noise_id") && record_set_text(out, "noise_id", w->sample.root, e) < 0)
+        return -1;
+    got = w->other ? noises(w->a, w->other, &shape, &x, &y, &values, mem, e) : 0;
+    if (got <= 0)
+        return got;
+    z = arena_take(mem, values, sizeof *z);
+    if (!z)
+        return err_set(e, "out of memory");
+    return between(lerp, x, y, t, values, z, e) < 0 ? -1 : record_set_tensor(out, "noise", DT_F32, z, 3, shape.shape, e);
+}
+
+/* ---- sums ---- */
+
+/* sum += w v, or w v / |v| */
+static int add(const struct mix_vec *v, double w, bool raw, double *sum, struct err *e) {
+    double sq = 0;
+
+    for (size_t i = 0; i < v->d; i++)
+        sq += (double)v->v[i] * (double)v->v[i];
+    if (!(sq > 0))
+        return err_set(e, "a vector of zeros has no direction");
+    w = raw ? w : w / sqrt(sq);
+    for (size_t i = 0; i < v->d; i++)
+        sum[i] += w * (double)v->v[i];
+    return 0;
+}
+
+int mix_total_add(struct mix_total *t, const struct record *r, const char *wanted, double weight, struct arena *keep,
+                  struct arena scratch, struct err *e) {
+    const char *field;
+    struct mix_vec v;
+
+    if (mix_get_any(r, wanted, &field, &v, &scratch, e) < 0)
+        return -1;
+    if (!t->sum) {
+        t->field = field;
+        t->like = (struct mix_vec){NULL, v.d, {(const unsigned char *)arena_str(keep, v.model.p, v.model.n), v.model.n}};
+        t->sum = arena_zero(keep, v.d, sizeof *t->sum);
+        if (!t->sum || !t->like.model.p)
+            return err_set(e, "out of memory");
+    }
+    if (mix_fits(&t->like, &v, t->force, e) < 0 || add(&v, weight, t->raw, t->sum, e) < 0)
+        return -1;
+    t->n++;
+    return 0;
+}
+
+int mix_total_record(struct record *out, const struct mix_total *t, const char *id, double scale, struct arena *a,
+                     struct err *e) {
+    float *v = arena_take(a, t->like.d, sizeof *v);
+    struct span name = {(const unsigned char *)id, strlen(id)};
+
+    if (!v)
+        return err_set(e, "out of memory");
+    for (size_t i = 0; i < t->like.d; i++)
+        v[i] = (float)(t->sum[i] * scale);
+    if (record_new(out, name, false, a, e) < 0 || mix_set(out, t->field, v, t->like.d, e) < 0)
+        return -1;
+    return t->like.model.n ? record_set_sub_text(out, "model", t->field, t->like.model, e) : 0;
+}

@@ -1,0 +1,70 @@
+/* mixing.h - the vectors and noises of records, mixed: what embed-mix does to one record
+ *
+ * What     Getting vectors, checking that they belong together, frames on the way from one record to another, sums.
+ * Source   Ramesh et al. 2022, arXiv:2204.06125, section 3: slerp between image embeddings and between the
+ *          noises x_T; text differences.  The arithmetic is mix.h's.
+ * Fields   A frame is a copy of the first record with the new vector, `theta`, and `noise_id` (its root), so that
+ *          all frames of a record are drawn from one noise; where both records bring a noise, that is mixed too.
+ * Errors   Vectors of different widths or models, noises of different shapes or timesteps.
+ */
+#ifndef UNCLIP_MIXING_H
+#define UNCLIP_MIXING_H
+
+#include "tools/stage/sample.h"
+
+struct mix_vec {
+    const float *v;
+    size_t d;
+    struct span model;    /* fingerprint; empty when unknown */
+};
+
+/* A vector field as f32: 1, 0 absent, -1. */
+int mix_get(const struct record *r, const char *field, struct mix_vec *out, struct arena *a, struct err *e);
+
+/* `wanted`, or where it is NULL image_embed, else text_embed; *field says which.  1 or -1. */
+int mix_get_any(const struct record *r, const char *wanted, const char **field, struct mix_vec *out, struct arena *a,
+                struct err *e);
+
+int mix_fits(const struct mix_vec *a, const struct mix_vec *b, bool force, struct err *e);
+
+int mix_set(struct record *r, const char *field, const float *v, size_t d, struct err *e);
+
+/* The way from record a (its vector `from`) to the vector `to`; `other`: the record whose noise is mixed in, or
+ * NULL.  Both make it: between the same field of two records (`name`: where b is from, for the message), and from a's
+ * image_embed along the difference of two texts.  a, other and mem's bytes must outlive it. */
+struct mix_way {
+    const struct record *a, *other;
+    struct sample sample;
+    struct mix_vec from;
+    const float *to;
+    const char *field;
+};
+
+int mix_between(struct mix_way *w, const struct record *a, const struct record *b, const char *name, const char *wanted,
+                bool force, struct arena *mem, struct err *e);
+int mix_along(struct mix_way *w, const struct record *a, const struct mix_vec *old, const struct mix_vec *fresh,
+              struct arena *mem, struct err *e);
+
+/* Frame i of n, at t. */
+int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, size_t n, double t, struct arena *mem,
+              struct err *e);
+
+/* A sum of vectors, or with `raw` false of their directions.  {0} is empty; the first vector added decides the field
+ * (as in mix_get_any) and the model. */
+struct mix_total {
+    bool raw, force;
+    const char *field;
+    struct mix_vec like;
+    double *sum;
+    size_t n;
+};
+
+/* sum += weight * vector of r; keep: for the sum and what is known of it.  0 or -1. */
+int mix_total_add(struct mix_total *t, const struct record *r, const char *wanted, double weight, struct arena *keep,
+                  struct arena scratch, struct err *e);
+
+/* A new record: scale * sum. */
+int mix_total_record(struct record *out, const struct mix_total *t, const char *id, double scale, struct arena *a,
+                     struct err *e);
+
+#endif

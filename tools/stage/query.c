@@ -1,0 +1,172 @@
+#include "tools/stage/query.h"
+
+#include <string.h>
+
+#include "formats/record/stream.h"
+
+static const size_t BUFFER = (size_t)1 << 30;    /* address space for a query that comes by a pipe */
+
+/* Keep v as the query. */
+static int keep(struct scan_query *q, const struct vector *v, struct arena *a, struct err *e) {
+    double *room = arena_take(a, v->d, sizeof *room);
+    char *model = arena_str(a, v->model.p, v->model.n);
+    int got;
+
+    if (!room || !model)
+        return err_set(e, "out of memory");
+    if ((got = sim_query(&q->sim, q->sim.kern, v->dtype, v->data, v->d, room)) != SIM_OK)
+        return err_set(e, "the query's %s %s", v->field, sim_reason(got));
+    q->from = *v;
+    q->from.model = (struct span){(const unsigned char *)model, v->model.n};
+    return 0;
+}
+
+static int first_record(struct scan_query *q, struct stream *s, struct arena *a,
+                        struct err *e) {
+    struct arena_mem mem;
+    struct arena scratch;
+    struct record r;
+    struct vector v;
+    int got;
+
+    if (arena_split(a, BUFFER, &mem, &scratch) < 0)
+        return err_set(e, "out of memory");
+    if ((got = stream_next(s, &r, &scratch, e)) <= 0)
+        return got < 0 ? -1 : err_set(e, "no record in it");
+    if (vector_find(&v, &r, NULL, &scratch, e) < 0 || keep(q, &v, a, e) < 0)
+        return -1;
+    if (stream_next(s, &r, &scratch, NULL) != 0)
+        return err_set(e, "more than one record, and a query is one");
+    return 0;
+}
+
+static int from_stream(struct scan_query *q, const char *path, struct arena *a,
+                       struct err *e) {
+    struct err why = {{0}};
+    struct stream s;
+    int got;
+
+    if (stream_open(&s, path, a, BUFFER, &why) < 0)
+        return err_set(e, "%s: %s", path, why.msg);
+    got = first_record(q, &s, a, &why);
+    stream_close(&s);
+    return got < 0 ? err_set(e, "%s: %s", path, why.msg) : 0;
+}
+
+static int from_model(struct scan_query *q, const struct query_source *from, double *scale,
+                      struct arena *a, struct err *e) {
+    struct vector v = {from->text ? "text_embed" : "image_embed", DT_F32, 0, NULL, {NULL, 0}};
+    struct err why = {{0}};
+    struct encoder n;
+    struct span text;
+    float *x;
+    int got;
+
+    if (encode_open(&n, from->text ? MODEL_TEXT : MODEL_VISION, &from->paths, from->compute, a,
+                    e) < 0)
+        return -1;
+    if (!(x = arena_take(a, n.d, sizeof *x)))
+        return err_set(e, "out of memory");
+    if (from->text) {
+        text = (struct span){(const unsigned char *)from->text, strlen(from->text)};
+        got = encode_text(&n, text, x, *a, &why);
+    } else {
+        got = encode_image(&n, from->image, x, *a, &why);
+    }
+    v.d = n.d, v.data = x;
+    v.model = (struct span){(const unsigned char *)n.model.fingerprint, strlen(n.model.fingerprint)};
+    q->joint = n.joint;
+    if (n.model.config.has_scale)
+        *scale = (double)n.model.config.scale;
+    if (got < 0 || keep(q, &v, a, &why) < 0)
+        return err_set(e, "%s: %s", from->text ? "--text" : from->image, why.msg);
+    return 0;
+}
+
+int query_open(struct scan_query *q, const struct query_source *from, double *scale,
+               struct arena *a, struct err *e) {
+    return from->stream ? from_stream(q, from->stream, a, e) : from_model(q, from, scale, a, e);
+}
+
+/* Vectors for the names in l: from the cache if it is fresh, else computed and put there. */
+static int embed_labels(struct labels *l, const struct query_source *from,
+                        const struct templates *t, bool *joint, char key[LABELS_KEY],
+                        struct arena *a, struct err *e) {
+    struct err why = {{0}};
+    struct encoder n;
+    int got = 0;
+
+    if (encode_open(&n, MODEL_TEXT, &from->paths, from->compute, a, e) < 0)
+        return -1;
+    *joint = n.joint;
+    labels_key(key, n.model.fingerprint, l, t);
+    if (from->cache && (got = labels_cache_read(l, from->cache, key, a, &why)) != 0)
+        return got < 0 ? err_set(e, "%s: %s", from->cache, why.msg) : 0;
+    if (encode_labels(&n, t, l, a, from->tick, from->ctx, &why) < 0)
+        return err_set(e, "%s: %s", from->labels, why.msg);
+    if (from->cache && labels_cache_write(l, from->cache, key, *a, &why) < 0)
+        return err_set(e, "%s: %s", from->cache, why.msg);
+    return 0;
+}
+
+int query_open_labels(struct labels *l, const struct query_source *from, bool *joint,
+                      char key[LABELS_KEY], struct arena *a, struct err *e) {
+    struct err why = {{0}};
+    struct templates t;
+
+    *joint = false;
+    key[0] = 0;
+    if (labels_open(l, from->labels, a, &why) < 0)
+        return err_set(e, "%s: %s", from->labels, why.msg);
+    if (l->v && (from->cache || from->templates))
+        return err_set(e, "%s: it holds vectors; templates and a cache are for labels in text",
+                       from->labels);
+    if (l->v)
+        return 0;
+    if (templates_open(&t, from->templates, a, &why) < 0)
+        return err_set(e, "%s: %s", from->templates, why.msg);
+    return embed_labels(l, from, &t, joint, key, a, e);
+}
+
+/* ---- params ---- */
+
+int query_params(struct span *out, const struct query_source *from, const struct ranking *g,
+                 const char *key, struct arena *a, struct err *e) {
+    const struct { const char *name, *text; } text[] = {
+        {"version", UNCLIP_VERSION}, {"text", from->text}, {"image", from->image},
+        {"query", from->stream}, {"labels", from->labels}, {"templates", from->templates},
+        {"labels_key", *key ? key : NULL}, {"field", g->q.field},
+    };
+    const struct { const char *name; double v; bool on; } number[] = {
+        {"logit_scale", g->scale, true}, {"min_cos", g->min_cos, g->min_cos >= -1},
+        {"min_prob", g->min_prob, g->min_prob >= 0},
+    };
+    enum { NTEXT = sizeof text / sizeof *text, NNUMBER = sizeof number / sizeof *number };
+    size_t n = g->kind != RESULT_MATCH;
+    struct mp m;
+
+    for (size_t i = 0; i < NTEXT; i++)
+        n += text[i].text != NULL;
+    for (size_t i = 0; i < NNUMBER; i++)
+        n += number[i].on;
+    mp_open(&m, a);
+    mp_map(&m, n);
+    for (size_t i = 0; i < NTEXT; i++)
+        if (text[i].text) {
+            mp_cstr(&m, text[i].name);
+            mp_text(&m, text[i].text, strlen(text[i].text));
+        }
+    for (size_t i = 0; i < NNUMBER; i++)
+        if (number[i].on) {
+            mp_cstr(&m, number[i].name);
+            mp_float(&m, number[i].v);
+        }
+    if (g->kind != RESULT_MATCH) {
+        mp_cstr(&m, "k");
+        mp_int(&m, (int64_t)g->k);
+    }
+    if (m.full)
+        return err_set(e, "out of memory");
+    *out = mp_span(&m);
+    return 0;
+}

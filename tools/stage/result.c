@@ -1,0 +1,66 @@
+#include "tools/stage/result.h"
+
+static int set_one(struct record *r, const struct result *v, struct err *e) {
+    if (record_set_float(r, "cos", v->cos, e) < 0 || record_set_float(r, "logit", v->logit, e) < 0 ||
+        (v->prob >= 0 && record_set_float(r, "prob", v->prob, e) < 0) ||
+        (v->label.p && record_set_text(r, "label", v->label, e) < 0) ||
+        (v->rank && record_set_int(r, "rank", v->rank, e) < 0))
+        return -1;
+    return 0;
+}
+
+static int set_list(struct record *r, const struct result *v, size_t n, struct arena *a,
+                    struct err *e) {
+    double *f = arena_take(a, 3 * n, sizeof *f);
+    struct span *label = arena_take(a, n, sizeof *label);
+
+    if (!f || !label)
+        return err_set(e, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        f[i] = v[i].cos, f[n + i] = v[i].logit, f[2 * n + i] = v[i].prob;
+        label[i] = v[i].label;
+    }
+    if (record_set_floats(r, "cos", f, n, e) < 0 || record_set_floats(r, "logit", f + n, n, e) < 0 ||
+        record_set_floats(r, "prob", f + 2 * n, n, e) < 0 ||
+        record_set_texts(r, "label", label, n, e) < 0)
+        return -1;
+    return 0;
+}
+
+int result_set(struct record *r, enum result_kind kind, const struct result *v, size_t n,
+               bool list, struct arena *a, struct err *e) {
+    if (kind == RESULT_MATCH || kind == RESULT_LABEL)
+        record_drop(r, "rank");
+    if (kind == RESULT_MATCH || kind == RESULT_BEST)
+        record_drop(r, "prob");
+    return list ? set_list(r, v, n, a, e) : set_one(r, v, e);
+}
+
+const char *const *result_columns(enum result_kind kind, size_t *n) {
+    static const char *const match[] = {"id", "cos", "logit"};
+    static const char *const best[] = {"id", "cos", "logit", "rank"};
+    static const char *const group[] = {"id", "root", "cos", "logit", "prob", "rank"};
+    static const char *const label[] = {"id", "label", "cos", "logit", "prob", "rank"};
+    static const char *const *const all[] = {match, best, group, label};
+    static const size_t count[] = {3, 4, 6, 6};
+
+    *n = count[kind];
+    return all[kind];
+}
+
+void result_rows(struct table *t, enum result_kind kind, const struct record *r,
+                 const struct result *v, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        table_text(t, r->id);
+        if (kind == RESULT_GROUP)
+            table_text(t, record_root(r));
+        if (kind == RESULT_LABEL)
+            table_text(t, v[i].label);
+        table_number(t, v[i].cos);
+        table_number(t, v[i].logit);
+        if (kind == RESULT_GROUP || kind == RESULT_LABEL)
+            table_number(t, v[i].prob);
+        if (kind != RESULT_MATCH)
+            table_int(t, v[i].rank);
+    }
+}

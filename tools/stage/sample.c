@@ -1,0 +1,143 @@
+#include "tools/stage/sample.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "formats/record/params.h"
+
+int sample_of(struct sample *s, const struct record *r, struct arena *a, struct err *e) {
+    struct span noise;
+    int64_t *v;
+    size_t n;
+    int got;
+
+    *s = (struct sample){.root = record_root(r)};
+    got = record_str(r, "noise_id", &noise, e);
+    if (got < 0)
+        return -1;
+    if (!got)
+        noise = s->root;
+    s->noise = XXH64(noise.p, noise.n, 0);
+    got = record_ints(r, "sample", &v, &n, a, e);
+    if (got <= 0)
+        return got;
+    if (n > 2)
+        return err_set(e, "samples of samples of samples are not supported");
+    for (size_t i = 0; i < n; i++) {
+        if (v[i] < 0 || v[i] >= SAMPLE_MAX)
+            return err_set(e, "sample %" PRId64 " is not from 0 to %d", v[i], SAMPLE_MAX - 1);
+        s->at[i] = v[i];
+    }
+    s->levels = n;
+    return 0;
+}
+
+int record_copy(struct record *to, const struct record *from, struct arena *a, struct err *e) {
+    *to = *from;
+    to->a = a;
+    to->cap = from->nfield + 8;
+    to->field = arena_take(a, to->cap, sizeof *to->field);
+    if (!to->field)
+        return err_set(e, "out of memory");
+    memcpy(to->field, from->field, from->nfield * sizeof *to->field);
+    return 0;
+}
+
+int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, struct err *e) {
+    int64_t at[2] = {s->at[0], s->at[1]};
+    struct span id;
+    char number[24];
+    unsigned char *p;
+    bool bin;
+
+    if (n == 1)
+        return 0;
+    if (s->levels == 2)
+        return err_set(e, "samples of samples of samples are not supported");
+    at[s->levels] = (int64_t)i;
+    snprintf(number, sizeof number, "#%zu", i);
+    p = arena_take(r->a, r->id.n + strlen(number), 1);
+    if (!p)
+        return err_set(e, "out of memory");
+    memcpy(p, r->id.p, r->id.n);
+    memcpy(p + r->id.n, number, strlen(number));
+    if (!record_has(r, "root") && record_set_text(r, "root", s->root, e) < 0)
+        return -1;
+    if (record_id((struct span){p, r->id.n + strlen(number)}, &id, &bin, r->a, e) < 0 ||
+        record_set_id(r, id, bin, e) < 0)
+        return -1;
+    return record_set_ints(r, "sample", at, s->levels + 1, e);
+}
+
+struct noise_key sample_key(const struct sample *s, uint64_t seed, enum noise_stage stage, size_t i) {
+    int64_t at[2] = {s->at[0], s->at[1]};
+
+    if (s->levels < 2)
+        at[s->levels] = (int64_t)i;
+    return (struct noise_key){.seed = seed, .id = s->noise, .stage = (unsigned)stage,
+                              .sample = (unsigned)(at[0] + SAMPLE_MAX * at[1])};
+}
+
+int torch_rows_open(struct torch_rows *t, const struct record *r, const struct sample *s, uint64_t seed, size_t n,
+                    struct err *e) {
+    int64_t used = 0, rows = 1;
+
+    params_int(r, NULL, "rng_used", &used);
+    params_int(r, NULL, "rng_rows", &rows);
+    if (used < 0 || used > (int64_t)1 << 40 || rows < 1 || rows > SAMPLE_MAX)
+        return err_set(e, "params: rng_used or rng_rows is out of range");
+    if (n > 1 && rows > 1)
+        return err_set(e, "--rng torch: samples of samples are no pipeline call");
+    torch_rng_seed(&t->g, seed);
+    torch_rng_discard(&t->g, (uint64_t)used);
+    t->row = rows > 1 && s->levels ? (size_t)s->at[0] : 0;
+    t->rows = rows > 1 ? (size_t)rows : n;
+    t->n = n;
+    if (t->row + n > t->rows)
+        return err_set(e, "sample %zu of %zu", t->row, t->rows);
+    return 0;
+}
+
+/* A draw of [rows, each] values of which ours are wanted.  Blocks of 16 values come from 16 outputs, so
+ * rows of a multiple of 16 can be drawn by themselves. */
+void noise_torch_rows(void *ctx, unsigned step, size_t n, size_t each, float *out) {
+    struct torch_rows *t = ctx;
+
+    (void)step;
+    torch_rng_discard(&t->g, (uint64_t)t->row * each);
+    torch_rng_normal(&t->g, out, n * each);
+    torch_rng_discard(&t->g, (uint64_t)(t->rows - t->row - n) * each);
+}
+
+int sample_noise_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed,
+                      enum noise_stage stage, size_t n, size_t draws, size_t each, struct err *e) {
+    z->is_torch = torch;
+    z->key = sample_key(s, seed, stage, 0);
+    z->source = (struct noise_source){noise_ours, &z->key};
+    if (!torch)
+        return 0;
+    z->source = (struct noise_source){noise_torch_rows, &z->torch};
+    if (torch_rows_open(&z->torch, r, s, seed, n, e) < 0)
+        return -1;
+    if (each % 16)    /* a generator's blocks of 16 would run over the samples */
+        return err_set(e, "--rng torch: %zu values are not a multiple of 16", each);
+    z->used = z->torch.g.used + draws * z->torch.rows * each;
+    return 0;
+}
+
+size_t sample_noise_pairs(const struct sample_noise *z) {
+    return z->is_torch ? 2 : 0;
+}
+
+void sample_noise_params(const struct sample_noise *z, struct mp *m) {
+    if (!z->is_torch)
+        return;
+    mp_cstr(m, "rng_used");
+    mp_int(m, (int64_t)z->used);
+    mp_cstr(m, "rng_rows");
+    mp_int(m, (int64_t)z->torch.rows);
+}

@@ -1,0 +1,289 @@
+#include "tools/stage/scan.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static const size_t ROOM = (size_t)1 << 28;    /* address space for one record's tables */
+enum { AHEAD = 8192, SLACK = 64 };             /* of a part's end, for its last record; of a longer id */
+enum { PAGE = 4096 };
+
+int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, struct arena *a,
+               struct err *e) {
+    size_t threads = (size_t)pool_threads(pool);
+    float *v;
+
+    *s = (struct scan){.q = q, .pool = pool, .fd = -1};
+    s->part = arena_zero(a, SCAN_PARTS, sizeof *s->part);
+    s->thread = arena_take(a, threads, sizeof *s->thread);
+    if (!s->part || !s->thread)
+        return err_set(e, "out of memory");
+    for (size_t i = 0; i < SCAN_PARTS; i++)
+        if (!(s->part[i].hit = arena_take(a, SCAN_HITS, sizeof *s->part[i].hit)))
+            return err_set(e, "out of memory");
+    for (size_t i = 0; i < threads; i++) {
+        struct scan_thread *t = &s->thread[i];
+
+        *t = (struct scan_thread){.buf = arena_take(a, SCAN_BUFFER + PAGE, 1)};
+        if (!t->buf || arena_split(a, ROOM, &t->mem, &t->room) < 0)
+            return err_set(e, "out of memory");
+        t->buf += (PAGE - (uintptr_t)t->buf % PAGE) % PAGE;
+    }
+    if (!(v = arena_take(a, q->sim.d, sizeof *v)))
+        return err_set(e, "out of memory");
+    sim_filter(&s->filter, &q->sim, v);
+    return 0;
+}
+
+int scan_record(const struct scan_query *q, const struct record *r, double *cos,
+                struct arena scratch, struct err *e) {
+    struct vector v;
+    int got;
+
+    if (vector_find(&v, r, q->field, &scratch, e) < 0 ||
+        vector_fits(&v, &q->from, q->joint, q->force, e) < 0)
+        return -1;
+    got = sim_cosine(&q->sim, v.dtype, v.data, cos);
+    return got == SIM_OK ? 0 : err_set(e, "its %s %s", v.field, sim_reason(got));
+}
+
+/* The head of an id: its length and characters; false if it is not whole. */
+static bool id_at(const unsigned char *p, size_t n, struct span *id, bool *bin) {
+    struct mp_item it;
+
+    if (mp_item(p, n, &it) != 1 || (it.kind != MP_STR && it.kind != MP_BIN) || it.n > n - it.head)
+        return false;
+    *id = (struct span){p + it.head, (size_t)it.n};
+    *bin = it.kind == MP_BIN;
+    return true;
+}
+
+/* Is the record at p of the mould?  Then its numbers and its end; else NULL. */
+static const unsigned char *fill(const struct scan_mould *m, const unsigned char *p, size_t n,
+                                 size_t *used) {
+    const unsigned char *q;
+    struct span id;
+    bool bin;
+
+    if (!m->bytes || n < RECORD_START_LEN || memcmp(p, RECORD_START, RECORD_START_LEN) != 0 ||
+        !id_at(p + RECORD_START_LEN, n - RECORD_START_LEN, &id, &bin))
+        return NULL;
+    q = id.p + id.n;
+    if (m->before + m->bytes + m->after > n - (size_t)(q - p) ||
+        memcmp(q, m->text, m->before) != 0 ||
+        memcmp(q + m->before + m->bytes, m->text + m->before, m->after) != 0 ||
+        (!bin && !utf8_valid(id.p, id.n)))
+        return NULL;
+    *used = (size_t)(q - p) + m->before + m->bytes + m->after;
+    return q + m->before;
+}
+
+/* Parse the record at p and make a mould of it: its numbers, or NULL if it is not plain. */
+static const void *make(struct scan_mould *m, const struct scan_query *q, const unsigned char *p,
+                        size_t n, size_t *used, struct arena *a) {
+    const unsigned char *from, *data, *behind;
+    struct record r;
+    struct vector v;
+
+    m->bytes = 0;
+    if (record_parse(&r, p, n, used, a, NULL) != 1 || record_has(&r, "error") ||
+        vector_find(&v, &r, q->field, a, NULL) < 0 ||
+        vector_fits(&v, &q->from, q->joint, q->force, NULL) < 0)
+        return NULL;
+    m->dtype = v.dtype;
+    from = r.id.p + r.id.n;
+    data = v.data;
+    if (data < from || data >= p + *used)    /* widened into the arena */
+        return data;
+    behind = data + v.d * dtype_size(v.dtype);
+    m->before = (size_t)(data - from);
+    m->after = (size_t)(p + *used - behind);
+    if (m->before > sizeof m->text || m->after > sizeof m->text - m->before)
+        return data;
+    memcpy(m->text, from, m->before);
+    memcpy(m->text + m->before, behind, m->after);
+    m->bytes = (size_t)(behind - data);
+    return data;
+}
+
+/* A stretch of the stream in memory. */
+struct view {
+    const unsigned char *p;
+    size_t base, n;    /* p[0] is byte base of the stream */
+};
+
+/* Have bytes from `at` on in view, of a file up to `to`.  Whole pages are copied to whole pages: with other
+ * distances between the two some processors copy at a third of that speed (bench/NOTES.md, rank). */
+static bool look(const struct scan *s, struct scan_thread *t, struct view *v, size_t at,
+                 size_t to) {
+    size_t base = at / PAGE * PAGE, want, n = 0;
+    ssize_t got;
+
+    if (s->fd < 0) {
+        *v = (struct view){s->p, 0, s->n};
+        return true;
+    }
+    want = (to < s->n ? to : s->n) - base;
+    if (want > SCAN_BUFFER)
+        want = SCAN_BUFFER;
+    if (t->mapped)
+        n = want;
+    while (n < want && (got = pread(s->fd, t->buf + n, want - n, (off_t)(base + n))) != 0) {
+        if (got < 0 && errno != EINTR)
+            return false;
+        n += got > 0 ? (size_t)got : 0;
+    }
+    *v = (struct view){t->mapped ? s->p + base : t->buf, base, n};
+    return n > at - base;
+}
+
+/* Score the record at `at`: its length, or 0 if it is not plain or not whole. */
+static size_t score(const struct scan *s, struct scan_thread *t, const struct view *v, size_t at,
+                    double *cos) {
+    const unsigned char *p = v->p + (at - v->base);
+    size_t n = v->base + v->n - at, used;
+    const void *data = fill(&t->mould, p, n, &used);
+    struct arena a = t->room;
+
+    if (!data)
+        data = make(&t->mould, s->q, p, n, &used, &a);
+    if (!data)
+        return 0;
+    if (s->limit > -1 && sim_below(&s->filter, t->mould.dtype, data, s->limit))
+        *cos = -1;
+    else if (sim_cosine(&s->q->sim, t->mould.dtype, data, cos) != SIM_OK)
+        return 0;
+    return used;
+}
+
+/* From record to record; where one is cut by the view's end, look again from there. */
+static void pass_over(const struct scan *s, struct scan_thread *t, struct scan_part *part) {
+    struct view v;
+    size_t at = part->lo, used;
+    double cos;
+
+    if (!look(s, t, &v, at, part->hi + (t->longest && t->longest < AHEAD ? t->longest + SLACK : AHEAD)))
+        return;
+    if (part > s->part)
+        at = v.base + record_find_start(v.p, v.n, at - v.base);
+    if (at >= part->hi)
+        return;
+    part->first = part->end = at;
+    while (at < part->hi && part->nhit < SCAN_HITS) {
+        used = score(s, t, &v, at, &cos);
+        if (!used && s->fd >= 0 && at / PAGE * PAGE > v.base && v.base + v.n < s->n &&
+            look(s, t, &v, at, at + SCAN_BUFFER))
+            used = score(s, t, &v, at, &cos);
+        if (!used)
+            break;
+        if (cos > s->over && cos >= s->least)
+            part->hit[part->nhit++] =
+                (struct scan_hit){cos, (unsigned)(at - part->first), (unsigned)used};
+        if (used > t->longest)
+            t->longest = used;
+        part->count++;
+        part->end = at += used;
+    }
+}
+
+static int64_t now(void) {
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void scan_part(void *ctx, size_t i, int thread) {
+    struct scan *s = ctx;
+    struct scan_thread *t = &s->thread[thread];
+    int64_t begun = s->way == SCAN_TRY ? now() : 0;
+
+    t->mapped = s->way == SCAN_MAP || (s->way == SCAN_TRY && i % 2);
+    pass_over(s, t, &s->part[i]);
+    if (s->way == SCAN_TRY)
+        s->part[i].ns = now() - begun;
+}
+
+/* Grows when something had to come from a disk. */
+static long disk(void) {
+    struct rusage u;
+
+    return getrusage(RUSAGE_SELF, &u) < 0 ? 0 : u.ru_inblock + u.ru_majflt;
+}
+
+/* After a stretch whose parts were read and mapped in turn: the map, if it was the faster of most pairs (a part
+ * that waited for the processor says nothing). */
+static enum scan_way better(const struct scan *s) {
+    size_t pairs = 0, wins = 0;
+
+    for (size_t i = 0; i + 1 < s->parts; i += 2, pairs++) {
+        const struct scan_part *read = &s->part[i], *map = read + 1;
+
+        if (read->end < read->hi || map->end < map->hi)
+            return SCAN_READ;
+        wins += map->ns < read->ns;
+    }
+    return 2 * wins > pairs ? SCAN_MAP : SCAN_READ;
+}
+
+/* How many parts: few at first, because a threshold comes soon, and then most records are turned away; of a map
+ * never so many as may be read, since its pages stay until the stretch is taken. */
+static size_t most(struct scan *s) {
+    size_t before = s->warm;
+
+    s->warm = before ? 2 * before : 4 * (size_t)pool_threads(s->pool);
+    if (s->warm > SCAN_PARTS)
+        s->warm = SCAN_PARTS;
+    if (s->way == SCAN_UNTRIED && before && s->warm >= SCAN_TRIAL)
+        s->way = SCAN_TRY;
+    return s->way == SCAN_MAP && s->warm > SCAN_PARTS / 2 ? SCAN_PARTS / 2 : s->warm;
+}
+
+void scan_run(struct scan *s, const unsigned char *p, size_t n, size_t at, int fd) {
+    size_t parts = fd < 0 ? 1 : most(s);
+    long before = fd < 0 ? 0 : disk();
+
+    s->p = p, s->n = n, s->fd = fd;
+    s->limit = s->over > s->least ? s->over : s->least;
+    s->parts = s->next = 0;
+    for (s->hi = at; s->hi < n && s->parts < parts; s->parts++) {
+        struct scan_part *part = &s->part[s->parts];
+        size_t lo = s->hi, step = fd < 0 ? n : SCAN_STEP - lo % SCAN_STEP;
+
+        s->hi = step < n - lo ? lo + step : n;
+        *part = (struct scan_part){.lo = lo, .hi = s->hi, .first = SIZE_MAX, .hit = part->hit};
+    }
+    pool_run(s->parts > 1 ? s->pool : NULL, s->parts, scan_part, s);
+    if (fd < 0)
+        return;
+    if (s->way == SCAN_TRY)
+        s->way = s->parts == parts ? better(s) : SCAN_READ;
+    if (s->way == SCAN_MAP && disk() != before)    /* reading ahead is better at it */
+        s->way = SCAN_READ;
+}
+
+size_t scan_take(struct scan *s, size_t at, uint64_t *count,
+                 int (*each)(void *ctx, double score, struct span bytes), void *ctx) {
+    for (; s->next < s->parts; s->next++) {
+        const struct scan_part *part = &s->part[s->next];
+
+        if (at >= part->hi)
+            continue;               /* a long record covered it */
+        if (at != part->first)
+            break;
+        for (size_t i = 0; i < part->nhit; i++) {
+            const struct scan_hit *h = &part->hit[i];
+
+            if (each(ctx, h->score, (struct span){s->p + part->first + h->at, h->n}) < 0)
+                return at;
+        }
+        *count += part->count;
+        at = part->end;
+        if (at < part->hi)
+            break;                  /* something there is not plain */
+    }
+    return at;
+}

@@ -1,0 +1,34 @@
+/* towers.h - the two towers of a CLIP, each opened when an input first needs it
+ *
+ * What     Finds the checkpoint, binds the tower and takes the memory of one batch; then runs it.
+ *          A checkpoint that holds both is opened once; towers in files of their own are two.
+ * Errors   Opening fails as model_open_clip and clip_bind_* do; running cannot.
+ * Memory   All from keep, for `batch` inputs.
+ */
+#ifndef UNCLIP_TOWERS_H
+#define UNCLIP_TOWERS_H
+
+#include "formats/checkpoint/model.h"
+
+struct towers {
+    struct model_paths paths;
+    const struct compute *compute;
+    struct arena *keep;
+    size_t batch;
+    struct clip_model *text_model, *vision_model;    /* NULL before they are opened */
+    const struct clip_text *text;
+    const struct clip_vision *vision;
+    void *text_scratch, *vision_scratch;
+    float *planes;                                   /* [batch, 3, S, S] */
+};
+
+/* Open it if it is not open. */
+int towers_text(struct towers *t, struct err *e);
+int towers_vision(struct towers *t, struct err *e);
+
+/* n <= batch: as clip_text_run; crops u8 [S, S, 3] by the model's prep. */
+void towers_texts(const struct towers *t, size_t n, const int *const tokens[], const size_t len[],
+                  float *embed, float *const states[]);
+void towers_images(const struct towers *t, size_t n, const unsigned char *const crop[], float *embed);
+
+#endif
