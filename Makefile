@@ -1,5 +1,18 @@
-# make, make check, make bench, make lint, make install; config.mk overrides.
-# SAN=address,undefined (or thread) builds beside the normal objects.
+#: make              build the programs into build/bin
+#: make deps         install what is missing to build and test: as root with apt-get, else print how
+#: make demo         build; sentences become pictures, a directory is classified: demo/index.html
+#: make check        build; run every test
+#: make lint         compile with -Werror by gcc and clang; check layers, symbols, manual pages and scripts
+#: make check-threads, make fuzz
+#:                   run the threaded tests under ThreadSanitizer; run each fuzzer for FUZZ_TIME seconds
+#: make bench        measure
+#: make install, make install-strip, make uninstall
+#:                   programs, manual pages and the model in the box, in PREFIX (/usr/local), below DESTDIR
+#: make clean        remove what was built
+#:
+#: Variables are set on the command line or in config.mk: CC, CFLAGS, PREFIX, PKG_CONFIG, ...
+#: SAN=address,undefined (or thread) builds with sanitizers, in a directory of its own.
+#: Nothing but `make deps` ever installs a package.
 
 PREFIX   = /usr/local
 BINDIR   = $(PREFIX)/bin
@@ -7,8 +20,9 @@ MANDIR   = $(PREFIX)/share/man
 DATADIR  = $(PREFIX)/share
 CC       = cc
 CFLAGS   = -O2 -g
-PROVE    = prove
 MANDOC   = mandoc
+PKG_CONFIG = pkg-config
+INSTALL_PROGRAM = install
 VERSION  = 0.1
 -include config.mk
 
@@ -18,10 +32,12 @@ WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wdouble-promotion \
 comma    = ,
 SANS     = $(subst $(comma), ,$(SAN))
 B        = build$(if $(SAN),-$(firstword $(SANS)))
-PKGS     = msgpack jansson libutf8proc zlib libxxhash
-OPTPKGS := $(foreach p,libjpeg libwebp libheif,$(if $(shell pkg-config --exists $p 2>/dev/null && echo y),$p))
-PKGC    := $(shell pkg-config --cflags $(PKGS) $(OPTPKGS) 2>/dev/null)
-PKGL    := $(filter-out -lheif,$(shell pkg-config --libs $(PKGS) $(OPTPKGS) 2>/dev/null))
+have     = $(shell $(PKG_CONFIG) --exists $1 2>/dev/null && echo $1)
+MSGPACK := $(or $(call have,msgpack-c),msgpack)
+PKGS     = $(MSGPACK) jansson libutf8proc zlib libxxhash
+OPTPKGS := $(foreach p,libjpeg libwebp libheif,$(call have,$p))
+PKGC    := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(OPTPKGS) 2>/dev/null)
+PKGL    := $(filter-out -lheif,$(shell $(PKG_CONFIG) --libs $(PKGS) $(OPTPKGS) 2>/dev/null))
 ALL      = -std=c11 -D_POSIX_C_SOURCE=200809L -I. -MMD -MP $(WARN) $(PKGC) \
            $(foreach p,$(OPTPKGS),-DHAVE_$(shell echo $p | tr a-z A-Z)) \
            -DUNCLIP_VERSION='"$(VERSION)"' -DUNCLIP_DATADIR='"$(DATADIR)"' \
@@ -81,31 +97,25 @@ $(FUZZERS:%=$B/fuzz/%): $B/fuzz/%: $B/tests/fuzz/%.o $B/core.a
 
 # Rebuild when the compiler or its flags change.
 $B/flags: FORCE
-	@pkg-config --exists $(PKGS) || { echo "some libraries are missing: run 'make deps'"; exit 1; }
+	@[ -e $@ ] && $(PKG_CONFIG) --exists $(PKGS) || $(NEEDS) build
 	@mkdir -p $(@D)
 	@echo '$(CC) $(subst ','\'',$(ALL)) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || \
 	    echo '$(CC) $(subst ','\'',$(ALL)) $(CPPFLAGS) $(CFLAGS)' >$@
 
-# What a fresh Debian 12 needs: to build; to test; to lint and fuzz (.ci/run installs all three).
-DEPS_BUILD = gcc libc6-dev make pkg-config libmsgpack-dev libjansson-dev libutf8proc-dev zlib1g-dev \
-             libxxhash-dev libstb-dev libblis-dev libjpeg62-turbo-dev libwebp-dev libheif-dev
-DEPS_CHECK = bats parallel python3 python3-msgpack python3-numpy jq
-DEPS_LINT  = clang libclang-rt-14-dev mandoc shellcheck
-DEPS       = $(DEPS_BUILD) $(DEPS_CHECK)
-
+# What is missing, by the table in .ci/needs; DEPS are the groups that `make deps` installs.
+DEPS     = build image check
+NEEDS    = CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' PKG_CONFIG='$(PKG_CONFIG)' .ci/needs
 deps:
-	@miss=; for p in $(DEPS); do dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null | grep -qx installed || miss="$$miss $$p"; done; \
-	if [ -z "$$miss" ]; then exit 0; fi; \
-	if [ "$$(id -u)" = 0 ]; then \
-	    apt-get -qq update && DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$miss >/dev/null; \
-	else echo "as root, this would run: apt-get install --no-install-recommends$$miss"; exit 1; fi
+	@$(NEEDS) -i $(DEPS)
 
-# The main job on real input, from a fresh clone.
-demo: deps
+# The main job on real input.
+demo:
+	@$(NEEDS) build
 	@$(MAKE) --no-print-directory -j2 all >/dev/null
 	@BIN=$B/bin sh examples/demo.sh
 
-check: deps
+check:
+	@$(NEEDS) build check
 	@$(MAKE) --no-print-directory -j2 all units aids >/dev/null
 	@BIN=$(abspath $B/bin) AID=$(abspath $B/tests) tests/run $B/tap $(UNITS:%=$B/unit/%) $(BATS)
 units: $(UNITS:%=$B/unit/%)
@@ -120,6 +130,7 @@ check-threads:
 # Each parser for FUZZ_TIME seconds, two at a time, from its corpus; what is new stays in build-fuzz/corpus.
 FUZZ_TIME = 60
 fuzz:
+	@$(NEEDS) build lint
 	@$(MAKE) --no-print-directory -j2 CC=clang SAN=fuzzer-no-link,address,undefined B=build-fuzz fuzzers >/dev/null
 	@printf '%s\n' $(FUZZERS) | xargs -P 2 -I '{}' sh tests/fuzz/run build-fuzz '{}' $(FUZZ_TIME)
 fuzzers: $(FUZZERS:%=$B/fuzz/%)
@@ -133,6 +144,7 @@ bench: all
 WRAPS    = image_read.o image_gif.o image_stb.o image_jpeg.o image_webp.o image_heif.o safetensors.o clip_config.o json_record.o \
            bpe_files.o tok_find.o model.o config.o labels.o
 lint:
+	@$(NEEDS) build lint
 	@$(MAKE) --no-print-directory -j2 B=build-lint CFLAGS='-O2 -g -Werror' all units aids $(CORE:$B/%=build-lint/%) >/dev/null
 	@$(MAKE) --no-print-directory -j2 B=build-clang CC=clang CFLAGS='-O2 -g -Werror' all units aids >/dev/null
 	@tests/layers
@@ -141,19 +153,32 @@ lint:
 	@! nm -uA build-lint/formats/*/*.o build-lint/tools/stage/*.o | grep -wE 'malloc|calloc|realloc' | grep -vE '/($(subst $() ,|,$(WRAPS))):'
 	@! command -v python3 >/dev/null || python3 lib/text/text_tables.py | cmp - lib/text/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
-	@shellcheck -x -S warning -e SC2154 tests/run tests/fuzz/run .ci/run $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
+	@shellcheck -x -S warning -e SC2154 tests/run tests/fuzz/run .ci/run .ci/needs $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
 	@echo lint: clean
 
+SHARE    = $(DESTDIR)$(DATADIR)/unclip
 install: all
-	mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(DESTDIR)$(DATADIR)/unclip
-	install -m 755 $(BINS) $(DESTDIR)$(BINDIR)
-	for s in 1 5 7; do for p in man/*.$$s; do [ ! -e $$p ] || install -m 644 $$p $(DESTDIR)$(MANDIR)/man$$s; done; done
-	rm -rf $(DESTDIR)$(DATADIR)/unclip/emoji
-	cp -R examples/emoji $(DESTDIR)$(DATADIR)/unclip/emoji
-	rm -rf $(DESTDIR)$(DATADIR)/unclip/emoji/train
+	mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(SHARE)
+	$(INSTALL_PROGRAM) -m 755 $(BINS) $(DESTDIR)$(BINDIR)
+	for p in $(PAGES); do install -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.}; done
+	rm -rf $(SHARE)/emoji
+	cp -R examples/emoji $(SHARE)/emoji
+	rm -rf $(SHARE)/emoji/train
+
+install-strip:
+	@$(MAKE) --no-print-directory INSTALL_PROGRAM='$(INSTALL_PROGRAM) -s' install
+
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%)
+	for p in $(notdir $(PAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$$p; done
+	rm -rf $(SHARE)/emoji
+	rmdir $(SHARE) 2>/dev/null || true
+
+help:
+	@sed -n 's/^#: \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 clean:
 	rm -rf build build-* demo
 
 -include $(OBJ:.o=.d)
-.PHONY: all deps demo check units aids check-threads fuzz fuzzers bench lint install clean FORCE
+.PHONY: all help deps demo check units aids check-threads fuzz fuzzers bench lint install install-strip uninstall clean FORCE

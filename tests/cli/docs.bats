@@ -2,6 +2,8 @@
 # The commands of README and of the pages without a test file of their own, as they stand there.  Those that
 # need photos or a Karlo are left out: tests/cli/unclip.bats runs such pipes on a tiny one.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     PATH=${BIN:-$ROOT/build/bin}:$PATH
@@ -57,6 +59,25 @@ blocks() {
 }
 
 @test "docs: README lists what make deps installs" {
-    make -s -C "$ROOT" --eval='show: ; @printf "%s\n" $(DEPS)' show >deps
+    "$ROOT/.ci/needs" -l build image check lint >deps
+    [ "$(wc -l <deps)" -ge 20 ]
     while read -r p; do grep -qw -- "$p" "$ROOT/README.md" || { echo "$p"; false; }; done <deps
+}
+
+@test "docs: what is missing is named, and nothing but make deps installs it" {
+    mkdir path
+    printf '#!/bin/sh\nexit 1\n' >path/pkg-config
+    printf '#!/bin/sh\necho "$*" >>apt.log\n' >path/apt-get
+    printf '#!/bin/sh\necho 0\n' >path/id
+    chmod +x path/*
+    unset MAKEFLAGS MAKELEVEL MFLAGS
+    for t in all demo check lint; do
+        PATH=$PWD/path:$PATH run -2 make -C "$ROOT" B="$PWD/build" "$t"
+        grep -q '^missing: .*jansson' <<<"$output"
+        grep -q '^Debian.*apt-get install .*libjansson-dev' <<<"$output"
+        grep -q '^Fedora.* jansson-devel' <<<"$output"
+        [ ! -e apt.log ] && [ ! -e "$ROOT/apt.log" ]
+    done
+    PATH=$PWD/path:$PATH run -1 "$ROOT/.ci/needs" -i build    # still missing afterwards: not a success
+    grep -q '^install\|install .*libjansson-dev' apt.log
 }

@@ -255,7 +255,7 @@ image-out: z.ppm: 1 x 1 pixels" ]
     [ "$(sed -n 2p got)" = "0.1235 2" ]
     { pixel '"\u001b]0;evil\u0007"' | sed 's/"text":"some text",//'; } | record-json --from-json >evil.clip
     [ "$(image-out --show=kitty evil.clip | tail -n 1)" = '\x1b]0;evil\x07' ]
-    command -v script >/dev/null || skip "no script(1)"
+    script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "no terminal to be had: script(1) or /dev/pts is missing"
     TERM=foot script -qec 'image-out --show one.clip' /dev/null </dev/null | grep -aq 'P0;1q'
     KITTY_WINDOW_ID=1 script -qec 'image-out --show one.clip' /dev/null </dev/null | grep -aq '_Ga=T'
     TERM=dumb script -qec 'image-out --show one.clip' /dev/null </dev/null | grep -aq 'not known to draw pictures'

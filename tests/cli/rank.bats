@@ -346,7 +346,7 @@ setup() {
 }
 
 @test "records are not for a terminal" {
-    command -v script >/dev/null || skip "no script(1)"
+    script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "no terminal to be had: script(1) or /dev/pts is missing"
     run -0 script -qec 'rank --query q a; echo status $?' /dev/null
     [[ "$output" == *"rank: records are not for a terminal: use --tsv, --csv or --json"* ]]
     [[ "$output" == *"status 2"* ]]
