@@ -65,16 +65,17 @@ static bool skip(struct job *j, struct span id, struct span map, const struct re
 }
 
 static void finish_item(struct job *j, struct embed_item *it) {
-    struct arena a = j->room;
+    struct arena before = j->room;    /* the records' own */
 
-    if (!it->err.msg[0] && embed_set(it, &j->o, &j->w, &a, &it->err) == 0) {
-        tool_write(&j->t, &it->r, a);
+    if (!it->err.msg[0] && embed_set(it, &j->o, &j->w, &j->room, &it->err) == 0) {
+        tool_write(&j->t, &it->r, j->room);
         j->t.done++;
     } else if (it->file) {
-        tool_input_failed(&j->t, it->file, it->r.id, it->err.msg, a);
+        tool_input_failed(&j->t, it->file, it->r.id, it->err.msg, j->room);
     } else {
-        tool_record_failed(&j->t, j->t.in, it->number, &it->r, it->err.msg, a);
+        tool_record_failed(&j->t, j->t.in, it->number, &it->r, it->err.msg);
     }
+    j->room = before;
 }
 
 /* Compute what waits, and write it in the order in which it came. */
@@ -111,16 +112,13 @@ static bool skip_record(struct job *j, const struct embed_item *it) {
 }
 
 /* A copy: what a pipe brought is gone when the next record is read. */
-static int take_record(void *job, struct record *r, struct arena scratch, struct err *e) {
+static int take_record(void *job, struct record *r, struct arena *scratch, struct err *e) {
     struct job *j = job;
     struct embed_item *it = &j->item[j->n];
-    struct span s;
-    size_t used;
 
     (void)scratch;
     *it = (struct embed_item){.number = j->t.number};
-    if (record_encode(r, &s, &j->room, e) < 0 || record_parse(&it->r, s.p, s.n, &used, &j->room, e) != 1 ||
-        embed_plan(it, &j->o, &j->w, e) < 0)
+    if (record_clone(&it->r, r, &j->room, e) < 0 || embed_plan(it, &j->o, &j->w, e) < 0)
         die("%s", e->msg);
     if (!skip_record(j, it)) {
         if (embed_load(it, &j->w, &j->room, e) < 0)

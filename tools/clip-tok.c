@@ -53,15 +53,17 @@ static void open_model(struct job *j) {
 
 static void make_params(struct job *j) {
     struct mp m;
+    size_t begin;
 
     mp_open(&m, &j->t.arena);
-    mp_map(&m, 3);
+    begin = mp_map_begin(&m);
     mp_cstr(&m, "version");
     mp_cstr(&m, UNCLIP_VERSION);
     mp_cstr(&m, "context");
     mp_int(&m, j->context);
     mp_cstr(&m, "special");
     mp_bool(&m, j->special);
+    mp_map_end(&m, begin);
     if (m.full)
         die("out of memory");
     j->params = mp_span(&m);
@@ -199,7 +201,7 @@ static void do_record(struct job *j, const struct stream *s, struct record *r, s
     if (!e.msg[0])
         print_text(j, id, n, a, &e);
     if (e.msg[0])
-        tool_record_failed(&j->t, s->name, s->number, r, e.msg, a);
+        tool_record_failed(&j->t, s->name, s->number, r, e.msg);
 }
 
 static void do_stream(struct job *j, const char *name) {

@@ -31,9 +31,10 @@ struct job {
 
 static int params(struct job *j, bool text, struct span *out, struct arena *a, struct err *e) {
     struct mp m;
+    size_t begin;
 
     mp_open(&m, a);
-    mp_map(&m, 6);
+    begin = mp_map_begin(&m);
     mp_cstr(&m, "version"), mp_cstr(&m, UNCLIP_VERSION);
     mp_cstr(&m, "kernel"), mp_cstr(&m, j->t.compute.kern->name);
     mp_cstr(&m, "precision"), mp_cstr(&m, j->t.precision == 1 ? "bf16" : "f32");
@@ -42,6 +43,7 @@ static int params(struct job *j, bool text, struct span *out, struct arena *a, s
     mp_cstr(&m, "timesteps"), mp_array(&m, j->count);
     for (size_t i = 0; i < j->count; i++)
         mp_int(&m, j->timesteps[i]);
+    mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
 }
@@ -104,42 +106,41 @@ static int picture(const struct job *j, const struct record *r, float *x, struct
 
 /* ---- one record ---- */
 
-static int run(void *job, struct record *r, struct arena a, struct err *e) {
+static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     const size_t shape[] = {3, j->m.side, j->m.side};
     struct span map, fp = {(const unsigned char *)j->m.fingerprint, 16};
-    float *x = arena_take(&a, 3 * j->m.side * j->m.side, sizeof *x);
+    float *x = arena_take(a, 3 * j->m.side * j->m.side, sizeof *x);
     struct sampler_watch w = {tool_watch, &j->t};
     struct decode_branch b;
     struct condition c = j->empty;
     const float *image;
     int got;
 
-    r->a = &a;
     if (!x)
         return err_set(e, "out of memory");
-    got = j->text ? condition_of(&c, r, &a, e) : 0;
-    if (got < 0 || params(j, got > 0, &map, &a, e) < 0)
+    got = j->text ? condition_of(&c, r, a, e) : 0;
+    if (got < 0 || params(j, got > 0, &map, a, e) < 0)
         return -1;
     if (!got)
         c = j->empty;
     if (tool_skip(&j->t, r->id, map, 1, &fp))
         return 0;
-    got = decode_embed(&j->m, r, "image_embed", &image, &a, e);
+    got = decode_embed(&j->m, r, "image_embed", &image, a, e);
     if (got <= 0)
         return got ? -1 : err_set(e, "no image_embed (clip-embed makes it)");
-    if (picture(j, r, x, a, e) < 0 || decode_branch(&b, &j->m, &j->t.compute, image, &c, &a, e) < 0)
+    if (picture(j, r, x, *a, e) < 0 || decode_branch(&b, &j->m, &j->t.compute, image, &c, a, e) < 0)
         return -1;
     {
         struct decoder_job d = {.unet = j->m.unet, .sched = &j->m.sched, .side = j->m.side, .n = 1, .steps = j->count,
                                 .timesteps = j->timesteps, .ddim = true, .guidance = 1, .cond = &b.b};
-        if (invert_decoder(&d, &j->t.compute, x, &w, a, e) < 0)
+        if (invert_decoder(&d, &j->t.compute, x, &w, *a, e) < 0)
             return -1;
     }
     if (record_set_tensor(r, "noise", DT_F32, x, 3, shape, e) < 0 || record_set_sub_text(r, "model", "noise", fp, e) < 0 ||
         record_add_params(r, j->t.name, map, e) < 0)
         return -1;
-    tool_write(&j->t, r, a);
+    tool_write(&j->t, r, *a);
     return 1;
 }
 

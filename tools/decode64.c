@@ -77,9 +77,10 @@ static size_t draws(const struct plan *p, const struct record *r) {
 static int params(struct job *j, const struct plan *p, const struct sample_noise *z, bool partial, struct span *out,
                   struct arena *a, struct err *e) {
     struct mp m;
+    size_t begin;
 
     mp_open(&m, a);
-    mp_map(&m, (size_t)(TOOL_PARAMS + 4 + p->ddim + (j->embed != EMBED_IMAGE) + (j->uncond != NULL) + partial) + sample_noise_pairs(z));
+    begin = mp_map_begin(&m);
     tool_params(&j->t, &m);
     mp_cstr(&m, "sampler"), mp_cstr(&m, p->ddim ? "ddim" : "ancestral");
     mp_cstr(&m, "steps"), mp_int(&m, (int64_t)p->steps);
@@ -94,6 +95,7 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
     if (partial)    /* no result: --skip-from must not take it for one */
         mp_cstr(&m, "partial"), mp_bool(&m, true);
     sample_noise_params(z, &m);
+    mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
 }
@@ -146,12 +148,12 @@ static int embed_of(struct job *j, const struct record *r, const float **v, stru
     return got;
 }
 
-static int run(void *job, struct record *r, struct arena a, struct err *e) {
+static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     size_t n = (size_t)j->t.n, one = 3 * j->m.side * j->m.side;
-    struct decoder_branch *cond = arena_take(&a, n, sizeof *cond);
-    float *x = arena_take(&a, n * one, sizeof *x), *init = NULL;
-    struct plan *p = arena_take(&a, 1, sizeof *p);
+    struct decoder_branch *cond = arena_take(a, n, sizeof *cond);
+    float *x = arena_take(a, n * one, sizeof *x), *init = NULL;
+    struct plan *p = arena_take(a, 1, sizeof *p);
     struct arena_mem split;
     struct decode_branch b;
     struct condition c;
@@ -163,24 +165,23 @@ static int run(void *job, struct record *r, struct arena a, struct err *e) {
 
     if (!cond || !x || !p)
         return err_set(e, "out of memory");
-    r->a = &a;
-    if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, &a, e) < 0 || plan(j, r, p, e) < 0 ||
+    if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, a, e) < 0 || plan(j, r, p, e) < 0 ||
         sample_noise_open(&z, r, &s, j->t.rng, (uint64_t)j->t.seed, NOISE_DECODER, n, draws(p, r), one, e) < 0 ||
-        params(j, p, &z, false, &j->map, &a, e) < 0 || params(j, p, &z, true, &j->partial, &a, e) < 0)
+        params(j, p, &z, false, &j->map, a, e) < 0 || params(j, p, &z, true, &j->partial, a, e) < 0)
         return -1;
-    if (tool_samples_done(&j->t, r, &s, j->map, fp, a))
+    if (tool_samples_done(&j->t, r, &s, j->map, fp, *a))
         return 0;
-    got = embed_of(j, r, &image, &a, e);
+    got = embed_of(j, r, &image, a, e);
     if (got < 0)
         return -1;
-    if (text_of(j, r, p->text, &c, &a, e) < 0 ||
-        decode_branch(&b, &j->m, &j->t.compute, got ? image : NULL, &c, &a, e) < 0)
+    if (text_of(j, r, p->text, &c, a, e) < 0 ||
+        decode_branch(&b, &j->m, &j->t.compute, got ? image : NULL, &c, a, e) < 0)
         return -1;
-    got = decode_noise(r, j->m.side, &noise, &a, e);
+    got = decode_noise(r, j->m.side, &noise, a, e);
     if (got < 0)
         return -1;
     if (got) {
-        init = arena_take(&a, n * one, sizeof *init);
+        init = arena_take(a, n * one, sizeof *init);
         for (size_t i = 0; init && i < n; i++)
             memcpy(init + i * one, noise, one * sizeof *init);
     }
@@ -191,14 +192,14 @@ static int run(void *job, struct record *r, struct arena a, struct err *e) {
                                 .timesteps = p->timesteps, .ddim = p->ddim, .eta = p->eta, .guidance = (float)p->guidance,
                                 .cond = cond, .uncond = &j->uncond_branch.b, .noise = z.source, .init = init, .clip = p->clip};
         struct sampler_watch w = {watch, j};
-        j->r = r, j->s = &s, j->room = a;
-        if (j->emit && arena_split(&a, (size_t)64 << 20, &split, &j->room) < 0)
+        j->r = r, j->s = &s, j->room = *a;
+        if (j->emit && arena_split(a, (size_t)64 << 20, &split, &j->room) < 0)
             return err_set(e, "out of memory");
-        if (sample_decoder(&d, &j->t.compute, x, &w, a, e) < 0)
+        if (sample_decoder(&d, &j->t.compute, x, &w, *a, e) < 0)
             return -1;
     }
     for (size_t i = 0; i < n; i++)
-        if (write_picture(j, i, x + i * one, 0, a, e) < 0)
+        if (write_picture(j, i, x + i * one, 0, *a, e) < 0)
             return -1;
     return 1;
 }

@@ -52,18 +52,18 @@ static int frames(struct job *j, const struct mix_way *w, struct arena mem, stru
     return 1;
 }
 
-static int pair(void *ctx, struct record *a, struct arena mem, struct err *e) {
+static int pair(void *ctx, struct record *a, struct arena *mem, struct err *e) {
     struct job *j = ctx;
     const char *name = j->second.s.name;
     struct record b;
     struct mix_way w;
-    int got = beside_get(&j->second, j->t.number, &b, &mem, e);
+    int got = beside_get(&j->second, j->t.number, &b, mem, e);
 
     if (!got)
         die("%s: fewer records than in the first stream", name);
-    if (got < 0 || mix_between(&w, a, &b, name, j->field, j->total.force, &mem, e) < 0)
+    if (got < 0 || mix_between(&w, a, &b, name, j->field, j->total.force, mem, e) < 0)
         return -1;
-    return frames(j, &w, mem, e);
+    return frames(j, &w, *mem, e);
 }
 
 static void pairs(struct job *j, int n, char *file[]) {
@@ -74,11 +74,11 @@ static void pairs(struct job *j, int n, char *file[]) {
     tool_streams(&j->t, n - 1, file, pair, j);
 }
 
-static int along(void *ctx, struct record *r, struct arena mem, struct err *e) {
+static int along(void *ctx, struct record *r, struct arena *mem, struct err *e) {
     struct job *j = ctx;
     struct mix_way w;
 
-    return mix_along(&w, r, &j->text[1], &j->text[0], &mem, e) < 0 ? -1 : frames(j, &w, mem, e);
+    return mix_along(&w, r, &j->text[1], &j->text[0], mem, e) < 0 ? -1 : frames(j, &w, *mem, e);
 }
 
 /* diff IMAGES NEW OLD: along the difference of two texts. */
@@ -109,10 +109,10 @@ static void write_total(struct job *j, const struct mix_total *t, const char *id
     tool_write(&j->t, &r, a);
 }
 
-static int add_record(void *ctx, struct record *r, struct arena a, struct err *e) {
+static int add_record(void *ctx, struct record *r, struct arena *a, struct err *e) {
     struct job *j = ctx;
 
-    return mix_total_add(&j->total, r, j->field, 1, &j->room, a, e) < 0 ? -1 : 1;
+    return mix_total_add(&j->total, r, j->field, 1, &j->room, *a, e) < 0 ? -1 : 1;
 }
 
 static void mean(struct job *j, int n, char *file[]) {
@@ -148,10 +148,10 @@ static void sum(struct job *j, int n, char *word[]) {
 
 /* ---- principal components ---- */
 
-static int add_row(void *ctx, struct record *r, struct arena a, struct err *e) {
+static int add_row(void *ctx, struct record *r, struct arena *a, struct err *e) {
     struct job *j = ctx;
 
-    return pca_rows_add(&j->rows, r, j->field, j->total.force, a, e);
+    return pca_rows_add(&j->rows, r, j->field, j->total.force, *a, e);
 }
 
 static void pca_write(struct job *j, int n, char *file[]) {
@@ -170,12 +170,12 @@ static void pca_write(struct job *j, int n, char *file[]) {
 }
 
 /* pca-project: one record; pca-reconstruct: one for each count. */
-static int project(void *ctx, struct record *r, struct arena a, struct err *e) {
+static int project(void *ctx, struct record *r, struct arena *a, struct err *e) {
     struct job *j = ctx;
     struct pca_job p = {&j->pca, j->field, j->total.force};
 
     for (size_t i = 0; i < (j->n ? j->n : 1); i++) {
-        struct arena b = a;
+        struct arena b = *a;
         struct record o;
         if (pca_apply(&o, r, &p, i, j->n, j->n ? (size_t)j->theta[i] : 0, &b, e) < 0 || put(j, &o, &b, e) < 0)
             return -1;
@@ -241,9 +241,10 @@ static void steps(struct job *j, const struct mode *m) {
 
 static void params(struct job *j, const char *mode) {
     struct mp m;
+    size_t begin;
 
     mp_open(&m, &j->t.arena);
-    mp_map(&m, j->n ? 3 : 2);
+    begin = mp_map_begin(&m);
     mp_cstr(&m, "version"), mp_cstr(&m, UNCLIP_VERSION);
     mp_cstr(&m, "mode"), mp_cstr(&m, mode);
     if (j->n) {
@@ -251,6 +252,7 @@ static void params(struct job *j, const char *mode) {
         for (size_t i = 0; i < j->n; i++)
             mp_float(&m, j->theta[i]);
     }
+    mp_map_end(&m, begin);
     j->map = mp_span(&m);
     if (m.full)
         die("out of memory");

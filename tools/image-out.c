@@ -235,22 +235,22 @@ static void finish_sheet(struct job *j) {
 
 /* ---- records ---- */
 
-static int one(void *job, struct record *r, struct arena a, struct err *e) {
+static int one(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     struct record_image im = {NULL, 0, 0};
-    int got = record_image(r, "image", &im, &a, e);
+    int got = record_image(r, "image", &im, a, e);
 
     if (got <= 0)
         return got < 0 ? -1 : err_set(e, "no image");
     j->params.n = j->columns ? j->params.n : 0;
-    if (image_params(&j->params, r, a, e) < 0)
+    if (image_params(&j->params, r, *a, e) < 0)
         return -1;
     if (j->columns)
-        return add_cell(j, r, &im, a, e);
+        return add_cell(j, r, &im, *a, e);
     j->title.n = 0;
-    if (caption_write(&j->title, r, NULL, a, e) < 0)
+    if (caption_write(&j->title, r, NULL, *a, e) < 0)
         return -1;
-    return deliver(j, r, &im, a, e) < 0 ? -1 : 1;
+    return deliver(j, r, &im, *a, e) < 0 ? -1 : 1;
 }
 
 /* ---- parameters out of files ---- */

@@ -86,9 +86,10 @@ static void open_model(struct job *j) {
 
 static int params(struct job *j, const struct sample_noise *z, struct span *out, struct arena *a, struct err *e) {
     struct mp m;
+    size_t begin;
 
     mp_open(&m, a);
-    mp_map(&m, (size_t)(TOOL_PARAMS + 2 + (j->best_of > 1) + (j->uncond != NULL)) + sample_noise_pairs(z));
+    begin = mp_map_begin(&m);
     tool_params(&j->t, &m);
     mp_cstr(&m, "steps"), mp_int(&m, j->steps);
     mp_cstr(&m, "guidance"), mp_float(&m, j->guidance);
@@ -97,6 +98,7 @@ static int params(struct job *j, const struct sample_noise *z, struct span *out,
     if (j->uncond)
         mp_cstr(&m, "uncond"), mp_cstr(&m, j->uncond);
     sample_noise_params(z, &m);
+    mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
 }
@@ -130,15 +132,13 @@ static int keep_best(const struct job *j, const float *text, float *v, size_t n,
 
 /* Hold a copy of the record for the next batch: what a pipe brought is gone when the next is read. */
 static int hold(struct job *j, struct item *it, const struct record *r, struct err *e) {
-    size_t all = (size_t)(j->t.n * j->best_of), used;
+    size_t all = (size_t)(j->t.n * j->best_of);
     struct arena *a = &j->room;
-    struct span s;
     int got;
 
     it->file = j->t.in;
     it->number = j->t.number;
-    if (record_encode(r, &s, a, e) < 0 || record_parse(&it->r, s.p, s.n, &used, a, e) != 1 ||
-        tool_noise_id(&j->t, &it->r, e) < 0 || sample_of(&it->s, &it->r, a, e) < 0 ||
+    if (record_clone(&it->r, r, a, e) < 0 || tool_noise_id(&j->t, &it->r, e) < 0 || sample_of(&it->s, &it->r, a, e) < 0 ||
         sample_noise_open(&it->z, &it->r, &it->s, j->t.rng, (uint64_t)j->t.seed, NOISE_PRIOR, all, (size_t)j->steps,
                           j->m.config.embed, e) < 0 ||
         params(j, &it->z, &it->map, a, e) < 0)
@@ -178,18 +178,18 @@ static void flush(void *job) {
     struct prior_job p = {.prior = j->m.prior, .sched = &j->m.sched, .steps = (size_t)j->steps, .ntexts = n,
                           .text = j->text, .guidance = (float)j->guidance, .empty = &j->empty};
     struct sampler_watch w = {tool_watch, &j->t};
-    struct arena a = j->room;
+    struct arena *a = &j->room;    /* the records' own */
     struct err e = {{0}};
-    float *v = arena_take(&a, n * one, sizeof *v);
+    float *v = arena_take(a, n * one, sizeof *v);
 
     j->n = 0;
-    if (n && (!v || sample_prior(&p, &j->t.compute, j->m.config.embed, v, &w, a, &e) < 0) && !tool_stopped())
+    if (n && (!v || sample_prior(&p, &j->t.compute, j->m.config.embed, v, &w, *a, &e) < 0) && !tool_stopped())
         die("%s", v ? e.msg : "out of memory");
     for (size_t i = 0; i < n && !tool_stopped(); i++) {
         struct item *it = &j->item[i];
         e.msg[0] = 0;
-        if (write_item(j, it, v + i * one, a, &e) < 0)
-            tool_record_failed(&j->t, it->file, it->number, &it->r, e.msg, a);
+        if (write_item(j, it, v + i * one, *a, &e) < 0)
+            tool_record_failed(&j->t, it->file, it->number, &it->r, e.msg);
         else
             j->t.done++;
         tool_progress(&j->t, 0);
@@ -197,7 +197,7 @@ static void flush(void *job) {
     j->room = j->empty_room;
 }
 
-static int run(void *job, struct record *r, struct arena scratch, struct err *e) {
+static int run(void *job, struct record *r, struct arena *scratch, struct err *e) {
     struct job *j = job;
     struct arena before = j->room;
     int got = hold(j, &j->item[j->n], r, e);

@@ -33,7 +33,7 @@ struct rank {
 
 /* ---- output ---- */
 
-static int emit(void *ctx, struct record *r, const struct result *v, size_t n, struct arena a) {
+static int emit(void *ctx, struct record *r, const struct result *v, size_t n, struct arena *a) {
     struct rank *k = ctx;
     bool list = k->g.kind == RESULT_LABEL && k->k > 1;
     struct err e = {{0}};
@@ -44,11 +44,10 @@ static int emit(void *ctx, struct record *r, const struct result *v, size_t n, s
         if (k->line_by_line && table_flush(&k->table) < 0)
             die_errno("write error");
     } else {
-        r->a = &a;
-        if (result_set(r, k->g.kind, v, n, list, &a, &e) < 0 ||
+        if (result_set(r, k->g.kind, v, n, list, a, &e) < 0 ||
             record_add_params(r, "rank", k->params, &e) < 0)
             die("%s", e.msg);
-        tool_write(&k->t, r, a);
+        tool_write(&k->t, r, *a);
     }
     return tool_stopped() ? -1 : 0;
 }
@@ -109,10 +108,10 @@ static void rank_stream(struct rank *k, const char *file) {
             break;
         if (tool_skip(t, r.id, k->params, 0, NULL))
             continue;
-        if ((got = ranking_add(&k->g, &r, a, &e)) == -2)
+        if ((got = ranking_add(&k->g, &r, &a, &e)) == -2)
             die("%s", e.msg);
         if (got < 0)
-            tool_record_failed(t, s.name, s.number, &r, e.msg, a);
+            tool_record_failed(t, s.name, s.number, &r, e.msg);
         else
             t->done++;
         tool_progress(t, 0);

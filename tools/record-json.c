@@ -152,7 +152,7 @@ static bool show_stream(struct job *j, const char *name) {
                 die("%s", e.msg);
             j->text.n = before;
             flush(j);
-            tool_record_failed(&j->t, name, s.number, &r, e.msg, scratch);
+            tool_record_failed(&j->t, name, s.number, &r, e.msg);
             stop = j->strict;
         } else {
             j->t.done++;
@@ -259,7 +259,7 @@ static void read_npy(struct job *j) {
         if (got == 1)
             write_record(j, &r, a);
         else
-            tool_record_failed(&j->t, in[0].file, p.row, &r, e.msg, a);
+            tool_record_failed(&j->t, in[0].file, p.row, &r, e.msg);
         if (got < 0 && j->strict)
             break;
     }

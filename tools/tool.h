@@ -145,13 +145,12 @@ bool tool_other_shard(const struct tool *t, struct span root);
 bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]);
 
 /* Every record of the files named (none: standard input) through fn: 1 done, 0 nothing to do or held back for
- * t->flush, -1 failed. */
-void tool_streams(struct tool *t, int n, char *files[], int (*fn)(void *ctx, struct record *r, struct arena a, struct err *e),
+ * t->flush, -1 failed.  a is the record's own arena; it is empty again for the next record. */
+void tool_streams(struct tool *t, int n, char *files[], int (*fn)(void *ctx, struct record *r, struct arena *a, struct err *e),
                   void *ctx);
 
-/* Samplers: --noise-id goes into the record; the first pairs of their params (TOOL_PARAMS of them);
- * are all -n results of this record in --skip-from?  And the i-th of them, in which `field` was made. */
-enum { TOOL_PARAMS = 5 };
+/* Samplers: --noise-id goes into the record; the first pairs of their params; are all -n results of this record
+ * in --skip-from?  And the i-th of them, in which `field` was made. */
 int tool_noise_id(struct tool *t, struct record *r, struct err *e);
 void tool_params(const struct tool *t, struct mp *m);
 bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,
@@ -164,8 +163,7 @@ void tool_write(struct tool *t, const struct record *r, struct arena scratch);
 
 /* A record failed: "tool: FILE: record N (id): reason", counted, and with --keep-errors written
  * with its `error` field.  Ends the program with --strict. */
-void tool_record_failed(struct tool *t, const char *file, uint64_t number, struct record *r,
-                        const char *reason, struct arena scratch);
+void tool_record_failed(struct tool *t, const char *file, uint64_t number, struct record *r, const char *reason);
 
 /* An input that is not a record failed: "tool: where: reason", counted; with --keep-errors a record
  * of that id and an `error` is written. */

@@ -25,13 +25,15 @@ struct job {
 static int params(struct job *j, const struct sample_noise *z, size_t side, struct span *out, struct arena *a,
                   struct err *e) {
     struct mp m;
+    size_t begin;
 
     mp_open(&m, a);
-    mp_map(&m, TOOL_PARAMS + 2 + sample_noise_pairs(z));
+    begin = mp_map_begin(&m);
     tool_params(&j->t, &m);
     mp_cstr(&m, "steps"), mp_int(&m, j->steps);
     mp_cstr(&m, "side"), mp_int(&m, (int64_t)side);
     sample_noise_params(z, &m);
+    mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
 }
@@ -50,7 +52,7 @@ static int input(const struct record *r, size_t ratio, const float **x, size_t *
     return 0;
 }
 
-static int run(void *job, struct record *r, struct arena a, struct err *e) {
+static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     size_t n = (size_t)j->t.n, in = 0, out, one;
     const float *small = NULL;
@@ -61,29 +63,28 @@ static int run(void *job, struct record *r, struct arena a, struct err *e) {
     struct sample s;
     float *x, *big;
 
-    r->a = &a;
-    if (input(r, j->m.ratio, &small, &in, &a, e) < 0)
+    if (input(r, j->m.ratio, &small, &in, a, e) < 0)
         return -1;
     out = in * j->m.ratio;
     one = 3 * out * out;
-    if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, &a, e) < 0 ||
+    if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, a, e) < 0 ||
         sample_noise_open(&z, r, &s, j->t.rng, (uint64_t)j->t.seed, NOISE_UPSAMPLE, n, (size_t)j->steps, one, e) < 0 ||
-        params(j, &z, out, &map, &a, e) < 0)
+        params(j, &z, out, &map, a, e) < 0)
         return -1;
-    if (tool_samples_done(&j->t, r, &s, map, fp, a))
+    if (tool_samples_done(&j->t, r, &s, map, fp, *a))
         return 0;
-    x = arena_take(&a, n * 3 * in * in, sizeof *x);
-    big = arena_take(&a, n * one, sizeof *big);
+    x = arena_take(a, n * 3 * in * in, sizeof *x);
+    big = arena_take(a, n * one, sizeof *big);
     if (!x || !big)
         return err_set(e, "out of memory");
     for (size_t i = 0; i < n; i++)
         memcpy(x + i * 3 * in * in, small, 3 * in * in * sizeof *x);
     u = (struct upsample_job){.first = j->m.first, .last = j->m.last, .sched = &j->m.sched, .n = n, .in = in, .out = out,
                               .steps = (size_t)j->steps, .timesteps = j->timesteps, .noise = z.source};
-    if (sample_upsampler(&u, &j->t.compute, x, big, &w, a, e) < 0)
+    if (sample_upsampler(&u, &j->t.compute, x, big, &w, *a, e) < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {
-        struct arena b = a;
+        struct arena b = *a;
         struct record c;
         if (tool_sample(&j->t, &c, r, &s, i, map, "image", fp, &b, e) < 0 ||
             record_set_picture(&c, big + i * one, out, j->u8, &b, e) < 0)

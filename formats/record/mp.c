@@ -1,5 +1,6 @@
 #include "formats/record/mp.h"
 
+#include <assert.h>
 #include <msgpack.h>
 #include <string.h>
 
@@ -292,6 +293,37 @@ void mp_open(struct mp *m, struct arena *a) {
 void mp_map(struct mp *m, size_t n) {
     if (fits(m, n))
         msgpack_pack_map(PACKER(m), n);
+}
+
+size_t mp_map_begin(struct mp *m) {
+    size_t begin = m->n;
+
+    mp_map(m, 0);    /* a byte for the head, which is what most maps need */
+    return begin;
+}
+
+void mp_map_end(struct mp *m, size_t begin) {
+    size_t body = begin + 1, end = m->n, values = 0, head;
+    unsigned char bytes[5];
+
+    if (m->full)
+        return;
+    for (size_t pos = body, size; pos < end; pos += size, values++) {
+        size = mp_size(m->p + pos, end - pos);
+        if (!size) {
+            m->full = true;
+            return;
+        }
+    }
+    assert(values % 2 == 0);
+    mp_map(m, values / 2);    /* the head, written last and moved to its place */
+    if (m->full)
+        return;
+    head = m->n - end;
+    memcpy(bytes, m->p + end, head);
+    memmove(m->p + begin + head, m->p + body, end - body);
+    memcpy(m->p + begin, bytes, head);
+    m->n = end - 1 + head;
 }
 
 void mp_array(struct mp *m, size_t n) {

@@ -85,7 +85,7 @@ struct mp {                /* grows in an arena; what went wrong is latched in `
 };
 
 void mp_open(struct mp *m, struct arena *a);
-void mp_map(struct mp *m, size_t n);
+void mp_map(struct mp *m, size_t n);    /* of n pairs, which must follow */
 void mp_array(struct mp *m, size_t n);
 void mp_text(struct mp *m, const void *s, size_t n);    /* str if UTF-8, else bin */
 void mp_str(struct mp *m, const void *s, size_t n);
@@ -98,6 +98,11 @@ void mp_float(struct mp *m, double v);
 void mp_bool(struct mp *m, bool v);
 void mp_nil(struct mp *m);
 void mp_raw(struct mp *m, struct span s);
+
+/* A map whose pairs the caller does not count.  What is written between mp_map_begin and mp_map_end, which
+ * takes what mp_map_begin returned, are keys and values in turn.  Such maps may be nested. */
+size_t mp_map_begin(struct mp *m);
+void mp_map_end(struct mp *m, size_t begin);
 
 /* A tensor in the dialect of msgpack_numpy, from contiguous data of that type. */
 void mp_tensor(struct mp *m, enum dtype dt, const void *data, int nd, const size_t *shape);

@@ -174,6 +174,26 @@ int record_set_id(struct record *r, struct span id, bool id_bin, struct err *e) 
     return 0;
 }
 
+int record_copy(struct record *to, const struct record *from, struct arena *a, struct err *e) {
+    *to = *from;
+    to->a = a;
+    to->cap = from->nfield + 8;
+    to->field = arena_take(a, to->cap, sizeof *to->field);
+    if (!to->field)
+        return no_memory(e);
+    memcpy(to->field, from->field, from->nfield * sizeof *to->field);
+    return 0;
+}
+
+int record_clone(struct record *to, const struct record *from, struct arena *a, struct err *e) {
+    struct span bytes;
+    size_t used;
+
+    if (record_encode(from, &bytes, a, e) < 0)
+        return -1;
+    return record_parse(to, bytes.p, bytes.n, &used, a, e) == 1 ? 0 : err_set(e, "a record that cannot be read back");
+}
+
 /* A new last field of that name, its value still empty. */
 static struct field *add(struct record *r, struct span key, struct err *e) {
     struct field *f, new = {0};
@@ -372,10 +392,10 @@ struct edit {
     bool hit;    /* there was a `from` */
 };
 
-/* Copy the pairs of map v to m, edited; returns how many were written. */
-static size_t edit_pairs(struct mp *m, struct span v, struct edit *ed) {
+/* Copy the pairs of map v to m, edited. */
+static void edit_pairs(struct mp *m, struct span v, struct edit *ed) {
     struct mp_item it, k;
-    size_t pos, n = 0;
+    size_t pos;
 
     mp_item(v.p, v.n, &it);
     pos = it.head;
@@ -390,40 +410,34 @@ static size_t edit_pairs(struct mp *m, struct span v, struct edit *ed) {
             ed->hit = true;
             mp_str(m, ed->to.p, ed->to.n);
             mp_raw(m, ed->val.n ? ed->val : (struct span){v.p + pos + key, val});
-            n++;
         } else if (k.kind != MP_STR || !span_is(name, ed->to)) {
             mp_raw(m, (struct span){v.p + pos, key + val});
-            n++;
         }
         pos += key + val;
     }
-    return n;
 }
 
 /* Edit the map in field key; with add_new, val is added last where there was no `from`. */
 static int edit_map(struct record *r, const char *key, struct edit *ed, bool add_new, struct err *e) {
     struct field *f = find(r, span_of(key));
     struct span old = f ? f->val : (struct span){(const unsigned char *)"\x80", 1};
-    struct mp body, whole;
     struct mp_item it;
-    size_t n;
+    struct mp m;
+    size_t begin;
 
     if (mp_item(old.p, old.n, &it) != 1 || it.kind != MP_MAP)
         return err_set(e, "field %s is not a map", key);
-    mp_open(&body, r->a);
-    n = edit_pairs(&body, old, ed);
+    mp_open(&m, r->a);
+    begin = mp_map_begin(&m);
+    edit_pairs(&m, old, ed);
     if (!ed->hit && !add_new)
         return 0;
     if (!ed->hit) {
-        mp_str(&body, ed->to.p, ed->to.n);
-        mp_raw(&body, ed->val);
-        n++;
+        mp_str(&m, ed->to.p, ed->to.n);
+        mp_raw(&m, ed->val);
     }
-    mp_open(&whole, r->a);
-    mp_map(&whole, n);
-    mp_raw(&whole, mp_span(&body));
-    whole.full |= body.full;
-    return set_mp(r, key, &whole, e);
+    mp_map_end(&m, begin);
+    return set_mp(r, key, &m, e);
 }
 
 int record_set_sub_text(struct record *r, const char *key, const char *sub, struct span s,

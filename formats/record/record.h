@@ -18,7 +18,9 @@
  *          tensors are looked at when they are used: record_floats refuses what is not
  *          finite.
  * Memory   Spans point into the reader's buffer or the arena given; they live until the
- *          next record is read.
+ *          next record is read.  A function that changes a record takes memory from the record's own arena.
+ *          So whoever works on a record hands that arena on by pointer; a copy of it by value is for scratch,
+ *          and only while nothing changes the record.
  * Numbers  record_parse touches the heads only: 0.15 us for a record with a 768-wide vector,
  *          whatever its width.
  * Threads  No global state.
@@ -52,7 +54,7 @@ struct record {
     bool id_bin;          /* written as bin: not valid UTF-8 */
     struct field *field;  /* [nfield], in stream order */
     size_t nfield, cap;
-    struct arena *a;      /* where encoded values and longer tables go */
+    struct arena *a;      /* what the record was read or made with; setters take encoded values and longer tables from it */
 };
 
 /* ---- reading one record from memory ---- */
@@ -64,6 +66,12 @@ int record_parse(struct record *r, const unsigned char *p, size_t n, size_t *use
 
 /* The first place at or after `from` where RECORD_START lies whole, or n if none. */
 size_t record_find_start(const unsigned char *p, size_t n, size_t from);
+
+/* A record with a table of fields of its own in a.  The values stay where they are. */
+int record_copy(struct record *to, const struct record *from, struct arena *a, struct err *e);
+
+/* A record whose bytes, too, are copied to a.  It stays when the reader of `from` goes on. */
+int record_clone(struct record *to, const struct record *from, struct arena *a, struct err *e);
 
 /* ---- getting fields; key is a C string ---- */
 

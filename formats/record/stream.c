@@ -82,14 +82,12 @@ bool stream_ready(const struct stream *s) {
 int stream_first(const char *name, struct record *r, struct arena *keep, struct err *e) {
     struct err inner = {{0}};
     struct stream s;
-    struct span bytes;
-    size_t used;
     int got;
 
     if (stream_open(&s, name, keep, (size_t)1 << 30, &inner) < 0)
         return err_set(e, "%s: %s", name, inner.msg);
     got = stream_next(&s, r, keep, &inner);
-    if (got == 1 && (record_encode(r, &bytes, keep, &inner) < 0 || record_parse(r, bytes.p, bytes.n, &used, keep, &inner) != 1))
+    if (got == 1 && record_clone(r, r, keep, &inner) < 0)
         got = -1;
     stream_close(&s);
     return got == 1 ? 0 : err_set(e, "%s: %s", name, inner.msg[0] ? inner.msg : "no record in it");

@@ -405,6 +405,73 @@ static void ids(struct arena a) {
        "UTF-8: no surrogates, no overlong forms, nothing beyond U+10FFFF, nothing cut");
 }
 
+/* A map of n pairs i: i, counted by the encoder or by us. */
+static struct span map_of(size_t n, bool counted, struct arena *a) {
+    size_t begin = 0;
+    struct mp m;
+
+    mp_open(&m, a);
+    mp_nil(&m);
+    if (counted)
+        mp_map(&m, n);
+    else
+        begin = mp_map_begin(&m);
+    for (size_t i = 0; i < 2 * n; i++)
+        mp_uint(&m, i / 2);
+    if (!counted)
+        mp_map_end(&m, begin);
+    return m.full ? (struct span){0} : mp_span(&m);
+}
+
+static void maps(struct arena a) {
+    static const size_t count[] = {0, 1, 15, 16, 17, 65535, 65536};
+    size_t equal = 0, begin, inner;
+    struct mp m;
+
+    for (size_t i = 0; i < sizeof count / sizeof *count; i++) {
+        struct arena b = a;
+
+        equal += same(map_of(count[i], true, &b), map_of(count[i], false, &b)) ? 1 : 0;
+    }
+    ok(equal == sizeof count / sizeof *count, "maps that are counted at their end: the same bytes with heads of 1, 3 and 5");
+    mp_open(&m, &a);
+    begin = mp_map_begin(&m);
+    mp_cstr(&m, "a");
+    inner = mp_map_begin(&m);
+    for (int i = 0; i < 20; i++)
+        mp_int(&m, i), mp_nil(&m);
+    mp_map_end(&m, inner);
+    mp_cstr(&m, "b"), mp_array(&m, 2), mp_int(&m, 1), mp_int(&m, 2);
+    mp_map_end(&m, begin);
+    ok(!m.full && m.n == 1 + 2 + 3 + 20 * 2 + 4 + 1 && m.p[0] == 0x82 && !memcmp(m.p + 3, "\xde\0\x14", 3) && mp_size(m.p, m.n) == m.n,
+       "one inside another, an array among its values");
+}
+
+/* A copy shares the values, a clone does not; neither shares the table or the arena. */
+static void copies(struct arena a) {
+    static struct arena_mem mem;
+    struct span bytes = sample(&a), out = {0};
+    unsigned char *p = arena_take(&a, bytes.n, 1);
+    struct record r, copy, clone;
+    struct err e = {0};
+    struct arena other;
+    size_t used;
+
+    ok(arena_split(&a, 1 << 20, &mem, &other) == 0, "a region of its own");
+    memcpy(p, bytes.p, bytes.n);
+    record_parse(&r, p, bytes.n, &used, &a, &e);
+    ok(record_copy(&copy, &r, &other, &e) == 0 && copy.a == &other && copy.field != r.field && copy.field[0].val.p == r.field[0].val.p,
+       "a copy has a table of its own; its values stay where they are");
+    record_set_int(&copy, "rank", 9, &e);
+    record_drop(&copy, "cos");
+    ok(r.nfield == 13 && record_encode(&r, &out, &a, &e) == 0 && same(out, bytes), "a change of the copy leaves the record alone");
+    ok(record_clone(&clone, &r, &other, &e) == 0 && clone.a == &other, "a clone");
+    memset(p, 0xc1, bytes.n);
+    ok(record_encode(&clone, &out, &other, &e) == 0 && same(out, bytes), "which outlives the bytes that it was made from");
+    other.end = other.at;
+    ok(record_clone(&clone, &clone, &other, &e) == -1 && !strcmp(e.msg, "out of memory"), "without memory: %s", e.msg);
+}
+
 int main(void) {
     TAP_ARENA(a, 8);
 
@@ -418,6 +485,8 @@ int main(void) {
     tensors(a);
     not_finite(a);
     ids(a);
+    maps(a);
+    copies(a);
     free(a_mem.base);
     return done();
 }

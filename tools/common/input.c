@@ -77,19 +77,16 @@ bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfield
     return true;
 }
 
-void tool_record_failed(struct tool *t, const char *file, uint64_t number, struct record *r,
-                        const char *reason, struct arena scratch) {
+void tool_record_failed(struct tool *t, const char *file, uint64_t number, struct record *r, const char *reason) {
     char id[300];
     struct err e = {0};
-    struct span text = {(const unsigned char *)reason, strlen(reason)};
 
     warn("%s: record %llu (%s): %s", file, (unsigned long long)number,
          tool_quote(r->id, id, sizeof id), reason);
     if (t->keep_errors) {
-        r->a = &scratch;
-        if (record_set_text(r, "error", text, &e) < 0)
+        if (record_set_text(r, "error", span_of(reason), &e) < 0)
             die("%s", e.msg);
-        tool_write(t, r, scratch);
+        tool_write(t, r, *r->a);
     }
     count_failure(t);
 }
@@ -113,7 +110,7 @@ void tool_input_failed(struct tool *t, const char *where, struct span id, const 
     count_failure(t);
 }
 
-static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struct record *, struct arena, struct err *),
+static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struct record *, struct arena *, struct err *),
                        void *ctx) {
     struct stream s;
     struct record r;
@@ -126,13 +123,13 @@ static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struc
 
         if (!tool_next(t, &s, &r, &a))
             break;
-        got = fn(ctx, &r, a, &e);
+        got = fn(ctx, &r, &a, &e);
         if (tool_stopped())
             break;
         if (t->flush && (got < 0 || !stream_ready(&s)))
             t->flush(t->flush_of);
         if (got < 0)
-            tool_record_failed(t, s.name, s.number, &r, e.msg, a);
+            tool_record_failed(t, s.name, s.number, &r, e.msg);
         t->done += got > 0;
         tool_progress(t, 0);
     }
@@ -141,7 +138,7 @@ static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struc
     stream_close(&s);
 }
 
-void tool_streams(struct tool *t, int n, char *files[], int (*fn)(void *, struct record *, struct arena, struct err *),
+void tool_streams(struct tool *t, int n, char *files[], int (*fn)(void *, struct record *, struct arena *, struct err *),
                   void *ctx) {
     if (n == 0)
         run_stream(t, "-", fn, ctx);

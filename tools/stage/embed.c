@@ -32,9 +32,10 @@ int embed_params(const struct embed_options *o, const struct towers *w, unsigned
     bool f16 = o->dtype == DT_F16, image = todo & EMBED_IMAGE;
     bool dropped = todo & EMBED_TEXT && !o->states, turned = image && o->exif;
     struct mp m;
+    size_t begin;
 
     mp_open(&m, a);
-    mp_map(&m, 3u + f16 + dropped + image + turned + kept);
+    begin = mp_map_begin(&m);
     pair(&m, "version", UNCLIP_VERSION);
     pair(&m, "kernel", w->compute->kern->name);
     pair(&m, "precision", w->compute->kern->precision == PREC_BF16 ? "bf16" : "f32");
@@ -48,6 +49,7 @@ int embed_params(const struct embed_options *o, const struct towers *w, unsigned
         mp_cstr(&m, "exif"), mp_bool(&m, true);
     if (kept)
         mp_cstr(&m, "keep_image"), mp_uint(&m, o->keep);
+    mp_map_end(&m, begin);
     *map = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
 }
@@ -232,7 +234,6 @@ int embed_set(struct embed_item *it, const struct embed_options *o, const struct
 
     if (!it->todo)
         return 0;
-    it->r.a = a;
     if ((it->todo & EMBED_TEXT && set_text(it, o, w, e) < 0) ||
         (it->todo & EMBED_IMAGE && set_image(it, o, w, e) < 0) ||
         embed_params(o, w, it->todo, it->kept != NULL, &map, a, e) < 0)

@@ -54,7 +54,7 @@ int embed_load(struct embed_item *it, const struct towers *w, struct arena *a, s
 int embed_run(struct embed_item *it, size_t n, const struct embed_options *o, const struct towers *w,
               struct arena *a, struct err *e);
 
-/* Fields into it->r. */
+/* Fields into it->r, whose own arena a is. */
 int embed_set(struct embed_item *it, const struct embed_options *o, const struct towers *w,
               struct arena *a, struct err *e);
 

@@ -142,15 +142,11 @@ int query_params(struct span *out, const struct query_source *from, const struct
         {"min_prob", g->min_prob, g->min_prob >= 0},
     };
     enum { NTEXT = sizeof text / sizeof *text, NNUMBER = sizeof number / sizeof *number };
-    size_t n = g->kind != RESULT_MATCH;
     struct mp m;
+    size_t begin;
 
-    for (size_t i = 0; i < NTEXT; i++)
-        n += text[i].text != NULL;
-    for (size_t i = 0; i < NNUMBER; i++)
-        n += number[i].on;
     mp_open(&m, a);
-    mp_map(&m, n);
+    begin = mp_map_begin(&m);
     for (size_t i = 0; i < NTEXT; i++)
         if (text[i].text) {
             mp_cstr(&m, text[i].name);
@@ -165,6 +161,7 @@ int query_params(struct span *out, const struct query_source *from, const struct
         mp_cstr(&m, "k");
         mp_int(&m, (int64_t)g->k);
     }
+    mp_map_end(&m, begin);
     if (m.full)
         return err_set(e, "out of memory");
     *out = mp_span(&m);

@@ -22,7 +22,7 @@ static int emit_bytes(struct ranking *g, struct span bytes, struct result v, str
 
     if (record_parse(&r, bytes.p, bytes.n, &used, &a, NULL) != 1)
         return -1;    /* it was one when it was kept */
-    return g->emit(g->ctx, &r, &v, 1, a);
+    return g->emit(g->ctx, &r, &v, 1, &a);
 }
 
 void ranking_end(struct ranking *g, struct arena a) {
@@ -45,7 +45,7 @@ void ranking_end(struct ranking *g, struct arena a) {
 
 /* ---- one record ---- */
 
-static int offer(struct ranking *g, struct record *r, double cos, struct arena a,
+static int offer(struct ranking *g, struct record *r, double cos, struct arena *a,
                  struct err *e) {
     struct result v = {.cos = cos, .logit = g->scale * cos, .prob = -1};
     struct span bytes;
@@ -57,7 +57,7 @@ static int offer(struct ranking *g, struct record *r, double cos, struct arena a
         return 0;
     }
     if (topk_accepts(&g->best.top, cos) &&
-        (record_encode(r, &bytes, &a, e) < 0 || best_offer(&g->best, cos, bytes, e) < 0))
+        (record_encode(r, &bytes, a, e) < 0 || best_offer(&g->best, cos, bytes, e) < 0))
         return -2;
     return 0;
 }
@@ -90,12 +90,12 @@ static int add_to_group(struct ranking *g, struct record *r, struct arena a, str
     return shelf_put(&g->root, 0, root.p, root.n) < 0 ? (err_set(e, "out of memory"), -2) : 0;
 }
 
-static int add_labels(struct ranking *g, struct record *r, struct arena a, struct err *e) {
+static int add_labels(struct ranking *g, struct record *r, struct arena *a, struct err *e) {
     struct vector v;
     size_t n;
     int got;
 
-    if (vector_find(&v, r, g->q.field, &a, e) < 0 ||
+    if (vector_find(&v, r, g->q.field, a, e) < 0 ||
         vector_fits(&v, &g->q.from, g->q.joint, g->q.force, e) < 0)
         return -1;
     if ((got = zero_shot_run(&g->zero, v.dtype, v.data, &n)) != SIM_OK)
@@ -111,14 +111,14 @@ static int add_labels(struct ranking *g, struct record *r, struct arena a, struc
     return 0;
 }
 
-int ranking_add(struct ranking *g, struct record *r, struct arena a, struct err *e) {
+int ranking_add(struct ranking *g, struct record *r, struct arena *a, struct err *e) {
     double cos;
 
     if (g->kind == RESULT_LABEL)
         return add_labels(g, r, a, e);
-    if (g->kind == RESULT_GROUP && add_to_group(g, r, a, e) < 0)
+    if (g->kind == RESULT_GROUP && add_to_group(g, r, *a, e) < 0)
         return -2;
-    if ((g->own_text ? own_cosine(g, r, &cos, a, e) : scan_record(&g->q, r, &cos, a, e)) < 0)
+    if ((g->own_text ? own_cosine(g, r, &cos, *a, e) : scan_record(&g->q, r, &cos, *a, e)) < 0)
         return -1;
     sim_sum_add(&g->sum, g->scale * cos);
     return offer(g, r, cos, a, e);

@@ -30,8 +30,8 @@ struct ranking {
     struct scan_query q;       /* the query; for labels q.from is what their vectors are */
     struct labels labels;
     struct pool *pool;
-    /* gets a record and its results, r->a being scratch; -1 stops ranking_forward */
-    int (*emit)(void *ctx, struct record *r, const struct result *v, size_t n, struct arena a);
+    /* gets a record, its arena and its results; -1 stops ranking_forward */
+    int (*emit)(void *ctx, struct record *r, const struct result *v, size_t n, struct arena *a);
     void *ctx;
     /* state */
     struct best best;
@@ -46,7 +46,9 @@ struct ranking {
 };
 
 int ranking_start(struct ranking *g, struct arena *a, struct err *e);
-int ranking_add(struct ranking *g, struct record *r, struct arena a, struct err *e);
+
+/* a: the record's own. */
+int ranking_add(struct ranking *g, struct record *r, struct arena *a, struct err *e);
 
 /* Before the first record of a stream. */
 void ranking_stream(struct ranking *g);

@@ -36,17 +36,6 @@ int sample_of(struct sample *s, const struct record *r, struct arena *a, struct 
     return 0;
 }
 
-int record_copy(struct record *to, const struct record *from, struct arena *a, struct err *e) {
-    *to = *from;
-    to->a = a;
-    to->cap = from->nfield + 8;
-    to->field = arena_take(a, to->cap, sizeof *to->field);
-    if (!to->field)
-        return err_set(e, "out of memory");
-    memcpy(to->field, from->field, from->nfield * sizeof *to->field);
-    return 0;
-}
-
 int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, struct err *e) {
     int64_t at[2] = {s->at[0], s->at[1]};
     struct span id;
@@ -127,10 +116,6 @@ int sample_noise_open(struct sample_noise *z, const struct record *r, const stru
         return err_set(e, "--rng torch: %zu values are not a multiple of 16", each);
     z->used = z->torch.g.used + draws * z->torch.rows * each;
     return 0;
-}
-
-size_t sample_noise_pairs(const struct sample_noise *z) {
-    return z->is_torch ? 2 : 0;
 }
 
 void sample_noise_params(const struct sample_noise *z, struct mp *m) {

@@ -28,9 +28,6 @@ struct sample {
 
 int sample_of(struct sample *s, const struct record *r, struct arena *a, struct err *e);
 
-/* A record with a field table of its own in a; values stay where they are. */
-int record_copy(struct record *to, const struct record *from, struct arena *a, struct err *e);
-
 /* Make r the i-th of n: its id, root and sample.  n = 1 changes nothing. */
 int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, struct err *e);
 
@@ -61,8 +58,7 @@ struct sample_noise {
 int sample_noise_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed,
                       enum noise_stage stage, size_t n, size_t draws, size_t each, struct err *e);
 
-/* rng_used and rng_rows, where torch drew: two more pairs of a params map (2 or 0 of them). */
-size_t sample_noise_pairs(const struct sample_noise *z);
+/* rng_used and rng_rows, where torch drew: two more pairs of a params map. */
 void sample_noise_params(const struct sample_noise *z, struct mp *m);
 
 /* draw of a noise_source with ctx a struct torch_rows */
