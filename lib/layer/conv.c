@@ -18,7 +18,7 @@ enum { MAX_ROWS = 384, GATHER_FLOATS = 1 << 20, GATHER_CHANNELS = 64, CONVERT = 
 
 struct plan {
     bool linear, gather;
-    size_t pad_y;
+    size_t pad_y, pad_x;       /* zeros before the first row and column */
     size_t yo, xo, m;          /* output rows, columns, and pixels of all pictures */
     size_t rows, row_tasks;    /* pixels of a task, and tasks for all pixels */
     size_t col_tasks;          /* 1, or one for each panel */
@@ -27,13 +27,14 @@ struct plan {
     size_t tile, window;       /* bytes for each thread: products, gathered windows */
 };
 
-/* pad_y: rows of zeros that are not in the input, k->pad or none. */
+/* pad_y: rows of zeros on a side that are not in the input, k->pad or none. */
 static struct plan make_plan(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,
                              size_t pad_y) {
     const struct kern *kern = c->kern;
     const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->panel ? kern->rows : 16;
-    struct plan p = {.yo = (y + 2 * pad_y - k->side) / k->stride + 1, .pad_y = pad_y,
-                     .xo = (x + 2 * k->pad - k->side) / k->stride + 1};
+    const size_t sides = k->behind ? 1 : 2;    /* that zeros are on */
+    struct plan p = {.yo = (y + sides * pad_y - k->side) / k->stride + 1, .pad_y = k->behind ? 0 : pad_y,
+                     .xo = (x + sides * k->pad - k->side) / k->stride + 1, .pad_x = k->behind ? 0 : k->pad};
     size_t most, cols;
 
     p.linear = k->side == 1 && k->stride == 1 && k->pad == 0;
@@ -83,7 +84,7 @@ static struct corner corner_of(const struct conv_job *j, size_t pixel) {
     return (struct corner){
         pixel / (p->yo * p->xo) * j->y * j->x,
         (ptrdiff_t)(in_picture / p->xo * j->k->stride) - (ptrdiff_t)p->pad_y,
-        (ptrdiff_t)(in_picture % p->xo * j->k->stride) - (ptrdiff_t)j->k->pad
+        (ptrdiff_t)(in_picture % p->xo * j->k->stride) - (ptrdiff_t)p->pad_x
     };
 }
 
@@ -207,7 +208,8 @@ int conv_pack(struct conv *k, const struct tensor *w, const float *scale, const 
 }
 
 struct conv conv_packed(const struct tensor *w, const float *bias, size_t stride, size_t pad, const void *packed) {
-    return (struct conv){w->shape[1], w->shape[0], w->shape[2], stride, pad, bias, packed, false};
+    return (struct conv){.in = w->shape[1], .out = w->shape[0], .side = w->shape[2], .stride = stride, .pad = pad, .bias = bias,
+                         .packed = packed};
 }
 
 static struct linear as_linear(const struct conv *k) {

@@ -5,7 +5,7 @@
  *          by pointer.
  * Source   torch.nn.Conv2d: W is [co, ci, y, x]; cross-correlation.
  * Shapes   in [n, Y, X, ci], out and residual [n, Y', X', co], contiguous, f32;
- *          Y' = (Y + 2 pad - side) / stride + 1.
+ *          Y' = (Y + 2 pad - side) / stride + 1; pad, not 2 pad, with `behind` (taming's Downsample).
  * Aliasing residual may be out; in may not.
  * Numbers  As linear.h: no bit depends on n or the threads.
  * Threads  conv_run splits itself over c->pool.
@@ -17,7 +17,8 @@
 
 struct conv {
     size_t in, out;              /* channels */
-    size_t side, stride, pad;    /* the window: 1 or 3 on a side */
+    size_t side, stride, pad;    /* the window, any side; zeros around the input */
+    bool behind;                 /* set by the caller: the zeros are behind the last row and column only */
     const float *bias;           /* [co] or NULL */
     const void *packed;
     bool winograd;               /* set by who allows it: 3x3 in bf16 by winograd.h, faster and less exact */

@@ -18,7 +18,7 @@ enum { LEAST_SIDE = 16, LEAST_IN = 32, LEAST_OUT = 16 };
 enum { GAP = 32 };
 
 bool winograd_fits(const struct conv *k, const struct compute *c, size_t x) {
-    return k->winograd && c->kern->panel && k->side == 3 && k->stride == 1 && k->pad == 1 &&
+    return k->winograd && c->kern->panel && k->side == 3 && k->stride == 1 && k->pad == 1 && !k->behind &&
            k->in >= LEAST_IN && k->in % 2 == 0 && k->out >= LEAST_OUT && x >= LEAST_SIDE;
 }
 

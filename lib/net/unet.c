@@ -1,9 +1,9 @@
 #include "lib/net/unet.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "lib/kernel/kern.h"
+#include "lib/layer/feature_conv.h"
 #include "lib/layer/timestep.h"
 #include "lib/net/unet_net.h"
 
@@ -16,9 +16,6 @@ struct run {
     const struct unet_context *const *context;        /* [N] or NULL */
     bool full;                                        /* scratch ran out */
 };
-
-/* Floats of a band: large enough that its halo costs little, small beside the pictures. */
-enum { BAND = 2 << 20 };
 
 /* A picture in memory. */
 struct map {
@@ -41,75 +38,17 @@ static struct feature_map pair(const struct run *r, const struct map *h, const s
     return (struct feature_map){{h->x, skip ? skip->x : NULL}, {h->c, skip ? skip->c : 0}, r->n, h->y, h->w};
 }
 
-/* What is read through a GroupNorm (and SiLU), or as it is. */
-struct source {
-    struct feature_map p;
-    float *mul, *add;    /* NULL: as it is */
-    enum act act;
-    enum resample resample;
-    size_t c, y, w;      /* as read */
-};
-
-static struct source source(const struct feature_map *p, enum act act, enum resample resample) {
-    struct source s = {.p = *p, .act = act, .resample = resample, .c = p->c[0] + p->c[1], .y = p->y, .w = p->w};
-
-    if (resample == RESAMPLE_UP2)
-        s.y *= 2, s.w *= 2;
-    if (resample == RESAMPLE_DOWN2)
-        s.y /= 2, s.w /= 2;
-    return s;
-}
-
-static void norm(struct run *r, struct source *s, const struct feature_map_norm *g, struct arena *a) {
-    struct arena b;
-    void *sums;
-
-    s->mul = take(r, a, r->n * s->c);
-    s->add = take(r, a, r->n * s->c);
-    b = *a;
-    sums = r->full ? NULL : arena_take(&b, feature_map_norm_scratch(&s->p), 1);
-    r->full |= !sums;
-    if (!r->full)
-        feature_map_norm(&s->p, g, r->k, s->mul, s->add, sums);
+static void norm(struct run *r, struct feature_source *s, const struct feature_map_norm *g, struct arena *a) {
+    r->full = r->full || feature_source_norm(s, g, r->k, a) < 0;
 }
 
 static struct feature_map_norm norm_of(const struct run *r, struct gain g) {
     return (struct feature_map_norm){.g = g.g, .b = g.b, .groups = r->u->c.groups, .eps = r->u->c.eps};
 }
 
-/* Rows of a band, or 0: all pictures at once. */
-static size_t band_rows(const struct run *r, const struct source *s, size_t halo) {
-    size_t most = r->u->c.band ? r->u->c.band : BAND, rows = most / (s->w * s->c);
-
-    if (r->n * s->y * s->w * s->c <= most)
-        return 0;
-    return rows > 2 * halo + 2 ? (rows - 2 * halo) / 2 * 2 : 2;    /* even: conv.h */
-}
-
-/* out = convolution of a source (+ residual, which may be out).  Large pictures go through it in bands of
- * rows: only a band of what is read is ever in memory, and no bit depends on that. */
-static void conv(struct run *r, const struct conv *v, const struct source *s, float *out, const float *residual,
+static void conv(struct run *r, const struct conv *v, const struct feature_source *s, float *out, const float *residual,
                  struct arena a) {
-    size_t halo = v->pad, rows = band_rows(r, s, halo);
-    float *in = take(r, &a, (rows ? rows + 2 * halo : r->n * s->y) * s->w * s->c);
-    void *work = r->full ? NULL : arena_take(&a, rows ? conv_band_scratch(v, r->k, rows + 2 * halo, s->w)
-                                                      : conv_scratch(v, r->k, r->n, s->y, s->w), 1);
-
-    r->full |= !work;
-    if (r->full)
-        return;
-    if (!rows) {
-        feature_map_apply(&s->p, s->mul, s->add, s->act, s->resample, r->k, in);
-        conv_run(v, r->k, r->n, s->y, s->w, in, out, ACT_NONE, residual, work);
-        return;
-    }
-    for (size_t n = 0; n < r->n; n++)
-        for (size_t y = 0; y < s->y; y += rows) {
-            size_t to = y + rows < s->y ? y + rows : s->y, at = (n * s->y + y) * s->w * v->out;
-            feature_map_apply_band(&s->p, s->mul, s->add, s->act, s->resample, r->k, n, y, to, halo, in);
-            conv_run_band(v, r->k, to - y + 2 * halo, s->w, in, out + at, ACT_NONE, residual ? residual + at : NULL,
-                          n + y > 0, work);
-        }
+    r->full = r->full || feature_conv(v, s, r->u->c.band, r->k, out, residual, a) < 0;
 }
 
 static void linear(struct run *r, const struct linear *l, size_t m, const float *x, float *y,
@@ -128,7 +67,7 @@ static void res_run(struct run *r, const struct unet_res *b, const struct map *h
     struct feature_map_norm g = norm_of(r, b->norm1);
     struct map mid = map_take(r, &a, b->co, out->y, out->w);
     float *t = take(r, &a, r->n * b->time.n);
-    struct source s = source(&p, ACT_SILU, b->resample);
+    struct feature_source s = feature_source(&p, ACT_SILU, b->resample);
     const float *residual = h->x;
     struct arena first = a;
 
@@ -136,7 +75,7 @@ static void res_run(struct run *r, const struct unet_res *b, const struct map *h
     conv(r, &b->conv1, &s, mid.x, NULL, first);
     linear(r, &b->time, r->n, r->time, t, NULL, a);
     if (b->has_shortcut || b->resample != RESAMPLE_NONE) {
-        s = source(&p, ACT_NONE, b->resample);
+        s = feature_source(&p, ACT_NONE, b->resample);
         residual = out->x;
         if (b->has_shortcut)
             conv(r, &b->shortcut, &s, out->x, NULL, a);
@@ -149,47 +88,24 @@ static void res_run(struct run *r, const struct unet_res *b, const struct map *h
     else
         g.before = t;
     q = pair(r, &mid, NULL);
-    s = source(&q, ACT_SILU, RESAMPLE_NONE);
+    s = feature_source(&q, ACT_SILU, RESAMPLE_NONE);
     norm(r, &s, &g, &a);
     conv(r, &b->conv2, &s, out->x, residual, a);
 }
 
-/* h += out(attention(q, [context; k], [context; v])) of norm(h), pixels in row-major order. */
+/* Attention between the pixels, and to the context of each picture. */
 static void attention_block(struct run *r, const struct unet_attention *b, struct map *h, struct arena a) {
-    size_t pixels = h->y * h->w, ctx = 0;
-    struct attention att = {b->heads, b->c / b->heads, (float)(1 / sqrt((double)(b->c / b->heads))), false};
-    struct feature_map p = pair(r, h, NULL);
-    struct feature_map_norm g = norm_of(r, b->norm);
-    struct source in = source(&p, ACT_NONE, RESAMPLE_NONE);
-    float *tok = take(r, &a, r->n * pixels * b->c), *qkv = take(r, &a, r->n * pixels * 3 * b->c);
-    struct attention_seq *seq = r->full ? NULL : arena_zero(&a, r->n, sizeof *seq);
+    struct attention_keys *context = NULL;
 
-    r->full |= !seq;
-    if (r->full)
-        return;
-    norm(r, &in, &g, &a);
-    if (r->full)
-        return;
-    feature_map_apply(&p, in.mul, in.add, ACT_NONE, RESAMPLE_NONE, r->k, tok);
-    linear(r, &b->qkv, r->n * pixels, tok, qkv, NULL, a);
-    for (size_t i = 0; i < r->n; i++) {
-        float *q = qkv + i * pixels * 3 * b->c;
-        seq[i] = (struct attention_seq){.q = q, .o = tok + i * pixels * b->c, .nq = pixels, .ldq = 3 * b->c, .ldo = b->c};
-        if (r->context && b->context.n) {
-            const float *kv = r->context[i]->kv[b->index];
-            seq[i].keys[0] = (struct attention_keys){kv, kv + b->c, r->context[i]->len, 2 * b->c};
-            ctx = r->context[i]->len > ctx ? r->context[i]->len : ctx;
-        }
-        seq[i].keys[1] = (struct attention_keys){q + b->c, q + 2 * b->c, pixels, 3 * b->c};
+    if (r->context && b->context.n) {
+        context = r->full ? NULL : arena_take(&a, r->n, sizeof *context);
+        r->full |= !context;
     }
-    {
-        struct arena s = a;
-        void *w = arena_take(&s, attention_scratch(&att, r->k, pixels, ctx + pixels), 1);
-        r->full |= !w;
-        if (!r->full)
-            attention_run(&att, r->k, r->n, seq, w);
+    for (size_t i = 0; context && i < r->n; i++) {
+        const float *kv = r->context[i]->kv[b->index];
+        context[i] = (struct attention_keys){kv, kv + b->a.c, r->context[i]->len, 2 * b->a.c};
     }
-    linear(r, &b->out, r->n * pixels, tok, h->x, h->x, a);
+    r->full = r->full || pixel_attention_run(&b->a, r->k, r->n, h->y, h->w, h->x, context, a) < 0;
 }
 
 /* e = time2(SiLU(time1(embedding(t)))) + class; what the blocks take is SiLU(e). */
@@ -308,7 +224,7 @@ int unet_run(const struct unet *u, const struct compute *k, size_t n, size_t y, 
     struct swing sw = {.next = 0};
     size_t unit = (size_t)1 << (u->c.levels - 1), most = swing_size(&u->c, y, x);
     struct feature_map_norm g = norm_of(&r, u->norm_out);
-    struct source from = source(&p, ACT_NONE, RESAMPLE_NONE);
+    struct feature_source from = feature_source(&p, ACT_NONE, RESAMPLE_NONE);
     struct map h;
 
     if (!y || !x || y % unit || x % unit)
@@ -329,7 +245,7 @@ int unet_run(const struct unet *u, const struct compute *k, size_t n, size_t y, 
     }
     h = up_path(&r, h, &s, &sw);
     p = pair(&r, &h, NULL);
-    from = source(&p, ACT_SILU, RESAMPLE_NONE);
+    from = feature_source(&p, ACT_SILU, RESAMPLE_NONE);
     norm(&r, &from, &g, &s.a);
     conv(&r, &u->conv_out, &from, out, NULL, s.a);
     return r.full ? err_set(e, "out of memory") : 0;
@@ -339,7 +255,7 @@ int unet_run(const struct unet *u, const struct compute *k, size_t n, size_t y, 
 
 static int context_of(const struct unet_attention *b, const struct compute *k, const float *context, size_t len,
                       float **kv, struct arena *keep) {
-    float *o = arena_take(keep, len * 2 * b->c, sizeof *o);
+    float *o = arena_take(keep, len * 2 * b->a.c, sizeof *o);
     struct arena scratch = *keep;
     void *s = o ? arena_take(&scratch, linear_scratch(&b->context, k, len), 1) : NULL;
     if (!s)

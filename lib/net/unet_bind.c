@@ -120,25 +120,27 @@ static void bind_attention(struct binder *s, struct unet_attention *a, size_t c,
     const struct family *f = s->f;
     const char *const own[] = {f->q, f->k, f->v}, *const ctx[] = {f->kc, f->vc};
 
-    a->c = c;
-    a->heads = c / head;
+    a->a.c = c;
+    a->a.heads = c / head;
+    a->a.groups = cfg->groups;
+    a->a.eps = cfg->eps;
     a->index = s->u->attentions++;
-    a->norm = bind_gain(&s->b, sub(s, f->norm), c);
+    a->a.norm = bind_gain(&s->b, sub(s, f->norm), c);
     if (f->qkv) {
-        bind_interleaved(s, &a->qkv, sub(s, f->qkv), 3, a->heads, head, c);
+        bind_interleaved(s, &a->a.qkv, sub(s, f->qkv), 3, a->a.heads, head, c);
         if (cfg->context)
-            bind_interleaved(s, &a->context, sub(s, f->kv), 2, a->heads, head, cfg->context);
+            bind_interleaved(s, &a->context, sub(s, f->kv), 2, a->a.heads, head, cfg->context);
     } else {
-        bind_separate(s, &a->qkv, 3, own, c, c);
+        bind_separate(s, &a->a.qkv, 3, own, c, c);
         if (cfg->context)
             bind_separate(s, &a->context, 2, ctx, c, cfg->context);
     }
     if (f->qkv) {
         struct tensor w = matrix1(s, bind_name(&s->b, "%.120s.%s.weight", s->at, f->out), c, c);
         struct tensor b = bind_vector(&s->b, bind_name(&s->b, "%.120s.%s.bias", s->at, f->out), c);
-        bind_parts(&s->b, &a->out, 1, &w, &b);
+        bind_parts(&s->b, &a->a.out, 1, &w, &b);
     } else {
-        bind_linear(&s->b, &a->out, sub(s, f->out), c, c);
+        bind_linear(&s->b, &a->a.out, sub(s, f->out), c, c);
     }
 }
 

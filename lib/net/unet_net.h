@@ -2,6 +2,7 @@
 #ifndef UNCLIP_UNET_NET_H
 #define UNCLIP_UNET_NET_H
 
+#include "lib/layer/pixel_attention.h"
 #include "lib/net/unet.h"
 
 struct unet_res {
@@ -14,10 +15,9 @@ struct unet_res {
 };
 
 struct unet_attention {
-    size_t c, heads;
-    struct gain norm;
-    struct linear qkv, context, out;    /* [3 C, C]; [2 C, Dc]; [C, C] */
-    size_t index;                       /* of its keys and values in struct unet_context */
+    struct pixel_attention a;
+    struct linear context;    /* [2 C, Dc] */
+    size_t index;             /* of its keys and values in struct unet_context */
 };
 
 struct unet_level {

@@ -1,0 +1,37 @@
+/* feature_conv.h - a convolution that reads a feature map through a norm, an activation and a resampling
+ *
+ * What     out = convolution of resample(act(x * mul + add)) + residual.  The input of the convolution is made
+ *          in bands of rows, so that a large feature map is never copied as a whole.
+ * Source   The blocks of guided-diffusion's U-Net and of the VQGAN (norm, SiLU, convolution).
+ * Shapes   As feature_map.h and conv.h: channels last, f32.
+ * Errors   -1 only when the arena is too small.
+ * Numbers  No bit depends on the size of the bands, on n or on the threads.
+ * Threads  Those of the kernels.
+ */
+#ifndef UNCLIP_FEATURE_CONV_H
+#define UNCLIP_FEATURE_CONV_H
+
+#include "lib/layer/conv.h"
+#include "lib/layer/feature_map.h"
+
+/* What a convolution reads. */
+struct feature_source {
+    struct feature_map p;
+    float *mul, *add;    /* [N, C] of feature_map_norm; NULL: the feature map as it is */
+    enum act act;
+    enum resample resample;
+    size_t c, y, w;      /* channels, rows and columns as read */
+};
+
+struct feature_source feature_source(const struct feature_map *p, enum act act, enum resample resample);
+
+/* Read it through a GroupNorm: mul and add are computed and taken from *a. */
+int feature_source_norm(struct feature_source *s, const struct feature_map_norm *g, const struct compute *k,
+                        struct arena *a);
+
+/* out [N, Y', X', Co]; residual may be NULL, or out.  band: floats that are read at once; 0: what is fast.
+ * With a stride of 2, rows and columns must be even. */
+int feature_conv(const struct conv *v, const struct feature_source *s, size_t band, const struct compute *k,
+                 float *out, const float *residual, struct arena scratch);
+
+#endif

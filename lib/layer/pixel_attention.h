@@ -1,0 +1,31 @@
+/* pixel_attention.h - attention between the pixels of a feature map, as convolutional networks have it
+ *
+ * What     h += out(attention(q, [context; k], [context; v])) with q, k, v = qkv(GroupNorm(h)); the pixels of a
+ *          feature map are its tokens, in row-major order.
+ * Source   Dhariwal and Nichol 2021, arXiv:2105.05233 (AttentionBlock of guided-diffusion); Esser et al. 2021,
+ *          arXiv:2012.09841 (AttnBlock of taming-transformers: one head, q, k, v and out are 1x1 convolutions).
+ * Shapes   h [N, Y, X, C], in place; qkv [3 C, C] with q above k above v; out [C, C].
+ * Errors   -1 only when the arena is too small.
+ * Memory   Four numbers for each of h, and attention_scratch.
+ * Numbers  As attention.h: no bit depends on N or the threads.
+ */
+#ifndef UNCLIP_PIXEL_ATTENTION_H
+#define UNCLIP_PIXEL_ATTENTION_H
+
+#include "lib/layer/attention.h"
+#include "lib/layer/bind.h"
+#include "lib/layer/feature_map.h"
+
+struct pixel_attention {
+    size_t c, heads;
+    struct gain norm;
+    size_t groups;    /* of the norm */
+    float eps;
+    struct linear qkv, out;
+};
+
+/* context: for each of the n feature maps keys and values that come first, or NULL. */
+int pixel_attention_run(const struct pixel_attention *b, const struct compute *k, size_t n, size_t y, size_t x, float *h,
+                        const struct attention_keys *context, struct arena scratch);
+
+#endif
