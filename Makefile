@@ -141,7 +141,7 @@ bench: all
 
 # Layers: lib includes lib, formats adds formats; neither exits nor prints; lib does no I/O and
 # neither allocates but where a library is wrapped (WRAPS).
-WRAPS    = image_read.o image_gif.o image_stb.o image_jpeg.o image_webp.o image_heif.o safetensors.o clip_config.o json_record.o \
+WRAPS    = image_read.o image_gif.o image_pnm.o image_stb.o image_jpeg.o image_webp.o image_heif.o safetensors.o clip_config.o json_record.o \
            bpe_files.o tok_find.o model.o config.o labels.o
 lint:
 	@$(NEEDS) build lint

@@ -1,9 +1,10 @@
 /* The EXIF orientation: one SHORT in the first directory of a TIFF structure, which lies in a
  * JPEG's APP1 segment, a PNG's eXIf chunk or a WebP's EXIF chunk.  Whatever does not fit is
  * orientation 1: a picture is not refused for its metadata. */
-#include <string.h>
+#include "formats/image/exif.h"
 
-#include "formats/image/image_codec.h"
+#include <stdbool.h>
+#include <string.h>
 
 static unsigned get16(const unsigned char *p, bool big) {
     return big ? p[0] * 256u + p[1] : p[1] * 256u + p[0];
@@ -14,7 +15,7 @@ static size_t get32(const unsigned char *p, bool big) {
                : (size_t)get16(p + 2, big) << 16 | get16(p, big);
 }
 
-int exif_tiff_orientation(const unsigned char *p, size_t n) {
+int exif_tiff(const unsigned char *p, size_t n) {
     bool big = n >= 8 && p[0] == 'M';
     size_t at, entries;
 
@@ -35,7 +36,7 @@ int exif_tiff_orientation(const unsigned char *p, size_t n) {
     return 1;
 }
 
-static int jpeg_orientation(const unsigned char *p, size_t n) {
+int exif_jpeg(const unsigned char *p, size_t n) {
     for (size_t at = 2; at + 4 <= n && p[at] == 0xff;) {
         size_t len = get16(p + at + 2, true);
 
@@ -46,26 +47,26 @@ static int jpeg_orientation(const unsigned char *p, size_t n) {
         if (p[at + 1] == 0xda || len < 2 || len > n - at - 2)    /* the scan begins */
             return 1;
         if (p[at + 1] == 0xe1 && len >= 8 && !memcmp(p + at + 4, "Exif\0\0", 6))
-            return exif_tiff_orientation(p + at + 10, len - 8);
+            return exif_tiff(p + at + 10, len - 8);
         at += 2 + len;
     }
     return 1;
 }
 
-static int png_orientation(const unsigned char *p, size_t n) {
+int exif_png(const unsigned char *p, size_t n) {
     for (size_t at = 8; at <= n && n - at >= 12;) {
         size_t len = get32(p + at, true);
 
         if (len > n - at - 12)
             return 1;
         if (!memcmp(p + at + 4, "eXIf", 4))
-            return exif_tiff_orientation(p + at + 8, len);
+            return exif_tiff(p + at + 8, len);
         at += 12 + len;
     }
     return 1;
 }
 
-static int webp_orientation(const unsigned char *p, size_t n) {
+int exif_webp(const unsigned char *p, size_t n) {
     for (size_t at = 12; at <= n && n - at >= 8;) {
         size_t len = get32(p + at + 4, false);
         const unsigned char *q = p + at + 8;
@@ -74,7 +75,7 @@ static int webp_orientation(const unsigned char *p, size_t n) {
             return 1;
         if (!memcmp(p + at, "EXIF", 4)) {
             bool head = len >= 6 && !memcmp(q, "Exif\0\0", 6);    /* some writers keep it */
-            return exif_tiff_orientation(q + (head ? 6 : 0), len - (head ? 6 : 0));
+            return exif_tiff(q + (head ? 6 : 0), len - (head ? 6 : 0));
         }
         len += len & 1;
         if (len > n - at - 8)
@@ -82,12 +83,4 @@ static int webp_orientation(const unsigned char *p, size_t n) {
         at += 8 + len;
     }
     return 1;
-}
-
-int exif_orientation(const char *format, const unsigned char *p, size_t n) {
-    if (!strcmp(format, "JPEG"))
-        return jpeg_orientation(p, n);
-    if (!strcmp(format, "PNG"))
-        return png_orientation(p, n);
-    return strcmp(format, "WebP") ? 1 : webp_orientation(p, n);
 }

@@ -1,37 +1,42 @@
-/* image_codec.h - what image_read.c and the objects that wrap decoders share; not for others */
+/* image_codec.h - one format of picture files, as its decoder offers it to image_read.c
+ *
+ * What     A codec recognises its format by the first bytes and hands out the picture row by row.  A new
+ *          format is a file with one such struct, and a line in image_codecs.c.
+ * Errors   read returns -1 with a message: for a file that is broken, that ends early, or whose size is
+ *          beyond the limit.  It checks the size by image_begin before it decodes or takes memory.
+ */
 #ifndef UNCLIP_IMAGE_CODEC_H
 #define UNCLIP_IMAGE_CODEC_H
 
-#include "formats/image/image_read.h"
+#include "formats/image/image.h"
 
-/* Check the announced size against the limit: sets w and h. */
-int image_size(struct image *im, uint64_t w, uint64_t h, const struct image_options *o, struct err *e);
+struct image_codec {
+    const char *name;                                      /* "JPEG", "PNG", ... */
+    bool (*probe)(const unsigned char *p, size_t n);
+    /* Decode all of p: image_begin, then `to->row` for each row.  May set im->note. */
+    int (*read)(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                const struct image_rows *to, struct err *e);
+    int (*orientation)(const unsigned char *p, size_t n);  /* EXIF's 1 to 8; NULL: the format has none */
+};
 
-/* The same, then allocate the pixels: sets rgb. */
-int image_alloc(struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
+/* All formats, in the order in which they are probed; NULL at the end (image_codecs.c). */
+extern const struct image_codec *const image_codecs[];
+
+extern const struct image_codec image_codec_jpeg, image_codec_png, image_codec_gif, image_codec_webp, image_codec_heif,
+    image_codec_bmp, image_codec_psd, image_codec_pnm, image_codec_tga;
+
+/* Check the announced size against the limit. */
+int image_size(uint64_t w, uint64_t h, const struct image_options *o, struct err *e);
+
+/* The same check, then im->w, im->h and to->begin. */
+int image_begin(struct image *im, uint64_t w, uint64_t h, const struct image_options *o, const struct image_rows *to,
                 struct err *e);
 
-/* Each decodes the whole of p into im by image_alloc; on -1 image_read frees what there is. */
-int jpeg_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-              struct err *e);
-int jpeg_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-                   const struct image_rows *rows, struct err *e);
-int webp_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-              struct err *e);
-int heif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-              struct err *e);
-int gif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-             struct err *e);
-int pnm_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-             struct err *e);
-int stb_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-             struct err *e);
+/* All rows of a picture that is in memory, `stride` bytes apart. */
+void image_give(const struct image *im, const unsigned char *rgb, size_t stride, const struct image_rows *to);
 
-/* Walk the chunks: lengths, checksums, a last IEND. */
-int png_check(const unsigned char *p, size_t n, struct err *e);
-
-/* EXIF orientation, 1 to 8; 1 when there is none or it is broken (exif.c). */
-int exif_orientation(const char *format, const unsigned char *p, size_t n);
-int exif_tiff_orientation(const unsigned char *p, size_t n);
+/* Does p hold these bytes at `at`? */
+bool image_magic(const unsigned char *p, size_t n, size_t at, const char *magic, size_t len);
+#define IMAGE_MAGIC(p, n, at, s) image_magic(p, n, at, s, sizeof(s) - 1)
 
 #endif

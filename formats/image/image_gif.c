@@ -161,18 +161,19 @@ static int unpack(struct lzw *z, unsigned char *out, size_t n, struct err *e) {
     return 0;
 }
 
-/* Line i of the data is which line of the frame? */
-static size_t line(const struct gif *g, size_t i) {
+/* Where in the data is row y of the frame?  An interlaced frame has its rows in four passes. */
+static size_t line(const struct gif *g, size_t y) {
     static const unsigned char from[] = {0, 4, 2, 1}, step[] = {8, 8, 4, 2};
+    size_t before = 0;
 
-    for (int pass = 0; g->interlaced && pass < 4; pass++) {
-        size_t lines = g->h > from[pass] ? (g->h - from[pass] - 1) / step[pass] + 1 : 0;
-
-        if (i < lines)
-            return from[pass] + i * step[pass];
-        i -= lines;
+    if (!g->interlaced)
+        return y;
+    for (int pass = 0; pass < 3; pass++) {
+        if (y % step[pass] == from[pass])
+            return before + y / step[pass];
+        before += g->h > from[pass] ? (g->h - from[pass] - 1) / step[pass] + 1 : 0;
     }
-    return i;
+    return before + y / 2;
 }
 
 static void colour(const struct gif *g, size_t index, unsigned char *rgb) {
@@ -184,20 +185,31 @@ static void colour(const struct gif *g, size_t index, unsigned char *rgb) {
         memset(rgb, 0, 3);
 }
 
-static void paint(struct image *im, const struct gif *g, const unsigned char *index) {
-    for (size_t i = 0; i < im->w * im->h; i++)
-        colour(g, g->transparent >= 0 ? (size_t)g->transparent : 0, im->rgb + 3 * i);
-    for (size_t i = 0; i < g->h; i++)
-        for (size_t x = 0; x < g->w; x++)
-            colour(g, index[i * g->w + x], im->rgb + ((g->y + line(g, i)) * im->w + g->x + x) * 3);
+/* Row by row, each from the frame's line there and what lies around the frame. */
+static void paint(const struct image *im, const struct gif *g, const unsigned char *index, unsigned char *row,
+                  const struct image_rows *to) {
+    size_t rest = g->transparent >= 0 ? (size_t)g->transparent : 0;
+
+    for (size_t y = 0; y < im->h; y++) {
+        bool in = y >= g->y && y - g->y < g->h;
+        const unsigned char *from = in ? index + line(g, y - g->y) * g->w : NULL;
+
+        for (size_t x = 0; x < im->w; x++)
+            colour(g, in && x >= g->x && x - g->x < g->w ? from[x - g->x] : rest, row + 3 * x);
+        to->row(to->of, row);
+    }
 }
 
-int gif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-             struct err *e) {
+static bool probe(const unsigned char *p, size_t n) {
+    return IMAGE_MAGIC(p, n, 0, "GIF87a") || IMAGE_MAGIC(p, n, 0, "GIF89a");
+}
+
+static int gif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                    const struct image_rows *to, struct err *e) {
     struct gif g = {.p = p, .n = n, .at = 6, .transparent = -1};
     const unsigned char *screen = take(&g, 7);
     struct lzw z = {.g = &g};
-    unsigned char *index;
+    unsigned char *index, *row;
     size_t w, h;
     int r;
 
@@ -208,13 +220,21 @@ int gif_read(struct image *im, const unsigned char *p, size_t n, const struct im
     w = little(screen), h = little(screen + 2);
     w = g.x + g.w > w ? g.x + g.w : w;    /* a frame that reaches out makes the screen larger */
     h = g.y + g.h > h ? g.y + g.h : h;
-    if (image_alloc(im, w, h, o, e) < 0)
+    if (image_size(w, h, o, e) < 0)
         return -1;
-    if (!(index = malloc(g.w * g.h + 1)))
-        return err_set(e, "no memory for a frame of %zu x %zu pixels", g.w, g.h);
-    r = unpack(&z, index, g.w * g.h, e);
+    index = malloc(g.w * g.h + 1);
+    row = malloc(w * 3);
+    if (!index || !row)
+        r = err_set(e, "no memory for a frame of %zu x %zu pixels", g.w, g.h);
+    else
+        r = unpack(&z, index, g.w * g.h, e);
     if (r == 0)
-        paint(im, &g, index);
+        r = image_begin(im, w, h, o, to, e);
+    if (r == 0)
+        paint(im, &g, index, row, to);
     free(index);
+    free(row);
     return r;
 }
+
+const struct image_codec image_codec_gif = {"GIF", probe, gif_read, NULL};

@@ -6,6 +6,21 @@
 
 #include "formats/image/image_codec.h"
 
+/* The major brand or any compatible one; the box was written by the file's maker. */
+static bool probe(const unsigned char *p, size_t n) {
+    static const char brands[] = "heic heix hevc hevx heim heis mif1 msf1 avif avis ";
+    size_t box;
+
+    if (!IMAGE_MAGIC(p, n, 4, "ftyp") || n < 16)
+        return false;
+    box = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+    for (size_t i = 8; i + 4 <= box && i + 4 <= n && i < 256; i += 4)
+        for (size_t b = 0; i != 12 && b + 5 <= sizeof brands; b += 5)
+            if (!memcmp(p + i, brands + b, 4))
+                return true;
+    return false;
+}
+
 #ifdef HAVE_LIBHEIF
 #include <dlfcn.h>
 #include <libheif/heif.h>
@@ -49,7 +64,8 @@ static int broken(struct err *e, struct heif_error h) {
     return err_set(e, "HEIF: %s", h.message ? h.message : "broken data");
 }
 
-static int pixels(struct image *im, const struct heif_image *from, struct err *e) {
+static int pixels(struct image *im, const struct heif_image *from, const struct image_options *o,
+                  const struct image_rows *to, struct err *e) {
     int stride, w = heif.image_get_width(from, heif_channel_interleaved),
         h = heif.image_get_height(from, heif_channel_interleaved);
     const uint8_t *p = heif.image_get_plane_readonly(from, heif_channel_interleaved, &stride);
@@ -57,13 +73,14 @@ static int pixels(struct image *im, const struct heif_image *from, struct err *e
     /* the header's size and the decoder's are two statements of one file */
     if (!p || w < 0 || h < 0 || (size_t)w != im->w || (size_t)h != im->h || stride < 3 * w)
         return err_set(e, "HEIF: the picture has another size than its header says");
-    for (size_t y = 0; y < im->h; y++)
-        memcpy(im->rgb + y * im->w * 3, p + y * (size_t)stride, im->w * 3);
+    if (image_begin(im, im->w, im->h, o, to, e) < 0)
+        return -1;
+    image_give(im, p, (size_t)stride, to);
     return 0;
 }
 
 static int primary(struct image *im, const struct heif_image_handle *handle,
-                   const struct image_options *o, struct err *e) {
+                   const struct image_options *o, const struct image_rows *to, struct err *e) {
     struct heif_decoding_options *opt;
     struct heif_image *out = NULL;
     struct heif_error h;
@@ -71,8 +88,9 @@ static int primary(struct image *im, const struct heif_image_handle *handle,
 
     if (wide <= 0 || high <= 0)
         return err_set(e, "HEIF: broken header");
-    if (image_alloc(im, (uint64_t)wide, (uint64_t)high, o, e) < 0)
+    if (image_size((uint64_t)wide, (uint64_t)high, o, e) < 0)
         return -1;
+    im->w = (size_t)wide, im->h = (size_t)high;
     if (!(opt = heif.decoding_options_alloc()))
         return err_set(e, "HEIF: no memory");
     opt->convert_hdr_to_8bit = 1;
@@ -80,13 +98,13 @@ static int primary(struct image *im, const struct heif_image_handle *handle,
     heif.decoding_options_free(opt);
     if (h.code != heif_error_Ok)
         return broken(e, h);
-    r = pixels(im, out, e);
+    r = pixels(im, out, o, to, e);
     heif.image_release(out);
     return r;
 }
 
-int heif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-              struct err *e) {
+static int heif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                     const struct image_rows *to, struct err *e) {
     struct heif_image_handle *handle = NULL;
     struct heif_context *c;
     struct heif_error h;
@@ -104,16 +122,18 @@ int heif_read(struct image *im, const unsigned char *p, size_t n, const struct i
     if (h.code != heif_error_Ok)
         broken(e, h);
     else
-        r = primary(im, handle, o, e);
+        r = primary(im, handle, o, to, e);
     if (handle)
         heif.image_handle_release(handle);
     heif.context_free(c);
     return r;
 }
 #else
-int heif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-              struct err *e) {
-    (void)im, (void)p, (void)n, (void)o;
+static int heif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                     const struct image_rows *to, struct err *e) {
+    (void)im, (void)p, (void)n, (void)o, (void)to;
     return err_set(e, "HEIF and AVIF files need a build with libheif");
 }
 #endif
+
+const struct image_codec image_codec_heif = {"HEIF", probe, heif_read, NULL};

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/image/exif.h"
 #include "formats/image/image_codec.h"
 
 #ifdef HAVE_LIBJPEG
@@ -127,8 +128,9 @@ static int start(struct jpeg *j, const unsigned char *p, size_t n, const struct 
 
     setup(j, p, n);
     jpeg_read_header(&j->c, TRUE);
-    if (image_size(im, j->c.image_width, j->c.image_height, o, j->e) < 0)
+    if (image_size(j->c.image_width, j->c.image_height, o, j->e) < 0)
         return -1;
+    im->w = j->c.image_width, im->h = j->c.image_height;
     j->scans = SCANS * (o->max_pixels ? o->max_pixels : IMAGE_MAX_PIXELS) / ((uint64_t)im->w * im->h);
     if (j->c.num_components == 4)
         j->c.out_color_space = JCS_CMYK;
@@ -139,59 +141,41 @@ static int start(struct jpeg *j, const unsigned char *p, size_t n, const struct 
     return 0;
 }
 
-/* rows NULL: into im->rgb. */
 static int decode(struct jpeg *j, const unsigned char *p, size_t n, const struct image_options *o,
-                  const struct image_rows *rows) {
+                  const struct image_rows *to) {
     struct image *im = j->im;
 
     if (setjmp(j->out))
         return -1;
-    if (start(j, p, n, o) < 0 || (!rows && image_alloc(im, im->w, im->h, o, j->e) < 0) ||
-        (rows && rows->begin(rows->of, im->h, im->w, j->e) < 0))
+    if (start(j, p, n, o) < 0 || image_begin(im, im->w, im->h, o, to, j->e) < 0)
         return -1;
     jpeg_start_decompress(&j->c);
     if (j->c.out_color_space == JCS_CMYK)
         j->inks = j->c.mem->alloc_large((j_common_ptr)&j->c, JPOOL_IMAGE, im->w * 4);
-    if (rows)
-        j->row = j->c.mem->alloc_large((j_common_ptr)&j->c, JPOOL_IMAGE, im->w * 3);
-    while (j->c.output_scanline < im->h)
-        if (rows)
-            read_row(j, j->row), rows->row(rows->of, j->row);
-        else
-            read_row(j, im->rgb + (size_t)j->c.output_scanline * im->w * 3);
+    j->row = j->c.mem->alloc_large((j_common_ptr)&j->c, JPOOL_IMAGE, im->w * 3);
+    while (j->c.output_scanline < im->h) {
+        read_row(j, j->row);
+        to->row(to->of, j->row);
+    }
     jpeg_finish_decompress(&j->c);
     return 0;
 }
 
-int jpeg_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-                   const struct image_rows *rows, struct err *e) {
+static int jpeg_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                     const struct image_rows *to, struct err *e) {
     struct jpeg j = {.im = im, .e = e};
-    int r = decode(&j, p, n, o, rows);
+    int r = decode(&j, p, n, o, to);
 
     jpeg_destroy_decompress(&j.c);
     return r;
 }
-
-int jpeg_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-              struct err *e) {
-    return jpeg_read_rows(im, p, n, o, NULL, e);
-}
 #else
-int jpeg_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-                   const struct image_rows *rows, struct err *e) {
-    int r = stb_read(im, p, n, o, e);
-
-    if (r < 0)
-        return -1;
-    r = rows->begin(rows->of, im->h, im->w, e);
-    for (size_t y = 0; r == 0 && y < im->h; y++)
-        rows->row(rows->of, im->rgb + y * im->w * 3);
-    image_free(im);
-    return r;
-}
-
-int jpeg_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-              struct err *e) {
-    return stb_read(im, p, n, o, e);
-}
+#include "formats/image/image_stb.h"
+#define jpeg_read stb_read
 #endif
+
+static bool probe(const unsigned char *p, size_t n) {
+    return IMAGE_MAGIC(p, n, 0, "\xff\xd8\xff");
+}
+
+const struct image_codec image_codec_jpeg = {"JPEG", probe, jpeg_read, exif_jpeg};

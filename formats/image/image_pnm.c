@@ -1,8 +1,7 @@
-/* PBM, PGM and PPM, plain and raw (netpbm's P1 to P6); and the walk over PNG chunks that
- * stb_image does not do.  Samples of any maxval become round-half-even(255 v / maxval), as in
- * Pillow. */
+/* PBM, PGM and PPM, plain and raw (netpbm's P1 to P6).  Samples of any maxval become
+ * round-half-even(255 v / maxval), as in Pillow. */
+#include <stdlib.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "formats/image/image_codec.h"
 
@@ -62,67 +61,59 @@ static int sample(struct text *t, int kind, unsigned max) {
     return scaled((unsigned)v, max);
 }
 
-static int bitmap(struct image *im, struct text *t, struct err *e) {
-    size_t row = (im->w + 7) / 8;
-
-    if ((t->n - t->at) / row < im->h)
-        return err_set(e, "the PNM data ends early");
-    for (size_t i = 0; i < im->w * im->h; i++) {
-        size_t x = i % im->w, y = i / im->w;
-        bool black = t->p[t->at + y * row + x / 8] >> (7 - x % 8) & 1;
-
-        memset(im->rgb + 3 * i, black ? 0 : 255, 3);
-    }
-    return 0;
+static void bitmap_row(struct text *t, unsigned char *row, size_t w) {
+    for (size_t x = 0; x < w; x++)
+        memset(row + 3 * x, t->p[t->at + x / 8] >> (7 - x % 8) & 1 ? 0 : 255, 3);
+    t->at += (w + 7) / 8;
 }
 
-int pnm_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-             struct err *e) {
-    struct text t = {p, n, 2};
-    int kind = p[1] - '0', bytes;
-    long w = number(&t, false), h = number(&t, false), max = kind % 3 == 1 ? 1 : number(&t, false);
+static int sample_row(struct text *t, int kind, unsigned max, unsigned char *row, size_t w, struct err *e) {
     size_t each = kind % 3 ? 1 : 3;
 
-    if (w < 0 || h < 0 || max < 1 || max > 65535 ||
-        (kind > 3 && (t.at >= n || !blank(p[t.at++]))))
-        return err_set(e, "broken PNM header");
-    if (image_alloc(im, (uint64_t)w, (uint64_t)h, o, e) < 0)
-        return -1;
-    if (kind == 4)
-        return bitmap(im, &t, e);
-    bytes = kind < 4 || max < 256 ? 1 : 2;
-    if ((n - t.at) / each / (size_t)bytes / im->w < im->h)
-        return err_set(e, "the PNM data ends early");
-    for (size_t i = 0; i < im->w * im->h; i++)
+    for (size_t i = 0; i < w; i++)
         for (size_t c = 0; c < each; c++) {
-            int v = sample(&t, kind, (unsigned)max);
+            int v = sample(t, kind, max);
 
             if (v < 0)
-                return err_set(e, "broken PNM data at byte %zu", t.at);
-            memset(im->rgb + 3 * i + c, kind == 1 ? 255 - v : v, each == 1 ? 3 : 1);
+                return err_set(e, "broken PNM data at byte %zu", t->at);
+            memset(row + 3 * i + c, kind == 1 ? 255 - v : v, each == 1 ? 3 : 1);
         }
     return 0;
 }
 
-static uint32_t big32(const unsigned char *p) {
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+static bool probe(const unsigned char *p, size_t n) {
+    return n >= 3 && p[0] == 'P' && p[1] >= '1' && p[1] <= '6' && strchr(" \t\r\n#", p[2]) && p[2];
 }
 
-int png_check(const unsigned char *p, size_t n, struct err *e) {
-    for (size_t at = 8; n - at >= 12;) {
-        size_t len = big32(p + at);
-        const unsigned char *type = p + at + 4;
-        bool critical = !(type[0] & 0x20);
+static int pnm_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                    const struct image_rows *to, struct err *e) {
+    struct text t = {p, n, 2};
+    int kind = p[1] - '0', r = 0;
+    long w = number(&t, false), h = number(&t, false), max = kind % 3 == 1 ? 1 : number(&t, false);
+    size_t line;    /* bytes that a row takes at least */
+    unsigned char *row;
 
-        if (len > n - at - 12)
-            break;
-        if (critical && crc32(0, type, (uInt)len + 4) != big32(type + 4 + len))
-            return err_set(e, "a checksum of the PNG data is wrong");
-        if (!memcmp(type, "CgBI", 4))
-            return err_set(e, "PNG files made for iOS by Xcode are not supported");
-        if (!memcmp(type, "IEND", 4))
-            return 0;
-        at += 12 + len;
+    if (w < 0 || h < 0 || max < 1 || max > 65535 ||
+        (kind > 3 && (t.at >= n || !blank(p[t.at++]))))
+        return err_set(e, "broken PNM header");
+    if (image_size((uint64_t)w, (uint64_t)h, o, e) < 0)
+        return -1;
+    line = kind == 4 ? ((size_t)w + 7) / 8 : (size_t)w * (kind % 3 ? 1 : 3) * (kind < 4 || max < 256 ? 1 : 2);
+    if ((n - t.at) / line < (size_t)h)
+        return err_set(e, "the PNM data ends early");
+    if (!(row = malloc((size_t)w * 3)))
+        return err_set(e, "no memory for a row of %ld pixels", w);
+    r = image_begin(im, (uint64_t)w, (uint64_t)h, o, to, e);
+    for (long y = 0; r == 0 && y < h; y++) {
+        if (kind == 4)
+            bitmap_row(&t, row, im->w);
+        else
+            r = sample_row(&t, kind, (unsigned)max, row, im->w, e);
+        if (r == 0)
+            to->row(to->of, row);
     }
-    return err_set(e, "the PNG data ends early");
+    free(row);
+    return r;
 }
+
+const struct image_codec image_codec_pnm = {"PNM", probe, pnm_read, NULL};

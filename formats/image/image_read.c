@@ -12,105 +12,56 @@
 
 /* ---- what is it? ---- */
 
-static bool starts(const unsigned char *p, size_t n, size_t at, const char *magic, size_t len) {
-    return n >= at + len && !memcmp(p + at, magic, len);
-}
-
-#define STARTS(at, s) starts(p, n, at, s, sizeof(s) - 1)
-
-/* The major brand or any compatible one; the box was written by the file's maker. */
-static bool heif_brand(const unsigned char *p, size_t n) {
-    static const char brands[] = "heic heix hevc hevx heim heis mif1 msf1 avif avis ";
-    size_t box;
-
-    if (!STARTS(4, "ftyp") || n < 16)
-        return false;
-    box = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-    for (size_t i = 8; i + 4 <= box && i + 4 <= n && i < 256; i += 4)
-        for (size_t b = 0; i != 12 && b + 5 <= sizeof brands; b += 5)
-            if (!memcmp(p + i, brands + b, 4))
-                return true;
-    return false;
-}
-
-/* TGA has no magic: every field of its header must make sense. */
-static bool tga_header(const unsigned char *p, size_t n) {
-    int type, bits;
-
-    if (n < 18)
-        return false;
-    type = p[2] & ~8, bits = p[16];
-    if (p[1] > 1 || p[2] > 11 || type < 1 || type > 3 || (p[1] == 1) != (type == 1))
-        return false;
-    if (type == 1 ? bits != 8 && bits != 16 : type == 2 ? bits != 15 && bits != 16 && bits != 24 && bits != 32 :
-        bits != 8 && bits != 16)
-        return false;
-    if (p[1] && p[7] != 15 && p[7] != 16 && p[7] != 24 && p[7] != 32)
-        return false;
-    return (p[12] || p[13]) && (p[14] || p[15]) && !(p[17] & 0xc0);
+static const struct image_codec *codec_of(const unsigned char *p, size_t n) {
+    for (size_t i = 0; image_codecs[i]; i++)
+        if (image_codecs[i]->probe(p, n))
+            return image_codecs[i];
+    return NULL;
 }
 
 const char *image_format(const unsigned char *p, size_t n) {
-    if (STARTS(0, "\xff\xd8\xff"))
-        return "JPEG";
-    if (STARTS(0, "\x89PNG\r\n\x1a\n"))
-        return "PNG";
-    if (STARTS(0, "GIF87a") || STARTS(0, "GIF89a"))
-        return "GIF";
-    if (STARTS(0, "RIFF") && STARTS(8, "WEBP"))
-        return "WebP";
-    if (heif_brand(p, n))
-        return "HEIF";
-    if (STARTS(0, "BM") && n >= 26)
-        return "BMP";
-    if (STARTS(0, "8BPS"))
-        return "PSD";
-    if (n >= 3 && p[0] == 'P' && p[1] >= '1' && p[1] <= '6' && strchr(" \t\r\n#", p[2]) && p[2])
-        return "PNM";
-    return tga_header(p, n) ? "TGA" : NULL;
+    const struct image_codec *c = codec_of(p, n);
+
+    return c ? c->name : NULL;
 }
 
 /* Why these bytes are no picture that can be read here. */
 static const char *stranger(const unsigned char *p, size_t n) {
     if (!n)
         return "empty file";
-    if (STARTS(0, "II*\0") || STARTS(0, "MM\0*"))
+    if (IMAGE_MAGIC(p, n, 0, "II*\0") || IMAGE_MAGIC(p, n, 0, "MM\0*"))
         return "TIFF files are not supported";
-    if (STARTS(0, "\xff\x0a") || STARTS(0, "\0\0\0\x0cJXL "))
+    if (IMAGE_MAGIC(p, n, 0, "\xff\x0a") || IMAGE_MAGIC(p, n, 0, "\0\0\0\x0cJXL "))
         return "JPEG XL files are not supported";
-    if (STARTS(0, "\0\0\0\x0cjP  ") || STARTS(0, "\xff\x4f\xff\x51"))
+    if (IMAGE_MAGIC(p, n, 0, "\0\0\0\x0cjP  ") || IMAGE_MAGIC(p, n, 0, "\xff\x4f\xff\x51"))
         return "JPEG 2000 files are not supported";
-    if (STARTS(0, "%PDF"))
+    if (IMAGE_MAGIC(p, n, 0, "%PDF"))
         return "PDF files are not supported";
-    if (STARTS(0, RECORD_START))
+    if (IMAGE_MAGIC(p, n, 0, RECORD_START))
         return "a stream of records, not a picture: give it on standard input";
     return "not a picture in a known format";
 }
 
 /* ---- reading ---- */
 
-int image_size(struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
-               struct err *e) {
-    uint64_t max = o->max_pixels ? o->max_pixels : IMAGE_MAX_PIXELS;
+/* A picture that becomes whole: where its next row goes. */
+struct whole {
+    struct image *im;
+    size_t y;
+};
 
-    if (!w || !h)
-        return err_set(e, "a picture of no pixels");
-    if (w > UINT32_MAX || h > UINT32_MAX || w * h > max)
-        return err_set(e, "%llu x %llu pixels, the limit is %llu in all", (unsigned long long)w,
-                       (unsigned long long)h, (unsigned long long)max);
-    im->w = (size_t)w;
-    im->h = (size_t)h;
+static int whole_begin(void *of, size_t h, size_t w, struct err *e) {
+    struct whole *to = of;
+
+    if (w > SIZE_MAX / 3 / h || !(to->im->rgb = malloc(h * w * 3)))
+        return err_set(e, "no memory for %zu x %zu pixels", w, h);
     return 0;
 }
 
-int image_alloc(struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
-                struct err *e) {
-    if (image_size(im, w, h, o, e) < 0)
-        return -1;
-    if (w * h > SIZE_MAX / 3 || !(im->rgb = malloc((size_t)(w * h) * 3)))
-        return err_set(e, "no memory for %llu x %llu pixels", (unsigned long long)w,
-                       (unsigned long long)h);
-    return 0;
+static void whole_row(void *of, const unsigned char *rgb) {
+    struct whole *to = of;
+
+    memcpy(to->im->rgb + to->y++ * to->im->w * 3, rgb, to->im->w * 3);
 }
 
 void image_free(struct image *im) {
@@ -118,57 +69,50 @@ void image_free(struct image *im) {
     im->rgb = NULL;
 }
 
-static int decode(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-                  struct err *e) {
-    switch (im->format[0] * 256 + im->format[1]) {
-    case 'G' * 256 + 'I': return gif_read(im, p, n, o, e);
-    case 'J' * 256 + 'P': return jpeg_read(im, p, n, o, e);
-    case 'W' * 256 + 'e': return webp_read(im, p, n, o, e);
-    case 'H' * 256 + 'E': return heif_read(im, p, n, o, e);
-    case 'P' * 256 + 'N':
-        if (im->format[2] == 'M')
-            return pnm_read(im, p, n, o, e);
-        if (png_check(p, n, e) < 0)
-            return -1;
-    }
-    return stb_read(im, p, n, o, e);
+static const struct image_codec *identify(struct image *im, const unsigned char *p, size_t n, struct err *e) {
+    const struct image_codec *c = codec_of(p, n);
+
+    *im = (struct image){.orientation = 1};
+    if (!c)
+        return err_set(e, "%s", stranger(p, n)), NULL;
+    im->format = c->name;
+    if (c->orientation)
+        im->orientation = c->orientation(p, n);
+    return c;
 }
 
-static int identify(struct image *im, const unsigned char *p, size_t n, struct err *e) {
-    *im = (struct image){.format = image_format(p, n), .orientation = 1};
-    if (!im->format)
-        return err_set(e, "%s", stranger(p, n));
-    im->orientation = exif_orientation(im->format, p, n);
-    return 0;
-}
+static int read_whole(const struct image_codec *c, struct image *im, const unsigned char *p, size_t n,
+                      const struct image_options *o, struct err *e) {
+    struct whole to = {im, 0};
 
-static int whole(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-                 struct err *e) {
-    if (decode(im, p, n, o, e) < 0 || (o->exif && image_turn(im, im->orientation, e) < 0)) {
+    if (c->read(im, p, n, o, &(struct image_rows){whole_begin, whole_row, &to}, e) < 0 ||
+        (o->exif && image_turn(im, im->orientation, e) < 0)) {
         image_free(im);
         return -1;
     }
     return 0;
 }
 
-int image_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-               struct err *e) {
-    return identify(im, p, n, e) < 0 ? -1 : whole(im, p, n, o, e);
+int image_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o, struct err *e) {
+    const struct image_codec *c = identify(im, p, n, e);
+
+    return c ? read_whole(c, im, p, n, o, e) : -1;
 }
 
 int image_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                     const struct image_rows *rows, struct err *e) {
+    const struct image_codec *c = identify(im, p, n, e);
     int r;
 
-    if (identify(im, p, n, e) < 0)
+    if (!c)
         return -1;
-    if (!strcmp(im->format, "JPEG") && (!o->exif || im->orientation < 2))
-        return jpeg_read_rows(im, p, n, o, rows, e);
-    if (whole(im, p, n, o, e) < 0)
+    if (!o->exif || im->orientation < 2)
+        return c->read(im, p, n, o, rows, e);
+    if (read_whole(c, im, p, n, o, e) < 0)
         return -1;
     r = rows->begin(rows->of, im->h, im->w, e);
-    for (size_t y = 0; r == 0 && y < im->h; y++)
-        rows->row(rows->of, im->rgb + y * im->w * 3);
+    if (r == 0)
+        image_give(im, im->rgb, im->w * 3, rows);
     image_free(im);
     return r;
 }

@@ -6,8 +6,11 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
+#include "formats/image/exif.h"
 #include "formats/image/image_codec.h"
+#include "formats/image/image_stb.h"
 
 static _Thread_local size_t budget;
 
@@ -149,7 +152,7 @@ static int psd_opaque(const unsigned char *p, size_t *n, unsigned char **copy, s
 }
 
 static int read_bytes(struct image *im, const unsigned char *p, size_t n,
-                      const struct image_options *o, struct err *e) {
+                      const struct image_options *o, const struct image_rows *to, struct err *e) {
     static const stbi_io_callbacks io = {source_read, source_skip, source_eof};
     struct source s = {.p = p, .n = n};
     int w, h, c, w2, h2;
@@ -160,10 +163,10 @@ static int read_bytes(struct image *im, const unsigned char *p, size_t n,
     budget = 1 << 20;
     if (!stbi_info_from_callbacks(&io, &s, &w, &h, &c) || w <= 0 || h <= 0)
         return err_set(e, s.cut ? "the %s data ends early" : "broken %s header", im->format);
-    if (image_alloc(im, (uint64_t)w, (uint64_t)h, o, e) < 0)
+    if (image_size((uint64_t)w, (uint64_t)h, o, e) < 0)
         return -1;
     s = (struct source){.p = p, .n = n};
-    budget = 32 * im->w * im->h + 2 * n + (1 << 20);
+    budget = 32 * (size_t)w * (size_t)h + 2 * n + (1 << 20);
     px = stbi_load_from_callbacks(&io, &s, &w2, &h2, &c, 3);
     if (!px || w2 != w || h2 != h || s.cut) {
         const char *why = stbi_failure_reason();
@@ -173,19 +176,86 @@ static int read_bytes(struct image *im, const unsigned char *p, size_t n,
             return err_set(e, "the %s data ends early", im->format);
         return err_set(e, "the %s data cannot be decoded (%s)", im->format, px ? "two sizes" : why ? why : "?");
     }
-    memcpy(im->rgb, px, im->w * im->h * 3);
+    if (image_begin(im, (uint64_t)w, (uint64_t)h, o, to, e) < 0)
+        return stb_free(px), -1;
+    image_give(im, px, im->w * 3, to);
     stb_free(px);
     return 0;
 }
 
 int stb_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-             struct err *e) {
+             const struct image_rows *to, struct err *e) {
     unsigned char *q;
     int r;
 
     if (psd_opaque(p, &n, &q, e) < 0)
         return -1;
-    r = read_bytes(im, q ? q : p, n, o, e);
+    r = read_bytes(im, q ? q : p, n, o, to, e);
     free(q);
     return r;
 }
+
+/* ---- PNG: a walk over the chunks, which stb_image does not check ---- */
+
+static uint32_t big32(const unsigned char *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static int png_check(const unsigned char *p, size_t n, struct err *e) {
+    for (size_t at = 8; n - at >= 12;) {
+        size_t len = big32(p + at);
+        const unsigned char *type = p + at + 4;
+        bool critical = !(type[0] & 0x20);
+
+        if (len > n - at - 12)
+            break;
+        if (critical && crc32(0, type, (uInt)len + 4) != big32(type + 4 + len))
+            return err_set(e, "a checksum of the PNG data is wrong");
+        if (!memcmp(type, "CgBI", 4))
+            return err_set(e, "PNG files made for iOS by Xcode are not supported");
+        if (!memcmp(type, "IEND", 4))
+            return 0;
+        at += 12 + len;
+    }
+    return err_set(e, "the PNG data ends early");
+}
+
+static int png_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                    const struct image_rows *to, struct err *e) {
+    return png_check(p, n, e) < 0 ? -1 : stb_read(im, p, n, o, to, e);
+}
+
+/* ---- what the formats look like ---- */
+
+static bool png_probe(const unsigned char *p, size_t n) {
+    return IMAGE_MAGIC(p, n, 0, "\x89PNG\r\n\x1a\n");
+}
+
+static bool bmp_probe(const unsigned char *p, size_t n) {
+    return IMAGE_MAGIC(p, n, 0, "BM") && n >= 26;
+}
+
+static bool psd_probe(const unsigned char *p, size_t n) {
+    return IMAGE_MAGIC(p, n, 0, "8BPS");
+}
+
+/* TGA has no magic: every field of its header must make sense. */
+static bool tga_probe(const unsigned char *p, size_t n) {
+    int type, bits;
+
+    if (n < 18)
+        return false;
+    type = p[2] & ~8, bits = p[16];
+    if (p[1] > 1 || p[2] > 11 || type < 1 || type > 3 || (p[1] == 1) != (type == 1))
+        return false;
+    if (type == 1 ? bits != 8 && bits != 16 : type == 2 ? bits != 15 && bits != 16 && bits != 24 && bits != 32 :
+        bits != 8 && bits != 16)
+        return false;
+    if (p[1] && p[7] != 15 && p[7] != 16 && p[7] != 24 && p[7] != 32)
+        return false;
+    return (p[12] || p[13]) && (p[14] || p[15]) && !(p[17] & 0xc0);
+}
+
+const struct image_codec image_codec_png = {"PNG", png_probe, png_read, exif_png},
+    image_codec_bmp = {"BMP", bmp_probe, stb_read, NULL}, image_codec_psd = {"PSD", psd_probe, stb_read, NULL},
+    image_codec_tga = {"TGA", tga_probe, stb_read, NULL};

@@ -1,8 +1,14 @@
 /* WebP by libwebp.  Of an animation the first frame is decoded, which is a picture of its own
  * inside an ANMF chunk, at some place on the canvas; the rest of the canvas is black. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "formats/image/exif.h"
 #include "formats/image/image_codec.h"
+
+static bool probe(const unsigned char *p, size_t n) {
+    return IMAGE_MAGIC(p, n, 0, "RIFF") && IMAGE_MAGIC(p, n, 8, "WEBP");
+}
 
 #ifdef HAVE_LIBWEBP
 #include <webp/decode.h>
@@ -30,7 +36,8 @@ static const unsigned char *chunk(const unsigned char *p, size_t n, const char *
     return NULL;
 }
 
-static int frame(struct image *im, const unsigned char *p, size_t n, size_t x, size_t y,
+/* A frame into its place on the canvas rgb. */
+static int frame(const struct image *im, unsigned char *rgb, const unsigned char *p, size_t n, size_t x, size_t y,
                  struct err *e) {
     int w, h;
     size_t at;
@@ -38,16 +45,18 @@ static int frame(struct image *im, const unsigned char *p, size_t n, size_t x, s
     if (!WebPGetInfo(p, n, &w, &h) || x + (size_t)w > im->w || y + (size_t)h > im->h)
         return err_set(e, "broken WebP frame");
     at = (y * im->w + x) * 3;
-    if (!WebPDecodeRGBInto(p, n, im->rgb + at, im->w * im->h * 3 - at, (int)(im->w * 3)))
+    if (!WebPDecodeRGBInto(p, n, rgb + at, im->w * im->h * 3 - at, (int)(im->w * 3)))
         return err_set(e, "broken WebP data, or it ends early");
     return 0;
 }
 
-int webp_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-              struct err *e) {
+static int webp_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                     const struct image_rows *to, struct err *e) {
     WebPBitstreamFeatures f;
     VP8StatusCode status = WebPGetFeatures(p, n, &f);
-    size_t len;
+    unsigned char *rgb;
+    size_t len = n, x = 0, y = 0;
+    int r;
 
     if (status != VP8_STATUS_OK)
         return err_set(e, status == VP8_STATUS_NOT_ENOUGH_DATA ? "the WebP data ends early"
@@ -56,20 +65,32 @@ int webp_read(struct image *im, const unsigned char *p, size_t n, const struct i
         return err_set(e, "the WebP data ends early");
     if (f.width <= 0 || f.height <= 0)
         return err_set(e, "broken WebP header");
-    if (image_alloc(im, (uint64_t)f.width, (uint64_t)f.height, o, e) < 0)
+    if (image_size((uint64_t)f.width, (uint64_t)f.height, o, e) < 0)
         return -1;
-    if (!f.has_animation)
-        return frame(im, p, n, 0, 0, e);
-    p = chunk(p, n, "ANMF", &len);
-    if (!p || len < 16)
-        return err_set(e, "a WebP animation without frames");
-    memset(im->rgb, 0, im->w * im->h * 3);
-    return frame(im, p + 16, len - 16, 2 * little(p, 3), 2 * little(p + 3, 3), e);
+    im->w = (size_t)f.width, im->h = (size_t)f.height;
+    if (f.has_animation) {
+        p = chunk(p, n, "ANMF", &len);
+        if (!p || len < 16)
+            return err_set(e, "a WebP animation without frames");
+        x = 2 * little(p, 3), y = 2 * little(p + 3, 3);
+        p += 16, len -= 16;
+    }
+    if (!(rgb = calloc(im->w * im->h, 3)))
+        return err_set(e, "no memory for %zu x %zu pixels", im->w, im->h);
+    r = frame(im, rgb, p, len, x, y, e);
+    if (r == 0)
+        r = image_begin(im, im->w, im->h, o, to, e);
+    if (r == 0)
+        image_give(im, rgb, im->w * 3, to);
+    free(rgb);
+    return r;
 }
 #else
-int webp_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
-              struct err *e) {
-    (void)im, (void)p, (void)n, (void)o;
+static int webp_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                     const struct image_rows *to, struct err *e) {
+    (void)im, (void)p, (void)n, (void)o, (void)to;
     return err_set(e, "WebP files need a build with libwebp");
 }
 #endif
+
+const struct image_codec image_codec_webp = {"WebP", probe, webp_read, exif_webp};

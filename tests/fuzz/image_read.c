@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/image/image_codec.h"
+#include "formats/image/exif.h"
+#include "formats/image/image_read.h"
 #include "lib/image/prep.h"
 #include "tests/fuzz/mend_png.h"
 
@@ -29,7 +30,7 @@ static int one(const uint8_t *p, size_t n) {
     struct err e = {0};
     struct image im;
 
-    exif_tiff_orientation(p, n);
+    exif_tiff(p, n);
     /* libheif's decoders take 10 ms and print: its files are for tests/unit/image_read.c */
     if (image_format(p, n) && image_format(p, n)[0] == 'H')
         return 0;

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "formats/image/image_codec.h"
+#include "formats/image/exif.h"
 #include "tests/tap.h"
 
 /* `spare`: bytes at the end that are not needed (a TGA's footer, a GIF's last two). */
@@ -240,7 +240,7 @@ static void turning(void) {
 }
 
 static void exif(void) {
-#define TIFF(s) exif_tiff_orientation((const unsigned char *)(s), sizeof(s) - 1)
+#define TIFF(s) exif_tiff((const unsigned char *)(s), sizeof(s) - 1)
     ok(TIFF("MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\5\0\0") == 5, "big endian");
     ok(TIFF("II*\0\10\0\0\0\2\0\1\1\3\0\1\0\0\0\7\0\0\0\x12\1\3\0\1\0\0\0\6\0\0\0") == 6,
        "little endian, second entry");
