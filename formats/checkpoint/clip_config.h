@@ -20,7 +20,7 @@
  * centre crop, OpenAI's mean and std. */
 struct prep clip_prep_default(size_t side, enum prep_crop rule);
 
-/* config.json.  names and scale are not touched; act_known is set.  1, 0 if it is the config of
+/* config.json.  family and scale are not touched; act_known is set.  1, 0 if it is the config of
  * another kind of model, or -1. */
 int clip_config_hf(struct clip_config *c, const void *json, size_t n, struct err *e);
 

@@ -165,7 +165,7 @@ static int open_weights(struct find *f, const char *path, const char *layout, co
         return bad_file(f, path, &inner);
     openai = from_openai(&f->f);
     m->weights = f->f.weights;
-    if (clip_canonical_names(&m->weights, &m->config.names, f->a, &f->why) < 0)
+    if (clip_canonical_names(&m->weights, &m->config.family, &f->why) < 0)
         return NOT_HERE;
     f->clip = true;
     if (settle(f, openai, &inner) < 0)

@@ -46,7 +46,7 @@ static void weights_lines(struct text *t, const struct clip_model *m, enum weigh
     for (int d = DT_F32; d <= DT_BOOL; d++)
         if (count[d])
             line(t, " %zu %s", count[d], dtype_name((enum dtype)d));
-    line(t, "\nnames: %s\n", m->config.names == NAMES_HF ? "Hugging Face's" : "OpenAI's");
+    line(t, "\nnames: %s\n", m->config.family->name);
 }
 
 static void tower_lines(struct text *t, const struct clip_config *c) {

@@ -21,8 +21,8 @@
 #include <stdint.h>
 
 #include "lib/layer/linear.h"
+#include "lib/net/clip_family.h"
 
-enum clip_names { NAMES_OPENAI, NAMES_HF };
 enum clip_vision_kind { VISION_VIT, VISION_RESNET };
 
 struct clip_vision_config {
@@ -43,7 +43,7 @@ struct clip_text_config {
 };
 
 struct clip_config {
-    enum clip_names names;
+    const struct clip_family *family;
     bool has_text, has_vision;
     bool act_known;               /* false: a bare state dict, which cannot say */
     struct clip_text_config text;
@@ -55,13 +55,13 @@ struct clip_config {
 /* Rename to the plain names of the family (prefixes `module.`, `text.`, `cond_stage_model.*`, ... off), drop
  * what is to be ignored, and say which family it is.  A text_projection that is a Linear (open_clip's
  * CustomTextCLIP) becomes the [D, E] view that the family has otherwise.  -1 if it is no CLIP. */
-int clip_canonical_names(struct weights *ws, enum clip_names *family, struct arena *a, struct err *e);
+int clip_canonical_names(struct weights *ws, const struct clip_family **family, struct err *e);
 
-/* A name of either family, taken apart. */
+/* A name of any family, taken apart. */
 enum clip_tower { TOWER_BOTH, TOWER_TEXT, TOWER_VISION };    /* both: logit_scale */
 
 struct clip_name {
-    char canon[80];     /* OpenAI's name, query, key and value fused */
+    char canon[80];     /* the canonical name (clip_family.h); query, key and value are fused */
     int part;           /* 0 query, 1 key, 2 value of a fused tensor; -1 whole */
     bool turned;        /* stored [D, E]; the canonical projection is [E, D] */
     enum clip_tower tower;
@@ -69,12 +69,12 @@ struct clip_name {
 };
 
 /* false: no tensor of a CLIP is called so. */
-bool clip_name_parse(struct clip_name *n, enum clip_names family, const char *name);
+bool clip_name_parse(struct clip_name *n, const struct clip_family *f, const char *name);
 
 /* After clip_canonical_names: refuse, by name, a tensor that a model of this config has not. */
 int clip_check_names(const struct clip_config *c, const struct weights *ws, struct err *e);
 
-/* Everything that shapes tell, for checkpoints without a config.  c->names is given; act_known
+/* Everything that shapes tell, for checkpoints without a config.  c->family is given; act_known
  * comes out false, the activations QuickGELU.  Heads are 64 wide, but 16 in number in image towers
  * of width 1280, 1408 and 1664 (open_clip's), and 0 where the width is no multiple of 64 and only a
  * config can tell.

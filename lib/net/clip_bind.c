@@ -2,46 +2,6 @@
 
 #include <string.h>
 
-static const struct clip_names_table openai = {
-    .layer = {.ln1 = "ln_1", .fused = "attn.in_proj", .out = "attn.out_proj", .ln2 = "ln_2",
-              .fc = "mlp.c_fc", .proj = "mlp.c_proj"},
-    .text = {.token = "token_embedding.weight",
-             .position = "positional_embedding",
-             .layers = "transformer.resblocks.",
-             .ln_final = "ln_final",
-             .projection = "text_projection"},
-    .vision = {.class_token = "visual.class_embedding",
-               .patch = "visual.conv1.weight",
-               .position = "visual.positional_embedding",
-               .ln_pre = "visual.ln_pre",
-               .layers = "visual.transformer.resblocks.",
-               .ln_post = "visual.ln_post",
-               .projection = "visual.proj"},
-    .transposed = true,
-};
-
-static const struct clip_names_table hf = {
-    .layer = {.ln1 = "layer_norm1", .q = "self_attn.q_proj", .k = "self_attn.k_proj",
-              .v = "self_attn.v_proj", .out = "self_attn.out_proj", .ln2 = "layer_norm2",
-              .fc = "mlp.fc1", .proj = "mlp.fc2"},
-    .text = {.token = "text_model.embeddings.token_embedding.weight",
-             .position = "text_model.embeddings.position_embedding.weight",
-             .layers = "text_model.encoder.layers.",
-             .ln_final = "text_model.final_layer_norm",
-             .projection = "text_projection.weight"},
-    .vision = {.class_token = "vision_model.embeddings.class_embedding",
-               .patch = "vision_model.embeddings.patch_embedding.weight",
-               .position = "vision_model.embeddings.position_embedding.weight",
-               .ln_pre = "vision_model.pre_layrnorm",    /* spelled so */
-               .layers = "vision_model.encoder.layers.",
-               .ln_post = "vision_model.post_layernorm",
-               .projection = "visual_projection.weight"},
-};
-
-const struct clip_names_table *clip_names_of(enum clip_names family) {
-    return family == NAMES_HF ? &hf : &openai;
-}
-
 /* Larger than any network; small enough that products of three stay far from overflow. */
 enum { MOST_WIDTH = 1 << 16, MOST_ROWS = 1 << 20, MOST_LAYERS = 1 << 10, MOST_SIDE = 1 << 13 };
 
@@ -112,7 +72,7 @@ int clip_check_vision(const struct clip_config *c, struct err *e) {
     return check_heads(v->width, v->heads, "image", e);
 }
 
-void clip_refuse_unused(struct bind *b, enum clip_names family, enum clip_tower tower) {
+void clip_refuse_unused(struct bind *b, const struct clip_family *family, enum clip_tower tower) {
     for (size_t i = 0; i < b->ws->n && !b->bad; i++) {
         const struct weight *w = &b->ws->w[i];
         struct clip_name name;
@@ -125,11 +85,11 @@ void clip_refuse_unused(struct bind *b, enum clip_names family, enum clip_tower 
     }
 }
 
-void clip_bind_projection(struct bind *b, struct linear *l, const char *name, bool transposed,
+void clip_bind_projection(struct bind *b, struct linear *l, const struct clip_family *family, const char *name,
                           size_t embed, size_t width) {
     struct tensor w;
 
-    if (transposed) {
+    if (family->transposed) {
         w = bind_matrix(b, name, width, embed);
         if (!b->bad)
             w = tensor_transposed(&w);

@@ -89,7 +89,7 @@ uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws,
     if (!e)
         return 0;
     for (size_t i = 0; i < ws->n; i++)
-        if (clip_name_parse(&e[n].name, c->names, ws->w[i].name)) {
+        if (clip_name_parse(&e[n].name, c->family, ws->w[i].name)) {
             e[n].t = ws->w[i].t;
             if (e[n].name.turned && e[n].t.nd == 2)
                 e[n].t = tensor_transposed(&e[n].t);

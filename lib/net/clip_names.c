@@ -1,192 +1,226 @@
-/* The names of CLIP's tensors: one table for both families, and the wrappings they come in. */
+/* A tensor's name taken apart by the table of its family, and the wrappings that names come in. */
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/net/clip.h"
 
-/* "#" stands for a number; a "~" before an OpenAI name says that it is stored [D, E]. */
-struct row {
-    const char *openai, *hf;
+/* How a field of struct clip_family names tensors. */
+enum kind {
+    WHOLE,          /* one tensor */
+    PROJECTION,     /* one tensor, which some families store [D, E] */
+    PAIR            /* two: .weight and .bias */
+};
+
+struct role {
+    size_t at;      /* the field's offset in struct clip_family */
+    enum kind kind;
+    enum clip_tower tower;
+};
+
+static const struct role roles[] = {
+    {offsetof(struct clip_family, text.token), WHOLE, TOWER_TEXT},
+    {offsetof(struct clip_family, text.position), WHOLE, TOWER_TEXT},
+    {offsetof(struct clip_family, text.ln_final), PAIR, TOWER_TEXT},
+    {offsetof(struct clip_family, text.projection), PROJECTION, TOWER_TEXT},
+    {offsetof(struct clip_family, vision.class_token), WHOLE, TOWER_VISION},
+    {offsetof(struct clip_family, vision.patch), WHOLE, TOWER_VISION},
+    {offsetof(struct clip_family, vision.position), WHOLE, TOWER_VISION},
+    {offsetof(struct clip_family, vision.ln_pre), PAIR, TOWER_VISION},
+    {offsetof(struct clip_family, vision.ln_post), PAIR, TOWER_VISION},
+    {offsetof(struct clip_family, vision.projection), PROJECTION, TOWER_VISION},
+};
+
+/* The fields of struct transformer_names: each a pair.  part: which third of the fused tensor it is. */
+static const struct {
+    size_t at;
     int part;
+} layer_roles[] = {
+    {offsetof(struct clip_family, layer.ln1), -1},   {offsetof(struct clip_family, layer.q), 0},
+    {offsetof(struct clip_family, layer.k), 1},      {offsetof(struct clip_family, layer.v), 2},
+    {offsetof(struct clip_family, layer.fused), -1}, {offsetof(struct clip_family, layer.interleaved), -1},
+    {offsetof(struct clip_family, layer.out), -1},   {offsetof(struct clip_family, layer.ln2), -1},
+    {offsetof(struct clip_family, layer.fc), -1},    {offsetof(struct clip_family, layer.proj), -1},
 };
 
-static const struct row text[] = {
-    {"token_embedding.weight", "text_model.embeddings.token_embedding.weight", -1},
-    {"positional_embedding", "text_model.embeddings.position_embedding.weight", -1},
-    {"ln_final.weight", "text_model.final_layer_norm.weight", -1},
-    {"ln_final.bias", "text_model.final_layer_norm.bias", -1},
-    {"~text_projection", "text_projection.weight", -1},
-    {NULL, NULL, 0}
-};
+static const char *field(const struct clip_family *f, size_t at) {
+    const char *s;
 
-static const struct row vit[] = {
-    {"visual.class_embedding", "vision_model.embeddings.class_embedding", -1},
-    {"visual.conv1.weight", "vision_model.embeddings.patch_embedding.weight", -1},
-    {"visual.positional_embedding", "vision_model.embeddings.position_embedding.weight", -1},
-    {"visual.ln_pre.weight", "vision_model.pre_layrnorm.weight", -1},
-    {"visual.ln_pre.bias", "vision_model.pre_layrnorm.bias", -1},
-    {"visual.ln_post.weight", "vision_model.post_layernorm.weight", -1},
-    {"visual.ln_post.bias", "vision_model.post_layernorm.bias", -1},
-    {"~visual.proj", "visual_projection.weight", -1},
-    {NULL, NULL, 0}
-};
-
-/* Behind "transformer.resblocks.#." and its kin. */
-static const struct row block[] = {
-    {"ln_1.weight", "layer_norm1.weight", -1},
-    {"ln_1.bias", "layer_norm1.bias", -1},
-    {"attn.in_proj_weight", "self_attn.q_proj.weight", 0},
-    {"attn.in_proj_weight", "self_attn.k_proj.weight", 1},
-    {"attn.in_proj_weight", "self_attn.v_proj.weight", 2},
-    {"attn.in_proj_bias", "self_attn.q_proj.bias", 0},
-    {"attn.in_proj_bias", "self_attn.k_proj.bias", 1},
-    {"attn.in_proj_bias", "self_attn.v_proj.bias", 2},
-    {"attn.out_proj.weight", "self_attn.out_proj.weight", -1},
-    {"attn.out_proj.bias", "self_attn.out_proj.bias", -1},
-    {"ln_2.weight", "layer_norm2.weight", -1},
-    {"ln_2.bias", "layer_norm2.bias", -1},
-    {"mlp.c_fc.weight", "mlp.fc1.weight", -1},
-    {"mlp.c_fc.bias", "mlp.fc1.bias", -1},
-    {"mlp.c_proj.weight", "mlp.fc2.weight", -1},
-    {"mlp.c_proj.bias", "mlp.fc2.bias", -1},
-    {NULL, NULL, 0}
-};
-
-static const char *const resnet[] = {
-    "visual.conv#.weight",
-    "visual.bn#.weight", "visual.bn#.bias", "visual.bn#.running_mean", "visual.bn#.running_var",
-    "visual.attnpool.positional_embedding",
-    "visual.attnpool.q_proj.weight", "visual.attnpool.q_proj.bias",
-    "visual.attnpool.k_proj.weight", "visual.attnpool.k_proj.bias",
-    "visual.attnpool.v_proj.weight", "visual.attnpool.v_proj.bias",
-    "visual.attnpool.c_proj.weight", "visual.attnpool.c_proj.bias",
-    NULL
-};
-
-/* Behind "visual.layer#.#.": each for 1 to 3. */
-static const char *const bottleneck[] = {
-    "conv#.weight", "bn#.weight", "bn#.bias", "bn#.running_mean", "bn#.running_var", NULL
-};
-static const char *const shortcut[] = {
-    "downsample.0.weight", "downsample.1.weight", "downsample.1.bias",
-    "downsample.1.running_mean", "downsample.1.running_var", NULL
-};
-
-/* Does name match the pattern from its beginning?  Then *v gets the numbers for "#" (at most
- * two) and the rest of name is returned. */
-static const char *match(const char *pattern, const char *name, size_t v[2]) {
-    size_t k = 0;
-
-    for (; *pattern; pattern++) {
-        const char *from = name;
-        size_t n = 0;
-
-        if (*pattern != '#') {
-            if (*name++ != *pattern)
-                return NULL;
-            continue;
-        }
-        while (*name >= '0' && *name <= '9' && name - from < 5)
-            n = n * 10 + (size_t)(*name++ - '0');
-        if (name == from || (*from == '0' && name - from > 1))
-            return NULL;
-        v[k++] = n;
-    }
-    return name;
+    memcpy(&s, (const char *)f + at, sizeof s);
+    return s;
 }
 
-static bool whole(const char *pattern, const char *name, size_t v[2]) {
-    const char *rest = match(pattern, name, v);
+/* The canonical family's name for a field, or the family's own where the canonical one has none. */
+static const char *canonical(const struct clip_family *f, size_t at) {
+    const char *s = field(clip_families[0], at);
 
-    return rest && !*rest;
+    return s ? s : field(f, at);
 }
 
-static bool in_rows(struct clip_name *n, const struct row *r, enum clip_names family,
-                    const char *prefix, const char *name) {
-    for (; r->openai; r++) {
-        bool turned = *r->openai == '~';
-        const char *canon = r->openai + turned;
+/* What follows the word in s, or NULL. */
+static const char *after(const char *s, const char *word) {
+    size_t n = word ? strlen(word) : 0;
 
-        if (strcmp(family == NAMES_HF ? r->hf : canon, name))
+    return word && !strncmp(s, word, n) ? s + n : NULL;
+}
+
+/* A number of at most five digits without leading zeros: what follows it, or NULL. */
+static const char *number(const char *s, size_t *v) {
+    const char *from = s;
+
+    for (*v = 0; *s >= '0' && *s <= '9' && s - from < 5; s++)
+        *v = *v * 10 + (size_t)(*s - '0');
+    return s == from || (*from == '0' && s - from > 1) ? NULL : s;
+}
+
+static bool is(const char *s, const char *a, const char *b) {
+    return s && (!strcmp(s, a) || !strcmp(s, b));
+}
+
+static void set_canon(struct clip_name *n, const char *prefix, const char *name, const char *end) {
+    snprintf(n->canon, sizeof n->canon, "%s%s%s", prefix, name, end);
+}
+
+static bool in_roles(struct clip_name *n, const struct clip_family *f, const char *name) {
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++) {
+        const struct role *r = &roles[i];
+        const char *rest = after(name, field(f, r->at));
+
+        if (r->kind == PAIR ? !is(rest, ".weight", ".bias") : !rest || *rest)
             continue;
-        snprintf(n->canon, sizeof n->canon, "%s%s", prefix, canon);
-        n->part = family == NAMES_HF ? r->part : -1;
-        n->turned = turned && family == NAMES_OPENAI;
+        set_canon(n, "", canonical(f, r->at), rest);
+        n->tower = r->tower;
+        n->turned = r->kind == PROJECTION && f->transposed;
         return true;
     }
     return false;
 }
 
-static bool in_block(struct clip_name *n, enum clip_names family, enum clip_tower tower,
-                     const char *name) {
-    static const char *const lead[2][2] = {
-        {"transformer.resblocks.#.", "visual.transformer.resblocks.#."},
-        {"text_model.encoder.layers.#.", "vision_model.encoder.layers.#."}
-    };
-    bool vision = tower == TOWER_VISION;
-    const char *rest = match(lead[family == NAMES_HF][vision], name, n->index);
-    char prefix[48];
+/* Inside a layer: name behind the layer's number. */
+static bool in_layer(struct clip_name *n, const struct clip_family *f, const char *prefix, const char *name) {
+    for (size_t i = 0; i < sizeof layer_roles / sizeof *layer_roles; i++) {
+        size_t at = layer_roles[i].at;
+        const char *base = field(f, at), *rest = after(name, base);
+        bool fused = at == offsetof(struct clip_family, layer.fused);
 
-    if (!rest)
-        return false;
-    snprintf(prefix, sizeof prefix, "%stransformer.resblocks.%zu.", vision ? "visual." : "",
-             n->index[0]);
-    return in_rows(n, block, family, prefix, rest);
-}
-
-static bool in_list(const char *const *list, const char *name, size_t lo, size_t hi) {
-    size_t v[2] = {1};
-
-    for (; *list; list++)
-        if (whole(*list, name, v) && v[0] >= lo && v[0] <= hi)
+        if (fused ? !is(rest, "_weight", "_bias") : !is(rest, ".weight", ".bias"))
+            continue;
+        n->part = layer_roles[i].part;
+        if (n->part >= 0 && clip_families[0]->layer.fused) {
+            set_canon(n, prefix, clip_families[0]->layer.fused, rest[1] == 'w' ? "_weight" : "_bias");
             return true;
+        }
+        set_canon(n, prefix, canonical(f, at), rest);
+        return true;
+    }
     return false;
 }
 
-static bool in_resnet(struct clip_name *n, const char *name) {
-    const char *rest = match("visual.layer#.#.", name, n->index);
+static bool in_layers(struct clip_name *n, const struct clip_family *f, enum clip_tower tower, const char *name) {
+    bool vision = tower == TOWER_VISION;
+    const char *rest = after(name, vision ? f->vision.layers : f->text.layers);
+    char prefix[64];
 
-    if (rest ? !in_list(bottleneck, rest, 1, 3) && !in_list(shortcut, rest, 0, 1)
-             : !in_list(resnet, name, 1, 3))
+    if (!rest || !(rest = number(rest, &n->index[0])) || *rest++ != '.')
         return false;
-    if (!rest)
-        n->index[0] = n->index[1] = 0;
-    n->part = -1;
-    return (size_t)snprintf(n->canon, sizeof n->canon, "%s", name) < sizeof n->canon;
+    snprintf(prefix, sizeof prefix, "%.50s%zu.", vision ? clip_families[0]->vision.layers : clip_families[0]->text.layers,
+             n->index[0]);
+    n->tower = tower;
+    return in_layer(n, f, prefix, rest);
 }
 
-bool clip_name_parse(struct clip_name *n, enum clip_names family, const char *name) {
+/* ---- ResNet ---- */
+
+static bool bn_end(const char *s) {
+    return is(s, ".weight", ".bias") || is(s, ".running_mean", ".running_var");
+}
+
+/* conv1.weight, bn1.*: what a block and the stem have, each three times. */
+static bool in_convs(struct clip_name *n, const struct resnet_names *r, const char *prefix, const char *name) {
+    const struct resnet_names *c = clip_families[0]->resnet;
+    const char *rest = after(name, r->conv);
+    bool conv = rest != NULL;
+    char base[48];
+    size_t i;
+
+    if (!rest && !(rest = after(name, r->bn)))
+        return false;
+    rest = number(rest, &i);
+    if (!rest || i < 1 || i > 3 || (conv ? strcmp(rest, ".weight") != 0 : !bn_end(rest)))
+        return false;
+    snprintf(base, sizeof base, "%.20s%zu", conv ? c->conv : c->bn, i);
+    set_canon(n, prefix, base, rest);
+    return true;
+}
+
+static bool in_block(struct clip_name *n, const struct resnet_names *r, const char *name) {
+    const struct resnet_names *c = clip_families[0]->resnet;
+    const char *rest = number(name, &n->index[0]), *end;
+    char prefix[64];
+
+    if (!rest || *rest++ != '.' || !(rest = number(rest, &n->index[1])) || *rest++ != '.')
+        return false;
+    snprintf(prefix, sizeof prefix, "%.20s%.20s%zu.%zu.", c->prefix, c->stage, n->index[0], n->index[1]);
+    if (in_convs(n, r, prefix, rest))
+        return true;
+    if ((end = after(rest, r->shortcut)) && !strcmp(end, ".weight"))
+        return set_canon(n, prefix, c->shortcut, end), true;
+    if (bn_end(end = after(rest, r->shortcut_bn)))
+        return set_canon(n, prefix, c->shortcut_bn, end), true;
+    return false;
+}
+
+static bool in_resnet(struct clip_name *n, const struct resnet_names *r, const char *name) {
+    const struct resnet_names *c = clip_families[0]->resnet;
+    const char *const from[] = {r->q, r->k, r->v, r->c}, *const to[] = {c->q, c->k, c->v, c->c};
+    const char *rest;
+
+    n->tower = TOWER_VISION;
+    if (!(name = after(name, r->prefix)))
+        return false;
+    if ((rest = after(name, r->stage)))
+        return in_block(n, r, rest);
+    if (!strcmp(name, r->position))
+        return set_canon(n, c->prefix, c->position, ""), true;
+    for (size_t i = 0; i < 4; i++)
+        if (is(rest = after(name, from[i]), ".weight", ".bias"))
+            return set_canon(n, c->prefix, to[i], rest), true;
+    return in_convs(n, r, c->prefix, name);
+}
+
+bool clip_name_parse(struct clip_name *n, const struct clip_family *f, const char *name) {
     *n = (struct clip_name){.part = -1};
     if (!strcmp(name, "logit_scale")) {
         memcpy(n->canon, "logit_scale", sizeof "logit_scale");
         return true;
     }
-    n->tower = TOWER_TEXT;
-    if (in_rows(n, text, family, "", name) || in_block(n, family, TOWER_TEXT, name))
+    if (in_roles(n, f, name) || in_layers(n, f, TOWER_TEXT, name) || in_layers(n, f, TOWER_VISION, name))
         return true;
-    n->tower = TOWER_VISION;
-    return in_rows(n, vit, family, "", name) || in_block(n, family, TOWER_VISION, name) ||
-           (family == NAMES_OPENAI && in_resnet(n, name));
+    n->index[0] = n->index[1] = 0;
+    return f->resnet && in_resnet(n, f->resnet, name);
 }
 
 /* ---- wrappings ---- */
 
-static bool has(const struct weights *ws, const char *prefix, const char *name) {
+static bool has(const struct weights *ws, const char *prefix, const char *inner, const char *name) {
     char full[160];
 
-    snprintf(full, sizeof full, "%s%s", prefix, name);
+    if (!name || !inner)
+        return false;
+    snprintf(full, sizeof full, "%s%s%s", prefix, inner, name);
     return weights_find(ws, full) != NULL;
 }
 
-/* Which family has its names behind this prefix?  -1: none. */
-static int family_behind(const struct weights *ws, const char *prefix) {
-    if (has(ws, prefix, "text_model.embeddings.token_embedding.weight") ||
-        has(ws, prefix, "vision_model.embeddings.class_embedding"))
-        return NAMES_HF;
-    if (has(ws, prefix, "visual.conv1.weight") || has(ws, prefix, "token_embedding.weight") ||
-        has(ws, prefix, "text.token_embedding.weight"))
-        return NAMES_OPENAI;
-    return -1;
+/* Which family has its names behind this prefix?  NULL: none. */
+static const struct clip_family *family_behind(const struct weights *ws, const char *prefix) {
+    for (size_t i = 0; clip_families[i]; i++) {
+        const struct clip_family *f = clip_families[i];
+
+        if (has(ws, prefix, "", f->text.token) || has(ws, prefix, f->inner, f->text.token) ||
+            has(ws, prefix, "", f->vision.patch))
+            return f;
+    }
+    return NULL;
 }
 
 static bool ends(const char *s, const char *suffix) {
@@ -206,19 +240,20 @@ static bool ignored(const struct weight *w) {
 }
 
 /* Keep what lies behind the prefix, without it and without what is ignored. */
-static void strip(struct weights *ws, const char *prefix, enum clip_names family) {
+static void strip(struct weights *ws, const char *prefix, const struct clip_family *f) {
     size_t len = strlen(prefix), n = 0;
 
     for (size_t i = 0; i < ws->n; i++) {
         struct weight w = ws->w[i];
+        const char *rest;
 
         if (strncmp(w.name, prefix, len))
             continue;
         w.name += len;
-        if (family == NAMES_OPENAI && !strncmp(w.name, "text.", 5))
-            w.name += 5;
-        if (family == NAMES_OPENAI && !strcmp(w.name, "text_projection.weight") && w.t.nd == 2) {
-            w.name = "text_projection";
+        if ((rest = after(w.name, f->inner)))
+            w.name = rest;
+        if (f->linear && !strcmp(w.name, f->linear) && w.t.nd == 2) {
+            w.name = f->text.projection;
             w.t = tensor_transposed(&w.t);
         }
         if (!ignored(&w))
@@ -227,20 +262,17 @@ static void strip(struct weights *ws, const char *prefix, enum clip_names family
     ws->n = n;
 }
 
-int clip_canonical_names(struct weights *ws, enum clip_names *family, struct arena *a, struct err *e) {
+int clip_canonical_names(struct weights *ws, const struct clip_family **family, struct err *e) {
     static const char *const prefix[] = {
         "", "module.", "_orig_mod.", "module._orig_mod.", "model.", "clip.",
         "cond_stage_model.transformer.", "cond_stage_model.model.",
         "conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."
     };
 
-    (void)a;
     for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++) {
-        int f = family_behind(ws, prefix[i]);
-
-        if (f < 0)
+        *family = family_behind(ws, prefix[i]);
+        if (!*family)
             continue;
-        *family = (enum clip_names)f;
         strip(ws, prefix[i], *family);
         return weights_sort(ws, e);
     }
@@ -255,7 +287,7 @@ int clip_check_names(const struct clip_config *c, const struct weights *ws, stru
         struct clip_name n;
         size_t limit = c->text.layers;
 
-        if (!clip_name_parse(&n, c->names, name) ||
+        if (!clip_name_parse(&n, c->family, name) ||
             (n.tower == TOWER_TEXT && !c->has_text) || (n.tower == TOWER_VISION && !c->has_vision))
             return err_set(e, "tensor %.200s is none that such a CLIP has", name);
         if (n.tower == TOWER_BOTH)

@@ -5,24 +5,6 @@
 
 #include "lib/net/clip.h"
 
-struct family {
-    const char *token, *pos, *proj, *block;         /* text */
-    const char *conv, *vpos, *vproj, *vblock;       /* ViT */
-    const char *fc;
-    int embed;                                      /* the axis of proj and vproj that has E */
-};
-
-static const struct family families[] = {
-    [NAMES_OPENAI] = {"token_embedding.weight", "positional_embedding", "text_projection",
-                      "transformer.resblocks", "visual.conv1.weight", "visual.positional_embedding",
-                      "visual.proj", "visual.transformer.resblocks", "mlp.c_fc.weight", 1},
-    [NAMES_HF] = {"text_model.embeddings.token_embedding.weight",
-                  "text_model.embeddings.position_embedding.weight", "text_projection.weight",
-                  "text_model.encoder.layers", "vision_model.embeddings.patch_embedding.weight",
-                  "vision_model.embeddings.position_embedding.weight", "visual_projection.weight",
-                  "vision_model.encoder.layers", "mlp.fc1.weight", 0},
-};
-
 /* The shape of a tensor that has to be there with nd axes, none of them empty. */
 static int shape(const struct weights *ws, const char *name, int nd, const size_t **s, struct err *e) {
     const struct weight *w = weights_find(ws, name);
@@ -38,23 +20,24 @@ static int shape(const struct weights *ws, const char *name, int nd, const size_
     return 0;
 }
 
-static const struct weight *numbered(const struct weights *ws, const char *block, size_t i,
-                                     const char *name) {
+/* The tensor `prefix`i.`name`, then what follows. */
+static const struct weight *numbered(const struct weights *ws, const char *prefix, size_t i, const char *name,
+                                     const char *end) {
     char full[160];
 
-    snprintf(full, sizeof full, "%s.%zu.%s", block, i, name);
+    snprintf(full, sizeof full, "%s%zu.%s%s", prefix, i, name, end);
     return weights_find(ws, full);
 }
 
 /* Layers from 0 on until one is missing. */
-static int layers(const struct weights *ws, const char *block, const char *fc, size_t *n, size_t *mlp,
+static int layers(const struct weights *ws, const char *prefix, const char *fc, size_t *n, size_t *mlp,
                   struct err *e) {
-    const struct weight *w = numbered(ws, block, 0, fc);
+    const struct weight *w = numbered(ws, prefix, 0, fc, ".weight");
 
     if (!w || w->t.nd != 2)
-        return err_set(e, "tensor %s.0.%s is missing", block, fc);
+        return err_set(e, "tensor %s0.%s.weight is missing", prefix, fc);
     *mlp = w->t.shape[0];
-    for (*n = 1; numbered(ws, block, *n, fc); ++*n)
+    for (*n = 1; numbered(ws, prefix, *n, fc, ".weight"); ++*n)
         ;
     return 0;
 }
@@ -77,54 +60,63 @@ static int grid(const size_t *s, const char *name, size_t *g, struct err *e) {
     return 0;
 }
 
-static int text_shape(struct clip_text_config *t, const struct weights *ws, const struct family *f,
+static int text_shape(struct clip_text_config *t, const struct weights *ws, const struct clip_family *f,
                       struct err *e) {
     const size_t *token = NULL, *pos = NULL, *proj = NULL;
 
-    if (shape(ws, f->token, 2, &token, e) < 0 || shape(ws, f->pos, 2, &pos, e) < 0 ||
-        shape(ws, f->proj, 2, &proj, e) < 0 ||
-        layers(ws, f->block, f->fc, &t->layers, &t->mlp, e) < 0)
+    if (shape(ws, f->text.token, 2, &token, e) < 0 || shape(ws, f->text.position, 2, &pos, e) < 0 ||
+        shape(ws, f->text.projection, 2, &proj, e) < 0 ||
+        layers(ws, f->text.layers, f->layer.fc, &t->layers, &t->mlp, e) < 0)
         return -1;
     t->vocab = token[0];
     t->width = token[1];
     t->context = pos[0];
-    t->embed = proj[f->embed];
+    t->embed = proj[f->transposed];
     t->heads = t->width % 64 ? 0 : t->width / 64;
     t->act = ACT_QUICK_GELU;
     t->eps = 1e-5f;
     return 0;
 }
 
-static int vit_shape(struct clip_vision_config *v, const struct weights *ws, const struct family *f,
+static int vit_shape(struct clip_vision_config *v, const struct weights *ws, const struct clip_family *f,
                      struct err *e) {
     const size_t *conv = NULL, *pos = NULL, *proj = NULL;
     size_t g;
 
-    if (shape(ws, f->conv, 4, &conv, e) < 0 || shape(ws, f->vpos, 2, &pos, e) < 0 ||
-        shape(ws, f->vproj, 2, &proj, e) < 0 || grid(pos, f->vpos, &g, e) < 0 ||
-        layers(ws, f->vblock, f->fc, &v->layers, &v->mlp, e) < 0)
+    if (shape(ws, f->vision.patch, 4, &conv, e) < 0 || shape(ws, f->vision.position, 2, &pos, e) < 0 ||
+        shape(ws, f->vision.projection, 2, &proj, e) < 0 || grid(pos, f->vision.position, &g, e) < 0 ||
+        layers(ws, f->vision.layers, f->layer.fc, &v->layers, &v->mlp, e) < 0)
         return -1;
     v->kind = VISION_VIT;
     v->width = conv[0];
     v->patch = conv[3];
     if (__builtin_mul_overflow(g, v->patch, &v->image))
-        return err_set(e, "tensor %s is too large", f->conv);
-    v->embed = proj[f->embed];
+        return err_set(e, "tensor %s is too large", f->vision.patch);
+    v->embed = proj[f->transposed];
     /* H/14, g/14 and bigG/14 have 16 heads; all others heads of 64 */
     v->heads = v->width == 1280 || v->width == 1408 || v->width == 1664 ? 16
                : v->width % 64 ? 0 : v->width / 64;
     return 0;
 }
 
-static int resnet_shape(struct clip_vision_config *v, const struct weights *ws, struct err *e) {
-    static const char pool[] = "visual.attnpool.positional_embedding";
+/* "visual.layer1.": the blocks of stage i, 1 to 4, follow. */
+static const char *stage(char s[64], const struct resnet_names *r, size_t i) {
+    snprintf(s, 64, "%.20s%.20s%zu.", r->prefix, r->stage, i);
+    return s;
+}
+
+static int resnet_shape(struct clip_vision_config *v, const struct weights *ws, const struct resnet_names *r,
+                        struct err *e) {
     const size_t *conv = NULL, *pos = NULL, *proj = NULL;
-    char stage[] = "visual.layer0";
+    char first[160], pool[160], out[160], at[64], conv1[64];
     size_t side;
 
-    if (shape(ws, "visual.layer1.0.conv1.weight", 4, &conv, e) < 0 ||
-        shape(ws, pool, 2, &pos, e) < 0 ||
-        shape(ws, "visual.attnpool.c_proj.weight", 2, &proj, e) < 0 || grid(pos, pool, &side, e) < 0)
+    snprintf(conv1, sizeof conv1, "%.40s1.weight", r->conv);
+    snprintf(first, sizeof first, "%s0.%s", stage(at, r, 1), conv1);
+    snprintf(pool, sizeof pool, "%s%s", r->prefix, r->position);
+    snprintf(out, sizeof out, "%s%s.weight", r->prefix, r->c);
+    if (shape(ws, first, 4, &conv, e) < 0 || shape(ws, pool, 2, &pos, e) < 0 ||
+        shape(ws, out, 2, &proj, e) < 0 || grid(pos, pool, &side, e) < 0)
         return -1;
     v->kind = VISION_RESNET;
     v->width = conv[0];
@@ -132,15 +124,24 @@ static int resnet_shape(struct clip_vision_config *v, const struct weights *ws, 
     v->embed = proj[0];
     v->heads = v->width / 2;
     if (v->width % 2)
-        return err_set(e, "tensor visual.layer1.0.conv1.weight: odd width %zu", v->width);
+        return err_set(e, "tensor %s: odd width %zu", first, v->width);
     for (size_t i = 0; i < 4; i++) {
-        stage[sizeof stage - 2] = (char)('1' + i);
-        for (v->blocks[i] = 0; numbered(ws, stage, v->blocks[i], "conv1.weight"); v->blocks[i]++)
+        stage(at, r, i + 1);
+        for (v->blocks[i] = 0; numbered(ws, at, v->blocks[i], conv1, ""); v->blocks[i]++)
             ;
         if (v->blocks[i] == 0)
-            return err_set(e, "tensor %s.0.conv1.weight is missing", stage);
+            return err_set(e, "tensor %s0.%s is missing", at, conv1);
     }
     return 0;
+}
+
+static bool is_resnet(const struct weights *ws, const struct resnet_names *r) {
+    char conv1[64], at[64];
+
+    if (!r)
+        return false;
+    snprintf(conv1, sizeof conv1, "%.40s1.weight", r->conv);
+    return numbered(ws, stage(at, r, 1), 0, conv1, "") != NULL;
 }
 
 static int read_scale(struct clip_config *c, const struct weights *ws, struct err *e) {
@@ -161,22 +162,19 @@ static int read_scale(struct clip_config *c, const struct weights *ws, struct er
 }
 
 int clip_config_from_weights(struct clip_config *c, const struct weights *ws, struct err *e) {
-    const struct family *f = &families[c->names];
-    bool openai = c->names == NAMES_OPENAI;
+    const struct clip_family *f = c->family;
 
-    *c = (struct clip_config){.names = c->names};
-    c->has_text = weights_find(ws, f->token) != NULL;
-    c->has_vision = weights_find(ws, f->conv) != NULL;
+    *c = (struct clip_config){.family = f};
+    c->has_text = weights_find(ws, f->text.token) != NULL;
+    c->has_vision = weights_find(ws, f->vision.patch) != NULL;
     if (!c->has_text && !c->has_vision)
-        return err_set(e, "tensors %s and %s are missing", f->token, f->conv);
+        return err_set(e, "tensors %s and %s are missing", f->text.token, f->vision.patch);
     if (c->has_text && text_shape(&c->text, ws, f, e) < 0)
         return -1;
     if (c->has_vision) {
-        bool resnet = openai && weights_find(ws, "visual.layer1.0.conv1.weight");
-
         c->vision.act = ACT_QUICK_GELU;
         c->vision.eps = 1e-5f;
-        if ((resnet ? resnet_shape(&c->vision, ws, e) : vit_shape(&c->vision, ws, f, e)) < 0)
+        if ((is_resnet(ws, f->resnet) ? resnet_shape(&c->vision, ws, f->resnet, e) : vit_shape(&c->vision, ws, f, e)) < 0)
             return -1;
     }
     if (c->has_text && c->has_vision && c->text.embed != c->vision.embed)

@@ -18,7 +18,7 @@ struct clip_text {
 
 struct clip_text *clip_bind_text(const struct clip_config *config, const struct weights *ws,
                                  const struct compute *k, struct arena *keep, struct err *e) {
-    const struct clip_names_table *names = clip_names_of(config->names);
+    const struct clip_family *names = config->family;
     const struct clip_text_config *g = &config->text;
     struct transformer_config blocks = {g->layers, g->width, g->heads, g->mlp, g->act, g->eps, true};
     struct bind b = {.ws = ws, .c = k, .keep = keep, .e = e};
@@ -31,9 +31,8 @@ struct clip_text *clip_bind_text(const struct clip_config *config, const struct 
     t->position = bind_table(&b, names->text.position, g->context, g->width);
     transformer_bind(&t->blocks, &blocks, &names->layer, names->text.layers, &b);
     t->ln_final = bind_gain(&b, names->text.ln_final, g->width);
-    clip_bind_projection(&b, &t->projection, names->text.projection, names->transposed, g->embed,
-                         g->width);
-    clip_refuse_unused(&b, config->names, TOWER_TEXT);
+    clip_bind_projection(&b, &t->projection, names, names->text.projection, g->embed, g->width);
+    clip_refuse_unused(&b, names, TOWER_TEXT);
     return b.bad ? NULL : t;
 }
 

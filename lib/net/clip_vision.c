@@ -13,19 +13,25 @@ struct clip_vision {
 
 struct clip_vision *clip_bind_vision(const struct clip_config *config, const struct weights *ws,
                                      const struct compute *k, struct arena *keep, struct err *e) {
-    const struct clip_names_table *names = clip_names_of(config->names);
+    const struct clip_family *names = config->family;
     struct bind b = {.ws = ws, .c = k, .keep = keep, .e = e};
     struct clip_vision *v;
 
-    if (clip_check_vision(config, e) < 0 || !(v = bind_take(&b, 1, sizeof *v)))
+    if (clip_check_vision(config, e) < 0)
+        return NULL;
+    if (config->vision.kind == VISION_RESNET && !names->resnet) {
+        err_set(e, "image tower: a ResNet has no tensors under %s names", names->name);
+        return NULL;
+    }
+    if (!(v = bind_take(&b, 1, sizeof *v)))
         return NULL;
     v->c = k;
     v->kind = config->vision.kind;
     if (v->kind == VISION_RESNET)
-        resnet_bind(&v->of.resnet, &config->vision, &b);
+        resnet_bind(&v->of.resnet, &config->vision, names->resnet, &b);
     else
         vit_bind(&v->of.vit, &config->vision, names, &b);
-    clip_refuse_unused(&b, config->names, TOWER_VISION);
+    clip_refuse_unused(&b, names, TOWER_VISION);
     return b.bad ? NULL : v;
 }
 

@@ -11,17 +11,16 @@ static const double bn_eps = 1e-5;
 
 /* ---- binding ---- */
 
-/* A convolution `conv`.weight and the BatchNorm `bn`.* after it, below `at`. */
+/* The convolution and the BatchNorm after it, whose names stand behind `at`. */
 static void bind_block_conv(struct bind *b, struct conv *k, const char *at, const char *conv,
-                      const char *bn, size_t in, size_t out, size_t side, size_t stride) {
+                            const char *bn, size_t in, size_t out, size_t side, size_t stride) {
     float *bias = bind_take(b, out, sizeof *bias);
     float *scale = bind_take(b, out, sizeof *scale);
-    const float *gamma = bind_floats(b, bind_name(b, "visual.%s%s.weight", at, bn), out);
-    const float *beta = bind_floats(b, bind_name(b, "visual.%s%s.bias", at, bn), out);
-    const float *mean = bind_floats(b, bind_name(b, "visual.%s%s.running_mean", at, bn), out);
-    const float *var = bind_floats(b, bind_name(b, "visual.%s%s.running_var", at, bn), out);
-    struct tensor w = bind_filters(b, bind_name(b, "visual.%s%s.weight", at, conv), out, in, side,
-                                   side);
+    const float *gamma = bind_floats(b, bind_name(b, "%s%s.weight", at, bn), out);
+    const float *beta = bind_floats(b, bind_name(b, "%s%s.bias", at, bn), out);
+    const float *mean = bind_floats(b, bind_name(b, "%s%s.running_mean", at, bn), out);
+    const float *var = bind_floats(b, bind_name(b, "%s%s.running_var", at, bn), out);
+    struct tensor w = bind_filters(b, bind_name(b, "%s%s.weight", at, conv), out, in, side, side);
 
     for (size_t i = 0; i < out && !b->bad; i++) {
         double f = (double)gamma[i] / sqrt((double)var[i] + bn_eps);
@@ -29,37 +28,52 @@ static void bind_block_conv(struct bind *b, struct conv *k, const char *at, cons
         bias[i] = (float)((double)beta[i] - (double)mean[i] * f);
         if (!isfinite(scale[i]) || !isfinite(bias[i])) {
             b->bad = true;
-            err_set(b->e, "tensor visual.%.64s%.64s.running_var holds %g", at, bn, (double)var[i]);
+            err_set(b->e, "tensor %.64s%.64s.running_var holds %g", at, bn, (double)var[i]);
         }
     }
     bind_conv(b, k, &w, scale, bias, stride, side / 2);
 }
 
-static void bind_block(struct bind *b, struct bottleneck *k, const char *at) {
+/* Convolution i of the stem or of a block, 1 to 3. */
+static void bind_numbered(struct bind *b, struct conv *k, const struct resnet_names *names, const char *at, int i,
+                          size_t in, size_t out, size_t side, size_t stride) {
+    char conv[32], bn[32];
+
+    snprintf(conv, sizeof conv, "%.20s%d", names->conv, i);
+    snprintf(bn, sizeof bn, "%.20s%d", names->bn, i);
+    bind_block_conv(b, k, at, conv, bn, in, out, side, stride);
+}
+
+static void bind_block(struct bind *b, struct bottleneck *k, const struct resnet_names *names, const char *at) {
     size_t p = k->planes, in = k->in;
 
-    bind_block_conv(b, &k->conv1, at, "conv1", "bn1", in, p, 1, 1);
-    bind_block_conv(b, &k->conv2, at, "conv2", "bn2", p, p, 3, 1);
-    bind_block_conv(b, &k->conv3, at, "conv3", "bn3", p, 4 * p, 1, 1);
+    bind_numbered(b, &k->conv1, names, at, 1, in, p, 1, 1);
+    bind_numbered(b, &k->conv2, names, at, 2, p, p, 3, 1);
+    bind_numbered(b, &k->conv3, names, at, 3, p, 4 * p, 1, 1);
     if (k->shortcut)
-        bind_block_conv(b, &k->down, at, "downsample.0", "downsample.1", in, 4 * p, 1, 1);
+        bind_block_conv(b, &k->down, at, names->shortcut, names->shortcut_bn, in, 4 * p, 1, 1);
 }
 
-static void bind_pool(struct resnet *r, struct bind *b) {
+static void bind_pool(struct resnet *r, const struct resnet_names *names, struct bind *b) {
     size_t d = 32 * r->width, side = r->image / 32;
+    const char *const part[2] = {names->k, names->v};
     struct tensor w[2], v[2];
+    char name[96];
 
-    r->position = bind_table(b, "visual.attnpool.positional_embedding", side * side + 1, d);
-    bind_linear(b, &r->q, "visual.attnpool.q_proj", d, d);
-    w[0] = bind_matrix(b, "visual.attnpool.k_proj.weight", d, d);
-    v[0] = bind_vector(b, "visual.attnpool.k_proj.bias", d);
-    w[1] = bind_matrix(b, "visual.attnpool.v_proj.weight", d, d);
-    v[1] = bind_vector(b, "visual.attnpool.v_proj.bias", d);
+    r->position = bind_table(b, bind_name(b, "%s%s", names->prefix, names->position), side * side + 1, d);
+    snprintf(name, sizeof name, "%.40s%.50s", names->prefix, names->q);
+    bind_linear(b, &r->q, name, d, d);
+    for (int i = 0; i < 2; i++) {
+        w[i] = bind_matrix(b, bind_name(b, "%s%s.weight", names->prefix, part[i]), d, d);
+        v[i] = bind_vector(b, bind_name(b, "%s%s.bias", names->prefix, part[i]), d);
+    }
     bind_parts(b, &r->kv, 2, w, v);
-    bind_linear(b, &r->c, "visual.attnpool.c_proj", r->embed, d);
+    snprintf(name, sizeof name, "%.40s%.50s", names->prefix, names->c);
+    bind_linear(b, &r->c, name, r->embed, d);
 }
 
-void resnet_bind(struct resnet *r, const struct clip_vision_config *config, struct bind *b) {
+void resnet_bind(struct resnet *r, const struct clip_vision_config *config, const struct resnet_names *names,
+                 struct bind *b) {
     size_t w = config->width, in = w, at = 0;
     char name[64];
 
@@ -67,9 +81,9 @@ void resnet_bind(struct resnet *r, const struct clip_vision_config *config, stru
     r->width = w;
     r->embed = config->embed;
     r->heads = config->heads;
-    bind_block_conv(b, &r->stem[0], "", "conv1", "bn1", 3, w / 2, 3, 2);
-    bind_block_conv(b, &r->stem[1], "", "conv2", "bn2", w / 2, w / 2, 3, 1);
-    bind_block_conv(b, &r->stem[2], "", "conv3", "bn3", w / 2, w, 3, 1);
+    bind_numbered(b, &r->stem[0], names, names->prefix, 1, 3, w / 2, 3, 2);
+    bind_numbered(b, &r->stem[1], names, names->prefix, 2, w / 2, w / 2, 3, 1);
+    bind_numbered(b, &r->stem[2], names, names->prefix, 3, w / 2, w, 3, 1);
     r->blocks = config->blocks[0] + config->blocks[1] + config->blocks[2] + config->blocks[3];
     r->block = bind_take(b, r->blocks, sizeof *r->block);
     for (size_t stage = 0; stage < 4; stage++)
@@ -79,11 +93,11 @@ void resnet_bind(struct resnet *r, const struct clip_vision_config *config, stru
             k->planes = w << stage;
             k->stride = stage && i == 0 ? 2 : 1;
             k->shortcut = i == 0;
-            snprintf(name, sizeof name, "layer%zu.%zu.", stage + 1, i);
-            bind_block(b, k, name);
+            snprintf(name, sizeof name, "%.20s%.20s%zu.%zu.", names->prefix, names->stage, stage + 1, i);
+            bind_block(b, k, names, name);
             in = 4 * k->planes;
         }
-    bind_pool(r, b);
+    bind_pool(r, names, b);
 }
 
 /* ---- running ---- */

@@ -32,7 +32,8 @@ struct resnet {
     struct linear q, kv, c;               /* of the attention pool */
 };
 
-void resnet_bind(struct resnet *r, const struct clip_vision_config *config, struct bind *b);
+void resnet_bind(struct resnet *r, const struct clip_vision_config *config, const struct resnet_names *names,
+                 struct bind *b);
 size_t resnet_scratch(const struct resnet *r, const struct compute *c, size_t n);
 void resnet_run(const struct resnet *r, const struct compute *c, size_t n, const float *images,
                 float *embed, void *scratch);

@@ -6,7 +6,7 @@
 #include "lib/layer/norm.h"
 
 void vit_bind(struct vit *v, const struct clip_vision_config *config,
-              const struct clip_names_table *names, struct bind *b) {
+              const struct clip_family *names, struct bind *b) {
     size_t d = config->width, p = config->patch, grid = config->image / p;
     struct transformer_config blocks = {config->layers, d, config->heads, config->mlp,
                                         config->act, config->eps, false};
@@ -26,8 +26,7 @@ void vit_bind(struct vit *v, const struct clip_vision_config *config,
     v->ln_pre = bind_gain(b, names->vision.ln_pre, d);
     transformer_bind(&v->blocks, &blocks, &names->layer, names->vision.layers, b);
     v->ln_post = bind_gain(b, names->vision.ln_post, d);
-    clip_bind_projection(b, &v->projection, names->vision.projection, names->transposed, v->embed,
-                         d);
+    clip_bind_projection(b, &v->projection, names, names->vision.projection, v->embed, d);
 }
 
 /* Images a pass: the work of a pass should stay in the caches, and more rows than this do not

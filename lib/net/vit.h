@@ -29,7 +29,7 @@ struct vit {
 };
 
 void vit_bind(struct vit *v, const struct clip_vision_config *config,
-              const struct clip_names_table *names, struct bind *b);
+              const struct clip_family *names, struct bind *b);
 size_t vit_scratch(const struct vit *v, const struct compute *c, size_t n);
 void vit_run(const struct vit *v, const struct compute *c, size_t n, const float *images,
              float *embed, void *scratch);

@@ -40,7 +40,7 @@ static void use(struct weights *ws, struct arena a) {
     struct err e = {0};
 
     touch(ws);
-    if (clip_canonical_names(ws, &c.names, &a, &e) == 0 && clip_config_from_weights(&c, ws, &e) == 0 &&
+    if (clip_canonical_names(ws, &c.family, &e) == 0 && clip_config_from_weights(&c, ws, &e) == 0 &&
         clip_check_names(&c, ws, &e) == 0 && !clip_fingerprint(&c, ws, a))
         abort();
 }

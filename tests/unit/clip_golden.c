@@ -52,7 +52,7 @@ static void load(struct golden *g, const char *name, struct arena *a) {
     g->name = name;
     g->ws = read_file(name, ".safetensors", a);
     g->io = read_file(name, "_io.safetensors", a);
-    if (clip_canonical_names(&g->ws, &g->config.names, a, &e) < 0 ||
+    if (clip_canonical_names(&g->ws, &g->config.family, &e) < 0 ||
         clip_config_from_weights(&g->config, &g->ws, &e) < 0) {
         printf("Bail out! %s: %s\n", name, e.msg);
         exit(1);

@@ -58,7 +58,7 @@ static int read_table(struct table *t, struct clip_config *c, struct err *e) {
     *e = (struct err){0};
     *c = (struct clip_config){0};
     weights_sort(&t->ws, e);
-    if (clip_canonical_names(&t->ws, &c->names, NULL, e) < 0 ||
+    if (clip_canonical_names(&t->ws, &c->family, e) < 0 ||
         clip_config_from_weights(c, &t->ws, e) < 0)
         return -1;
     return clip_check_names(c, &t->ws, e);

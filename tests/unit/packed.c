@@ -42,7 +42,7 @@ static float *numbers(size_t n, struct arena *a) {
 /* ---- networks ---- */
 
 static int clip_of(struct clip_config *c, const struct weights *ws, struct err *e) {
-    *c = (struct clip_config){.names = NAMES_OPENAI};
+    *c = (struct clip_config){.family = clip_families[0]};
     return clip_config_from_weights(c, ws, e);
 }
 
@@ -151,14 +151,14 @@ static void network(const struct network *t, const struct compute *c, XXH64_stat
     struct packed p = {.block = arena_take(&a, PACKED_MOST, sizeof *p.block), .room = PACKED_MOST};
     float *want = arena_zero(&a, OUT, sizeof *want), *got = arena_zero(&a, OUT, sizeof *got);
     struct packed_block *noted;
-    enum clip_names names;
+    const struct clip_family *family;
     struct weights ws, far;
     struct err e = {0};
     char path[200];
 
     snprintf(path, sizeof path, "tests/golden/%s.safetensors", t->file);
     if (weights_open(&ws, path, &a, &e) < 0 ||
-        (!strncmp(t->file, "clip", 4) && clip_canonical_names(&ws, &names, &a, &e) < 0) || t->run(&ws, c, want, a, &e) < 0) {
+        (!strncmp(t->file, "clip", 4) && clip_canonical_names(&ws, &family, &e) < 0) || t->run(&ws, c, want, a, &e) < 0) {
         ok(0, "%s: %s", t->name, e.msg);
         return;
     }

@@ -16,7 +16,7 @@ struct loaded {
 
 static int load(struct loaded *l, const char *path, struct arena *a, struct err *e) {
     if (weights_load(&l->f, path, a, e) < 0 ||
-        clip_canonical_names(&l->f.weights, &l->c.names, a, e) < 0 ||
+        clip_canonical_names(&l->f.weights, &l->c.family, e) < 0 ||
         clip_config_from_weights(&l->c, &l->f.weights, e) < 0 ||
         clip_check_names(&l->c, &l->f.weights, e) < 0)
         return -1;
@@ -35,7 +35,7 @@ static float *gather(const struct loaded *l, const char *canon, size_t *n, struc
             struct clip_name name;
             size_t count;
 
-            if (!clip_name_parse(&name, l->c.names, l->f.weights.w[i].name) ||
+            if (!clip_name_parse(&name, l->c.family, l->f.weights.w[i].name) ||
                 name.part != part || strcmp(name.canon, canon))
                 continue;
             if (name.turned)
@@ -58,7 +58,7 @@ static size_t differences(const struct loaded *want, const struct loaded *got, i
         size_t n, m;
         float *x, *y;
 
-        clip_name_parse(&name, want->c.names, want->f.weights.w[i].name);
+        clip_name_parse(&name, want->c.family, want->f.weights.w[i].name);
         x = gather(want, name.canon, &n, &scratch);
         y = gather(got, name.canon, &m, &scratch);
         if (n != m)
@@ -71,11 +71,7 @@ static size_t differences(const struct loaded *want, const struct loaded *got, i
 }
 
 static int same_config(const struct clip_config *x, const struct clip_config *y) {
-    struct clip_config a = *x, b = *y;
-
-    a.names = b.names;
-    a.scale = b.scale;
-    return !memcmp(&a.text, &b.text, sizeof a.text) && !memcmp(&a.vision, &b.vision, sizeof a.vision);
+    return !memcmp(&x->text, &y->text, sizeof x->text) && !memcmp(&x->vision, &y->vision, sizeof x->vision);
 }
 
 int main(void) {
