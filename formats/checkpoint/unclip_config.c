@@ -79,7 +79,7 @@ static int unet(struct unet_config *c, size_t *sample, const json_t *j, struct e
     int conditional = one_of(j, "_class_name", "?", "UNet2DModel", "UNet2DConditionModel", e), film;
     double eps = 1e-5;
 
-    *c = (struct unet_config){.names = UNET_DIFFUSERS, .prefix = "", .in = 3, .out = 3, .layers = 2, .groups = 32, .head = 8};
+    *c = (struct unet_config){.family = UNET_DIFFUSERS, .prefix = "", .in = 3, .out = 3, .layers = 2, .groups = 32, .head = 8};
     *sample = 0;
     if (conditional < 0 || refuse_options(j, e) < 0 || levels(c, j, e) < 0 ||
         json_get_size(j, "in_channels", &c->in, e) < 0 || json_get_size(j, "out_channels", &c->out, e) < 0 ||

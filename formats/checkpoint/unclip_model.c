@@ -256,49 +256,6 @@ int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, co
 
 /* ---- U-Nets ---- */
 
-/* What the tensors of an original U-Net say; Karlo's has three blocks per level, heads of 64. */
-static int original_config(struct unet_config *c, const struct weights *ws, const char *prefix, struct err *e) {
-    size_t n = 0, blocks = 0;
-    char name[128];
-    const struct weight *w;
-
-    *c = (struct unet_config){.names = UNET_ORIGINAL, .prefix = prefix, .layers = 3, .groups = 32, .eps = 1e-5f,
-                              .head = 64, .mid_head = 64};
-    do
-        snprintf(name, sizeof name, "%sinput_blocks.%zu.0.weight", prefix, n),
-        w = weights_find(ws, name);
-    while (!w && ++n < 2);
-    if (!w || w->t.nd != 4)
-        return err_set(e, "tensor %.100s is missing", name);
-    c->in = w->t.shape[1];
-    for (;; blocks++) {
-        snprintf(name, sizeof name, "%sinput_blocks.%zu.0.in_layers.2.weight", prefix, blocks + 1);
-        if (!weights_find(ws, name))
-            break;
-    }
-    c->levels = (blocks + 1) / 4;
-    if (c->levels < 1 || c->levels > UNET_LEVELS || (blocks + 1) % 4)
-        return err_set(e, "%zu input blocks are not levels of three", blocks);
-    for (size_t l = 0; l < c->levels; l++) {
-        snprintf(name, sizeof name, "%sinput_blocks.%zu.0.out_layers.3.weight", prefix, 1 + 4 * l);
-        w = weights_find(ws, name);
-        c->width[l] = w && w->t.nd == 4 ? w->t.shape[0] : 0;
-        snprintf(name, sizeof name, "%sinput_blocks.%zu.1.qkv.weight", prefix, 1 + 4 * l);
-        c->attention[l] = weights_find(ws, name) != NULL;
-    }
-    snprintf(name, sizeof name, "%smiddle_block.1.encoder_kv.weight", prefix);
-    w = weights_find(ws, name);
-    c->mid_attention = w != NULL;
-    c->context = w && w->t.nd == 3 ? w->t.shape[1] : 0;
-    snprintf(name, sizeof name, "%sinput_blocks.1.0.emb_layers.1.weight", prefix);
-    w = weights_find(ws, name);
-    c->film = w && w->t.nd == 2 && w->t.shape[0] == 2 * c->width[0];
-    snprintf(name, sizeof name, "%sout.2.weight", prefix);
-    w = weights_find(ws, name);
-    c->out = w && w->t.nd == 4 ? w->t.shape[0] : 0;
-    return 0;
-}
-
 /* Config and tensors of one U-Net of a part. */
 static int unet_of(struct find *f, const struct part *p, const char *prefix, struct unet_config *c, size_t *sample,
                    struct weights *w) {
@@ -309,7 +266,7 @@ static int unet_of(struct find *f, const struct part *p, const char *prefix, str
         return unclip_config_unet(c, sample, p->config.p, p->config.n, &inner) < 0 ? bad_file(f, p->config_file, &inner) : 0;
     }
     *sample = 0;
-    if (karlo_unet(&p->w, prefix, w, f->a, &inner) < 0 || original_config(c, w, prefix, &inner) < 0)
+    if (karlo_unet(&p->w, prefix, w, f->a, &inner) < 0 || unet_config_from_weights(c, w, prefix, &inner) < 0)
         return bad_file(f, p->file, &inner);
     return 0;
 }

@@ -29,10 +29,10 @@
 #include "lib/layer/feature_map.h"
 
 enum { UNET_LEVELS = 8 };
-enum unet_names { UNET_DIFFUSERS, UNET_ORIGINAL };
+enum unet_family { UNET_DIFFUSERS, UNET_ORIGINAL };
 
 struct unet_config {
-    enum unet_names names;
+    enum unet_family family;
     const char *prefix;             /* of every tensor, "" in diffusers' files */
     size_t in, out;                 /* channels */
     size_t levels, layers;          /* L; residual blocks per level */
@@ -49,6 +49,10 @@ struct unet_config {
 };
 
 struct unet;
+
+/* What the shapes of a U-Net with the original names tell; files of diffusers have a config instead.  Shapes do
+ * not tell the heads, which are 64 wide in all published files, nor groups and eps, which are 32 and 1e-5. */
+int unet_config_from_weights(struct unet_config *c, const struct weights *ws, const char *prefix, struct err *e);
 
 struct unet *unet_bind(const struct unet_config *c, const struct weights *ws, const struct compute *k,
                        struct arena *keep, struct err *e);

@@ -2,29 +2,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/net/unet_names.h"
 #include "lib/net/unet_net.h"
-
-/* What each family calls the tensors of a block; where qkv is NULL, q, k and v are apart. */
-struct family {
-    const char *conv_in, *time1, *time2, *norm_out, *conv_out;
-    const char *norm1, *conv1, *time, *norm2, *conv2, *shortcut;
-    const char *norm, *q, *k, *v, *qkv, *kc, *vc, *kv, *out;
-};
-
-static const struct family families[] = {
-    [UNET_DIFFUSERS] = {"conv_in", "time_embedding.linear_1", "time_embedding.linear_2", "conv_norm_out",
-                        "conv_out", "norm1", "conv1", "time_emb_proj", "norm2", "conv2", "conv_shortcut",
-                        "group_norm", "to_q", "to_k", "to_v", NULL, "add_k_proj", "add_v_proj", NULL, "to_out.0"},
-    [UNET_ORIGINAL] = {"input_blocks.0.0", "time_embed.0", "time_embed.2", "out.0", "out.2",
-                       "in_layers.0", "in_layers.2", "emb_layers.1", "out_layers.0", "out_layers.3",
-                       "skip_connection", "norm", NULL, NULL, NULL, "qkv", NULL, NULL, "encoder_kv", "proj_out"},
-};
 
 struct binder {
     struct bind b;
     struct unet *u;
-    const struct family *f;
-    char at[128];    /* the block's name, prefix included */
+    const struct unet_names *f;
+    char at[UNET_BLOCK_NAME];    /* the block's name, prefix included */
 };
 
 static const char *sub(struct binder *s, const char *name) {
@@ -50,7 +35,7 @@ static void bind_named_conv(struct binder *s, struct conv *v, const char *name, 
 
 static void bind_res(struct binder *s, struct unet_res *r, size_t ci, size_t co, enum resample resample) {
     const struct unet_config *c = &s->u->c;
-    const struct family *f = s->f;
+    const struct unet_names *f = s->f;
 
     r->ci = ci;
     r->co = co;
@@ -117,7 +102,7 @@ static void bind_separate(struct binder *s, struct linear *l, size_t parts, cons
 
 static void bind_attention(struct binder *s, struct unet_attention *a, size_t c, size_t head) {
     const struct unet_config *cfg = &s->u->c;
-    const struct family *f = s->f;
+    const struct unet_names *f = s->f;
     const char *const own[] = {f->q, f->k, f->v}, *const ctx[] = {f->kc, f->vc};
 
     a->a.c = c;
@@ -144,40 +129,8 @@ static void bind_attention(struct binder *s, struct unet_attention *a, size_t c,
     }
 }
 
-/* Names of blocks: l counts levels from the top, u from the bottom, j blocks in a level. */
-enum place { DOWN_RES, DOWN_ATT, HALVE, MID_RES, MID_ATT, UP_RES, UP_ATT, TWICE };
-
-static void go(struct binder *s, enum place p, size_t l, size_t j) {
-    const struct unet_config *c = &s->u->c;
-    size_t n = c->layers, room = sizeof s->at;
-    char *at = s->at;
-    const char *x = c->prefix;
-
-    if (c->names == UNET_DIFFUSERS)
-        switch (p) {
-        case DOWN_RES: snprintf(at, room, "%.60sdown_blocks.%zu.resnets.%zu", x, l, j); break;
-        case DOWN_ATT: snprintf(at, room, "%.60sdown_blocks.%zu.attentions.%zu", x, l, j); break;
-        case HALVE: snprintf(at, room, "%.60sdown_blocks.%zu.downsamplers.0", x, l); break;
-        case MID_RES: snprintf(at, room, "%.60smid_block.resnets.%zu", x, j); break;
-        case MID_ATT: snprintf(at, room, "%.60smid_block.attentions.0", x); break;
-        case UP_RES: snprintf(at, room, "%.60sup_blocks.%zu.resnets.%zu", x, l, j); break;
-        case UP_ATT: snprintf(at, room, "%.60sup_blocks.%zu.attentions.%zu", x, l, j); break;
-        case TWICE: snprintf(at, room, "%.60sup_blocks.%zu.upsamplers.0", x, l); break;
-        }
-    else
-        switch (p) {
-        case DOWN_RES: snprintf(at, room, "%.60sinput_blocks.%zu.0", x, 1 + (n + 1) * l + j); break;
-        case DOWN_ATT: snprintf(at, room, "%.60sinput_blocks.%zu.1", x, 1 + (n + 1) * l + j); break;
-        case HALVE: snprintf(at, room, "%.60sinput_blocks.%zu.0", x, (n + 1) * (l + 1)); break;
-        case MID_RES: snprintf(at, room, "%.60smiddle_block.%zu", x, j && c->mid_attention ? 2 : j); break;
-        case MID_ATT: snprintf(at, room, "%.60smiddle_block.1", x); break;
-        case UP_RES: snprintf(at, room, "%.60soutput_blocks.%zu.0", x, (n + 1) * l + j); break;
-        case UP_ATT: snprintf(at, room, "%.60soutput_blocks.%zu.1", x, (n + 1) * l + j); break;
-        case TWICE:
-            snprintf(at, room, "%.60soutput_blocks.%zu.%d", x, (n + 1) * l + n,
-                     c->attention[c->levels - 1 - l] ? 2 : 1);
-            break;
-        }
+static void go(struct binder *s, enum unet_place p, size_t l, size_t j) {
+    s->f->block(s->at, &s->u->c, p, l, j);
 }
 
 static void bind_down(struct binder *s, size_t l) {
@@ -247,7 +200,7 @@ static int check(const struct unet_config *c, struct err *e) {
 
 struct unet *unet_bind(const struct unet_config *c, const struct weights *ws, const struct compute *k,
                        struct arena *keep, struct err *e) {
-    struct binder s = {.b = {.ws = ws, .c = k, .keep = keep, .e = e}, .f = &families[c->names]};
+    struct binder s = {.b = {.ws = ws, .c = k, .keep = keep, .e = e}, .f = unet_names_of(c->family)};
     size_t top = c->width[0], low;
 
     if (check(c, e) < 0)

@@ -469,6 +469,21 @@ static struct unet_config config_of(const char *name, struct arena a) {
     return c;
 }
 
+/* What the original tensors tell is what diffusers' config says, except what shapes cannot tell. */
+static void same_shape(const struct unet_config *want, const struct weights *ws, const char *prefix) {
+    struct unet_config c;
+    struct err e = {0};
+    int bad;
+
+    ok(unet_config_from_weights(&c, ws, prefix, &e) == 0 && c.family == UNET_ORIGINAL && !strcmp(c.prefix, prefix),
+       "%s: its shapes %s", prefix, e.msg);
+    bad = memcmp(c.width, want->width, sizeof c.width) || memcmp(c.attention, want->attention, sizeof c.attention);
+    ok(!bad && c.levels == want->levels && c.layers == want->layers && c.in == want->in && c.out == want->out,
+       "%zu levels of %zu blocks, %zu channels in, %zu out", c.levels, c.layers, c.in, c.out);
+    ok(c.mid_attention == want->mid_attention && c.context == want->context && c.film == want->film,
+       "attention, context of %zu and film", c.context);
+}
+
 static void original_decoder(struct arena a) {
     enum { SIDE = 16, N = SIDE * SIDE * 6 };
     struct weights unet = read_file("decoder", &a), proj = read_file("text_proj", &a), theirs = table(unet.n + proj.n, &a), w;
@@ -488,7 +503,8 @@ static void original_decoder(struct arena a) {
        "text_proj: the same bytes");
     ok(karlo_unet(&theirs, "model.", &w, &a, &e) == 0 && w.n == theirs.n - proj.n, "the U-Net is the rest %s", e.msg);
     forward(&c, &unet, SIDE, time, context, out, a);
-    c.names = UNET_ORIGINAL, c.prefix = "model.";
+    same_shape(&c, &w, "model.");
+    c.family = UNET_ORIGINAL, c.prefix = "model.";
     forward(&c, &w, SIDE, time, context, out + N, a);
     ok(!memcmp(out, out + N, N * sizeof *out), "decoder: the same bytes");
 }
@@ -509,7 +525,8 @@ static void original_upsamplers(struct arena a) {
         struct unet_config c = config_of("super_res_first/config.json", a);
         forward(&c, &ws[i], SIDE, NULL, NULL, out, a);
         ok(karlo_unet(&theirs, prefix[i], &w, &a, &e) == 0 && w.n == ws[i].n, "%s is in it %s", names[i], e.msg);
-        c.names = UNET_ORIGINAL, c.prefix = prefix[i];
+        same_shape(&c, &w, prefix[i]);
+        c.family = UNET_ORIGINAL, c.prefix = prefix[i];
         forward(&c, &w, SIDE, NULL, NULL, out + N, a);
         ok(!memcmp(out, out + N, N * sizeof *out), "%s: the same bytes", names[i]);
         if (i == 0)
