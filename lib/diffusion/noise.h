@@ -23,9 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum noise_stage { NOISE_PRIOR, NOISE_DECODER, NOISE_UPSAMPLE, NOISE_INVERT };
-
-enum { NOISE_STEP_MAX = 4095, NOISE_SAMPLE_MAX = (1 << 20) - 1 };
+enum noise_stage { NOISE_PRIOR, NOISE_DECODER, NOISE_UPSAMPLE };
 
 struct noise_key {
     uint64_t seed, id;    /* id: XXH64 of the noise id's bytes */

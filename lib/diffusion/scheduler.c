@@ -60,9 +60,17 @@ static float abar_at(const struct sched *s, int t) {
     return t < 0 ? 1 : s->abar[t];
 }
 
-struct sched_coef sched_coef(const struct sched *s, int t, int prev) {
+/* One ancestral step from t to prev (-1: data). */
+struct coef {
+    float sqrt_a, sqrt_1ma;       /* of A */
+    float c_x0, c_x;
+    float sigma;                  /* fixed_small_log; 0 where no noise is drawn */
+    float log_beta, log_var;      /* learned_range: the ends between which v interpolates */
+};
+
+static struct coef coef_of(const struct sched *s, int t, int prev) {
     float a = abar_at(s, t), p = abar_at(s, prev), beta, alpha, var;
-    struct sched_coef c;
+    struct coef c;
 
     beta = prev == t - 1 ? s->beta[t] : 1 - a / p;
     alpha = 1 - beta;
@@ -83,13 +91,13 @@ static float clamp(const struct sched *s, float x) {
     return x < -s->c.range ? -s->c.range : x > s->c.range ? s->c.range : x;
 }
 
-static float predict(const struct sched *s, const struct sched_coef *c, float x, float model) {
+static float predict(const struct sched *s, const struct coef *c, float x, float model) {
     return s->c.predict == PREDICT_SAMPLE ? model : (x - c->sqrt_1ma * model) / c->sqrt_a;
 }
 
 void sched_step(const struct sched *s, int t, int prev, float *x, const float *model, const float *v,
                 const float *noise, float *x0, size_t n) {
-    struct sched_coef c = sched_coef(s, t, prev);
+    struct coef c = coef_of(s, t, prev);
 
     for (size_t i = 0; i < n; i++) {
         float d = clamp(s, predict(s, &c, x[i], model[i])), mean = c.c_x0 * d + c.c_x * x[i];

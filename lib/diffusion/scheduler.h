@@ -44,14 +44,6 @@ struct sched {
     float *beta, *abar;           /* [train_steps] */
 };
 
-/* One ancestral step from t to prev (-1: data). */
-struct sched_coef {
-    float sqrt_a, sqrt_1ma;       /* of A */
-    float c_x0, c_x;
-    float sigma;                  /* fixed_small_log; 0 where no noise is drawn */
-    float log_beta, log_var;      /* learned_range: the ends between which v interpolates */
-};
-
 enum { SCHED_STEPS_MAX = 4095 };
 
 int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, struct err *e);
@@ -62,8 +54,6 @@ void sched_timesteps(const struct sched *s, size_t n, int *t);
 /* DDIM's own, descending: the multiples of train/N from (N-1) train/N down to 0, none above `top`
  * (inversion: 980, below the singular end).  Returns how many. */
 size_t sched_timesteps_ddim(const struct sched *s, size_t n, int top, int *t);
-
-struct sched_coef sched_coef(const struct sched *s, int t, int prev);
 
 /* x <- the step's result.  v: the variance channels (learned range), else NULL; noise may be NULL
  * at t = 0, where it is not read.  x0, where not NULL, receives the clamped prediction. */
