@@ -292,7 +292,7 @@ static void attention_prepare(struct what *w, int k) {
         w->seq = (struct attention_seq){w->x, w->y, w->m, ld, w->heads * d,
             {{NULL, NULL, 0, 0}, {w->x + w->heads * d, w->x + 2 * w->heads * d, w->m, ld}}};
     }
-    w->scratch[k] = take(attention_scratch(&w->attention, &c, w->m, w->m), 1);
+    w->scratch[k] = take(attention_scratch(&w->attention, &c, w->m), 1);
 }
 
 static void attention_call(struct what *w, int k, size_t turn) {
@@ -395,7 +395,7 @@ static void measure(struct what *w) {
                 v[k][quiet[k]++] = t;
         }
     for (size_t k = 0; k < nkernels; k++) {
-        double work = w->stream ? (double)(w->n * w->k * kernels[k]->elem) : w->flop;
+        double work = w->stream ? (double)(w->n * w->k * dtype_size(kernels[k]->weight)) : w->flop;
 
         rate[k] = quiet[k] ? work / median(v[k], quiet[k]) * 1e-9 : 0;
         if (kernels[k] == &kern_blis)
@@ -403,7 +403,7 @@ static void measure(struct what *w) {
     }
     for (size_t k = 0; k < nkernels; k++) {
         bool narrow = !strcmp(kernels[k]->name, "avx2");
-        double top = w->stream ? memory : peak[kernels[k]->elem_a == 2 ? BF16 : narrow ? F32_AVX2 : F32];
+        double top = w->stream ? memory : peak[kernels[k]->row == DT_BF16 ? BF16 : narrow ? F32_AVX2 : F32];
 
         printf("%s\t%s\t%d\t%.4g", w->name, kernels[k]->name, threads, rate[k]);
         printf(top > 0 && !strstr(w->name, "(G/s)") ? "\t%.0f" : "\t-", top > 0 ? 100 * rate[k] / top : 0);

@@ -7,7 +7,7 @@
 
 /* bf16 of both factors, or of the weights alone */
 static inline bool ref_rounds_rows(const struct kern *k) {
-    return k->precision == PREC_BF16 && (!k->panel || k->elem_a == 2);
+    return k->precision == PREC_BF16 && (!k->panel || k->row == DT_BF16);
 }
 
 static inline float ref_weight(const struct kern *k, float w) {

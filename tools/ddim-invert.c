@@ -37,7 +37,7 @@ static int params(struct job *j, bool text, struct span *out, struct arena *a, s
     begin = mp_map_begin(&m);
     mp_cstr(&m, "version"), mp_cstr(&m, UNCLIP_VERSION);
     mp_cstr(&m, "kernel"), mp_cstr(&m, j->t.compute.kern->name);
-    mp_cstr(&m, "precision"), mp_cstr(&m, j->t.precision == 1 ? "bf16" : "f32");
+    mp_cstr(&m, "precision"), mp_cstr(&m, precision_name(j->t.compute.kern->precision));
     mp_cstr(&m, "guidance"), mp_float(&m, 1);
     mp_cstr(&m, "text"), mp_int(&m, text);
     mp_cstr(&m, "timesteps"), mp_array(&m, j->count);

@@ -82,10 +82,10 @@ static int make_key(struct pack_entry *n, const struct pack_of *w, const struct 
     key = snprintf(n->key, sizeof n->key,
                    "part %.32s\nkernel %.16s %zu %zu\nlayout %d %" PRIu64 "\nmodel %.16s\n"
                    "source %016" PRIx64 "%016" PRIx64 "\n",
-                   w->part, kern->name, kern->panel, kern->elem, PACKED_LAYOUT, w->cut, w->fingerprint,
+                   w->part, kern->name, kern->panel, dtype_size(kern->weight), PACKED_LAYOUT, w->cut, w->fingerprint,
                    (uint64_t)h.high64, (uint64_t)h.low64);
     name = snprintf(n->file, sizeof n->file, "%.32s.%.16s%s.%016" PRIx64 PACK_SUFFIX, w->part, kern->name,
-                    kern->elem == 2 && kern->elem_a == 4 ? "-bf16" : "",    /* beside the f32 table of that name */
+                    kern->weight == DT_BF16 && kern->row == DT_F32 ? "-bf16" : "",    /* beside the f32 table of that name */
                     (uint64_t)XXH64(path, strlen(path), 0));
     n->nkey = (size_t)key;
     return key < (int)sizeof n->key && name < (int)sizeof n->file ? 0 : -1;

@@ -20,6 +20,10 @@ static const struct {
     {&kern_c, 0},
 };
 
+const char *precision_name(enum precision p) {
+    return p == PREC_BF16 ? "bf16" : "f32";
+}
+
 const struct kern *kern_list(size_t i, unsigned cpu) {
     for (size_t j = 0; j < sizeof ladder / sizeof *ladder; j++)
         if ((ladder[j].needs & ~cpu) == 0 && i-- == 0)
@@ -28,7 +32,6 @@ const struct kern *kern_list(size_t i, unsigned cpu) {
 }
 
 const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu, struct err *e) {
-    const char *prec = p == PREC_BF16 ? "bf16" : "f32";
     bool known = false;
 
     for (size_t j = 0; j < sizeof ladder / sizeof *ladder; j++) {
@@ -50,9 +53,9 @@ const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu,
         return k;
     }
     if (!name)
-        err_set(e, "no %s kernel for this CPU", prec);
+        err_set(e, "no %s kernel for this CPU", precision_name(p));
     else if (known)
-        err_set(e, "kernel %s has no precision %s", name, prec);
+        err_set(e, "kernel %s has no precision %s", name, precision_name(p));
     else
         err_set(e, "no kernel is called %s", name);
     return NULL;

@@ -14,19 +14,21 @@
  *
  *          a's rows are given one by one, as pointers: a convolution passes pixels.
  *
- *          bf16 has two kinds of table: where the CPU multiplies bf16, rows of a are bf16 too
- *          (elem_a 2); elsewhere weights are widened on their way to the registers and rows stay
- *          f32 (elem_a 4): half the memory of f32, its arithmetic and the better part of its digits.
+ *          What the numbers of a product are stored as stands in one of the formats KERN_* below.  bf16
+ *          has two kinds of packed table.  Where the CPU multiplies bf16, weights and rows of a are bf16.
+ *          Elsewhere weights are bf16, widened to f32 when they are loaded, and rows of a are f32: half
+ *          the memory of f32, with its arithmetic.
  * Source   The tiling: Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix
  *          Multiplication"; rows of a are broadcast from where they are, never packed.
  * Shapes   Given at each function.  Strides count elements.  No alignment is asked for but
  *          that of packed weights and of c in tile.
  * Numbers  For one element the order of the additions depends on k, `depth` and the table, never
  *          on m, n or the place: batches and threads do not change a bit.  f32: sums in f32.
- *          bf16: weights, and a where elem_a is 2, rounded to bf16 (nearest even), sums in f32.
+ *          bf16: weights, and rows of a where the format says so, rounded to bf16 (nearest even), sums
+ *          in f32.
  *          exp is within 1.5 ULP (0 below -104), gelu within 5e-7 |x| of the exact function,
  *          quick_gelu, silu and gelu_tanh within 3e-7 |x|: see tests/unit/kern.c.
- *          NaN goes through everything (max and exps too).
+ *          NaN goes through everything, exps included.
  * Threads  No state; every function may run on many threads at once.
  */
 #ifndef UNCLIP_KERN_H
@@ -36,10 +38,21 @@
 #include <stddef.h>
 
 #include "lib/base/err.h"
+#include "lib/base/size.h"
+#include "lib/base/tensor.h"
 
 enum { KERN_WIDE = 384 * 16 };    /* the most weights of one tile_widen: depth * panel */
 
 enum precision { PREC_F32, PREC_BF16 };
+
+/* "f32", "bf16" */
+const char *precision_name(enum precision p);
+
+/* The formats.  A table names one of them, and whatever depends on the precision is asked of its fields. */
+#define KERN_F32          .precision = PREC_F32,  .weight = DT_F32,  .row = DT_F32,  .group = 1
+#define KERN_BF16         .precision = PREC_BF16, .weight = DT_BF16, .row = DT_BF16, .group = 2
+#define KERN_BF16_WEIGHTS .precision = PREC_BF16, .weight = DT_BF16, .row = DT_F32,  .group = 2
+#define KERN_BF16_GEMM    .precision = PREC_BF16, .weight = DT_F32,  .row = DT_F32,  .group = 1
 
 enum act { ACT_NONE, ACT_RELU, ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH, ACT_SILU };
 
@@ -55,30 +68,35 @@ struct kern_out {
 };
 
 struct kern {
-    const char *name;         /* "c", "blis", "avx2", "avx512", "bf16": of an instruction set, so that */
-    enum precision precision; /* two tables may have the same, one for each precision */
+    const char *name;         /* of the instruction set: "c", "blis", "avx2", "avx512", "bf16"; two tables
+                               * have the same name where there is one for each precision */
     const struct kern *f32;   /* the table for f32 of the same instruction set, or itself */
+
+    /* The format. */
+    enum precision precision;
+    enum dtype weight, row;   /* what a weight is packed as (gemm: read as), and what rows of a hold */
+    size_t group;             /* weights of one column that are stored side by side: k is filled up with
+                               * zeros to a multiple of it */
 
     /* c [m, n] = a [m, k] W^T; element (j, i) of W is w[j * rs + i * cs].  NULL where panel > 0. */
     void (*gemm)(size_t m, size_t n, size_t k, const float *a, size_t lda,
                  const float *w, size_t rs, size_t cs, float *c, size_t ldc);
 
-    size_t rows, panel, depth;    /* of tile; depth is even */
-    size_t elem, elem_a;          /* bytes of a packed weight, and of what a points to: 4 or 2 */
+    size_t rows, panel, depth;    /* of tile; depth is a multiple of group */
 
-    /* Pack n <= panel rows of W, k columns, into [k (rounded up to even if bf16)][panel]. */
+    /* Pack n <= panel rows of W, k columns, into kern_k(k) rows of the panel. */
     void (*pack)(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k);
 
-    /* c [m, n] = (add ? c : 0) + a W^T for m <= rows, n <= panel, k <= depth, even if elem_a is 2.
-     * c's rows are ldc apart, aligned to 64 bytes and have room for the panel: columns from n on
+    /* c [m, n] = (add ? c : 0) + a W^T for m <= rows, n <= panel, k <= depth, a multiple of group where rows
+     * of a are bf16.  c's rows are ldc apart, aligned to 64 bytes and have room for the panel: columns from n on
      * may be written.  ahead: memory that will be wanted next, step bytes of it for each k (0:
      * none). */
     void (*tile)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
                  size_t ldc, bool add, const char *ahead, size_t step);
 
-    /* The same for elem 2 and elem_a 4, and what was widened is kept in wide: [k][panel], KERN_WIDE
-     * at most, aligned to 64 bytes, for the tile of f32, which gives the same sums to the bit.
-     * NULL where it would be no faster. */
+    /* As tile, for KERN_BF16_WEIGHTS, and the weights that were widened are kept in wide: [k][panel],
+     * KERN_WIDE at most, aligned to 64 bytes, for the tile of f32, which gives the same sums to the bit.
+     * NULL where it would not be faster. */
     void (*tile_widen)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
                        size_t ldc, bool add, const char *ahead, size_t step, float *wide);
 
@@ -86,8 +104,6 @@ struct kern {
     void (*finish)(const struct kern_out *o, size_t m, size_t n, const float *c, size_t ldc);
 
     /* one row of n */
-    float (*dot)(size_t n, const float *x, const float *y);
-    float (*max)(size_t n, const float *x);
     void (*axpy)(size_t n, float a, const float *x, float *y);    /* y += a x */
     void (*scale)(size_t n, float a, float *x);
     void (*act)(size_t n, enum act a, const float *x, float *y);  /* y may be x */
@@ -104,7 +120,7 @@ struct kern {
     void (*moments)(size_t m, size_t n, const float *x, size_t ldx, const float *shift, double *s, double *q);
 
     /* Winograd's F(2x2, 3x3), n channels (or any other items) side by side; winograd.h has the
-     * formulas.  g and u: weights of elem bytes; v: of elem_a.  The same bits in every table with
+     * formulas.  g and u hold weights, v holds rows.  The same bits in every table with
      * these, but that bf16's subnormals may become 0. */
     void (*win_weights)(size_t n, const void *g, size_t ldg, void *u, size_t ldu);    /* 9 -> 16 */
     void (*win_in)(size_t n, const float *const x[16], void *v, size_t ldv);
@@ -113,9 +129,13 @@ struct kern {
     /* one row of n, exact or to nearest even; widths below 32 bits as in tensor.h */
     void (*f16_f32)(size_t n, const unsigned short *x, float *y);
     void (*bf16_f32)(size_t n, const unsigned short *x, float *y);
-    void (*f32_f16)(size_t n, const float *x, unsigned short *y);
     void (*f32_bf16)(size_t n, const float *x, unsigned short *y);
 };
+
+/* k elements of a row, filled up to whole groups. */
+static inline size_t kern_k(const struct kern *kern, size_t k) {
+    return round_up(k, kern->group);
+}
 
 /* The table of that name for that precision, or, with NULL, the fastest that a CPU with these
  * flags (cpu.h) runs.  NULL and a message when there is none. */

@@ -11,11 +11,11 @@
 #include "lib/kernel/kern_tile.inc"
 
 const struct kern kern_avx2 = {
-    .name = "avx2", .precision = PREC_F32, .f32 = &kern_avx2, TILE_F32, VEC_TABLE
+    .name = "avx2", KERN_F32, .f32 = &kern_avx2, TILE_F32, VEC_TABLE
 };
 
 const struct kern kern_avx2_bf16 = {
-    .name = "avx2", .precision = PREC_BF16, .f32 = &kern_avx2, TILE_BF16, .tile_widen = tile_widen, VEC_TABLE
+    .name = "avx2", KERN_BF16_WEIGHTS, .f32 = &kern_avx2, TILE_BF16, .tile_widen = tile_widen, VEC_TABLE
 };
 
 #endif

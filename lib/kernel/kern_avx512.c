@@ -12,11 +12,11 @@
 #include "lib/kernel/kern_tile.inc"
 
 const struct kern kern_avx512 = {
-    .name = "avx512", .precision = PREC_F32, .f32 = &kern_avx512, TILE_F32, VEC_TABLE
+    .name = "avx512", KERN_F32, .f32 = &kern_avx512, TILE_F32, VEC_TABLE
 };
 
 const struct kern kern_avx512_bf16 = {
-    .name = "avx512", .precision = PREC_BF16, .f32 = &kern_avx512, TILE_BF16, VEC_TABLE
+    .name = "avx512", KERN_BF16_WEIGHTS, .f32 = &kern_avx512, TILE_BF16, VEC_TABLE
 };
 
 #endif

@@ -4,6 +4,7 @@
 #if defined __x86_64__
 
 #define VL 16
+#define VEC_BF16
 #include "lib/kernel/kern_vec.inc"
 #include "lib/kernel/kern_pack.inc"
 
@@ -88,8 +89,8 @@ static void bf16_pack(void *packed, const float *w, size_t rs, size_t cs, size_t
 }
 
 const struct kern kern_bf16 = {
-    .name = "bf16", .precision = PREC_BF16, .f32 = &kern_avx512,
-    .rows = ROWS, .panel = PANEL, .depth = 768, .elem = 2, .elem_a = 2, .pack = bf16_pack, .tile = bf16_tile,
+    .name = "bf16", KERN_BF16, .f32 = &kern_avx512,
+    .rows = ROWS, .panel = PANEL, .depth = 768, .pack = bf16_pack, .tile = bf16_tile,
     .win_weights = vec_win_weights_bf16, .win_in = vec_win_in_bf16, VEC_TABLE
 };
 

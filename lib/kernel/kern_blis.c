@@ -39,7 +39,7 @@ const char *kern_blis_version(void) {
 }
 
 const struct kern kern_blis = {
-    .name = "blis", .precision = PREC_F32, .f32 = &kern_blis, .elem = 4, .elem_a = 4,
+    .name = "blis", KERN_F32, .f32 = &kern_blis,
     .win_weights = vec_win_weights_f32, .win_in = vec_win_in_f32, .gemm = blis_gemm,
     VEC_TABLE
 };

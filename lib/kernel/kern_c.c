@@ -33,23 +33,6 @@ static void c_gemm_bf16(size_t m, size_t n, size_t k, const float *a, size_t lda
         }
 }
 
-static float c_dot(size_t n, const float *x, const float *y) {
-    float s = 0;
-
-    for (size_t i = 0; i < n; i++)
-        s += x[i] * y[i];
-    return s;
-}
-
-static float c_max(size_t n, const float *x) {
-    float m = -INFINITY;
-
-    for (size_t i = 0; i < n; i++)
-        if (x[i] > m || isnan(x[i]))
-            m = x[i];
-    return m;
-}
-
 static void c_axpy(size_t n, float a, const float *x, float *y) {
     for (size_t i = 0; i < n; i++)
         y[i] += a * x[i];
@@ -97,8 +80,10 @@ static void c_finish(const struct kern_out *o, size_t m, size_t n, const float *
 }
 
 static float c_exps(size_t n, float scale, float *x) {
-    float top = c_max(n, x), s = 0;
+    float top = -INFINITY, s = 0;
 
+    for (size_t i = 0; i < n; i++)
+        top = x[i] > top ? x[i] : top;
     for (size_t i = 0; i < n; i++) {
         x[i] = expf((x[i] - top) * scale);
         s += x[i];
@@ -248,29 +233,22 @@ static void c_bf16_f32(size_t n, const unsigned short *x, float *y) {
         y[i] = bf16_f32(x[i]);
 }
 
-static void c_f32_f16(size_t n, const float *x, unsigned short *y) {
-    for (size_t i = 0; i < n; i++)
-        y[i] = f32_f16(x[i]);
-}
-
 static void c_f32_bf16(size_t n, const float *x, unsigned short *y) {
     for (size_t i = 0; i < n; i++)
         y[i] = f32_bf16(x[i]);
 }
 
 #define ROWS                                                                              \
-    .finish = c_finish, .dot = c_dot, .max = c_max, .axpy = c_axpy, .scale = c_scale,     \
-    .act = c_act, .exps = c_exps, .norm = c_norm, .affine = c_affine,                     \
-    .moments = c_moments,                                                                 \
-    .win_out = c_win_out, .f16_f32 = c_f16_f32, .bf16_f32 = c_bf16_f32,                   \
-    .f32_f16 = c_f32_f16, .f32_bf16 = c_f32_bf16
+    .finish = c_finish, .axpy = c_axpy, .scale = c_scale, .act = c_act, .exps = c_exps,   \
+    .norm = c_norm, .affine = c_affine, .moments = c_moments, .win_out = c_win_out,       \
+    .f16_f32 = c_f16_f32, .bf16_f32 = c_bf16_f32, .f32_bf16 = c_f32_bf16
 
 const struct kern kern_c = {
-    .name = "c", .precision = PREC_F32, .f32 = &kern_c, .elem = 4, .elem_a = 4, .gemm = c_gemm,
+    .name = "c", KERN_F32, .f32 = &kern_c, .gemm = c_gemm,
     .win_weights = c_win_weights_f32, .win_in = c_win_in_f32, ROWS
 };
 
 const struct kern kern_c_bf16 = {
-    .name = "c", .precision = PREC_BF16, .f32 = &kern_c, .elem = 4, .elem_a = 4, .gemm = c_gemm_bf16,
+    .name = "c", KERN_BF16_GEMM, .f32 = &kern_c, .gemm = c_gemm_bf16,
     .win_weights = c_win_weights_bf16, .win_in = c_win_in_bf16, ROWS
 };

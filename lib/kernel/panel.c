@@ -1,19 +1,29 @@
 #include "lib/kernel/panel.h"
 
+#include <stdint.h>
+
 enum { ROWS_MAX = 16 };
 
 size_t panel_bytes(const struct kern *kern, size_t k) {
-    size_t step = 4 / kern->elem;    /* a bf16 kernel takes k in pairs */
+    return kern_k(kern, k) * kern->panel * dtype_size(kern->weight);
+}
 
-    return (k + step - 1) / step * step * kern->panel * kern->elem;
+size_t packed_bytes(const struct kern *kern, size_t n, size_t k) {
+    size_t bytes;
+
+    if (k > SIZE_MAX / 1024 || __builtin_mul_overflow(div_up(n, kern->panel), panel_bytes(kern, k), &bytes))
+        return 0;
+    return bytes;
 }
 
 void panel_times(const struct kern *kern, size_t m, size_t n, const void *const rows[], size_t k,
                  const char *packed, float *c, size_t ldc, bool add, const char *next) {
-    const size_t tiles = (m + kern->rows - 1) / kern->rows, pieces = (k + kern->depth - 1) / kern->depth;
-    const size_t piece = ((k + pieces - 1) / pieces + 1) / 2 * 2;    /* equal, and even for bf16 */
+    const size_t tiles = div_up(m, kern->rows), pieces = div_up(k, kern->depth);
+    /* Pieces are equal and, in every format, even: the sums of f32 and of widened bf16 have the same order. */
+    const size_t piece = round_up(div_up(k, pieces), size_max(2, kern->group));
+    const size_t row = dtype_size(kern->row);
 
-    /* bf16 that f32's registers multiply is widened by the first tile, for the others */
+    /* The first tile widens bf16 weights for the others. */
     const bool widen = kern->tile_widen && tiles >= 3;
     _Alignas(64) float wide[KERN_WIDE];
 
@@ -21,7 +31,7 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
         const char *ahead;
         size_t bytes, step;
 
-        kc = k - k0 < piece ? k - k0 : piece;
+        kc = size_min(piece, k - k0);
         bytes = panel_bytes(kern, kc);
         /* the next piece comes in from memory while this one is used, a little in each tile;
          * with one tile the hardware's own prefetch is as good */
@@ -32,7 +42,7 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
             const void *a[ROWS_MAX];
 
             for (size_t i = lo; i < hi; i++)
-                a[i - lo] = (const char *)rows[i] + k0 * kern->elem_a;
+                a[i - lo] = (const char *)rows[i] + k0 * row;
             if (!widen)
                 kern->tile(hi - lo, n, kc, a, packed, c + lo * ldc, ldc, add, ahead, step);
             else if (!t)

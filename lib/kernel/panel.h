@@ -2,7 +2,7 @@
  *
  * What     What linear, convolution and attention have in common: a stretch of a packed panel
  *          (kern.h) is multiplied by any number of rows, cut into tiles that the kernel takes.
- * Shapes   rows[i] points to k elements (k->elem_a bytes each); packed [k][panel]; c [m, n] with
+ * Shapes   rows[i] points to k elements of kern->row; packed holds a panel's weights for k; c [m, n] has
  *          room for the panel, row stride ldc, a multiple of 16, aligned to 64 bytes.
  * Numbers  One element of c is a sum over k in equal pieces of at most k->depth, in order,
  *          whatever m is.
@@ -12,12 +12,14 @@
 
 #include "lib/kernel/kern.h"
 
-/* c = (add ? c : 0) + rows * packed.  k is even if elem_a is 2.  `next`: what is multiplied after
- * this, for the prefetch, or NULL. */
+/* c = (add ? c : 0) + rows * packed.  k is a multiple of kern->group where rows hold bf16.  next: the packed
+ * weights that are multiplied after these, for the prefetch, or NULL. */
 void panel_times(const struct kern *kern, size_t m, size_t n, const void *const rows[], size_t k,
                  const char *packed, float *c, size_t ldc, bool add, const char *next);
 
-/* Packed bytes of one panel's stretch of k. */
+/* Bytes of one panel's weights for a stretch of k, and of a packed [n, k]: all panels.  packed_bytes gives 0
+ * where the product is too large.  kern->panel > 0. */
 size_t panel_bytes(const struct kern *kern, size_t k);
+size_t packed_bytes(const struct kern *kern, size_t n, size_t k);
 
 #endif

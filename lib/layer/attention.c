@@ -12,7 +12,7 @@ enum { TILE_ROWS = 48, TILE_SCORES = 65536, BLOCK_ROWS = 96, PANEL_MAX = 64 };
 
 /* Where the CPU multiplies bf16 it does so here too; the softmax between the products stays f32. */
 static const struct kern *kern_of(const struct compute *c) {
-    return c->kern->panel && c->kern->elem_a == 2 ? c->kern : c->kern->f32;
+    return c->kern->row == DT_BF16 ? c->kern : c->kern->f32;
 }
 
 /* One thread's scratch, in floats from its start; every part begins on a cache line. */
@@ -24,24 +24,19 @@ struct layout {
     size_t end;
 };
 
-/* What a packed kernel calls even: bf16 goes in pairs. */
-static size_t whole(const struct kern *kern, size_t k) {
-    return kern->elem == 2 ? (k + 1) / 2 * 2 : k;
-}
-
 static struct layout make_layout(const struct attention *a, const struct kern *kern, size_t keys) {
     const size_t unit = kern->panel ? kern->panel : 16, step = kern->panel ? kern->rows : 1;
     struct layout l = {.lds = round_up(keys, unit), .ldo = round_up(a->width, unit)};
     size_t rows = l.lds ? TILE_SCORES / l.lds : TILE_ROWS;
 
     l.rows = rows >= TILE_ROWS ? TILE_ROWS : rows >= step ? rows / step * step : step;
-    l.v = l.k + round_up(l.lds * whole(kern, a->width), 16);
-    l.scores = l.v + round_up(whole(kern, keys) * l.ldo, 16);
+    l.v = l.k + round_up(l.lds * kern_k(kern, a->width), 16);
+    l.scores = l.v + round_up(kern_k(kern, keys) * l.ldo, 16);
     l.o = l.scores + (l.rows * l.lds > TILE_SCORES ? l.rows * l.lds : TILE_SCORES);
     l.rest = l.o + TILE_ROWS * l.ldo;
     l.q16 = l.end = l.rest + round_up(unit * a->width, 16);
-    if (kern->elem == 2) {
-        l.p16 = l.q16 + round_up(TILE_ROWS * whole(kern, a->width) / 2, 16);
+    if (kern->row == DT_BF16) {
+        l.p16 = l.q16 + round_up(TILE_ROWS * kern_k(kern, a->width) / 2, 16);
         l.end = l.p16 + round_up(l.rows * l.lds / 2, 16);
     }
     return l;
@@ -95,7 +90,7 @@ static void pack_values(const struct kern *kern, const struct attention_keys *r,
 
 /* The head's values, `cols` columns from c on: both runs.  Where weights go in pairs, one pair may have a row of each. */
 static void pack_runs(const struct kern *kern, const struct attention_keys r[2], size_t c, size_t cols, char *to) {
-    const size_t n0 = r[0].n, odd = kern->elem == 2 && r[1].n ? n0 % 2 : 0;
+    const size_t n0 = r[0].n, odd = r[1].n ? n0 % kern->group : 0;
 
     pack_values(kern, &r[0], 0, n0 - odd, c, cols, to);
     to += panel_bytes(kern, n0 - odd);
@@ -121,7 +116,7 @@ static struct head pack_head(const struct attention_job *t, const struct attenti
         pack_keys(t, s, j, size_min(panel, h.n - j), c, mem + l->rest, k);
     for (size_t j = 0; j < d; j += panel, v += panel_bytes(kern, h.n))
         pack_runs(kern, s->keys, c + j, size_min(panel, d - j), v);
-    if (kern->elem == 2) {
+    if (kern->row == DT_BF16) {
         h.q16 = (unsigned short *)(void *)(mem + l->q16);
         h.p16 = (unsigned short *)(void *)(mem + l->p16);
     }
@@ -167,7 +162,7 @@ static void times_panels(const struct kern *kern, size_t m, size_t n, size_t k, 
     const char *w = (const char *)packed;
 
     for (size_t j = 0; j < n; j += kern->panel, w += panel_bytes(kern, all))
-        panel_times(kern, m, size_min(kern->panel, n - j), rows, whole(kern, k), w, c + j, ldc, false, NULL);
+        panel_times(kern, m, size_min(kern->panel, n - j), rows, kern_k(kern, k), w, c + j, ldc, false, NULL);
 }
 
 /* scores [m, n] = q K^T, then o [m, d] = scores V, for the first n keys. */
@@ -179,7 +174,7 @@ static void times_keys(const struct kern *kern, const struct head *h, size_t m, 
         kern->gemm(m, n, d, q, ldq, h->k, h->ldk, 1, scores, lds);
         return;
     }
-    rows_of(kern, m, d, q, ldq, h->q16, whole(kern, d), rows);
+    rows_of(kern, m, d, q, ldq, h->q16, kern_k(kern, d), rows);
     times_panels(kern, m, n, d, rows, h->k, d, scores, lds);
 }
 
@@ -231,8 +226,7 @@ static void attend(void *ctx, size_t i, int thread) {
     }
 }
 
-size_t attention_scratch(const struct attention *a, const struct compute *c, size_t queries, size_t keys) {
-    (void)queries;
+size_t attention_scratch(const struct attention *a, const struct compute *c, size_t keys) {
     return (size_t)pool_threads(c->pool) * make_layout(a, kern_of(c), keys).end * sizeof(float);
 }
 
@@ -243,15 +237,13 @@ void attention_run(const struct attention *a, const struct compute *c, size_t n,
     size_t queries = 1, keys = 0;
 
     for (size_t i = 0; i < n; i++) {
-        if (seq[i].nq > queries)
-            queries = seq[i].nq;
-        if (seq[i].keys[0].n + seq[i].keys[1].n > keys)
-            keys = seq[i].keys[0].n + seq[i].keys[1].n;
+        queries = size_max(queries, seq[i].nq);
+        keys = size_max(keys, seq[i].keys[0].n + seq[i].keys[1].n);
     }
     t.stride = make_layout(a, t.kern, keys).end;
     t.block = queries;
-    while (t.block > BLOCK_ROWS && n * a->heads * ((queries + t.block - 1) / t.block) < want)
+    while (t.block > BLOCK_ROWS && n * a->heads * div_up(queries, t.block) < want)
         t.block = (t.block + 1) / 2;
-    t.blocks = (queries + t.block - 1) / t.block;
+    t.blocks = div_up(queries, t.block);
     pool_run(c->pool, n * a->heads * t.blocks, attend, &t);
 }

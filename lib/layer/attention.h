@@ -37,8 +37,8 @@ struct attention {
     bool causal;           /* query i sees the keys up to keys[0].n + keys[1].n - nq + i */
 };
 
-/* Bytes of scratch for sequences of at most `queries` queries and `keys` keys (both runs). */
-size_t attention_scratch(const struct attention *a, const struct compute *c, size_t queries, size_t keys);
+/* Bytes of scratch for sequences of at most `keys` keys (both runs), whatever the number of queries. */
+size_t attention_scratch(const struct attention *a, const struct compute *c, size_t keys);
 
 void attention_run(const struct attention *a, const struct compute *c, size_t n,
                    const struct attention_seq seq[], void *scratch);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/kernel/packed.h"
+#include "lib/kernel/panel.h"
 
 const char *bind_name(struct bind *b, const char *fmt, ...) {
     va_list ap;
@@ -245,14 +246,14 @@ void bind_parts(struct bind *b, struct linear *l, size_t parts, const struct ten
         return;
     if (packed_finding(p)) {
         b->bad = linear_shape(l, parts, w, b->e) < 0;
-        l->packed = found(b, linear_bytes(kern, l->n, l->k));
+        l->packed = found(b, packed_bytes(kern, l->n, l->k));
         l->bias = bias ? found(b, l->n * sizeof *l->bias) : NULL;
         return;
     }
     b->bad = linear_pack(l, parts, w, bias, b->c, b->keep, b->e) < 0;
     if (b->bad || !p)
         return;
-    packed_note(p, l->packed, linear_bytes(kern, l->n, l->k));
+    packed_note(p, l->packed, packed_bytes(kern, l->n, l->k));
     if (bias)
         packed_note(p, l->bias, l->n * sizeof *l->bias);
 }
@@ -266,7 +267,7 @@ void bind_conv(struct bind *b, struct conv *k, const struct tensor *w, const flo
     if (b->bad)
         return;
     if (p && tensor_count(w, &count) == 0 && count)
-        bytes = linear_bytes(kern, w->shape[0], count / w->shape[0]);
+        bytes = packed_bytes(kern, w->shape[0], count / w->shape[0]);
     if (packed_finding(p)) {
         *k = conv_packed(w, bias, stride, pad, found(b, bytes));
         return;

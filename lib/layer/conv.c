@@ -22,7 +22,7 @@ struct plan {
     size_t yo, xo, m;          /* output rows, columns, and pixels of all pictures */
     size_t rows, row_tasks;    /* pixels of a task, and tasks for all pixels */
     size_t col_tasks;          /* 1, or one for each panel */
-    size_t depth;              /* gathered: the window's elements, rounded up */
+    size_t depth;              /* gathered: the window's elements, filled up to whole groups */
     size_t converted, zeros;   /* bytes: the input as bf16, one pixel of zeros */
     size_t tile, window;       /* bytes for each thread: products, gathered windows */
 };
@@ -35,27 +35,28 @@ static struct plan make_plan(const struct conv *k, const struct compute *c, size
     const size_t sides = k->behind ? 1 : 2;    /* that zeros are on */
     struct plan p = {.yo = (y + sides * pad_y - k->side) / k->stride + 1, .pad_y = k->behind ? 0 : pad_y,
                      .xo = (x + sides * k->pad - k->side) / k->stride + 1, .pad_x = k->behind ? 0 : k->pad};
+    const size_t row = dtype_size(kern->row);
     size_t most, cols;
 
     p.linear = k->side == 1 && k->stride == 1 && k->pad == 0;
-    p.gather = !kern->panel || k->in < GATHER_CHANNELS || (kern->elem == 2 && k->in % 2);
-    p.depth = round_up(k->side * k->side * k->in, 2);
+    p.gather = !kern->panel || k->in < GATHER_CHANNELS || k->in % kern->group;
+    p.depth = kern_k(kern, k->side * k->side * k->in);
     p.m = n * p.yo * p.xo;
     cols = kern->panel ? kern->panel : k->out;
-    p.col_tasks = p.gather ? 1 : (k->out + cols - 1) / cols;
+    p.col_tasks = p.gather ? 1 : div_up(k->out, cols);
     most = p.gather ? size_min(GATHER_FLOATS / p.depth, MAX_ROWS) / unit * unit : MAX_ROWS / unit * unit;
     if (!most)
         most = unit;
     p.tile = round_up(most * cols * sizeof(float), ARENA_ALIGN);
     if (p.gather)
-        p.window = round_up(most * p.depth * kern->elem_a, ARENA_ALIGN);
+        p.window = round_up(most * p.depth * row, ARENA_ALIGN);
     else
-        p.zeros = round_up(k->in * kern->elem_a, ARENA_ALIGN);
-    if (!p.gather && kern->elem_a == 2)
-        p.converted = round_up(n * y * x * k->in * 2, ARENA_ALIGN);
-    for (p.rows = most; p.rows > 2 * unit && p.col_tasks * ((p.m + p.rows - 1) / p.rows) < want;)
+        p.zeros = round_up(k->in * row, ARENA_ALIGN);
+    if (!p.gather && kern->row == DT_BF16)
+        p.converted = round_up(n * y * x * k->in * row, ARENA_ALIGN);
+    for (p.rows = most; p.rows > 2 * unit && p.col_tasks * div_up(p.m, p.rows) < want;)
         p.rows = round_up(p.rows / 2, unit);
-    p.row_tasks = (p.m + p.rows - 1) / p.rows;
+    p.row_tasks = div_up(p.m, p.rows);
     return p;
 }
 
@@ -114,8 +115,8 @@ static void by_pointers(void *ctx, size_t i, int thread) {
     const struct kern *kern = j->kern;
     const size_t r0 = i / j->plan.col_tasks * j->plan.rows, m = size_min(j->plan.rows, j->plan.m - r0);
     const size_t c0 = i % j->plan.col_tasks * kern->panel, n = size_min(kern->panel, k->out - c0);
-    const size_t taps = k->side * k->side, bytes = k->in * kern->panel * kern->elem;
-    const char *w = (const char *)k->packed + c0 * taps * k->in * kern->elem;
+    const size_t taps = k->side * k->side, bytes = panel_bytes(kern, k->in), row = dtype_size(kern->row);
+    const char *w = (const char *)k->packed + c0 / kern->panel * taps * bytes;
     float *tile = (float *)(void *)(j->threads + (size_t)thread * j->plan.tile);
     struct corner corner[MAX_ROWS];
     const void *rows[MAX_ROWS];
@@ -125,7 +126,7 @@ static void by_pointers(void *ctx, size_t i, int thread) {
     for (size_t t = 0; t < taps; t++, w += bytes) {
         for (size_t r = 0; r < m; r++) {
             size_t at = tap(j, &corner[r], t / k->side, t % k->side);
-            rows[r] = at == SIZE_MAX ? j->zeros : j->pixels + at * k->in * kern->elem_a;
+            rows[r] = at == SIZE_MAX ? j->zeros : j->pixels + at * k->in * row;
         }
         panel_times(kern, m, n, rows, k->in, w, tile, kern->panel, t > 0, w + bytes);
     }
@@ -134,7 +135,7 @@ static void by_pointers(void *ctx, size_t i, int thread) {
 
 static void gather(const struct conv_job *j, size_t pixel, char *to) {
     const struct conv *k = j->k;
-    const size_t elem = j->kern->elem_a, used = k->side * k->side * k->in;
+    const size_t elem = dtype_size(j->kern->row), used = k->side * k->side * k->in;
     struct corner c = corner_of(j, pixel);
 
     for (size_t t = 0; t < k->side * k->side; t++, to += k->in * elem) {
@@ -142,7 +143,7 @@ static void gather(const struct conv_job *j, size_t pixel, char *to) {
 
         if (at == SIZE_MAX)
             memset(to, 0, k->in * elem);
-        else if (elem == 2)
+        else if (j->kern->row == DT_BF16)
             j->kern->f32_bf16(k->in, j->in + at * k->in, (unsigned short *)(void *)to);
         else
             memcpy(to, j->in + at * k->in, k->in * elem);
@@ -157,14 +158,14 @@ static void by_gathering(void *ctx, size_t i, int thread) {
     const struct kern *kern = j->kern;
     const struct plan *p = &j->plan;
     const size_t r0 = i * p->rows, m = size_min(p->rows, p->m - r0), used = k->side * k->side * k->in;
-    const size_t depth = kern->elem == 2 ? p->depth : used;    /* gathered with zeros up to a pair */
+    const size_t row = dtype_size(kern->row);
     char *mem = j->threads + (size_t)thread * (p->tile + p->window), *window = mem + p->tile;
     float *tile = (float *)(void *)mem;
     const void *rows[MAX_ROWS];
 
     for (size_t r = 0; r < m; r++) {
-        rows[r] = window + r * p->depth * kern->elem_a;
-        gather(j, r0 + r, window + r * p->depth * kern->elem_a);
+        rows[r] = window + r * p->depth * row;
+        gather(j, r0 + r, window + r * p->depth * row);
     }
     if (!kern->panel) {
         kern->gemm(m, k->out, used, (const float *)(const void *)window, p->depth, k->packed, used, 1,
@@ -175,8 +176,8 @@ static void by_gathering(void *ctx, size_t i, int thread) {
     for (size_t c0 = 0; c0 < k->out; c0 += kern->panel) {
         size_t n = size_min(kern->panel, k->out - c0);
 
-        panel_times(kern, m, n, rows, depth, (const char *)k->packed + c0 * depth * kern->elem, tile,
-                    kern->panel, false, NULL);
+        panel_times(kern, m, n, rows, p->depth, (const char *)k->packed + c0 / kern->panel * panel_bytes(kern, used),
+                    tile, kern->panel, false, NULL);
         finish(j, r0, m, c0, n, tile, kern->panel);
     }
 }
@@ -246,7 +247,7 @@ static void run_plain(struct conv_job *j, const struct compute *c, char *at) {
     }
     if (j->plan.converted) {
         j->pixels = j->converted = at;
-        pool_run(c->pool, (all + CONVERT - 1) / CONVERT, convert, j);
+        pool_run(c->pool, div_up(all, CONVERT), convert, j);
         at += j->plan.converted;
     }
     if (j->plan.zeros) {

@@ -76,14 +76,6 @@ static bool usable_as_is(const struct tensor *w) {
     return w->dtype == DT_F32 && tensor_is_contiguous(w) && (uintptr_t)w->data % 4 == 0;
 }
 
-size_t linear_bytes(const struct kern *kern, size_t n, size_t k) {
-    size_t bytes;
-
-    if (k > SIZE_MAX / 1024 || __builtin_mul_overflow(div_up(n, kern->panel), panel_bytes(kern, k), &bytes))
-        return 0;
-    return bytes;
-}
-
 static int pack_weights(struct linear *l, struct pack_job *p, const struct compute *c,
                         struct arena *keep, struct err *e) {
     const struct kern *kern = p->kern;
@@ -100,7 +92,7 @@ static int pack_weights(struct linear *l, struct pack_job *p, const struct compu
         pool_run(c->pool, l->n, copy_row, p);
         return 0;
     }
-    bytes = linear_bytes(kern, l->n, l->k);
+    bytes = packed_bytes(kern, l->n, l->k);
     if (!bytes || !(p->packed = arena_take(keep, bytes, 1)))
         return err_set(e, "no memory for a matrix of %zu x %zu", l->n, l->k);
     l->packed = p->packed;
@@ -198,8 +190,8 @@ static struct plan make_plan(const struct linear *l, const struct compute *c, si
         p.tile = round_up(most * MAX_COLS * sizeof(float), ARENA_ALIGN);
     } else {
         p.tile = round_up(most * kern->panel * sizeof(float), ARENA_ALIGN);
-        if (kern->elem_a == 2)
-            p.converted = round_up(m * ((l->k + 1) / 2 * 2) * 2, ARENA_ALIGN);
+        if (kern->row == DT_BF16)
+            p.converted = round_up(m * kern_k(kern, l->k) * dtype_size(kern->row), ARENA_ALIGN);
     }
     p.col_tasks = div_up(l->n, p.cols);
     for (rows = most; rows > floor && p.col_tasks * div_up(m, rows) < want;)
@@ -224,15 +216,15 @@ struct run_job {
 
 static void convert_rows(void *ctx, size_t i, int thread) {
     const struct run_job *j = ctx;
-    size_t k = j->l->k, ld = (k + 1) / 2 * 2;
+    size_t k = j->l->k, ld = kern_k(j->kern, k);
 
     (void)thread;
     for (size_t r = i * j->some; r < size_min((i + 1) * j->some, j->m); r++) {
         unsigned short *to = (unsigned short *)(void *)j->converted + r * ld;
 
         j->kern->f32_bf16(k, j->x + r * j->ldx, to);
-        if (k < ld)
-            to[k] = 0;
+        for (size_t q = k; q < ld; q++)
+            to[q] = 0;
     }
 }
 
@@ -247,14 +239,14 @@ static void run_block(void *ctx, size_t i, int thread) {
     size_t ldc = kern->panel ? kern->panel : n;
 
     if (kern->panel) {
-        const size_t bytes = panel_bytes(kern, k), even = (k + 1) / 2 * 2;
+        const size_t bytes = panel_bytes(kern, k), ld = kern_k(kern, k), row = dtype_size(kern->row);
         const char *w = (const char *)j->l->packed + c0 / kern->panel * bytes;
         const void *rows[MAX_ROWS];
 
         for (size_t r = 0; r < m; r++)
-            rows[r] = j->converted ? (const void *)(j->converted + (r0 + r) * even * 2)
+            rows[r] = j->converted ? (const void *)(j->converted + (r0 + r) * ld * row)
                                    : (const void *)(j->x + (r0 + r) * j->ldx);
-        panel_times(kern, m, n, rows, j->converted ? even : k, w, tile, ldc, false,
+        panel_times(kern, m, n, rows, j->converted ? ld : k, w, tile, ldc, false,
                     c0 + n < j->l->n ? w + bytes : NULL);
     } else {
         kern->gemm(m, n, k, j->x + r0 * j->ldx, j->ldx, (const float *)j->l->packed + c0 * k, k, 1,

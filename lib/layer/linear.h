@@ -44,9 +44,6 @@ int linear_pack_view(struct linear *l, const struct tensor *w, const float *scal
 /* What linear_pack checks first: l becomes [n, k] of all parts, with nothing packed. */
 int linear_shape(struct linear *l, size_t parts, const struct tensor w[], struct err *e);
 
-/* Bytes of a packed [n, k]; 0 where they are more than can be.  kern->panel > 0. */
-size_t linear_bytes(const struct kern *kern, size_t n, size_t k);
-
 /* Bytes of scratch that linear_run needs for m rows; never less for more rows.  The block must be
  * aligned to ARENA_ALIGN. */
 size_t linear_scratch(const struct linear *l, const struct compute *c, size_t m);

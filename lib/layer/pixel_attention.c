@@ -42,7 +42,7 @@ int pixel_attention_run(const struct pixel_attention *b, const struct compute *k
         seq[i].keys[1] = (struct attention_keys){q + c, q + 2 * c, pixels, 3 * c};
     }
     s = a;
-    w = arena_take(&s, attention_scratch(&att, k, pixels, most + pixels), 1);
+    w = arena_take(&s, attention_scratch(&att, k, most + pixels), 1);
     if (!w)
         return -1;
     attention_run(&att, k, n, seq, w);

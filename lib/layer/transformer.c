@@ -98,7 +98,7 @@ static struct work plan(const struct transformer *t, const struct compute *c, si
     const struct transformer_config *g = &t->config;
     const struct transformer_layer *l = &t->layer[0];
     struct attention a = attention_of(t);
-    size_t d = g->width, rest = attention_scratch(&a, c, rows, keys);
+    size_t d = g->width, rest = attention_scratch(&a, c, keys);
     struct work w;
 
     w.h = scratch_cut(s, rows * d, sizeof(float));

@@ -19,7 +19,7 @@ enum { GAP = 32 };
 
 bool winograd_fits(const struct conv *k, const struct compute *c, size_t x) {
     return k->winograd && c->kern->panel && k->side == 3 && k->stride == 1 && k->pad == 1 && !k->behind &&
-           k->in >= LEAST_IN && k->in % 2 == 0 && k->out >= LEAST_OUT && x >= LEAST_SIDE;
+           k->in >= LEAST_IN && k->in % c->kern->group == 0 && k->out >= LEAST_OUT && x >= LEAST_SIDE;
 }
 
 struct plan {
@@ -34,27 +34,27 @@ struct plan {
 
 static struct plan make_plan(const struct conv *k, const struct compute *c, const struct winograd_area *a) {
     const struct kern *kern = c->kern;
-    const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->rows;
-    size_t most = INPUT_BYTES / PLACES / (k->in * kern->elem_a), rows;
-    struct plan p = {.ty = (a->y + 2 * a->pad_y - 1) / 2, .tx = (a->x + 1) / 2, .panels = (k->out + kern->panel - 1) / kern->panel};
+    const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->rows, row = dtype_size(kern->row);
+    size_t most = INPUT_BYTES / PLACES / (k->in * row), rows;
+    struct plan p = {.ty = (a->y + 2 * a->pad_y - 1) / 2, .tx = (a->x + 1) / 2, .panels = div_up(k->out, kern->panel)};
 
     p.tiles = a->n * p.ty * p.tx;
     most = (most < SOME_TILES ? SOME_TILES : size_min(most, MAX_TILES)) / unit * unit;
-    for (rows = most; rows > FEW_TILES && (p.tiles + rows - 1) / rows < want;)
+    for (rows = most; rows > FEW_TILES && div_up(p.tiles, rows) < want;)
         rows = round_up(rows / 2, unit);
-    p.blocks = (p.tiles + rows - 1) / rows;
-    p.block = size_min(round_up((p.tiles + p.blocks - 1) / p.blocks, unit), most);
-    p.blocks = (p.tiles + p.block - 1) / p.block;
+    p.blocks = div_up(p.tiles, rows);
+    p.block = size_min(round_up(div_up(p.tiles, p.blocks), unit), most);
+    p.blocks = div_up(p.tiles, p.block);
     p.some = WEIGHTS / (PLACES * panel_bytes(kern, k->in));
     p.some = p.some < 1 ? 1 : size_min(p.some, p.panels);
-    p.groups = size_min(p.some, (want + p.blocks - 1) / p.blocks);
-    p.group = (p.some + p.groups - 1) / p.groups;
-    p.groups = (p.some + p.group - 1) / p.group;
+    p.groups = size_min(p.some, div_up(want, p.blocks));
+    p.group = div_up(p.some, p.groups);
+    p.groups = div_up(p.some, p.group);
     p.ldv = most * k->in + GAP;
     p.ldm = most * kern->panel + GAP;
     p.weights = p.some * PLACES * panel_bytes(kern, k->in);
     p.zeros = round_up(k->in * sizeof(float), ARENA_ALIGN);
-    p.input = round_up(PLACES * p.ldv * kern->elem_a, ARENA_ALIGN);
+    p.input = round_up(PLACES * p.ldv * row, ARENA_ALIGN);
     p.products = round_up(PLACES * p.ldm * sizeof(float), ARENA_ALIGN);
     p.pixels = round_up(4 * most * kern->panel * sizeof(float), ARENA_ALIGN);
     p.thread = p.input + p.products + p.pixels;
@@ -89,9 +89,9 @@ static struct mem mem_of(const struct job *j, int thread) {
 
 static void transform_weights(void *ctx, size_t i, int thread) {
     const struct job *j = ctx;
-    const size_t items = j->k->in * j->kern->panel, chunks = (items + CHUNK - 1) / CHUNK;
+    const size_t items = j->k->in * j->kern->panel, chunks = div_up(items, CHUNK);
     const size_t panel = i / chunks, at = i % chunks * CHUNK;
-    const size_t elem = j->kern->elem;
+    const size_t elem = dtype_size(j->kern->weight);
 
     (void)thread;
     j->kern->win_weights(size_min(CHUNK, items - at),
@@ -143,7 +143,7 @@ static void run_block(void *ctx, size_t i, int thread) {
     const struct job *j = ctx;
     const struct plan *p = &j->plan;
     const struct kern *kern = j->kern;
-    const size_t in = j->k->in, panel = kern->panel, bytes = panel_bytes(kern, in);
+    const size_t in = j->k->in, panel = kern->panel, bytes = panel_bytes(kern, in), row = dtype_size(kern->row);
     const size_t first = i / p->groups * p->block, m = size_min(p->block, p->tiles - first);
     const size_t g0 = j->from + i % p->groups * p->group, g1 = size_min(g0 + p->group, j->to);
     const struct mem mem = mem_of(j, thread);
@@ -153,9 +153,9 @@ static void run_block(void *ctx, size_t i, int thread) {
         const float *x[PLACES];
 
         window(j, first + t, x);
-        kern->win_in(in, x, mem.input + t * in * kern->elem_a, p->ldv);
+        kern->win_in(in, x, mem.input + t * in * row, p->ldv);
         for (size_t k = 0; k < PLACES; k++)
-            rows[k][t] = mem.input + (k * p->ldv + t * in) * kern->elem_a;
+            rows[k][t] = mem.input + (k * p->ldv + t * in) * row;
     }
     for (size_t g = g0; g < g1; g++) {
         const char *w = j->weights + (g - j->from) * PLACES * bytes;
@@ -191,7 +191,7 @@ void winograd_run(const struct conv *k, const struct compute *c, const struct wi
     for (; j.from < p->panels; j.from = j.to) {
         j.to = size_min(j.from + p->some, p->panels);
         if (!again || p->some < p->panels)
-            pool_run(c->pool, (j.to - j.from) * ((k->in * j.kern->panel + CHUNK - 1) / CHUNK), transform_weights, &j);
+            pool_run(c->pool, (j.to - j.from) * div_up(k->in * j.kern->panel, CHUNK), transform_weights, &j);
         pool_run(c->pool, p->blocks * p->groups, run_block, &j);
     }
 }

@@ -145,7 +145,7 @@ static size_t rest_of(const struct resnet *r, const struct compute *c, size_t n)
     most = size_max(most, linear_scratch(&r->q, c, n));
     most = size_max(most, linear_scratch(&r->kv, c, n * rows));
     most = size_max(most, linear_scratch(&r->c, c, n));
-    return size_max(most, attention_scratch(&a, c, 1, rows));
+    return size_max(most, attention_scratch(&a, c, rows));
 }
 
 static struct work plan(const struct resnet *r, const struct compute *c, size_t n, struct scratch *s) {

@@ -69,7 +69,7 @@ static double error(const struct compute *c, size_t heads, size_t d, size_t nq, 
     struct attention_seq s = {own, o, nq, ld, w + 2, {{old, old + w, n0, ld0}, {own + w, own + 2 * w, n1, ld}}};
     double worst = 0, *want = malloc(w * sizeof *want);
 
-    attention_run(&a, c, 1, &s, arena_take(&arena, attention_scratch(&a, c, nq, n0 + n1), 1));
+    attention_run(&a, c, 1, &s, arena_take(&arena, attention_scratch(&a, c, n0 + n1), 1));
     for (size_t i = 0; i < nq; i++) {
         exact(&a, &s, i, c->kern->panel && ref_rounds_rows(c->kern), want);
         for (size_t j = 0; j < w; j++) {
@@ -100,7 +100,7 @@ static void shapes(const struct compute *c) {
     e = error(c, 1, 8, 3, 0, 12000, false, arena);
     worst = e <= worst ? worst : e;
     /* bf16: each weight is within 2^-9 of itself, so the result within 2^-9 of the largest value */
-    ok(worst < (c->kern->elem_a == 2 ? 0x1p-8 : 4e-6), "%s: error %.2g of values up to 2", c->kern->name, worst);
+    ok(worst < (c->kern->row == DT_BF16 ? 0x1p-8 : 4e-6), "%s: error %.2g of values up to 2", c->kern->name, worst);
     free(arena_mem.base);
 }
 
@@ -122,7 +122,7 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], bool causa
 
         s[i] = (struct attention_seq){own, want + i * TOP * W, len[i], LD, W,
                                       {{x + W, x + 2 * W, P, LD}, {own + W, own + 2 * W, len[i], LD}}};
-        attention_run(&a, &one, 1, &s[i], arena_take(&(struct arena){arena.at, arena.end, arena.mem}, attention_scratch(&a, &one, len[i], P + len[i]), 1));
+        attention_run(&a, &one, 1, &s[i], arena_take(&(struct arena){arena.at, arena.end, arena.mem}, attention_scratch(&a, &one, P + len[i]), 1));
         memcpy(w, x, P * LD * 4);
         memcpy(w + P * LD, own, len[i] * LD * 4);
     }
@@ -136,7 +136,7 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], bool causa
                 t[i] = s[i];
                 t[i].o = got + i * TOP * W;
             }
-            attention_run(&a, &c, n, t, arena_take(&scratch, attention_scratch(&a, &c, TOP, P + TOP), 1));
+            attention_run(&a, &c, n, t, arena_take(&scratch, attention_scratch(&a, &c, P + TOP), 1));
             for (size_t i = 0; i < n; i++)
                 together &= !memcmp(t[i].o, s[i].o, len[i] * W * 4);
         }
@@ -144,7 +144,7 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], bool causa
     for (size_t i = 0; i < N; i++) {
         float *w = whole + i * (P + TOP) * LD;
         struct arena scratch = arena;
-        void *room = arena_take(&scratch, attention_scratch(&a, &c, TOP, P + TOP), 1);
+        void *room = arena_take(&scratch, attention_scratch(&a, &c, P + TOP), 1);
 
         t[i] = s[i];
         t[i].o = got;

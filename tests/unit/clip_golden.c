@@ -174,7 +174,7 @@ static void parity(const struct golden *g, const struct kern *k, struct arena a)
     struct made m;
     float *states[TEXTS], l[IMAGES * TEXTS], p[IMAGES * TEXTS];
 
-    printf("# %s, kernel %s, %s\n", g->name, k->name, k->precision == PREC_BF16 ? "bf16" : "f32");
+    printf("# %s, kernel %s, %s\n", g->name, k->name, precision_name(k->precision));
     for (size_t i = 0; i < TEXTS; i++)
         states[i] = m.states + i * context * d;
     images(g, &c, a, IMAGES, g->image, m.image);

@@ -101,7 +101,7 @@ static void shapes(const struct compute *c) {
         worst = e <= worst ? worst : e;
     }
     ok(worst < 4e-6, "%s %s: 1, 3 and 7 on a side, strides, zeros behind only, channels (error / sqrt(k) %.2g)", c->kern->name,
-       c->kern->precision ? "bf16" : "f32", worst);
+       precision_name(c->kern->precision), worst);
     free(a_mem.base);
 }
 
@@ -134,7 +134,7 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], struct sha
             good &= !memcmp(want, got, n * each_out * 4);
         }
     ok(good, "%s %s: %zu channels, side %zu: the same bytes for any batch and threads", kern->name,
-       kern->precision ? "bf16" : "f32", s.ci, s.side);
+       precision_name(kern->precision), s.ci, s.side);
     free(a_mem.base);
 }
 
@@ -152,7 +152,7 @@ static void tile_by_definition(const struct kern *k, const struct shape *s, cons
     float m[16], zeros[256] = {0}, *const to[4] = {y, y + 1, y + 2, y + 3};
     static float v[16 * 256], u[16 * 256];    /* of halves where they are bf16 */
     const struct kern *rows = ref_rows_table(k), *table = ref_weights_table(k);
-    const size_t at = o * 9 * s->ci * k->elem;
+    const size_t at = o * 9 * s->ci * dtype_size(k->weight);
     const float *x[16];
 
     for (size_t i = 0; i < 16; i++) {
@@ -201,7 +201,7 @@ static double winograd_error(const struct compute *c, struct shape s, double rms
         double rest = (double)bias[o] + (double)old[i], sum = 0;
         float tile[4];
 
-        tile_by_definition(c->kern, &s, in, c->kern->elem == 2 ? (const void *)half : g, y / 2, x / 2, o, tile);
+        tile_by_definition(c->kern, &s, in, c->kern->weight == DT_BF16 ? (const void *)half : g, y / 2, x / 2, o, tile);
         worst = fmax(worst, fabs((double)out[1][i] - ((double)tile[y % 2 * 2 + x % 2] + rest)));
         for (size_t k = 0; k < 9; k++)
             for (size_t ch = 0; ch < s.ci && y + k / 3 - 1 < s.y && x + k % 3 - 1 < s.x; ch++)
@@ -289,7 +289,7 @@ static void winograd(const struct kern *kern, struct pool *pools[]) {
     double worst = 0, rms[2];
     char name[40];
 
-    snprintf(name, sizeof name, "winograd, %s %s", kern->name, kern->precision ? "bf16" : "f32");
+    snprintf(name, sizeof name, "winograd, %s %s", kern->name, precision_name(kern->precision));
     for (size_t i = 0; i < sizeof s / sizeof *s; i++)
         worst = fmax(worst, winograd_error(&c, s[i], rms, a));
     ok(worst < 2e-6, "%s: as its definition (error / sqrt(k) %.2g)", name, worst);

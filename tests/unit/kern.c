@@ -68,18 +68,13 @@ static void softmax(const struct kern *k, size_t n, float scale, float *x) {
 
 static void rows(const struct kern *k) {
     static float rx[ROOM], ry[ROOM], rg[ROOM], rb[ROOM];
-    double dot = 0, soft = 0, norm = 0, axpy = 0, act[6] = {0};
+    double soft = 0, norm = 0, axpy = 0, act[6] = {0};
     float want[1100], got[1100];
-    int clean = 1, max = 1, scale = 1;
+    int clean = 1, scale = 1;
 
     for (size_t n = 0; n < 1100; n += n < 140 ? 1 : 97) {
         float *x = guarded(rx, n, 5), *y = guarded(ry, n, 1), *g = guarded(rg, n, 1), *b = guarded(rb, n, 1);
-        double s = 0;
 
-        for (size_t i = 0; i < n; i++)
-            s += (double)x[i] * (double)y[i];
-        dot = max2(dot, fabs((double)k->dot(n, x, y) - s) / sqrt((double)n + 1));
-        max &= n == 0 || k->max(n, x) == kern_c.max(n, x);
         for (int a = ACT_NONE; a <= ACT_SILU; a++) {
             kern_c.act(n, (enum act)a, x, want);
             k->act(n, (enum act)a, x, got);
@@ -108,11 +103,10 @@ static void rows(const struct kern *k) {
         soft = max2(soft, worst(x, want, n));
         clean &= untouched(rx, n) && untouched(ry, n) && untouched(rg, n);
     }
-    printf("# %s: against C: dot %.2g, axpy %.2g, norm %.2g, softmax %.2g, acts %.2g %.2g %.2g %.2g %.2g %.2g\n",
-           k->name, dot, axpy, norm, soft, act[0], act[1], act[2], act[3], act[4], act[5]);
+    printf("# %s: against C: axpy %.2g, norm %.2g, softmax %.2g, acts %.2g %.2g %.2g %.2g %.2g %.2g\n",
+           k->name, axpy, norm, soft, act[0], act[1], act[2], act[3], act[4], act[5]);
     ok(clean, "%s: nothing is written beyond the end", k->name);
-    ok(max && scale, "%s: max and scale are exact", k->name);
-    ok(dot < (k->gemm == kern_blis.gemm || k->panel ? 1.5e-6 : 8e-6), "%s: dot", k->name);
+    ok(scale, "%s: scale is exact", k->name);
     ok(axpy < 1e-6, "%s: axpy", k->name);
     ok(norm < 2e-6, "%s: norm", k->name);
     ok(soft < 4e-7, "%s: softmax", k->name);
@@ -237,7 +231,6 @@ static void specials(const struct kern *k) {
             good &= i % 5 == 0 ? isnan(y[i]) : i % 5 == 1 ? y[i] == INFINITY : isfinite(y[i]);
     }
     ok(good, "%s: activations pass NaN and infinity on", k->name);
-    ok(isnan(k->max(37, x)), "%s: max of something with NaN is NaN", k->name);
     for (int i = 0; i < 37; i++)
         x[i] = i % 3 ? -INFINITY : (float)i;
     softmax(k, 37, 1, x);
@@ -278,13 +271,10 @@ static void halves(const struct kern *k) {
             u = (u & 0xffffe000) | 0x1000;
         memcpy(&f[i], &u, 4);
     }
-    k->f32_f16(65533, f + 3, back);
-    for (unsigned i = 0; i < 65533; i++)
-        bad += isnan(f[i + 3]) ? !isnan(f16_f32(back[i])) : back[i] != f32_f16(f[i + 3]);
     k->f32_bf16(65533, f + 3, back);
     for (unsigned i = 0; i < 65533; i++)
         bad += isnan(f[i + 3]) ? !isnan(bf16_f32(back[i])) : back[i] != f32_bf16(f[i + 3]);
-    ok(!bad, "%s: f32 narrows to nearest even", k->name);
+    ok(!bad, "%s: f32 narrows to bf16, to nearest even", k->name);
 }
 
 /* ---- products ---- */
@@ -319,8 +309,7 @@ static double gemm_error(const struct kern *k, size_t m, size_t n, size_t kk, in
 
 /* The same through pack and tile; rows are given in no order, inputs end where their memory ends. */
 static double tile_error(const struct kern *k, size_t m, size_t n, size_t kk, int transposed) {
-    size_t rs = transposed ? 1 : kk, cs = transposed ? n : 1, even = (kk + 1) & ~(size_t)1;
-    size_t kt = k->elem_a == 2 ? even : kk;
+    size_t rs = transposed ? 1 : kk, cs = transposed ? n : 1, kt = k->row == DT_BF16 ? kern_k(k, kk) : kk;
     float *a = numbers(m * kk, 1), *w = numbers(n * kk, 1), *c;
     char *packed = aligned_alloc(64, (panel_bytes(k, kk) + 63) / 64 * 64);
     double *want = malloc(m * n * sizeof *want), e = 0;
@@ -333,16 +322,16 @@ static double tile_error(const struct kern *k, size_t m, size_t n, size_t kk, in
         c[i] = NAN;
     memset(packed, 0xff, panel_bytes(k, kk));
     k->pack(packed, w, rs, cs, n, kk);
-    for (size_t j = 0; k->elem == 2 && kk % 2 && j < k->panel; j++) {
+    for (size_t j = 0; k->weight == DT_BF16 && kk % 2 && j < k->panel; j++) {
         unsigned short odd;    /* of each column: the second of its last pair */
 
         memcpy(&odd, packed + ((kk / 2 * k->panel + j) * 2 + 1) * 2, 2);
         e = max2(e, odd ? 1 : 0);
     }
     for (size_t i = 0; i < m; i++) {
-        row[i] = mem[i] = malloc(kt * k->elem_a);
-        if (k->elem_a == 2) {
-            memset(mem[i], 0, even * 2);
+        row[i] = mem[i] = malloc(kt * dtype_size(k->row));
+        if (k->row == DT_BF16) {
+            memset(mem[i], 0, kt * 2);
             k->f32_bf16(kk, a + i * kk, mem[i]);
         } else {
             memcpy(mem[i], a + i * kk, kk * 4);
@@ -371,7 +360,7 @@ static void products(const struct kern *k) {
     for (size_t kk = 380; kk < 2400; kk = kk * 5 / 4 + 1)    /* across the depth of a piece */
         for (size_t m = 1; m <= 20; m += 6)
             e = max2(e, k->panel ? tile_error(k, m, k->panel - 1, kk, 0) : gemm_error(k, m, 33, kk, 0));
-    printf("# %s %s: error of products / sqrt(k) %.2g\n", k->name, k->elem == 2 ? "bf16" : "f32", e);
+    printf("# %s %s: error of products / sqrt(k) %.2g\n", k->name, precision_name(k->precision), e);
     ok(e < (k->gemm == kern_blis.gemm || k->panel ? 2e-6 : 5e-6), "%s: products, all tails", k->name);
 }
 

@@ -83,7 +83,7 @@ static void shapes(struct compute *c) {
                 if (m[i] * n[j] * k[p] < 4000000)
                     against_double(c, m[i], n[j], k[p], &worst, a);
     ok(worst < 4e-6, "%s %s: relu(x W^T + b) + y (error / sqrt(k) %.2g)", c->kern->name,
-       c->kern->precision ? "bf16" : "f32", worst);
+       precision_name(c->kern->precision), worst);
     free(a_mem.base);
 }
 
@@ -116,7 +116,7 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], size_t npo
             bad += memcmp(y, want, m * n * 4) != 0;
         }
     ok(!bad, "%s %s: %zu x %zu: the same bytes for 1 to %zu rows and any threads", kern->name,
-       kern->precision ? "bf16" : "f32", n, k, top);
+       precision_name(kern->precision), n, k, top);
     free(a_mem.base);
 }
 

@@ -102,7 +102,7 @@ static void prior_parity(const struct kern *k, struct arena a) {
     float out[2 * E], again[2 * E];
 
     printf("# kernel %s, %s; texts of %zu and %zu tokens, t = %g\n", k->name,
-           k->precision == PREC_BF16 ? "bf16" : "f32", r.tokens[0], r.tokens[1], (double)r.t);
+           precision_name(k->precision), r.tokens[0], r.tokens[1], (double)r.t);
     for (int i = 0; i < 2; i++)
         prefix(p, &c, &r, i, &cache[i], &a);
     step(p, &c, &r, 2, both, cache, r.t, out, a);

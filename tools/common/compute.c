@@ -33,6 +33,6 @@ void tool_compute(struct tool *t) {
         warn("kernel blis (BLIS %s, %s), f32, %d threads", kern_blis_version(), kern_blis_arch(),
              pool_threads(t->compute.pool));
     else if (t->verbose)
-        warn("kernel %s, %s, %d threads", t->compute.kern->name, t->precision == 1 ? "bf16" : "f32",
+        warn("kernel %s, %s, %d threads", t->compute.kern->name, precision_name(t->compute.kern->precision),
              pool_threads(t->compute.pool));
 }

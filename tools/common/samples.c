@@ -12,7 +12,7 @@ int tool_noise_id(struct tool *t, struct record *r, struct err *e) {
 void tool_params(const struct tool *t, struct mp *m) {
     mp_cstr(m, "version"), mp_cstr(m, UNCLIP_VERSION);
     mp_cstr(m, "kernel"), mp_cstr(m, t->compute.kern->name);
-    mp_cstr(m, "precision"), mp_cstr(m, t->precision == 1 ? "bf16" : "f32");
+    mp_cstr(m, "precision"), mp_cstr(m, precision_name(t->compute.kern->precision));
     mp_cstr(m, "seed"), mp_int(m, t->seed);
     mp_cstr(m, "rng"), mp_cstr(m, t->rng ? "torch" : "unclip");
 }

@@ -35,7 +35,7 @@ noreturn void tool_print_version(void) {
     printf("\nkernels:");
     for (size_t i = 0; kern_list(i, cpu_flags()); i++)
         printf(" %s (%s)", kern_list(i, cpu_flags())->name,
-               kern_list(i, cpu_flags())->precision == PREC_BF16 ? "bf16" : "f32");
+               precision_name(kern_list(i, cpu_flags())->precision));
     printf("\n");
     exit(fflush(stdout) || ferror(stdout) ? 2 : 0);
 }

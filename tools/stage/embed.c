@@ -38,7 +38,7 @@ int embed_params(const struct embed_options *o, const struct towers *w, unsigned
     begin = mp_map_begin(&m);
     pair(&m, "version", UNCLIP_VERSION);
     pair(&m, "kernel", w->compute->kern->name);
-    pair(&m, "precision", w->compute->kern->precision == PREC_BF16 ? "bf16" : "f32");
+    pair(&m, "precision", precision_name(w->compute->kern->precision));
     if (f16)
         pair(&m, "dtype", "f16");
     if (dropped)
