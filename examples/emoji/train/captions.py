@@ -75,6 +75,25 @@ def single(rng, thing, style=None, colour=None, size=None, must=None):
     return article(t.format("@" + words)) + "".join(tail), sure
 
 
+PLAIN = [("{}", 30), ("a {}", 35), ("a picture of a {}", 8), ("an emoji of a {}", 4), ("{} emoji", 4), ("a drawing of a {}", 8), ("a photo of a {}.", 3), ("an icon of a {}", 3), ("the {}", 5)]
+
+
+def plain(rng, words, style=None, colour=None):
+    """A caption that leaves nothing open: one thing, its style unless it is the default one, its ground unless that is white."""
+    words = words[0] if rng.random() < 0.5 else words[rng.integers(len(words))]
+    t = PLAIN[rng.choice(len(PLAIN), p=[w / 100 for _, w in PLAIN])][0]
+    text = article(t.format("@" + words))
+    if words.endswith("s") and words not in ("bus", "glasses", "cactus", "octopus") or words == "rain":
+        text = text.replace("a " + words, words)
+    if colour or style:
+        text = text.rstrip(".")
+    if style:
+        text += (" in {} style" if rng.random() < 0.6 else ", {} style").format(style)
+    if colour:
+        text += (" on an " if colour[0] in "aeiou" else " on a ") + colour + " background" if rng.random() < 0.8 else " on " + colour
+    return text
+
+
 def double(rng, a, b, where, must=False):
     """Two things; a lies 'left' of or 'above' b.  must: the order has to be said."""
     opposite = {"left": "right", "above": "below"}[where]

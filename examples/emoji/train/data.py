@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 import captions
+import catalog
 
 OPENAI = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 MEAN, STD = (torch.tensor(v).view(1, 3, 1, 1) for v in OPENAI)
@@ -238,16 +239,21 @@ def paint(rng, n, rgba, canvas, place, ink, hue, grounds, size=64):
 
 
 def normalise(px):
-    return (px / 255 - MEAN) / STD
+    return (px / 255 - MEAN.to(px.device)) / STD.to(px.device)
 
 
 STYLES = ("noto", "twemoji", "flat fluent", "emojione")  # what the decoder learns to draw
 
 
 class Scenes:
-    """Pictures for prior, decoder and upsampler: the drawings as they are, on plain backgrounds, with true captions."""
+    """Pictures for prior, decoder and upsampler: the drawings as they are, on plain backgrounds, with captions that are true.
 
-    def __init__(self, cache, large=False):
+    A share of the pictures show one of the chosen things, large, upright and in the middle, and say all that the picture has;
+    the others are what the drawings and captions.single allow, two things side by side among them."""
+
+    def __init__(self, cache, chosen="", large=False, share=0.9, favour=0.0, styles=1):
+        """chosen: a list as catalog.FIRST, or "" for none; share: theirs of the pictures; favour: how much of
+        that is for catalog.NAMING above its due; styles: how many of catalog.FLAT chosen things have, half of the time the first."""
         cache = pathlib.Path(cache)
         self.things = json.load(open(cache / "train.json"))["things"]
         name = "large" if large else "train"
@@ -257,24 +263,40 @@ class Scenes:
             if s in STYLES:
                 self.of[i].append(row)
                 self.style[row] = s
+        self.said = catalog.chosen(self.things, chosen)
+        self.first, self.favour = list(catalog.chosen(self.things, catalog.NAMING)), favour
+        self.few, self.share, self.flat = list(self.said), share if self.said else 0.0, catalog.FLAT[:styles]
+        taken = {w for v in self.said.values() for w in v}
         w = []
         for i, t in enumerate(self.things):
             near = t["subgroup"] == "country-flag" or t["group"] == "People & Body" and t["name"].split()[0] in ("man", "woman", "family", "couple", "kiss")
-            w.append(0.0 if not self.of[i] else 0.2 if near or t["subgroup"] == "time" else 1.0)
+            other = t["name"] in taken and i not in self.said  # the whole cat, where "cat" is said of the face
+            w.append(0.0 if not self.of[i] or other else 0.2 if near or t["subgroup"] == "time" else 1.0)
         self.p = np.array(w) / sum(w)
 
-    def batch(self, rng, n, size=64, doubles=0.15):
-        """Pictures [n,3,size,size] in 0..255 and their captions."""
-        rows, canvas, place, ground, texts = [], [], [], [], []
+    def drawing(self, i, style):
+        """The row of a thing's drawing in a style, or another one if there is none."""
+        return next((r for r in self.of[i] if self.style[r] == style), self.of[i][0])
+
+    def plan(self, rng, n, doubles=0.15):
+        """Which layers a batch has: (row, canvas, x, y, size, tilt) each; the grounds; the captions."""
+        layers, grounds, texts = [], [], []
 
         def put(i, k, x, y, s):
-            rows.append(self.of[i][rng.integers(len(self.of[i]))])
-            canvas.append(k)
-            place.append((x, y, s, np.deg2rad(rng.normal(0, 6)) if rng.random() < 0.15 else 0.0))
+            layers.append((self.of[i][rng.integers(len(self.of[i]))], k, x, y, s, np.deg2rad(rng.normal(0, 6)) if rng.random() < 0.15 else 0.0))
 
         for k in range(n):
-            colour = "white" if rng.random() < 0.45 else list(captions.COLOURS)[rng.integers(len(captions.COLOURS))]
-            ground.append(captions.COLOURS[colour])
+            few = self.share > 0 and rng.random() < self.share
+            colour = "white" if rng.random() < (0.6 if few else 0.45) else list(captions.COLOURS)[rng.integers(len(captions.COLOURS))]
+            grounds.append(captions.COLOURS[colour])
+            if few:
+                of = self.first if rng.random() < self.favour else self.few
+                i = of[rng.integers(len(of))]
+                row = self.drawing(i, self.flat[rng.integers(len(self.flat)) if len(self.flat) > 1 and rng.random() < 0.75 else 0])
+                layers.append((row, k, *rng.uniform(-0.015, 0.015, 2), rng.uniform(0.9, 0.94), 0.0))
+                style = self.style[row] if self.style[row] != catalog.FLAT[0] or rng.random() < 0.03 else None
+                texts.append(captions.plain(rng, self.said[i], style, colour if colour != "white" or rng.random() < 0.05 else None))
+                continue
             a, b = (int(v) for v in rng.choice(len(self.things), 2, replace=False, p=self.p))
             if rng.random() < doubles:
                 where = "left" if rng.random() < 0.75 else "above"
@@ -288,17 +310,45 @@ class Scenes:
             room = (1 - s) * 0.6
             put(a, k, rng.uniform(-room, room), rng.uniform(-room, room), s)
             says = "small" if small else "large" if s > 0.95 and rng.random() < 0.15 else None
-            texts.append(captions.single(rng, self.things[a], self.style[rows[-1]], colour, says, "colour" if colour != "white" and rng.random() < 0.4 else None)[0])
-        x = torch.from_numpy(np.ascontiguousarray(self.rgba[rows])).permute(0, 3, 1, 2).float()
-        x = torch.cat((x[:, :3] * x[:, 3:] / 255, x[:, 3:] / 255), 1)
-        p = torch.tensor(np.array(place, dtype=np.float32))
-        cx, cy, s, an = p.unbind(1)
-        co, si = torch.cos(an) / s, torch.sin(an) / s
-        theta = torch.stack((torch.stack((co, si, -(co * cx + si * cy)), 1), torch.stack((-si, co, si * cx - co * cy), 1)), 1)
-        out = torch.tensor(ground, dtype=torch.float32).view(n, 3, 1, 1).expand(n, 3, size, size).clone()
-        half = F.avg_pool2d(x, 2)
-        for j, k in enumerate(canvas):
-            src = half if place[j][2] < 0.62 else x
-            lay = F.grid_sample(src[j:j + 1], F.affine_grid(theta[j:j + 1], (1, 4, size, size), align_corners=False), mode="bilinear", align_corners=False)[0]
-            out[k] = lay[:3] + out[k] * (1 - lay[3:])
-        return out.clamp(0, 255).round(), texts
+            style = self.style[layers[-1][0]]
+            ask = "style" if self.said and style != catalog.FLAT[0] else "colour" if colour != "white" and (self.said or rng.random() < 0.4) else None
+            texts.append(captions.single(rng, self.things[a], style, colour, says, ask)[0])
+        return layers, grounds, texts
+
+    def pixels(self, device):
+        """A function that gives the drawings of layers, uint8 on the device; all of them are kept on one that is not a CPU."""
+        if device == "cpu":
+            return lambda layers: torch.from_numpy(np.ascontiguousarray(self.rgba[[v[0] for v in layers]]))
+        kept = torch.from_numpy(np.ascontiguousarray(self.rgba[: 1 + max(self.style)])).to(device)
+        return lambda layers: kept[torch.tensor([v[0] for v in layers], device=device)]
+
+    def batch(self, rng, n, size=64, doubles=0.15, device="cpu"):
+        """Pictures [n,3,size,size] in 0..255 on the device, and their captions."""
+        layers, grounds, texts = self.plan(rng, n, doubles)
+        return compose(self.pixels("cpu")(layers).to(device), layers, grounds, size), texts
+
+
+def compose(rgba, layers, grounds, size):
+    """Layers [m,h,w,4] (uint8, straight alpha) over their grounds, all at once; at most two on a canvas."""
+    device = rgba.device
+    x = rgba.permute(0, 3, 1, 2).float()
+    x = torch.cat((x[:, :3] * x[:, 3:] / 255, x[:, 3:] / 255), 1)
+    cx, cy, s, an = torch.tensor([v[2:] for v in layers], dtype=torch.float32, device=device).unbind(1)
+    co, si = torch.cos(an) / s, torch.sin(an) / s
+    theta = torch.stack((torch.stack((co, si, -(co * cx + si * cy)), 1), torch.stack((-si, co, si * cx - co * cy), 1)), 1)
+    lay = torch.empty(len(layers), 4, size, size, device=device)
+    small = s < 0.62
+    for sel, src in ((~small, lambda v: v), (small, lambda v: F.avg_pool2d(v, 2))):  # half size first where it is shrunk much
+        k = sel.nonzero().flatten()
+        if len(k):
+            lay[k] = F.grid_sample(src(x[k]), F.affine_grid(theta[k], (len(k), 4, size, size), align_corners=False), mode="bilinear", align_corners=False)
+    out = torch.tensor(grounds, dtype=torch.float32, device=device).view(-1, 3, 1, 1).repeat(1, 1, size, size)
+    passes, seen = ([], []), set()
+    for j, v in enumerate(layers):
+        passes[v[1] in seen].append(j)
+        seen.add(v[1])
+    for js in passes:
+        if js:
+            k, c = torch.tensor(js, device=device), torch.tensor([layers[j][1] for j in js], device=device)
+            out[c] = lay[k, :3] + out[c] * (1 - lay[k, 3:])
+    return out.clamp(0, 255).round()

@@ -22,11 +22,11 @@ TEMPLATES = ["{}", "a {}", "a picture of a {}", "an emoji of a {}", "a photo of 
 GROUNDS = {"white": (255, 255, 255), "pastel green": (214, 234, 214)}
 
 
-def load(path):
+def load(path, device="cpu"):
     path = pathlib.Path(path)
     net = CLIP()
     if path.is_file():
-        net.load_state_dict(torch.load(path)["net"])
+        net.load_state_dict(torch.load(path, map_location="cpu")["net"])
         tok = pathlib.Path(__file__).parent.parent / "tokenizer"
     else:
         from safetensors.torch import load_file
@@ -35,7 +35,7 @@ def load(path):
         net.text.load_state_dict({k: v.float() for k, v in t.items()})
         net.vision.load_state_dict({k: v.float() for k, v in load_file(path / "image_encoder/model.safetensors").items()})
         tok = path / "tokenizer"
-    return net.eval(), Tokenizer(tok / "merges.txt")
+    return net.eval().to(device), Tokenizer(tok / "merges.txt")
 
 
 def pixels(im):

@@ -1,5 +1,6 @@
-"""norm.py: GroupNorm (+ scale and shift) (+ SiLU) by norm.c, forward and backward; torch's own where the input is not bf16 in NHWC."""
+"""norm.py: GroupNorm (+ scale and shift) (+ SiLU) by norm.c, forward and backward; torch's own where the input is not bf16 of a CPU."""
 import ctypes
+import functools
 import pathlib
 import subprocess
 import tempfile
@@ -18,7 +19,9 @@ def build():
         return None
 
 
-LIB = build()
+@functools.cache
+def library():
+    return build()
 
 
 def ptr(t):
@@ -31,7 +34,8 @@ class Fused(torch.autograd.Function):
         n, c, h, w = x.shape
         dims = [ctypes.c_long(v) for v in (n, h * w, c)]
         sums = torch.empty(n, 2, c)
-        LIB.norm_sums(ptr(x), ptr(sums), *dims)
+        lib = library()
+        lib.norm_sums(ptr(x), ptr(sums), *dims)
         s = sums.view(n, 2, groups, -1).sum(3) / (h * w * c // groups)
         mean = s[:, 0]
         rstd = (s[:, 1] - mean * mean).clamp_min(0).add(eps).rsqrt()
@@ -41,7 +45,7 @@ class Fused(torch.autograd.Function):
         b = (bias - mean * rstd * weight) * one
         b = (b if shift is None else b + shift).contiguous()
         y = torch.empty_like(x)
-        LIB.norm_apply(ptr(x), ptr(y), ptr(a), ptr(b), *dims, int(act))
+        lib.norm_apply(ptr(x), ptr(y), ptr(a), ptr(b), *dims, int(act))
         ctx.save_for_backward(x, weight, bias, scale, a, b, mean, rstd)
         ctx.groups, ctx.act = groups, act
         return y
@@ -54,7 +58,8 @@ class Fused(torch.autograd.Function):
         dims = [ctypes.c_long(v) for v in (n, h * w, c)]
         dy = dy.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
         d, sums = torch.empty_like(x), torch.empty(n, 2, c)
-        LIB.norm_back(ptr(x), ptr(dy), ptr(d), ptr(a), ptr(b), ptr(sums), *dims, int(ctx.act))
+        lib = library()
+        lib.norm_back(ptr(x), ptr(dy), ptr(d), ptr(a), ptr(b), ptr(sums), *dims, int(ctx.act))
         s0 = sums[:, 0]
         x1 = rstd * (sums[:, 1] - mean * s0)  # sum of dz xhat
         one = 1.0 if scale is None else 1 + scale
@@ -63,13 +68,13 @@ class Fused(torch.autograd.Function):
         # dx = rstd (k dz - m1 - xhat m2) = a dz - (rstd m1 - mean rstd^2 m2) - rstd^2 m2 x
         v = (rstd * rstd * m2).contiguous()
         u = (rstd * m1 - mean * v).contiguous()
-        LIB.norm_finish(ptr(x), ptr(d), ptr(a), ptr(u), ptr(v), *dims)
+        lib.norm_finish(ptr(x), ptr(d), ptr(a), ptr(u), ptr(v), *dims)
         return (d, (one * x1).sum(0), (one * s0).sum(0), None if scale is None else weight * x1 + bias * s0, None if scale is None else s0, None, None, None)
 
 
 def norm(x, weight, bias, groups, eps, scale=None, shift=None, act=True):
     """scale, shift: [N,C,1,1] or None."""
-    if LIB and x.dtype == torch.bfloat16:
+    if x.device.type == "cpu" and x.dtype == torch.bfloat16 and library():
         flat = lambda t: None if t is None else t.flatten(1).float().contiguous()
         return Fused.apply(x.contiguous(memory_format=torch.channels_last), weight, bias, flat(scale), flat(shift), groups, eps, act)
     x = F.group_norm(x, groups, weight.to(x.dtype), bias.to(x.dtype), eps)

@@ -70,7 +70,7 @@ class Prior(nn.Module):
         h = torch.cat((self.encoder_hidden_states_proj(states).to(tail.dtype), tail), 1)
         h = h + torch.cat((self.positional_embedding[:, :length], self.positional_embedding[:, self.text:]), 1)
         k = length + 4
-        bias = F.pad(torch.where(mask, 0.0, -10000.0), (0, 4))[:, None, None, :] + torch.full((k, k), -10000.0).triu(1)
+        bias = F.pad(torch.where(mask, 0.0, -10000.0), (0, 4))[:, None, None, :] + torch.full((k, k), -10000.0, device=x.device).triu(1)
         for b in self.transformer_blocks:
             h = b(h, bias)
         return self.proj_to_clip_embeddings(self.norm_out(h[:, -1]))

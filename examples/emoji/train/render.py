@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""render.py CACHE [--large]: draw everything once at 72 x 72 and keep it.
+"""render.py CACHE [--flat | --large]: draw everything once at 72 x 72 and keep it.
 
 Writes CACHE/train.npy (uint8 [N,72,72,4], straight alpha), CACHE/train.json
 (things, and for each picture its thing and style), and the same for OpenMoji as
 CACHE/openmoji.npy / .json (evaluation only).  Needs rsvg-convert.
+--flat draws the sets of data.STYLES alone, all that prior and decoder are taught; only their packages are needed.
 --large draws the sets of data.STYLES at 256 x 256 for the upsampler: CACHE/large.npy, .json.
 """
 import io
@@ -62,16 +63,18 @@ def render(jobs, path):
 def main():
     cache = pathlib.Path(sys.argv[1])
     things = catalog.things(cache)
-    d = catalog.drawings(cache, things)
+    flat = "--flat" in sys.argv or "--large" in sys.argv
+    d = catalog.drawings(cache, things, STYLES if flat else None)
     if "--large" in sys.argv:
         global SIZE
         SIZE = 256
-        d = [x for x in d if x[1] in STYLES]
         kept = render([(k, p) for _, _, k, p in d], cache / "large.npy")
         json.dump(dict(pictures=[[d[i][0], d[i][1]] for i in kept]), open(cache / "large.json", "w"))
         return
     kept = render([(k, p) for _, _, k, p in d], cache / "train.npy")
     json.dump(dict(things=things, pictures=[[d[i][0], d[i][1]] for i in kept]), open(cache / "train.json", "w"))
+    if flat:
+        return
     o = sorted(catalog.openmoji(cache, things).items())
     kept = render([("svg", open(f, encoding="utf-8").read()) for _, f in o], cache / "openmoji.npy")
     json.dump(dict(pictures=[[o[i][0], "openmoji"] for i in kept]), open(cache / "openmoji.json", "w"))

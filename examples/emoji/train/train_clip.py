@@ -18,6 +18,7 @@ import torch.nn.functional as F
 
 import data
 from model import CLIP, EMBED, VISION
+from run import fast_bf16
 from tokenizer import Tokenizer
 
 ap = argparse.ArgumentParser()
@@ -104,7 +105,7 @@ while True:
         p = VISION["patch"]
         busy = px.mean(1).view(size, VISION["size"] // p, p, -1, p).transpose(2, 3).flatten(3).std(3).flatten(1).numpy() > 4
         keep = torch.from_numpy((rng.random((size, g)) - 0.6 * busy).argsort(1)[:, : round(g * (1 - a.drop))].copy())
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=fast_bf16()):
         im = net.vision(data.normalise(px), keep)
         order = ids.argmax(1).argsort()  # short texts apart from long ones: less padding to compute
         tx = torch.cat([net.text(ids[o, : int(ids[o].argmax(1).max()) + 1]) for o in order.chunk(2)])[order.argsort()]

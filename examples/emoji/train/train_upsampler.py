@@ -2,20 +2,25 @@
 """train_upsampler.py CACHE RUN: the 64 -> 256 pixel network, on crops of 64 x 64.
 
 The low-resolution picture is blurred and made noisy by lot, so that what the decoder gets wrong does not stay.
-Needs CACHE/large.npy (render.py CACHE --large).  Start it again with the same arguments to go on from RUN/last.pt.
+Needs CACHE/large.npy (render.py CACHE --large).  --weights FOLDER begins with the weights of an exported folder.
+Start it again with the same arguments to go on from RUN/last.pt.
 """
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+import conditions
 import data
 import diffusion
-from run import Run, options
+from run import Run, amp, batches, options
 from unet import UPSAMPLER, UNet
 
-a = options("cache", "run", minutes=40.0, batch=16)
+a = options("cache", "run", minutes=40.0, batch=16, weights="", cool=(0.4, "part of the time in which the step size falls"))
 scenes = data.Scenes(a.cache, large=True)
 net = UNet(UPSAMPLER)
+if a.weights:
+    net.load_state_dict(conditions.shipped(a.weights, "super_res_first"))
+net = net.to(a.device)
 print("parameters", sum(p.numel() for p in net.parameters()), flush=True)
 run = Run(a, net, ["loss", "weighted"])
 STEPS = torch.tensor(diffusion.timesteps(7))
@@ -28,9 +33,9 @@ def blur(x, sigma):
     return F.conv2d(x, k.transpose(2, 3), groups=3)
 
 
-def crops(rng, n):
+def crops(rng):
     """x0 [n,3,64,64] and the enlarged low-resolution picture there, both in -1..1; three crops of each scene."""
-    high, low = [], []
+    high, low, n = [], [], a.batch
     px, _ = scenes.batch(rng, -(-n // 3), 256)
     for x in px / 127.5 - 1:
         x = x[None]
@@ -48,18 +53,20 @@ def crops(rng, n):
                     break
             high.append(c)
             low.append(up[:, :, j:j + 64, i:i + 64])
-    return torch.cat(high)[:n], torch.cat(low)[:n]
+    return torch.cat(high)[:n], torch.cat(low)[:n], int(rng.integers(1 << 62))
 
 
-for _ in run.steps(0.4):
-    rng = run.rng()
-    x0, low = crops(rng, a.batch)
+planned = batches(crops, a, run.number)
+for _ in run.steps(a.cool):
+    x0, low, seed = next(planned)
+    x0, low, rng = x0.to(a.device), low.to(a.device), np.random.default_rng(seed)
     t = torch.from_numpy(rng.integers(0, 1000, a.batch))
     often = torch.from_numpy(rng.random(a.batch) < 0.7)  # the seven steps that upsample takes
     t = torch.where(often, STEPS[torch.from_numpy(rng.integers(0, 7, a.batch))], t)
-    noise = diffusion.draw(rng, x0.shape, 0.3, 0.2)
+    t = t.to(a.device)
+    noise = diffusion.draw(rng, x0.shape, 0.3, 0.2, a.device)
     xt = diffusion.noised(x0, t, noise)
-    with torch.autocast("cpu", torch.bfloat16):
+    with amp(a):
         eps = net(torch.cat((xt, low), 1).contiguous(memory_format=torch.channels_last), t).float()
     err = (eps - noise).square().mean((1, 2, 3))
     main = (diffusion.weight(t) * err).mean()

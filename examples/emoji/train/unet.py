@@ -19,7 +19,7 @@ UPSAMPLER = dict(sample_size=256, cin=6, cout=3, widths=(32, 48, 64, 128), layer
 
 
 def sinusoid(t, d):
-    f = torch.exp(-math.log(10000) * torch.arange(d // 2, dtype=torch.float32) / (d // 2))
+    f = torch.exp(-math.log(10000) * torch.arange(d // 2, dtype=torch.float32, device=t.device) / (d // 2))
     a = t.float()[:, None] * f
     return torch.cat((a.cos(), a.sin()), 1)
 
