@@ -9,8 +9,13 @@
 #include <string.h>
 
 #include "formats/image/image_queue.h"
+#include "tools/common/input.h"
+#include "tools/common/machine.h"
+#include "tools/common/output.h"
+#include "tools/common/paths.h"
+#include "tools/common/progress.h"
+#include "tools/common/tool.h"
 #include "tools/stage/embed.h"
-#include "tools/tool.h"
 
 #define SYNOPSIS "[-Sqv] [-m PATH]... [-b N] [-j N] [-o FILE] [option]... [file]..."
 

@@ -13,7 +13,11 @@
 #include "formats/checkpoint/bpe_files.h"
 #include "formats/io/items.h"
 #include "lib/text/text_clean.h"
-#include "tools/tool.h"
+#include "tools/common/input.h"
+#include "tools/common/output.h"
+#include "tools/common/paths.h"
+#include "tools/common/progress.h"
+#include "tools/common/tool.h"
 
 #define SYNOPSIS "[-0qv] [-m PATH]... [-f FILE]... [-o FILE] [option]... [text]...\n" \
                  "       clip-tok --decode [-0] [-m PATH]... [--ids] [file]..."
@@ -57,12 +61,9 @@ static void make_params(struct job *j) {
 
     mp_open(&m, &j->t.arena);
     begin = mp_map_begin(&m);
-    mp_cstr(&m, "version");
-    mp_cstr(&m, UNCLIP_VERSION);
-    mp_cstr(&m, "context");
-    mp_int(&m, j->context);
-    mp_cstr(&m, "special");
-    mp_bool(&m, j->special);
+    mp_cstr(&m, "version"), mp_cstr(&m, UNCLIP_VERSION);
+    mp_cstr(&m, "context"), mp_int(&m, j->context);
+    mp_cstr(&m, "special"), mp_bool(&m, j->special);
     mp_map_end(&m, begin);
     if (m.full)
         die("out of memory");
@@ -163,7 +164,6 @@ static void print_text(struct job *j, const int64_t *id, size_t n, struct arena 
 /* "320 1125": what --ids writes */
 static void do_ids(struct job *j, struct span line, const char *where) {
     struct arena a = j->t.arena;
-    struct span none = {(const unsigned char *)"", 0};
     int64_t *id = arena_take(&a, line.n / 2 + 1, sizeof *id), v = -1;
     struct err e = {0};
     size_t n = 0;
@@ -184,7 +184,7 @@ static void do_ids(struct job *j, struct span line, const char *where) {
     if (!e.msg[0])
         print_text(j, id, n, a, &e);
     if (e.msg[0])
-        tool_input_failed(&j->t, where, none, e.msg, a);
+        tool_input_failed(&j->t, where, (struct span){0}, e.msg, a);
 }
 
 static void do_record(struct job *j, const struct stream *s, struct record *r, struct arena a) {

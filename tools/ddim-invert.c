@@ -9,8 +9,13 @@
 #include "formats/image/image_read.h"
 #include "formats/image/record_image.h"
 #include "lib/kernel/kern.h"
+#include "tools/common/input.h"
+#include "tools/common/machine.h"
+#include "tools/common/output.h"
+#include "tools/common/paths.h"
+#include "tools/common/progress.h"
+#include "tools/common/tool.h"
 #include "tools/stage/decode.h"
-#include "tools/tool.h"
 
 #define SYNOPSIS "[--steps N] [option ...] [file ...]"
 

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "formats/record/beside.h"
+#include "tools/common/input.h"
+#include "tools/common/output.h"
+#include "tools/common/tool.h"
 #include "tools/stage/pca_record.h"
-#include "tools/tool.h"
 
 #define SYNOPSIS "slerp|lerp|diff|mean|sum|pca-fit|pca-project|pca-reconstruct [option ...] file ..."
 

@@ -14,9 +14,11 @@
 #include "formats/io/file_replace.h"
 #include "formats/io/write_all.h"
 #include "lib/image/sheet.h"
+#include "tools/common/input.h"
+#include "tools/common/output.h"
+#include "tools/common/tool.h"
 #include "tools/stage/caption.h"
 #include "tools/stage/name_pattern.h"
-#include "tools/tool.h"
 
 #define SYNOPSIS                                                                                    \
     "[-o PATTERN] [-Q N] [--format NAME] [--sheet[=COLUMNS]] [--caption LIST] [file ...]\n"        \
@@ -93,21 +95,14 @@ static void choose_output(struct job *j) {
         die("-o: '%s' ends in none of .png .jpg .jpeg .ppm: use --format", j->out);
 }
 
-static void make_room(struct job *j, size_t i, struct arena *room, size_t n) {
-    if (arena_split(&j->t.arena, n, &j->mem[i], room) < 0)
-        die("out of memory");
-}
-
 /* Regions for what grows beside the records. */
 static void make_rooms(struct job *j) {
+    struct arena *const room[] = {&j->params_room, &j->title_room, &j->names_room, &j->cell_room, &j->file_room, &j->keep};
     size_t all = (size_t)(j->t.arena.end - j->t.arena.at);
 
-    make_room(j, 0, &j->params_room, all / 16);
-    make_room(j, 1, &j->title_room, all / 16);
-    make_room(j, 2, &j->names_room, all / 16);
-    make_room(j, 3, &j->cell_room, all / 16);
-    make_room(j, 4, &j->file_room, all / 8);
-    make_room(j, 5, &j->keep, all / 8);
+    for (size_t i = 0; i < sizeof room / sizeof *room; i++)
+        if (arena_split(&j->t.arena, all / (i < 4 ? 16 : 8), &j->mem[i], room[i]) < 0)
+            die("out of memory");
     mp_open(&j->params, &j->params_room);
     mp_open(&j->title, &j->title_room);
     mp_open(&j->file, &j->file_room);

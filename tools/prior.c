@@ -9,8 +9,14 @@
 #include "formats/checkpoint/unclip_model.h"
 #include "lib/kernel/kern.h"
 #include "lib/vector/similarity.h"
+#include "tools/common/input.h"
+#include "tools/common/machine.h"
+#include "tools/common/output.h"
+#include "tools/common/paths.h"
+#include "tools/common/progress.h"
+#include "tools/common/samples.h"
+#include "tools/common/tool.h"
 #include "tools/stage/condition.h"
-#include "tools/tool.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [option ...] [file ...]"
 

@@ -7,9 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tools/common/input.h"
+#include "tools/common/machine.h"
+#include "tools/common/output.h"
+#include "tools/common/paths.h"
+#include "tools/common/progress.h"
+#include "tools/common/tool.h"
 #include "tools/stage/query.h"
 #include "tools/stage/ranking.h"
-#include "tools/tool.h"
 
 #define SYNOPSIS                                                                             \
     "[-k N] [--text STR | --image FILE | --query STREAM | --labels FILE] [option ...] [file ...]"

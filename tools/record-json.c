@@ -5,16 +5,17 @@
  * Memory: one record and its text.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "formats/record/lines.h"
 #include "formats/io/write_all.h"
 #include "formats/record/json_record.h"
+#include "formats/record/lines.h"
 #include "formats/record/npy_rows.h"
 #include "formats/record/record_csv.h"
 #include "formats/record/record_info.h"
-#include "tools/tool.h"
+#include "tools/common/input.h"
+#include "tools/common/output.h"
+#include "tools/common/tool.h"
 
 #define SYNOPSIS "[-0] [-o FILE] [--arrays | --csv | --info | --npy FIELD=FILE | --raw FIELD] [--fields LIST] [--ids FILE] [FILE ...]\n" \
                  "       record-json --from-json [-o FILE] [FILE ...]\n"                                       \

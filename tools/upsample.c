@@ -8,7 +8,13 @@
 #include "formats/checkpoint/unclip_model.h"
 #include "formats/image/record_image.h"
 #include "lib/kernel/kern.h"
-#include "tools/tool.h"
+#include "tools/common/input.h"
+#include "tools/common/machine.h"
+#include "tools/common/output.h"
+#include "tools/common/paths.h"
+#include "tools/common/progress.h"
+#include "tools/common/samples.h"
+#include "tools/common/tool.h"
 
 #define SYNOPSIS "[-n N] [-s SEED] [option ...] [file ...]"
 

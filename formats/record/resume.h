@@ -11,7 +11,14 @@
 #ifndef UNCLIP_RESUME_H
 #define UNCLIP_RESUME_H
 
-#include "formats/record/record.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+#include "lib/base/span.h"
+
+struct record;
 
 struct resume_key {
     uint64_t hi, lo;

@@ -1,17 +1,11 @@
-/* common.h - what the objects in tools/common share with each other
- *
- * tools see tools/tool.h alone.  A file for each topic: say (messages), options (one table to
- * getopt_long), version (-V), start (shared options, memory, signals, the end), paths (the model),
- * compute (threads, kernels), output, input, samples, progress.
+/* common.h - what the files of tools/common use of each other, and programs do not
  */
 #ifndef UNCLIP_TOOL_COMMON_H
 #define UNCLIP_TOOL_COMMON_H
 
-#include "tools/tool.h"
+#include "tools/common/tool.h"
 
 enum { OPT_MAX = 72 };
-
-extern const char *tool_prog;    /* set once, at the start */
 
 /* "try 'tool -h'", status 2. */
 noreturn void tool_bad_usage(void);

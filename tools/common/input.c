@@ -1,5 +1,5 @@
 /* The input: records that this run is to do, one after another, and those that fail. */
-#include "tools/common/common.h"
+#include "tools/common/input.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,10 @@
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#include "tools/common/common.h"
+#include "tools/common/output.h"
+#include "tools/common/progress.h"
 
 void tool_stream(struct tool *t, struct stream *s, const char *name) {
     size_t room = (size_t)(t->arena.end - t->arena.at) / 4, most = (size_t)1 << 33;

@@ -1,12 +1,14 @@
 /* The output: never a terminal's or an input's, appended to with --skip-from. */
-#include "formats/io/write_all.h"
-#include "tools/common/common.h"
+#include "tools/common/output.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "formats/io/write_all.h"
+#include "tools/common/common.h"
 
 /* -o FILE is also what --skip-from names: go on behind its last whole record. */
 static int open_append(struct tool *t, const char *path) {

@@ -1,5 +1,5 @@
 /* Where the model is: -m, $UNCLIP_MODEL, the model in the box; and where it is kept packed. */
-#include "tools/common/common.h"
+#include "tools/common/paths.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,8 +48,11 @@ static void choose_cache(struct tool *t) {
             dir = getenv("HOME"), below = ".cache/unclip";
         dir = dir && *dir == '/' ? path_join(&t->arena, dir, below) : "none";
     }
-    t->cache.least = PACK_LEAST;
-    t->cache.dir = strcmp(dir, "none") != 0 ? dir : NULL;
+    t->cache = arena_zero(&t->arena, 1, sizeof *t->cache);
+    if (!t->cache)
+        die("out of memory");
+    t->cache->least = PACK_LEAST;
+    t->cache->dir = strcmp(dir, "none") != 0 ? dir : NULL;
 }
 
 struct model_paths tool_models(struct tool *t) {
@@ -68,5 +71,5 @@ struct model_paths tool_models(struct tool *t) {
     choose_cache(t);
     return (struct model_paths){t->model.v, t->model.n,
                                 t->activation == 1 ? ACT_QUICK_GELU : t->activation == 2 ? ACT_GELU : -1,
-                                &t->cache};
+                                t->cache};
 }

@@ -1,9 +1,10 @@
 /* How far a program is: a line on a terminal, or JSON lines. */
-#include "tools/common/common.h"
+#include "tools/common/progress.h"
 
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
+
 
 static double now(void) {
     struct timespec ts;

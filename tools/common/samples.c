@@ -1,7 +1,9 @@
 /* What the samplers share: their params and the -n results of a record. */
-#include "tools/common/common.h"
+#include "tools/common/samples.h"
 
 #include <string.h>
+
+#include "lib/kernel/kern.h"
 
 int tool_noise_id(struct tool *t, struct record *r, struct err *e) {
     struct span id = {(const unsigned char *)t->noise_id, t->noise_id ? strlen(t->noise_id) : 0};

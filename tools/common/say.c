@@ -1,11 +1,13 @@
 /* Messages: "tool: file: reason" on standard error. */
-#include "tools/common/common.h"
+#include "tools/common/say.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "lib/base/utf8.h"
 
 const char *tool_prog = "unclip";
 

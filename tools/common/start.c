@@ -13,6 +13,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "formats/checkpoint/pack_cache.h"
+#include "lib/base/pool.h"
+#include "tools/stage/sample.h"
+
 enum { TOOL_ANY = 1 << 30, OWN_MAX = OPT_MAX - 24 };    /* in every program; left to its own options */
 
 static volatile sig_atomic_t stop_signal;
@@ -167,9 +171,11 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
 /* Outputs are complete and closed: what was packed is written for the next start. */
 static void keep_packed(struct tool *t) {
     catch(SIGXFSZ, SIG_IGN, 0);    /* beyond ulimit -f: an error, like a full disk */
+    if (!t->cache)
+        return;
     if (!tool_stopped())
-        pack_cache_save(&t->cache, tool_stopped);
-    for (const struct pack_entry *n = t->cache.entry; n && t->verbose; n = n->next)
+        pack_cache_save(t->cache, tool_stopped);
+    for (const struct pack_entry *n = t->cache->entry; n && t->verbose; n = n->next)
         warn("cache: %s: %s", n->part, n->say);
 }
 

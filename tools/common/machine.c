@@ -1,13 +1,15 @@
 /* Threads and kernels. */
-#include "tools/common/common.h"
+#include "tools/common/machine.h"
 
 #include <stdlib.h>
 
 #include "formats/io/cores.h"
 #include "lib/base/cpu.h"
+#include "lib/base/pool.h"
 #include "lib/kernel/kern.h"
 
-int tool_cores(void) {
+/* Cores that this process may use: affinity and cgroup quota. */
+static int cores(void) {
     int n = cores_available();
 
     return n > POOL_MAX ? POOL_MAX : n;
@@ -25,7 +27,7 @@ void tool_compute(struct tool *t) {
     if (!t->compute.kern)
         die("--kernel: %s", e.msg);
     if (!t->threads)
-        t->threads = tool_cores();
+        t->threads = cores();
     t->compute.pool = pool_start(&t->arena, (int)t->threads, &e);
     if (!t->compute.pool)
         die("%s", e.msg);

@@ -1,0 +1,23 @@
+/* samples.h - what the samplers (prior, decode64, upsample) share: their params, and the -n results of a record
+ */
+#ifndef UNCLIP_SAMPLES_H
+#define UNCLIP_SAMPLES_H
+
+#include "tools/common/tool.h"
+#include "tools/stage/sample.h"
+
+/* --noise-id goes into the record. */
+int tool_noise_id(struct tool *t, struct record *r, struct err *e);
+
+/* The first pairs of their params. */
+void tool_params(const struct tool *t, struct mp *m);
+
+/* Are all -n results of this record in --skip-from? */
+bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,
+                       struct arena a);
+
+/* The i-th of them, in which `field` was made. */
+int tool_sample(struct tool *t, struct record *child, const struct record *r, const struct sample *s, size_t i,
+                struct span params, const char *field, struct span fp, struct arena *a, struct err *e);
+
+#endif

@@ -1,0 +1,23 @@
+/* say.h - messages on standard error: "tool: file: reason"
+ *
+ * What     Only tools print and exit.  A message is one line in lower case, without a full stop.
+ */
+#ifndef UNCLIP_SAY_H
+#define UNCLIP_SAY_H
+
+#include <stdnoreturn.h>
+
+#include "lib/base/span.h"
+
+extern const char *tool_prog;    /* the program's name; set once, at the start */
+
+/* The program ends with status 2. */
+noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+noreturn void die_errno(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Bytes of a name as one printable line: control characters and bytes that are not UTF-8 as \xNN. */
+const char *tool_quote(struct span s, char *buf, size_t room);
+
+#endif
