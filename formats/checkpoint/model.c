@@ -6,89 +6,72 @@
 #include <string.h>
 
 #include "formats/checkpoint/clip_config.h"
+#include "formats/checkpoint/find.h"
 #include "formats/checkpoint/model_about.h"
 #include "formats/io/pathname.h"
 
-/* What each step returns: opened, not here (why is in `why`), or an error. */
-enum { OPENED = 1, NOT_HERE = 0, FAILED = -1 };
-
-struct find {
+struct clip_find {
+    struct find *f;
     struct clip_model *m;
-    const struct model_paths *paths;
-    const char *path;            /* of the list, now */
     unsigned want;
-    struct weights_file f;
+    struct weights_file file;
     bool clip;                   /* the weights looked at last were those of a CLIP */
-    struct clip_config file;     /* what a config file said; has_* all false: there was none */
+    struct clip_config config;   /* what a config file said; has_* all false: there was none */
     struct model_source from;
-    struct err why, tried;
-    struct arena *a;
-    struct err *e;
 };
-
-/* dir/name */
-static const char *join(struct find *f, const char *dir, const char *name) {
-    return path_join(f->a, dir, name);
-}
-
-static const char *first_file(struct find *f, const char *dir, const char *const *names, size_t n) {
-    return path_first(f->a, dir, names, n);
-}
-
-/* An error in a file: named, and final. */
-static int bad_file(struct find *f, const char *path, const struct err *inner) {
-    return err_set(f->e, "%.400s: %s", path, inner->msg);
-}
 
 /* ---- what files say ---- */
 
-static int read_config(struct find *f, const char *path) {
+static int read_config(struct clip_find *c, const char *path) {
     struct err inner = {0};
     struct mapfile m;
     int r;
 
-    if (mapfile_open(&m, path, &inner) < 0)
-        return bad_file(f, path, &inner);
-    r = clip_config_hf(&f->file, m.p, m.n, &inner);
+    if (find_map(c->f, path, &m) < 0)
+        return FAILED;
+    r = clip_config_hf(&c->config, m.p, m.n, &inner);
     if (r < 0)
-        return bad_file(f, path, &inner);
+        return find_failed(c->f, path, &inner);
     if (r == 0) {
-        err_set(&f->why, "%s is not the config of a CLIP", path_base(path));
+        err_set(&c->f->why, "%s is not the config of a CLIP", path_base(path));
         return NOT_HERE;
     }
-    f->from.config = f->from.act = path_base(path);
-    return OPENED;
+    c->from.config = c->from.act = path_base(path);
+    return FOUND;
 }
 
-static int read_openclip(struct find *f, const char *path) {
+static int read_openclip(struct clip_find *c, const char *path) {
     struct err inner = {0};
     struct mapfile m;
 
-    if (mapfile_open(&m, path, &inner) < 0 ||
-        clip_config_openclip(&f->file, &f->m->prep, m.p, m.n, &inner) < 0)
-        return bad_file(f, path, &inner);
-    f->from.config = f->from.act = f->from.prep = path_base(path);
-    return OPENED;
+    if (find_map(c->f, path, &m) < 0)
+        return FAILED;
+    if (clip_config_openclip(&c->config, &c->m->prep, m.p, m.n, &inner) < 0)
+        return find_failed(c->f, path, &inner);
+    c->from.config = c->from.act = c->from.prep = path_base(path);
+    return FOUND;
 }
 
 /* preprocessor_config.json beside the weights, or in the folder of that name in a pipeline. */
-static int read_prep(struct find *f, const char *dir) {
+static int read_prep(struct clip_find *c, const char *dir) {
     static const char *const names[] = {"preprocessor_config.json",
                                         "feature_extractor/preprocessor_config.json",
                                         "../feature_extractor/preprocessor_config.json"};
-    const char *path = first_file(f, dir, names, 3);
+    const char *path = path_first(c->f->a, dir, names, 3);
     struct err inner = {0};
     struct mapfile m;
 
     if (!path) {
-        f->m->prep = clip_prep_default(f->m->config.vision.image, CROP_HF);
-        f->from.prep = "Hugging Face's defaults: no preprocessor_config.json";
-        return OPENED;
+        c->m->prep = clip_prep_default(c->m->config.vision.image, CROP_HF);
+        c->from.prep = "Hugging Face's defaults: no preprocessor_config.json";
+        return FOUND;
     }
-    if (mapfile_open(&m, path, &inner) < 0 || clip_prep_hf(&f->m->prep, m.p, m.n, &inner) < 0)
-        return bad_file(f, path, &inner);
-    f->from.prep = path_base(path);
-    return OPENED;
+    if (find_map(c->f, path, &m) < 0)
+        return FAILED;
+    if (clip_prep_hf(&c->m->prep, m.p, m.n, &inner) < 0)
+        return find_failed(c->f, path, &inner);
+    c->from.prep = path_base(path);
+    return FOUND;
 }
 
 /* ---- weights ---- */
@@ -99,259 +82,229 @@ static bool from_openai(const struct weights_file *f) {
 }
 
 /* Fingerprint without leaving what it touched in memory. */
-static int print(struct find *f) {
-    struct clip_model *m = f->m;
+static int fingerprint(struct clip_find *c) {
+    struct clip_model *m = c->m;
     uint64_t h;
 
-    m->mapped = f->f;
-    weights_scattered(&f->f);
-    h = clip_fingerprint(&m->config, &m->weights, *f->a);
-    weights_forget(&f->f);
+    m->mapped = c->file;
+    weights_scattered(&c->file);
+    h = clip_fingerprint(&m->config, &m->weights, *c->f->a);
+    weights_forget(&c->file);
     snprintf(m->fingerprint, sizeof m->fingerprint, "%016" PRIx64, h);
     return h ? 0 : -1;
 }
 
-static int choose_activation(struct find *f, bool openai, struct err *e) {
-    struct clip_config *c = &f->m->config;
-    bool vit = c->has_vision && c->vision.kind == VISION_VIT;
+static int choose_activation(struct clip_find *c, bool openai, struct err *e) {
+    struct clip_config *g = &c->m->config;
+    bool vit = g->has_vision && g->vision.kind == VISION_VIT;
 
-    if (f->paths->activation >= 0) {
-        c->text.act = c->vision.act = (enum act)f->paths->activation;
-        f->from.act = "--activation";
-    } else if (!c->act_known && openai) {
-        f->from.act = "a TorchScript archive of OpenAI's";    /* QuickGELU, all of them */
-    } else if (!c->act_known && (c->has_text || vit)) {
+    if (c->f->paths->activation >= 0) {
+        g->text.act = g->vision.act = (enum act)c->f->paths->activation;
+        c->from.act = "--activation";
+    } else if (!g->act_known && openai) {
+        c->from.act = "a TorchScript archive of OpenAI's";    /* QuickGELU, all of them */
+    } else if (!g->act_known && (g->has_text || vit)) {
         return err_set(e, "nothing says which activation it was trained with: use --activation");
     }
-    c->act_known = true;
+    g->act_known = true;
     return 0;
 }
 
 /* The config as tensors and file together give it, and nothing in the file that it does not
  * explain. */
-static int settle(struct find *f, bool openai, struct err *e) {
-    struct clip_model *m = f->m;
+static int settle(struct clip_find *c, bool openai, struct err *e) {
+    struct clip_model *m = c->m;
 
     if (clip_config_from_weights(&m->config, &m->weights, e) < 0)
         return -1;
-    if (!f->from.config && ((m->config.has_text && !m->config.text.heads) ||
+    if (!c->from.config && ((m->config.has_text && !m->config.text.heads) ||
                             (m->config.has_vision && !m->config.vision.heads)))
         return err_set(e, "heads are not 64 wide, and no config says how wide");
-    if (!f->from.config)
-        f->from.config = "the rules for widths";
-    else if (clip_config_merge(&m->config, &f->file, e) < 0)
+    if (!c->from.config)
+        c->from.config = "the rules for widths";
+    else if (clip_config_merge(&m->config, &c->config, e) < 0)
         return -1;
-    if (clip_check_names(&m->config, &m->weights, e) < 0 || choose_activation(f, openai, e) < 0)
+    if (clip_check_names(&m->config, &m->weights, e) < 0 || choose_activation(c, openai, e) < 0)
         return -1;
     return 0;
 }
 
-static bool wanted(const struct find *f) {
-    return (f->m->config.has_text || !(f->want & MODEL_TEXT)) &&
-           (f->m->config.has_vision || !(f->want & MODEL_VISION));
+static bool wanted(const struct clip_find *c) {
+    return (c->m->config.has_text || !(c->want & MODEL_TEXT)) &&
+           (c->m->config.has_vision || !(c->want & MODEL_VISION));
 }
 
 /* Weights whose config, if there is one, was read.  dir: where to look for the preprocessing
  * of Hugging Face's layout, NULL for torchvision's or open_clip's. */
-static int open_weights(struct find *f, const char *path, const char *layout, const char *dir) {
-    struct clip_model *m = f->m;
+static int open_weights(struct clip_find *c, const char *path, const char *layout, const char *dir) {
+    struct clip_model *m = c->m;
     struct err inner = {0};
     bool openai;
 
-    m->path = f->path;
+    m->path = c->f->path;
     m->file = path;
-    f->from.layout = layout;
-    if (weights_load(&f->f, path, f->a, &inner) < 0)
-        return bad_file(f, path, &inner);
-    openai = from_openai(&f->f);
-    m->weights = f->f.weights;
-    if (clip_canonical_names(&m->weights, &m->config.family, &f->why) < 0)
+    c->from.layout = layout;
+    if (weights_load(&c->file, path, c->f->a, &inner) < 0)
+        return find_failed(c->f, path, &inner);
+    openai = from_openai(&c->file);
+    m->weights = c->file.weights;
+    if (clip_canonical_names(&m->weights, &m->config.family, &c->f->why) < 0)
         return NOT_HERE;
-    f->clip = true;
-    if (settle(f, openai, &inner) < 0)
-        return bad_file(f, path, &inner);
-    if (!wanted(f)) {
-        err_set(&f->why, "only the %s tower", m->config.has_text ? "text" : "image");
+    c->clip = true;
+    if (settle(c, openai, &inner) < 0)
+        return find_failed(c->f, path, &inner);
+    if (!wanted(c)) {
+        err_set(&c->f->why, "only the %s tower", m->config.has_text ? "text" : "image");
         return NOT_HERE;
     }
-    if (m->config.has_vision && dir && read_prep(f, dir) < 0)
+    if (m->config.has_vision && dir && read_prep(c, dir) < 0)
         return FAILED;
-    if (m->config.has_vision && !dir && !f->from.prep) {
+    if (m->config.has_vision && !dir && !c->from.prep) {
         m->prep = clip_prep_default(m->config.vision.image, CROP_TORCHVISION);
-        f->from.prep = "OpenAI's";
+        c->from.prep = "OpenAI's";
     }
     if (m->config.has_vision && m->prep.crop != m->config.vision.image) {
-        err_set(&inner, "%s crops to %zu, but the tower sees %zu", f->from.prep, m->prep.crop,
+        err_set(&inner, "%s crops to %zu, but the tower sees %zu", c->from.prep, m->prep.crop,
                 m->config.vision.image);
-        return bad_file(f, path, &inner);
+        return find_failed(c->f, path, &inner);
     }
-    if (print(f) < 0 || !(m->about = model_about_clip(m, f->f.kind, &f->from, f->a)))
-        return err_set(f->e, "%.400s: out of memory", path);
-    return OPENED;
+    if (fingerprint(c) < 0 || !(m->about = model_about_clip(m, c->file.kind, &c->from, c->f->a)))
+        return err_set(c->f->e, "%.400s: out of memory", path);
+    return FOUND;
 }
 
 /* ---- layouts ---- */
 
-static void start(struct find *f) {
-    f->file = (struct clip_config){0};
-    f->from = (struct model_source){0};
-    f->why = (struct err){0};
-    f->clip = false;
+static void start(struct clip_find *c) {
+    c->config = (struct clip_config){0};
+    c->from = (struct model_source){0};
+    c->f->why.msg[0] = 0;
+    c->clip = false;
 }
 
-static int try_hf(struct find *f, const char *dir, const char *layout) {
-    static const char *const names[] = {
-        "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
-        "pytorch_model.bin.index.json", "model.fp16.safetensors",
-        "model.safetensors.index.fp16.json", "pytorch_model.fp16.bin"
-    };
-    const char *config = join(f, dir, "config.json"), *weights;
+static const char *in(struct clip_find *c, const char *dir, const char *name) {
+    return path_join(c->f->a, dir, name);
+}
+
+static int try_hf(struct clip_find *c, const char *dir, const char *layout) {
+    const char *config = in(c, dir, "config.json"), *weights;
     int r;
 
-    start(f);
+    start(c);
     if (!path_is_file(config)) {
-        err_set(&f->why, "no config.json");
+        err_set(&c->f->why, "no config.json");
         return NOT_HERE;
     }
-    r = read_config(f, config);
-    if (r != OPENED)
+    r = read_config(c, config);
+    if (r != FOUND)
         return r;
-    weights = first_file(f, dir, names, sizeof names / sizeof *names);
+    weights = find_weights(c->f, dir, WEIGHTS_TRANSFORMERS);
     if (!weights) {
-        err_set(&f->why, "no model.safetensors or pytorch_model.bin");
+        err_set(&c->f->why, "no model.safetensors or pytorch_model.bin");
         return NOT_HERE;
     }
-    return open_weights(f, weights, layout, dir);
+    return open_weights(c, weights, layout, dir);
 }
 
-static const char *const openclip_names[] = {
-    "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
-    "open_clip_model.safetensors.index.json", "open_clip_pytorch_model.bin",
-    "open_clip_pytorch_model.pth", "model.safetensors", "model.safetensors.index.json",
-    "pytorch_model.bin", "pytorch_model.pth", "model.pth"
-};
-
 /* Also weights under such a name without any config. */
-static int try_openclip(struct find *f, const char *dir) {
-    const char *weights = first_file(f, dir, openclip_names,
-                                     sizeof openclip_names / sizeof *openclip_names);
-    const char *config = join(f, dir, "open_clip_config.json");
+static int try_openclip(struct clip_find *c, const char *dir) {
+    const char *weights = find_weights(c->f, dir, WEIGHTS_OPENCLIP);
+    const char *config = in(c, dir, "open_clip_config.json");
 
-    start(f);
+    start(c);
     if (!weights) {
-        err_set(&f->why, "no config.json, open_clip_config.json or weights");
+        err_set(&c->f->why, "no config.json, open_clip_config.json or weights");
         return NOT_HERE;
     }
-    if (path_is_file(config) ? read_openclip(f, config) < 0 : path_is_file(join(f, dir, "config.json")))
+    if (path_is_file(config) ? read_openclip(c, config) < 0 : path_is_file(in(c, dir, "config.json")))
         return path_is_file(config) ? FAILED : NOT_HERE;    /* a model of another kind */
-    return open_weights(f, weights, f->from.config ? "open_clip folder" : "weights without a config",
-                        NULL);
+    return open_weights(c, weights, c->from.config ? "open_clip folder" : "weights without a config", NULL);
 }
 
 /* A file that OpenAI published, under its name. */
-static int try_openai(struct find *f, const char *dir) {
-    static const char *const names[] = {
-        "ViT-L-14.pt", "ViT-L-14-336px.pt", "ViT-B-16.pt", "ViT-B-32.pt", "RN50.pt", "RN101.pt",
-        "RN50x4.pt", "RN50x16.pt", "RN50x64.pt"
-    };
-    const char *weights = first_file(f, dir, names, sizeof names / sizeof *names);
+static int try_openai(struct clip_find *c, const char *dir) {
+    const char *weights = find_weights(c->f, dir, WEIGHTS_OPENAI);
 
-    start(f);
+    start(c);
     if (!weights) {
-        err_set(&f->why, "no file of OpenAI's");
+        err_set(&c->f->why, "no file of OpenAI's");
         return NOT_HERE;
     }
-    return open_weights(f, weights, "file under a name of OpenAI's", NULL);
+    return open_weights(c, weights, "file under a name of OpenAI's", NULL);
 }
 
-static int try_folder(struct find *f, const char *dir) {
+static int try_folder(struct clip_find *c, const char *dir) {
     struct err why;
     int r = NOT_HERE;
 
-    if (f->want == MODEL_TEXT)
-        r = try_hf(f, join(f, dir, "text_encoder"), "diffusers pipeline: text_encoder");
-    if (f->want == MODEL_VISION)
-        r = try_hf(f, join(f, dir, "image_encoder"), "diffusers pipeline: image_encoder");
+    if (c->want == MODEL_TEXT)
+        r = try_hf(c, in(c, dir, "text_encoder"), "diffusers pipeline: text_encoder");
+    if (c->want == MODEL_VISION)
+        r = try_hf(c, in(c, dir, "image_encoder"), "diffusers pipeline: image_encoder");
     if (r == NOT_HERE)
-        r = try_hf(f, dir, "Hugging Face folder");
-    why = f->why;
-    if (r == NOT_HERE && !f->from.config)
-        r = try_openclip(f, dir);
-    if (r == NOT_HERE && !f->clip)
-        r = try_openai(f, dir);
-    if (r == NOT_HERE && !f->clip)
-        f->why = why;    /* what the likeliest layout lacked */
+        r = try_hf(c, dir, "Hugging Face folder");
+    why = c->f->why;
+    if (r == NOT_HERE && !c->from.config)
+        r = try_openclip(c, dir);
+    if (r == NOT_HERE && !c->clip)
+        r = try_openai(c, dir);
+    if (r == NOT_HERE && !c->clip)
+        c->f->why = why;    /* what the likeliest layout lacked */
     return r;
 }
 
-/* The config that lies beside a single file, if its layout has one. */
-static int beside(struct find *f, const char *path, const char *dir, bool *hf) {
-    const char *config = join(f, dir, "config.json"), *open = join(f, dir, "open_clip_config.json");
+/* The config next to a single file, if its layout has one. */
+static int beside(struct clip_find *c, const char *path, const char *dir, bool *hf) {
+    const char *config = in(c, dir, "config.json"), *open = in(c, dir, "open_clip_config.json");
     int r = NOT_HERE;
 
     if (path_is_file(config) && strncmp(path_base(path), "open_clip", 9))
-        r = read_config(f, config);
-    *hf = r == OPENED;
+        r = read_config(c, config);
+    *hf = r == FOUND;
     if (r == NOT_HERE && path_is_file(open))
-        r = read_openclip(f, open);
-    f->why.msg[0] = 0;
+        r = read_openclip(c, open);
+    c->f->why.msg[0] = 0;
     return r;
 }
 
-static int try_file(struct find *f, const char *path) {
-    const char *dir = path_folder(f->a, path);
+static int try_file(struct clip_find *c, const char *path) {
+    const char *dir = path_folder(c->f->a, path);
     struct err inner = {0};
     struct mapfile m;
     bool hf = false;
     int r;
 
-    start(f);
+    start(c);
     if (!dir)
-        return err_set(f->e, "out of memory");
-    if (mapfile_open(&m, path, &inner) < 0)
-        return bad_file(f, path, &inner);
+        return err_set(c->f->e, "out of memory");
+    if (find_map(c->f, path, &m) < 0)
+        return FAILED;
     if (!weights_sniff(m.p, m.n) && !strstr(path_base(path), ".index.")) {
-        err_set(&f->why, "neither safetensors nor a PyTorch file");
+        err_set(&c->f->why, "neither safetensors nor a PyTorch file");
         return NOT_HERE;
     }
-    if (weights_load(&f->f, path, f->a, &inner) < 0)
-        return bad_file(f, path, &inner);
-    if (!from_openai(&f->f) && beside(f, path, dir, &hf) < 0)
+    if (weights_load(&c->file, path, c->f->a, &inner) < 0)
+        return find_failed(c->f, path, &inner);
+    if (!from_openai(&c->file) && beside(c, path, dir, &hf) < 0)
         return FAILED;
-    r = open_weights(f, path, "single file", hf ? dir : NULL);
-    if (r == NOT_HERE && !f->clip)
-        return try_openai(f, dir);    /* a Karlo checkpoint: its CLIP lies beside it */
+    r = open_weights(c, path, "single file", hf ? dir : NULL);
+    if (r == NOT_HERE && !c->clip)
+        return try_openai(c, dir);    /* a Karlo checkpoint: its CLIP is in the same folder */
     return r;
 }
 
-/* ---- the list ---- */
+static int look(void *ctx, struct find *f) {
+    struct clip_find *c = ctx;
 
-static void note(struct find *f) {
-    size_t n = strlen(f->tried.msg);
-
-    snprintf(f->tried.msg + n, sizeof f->tried.msg - n, "%s%.300s (%s)", n ? ", " : "", f->path,
-             f->why.msg[0] ? f->why.msg : "not found");
+    *c->m = (struct clip_model){0};
+    return path_is_dir(f->path) ? try_folder(c, f->path) : try_file(c, f->path);
 }
 
 int model_open_clip(struct clip_model *m, unsigned want, const struct model_paths *p, struct arena *a,
                     struct err *e) {
-    struct find f = {.m = m, .paths = p, .want = want, .a = a, .e = e};
     static const char *const what[] = {"CLIP", "text tower", "image tower", "CLIP of both towers"};
+    struct find f = {.paths = p, .a = a, .e = e};
+    struct clip_find c = {.f = &f, .m = m, .want = want};
 
-    for (size_t i = 0; i < p->n; i++) {
-        int r = NOT_HERE;
-
-        *m = (struct clip_model){0};
-        f.path = p->v[i];
-        if (path_is_dir(f.path))
-            r = try_folder(&f, f.path);
-        else if (path_is_file(f.path))
-            r = try_file(&f, f.path);
-        else
-            f.why = (struct err){"no such file or directory"};
-        if (r != NOT_HERE)
-            return r == OPENED ? 0 : -1;
-        note(&f);
-    }
-    return err_set(e, "no %s in %s", what[want & 3], p->n ? f.tried.msg : "an empty list of models");
+    return find_component(&f, what[want & 3], look, &c);
 }

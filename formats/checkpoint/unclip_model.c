@@ -6,12 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/checkpoint/find.h"
 #include "formats/checkpoint/unclip_config.h"
 #include "formats/checkpoint/weights.h"
 #include "formats/io/pathname.h"
 #include "lib/net/karlo_names.h"
-
-enum { FOUND = 1, NOT_HERE = 0, FAILED = -1 };
 
 /* One component: its weights, and the config that goes with them in diffusers' layout. */
 struct part {
@@ -24,29 +23,15 @@ struct part {
     enum karlo_file original;
 };
 
-struct find {
-    const struct model_paths *paths;
-    struct arena *a;
-    struct err *e, tried;
-};
-
 static const struct sched_config karlo_prior_sched = {1000, BETAS_COSINE, PREDICT_SAMPLE, VARIANCE_FIXED_SMALL_LOG, true, 5};
 static const struct sched_config karlo_decoder_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1};
 static const struct sched_config karlo_upsampler_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_FIXED_SMALL_LOG, true, 1};
-
-static int bad_file(struct find *f, const char *path, const struct err *inner) {
-    return err_set(f->e, "%.400s: %s", path, inner->msg);
-}
 
 /* ---- where a component is ---- */
 
 /* dir holds config.json and weights of a diffusers component. */
 static int open_component(struct find *f, const char *dir, const char *folder, struct part *p) {
-    static const char *const names[] = {
-        "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json",
-        "diffusion_pytorch_model.bin", "diffusion_pytorch_model.bin.index.json",
-        "diffusion_pytorch_model.fp16.safetensors"};
-    const char *weights = path_first(f->a, dir, names, sizeof names / sizeof *names);
+    const char *weights = find_weights(f, dir, WEIGHTS_DIFFUSERS);
     struct err inner = {0};
 
     p->config_file = path_join(f->a, dir, "config.json");
@@ -55,10 +40,10 @@ static int open_component(struct find *f, const char *dir, const char *folder, s
     p->file = weights;
     p->folder = folder;
     p->original = KARLO_NONE;
-    if (mapfile_open(&p->config, p->config_file, &inner) < 0)
-        return bad_file(f, p->config_file, &inner);
+    if (find_map(f, p->config_file, &p->config) < 0)
+        return FAILED;
     if (weights_load(&p->mapped, weights, f->a, &inner) < 0)
-        return bad_file(f, weights, &inner);
+        return find_failed(f, weights, &inner);
     p->w = p->mapped.weights;
     return FOUND;
 }
@@ -67,12 +52,12 @@ static int open_original(struct find *f, const char *path, enum karlo_file want,
     struct err inner = {0};
     struct mapfile m;
 
-    if (mapfile_open(&m, path, &inner) < 0)
-        return bad_file(f, path, &inner);
+    if (find_map(f, path, &m) < 0)
+        return FAILED;
     if (!weights_sniff(m.p, m.n))
         return NOT_HERE;
     if (weights_load(&p->mapped, path, f->a, &inner) < 0)
-        return bad_file(f, path, &inner);
+        return find_failed(f, path, &inner);
     p->w = p->mapped.weights;
     p->original = karlo_file(&p->w);
     p->file = path;
@@ -95,28 +80,30 @@ static int original_in(struct find *f, const char *dir, enum karlo_file want, st
     return best ? open_original(f, path_join(f->a, dir, best), want, p) : NOT_HERE;
 }
 
-static int in_path(struct find *f, const char *path, const char *name, enum karlo_file want, struct part *p) {
+/* A component by its folder's name, or the original file that has it. */
+struct wanted {
+    const char *name;
+    enum karlo_file original;
+    struct part *part;
+};
+
+static int look(void *ctx, struct find *f) {
+    const struct wanted *w = ctx;
+    const char *path = f->path;
     int r;
 
     if (path_is_file(path))
-        return open_original(f, path, want, p);
-    r = open_component(f, path_join(f->a, path, name), path, p);
-    if (r == NOT_HERE && !strcmp(path_base(path), name))
-        r = open_component(f, path, path_folder(f->a, path), p);
-    return r == NOT_HERE ? original_in(f, path, want, p) : r;
+        return open_original(f, path, w->original, w->part);
+    r = open_component(f, path_join(f->a, path, w->name), path, w->part);
+    if (r == NOT_HERE && !strcmp(path_base(path), w->name))
+        r = open_component(f, path, path_folder(f->a, path), w->part);
+    return r == NOT_HERE ? original_in(f, path, w->original, w->part) : r;
 }
 
-static int find_part(struct find *f, const char *name, enum karlo_file want, struct part *p) {
-    for (size_t i = 0; i < f->paths->n; i++) {
-        const char *path = f->paths->v[i];
-        size_t n = strlen(f->tried.msg);
-        int r = path_is_dir(path) || path_is_file(path) ? in_path(f, path, name, want, p) : NOT_HERE;
+static int find_part(struct find *f, const char *name, enum karlo_file original, struct part *p) {
+    struct wanted w = {name, original, p};
 
-        if (r != NOT_HERE)
-            return r;
-        snprintf(f->tried.msg + n, sizeof f->tried.msg - n, "%s%.300s", n ? ", " : "", path);
-    }
-    return err_set(f->e, "no %s in %s", name, f->paths->n ? f->tried.msg : "an empty list of models");
+    return find_component(f, name, look, &w);
 }
 
 static int scheduler(struct find *f, const char *folder, const char *name, const struct sched_config *otherwise,
@@ -126,11 +113,14 @@ static int scheduler(struct find *f, const char *folder, const char *name, const
     struct err inner = {0};
     struct mapfile m;
 
-    if (path_is_file(file) &&
-        (mapfile_open(&m, file, &inner) < 0 || unclip_config_scheduler(&c, m.p, m.n, &inner) < 0))
-        return bad_file(f, file, &inner);
+    if (path_is_file(file)) {
+        if (find_map(f, file, &m) < 0)
+            return -1;
+        if (unclip_config_scheduler(&c, m.p, m.n, &inner) < 0)
+            return find_failed(f, file, &inner);
+    }
     if (sched_init(s, &c, f->a, &inner) < 0)
-        return bad_file(f, file, &inner);
+        return find_failed(f, file, &inner);
     return 0;
 }
 
@@ -183,7 +173,7 @@ static int bind(struct find *f, const char *name, const struct part *p, struct w
     b->w = w;
     r = pack_cache_bind(f->paths->cache, &what, b->c->kern, f->a, &inner);
     weights_forget(&p->mapped);
-    return r < 0 ? bad_file(f, p->file, &inner) : 0;
+    return r < 0 ? find_failed(f, p->file, &inner) : 0;
 }
 
 /* ---- prior ---- */
@@ -199,7 +189,7 @@ static int add_stats(struct find *f, struct part *p) {
     if (!w)
         return err_set(f->e, "out of memory");
     if (weights_load(&stats, file, f->a, &inner) < 0)
-        return bad_file(f, file, &inner);
+        return find_failed(f, file, &inner);
     if (weights_join(&p->mapped, &stats, f->a) < 0)
         return err_set(f->e, "out of memory");
     memcpy(w, p->w.w, p->w.n * sizeof *w);
@@ -233,16 +223,16 @@ int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, co
         struct weight *w = weights_find(&p.w, "model.final_ln.weight");
         heads = w && w->t.nd == 1 ? w->t.shape[0] / 64 : 0;
         if (karlo_prior(&p.w, &p.w, a, &inner) < 0)
-            return bad_file(&f, p.file, &inner);
+            return find_failed(&f, p.file, &inner);
         if (add_stats(&f, &p) < 0)
             return -1;
     } else if (unclip_config_prior(&m->config, p.config.p, p.config.n, &inner) < 0) {
-        return bad_file(&f, p.config_file, &inner);
+        return find_failed(&f, p.config_file, &inner);
     } else {
         heads = m->config.heads;
     }
     if (p.original && prior_config_from_weights(&m->config, heads, &p.w, &inner) < 0)
-        return bad_file(&f, p.file, &inner);
+        return find_failed(&f, p.file, &inner);
     if (scheduler(&f, p.folder, "prior_scheduler", &karlo_prior_sched, &m->sched) < 0)
         return -1;
     fingerprint(&p, a, m->fingerprint);
@@ -263,11 +253,11 @@ static int unet_of(struct find *f, const struct part *p, const char *prefix, str
 
     if (!p->original) {
         *w = p->w;
-        return unclip_config_unet(c, sample, p->config.p, p->config.n, &inner) < 0 ? bad_file(f, p->config_file, &inner) : 0;
+        return unclip_config_unet(c, sample, p->config.p, p->config.n, &inner) < 0 ? find_failed(f, p->config_file, &inner) : 0;
     }
     *sample = 0;
     if (karlo_unet(&p->w, prefix, w, f->a, &inner) < 0 || unet_config_from_weights(c, w, prefix, &inner) < 0)
-        return bad_file(f, p->file, &inner);
+        return find_failed(f, p->file, &inner);
     return 0;
 }
 
@@ -284,7 +274,7 @@ static struct unet *open_unet(struct find *f, const char *name, const struct par
 
 int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths, const struct compute *c,
                         struct arena *a, struct err *e) {
-    struct find f = {.paths = paths, .a = a, .e = e}, g = {.paths = paths, .a = a, .e = e};
+    struct find f = {.paths = paths, .a = a, .e = e};
     struct part d = {.file = NULL}, t = {.file = NULL};
     struct text_proj_config tc;
     struct binding b = {.c = c, .config = &tc, .proj = &m->proj};
@@ -292,13 +282,13 @@ int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths
 
     if (find_part(&f, "decoder", KARLO_DECODER, &d) < 0)
         return -1;
-    if (!d.original && find_part(&g, "text_proj", KARLO_DECODER, &t) < 0)
+    if (!d.original && find_part(&f, "text_proj", KARLO_DECODER, &t) < 0)
         return -1;
     if (d.original) {
         t.file = d.file;
         t.mapped = d.mapped;
         if (karlo_text_proj(&d.w, &t.w, a, &inner) < 0)
-            return bad_file(&f, d.file, &inner);
+            return find_failed(&f, d.file, &inner);
     }
     if (scheduler(&f, d.folder, "decoder_scheduler", &karlo_decoder_sched, &m->sched) < 0)
         return -1;
@@ -307,7 +297,7 @@ int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths
     if (!m->unet)
         return -1;
     if (text_proj_config_from_weights(&tc, &t.w, &inner) < 0)
-        return bad_file(&f, t.file, &inner);
+        return find_failed(&f, t.file, &inner);
     if (bind(&f, "text_proj", &t, &t.w, m->fingerprint, 0, &b, bind_text_proj) < 0)
         return -1;
     if (tc.time != 4 * m->config.width[0] || tc.cross != m->config.context)
@@ -328,7 +318,7 @@ static size_t ratio_of(struct find *f, size_t big) {
     struct err none = {0};
     size_t small = 0;
 
-    if (big && find_part(&quiet, "decoder", KARLO_DECODER, &d) == FOUND && !d.original &&
+    if (big && find_part(&quiet, "decoder", KARLO_DECODER, &d) == 0 && !d.original &&
         unclip_config_unet(&c, &small, d.config.p, d.config.n, &none) == 0 && small && big % small == 0)
         return big / small;
     return 4;
@@ -336,7 +326,7 @@ static size_t ratio_of(struct find *f, size_t big) {
 
 int unclip_open_upsampler(struct upsampler_model *m, const struct model_paths *paths, const struct compute *c,
                           struct arena *a, struct err *e) {
-    struct find f = {.paths = paths, .a = a, .e = e}, g = {.paths = paths, .a = a, .e = e};
+    struct find f = {.paths = paths, .a = a, .e = e};
     struct part first = {.file = NULL}, last = {.file = NULL};
     struct unet_config cf, cl;
     size_t big = 0, none;
@@ -345,7 +335,7 @@ int unclip_open_upsampler(struct upsampler_model *m, const struct model_paths *p
         return -1;
     if (first.original)
         last = first;
-    else if (find_part(&g, "super_res_last", KARLO_UPSAMPLERS, &last) < 0)
+    else if (find_part(&f, "super_res_last", KARLO_UPSAMPLERS, &last) < 0)
         return -1;
     if (scheduler(&f, first.folder, "super_res_scheduler", &karlo_upsampler_sched, &m->sched) < 0)
         return -1;

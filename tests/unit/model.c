@@ -295,6 +295,36 @@ static void several(struct arena a) {
     ok(model_open_clip(&m, MODEL_TEXT, &none, &a, &e) < 0, "no path: %s", e.msg);
 }
 
+/* A repository as huggingface_hub keeps it: refs/main names a folder in snapshots. */
+static void cache(struct arena a) {
+    static const char *const dirs[] = {"hub", "hub/models--o--clip", "hub/models--o--clip/refs", "hub/models--o--clip/blobs",
+        "hub/models--o--clip/snapshots", "hub/models--o--clip/snapshots/0a1b2c", "hub/models--o--clip/snapshots/ffff"};
+    const char *repo;
+    struct clip_model m;
+    struct tok_files t;
+    struct err e = {0};
+
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
+        mkdir(at(dirs[i]), 0700);
+    put("hub/models--o--clip/refs/main", "0a1b2c");
+    copy_text("hub/models--o--clip/snapshots/0a1b2c/config.json", GOLD "micro_hf_config.json");
+    gold("hub/models--o--clip/snapshots/0a1b2c/model.safetensors", "micro_hf.safetensors");
+    put("hub/models--o--clip/snapshots/0a1b2c/merges.txt", "a b</w>\n");
+    repo = at("hub/models--o--clip");
+    ok(open_one(&m, MODEL_TEXT, repo, -1, &a, &e) == 0 && strstr(m.file, "models--o--clip/snapshots/0a1b2c/model.safetensors"),
+       "a repository in a cache is its main snapshot %s", e.msg);
+    ok(model_find_tokenizer(&t, &(struct model_paths){&repo, 1, -1, NULL}, &a, &e) == 0 &&
+       strstr(t.merges, "snapshots/0a1b2c/merges.txt"), "for a tokenizer, too %s", e.msg);
+    refused(at("hub"), MODEL_TEXT, "hub (a Hugging Face cache: name one of the repositories in it, models--...)", a);
+    refused(top, MODEL_TEXT, "(a Hugging Face cache: name one of the repositories in it, models--...)", a);
+    put("hub/models--o--clip/refs/main", "../../..");
+    refused(at("hub/models--o--clip"), MODEL_TEXT, "a Hugging Face repository without its main snapshot", a);
+    put("hub/models--o--clip/refs/main", "0a1b");
+    refused(at("hub/models--o--clip"), MODEL_TEXT, "a Hugging Face repository without its main snapshot", a);
+    put("hub/models--o--clip/refs/main", "ffff\n");
+    refused(at("hub/models--o--clip"), MODEL_TEXT, "(no config.json)", a);
+}
+
 static void verify(void) {
     struct err e = {0};
     const char *name;
@@ -336,6 +366,7 @@ int main(void) {
     split(a);
     shards(a);
     several(a);
+    cache(a);
     verify();
     short_of_memory();
     snprintf(command, sizeof command, "rm -r '%s'", top);

@@ -1,0 +1,135 @@
+#include "formats/checkpoint/find.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/io/pathname.h"
+
+int find_failed(struct find *f, const char *file, const struct err *inner) {
+    return err_set(f->e, "%.400s: %s", file, inner->msg);
+}
+
+int find_map(struct find *f, const char *file, struct mapfile *m) {
+    struct err inner = {0};
+
+    return mapfile_open(m, file, &inner) < 0 ? find_failed(f, file, &inner) : 0;
+}
+
+/* ---- names of weights ---- */
+
+enum { NAMES = 10 };
+
+static const char *const weights_names[][NAMES + 1] = {
+    [WEIGHTS_TRANSFORMERS] = {
+        "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
+        "model.fp16.safetensors", "model.safetensors.index.fp16.json", "pytorch_model.fp16.bin"
+    },
+    [WEIGHTS_DIFFUSERS] = {
+        "diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json",
+        "diffusion_pytorch_model.bin", "diffusion_pytorch_model.bin.index.json",
+        "diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.safetensors.index.fp16.json",
+        "diffusion_pytorch_model.fp16.bin"
+    },
+    [WEIGHTS_OPENCLIP] = {
+        "open_clip_model.safetensors", "open_clip_pytorch_model.safetensors",
+        "open_clip_model.safetensors.index.json", "open_clip_pytorch_model.bin", "open_clip_pytorch_model.pth",
+        "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.pth", "model.pth"
+    },
+    [WEIGHTS_OPENAI] = {
+        "ViT-L-14.pt", "ViT-L-14-336px.pt", "ViT-B-16.pt", "ViT-B-32.pt", "RN50.pt", "RN101.pt", "RN50x4.pt",
+        "RN50x16.pt", "RN50x64.pt"
+    },
+};
+
+const char *find_weights(struct find *f, const char *dir, enum weights_names names) {
+    size_t n = 0;
+
+    while (weights_names[names][n])
+        n++;
+    return path_first(f->a, dir, weights_names[names], n);
+}
+
+/* ---- a Hugging Face cache ---- */
+
+/* The commit in refs/main: one line of letters and digits.  NULL: the file holds something else. */
+static const char *commit_of(struct find *f, const char *ref) {
+    struct mapfile m;
+    size_t n = 0;
+
+    if (!path_is_file(ref) || mapfile_open(&m, ref, NULL) < 0)
+        return NULL;
+    while (n < m.n && n < 200 && ((m.p[n] >= '0' && m.p[n] <= '9') || (m.p[n] >= 'a' && m.p[n] <= 'z') ||
+                                  (m.p[n] >= 'A' && m.p[n] <= 'Z')))
+        n++;
+    return n && (n == m.n || m.p[n] == '\n') ? arena_str(f->a, m.p, n) : NULL;
+}
+
+/* Is it a folder of repositories, that is the root of a cache or the folder above it? */
+static bool is_cache_root(struct find *f, const char *dir) {
+    DIR *d = opendir(dir);
+    struct dirent *e;
+    bool found = false;
+
+    while (d && !found && (e = readdir(d)))
+        found = !strncmp(e->d_name, "models--", 8);
+    if (d)
+        closedir(d);
+    return found || path_is_dir(path_join(f->a, dir, "hub"));
+}
+
+/* The folder that f->path stands for: itself, or the snapshot of a repository; NULL and `why` where it cannot be told. */
+static const char *resolve(struct find *f) {
+    const char *snapshots = path_join(f->a, f->path, "snapshots"), *commit, *dir;
+
+    if (!path_is_dir(snapshots))
+        return f->path;
+    commit = commit_of(f, path_join(f->a, f->path, "refs/main"));
+    dir = commit ? path_join(f->a, snapshots, commit) : NULL;
+    if (dir && path_is_dir(dir))
+        return dir;
+    err_set(&f->why, "a Hugging Face repository without its main snapshot: name a folder in its snapshots");
+    return NULL;
+}
+
+/* ---- the walk ---- */
+
+static int look_at(struct find *f, int (*look)(void *ctx, struct find *f), void *ctx) {
+    int r = NOT_HERE;
+
+    if (!path_is_dir(f->path) && !path_is_file(f->path)) {
+        err_set(&f->why, "no such file or directory");
+        return NOT_HERE;
+    }
+    if (path_is_dir(f->path) && !(f->path = resolve(f)))
+        return NOT_HERE;
+    r = look(ctx, f);
+    if (r == NOT_HERE && path_is_dir(f->path) && is_cache_root(f, f->path)) {
+        f->why.msg[0] = 0;
+        err_set(&f->why, "a Hugging Face cache: name one of the repositories in it, models--...");
+    }
+    return r;
+}
+
+static void note(struct find *f, const char *path) {
+    size_t n = strlen(f->tried.msg);
+    bool why = f->why.msg[0];
+
+    snprintf(f->tried.msg + n, sizeof f->tried.msg - n, "%s%.300s%s%s%s", n ? ", " : "", path, why ? " (" : "",
+             f->why.msg, why ? ")" : "");
+}
+
+int find_component(struct find *f, const char *what, int (*look)(void *ctx, struct find *f), void *ctx) {
+    f->tried.msg[0] = 0;
+    for (size_t i = 0; i < f->paths->n; i++) {
+        int r;
+
+        f->path = f->paths->v[i];
+        f->why.msg[0] = 0;
+        r = look_at(f, look, ctx);
+        if (r != NOT_HERE)
+            return r == FOUND ? 0 : -1;
+        note(f, f->paths->v[i]);
+    }
+    return err_set(f->e, "no %s in %s", what, f->paths->n ? f->tried.msg : "an empty list of models");
+}
