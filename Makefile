@@ -141,8 +141,7 @@ bench: all
 
 # Layers: lib includes lib, formats adds formats; neither exits nor prints; lib does no I/O and
 # neither allocates but where a library is wrapped (WRAPS).
-WRAPS    = image_read.o image_gif.o image_pnm.o image_stb.o image_jpeg.o image_webp.o image_heif.o safetensors.o clip_config.o json_record.o \
-           bpe_files.o tok_find.o model.o config.o labels.o
+WRAPS    = image_gif.o image_pnm.o image_read.o image_stb.o image_webp.o
 lint:
 	@$(NEEDS) build lint
 	@$(MAKE) --no-print-directory -j2 B=build-lint CFLAGS='-O2 -g -Werror' all units aids $(CORE:$B/%=build-lint/%) >/dev/null
@@ -151,6 +150,7 @@ lint:
 	@! nm -uA build-lint/lib/*/*.o build-lint/formats/*/*.o build-lint/tools/stage/*.o | grep -wE 'exit|_exit|abort|printf|fprintf|puts|putchar|stdout|stderr|getenv|setenv'
 	@! nm -uA build-lint/lib/*/*.o | grep -wE 'malloc|calloc|realloc|free|fopen|fread|fwrite|open|read|write|mmap|setlocale'
 	@! nm -uA build-lint/formats/*/*.o build-lint/tools/stage/*.o | grep -wE 'malloc|calloc|realloc' | grep -vE '/($(subst $() ,|,$(WRAPS))):'
+	@for w in $(WRAPS); do nm -u build-lint/formats/*/$$w | grep -qwE 'malloc|calloc|realloc' || { echo "lint: $$w does not allocate, but is in WRAPS"; exit 1; }; done
 	@! command -v python3 >/dev/null || python3 lib/text/text_tables.py | cmp - lib/text/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
 	@shellcheck -x -S warning -e SC2154 tests/run tests/fuzz/run .ci/run .ci/needs $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
