@@ -1,0 +1,105 @@
+#include "lib/probe/calibrate.h"
+
+#include <math.h>
+
+/* Score j of a row; two classes have one score, the other is 0. */
+static double score(const double *s, size_t k, size_t j) {
+    return k == 1 ? (j ? s[0] : 0) : s[j];
+}
+
+/* The row's distribution at 1/T = b: its cross entropy, and the mean and variance of the scores under it. */
+static double moments(const double *s, size_t k, size_t y, double b, double *mean, double *variance) {
+    const size_t classes = k == 1 ? 2 : k;
+    double top = score(s, k, 0), sum = 0, m = 0, v = 0;
+
+    for (size_t j = 1; j < classes; j++)
+        top = fmax(top, score(s, k, j));
+    for (size_t j = 0; j < classes; j++) {
+        double z = score(s, k, j), q = exp(b * (z - top));
+
+        sum += q;
+        m += q * z;
+    }
+    m /= sum;
+    for (size_t j = 0; j < classes; j++) {
+        double z = score(s, k, j);
+
+        v += exp(b * (z - top)) * (z - m) * (z - m);
+    }
+    *mean = m;
+    *variance = v / sum;
+    return b * (top - score(s, k, y)) + log(sum);
+}
+
+/* First and second derivative by b of the mean cross entropy. */
+static double slope(const double *scores, size_t n, size_t k, const int32_t *y, double b, double *curve) {
+    double d = 0, c = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        double m, v;
+
+        moments(scores + i * k, k, (size_t)y[i], b, &m, &v);
+        d += m - score(scores + i * k, k, (size_t)y[i]);
+        c += v;
+    }
+    *curve = c / (double)n;
+    return d / (double)n;
+}
+
+double calibrate_temperature(const double *scores, size_t n, size_t k, const int32_t *y) {
+    double lo = 1e-3, hi = 1e3, b = 1, curve;
+
+    if (slope(scores, n, k, y, lo, &curve) >= 0)
+        return 1 / lo;
+    if (slope(scores, n, k, y, hi, &curve) <= 0)
+        return 1 / hi;
+    for (int i = 0; i < 200 && hi - lo > 1e-14 * hi; i++) {
+        double d = slope(scores, n, k, y, b, &curve), next;
+
+        if (d < 0)
+            lo = b;
+        else
+            hi = b;
+        next = b - d / curve;    /* Newton, unless it leaves what is left of the range */
+        if (!(next > lo && next < hi))
+            next = sqrt(lo * hi);
+        if (fabs(next - b) <= 1e-15 * b)
+            break;
+        b = next;
+    }
+    return 1 / b;
+}
+
+double calibrate_cross_entropy(const double *scores, size_t n, size_t k, const int32_t *y, double t) {
+    double sum = 0, m, v;
+
+    for (size_t i = 0; i < n; i++)
+        sum += moments(scores + i * k, k, (size_t)y[i], 1 / t, &m, &v);
+    return sum / (double)n;
+}
+
+double calibrate_error(const double *scores, size_t n, size_t k, const int32_t *y, double t) {
+    const size_t classes = k == 1 ? 2 : k;
+    double right[CALIBRATE_BINS] = {0}, sure[CALIBRATE_BINS] = {0}, error = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        const double *s = scores + i * k;
+        size_t best = 0;
+        double sum = 0, confidence;
+        int bin;
+
+        for (size_t j = 1; j < classes; j++)
+            if (score(s, k, j) > score(s, k, best))
+                best = j;
+        for (size_t j = 0; j < classes; j++)
+            sum += exp((score(s, k, j) - score(s, k, best)) / t);
+        confidence = 1 / sum;
+        bin = (int)ceil(confidence * CALIBRATE_BINS) - 1;
+        bin = bin < 0 ? 0 : bin >= CALIBRATE_BINS ? CALIBRATE_BINS - 1 : bin;
+        right[bin] += best == (size_t)y[i];
+        sure[bin] += confidence;
+    }
+    for (int i = 0; i < CALIBRATE_BINS; i++)
+        error += fabs(right[i] - sure[i]);
+    return error / (double)n;
+}

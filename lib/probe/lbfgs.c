@@ -1,0 +1,221 @@
+#include "lib/probe/lbfgs.h"
+
+#include <math.h>
+#include <string.h>
+
+static const double DECREASE = 1e-4, CURVATURE = 0.9;
+enum { SEARCH_MAX = 50 };    /* values of f in one line search */
+
+struct pair {
+    double *s, *y, sy;    /* steps of x and of the gradient; s . y */
+};
+
+struct state {
+    struct lbfgs *o;
+    double *x, *g, *at, *g_at, *p, *q;    /* [n]: here, where the search looks, the direction, room */
+    struct pair pair[LBFGS_PAIRS];        /* oldest first */
+    size_t pairs;
+    double value;
+};
+
+static double dot(size_t n, const double *a, const double *b) {
+    double s[4] = {0};
+    size_t i;
+
+    for (i = 0; i + 4 <= n; i += 4)
+        for (size_t j = 0; j < 4; j++)
+            s[j] += a[i + j] * b[i + j];
+    for (; i < n; i++)
+        s[0] += a[i] * b[i];
+    return (s[0] + s[1]) + (s[2] + s[3]);
+}
+
+static void axpy(size_t n, double a, const double *x, double *y) {
+    for (size_t i = 0; i < n; i++)
+        y[i] += a * x[i];
+}
+
+static double largest(size_t n, const double *g) {
+    double m = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs(g[i]) <= m))
+            m = fabs(g[i]);
+    return m;
+}
+
+/* p = -H g by the two loops. */
+static void direction(struct state *s) {
+    const size_t n = s->o->n;
+    double alpha[LBFGS_PAIRS], scale = 1, *q = s->q;
+
+    memcpy(q, s->g, n * sizeof *q);
+    for (size_t i = s->pairs; i-- > 0;) {
+        alpha[i] = dot(n, s->pair[i].s, q) / s->pair[i].sy;
+        axpy(n, -alpha[i], s->pair[i].y, q);
+    }
+    if (s->pairs) {
+        const struct pair *last = &s->pair[s->pairs - 1];
+        const double *hy = last->y;
+
+        if (s->o->precondition) {
+            s->o->precondition(s->o->ctx, last->y, s->p);
+            hy = s->p;
+        }
+        scale = last->sy / dot(n, last->y, hy);
+    }
+    if (s->o->precondition)
+        s->o->precondition(s->o->ctx, q, s->p);
+    else
+        memcpy(s->p, q, n * sizeof *q);
+    if (!s->pairs && !s->o->precondition)
+        scale = 1 / fmax(1, sqrt(dot(n, q, q)));
+    for (size_t i = 0; i < n; i++)
+        s->p[i] *= scale;
+    for (size_t i = 0; i < s->pairs; i++)
+        axpy(n, alpha[i] - dot(n, s->pair[i].y, s->p) / s->pair[i].sy, s->pair[i].s, s->p);
+    for (size_t i = 0; i < n; i++)
+        s->p[i] = -s->p[i];
+}
+
+struct point {
+    double t, v, d;    /* step, value, slope along p */
+};
+
+static struct point look(struct state *s, double t) {
+    struct point q = {.t = t};
+
+    for (size_t i = 0; i < s->o->n; i++)
+        s->at[i] = s->x[i] + t * s->p[i];
+    q.v = s->o->f(s->o->ctx, s->at, s->g_at);
+    s->o->calls++;
+    q.d = dot(s->o->n, s->g_at, s->p);
+    return q;
+}
+
+/* The minimum of the cubic through two points, kept away from both. */
+static double between(struct point a, struct point b) {
+    double d1 = a.d + b.d - 3 * (a.v - b.v) / (a.t - b.t), r = d1 * d1 - a.d * b.d, t, lo, hi;
+
+    lo = fmin(a.t, b.t);
+    hi = fmax(a.t, b.t);
+    t = (lo + hi) / 2;
+    if (r >= 0 && isfinite(r)) {
+        double d2 = copysign(sqrt(r), b.t - a.t);
+        double c = b.t - (b.t - a.t) * ((b.d + d2 - d1) / (b.d - a.d + 2 * d2));
+
+        if (isfinite(c))
+            t = c;
+    }
+    return fmin(fmax(t, lo + 0.1 * (hi - lo)), hi - 0.1 * (hi - lo));
+}
+
+/* A step from x along p.  On success at and g_at hold the point and its gradient.  0, or -1: none found. */
+static int search(struct state *s, double *value) {
+    const struct point start = {0, s->value, dot(s->o->n, s->g, s->p)};
+    const double noise = s->o->noise * fabs(start.v);
+    struct point lo = start, hi = {.t = INFINITY}, q;
+    double t = 1;
+
+    if (!(start.d < 0))
+        return -1;
+    for (int i = 0; i < SEARCH_MAX; i++) {
+        bool low, flat;
+
+        q = look(s, t);
+        low = q.v <= start.v + DECREASE * t * start.d;
+        flat = q.v <= start.v + noise && (2 * DECREASE - 1) * start.d >= q.d;
+        if (isfinite(q.v) && (low || flat) && fabs(q.d) <= -CURVATURE * start.d) {
+            *value = q.v;
+            return 0;
+        }
+        if (!isfinite(q.v) || !(low || flat) || (q.v > lo.v + noise))
+            hi = q;
+        else if (q.d >= 0)
+            hi = q;
+        else
+            lo = q;
+        if (!isfinite(hi.t))
+            t = 2 * t;
+        else if (!isfinite(hi.v))
+            t = (lo.t + hi.t) / 2;
+        else
+            t = between(lo, hi);
+        if (isfinite(hi.t) && fabs(hi.t - lo.t) <= 1e-14 * hi.t)
+            break;
+    }
+    /* rounding ends the search: take the best place that is lower */
+    if (lo.t > 0 && lo.v < start.v) {
+        q = look(s, lo.t);
+        *value = q.v;
+        return 0;
+    }
+    return -1;
+}
+
+/* x and g move on; the step is kept if it tells of a positive curvature. */
+static void move(struct state *s, double value) {
+    const size_t n = s->o->n;
+    struct pair k = s->pair[s->pairs == LBFGS_PAIRS ? 0 : s->pairs];
+    double yy, *swap;
+
+    if (s->pairs == LBFGS_PAIRS)
+        memmove(s->pair, s->pair + 1, (LBFGS_PAIRS - 1) * sizeof *s->pair);
+    else
+        s->pairs++;
+    for (size_t i = 0; i < n; i++) {
+        k.s[i] = s->at[i] - s->x[i];
+        k.y[i] = s->g_at[i] - s->g[i];
+    }
+    k.sy = dot(n, k.s, k.y);
+    yy = dot(n, k.y, k.y);
+    s->pair[s->pairs - 1] = k;
+    if (!(k.sy > 1e-300 && k.sy > 1e-16 * yy * 1e-16))
+        s->pairs--;
+    memcpy(s->x, s->at, n * sizeof *s->x);
+    swap = s->g;
+    s->g = s->g_at;
+    s->g_at = swap;
+    s->value = value;
+}
+
+int lbfgs_run(struct lbfgs *o, double *x, struct arena scratch, struct err *e) {
+    struct state s = {.o = o, .x = x};
+    double **room[] = {&s.g, &s.at, &s.g_at, &s.p, &s.q};
+    double value;
+    bool again = true;
+
+    for (size_t i = 0; i < sizeof room / sizeof *room; i++)
+        if (!(*room[i] = arena_take(&scratch, o->n, sizeof(double))))
+            return err_set(e, "no memory for %zu variables", o->n);
+    for (size_t i = 0; i < LBFGS_PAIRS; i++)
+        if (!(s.pair[i].s = arena_take(&scratch, o->n, sizeof(double))) ||
+            !(s.pair[i].y = arena_take(&scratch, o->n, sizeof(double))))
+            return err_set(e, "no memory for %zu variables", o->n);
+    o->iterations = 0;
+    o->calls = 1;
+    o->converged = false;
+    s.value = o->f(o->ctx, x, s.g);
+    if (!isfinite(s.value))
+        return err_set(e, "the objective is not finite at the start");
+    for (;;) {
+        o->gradient = largest(o->n, s.g);
+        o->converged = o->gradient <= o->tol;
+        if (o->converged || o->iterations >= o->max_iter ||
+            (o->go_on && !o->go_on(o->ctx, o->iterations, o->gradient)))
+            break;
+        direction(&s);
+        if (search(&s, &value) < 0) {
+            if (!again)    /* steepest descent found nothing either: rounding is all that is left */
+                break;
+            s.pairs = 0;
+            again = false;
+            continue;
+        }
+        again = true;
+        move(&s, value);
+        o->iterations++;
+    }
+    o->value = s.value;
+    return 0;
+}

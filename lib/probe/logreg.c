@@ -1,0 +1,579 @@
+#include "lib/probe/logreg.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lib/base/pool.h"
+#include "lib/base/size.h"
+#include "lib/base/tensor.h"
+#include "lib/kernel/kern.h"
+#include "lib/layer/linear.h"
+#include "lib/probe/lbfgs.h"
+#include "lib/vector/similarity.h"
+
+enum { CHUNK = 64 };                    /* rows that a task of the softmax takes */
+static const double NOISE_F32 = 1e-6;   /* of an objective whose products are f32 */
+static const double RIDGE = 1e-6;       /* of the mean diagonal: the preconditioner's inverse is kept in f32 */
+
+struct block {
+    const float *x;                     /* [n, d] */
+    const float *xt;                    /* [d, n], exact problems */
+    struct linear rows, columns;        /* of [n, d] and of its transpose, others */
+    size_t from, n;
+};
+
+struct logreg {
+    const struct logreg_problem *p;
+    const struct sim_kern *sim;
+    size_t n, d, k, nblock;
+    double total;                       /* sum of the weights */
+    bool exact;
+    struct block *block;                /* [nblock], or NULL: made again for each gradient */
+    double *moments;                    /* [d + 1, d + 1] of [x, 1], or NULL: no preconditioner */
+    float *inverse;                     /* of the preconditioner */
+    /* one fit */
+    double penalty;                     /* 1 / (C S) */
+    struct arena *scratch;              /* what a gradient may use */
+    bool (*go_on)(void *, size_t, double);
+    void *ctx;
+    bool failed;
+    struct err err;
+};
+
+size_t logreg_vectors(size_t classes) {
+    return classes == 2 ? 1 : classes;
+}
+
+/* ---- rows ---- */
+
+static int transpose(const float *x, size_t n, size_t d, const float **out, struct arena *a, struct err *e) {
+    float *t = arena_take(a, n * d, sizeof *t);
+
+    if (!t)
+        return err_set(e, "no memory for %zu rows of %zu", n, d);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < d; j++)
+            t[j * n + i] = x[i * d + j];
+    *out = t;
+    return 0;
+}
+
+static int block_open(const struct logreg *l, size_t i, struct block *b, struct arena *a, struct err *e) {
+    const struct logreg_problem *p = l->p;
+    float *room;
+
+    b->from = i * LOGREG_BLOCK;
+    b->n = size_min(LOGREG_BLOCK, l->n - b->from);
+    if (!(room = arena_take(a, b->n * l->d, sizeof *room)))
+        return err_set(e, "no memory for %zu rows of %zu", b->n, l->d);
+    if (!(b->x = p->x.get(p->x.ctx, b->from, b->n, room)))
+        return err_set(e, "the rows cannot be read");
+    if (l->exact)
+        return transpose(b->x, b->n, l->d, &b->xt, a, e);
+
+    struct tensor t = {.dtype = DT_F32, .nd = 2, .shape = {b->n, l->d}, .data = b->x}, u;
+
+    tensor_contiguous(&t);
+    u = tensor_transposed(&t);
+    if (linear_pack(&b->rows, 1, &t, NULL, p->compute, a, e) < 0 ||
+        linear_pack(&b->columns, 1, &u, NULL, p->compute, a, e) < 0)
+        return -1;
+    return 0;
+}
+
+static const struct block *block_of(struct logreg *l, size_t i, struct block *room, struct arena *scratch) {
+    if (l->block)
+        return &l->block[i];
+    if (block_open(l, i, room, scratch, &l->err) < 0) {
+        l->failed = true;
+        return NULL;
+    }
+    return room;
+}
+
+/* ---- one gradient ---- */
+
+struct pass {
+    struct logreg *l;
+    const struct block *b;
+    const double *theta;
+    float *w;                  /* [k, d]: theta without its biases */
+    float *s32, *xy;           /* [k, n]: scores, then residuals; products of the gradient [k, d] */
+    double *s64;               /* [k, n] */
+    double *loss;              /* of each chunk */
+    double *gradient;
+    float *rows;               /* each thread: [CHUNK, k] */
+};
+
+static void exact_scores(void *ctx, size_t i, int thread) {
+    const struct pass *q = ctx;
+    const size_t d = q->l->d, j = i / div_up(q->b->n, CHUNK), lo = i % div_up(q->b->n, CHUNK) * CHUNK;
+
+    (void)thread;
+    for (size_t r = lo; r < size_min(lo + CHUNK, q->b->n); r++)
+        q->s64[j * q->b->n + r] = q->l->sim->dot(q->theta + j * (d + 1), q->b->x + r * d, d);
+}
+
+/* Residual of a row's scores in place, times its weight; returns the weighted loss. */
+static double residual(double *s, size_t k, size_t y, double weight) {
+    double top = s[0], sum = 0, loss;
+
+    if (k == 1) {
+        double t = y ? 1 : -1, m = t * s[0], q = exp(-fabs(m));
+
+        loss = log1p(q) + (m < 0 ? -m : 0);
+        s[0] = -t * weight * (m > 0 ? q : 1) / (1 + q);
+        return weight * loss;
+    }
+    for (size_t j = 1; j < k; j++)
+        top = s[j] > top ? s[j] : top;
+    loss = top - s[y];
+    for (size_t j = 0; j < k; j++)
+        sum += s[j] = exp(s[j] - top);
+    for (size_t j = 0; j < k; j++)
+        s[j] *= weight / sum;
+    s[y] -= weight;
+    return weight * (loss + log(sum));
+}
+
+static void exact_residuals(void *ctx, size_t i, int thread) {
+    const struct pass *q = ctx;
+    const struct logreg *l = q->l;
+    const size_t lo = i * CHUNK, n = q->b->n, k = l->k;
+    double *s = (double *)(void *)q->rows + (size_t)thread * k, loss = 0;
+
+    for (size_t r = lo; r < size_min(lo + CHUNK, n); r++) {
+        const size_t row = q->b->from + r;
+
+        for (size_t j = 0; j < k; j++)
+            s[j] = q->s64[j * n + r] + q->theta[j * (l->d + 1) + l->d];
+        loss += residual(s, k, (size_t)l->p->y[row], l->p->weight ? (double)l->p->weight[row] : 1);
+        for (size_t j = 0; j < k; j++)
+            q->s64[j * n + r] = s[j];
+    }
+    q->loss[i] = loss;
+}
+
+static void exact_gradient(void *ctx, size_t i, int thread) {
+    const struct pass *q = ctx;
+    const size_t d = q->l->d, n = q->b->n, j = i / div_up(d, CHUNK), lo = i % div_up(d, CHUNK) * CHUNK;
+    double *g = q->gradient + j * (d + 1);
+
+    (void)thread;
+    for (size_t c = lo; c < size_min(lo + CHUNK, d); c++)
+        g[c] += q->l->sim->dot(q->s64 + j * n, q->b->xt + c * n, n);
+    if (!lo)
+        for (size_t r = 0; r < n; r++)
+            g[d] += q->s64[j * n + r];
+}
+
+/* The same in f32: scores become residuals a chunk of rows at a time, transposed so that a row's are contiguous. */
+static void fast_residuals(void *ctx, size_t i, int thread) {
+    const struct pass *q = ctx;
+    const struct logreg *l = q->l;
+    const struct kern *kern = l->p->compute->kern;
+    const size_t lo = i * CHUNK, n = q->b->n, k = l->k, m = size_min(CHUNK, n - lo);
+    float *rows = q->rows + (size_t)thread * CHUNK * k;
+    double loss = 0;
+
+    for (size_t j = 0; j < k; j++) {
+        float bias = (float)q->theta[j * (l->d + 1) + l->d];
+
+        for (size_t r = 0; r < m; r++)
+            rows[r * k + j] = q->s32[j * n + lo + r] + bias;
+    }
+    for (size_t r = 0; r < m; r++) {
+        const size_t row = q->b->from + lo + r, y = (size_t)l->p->y[row];
+        const double weight = l->p->weight ? (double)l->p->weight[row] : 1;
+        float *s = rows + r * k;
+
+        if (k == 1) {
+            double one = (double)s[0];
+
+            loss += residual(&one, 1, y, weight);
+            s[0] = (float)one;
+        } else {
+            double margin = (double)kern->max(k, s) - (double)s[y], sum = (double)kern->exps(k, 1, s);
+
+            loss += weight * (margin + log(sum));
+            kern->scale(k, (float)(weight / sum), s);
+            s[y] -= (float)weight;
+        }
+    }
+    for (size_t j = 0; j < k; j++)
+        for (size_t r = 0; r < m; r++)
+            q->s32[j * n + lo + r] = rows[r * k + j];
+    q->loss[i] = loss;
+}
+
+static void fast_add(void *ctx, size_t j, int thread) {
+    const struct pass *q = ctx;
+    const size_t d = q->l->d, n = q->b->n;
+    double *g = q->gradient + j * (d + 1), sum = 0;
+
+    (void)thread;
+    for (size_t c = 0; c < d; c++)
+        g[c] += (double)q->xy[j * d + c];
+    for (size_t r = 0; r < n; r++)
+        sum += (double)q->s32[j * n + r];
+    g[d] += sum;
+}
+
+static int pass_open(struct pass *q, struct arena *a) {
+    const struct logreg *l = q->l;
+    const size_t n = size_min(l->n, LOGREG_BLOCK), threads = (size_t)pool_threads(l->p->compute->pool);
+
+    q->loss = arena_take(a, div_up(n, CHUNK), sizeof *q->loss);
+    if (l->exact) {
+        q->s64 = arena_take(a, l->k * n, sizeof *q->s64);
+        q->rows = arena_take(a, threads * l->k, sizeof(double));
+        return q->loss && q->s64 && q->rows ? 0 : -1;
+    }
+    q->w = arena_take(a, l->k * l->d, sizeof *q->w);
+    q->s32 = arena_take(a, l->k * n, sizeof *q->s32);
+    q->xy = arena_take(a, l->k * l->d, sizeof *q->xy);
+    q->rows = arena_take(a, threads * CHUNK * l->k, sizeof *q->rows);
+    return q->loss && q->w && q->s32 && q->xy && q->rows ? 0 : -1;
+}
+
+/* Adds the block's gradient; returns its loss. */
+static double block_pass(struct pass *q, struct arena scratch) {
+    const struct logreg *l = q->l;
+    const struct compute *c = l->p->compute;
+    const size_t chunks = div_up(q->b->n, CHUNK);
+    double loss = 0;
+
+    if (l->exact) {
+        pool_run(c->pool, l->k * chunks, exact_scores, q);
+        pool_run(c->pool, chunks, exact_residuals, q);
+        pool_run(c->pool, l->k * div_up(l->d, CHUNK), exact_gradient, q);
+    } else {
+        size_t need = size_max(linear_scratch(&q->b->rows, c, l->k), linear_scratch(&q->b->columns, c, l->k));
+        void *room = arena_take(&scratch, need, 1);
+
+        if (!room)
+            return NAN;
+        linear_run(&q->b->rows, c, l->k, q->w, l->d, q->s32, q->b->n, ACT_NONE, NULL, room);
+        pool_run(c->pool, chunks, fast_residuals, q);
+        linear_run(&q->b->columns, c, l->k, q->s32, q->b->n, q->xy, l->d, ACT_NONE, NULL, room);
+        pool_run(c->pool, l->k, fast_add, q);
+    }
+    for (size_t i = 0; i < chunks; i++)
+        loss += q->loss[i];
+    return loss;
+}
+
+static double objective(void *ctx, const double *theta, double *gradient) {
+    struct logreg *l = ctx;
+    struct arena a = *l->scratch;
+    struct pass q = {.l = l, .theta = theta, .gradient = gradient};
+    const size_t d = l->d;
+    double loss = 0, square = 0;
+
+    if (l->failed || pass_open(&q, &a) < 0) {
+        err_set(&l->err, "no memory for the gradient");
+        l->failed = true;
+        return NAN;
+    }
+    memset(gradient, 0, l->k * (d + 1) * sizeof *gradient);
+    if (q.w)
+        for (size_t j = 0; j < l->k; j++)
+            for (size_t c = 0; c < d; c++)
+                q.w[j * d + c] = (float)theta[j * (d + 1) + c];
+    for (size_t i = 0; i < l->nblock; i++) {
+        struct arena scratch = a;
+        struct block room;
+
+        if (!(q.b = block_of(l, i, &room, &scratch)))
+            return NAN;
+        loss += block_pass(&q, scratch);
+    }
+    for (size_t j = 0; j < l->k; j++) {
+        const double *w = theta + j * (d + 1);
+        double *g = gradient + j * (d + 1);
+
+        for (size_t c = 0; c < d; c++) {
+            g[c] = g[c] / l->total + l->penalty * w[c];
+            square += w[c] * w[c];
+        }
+        g[d] /= l->total;
+    }
+    return loss / l->total + 0.5 * l->penalty * square;
+}
+
+/* ---- the preconditioner ---- */
+
+/* Lower triangle of s becomes L of s = L L^T, then the whole becomes the inverse of s.  -1: not positive. */
+static int invert(size_t n, double *s) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++) {
+            double sum = s[i * n + j];
+
+            for (size_t k = 0; k < j; k++)
+                sum -= s[i * n + k] * s[j * n + k];
+            if (i == j) {
+                if (!(sum > 0))
+                    return -1;
+                s[i * n + i] = sqrt(sum);
+            } else {
+                s[i * n + j] = sum / s[j * n + j];
+            }
+        }
+    /* L^-1, kept above the diagonal as its transpose, its diagonal in place */
+    for (size_t i = 0; i < n; i++)
+        s[i * n + i] = 1 / s[i * n + i];
+    for (size_t j = 0; j < n; j++)
+        for (size_t i = j + 1; i < n; i++) {
+            double sum = s[i * n + j] * s[j * n + j];
+
+            for (size_t k = j + 1; k < i; k++)
+                sum += s[i * n + k] * s[j * n + k];
+            s[j * n + i] = -sum * s[i * n + i];
+        }
+    /* (L^-1)^T L^-1 into the lower triangle: row i of the upper one is column i of L^-1 */
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++) {
+            double sum = 0;
+
+            for (size_t k = i; k < n; k++)
+                sum += s[i * n + k] * s[j * n + k];
+            s[i * n + j] = sum;
+        }
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0;
+
+        for (size_t k = i; k < n; k++)
+            sum += s[i * n + k] * s[i * n + k];
+        s[i * n + i] = sum;
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            s[j * n + i] = s[i * n + j];
+    return 0;
+}
+
+struct product {
+    const struct logreg *l;
+    const double *g;
+    double *out;
+};
+
+static void inverse_times(void *ctx, size_t i, int thread) {
+    const struct product *p = ctx;
+    const size_t m = p->l->d + 1, j = i / div_up(m, CHUNK), lo = i % div_up(m, CHUNK) * CHUNK;
+
+    (void)thread;
+    for (size_t c = lo; c < size_min(lo + CHUNK, m); c++)
+        p->out[j * m + c] = p->l->sim->dot(p->g + j * m, p->l->inverse + c * m, m);
+}
+
+static void precondition(void *ctx, const double *g, double *out) {
+    const struct logreg *l = ctx;
+    struct product p = {l, g, out};
+
+    pool_run(l->p->compute->pool, l->k * div_up(l->d + 1, CHUNK), inverse_times, &p);
+}
+
+/* Second moments of [x, 1] into m [d + 1, d + 1], divided by the number of rows. */
+static int moments(struct logreg *l, double *m, struct arena scratch) {
+    const size_t d = l->d, side = d + 1;
+    const struct compute *c = l->p->compute;
+    float *xx = arena_take(&scratch, d * d, sizeof *xx);
+
+    if (!xx)
+        return err_set(&l->err, "no memory for %zu x %zu moments", d, d);
+    memset(m, 0, side * side * sizeof *m);
+    for (size_t i = 0; i < l->nblock; i++) {
+        struct arena a = scratch;
+        const struct block *b;
+        struct block room;
+        const float *xt;
+        void *work;
+
+        if (!(b = block_of(l, i, &room, &a)) || transpose(b->x, b->n, d, &xt, &a, &l->err) < 0)
+            return -1;
+
+        struct tensor t = {.dtype = DT_F32, .nd = 2, .shape = {d, b->n}, .data = xt};
+        struct linear columns = b->columns;
+
+        tensor_contiguous(&t);
+        if (l->exact && linear_pack(&columns, 1, &t, NULL, c, &a, &l->err) < 0)
+            return -1;
+        if (!(work = arena_take(&a, linear_scratch(&columns, c, d), 1)))
+            return err_set(&l->err, "no memory for %zu x %zu moments", d, d);
+        linear_run(&columns, c, d, xt, b->n, xx, d, ACT_NONE, NULL, work);
+        for (size_t r = 0; r < d; r++) {
+            for (size_t j = 0; j < d; j++)
+                m[r * side + j] += (double)xx[r * d + j] / (double)l->n;
+            for (size_t j = 0; j < b->n; j++)
+                m[d * side + r] += (double)xt[r * b->n + j] / (double)l->n;
+        }
+    }
+    for (size_t r = 0; r < d; r++)
+        m[r * side + d] = m[d * side + r];
+    m[d * side + d] = 1;
+    return 0;
+}
+
+/* The curvature of a class that has an equal share of the rows times the moments, plus the penalty. */
+static int preconditioner(struct logreg *l, struct arena scratch) {
+    const size_t side = l->d + 1;
+    const double share = 1 / (double)l->p->classes, curve = share * (1 - share);
+    double *m = arena_take(&scratch, side * side, sizeof *m), mean = 0;
+
+    if (!m)
+        return err_set(&l->err, "no memory for %zu x %zu moments", side, side);
+    for (size_t i = 0; i < side * side; i++)
+        m[i] = curve * l->moments[i];
+    for (size_t i = 0; i < side; i++)
+        mean += m[i * side + i] / (double)side;
+    for (size_t i = 0; i < side; i++)
+        m[i * side + i] += RIDGE * mean + (i < l->d ? l->penalty : 0);
+    if (invert(side, m) < 0)
+        return err_set(&l->err, "rows that are not finite");
+    for (size_t i = 0; i < side * side; i++)
+        l->inverse[i] = (float)m[i];
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+/* Is the preconditioner, which costs d^3, worth it beside a few dozen gradients of 4 n d k operations? */
+static bool worth_it(const struct logreg *l) {
+    const double d = (double)l->d;
+
+    return 200 * (double)l->n * d * (double)l->k > d * d * d;
+}
+
+struct logreg *logreg_open(const struct logreg_problem *p, struct arena *keep, struct err *e) {
+    struct logreg *l = arena_zero(keep, 1, sizeof *l);
+    double work;
+    size_t bytes;
+
+    if (!l)
+        return err_set(e, "no memory"), NULL;
+    l->p = p;
+    l->n = p->x.n;
+    l->d = p->x.d;
+    l->k = logreg_vectors(p->classes);
+    l->sim = sim_kern_choose(p->compute->kern->name);
+    l->nblock = div_up(l->n, LOGREG_BLOCK);
+    work = 4 * (double)l->n * (double)l->d * (double)l->k;
+    l->exact = p->exact < 0 ? work <= LOGREG_EXACT : p->exact;
+    for (size_t i = 0; i < l->n; i++)
+        l->total += p->weight ? (double)p->weight[i] : 1;
+    if (!__builtin_mul_overflow(l->n, l->d * 3 * sizeof(float), &bytes) && bytes <= p->budget) {
+        if (!(l->block = arena_take(keep, l->nblock, sizeof *l->block)))
+            return err_set(e, "no memory for %zu blocks", l->nblock), NULL;
+        for (size_t i = 0; i < l->nblock; i++)
+            if (block_open(l, i, &l->block[i], keep, e) < 0)
+                return NULL;
+    }
+    if (worth_it(l)) {
+        const size_t side = l->d + 1;
+
+        if (!(l->moments = arena_take(keep, side * side, sizeof *l->moments)) ||
+            !(l->inverse = arena_take(keep, side * side, sizeof *l->inverse)))
+            return err_set(e, "no memory for %zu x %zu moments", side, side), NULL;
+        if (moments(l, l->moments, *keep) < 0)
+            return err_set(e, "%s", l->err.msg), NULL;
+    }
+    return l;
+}
+
+static bool go_on(void *ctx, size_t iteration, double gradient) {
+    const struct logreg *l = ctx;
+
+    return !l->failed && (!l->go_on || l->go_on(l->ctx, iteration, gradient));
+}
+
+int logreg_fit(struct logreg *l, double c, double tol, size_t max_iter, bool (*more)(void *, size_t, double),
+               void *ctx, double *theta, struct logreg_result *r, struct arena scratch, struct err *e) {
+    struct lbfgs o = {.n = l->k * (l->d + 1), .f = objective, .go_on = go_on, .ctx = l, .tol = tol, .max_iter = max_iter};
+    struct arena a = scratch, rest;
+    size_t vectors = (2 * LBFGS_PAIRS + 8) * (o.n * sizeof(double) + 2 * ARENA_ALIGN);
+
+    o.noise = l->exact ? 1e-12 : NOISE_F32;
+    l->go_on = more;
+    l->ctx = ctx;
+    l->penalty = 1 / (c * l->total);
+    l->failed = false;
+    l->err.msg[0] = 0;
+    if (l->moments) {
+        if (preconditioner(l, a) < 0)
+            return err_set(e, "%s", l->err.msg);
+        o.precondition = precondition;
+    }
+    /* the solver's vectors come first, what a gradient needs behind them */
+    rest = a;
+    if (!arena_take(&rest, vectors, 1))
+        return err_set(e, "no memory for %zu variables", o.n);
+    l->scratch = &rest;
+    if (lbfgs_run(&o, theta, a, e) < 0 || l->failed)
+        return err_set(e, "%s", l->err.msg[0] ? l->err.msg : "the fit failed");
+    *r = (struct logreg_result){o.iterations, o.calls, o.value * c * l->total, o.gradient, o.converged};
+    return 0;
+}
+
+/* ---- using it ---- */
+
+void logreg_scores(const double *theta, size_t k, size_t d, const float *x, double *scores) {
+    for (size_t j = 0; j < k; j++) {
+        const double *w = theta + j * (d + 1);
+        double s[4] = {0};
+        size_t c;
+
+        for (c = 0; c + 4 <= d; c += 4)
+            for (size_t i = 0; i < 4; i++)
+                s[i] += w[c + i] * (double)x[c + i];
+        for (; c < d; c++)
+            s[0] += w[c] * (double)x[c];
+        scores[j] = (s[0] + s[1]) + (s[2] + s[3]) + w[d];
+    }
+}
+
+void logreg_probabilities(const double *scores, size_t classes, double *prob) {
+    double top, sum = 0;
+
+    if (classes == 2) {
+        double z = scores[0], q = exp(-fabs(z));
+
+        prob[1] = (z > 0 ? 1 : q) / (1 + q);
+        prob[0] = (z > 0 ? q : 1) / (1 + q);
+        return;
+    }
+    top = scores[0];
+    for (size_t j = 1; j < classes; j++)
+        top = scores[j] > top ? scores[j] : top;
+    for (size_t j = 0; j < classes; j++)
+        sum += prob[j] = exp(scores[j] - top);
+    for (size_t j = 0; j < classes; j++)
+        prob[j] /= sum;
+}
+
+double logreg_cross_entropy(const double *scores, size_t classes, size_t y) {
+    double top, sum = 0;
+
+    if (classes == 2) {
+        double m = y ? scores[0] : -scores[0];
+
+        return log1p(exp(-fabs(m))) + (m < 0 ? -m : 0);
+    }
+    top = scores[0];
+    for (size_t j = 1; j < classes; j++)
+        top = scores[j] > top ? scores[j] : top;
+    for (size_t j = 0; j < classes; j++)
+        sum += exp(scores[j] - top);
+    return top + log(sum) - scores[y];
+}
+
+size_t logreg_predict(const double *scores, size_t classes) {
+    size_t best = 0;
+
+    if (classes == 2)
+        return scores[0] > 0;
+    for (size_t j = 1; j < classes; j++)
+        if (scores[j] > scores[best])
+            best = j;
+    return best;
+}

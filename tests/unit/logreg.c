@@ -1,0 +1,258 @@
+/* threads
+ * Logistic regression against the optima of tests/golden/probe, which scikit-learn and then Newton's method
+ * found; the two ways of multiplying against each other; any number of threads against one. */
+#include "lib/probe/logreg.h"
+
+#include <stdint.h>
+
+#include "formats/checkpoint/weights.h"
+#include "lib/base/cpu.h"
+#include "lib/base/pool.h"
+#include "lib/kernel/kern.h"
+
+#include "tests/tap.h"
+
+#define GOLD "tests/golden/probe/probe.safetensors"
+
+static const struct tensor *gold(const struct weights *ws, const char *set, double c, const char *what) {
+    char name[64];
+
+    if (c > 0)
+        snprintf(name, sizeof name, "%s.C%g.%s", set, c, what);
+    else
+        snprintf(name, sizeof name, "%s.%s", set, what);
+
+    struct weight *w = weights_find(ws, name);
+
+    if (!w)
+        fprintf(stderr, "%s: no %s\n", GOLD, name), exit(1);
+    return &w->t;
+}
+
+static double number(const struct tensor *t, size_t i) {
+    double v;
+
+    memcpy(&v, (const char *)t->data + i * sizeof v, sizeof v);
+    return v;
+}
+
+struct matrix {
+    const float *x;
+    size_t d;
+    bool copy;
+};
+
+static const float *get(void *ctx, size_t from, size_t n, float *room) {
+    const struct matrix *m = ctx;
+
+    if (!m->copy)
+        return m->x + from * m->d;
+    return memcpy(room, m->x + from * m->d, n * m->d * sizeof *room);
+}
+
+static void *must(void *p) {
+    if (!p)
+        fputs("out of memory\n", stderr), exit(1);
+    return p;
+}
+
+struct want {
+    const char *set;
+    size_t classes;
+    double c, objective, margin;
+};
+
+/* C, the objective J and the smallest margin of a test row, from tests/golden/probe/probe.json */
+static const struct want wants[] = {
+    {"gauss3", 3, 1e-6, 0.0001644106002375021, 0.0465}, {"gauss3", 3, 1e-3, 0.15823271255900465, 0.0006},
+    {"gauss3", 3, 0.1, 7.484214701651801, 0.0170}, {"gauss3", 3, 0.316, 16.088285675019563, 0.0169},
+    {"gauss3", 3, 1, 31.638382437942475, 0.0087}, {"gauss3", 3, 10, 90.4286847745986, 0.0476},
+    {"gauss3", 3, 1000, 339.98729335233855, 0.0066},
+    {"binary", 2, 1e-3, 0.04083435194606857, 0.0002}, {"binary", 2, 0.316, 5.418988113590036, 0.0281},
+    {"binary", 2, 10, 41.65278584818446, 0.0304},
+    {"photos30", 30, 0.01, 2.8804472490407433, 0.0007}, {"photos30", 30, 0.316, 25.547743252129713, 0.0060},
+};
+
+static struct logreg_problem problem(const struct weights *ws, const struct want *w, struct matrix *m,
+                                     const struct compute *c, struct arena *a) {
+    const struct tensor *x = gold(ws, w->set, 0, "x"), *y = gold(ws, w->set, 0, "y");
+    struct logreg_problem p = {.x = {x->shape[0], x->shape[1], get, m}, .classes = w->classes, .exact = -1,
+                               .budget = (size_t)1 << 30, .compute = c};
+
+    *m = (struct matrix){must((void *)(uintptr_t)tensor_all_f32(x, a)), x->shape[1], false};
+    p.y = memcpy(must(arena_take(a, x->shape[0], 4)), y->data, 4 * x->shape[0]);
+    return p;
+}
+
+static void golden(const struct weights *ws, const struct want *w, int exact, const struct compute *c, struct arena a) {
+    struct matrix m;
+    struct logreg_problem p = problem(ws, w, &m, c, &a);
+    const size_t d = p.x.d, k = logreg_vectors(w->classes);
+    const struct tensor *weight = gold(ws, w->set, w->c, "weight"), *bias = gold(ws, w->set, w->c, "bias"),
+                        *prob = gold(ws, w->set, w->c, "prob_test"), *test = gold(ws, w->set, 0, "x_test");
+    double *theta = must(arena_zero(&a, k * (d + 1), sizeof *theta)), diff = 0, norm = 0, off = 0, worst = 0;
+    const float *x = tensor_all_f32(test, &a);
+    const char *how = exact ? "f64" : "f32";
+    struct err e = {0};
+    struct logreg_result r;
+    struct logreg *l;
+    size_t wrong = 0;
+
+    p.exact = exact;
+    l = logreg_open(&p, &a, &e);
+    if (!ok(l && logreg_fit(l, w->c, exact ? 1e-9 : 1e-7, 1000, NULL, NULL, theta, &r, a, &e) == 0, "%s C=%g %s: fits %s",
+            w->set, w->c, how, e.msg))
+        return;
+    for (size_t j = 0; j < k; j++) {
+        for (size_t i = 0; i < d; i++) {
+            double want = number(weight, j * d + i), got = theta[j * (d + 1) + i];
+
+            diff += (got - want) * (got - want);
+            norm += want * want;
+        }
+        off = fmax(off, fabs(theta[j * (d + 1) + d] - number(bias, j)));
+    }
+    for (size_t i = 0; i < test->shape[0]; i++) {
+        double s[32], q[32], top = -1, want = -1;
+        size_t best = 0;
+
+        logreg_scores(theta, k, d, x + i * d, s);
+        logreg_probabilities(s, w->classes, q);
+        for (size_t j = 0; j < w->classes; j++) {
+            double g = number(prob, i * w->classes + j);
+
+            worst = fmax(worst, fabs(q[j] - g));
+            if (g > want)
+                want = g, best = j;
+            top = fmax(top, q[j]);
+        }
+        wrong += logreg_predict(s, w->classes) != best;
+    }
+    printf("# %s C=%g %s: %zu iterations, %zu gradients, gradient %.1e, J %.1e, weights %.1e, bias %.1e, prob %.1e\n",
+           w->set, w->c, how, r.iterations, r.calls, r.gradient, fabs(r.objective / w->objective - 1),
+           sqrt(diff / norm), off, worst);
+    ok(r.converged, "%s C=%g %s: converged", w->set, w->c, how);
+    ok(fabs(r.objective / w->objective - 1) <= (exact ? 3e-10 : 1e-7), "%s C=%g %s: objective", w->set, w->c, how);
+    if (w->c <= 10)
+        ok(sqrt(diff / norm) <= (exact ? 1e-6 : 1e-4), "%s C=%g %s: weights", w->set, w->c, how);
+    ok(worst <= (exact ? 1e-5 : 1e-4) * (w->c > 10 ? 10 : 1), "%s C=%g %s: probabilities", w->set, w->c, how);
+    if (w->margin > 1e-3)
+        ok(wrong == 0, "%s C=%g %s: predictions", w->set, w->c, how);
+}
+
+static float *random_rows(size_t n, size_t d, size_t classes, int32_t *y, struct arena *a) {
+    float *x = must(arena_take(a, n * d, sizeof *x));
+    unsigned long long s = 1;
+
+    for (size_t i = 0; i < n; i++) {
+        y[i] = (int32_t)(i * 7 % classes);
+        for (size_t j = 0; j < d; j++) {
+            s = s * 6364136223846793005ULL + 1442695040888963407ULL;
+            x[i * d + j] = (float)((double)(s >> 11) * 0x1p-53) + (j % classes == (size_t)y[i] ? 0.25f : 0) + (j < 4);
+        }
+    }
+    return x;
+}
+
+/* Rows of more than one block: packed once or each time, on one thread or three. */
+static void same_bytes(const struct kern *kern, int exact, struct arena a) {
+    enum { N = 9000, D = 24, K = 5 };
+    int32_t *y = must(arena_take(&a, N, sizeof *y));
+    struct matrix m = {random_rows(N, D, K, y, &a), D, true};
+    double theta[2][K * (D + 1)];
+    struct err e = {0};
+    struct logreg_result r[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct arena room = a;
+        struct compute c = {kern, i ? pool_start(&room, 3, &e) : NULL};
+        struct logreg_problem p = {.x = {N, D, get, &m}, .y = y, .classes = K, .exact = exact,
+                                   .budget = i ? 0 : (size_t)1 << 30, .compute = &c};
+        struct logreg *l = logreg_open(&p, &room, &e);
+
+        memset(theta[i], 0, sizeof theta[i]);
+        ok(l && logreg_fit(l, 0.316, 1e-7, 1000, NULL, NULL, theta[i], &r[i], room, &e) == 0, "fits %s", e.msg);
+        if (c.pool)
+            pool_stop(c.pool);
+    }
+    ok(!memcmp(theta[0], theta[1], sizeof theta[0]) && r[0].iterations == r[1].iterations,
+       "%s %s: the same bytes from three threads and unpacked rows as from one and packed rows", kern->name,
+       exact ? "f64" : "f32");
+    ok(r[0].converged, "converged after %zu iterations", r[0].iterations);
+}
+
+/* A weight of 2 is a row that occurs twice. */
+static void weighted(const struct compute *c, struct arena a) {
+    enum { N = 60, D = 6, K = 3 };
+    int32_t y[2 * N];
+    float *x = random_rows(N, D, K, y, &a), *twice = must(arena_take(&a, 2 * N * D, sizeof *twice)), weight[N];
+    double theta[2][K * (D + 1)] = {{0}};
+    struct err e = {0};
+    size_t n = 0;
+    int32_t y2[2 * N];
+
+    for (size_t i = 0; i < N; i++) {
+        weight[i] = i % 3 ? 1 : 2;
+        for (float k = 0; k < weight[i]; k++, n++) {
+            memcpy(twice + n * D, x + i * D, D * sizeof *x);
+            y2[n] = y[i];
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        struct arena room = a;
+        struct matrix m = {i ? twice : x, D, false};
+        struct logreg_problem p = {.x = {i ? n : N, D, get, &m}, .y = i ? y2 : y, .weight = i ? NULL : weight, .classes = K,
+                                   .exact = 1, .compute = c};
+        struct logreg *l = logreg_open(&p, &room, &e);
+        struct logreg_result r;
+
+        ok(l && logreg_fit(l, 1, 1e-9, 1000, NULL, NULL, theta[i], &r, room, &e) == 0 && r.converged, "weights: fits %s", e.msg);
+    }
+    for (size_t i = 0; i < K * (D + 1); i++)
+        theta[0][i] -= theta[1][i];
+    double worst = 0;
+    for (size_t i = 0; i < K * (D + 1); i++)
+        worst = fmax(worst, fabs(theta[0][i]));
+    ok(worst < 1e-6, "a weight of 2 is a row that occurs twice: %.1e", worst);
+}
+
+static void little_memory(const struct weights *ws, const struct compute *c, struct arena a) {
+    struct matrix m;
+    struct logreg_problem p = problem(ws, &wants[0], &m, c, &a);
+    double theta[3 * 65] = {0};
+    int failed = 0, done_ = 0;
+
+    for (size_t room = 0; room < (size_t)1 << 20; room += 4096) {
+        struct arena small = {a.at, a.at + room, a.mem};
+        struct err e = {0};
+        struct logreg_result r;
+        struct logreg *l = logreg_open(&p, &small, &e);
+
+        memset(theta, 0, sizeof theta);
+        if (l && logreg_fit(l, 0.1, 1e-7, 100, NULL, NULL, theta, &r, small, &e) == 0)
+            done_++;
+        else
+            failed += e.msg[0] != 0;
+    }
+    ok(failed > 0 && done_ > 0 && failed + done_ == 256, "too little memory is an error: %d refused, %d done", failed, done_);
+}
+
+int main(void) {
+    TAP_ARENA(a, 64);
+    struct err e = {0};
+    struct weights ws;
+    struct compute c = {kern_choose(NULL, PREC_F32, cpu_flags(), &e), NULL};
+
+    if (weights_open(&ws, GOLD, &a, &e) < 0)
+        return ok(0, "%s", e.msg), done();
+    for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
+        for (int exact = wants[i].c > 10; exact < 2; exact++)    /* C = 1000 asks for more than f32 gives */
+            golden(&ws, &wants[i], exact, &c, a);
+    for (size_t i = 0; kern_list(i, cpu_flags()); i++)
+        if (kern_list(i, cpu_flags())->precision == PREC_F32)
+            for (int exact = 0; exact < 2; exact++)
+                same_bytes(kern_list(i, cpu_flags()), exact, a);
+    weighted(&c, a);
+    little_memory(&ws, &c, a);
+    return done();
+}
