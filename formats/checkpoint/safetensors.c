@@ -189,28 +189,46 @@ static int read_table(struct weights *ws, json_t *head, const unsigned char *dat
     return check_tiling(range, ws->n, n, e);
 }
 
-int safetensors_read(struct weights *ws, const unsigned char *p, size_t n, struct arena *a,
-                     struct err *e) {
+/* The header as JSON; *size: its bytes. */
+static json_t *read_header(const unsigned char *p, size_t n, size_t *size, struct err *e) {
     uint64_t head;
-    json_t *j;
-    int r;
 
     if (n < 8)
-        return err_set(e, "%zu bytes are too few for a safetensors file", n);
+        return err_set(e, "%zu bytes are too few for a safetensors file", n), NULL;
     head = head_length(p);
     if (head > HEAD_MAX)
-        return err_set(e, "header of %llu bytes is too long", (unsigned long long)head);
+        return err_set(e, "header of %llu bytes is too long", (unsigned long long)head), NULL;
     if (head > n - 8)
-        return err_set(e, "header of %llu bytes does not fit into the file of %zu",
-                       (unsigned long long)head, n);
+        return err_set(e, "header of %llu bytes does not fit into the file of %zu", (unsigned long long)head, n), NULL;
     if (head == 0 || p[8] != '{')
-        return err_set(e, "header does not begin with {");
-    if (check_tokens(p + 8, (size_t)head, e) < 0)
-        return -1;
-    j = json_text_load(p + 8, (size_t)head, e);
+        return err_set(e, "header does not begin with {"), NULL;
+    *size = (size_t)head;
+    if (check_tokens(p + 8, *size, e) < 0)
+        return NULL;
+    return json_text_load(p + 8, *size, e);
+}
+
+int safetensors_read(struct weights *ws, const unsigned char *p, size_t n, struct arena *a,
+                     struct err *e) {
+    size_t head;
+    json_t *j = read_header(p, n, &head, e);
+    int r;
+
     if (!j)
         return -1;
-    r = read_table(ws, j, p + 8 + head, n - 8 - (size_t)head, a, e);
+    r = read_table(ws, j, p + 8 + head, n - 8 - head, a, e);
     json_decref(j);
     return r < 0 ? -1 : weights_sort(ws, e);
+}
+
+int safetensors_metadata(const unsigned char *p, size_t n, json_t **metadata, struct err *e) {
+    size_t head;
+    json_t *j = read_header(p, n, &head, e), *m;
+
+    if (!j)
+        return -1;
+    m = json_object_get(j, "__metadata__");
+    *metadata = json_is_object(m) ? json_incref(m) : json_object();
+    json_decref(j);
+    return *metadata ? 0 : err_set(e, "no memory for the metadata");
 }

@@ -14,6 +14,8 @@
 #ifndef UNCLIP_SAFETENSORS_H
 #define UNCLIP_SAFETENSORS_H
 
+#include <jansson.h>
+
 #include "lib/base/tensor.h"
 
 /* Does p look like one?  (What it says of its header fits, and a "{" follows.) */
@@ -21,5 +23,9 @@ bool safetensors_sniff(const unsigned char *p, size_t n);
 
 int safetensors_read(struct weights *ws, const unsigned char *p, size_t n, struct arena *a,
                      struct err *e);
+
+/* The strings of __metadata__ as a JSON object, empty where there are none; the caller frees it with
+ * json_decref. */
+int safetensors_metadata(const unsigned char *p, size_t n, json_t **metadata, struct err *e);
 
 #endif
