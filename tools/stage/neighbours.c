@@ -1,0 +1,86 @@
+#include "tools/stage/neighbours.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "lib/base/pool.h"
+#include "lib/base/size.h"
+
+enum { CHUNK = 256 };                           /* support vectors of a task */
+static const double TEMPERATURE = 0.07, SCALE = 100;
+
+int neighbours_open(struct neighbours *v, struct arena *keep, struct err *e) {
+    const struct features *f = v->f;
+
+    v->k = size_min(v->k, f->n);
+    v->support = arena_take(keep, f->n * f->d, sizeof *v->support);
+    v->cos = arena_take(keep, f->n, sizeof *v->cos);
+    v->q = arena_take(keep, f->d, sizeof *v->q);
+    v->best = arena_take(keep, v->k, sizeof *v->best);
+    if (!v->support || !v->cos || !v->q || !v->best)
+        return err_set(e, "no memory for %zu vectors of %zu", f->n, f->d);
+    for (size_t i = 0; i < f->n; i++) {
+        float *x = v->support + i * f->d;
+        int r = feature_row(f, i, x);
+
+        if (r == SIM_OK)
+            r = sim_normalise(x, f->d);
+        if (r != SIM_OK)
+            return err_set(e, "labelled vector %zu %s", i + 1, sim_reason(r));
+    }
+    return 0;
+}
+
+struct job {
+    const struct neighbours *v;
+    struct sim_query q;
+};
+
+static void cosines(void *ctx, size_t i, int thread) {
+    const struct job *j = ctx;
+    const size_t lo = i * CHUNK, n = size_min(CHUNK, j->v->f->n - lo);
+
+    (void)thread;
+    sim_rows(&j->q, j->v->support + lo * j->v->f->d, n, j->v->cos + lo);
+}
+
+/* The places of the k largest cosines, best first, earlier ones first among equals. */
+static size_t nearest(const struct neighbours *v) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < v->f->n; i++) {
+        size_t at = n;
+
+        if (n == v->k && v->cos[i] <= v->cos[v->best[n - 1]])
+            continue;
+        n += n < v->k;
+        for (at = n - 1; at > 0 && v->cos[i] > v->cos[v->best[at - 1]]; at--)
+            v->best[at] = v->best[at - 1];
+        v->best[at] = (uint32_t)i;
+    }
+    return n;
+}
+
+int neighbours_run(struct neighbours *v, enum dtype dt, const void *x, double *score) {
+    const size_t d = v->f->d;
+    struct job j = {.v = v};
+    int r = sim_query(&j.q, v->sim, dt, x, d, v->q);
+
+    if (r != SIM_OK)
+        return r;
+    pool_run(v->pool, div_up(v->f->n, CHUNK), cosines, &j);
+    memset(score, 0, v->f->classes * sizeof *score);
+    if (!v->text) {
+        size_t n = nearest(v);
+
+        for (size_t i = 0; i < n; i++)
+            score[v->f->row[v->best[i]].label] += v->plain ? 1 : exp(v->cos[v->best[i]] / TEMPERATURE);
+        return SIM_OK;
+    }
+    sim_rows(&j.q, v->text, v->f->classes, score);
+    for (size_t i = 0; i < v->f->classes; i++)
+        score[i] *= SCALE;
+    for (size_t i = 0; i < v->f->n; i++)
+        score[v->f->row[i].label] += v->alpha * exp(-v->beta * (1 - v->cos[i]));
+    return SIM_OK;
+}
