@@ -4,14 +4,12 @@
  * label and rank; or the same as text.
  * Memory: the k best records so far and one more; the stream may be endless.
  */
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "tools/common/input.h"
 #include "tools/common/machine.h"
 #include "tools/common/output.h"
 #include "tools/common/paths.h"
 #include "tools/common/progress.h"
+#include "tools/common/result_table.h"
 #include "tools/common/tool.h"
 #include "tools/stage/query.h"
 #include "tools/stage/ranking.h"
@@ -30,8 +28,7 @@ struct rank {
     int group;
     double scale;
     bool force, tsv, csv, json;
-    struct table table;
-    bool line_by_line;    /* the table goes to a pipe or a terminal */
+    struct result_table table;
     struct span params;
     uint64_t matched;
 };
@@ -44,10 +41,9 @@ static int emit(void *ctx, struct record *r, const struct result *v, size_t n, s
     struct err e = {{0}};
 
     k->matched++;
-    if (k->table.format) {
-        result_rows(&k->table, k->g.kind, r, v, n);
-        if (k->line_by_line && table_flush(&k->table) < 0)
-            die_errno("write error");
+    if (k->table.table.format) {
+        result_rows(&k->table.table, k->g.kind, r, v, n);
+        tool_table_row(&k->table);
     } else {
         if (result_set(r, k->g.kind, v, n, list, a, &e) < 0 ||
             record_add_params(r, "rank", k->params, &e) < 0)
@@ -58,27 +54,10 @@ static int emit(void *ctx, struct record *r, const struct result *v, size_t n, s
 }
 
 static void open_output(struct rank *k) {
-    enum table_format f = k->tsv    ? TABLE_TSV
-                          : k->csv  ? TABLE_CSV
-                          : k->json ? TABLE_JSON
-                                    : TABLE_NONE;
-    const char *const *column;
-    struct stat st;
     size_t n;
+    const char *const *column = result_columns(k->g.kind, &n);
 
-    if (!f && !k->t.out && isatty(1))
-        die("records are not for a terminal: use --tsv, --csv or --json, -o FILE, a pipe, or -o - "
-            "to have them all the same");
-    k->t.text = f != TABLE_NONE;
-    tool_output(&k->t, 0, NULL);
-    if (!f)
-        return;
-    column = result_columns(k->g.kind, &n);
-    if (table_open(&k->table, k->t.out_fd, f, column, n, &k->t.arena) < 0)
-        die("out of memory");
-    if (k->t.progress == 0 && isatty(k->t.out_fd))
-        k->t.progress = 2;    /* none: its line and the table's would mix */
-    k->line_by_line = fstat(k->t.out_fd, &st) < 0 || !S_ISREG(st.st_mode);
+    tool_table(&k->t, &k->table, column, n);
 }
 
 /* ---- input ---- */
@@ -138,8 +117,7 @@ static void decide(struct rank *k) {
         die("--templates and --label-cache are for --labels");
     if (subjects && k->group >= 0)
         die("--group is for records with a text of their own");
-    if (k->tsv + k->csv + k->json > 1)
-        die("one of --tsv, --csv and --json");
+    k->table.table.format = tool_table_format(k->tsv, k->csv, k->json);
     k->g.own_text = !subjects;
     if (f->labels)
         k->g.kind = RESULT_LABEL;
@@ -244,8 +222,7 @@ int main(int argc, char *argv[]) {
         rank_stream(&k, argv[i]);
     if (!tool_stopped())
         ranking_end(&k.g, k.t.arena);
-    if (k.table.format && table_flush(&k.table) < 0)
-        die_errno("write error");
+    tool_table_end(&k.table);
     if (k.t.status)
         k.t.status = k.t.failed ? 3 : k.matched == 0;
     return tool_finish(&k.t);

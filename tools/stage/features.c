@@ -161,6 +161,20 @@ int feature_row(const struct features *f, size_t i, float *out) {
     return SIM_OK;
 }
 
+uint64_t features_hash(const struct features *f) {
+    uint64_t h = f->d;
+
+    for (size_t i = 0; i < f->n; i++) {
+        const struct feature *r = &f->row[i];
+        const struct span label = f->label[r->label];
+
+        h = XXH64(&r->key, sizeof r->key, h);
+        h = XXH64(label.p, label.n, h);
+        h = XXH64(r->x, f->d * (r->f16 ? 2 : 4), h);
+    }
+    return h;
+}
+
 /* The pages between two rows of a mapped file leave the resident set. */
 static void give_back(const struct feature *first, const struct feature *last) {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);

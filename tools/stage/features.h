@@ -49,6 +49,9 @@ int features_end(struct features *f, struct arena scratch, struct err *e);
 /* Row i widened (and normalised) into out [d].  SIM_OK, or what is wrong with it (similarity.h). */
 int feature_row(const struct features *f, size_t i, float *out);
 
+/* XXH64 over all ids, labels and vectors. */
+uint64_t features_hash(const struct features *f);
+
 /* Some rows: index [n], or NULL for all. */
 struct feature_view {
     const struct features *f;

@@ -86,7 +86,7 @@ static const struct labelled *find(const struct labelling *l, struct span id) {
     return bsearch(&key, l->line, l->n, sizeof key, by_id);
 }
 
-int labelling_of(const struct labelling *l, const struct record *r, struct span *label, struct arena *a, struct err *e) {
+static int look_up(const struct labelling *l, const struct record *r, struct span *label, struct arena *a, struct err *e) {
     const struct labelled *found;
     struct span path = r->id;
     int got = record_str(r, "path", &path, e);
@@ -101,4 +101,12 @@ int labelling_of(const struct labelling *l, const struct record *r, struct span 
         return 0;
     *label = found->label;
     return 1;
+}
+
+int labelling_of(const struct labelling *l, const struct record *r, struct span *label, struct arena *a, struct err *e) {
+    int got = look_up(l, r, label, a, e);
+
+    if (got > 0 && !label->n)
+        return 0;
+    return got > 0 && !utf8_valid(label->p, label->n) ? err_set(e, "its label is not UTF-8") : got;
 }

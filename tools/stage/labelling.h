@@ -4,6 +4,7 @@
  *          field `label`.  Lines are looked up by the record's id, then by its path; a line may be there for
  *          a record that is not.  The expression is POSIX extended and is tried on the path, or the id where
  *          there is no path; its first group is the label, or all that it matched where it has no group.
+ *          A label is UTF-8; an empty one is not a label.
  * Errors   A line without a tab or with an empty label, an id with two labels, an expression that does not
  *          compile: named with the line or the reason.
  */

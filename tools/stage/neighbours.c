@@ -31,6 +31,27 @@ int neighbours_open(struct neighbours *v, struct arena *keep, struct err *e) {
     return 0;
 }
 
+const float *neighbours_texts(const struct features *f, const struct span *name, const float *v, size_t n, size_t d,
+                              struct arena *keep, struct err *e) {
+    float *out = arena_take(keep, f->classes * f->d, sizeof *out);
+
+    if (!out)
+        return err_set(e, "no memory for %zu texts", f->classes), NULL;
+    if (d != f->d)
+        return err_set(e, "vectors of %zu numbers; the labelled ones have %zu", d, f->d), NULL;
+    for (size_t i = 0; i < f->classes; i++) {
+        const struct span label = f->label[i];
+        size_t k = 0;
+
+        while (k < n && (name[k].n != label.n || memcmp(name[k].p, label.p, label.n)))
+            k++;
+        if (k == n)
+            return err_set(e, "no text for the label %.*s", (int)size_min(label.n, 200), (const char *)label.p), NULL;
+        memcpy(out + i * d, v + k * d, d * sizeof *out);
+    }
+    return out;
+}
+
 struct job {
     const struct neighbours *v;
     struct sim_query q;

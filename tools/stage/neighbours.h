@@ -32,6 +32,10 @@ struct neighbours {
 
 int neighbours_open(struct neighbours *v, struct arena *keep, struct err *e);
 
+/* The vectors of n named texts in the order of f's classes, [classes, d]; NULL naming a class without a text. */
+const float *neighbours_texts(const struct features *f, const struct span *name, const float *v, size_t n, size_t d,
+                              struct arena *keep, struct err *e);
+
 /* score [classes]: sums of votes, or logits.  SIM_OK, or what is wrong with x [d] of that type. */
 int neighbours_run(struct neighbours *v, enum dtype dt, const void *x, double *score);
 

@@ -1,0 +1,73 @@
+/* Labelled vectors out of streams, for the programs that learn from them. */
+#include "tools/common/gather.h"
+
+#include "tools/common/input.h"
+#include "tools/common/progress.h"
+
+enum { STREAMS = 4096 };    /* they stay mapped */
+
+struct gather {
+    struct tool *t;
+    struct features *f;
+    const struct labelling *l;
+    uint64_t unlabelled;
+};
+
+/* 1 taken, 0 passed over, -1. */
+static int take(struct gather *g, struct record *r, int mapped, struct arena a, struct err *e) {
+    struct span label;
+    int got = labelling_of(g->l, r, &label, &a, e);
+
+    if (got <= 0) {
+        g->unlabelled += got == 0;
+        return got;
+    }
+    return features_add(g->f, r, label, mapped, a, e) < 0 ? -1 : 1;
+}
+
+static void take_stream(struct gather *g, const char *name, int number) {
+    struct tool *t = g->t;
+    struct stream *s = arena_take(&t->arena, 1, sizeof *s);
+    struct record r;
+
+    if (!s)
+        die("out of memory");
+    tool_stream(t, s, name);
+    for (;;) {
+        struct arena a = t->arena;
+        struct err e = {{0}};
+        int got;
+
+        if (!tool_next(t, s, &r, &a))
+            break;
+        got = take(g, &r, s->map ? number : -1, a, &e);
+        if (got < 0)
+            tool_record_failed(t, s->name, s->number, &r, e.msg);
+        t->done += got > 0;
+        tool_progress(t, 0);
+    }
+    if (!s->map)    /* vectors of a mapped stream are used later */
+        stream_close(s);
+}
+
+void tool_gather(struct tool *t, struct features *f, const struct labelling *l, int n, char *name[]) {
+    static const size_t budget = (size_t)2 << 30;
+    struct gather g = {t, f, l, 0};
+    struct err e = {{0}};
+
+    if (n > STREAMS)
+        die("at most %d streams", STREAMS);
+    if (n == 0)
+        take_stream(&g, "-", 0);
+    for (int i = 0; i < n && !tool_stopped(); i++)
+        take_stream(&g, name[i], i);
+    if (tool_stopped())
+        return;
+    if (features_end(f, t->arena, &e) < 0)
+        die("%s", e.msg);
+    if (!f->n)
+        die("no vector has a label");
+    f->bounded = f->n * f->d > budget / (3 * sizeof(float));
+    if (g.unlabelled)
+        warn("%llu records without a label were passed over", (unsigned long long)g.unlabelled);
+}

@@ -1,0 +1,27 @@
+/* result_table.h - a program's results as lines of text instead of records: --tsv, --csv, --json
+ *
+ * What     tool_table opens the output, as records where no format was asked for (then records are refused on a
+ *          terminal).  Lines go out one by one to pipes and terminals, in larger pieces to files.
+ */
+#ifndef UNCLIP_RESULT_TABLE_H
+#define UNCLIP_RESULT_TABLE_H
+
+#include "formats/record/table.h"
+#include "tools/common/tool.h"
+
+struct result_table {
+    struct table table;
+    bool line_by_line;
+};
+
+/* At most one of the three; TABLE_NONE: records. */
+enum table_format tool_table_format(bool tsv, bool csv, bool json);
+
+/* r->table.format is set. */
+void tool_table(struct tool *t, struct result_table *r, const char *const column[], size_t n);
+
+/* After the rows of one result; at the end. */
+void tool_table_row(struct result_table *r);
+void tool_table_end(struct result_table *r);
+
+#endif
