@@ -2,8 +2,8 @@
  *
  * Reads: streams with vectors.  Writes: a classifier; or each record with label, prob and logit, or score;
  * or the same as text.
- * Memory: training keeps 24 bytes a vector of a file, and the vectors themselves up to 2 GiB in three copies;
- * larger sets are read again for each step.  k-NN keeps its labelled vectors.  Applying a head keeps one record.
+ * Memory: training keeps vectors up to 2 GiB in three copies; of larger sets 24 bytes a vector, and they are read
+ * again for each step.  k-NN keeps its labelled vectors.  Applying a head keeps one record.
  */
 #include <stdio.h>
 #include <string.h>
@@ -69,17 +69,12 @@ static bool go_on(void *ctx, size_t iteration, double gradient) {
 }
 
 static void print_report(struct job *j) {
-    struct arena room = j->t.arena, part;
-    struct arena_mem mem;
     struct err e = {{0}};
-    struct mp out;
+    struct span text;
 
-    if (arena_split(&room, (size_t)(room.end - room.at) / 2, &mem, &part) < 0)
-        die("out of memory");
-    mp_open(&out, &part);
-    if (probe_report(&out, &j->fit, j->json, room, &e) < 0)
+    if (probe_report(&text, &j->fit, j->json, &j->t.arena, &e) < 0)
         die("%s", e.msg);
-    if (write_all(1, out.p, out.n) < 0)
+    if (write_all(1, text.p, text.n) < 0)
         die_errno("write error");
 }
 
@@ -143,37 +138,32 @@ static void open_head(struct job *j) {
     if (!(j->c.temperature > 0))
         j->c.temperature = j->model.temperature;
     if (j->t.verbose)
-        warn("%s: %s, %zu numbers of %s%s, %zu layers, %zu %s", j->file, j->model.kind, head_in(&j->model.head), j->c.field,
-             j->model.head.normalise ? " scaled to length one" : "", j->model.head.n,
-             j->model.classes ? j->model.classes : head_out(&j->model.head), j->model.classes ? "labels" : "scores");
-}
-
-static const float *class_texts(struct job *j) {
-    char key[LABELS_KEY] = "";
-    struct err e = {{0}};
-    struct labels l;
-    const float *v;
-    bool joint;
-
-    j->names.paths = tool_models(&j->t);
-    j->names.compute = &j->t.compute;
-    if (query_open_labels(&l, &j->names, &joint, key, &j->t.arena, &e) < 0)
-        die("%s", e.msg);
-    if (!(v = neighbours_texts(&j->features, l.name, l.v, l.n, l.d, &j->t.arena, &e)))
-        die("%s: %s", j->names.labels, e.msg);
-    return v;
+        warn("%s: %s, %zu numbers of %s%s, %zu %s", j->file, j->model.kind, head_in(&j->model.head), j->c.field,
+             j->model.head.normalise ? " scaled to length one" : "", j->model.classes ? j->model.classes : head_out(&j->model.head),
+             j->model.classes ? "labels" : "scores");
 }
 
 static void open_near(struct job *j) {
-    char *name[] = {(char *)(uintptr_t)j->file};
+    char *name[] = {(char *)(uintptr_t)j->file}, key[LABELS_KEY] = "";
     struct err e = {{0}};
+    struct labels l;
+    bool joint;
 
     gather(j, 1, name);
+    if (tool_stopped())
+        return;
     j->t.done = 0;
     j->near = (struct neighbours){.f = &j->features, .sim = j->c.sim, .pool = j->t.compute.pool, .k = (size_t)j->nearest,
                                   .plain = j->plain, .alpha = j->alpha, .beta = j->beta};
-    if (j->tip)
-        j->near.text = class_texts(j);
+    if (j->tip) {
+        j->names.paths = tool_models(&j->t);
+        j->names.compute = &j->t.compute;
+        if (query_open_labels(&l, &j->names, &joint, key, &j->t.arena, &e) < 0)
+            die("%s", e.msg);
+        j->near.text = neighbours_texts(&j->features, l.name, l.v, l.n, l.d, &j->t.arena, &e);
+        if (!j->near.text)
+            die("%s: %s", j->names.labels, e.msg);
+    }
     if (neighbours_open(&j->near, &j->t.arena, &e) < 0)
         die("%s: %s", j->file, e.msg);
     j->c.near = &j->near;
@@ -237,9 +227,7 @@ static void run(struct job *j, int n, char *name[]) {
 /* ---- options ---- */
 
 static void decide(struct job *j) {
-    int ways = j->train + !!j->head + !!j->knn + !!j->tip;
-
-    if (ways > 1)
+    if (j->train + !!j->head + !!j->knn + !!j->tip > 1)
         die("one of --train, --head, --knn and --tip");
     if (j->labels && j->label_from)
         die("one of --labels and --label-from");

@@ -167,6 +167,14 @@ static void exact_gradient(void *ctx, size_t i, int thread) {
             g[d] += q->s64[j * n + r];
 }
 
+static float top(size_t n, const float *x) {
+    float m = x[0];
+
+    for (size_t i = 1; i < n; i++)
+        m = x[i] > m ? x[i] : m;
+    return m;
+}
+
 /* The same in f32: scores become residuals a chunk of rows at a time, transposed so that a row's are contiguous. */
 static void fast_residuals(void *ctx, size_t i, int thread) {
     const struct pass *q = ctx;
@@ -193,7 +201,7 @@ static void fast_residuals(void *ctx, size_t i, int thread) {
             loss += residual(&one, 1, y, weight);
             s[0] = (float)one;
         } else {
-            double margin = (double)kern->max(k, s) - (double)s[y], sum = (double)kern->exps(k, 1, s);
+            double margin = (double)top(k, s) - (double)s[y], sum = (double)kern->exps(k, 1, s);
 
             loss += weight * (margin + log(sum));
             kern->scale(k, (float)(weight / sum), s);

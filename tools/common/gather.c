@@ -68,6 +68,6 @@ void tool_gather(struct tool *t, struct features *f, const struct labelling *l, 
     if (!f->n)
         die("no vector has a label");
     f->bounded = f->n * f->d > budget / (3 * sizeof(float));
-    if (g.unlabelled)
+    if (g.unlabelled && !t->quiet)
         warn("%llu records without a label were passed over", (unsigned long long)g.unlabelled);
 }

@@ -7,6 +7,8 @@
 
 #include <jansson.h>
 
+#include "formats/record/mp.h"
+
 enum { MATRIX_MAX = 12, PAIRS = 20, NAME = 200 };
 
 __attribute__((format(printf, 2, 3)))
@@ -66,14 +68,12 @@ static int by_number(const void *a, const void *b) {
     return x->is != y->is ? (x->is < y->is ? -1 : 1) : x->taken < y->taken ? -1 : x->taken > y->taken;
 }
 
-static int mistakes(struct mp *out, const struct probe_fit *p, const size_t *m, struct arena a, struct err *e) {
+/* v: room for every vector that was held out. */
+static void mistakes(struct mp *out, const struct probe_fit *p, const size_t *m, struct mistake *v) {
     const size_t classes = p->x->classes;
     size_t n = 0;
-    struct mistake *v = arena_take(&a, p->held, sizeof *v);
     char is[NAME + 1], taken[NAME + 1];
 
-    if (!v)
-        return err_set(e, "out of memory");
     for (size_t i = 0; i < classes; i++)
         for (size_t j = 0; j < classes; j++)
             if (i != j && m[i * classes + j])
@@ -82,7 +82,6 @@ static int mistakes(struct mp *out, const struct probe_fit *p, const size_t *m, 
     say(out, "\nmistaken most often%s\n", n ? "" : ": nothing");
     for (size_t i = 0; i < n && i < PAIRS; i++)
         say(out, "%6zu  %s taken for %s\n", v[i].n, name(p->x->label[v[i].is], is), name(p->x->label[v[i].taken], taken));
-    return 0;
 }
 
 static void matrix(struct mp *out, const struct probe_fit *p, const size_t *m) {
@@ -97,8 +96,8 @@ static void matrix(struct mp *out, const struct probe_fit *p, const size_t *m) {
     }
 }
 
-static int text(struct mp *out, const struct probe_fit *p, const size_t *m, const struct class_sums *v, struct arena a,
-                struct err *e) {
+static void text(struct mp *out, const struct probe_fit *p, const size_t *m, const struct class_sums *v,
+                 struct mistake *room) {
     char buf[NAME + 1];
 
     if (p->folds)
@@ -121,7 +120,7 @@ static int text(struct mp *out, const struct probe_fit *p, const size_t *m, cons
             name(p->x->label[i], buf));
     if (p->x->classes <= MATRIX_MAX)
         matrix(out, p, m);
-    return mistakes(out, p, m, a, e);
+    mistakes(out, p, m, room);
 }
 
 /* ---- JSON ---- */
@@ -162,13 +161,21 @@ static int json(struct mp *out, const struct probe_fit *p, const size_t *m, cons
     return 0;
 }
 
-int probe_report(struct mp *out, const struct probe_fit *p, bool as_json, struct arena scratch, struct err *e) {
-    size_t *m = probe_confusion(p, &scratch);
-    struct class_sums *v = m ? sums(m, p->x->classes, &scratch) : NULL;
+int probe_report(struct span *out, const struct probe_fit *p, bool as_json, struct arena *a, struct err *e) {
+    size_t *m = probe_confusion(p, a);
+    struct class_sums *v = m ? sums(m, p->x->classes, a) : NULL;
+    struct mistake *room = arena_take(a, p->held, sizeof *room);
+    struct mp r;
 
-    if (!v)
+    if (!v || !room)
         return err_set(e, "no memory for %zu classes", p->x->classes);
-    if ((as_json ? json(out, p, m, v, e) : text(out, p, m, v, scratch, e)) < 0)
-        return -1;
-    return out->full ? err_set(e, "no memory for the report") : 0;
+    mp_open(&r, a);
+    if (as_json) {
+        if (json(&r, p, m, v, e) < 0)
+            return -1;
+    } else {
+        text(&r, p, m, v, room);
+    }
+    *out = mp_span(&r);
+    return r.full ? err_set(e, "no memory for the report") : 0;
 }

@@ -8,10 +8,8 @@
 #ifndef UNCLIP_PROBE_REPORT_H
 #define UNCLIP_PROBE_REPORT_H
 
-#include "formats/record/mp.h"
 #include "tools/stage/probe_fit.h"
 
-/* Into out, whose arena is not scratch. */
-int probe_report(struct mp *out, const struct probe_fit *p, bool json, struct arena scratch, struct err *e);
+int probe_report(struct span *text, const struct probe_fit *p, bool json, struct arena *a, struct err *e);
 
 #endif

@@ -1,0 +1,162 @@
+#!/usr/bin/env bats
+# probe: training, applying, heads, neighbours, reports, and inputs that do not belong.
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    BIN=${BIN:-$ROOT/build/bin}
+    AID=${AID:-$ROOT/build/tests}
+    export ROOT BIN AID PATH="$BIN:$AID:$PATH" LC_ALL=C
+    cd "$BATS_FILE_TMPDIR" || return 1
+    # three classes around three directions, told by the beginning of the id
+    for c in ant bee cat; do
+        make_records -n 60 -d 24 -p "$c/x" -s "$(printf %d "'$c")" -e 0.9 >"$c"
+        make_records -n 20 -d 24 -p "$c/y" -s "$(printf %d "'$c")" -e 0.95 >"$c.new"
+    done
+    cat ant bee cat >all
+    cat ant.new bee.new cat.new >new
+    probe --train --label-from '^([^/]+)/' -o p.probe all
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+}
+
+# the share of records whose label is the beginning of their id
+right() {
+    awk -F '\t' '{ n++; split($1, p, "/"); if (p[1] == $2) r++ } END { printf "%.2f\n", r / n }'
+}
+
+@test "class folders to a classifier to labels in two commands" {
+    run -0 --separate-stderr probe p.probe --tsv new
+    [ -z "$stderr" ]
+    [ "${#lines[@]}" = 60 ]
+    [ "$(right <<<"$output" | cut -c1-3)" = 1.0 ]
+    [ "$(head -1 <<<"$output" | awk -F '\t' '{ print NF }')" = 5 ]
+}
+
+@test "the same classifier from a file, a pipe, pieces, and any number of threads" {
+    cat all | probe --train --label-from '^([^/]+)/' -o q.probe
+    cmp p.probe q.probe
+    probe --train --label-from '^([^/]+)/' -o q.probe -j 1 ant bee cat
+    cmp p.probe q.probe
+    probe --train --label-from '^([^/]+)/' -o q.probe -j 5 --exact - <all
+    cmp p.probe q.probe
+}
+
+@test "labels from a file, from the field label, and records without one" {
+    for c in ant bee cat; do for i in 0 1 2 3 4 5 6 7 8 9; do printf '%s/x%d\t%s\n' $c $i $c; done; done >labels.tsv
+    run -0 --separate-stderr probe --train --labels labels.tsv -o q.probe all
+    [ "$stderr" = "probe: 150 records without a label were passed over" ]
+    probe q.probe all >labelled
+    probe --train -o r.probe labelled
+    [ "$(probe r.probe --tsv new | right | cut -c1-3)" = 1.0 ]
+    run -2 --separate-stderr probe --train -o r.probe all
+    [ "$stderr" = "probe: no vector has a label" ]
+    head -10 labels.tsv >one.tsv
+    run -2 --separate-stderr probe -q --train --labels one.tsv -o r.probe all
+    [ "$stderr" = "probe: all vectors have one label, and a classifier needs two" ]
+}
+
+@test "a classifier is safetensors, or JSON with scikit-learn's names; both say the same" {
+    probe --train --label-from '^([^/]+)/' -o p.json all
+    jq -e '.classes == ["ant", "bee", "cat"] and (.coef | length) == 3 and (.coef[0] | length) == 24 and .n_features_in == 24 and .C == 0.316' p.json
+    probe p.probe --tsv new >a
+    probe p.json --tsv new >b
+    cmp a b
+    python3 - <<'PY'
+import json, struct
+b = open('p.probe', 'rb').read()
+n, = struct.unpack('<Q', b[:8])
+h = json.loads(b[8:8 + n])
+assert h['weight']['shape'] == [3, 24] and h['bias']['shape'] == [3] and json.loads(h['__metadata__']['labels']) == ['ant', 'bee', 'cat']
+assert h['__metadata__']['format'] == 'unclip-probe' and h['__metadata__']['normalize'] == 'false'
+PY
+}
+
+@test "records: label, prob and logit; arrays with -k; prob sums to one" {
+    probe p.probe new | record-json >one
+    [ "$(jq -r .data.label one | sort | uniq -c | awk '{ print $1 }' | tr '\n' ' ')" = "20 20 20 " ]
+    probe p.probe -k 3 new | record-json >three
+    jq -e '.data.prob | length == 3 and (add - 1 | fabs) < 1e-9 and .[0] >= .[1]' three >/dev/null
+    jq -e '.data.params[-1][0] == "probe" and .data.params[-1][1].head' three >/dev/null
+    [ "$(jq -r '.data.label[0]' three | cksum)" = "$(jq -r .data.label one | cksum)" ]
+}
+
+@test "two classes: one row of weights, probabilities that sum to one" {
+    cat ant bee >two
+    probe --train --label-from '^([^/]+)/' -o two.json two
+    jq -e '(.coef | length) == 1 and .link == "sigmoid"' two.json
+    probe two.json -k 2 --tsv new | awk -F '\t' '{ p[$1] += $3; z[$1] += $4 } END { for (i in p) if (p[i] < 0.999999 || p[i] > 1.000001 || z[i] != 0) exit 1 }'
+}
+
+@test "a threshold: 0 something passed, 1 nothing did, 3 some failed" {
+    run -0 probe p.probe --min-prob 0.5 --tsv new
+    run -1 probe p.probe --min-prob 1 --temperature 50 --tsv new
+    make_records -n 1 -d 24 -p ok >bad
+    make_records -n 1 -d 24 -f text_embed -p none >>bad
+    run -3 --separate-stderr probe p.probe --min-prob 0.01 --tsv bad
+    [ "$stderr" = "probe: bad: record 2 (none0): no image_embed in it" ]
+}
+
+@test "a report on what was held out, a sweep, folds, a temperature" {
+    run -0 --separate-stderr probe --train --label-from '^([^/]+)/' -o q.probe --sweep --calibrate --report --json all
+    jq -e '.vectors == 180 and .held_out > 20 and .held_out < 50 and (.sweep | length) == 15 and (.confusion | length) == 3' <<<"$output"
+    [ "$(jq '[.confusion[][]] | add' <<<"$output")" = "$(jq .held_out <<<"$output")" ]
+    run -0 --separate-stderr probe --train --label-from '^([^/]+)/' -o q.probe --folds 5 --report all
+    [ "${lines[0]}" = "held out: 180 vectors in 5 folds" ]
+    grep -q '^accuracy 1.0000\|^accuracy 0.9' <<<"$output"
+}
+
+@test "k-NN and Tip-Adapter" {
+    [ "$(probe --knn all --label-from '^([^/]+)/' --tsv new | right | cut -c1-3)" = 1.0 ]
+    probe --knn all --label-from '^([^/]+)/' --plain --neighbours 7 -k 3 new | record-json | jq -e '.data.logit | add == 7' >/dev/null
+    for c in ant bee cat; do
+        make_records -n 1 -d 24 -s "$(printf %d "'$c")" -e 0.01 -f text_embed -p "$c"
+    done >texts
+    printf 'ant0\nbee0\ncat0\n' >names
+    run -2 --separate-stderr probe --tip all --label-from '^([^/]+)/' --classes texts --tsv new
+    [ "$stderr" = "probe: texts: no text for the label ant" ]
+    record-json texts | sed 's/"id":"\(...\)0"/"id":"\1"/' | record-json --from-json >texts2
+    [ "$(probe --tip all --label-from '^([^/]+)/' --classes texts2 --tsv new | right | cut -c1-3)" = 1.0 ]
+}
+
+@test "published heads give scores" {
+    make_records -n 3 -d 24 >x
+    for h in linear mlp_linear mlp_relu h14_nsfw; do
+        probe --head "$ROOT/tests/golden/probe/head_$h.pth" x | record-json | jq -e '.data.score | type == "number"' >/dev/null
+    done
+    run -0 probe --head "$ROOT/tests/golden/probe/head_linear.pth" --csv x
+    [ "${lines[0]}" = $'id,score\r' ]
+}
+
+@test "a stream of another width or model: one line, status 2" {
+    make_records -n 100 -d 25 >wide
+    run -2 --separate-stderr probe p.probe --tsv wide
+    [ "$stderr" = "probe: p.probe: its image_embed has 25 elements, the image_embed that it is compared with 24" ]
+    [ -z "$output" ]
+}
+
+@test "files that are not classifiers are refused by name" {
+    echo hello >text
+    run -2 --separate-stderr probe text all
+    [ "$stderr" = "probe: text: neither safetensors nor a PyTorch file" ]
+    run -2 --separate-stderr probe all.none all
+    [ "$stderr" = "probe: all.none: No such file or directory" ]
+    run -2 --separate-stderr probe
+    [ "$stderr" = "probe: a classifier is needed: FILE, --head, --knn, --tip, or --train to make one" ]
+    run -2 --separate-stderr probe --train --label-from x all
+    [ "$stderr" = "probe: --train needs -o FILE for the classifier" ]
+    cp p.probe before
+    run -2 --separate-stderr probe --train --label-from '^nothing' -o p.probe all
+    cmp before p.probe
+}
+
+@test "resuming with --skip-from gives what an uninterrupted run gives" {
+    probe p.probe new -o whole
+    head -c 3000 whole >part
+    probe -q p.probe new -o part --skip-from part
+    cmp whole part
+}
