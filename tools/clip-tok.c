@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "formats/checkpoint/bpe_files.h"
-#include "formats/io/items.h"
+#include "formats/io/lines.h"
 #include "lib/text/text_clean.h"
 #include "tools/common/input.h"
 #include "tools/common/output.h"
@@ -36,6 +36,7 @@ struct job {
     int cut, id;
     bool special, ids, decode;
     struct strs files;
+    struct lines lines;
 };
 
 /* ---- the vocabulary ---- */
@@ -221,32 +222,31 @@ static void do_stream(struct job *j, const char *name) {
 /* ---- input ---- */
 
 static void do_items(struct job *j, const char *name) {
-    const struct span none = {(const unsigned char *)"", 0};
+    struct lines *in = &j->lines;
     struct err e = {0};
-    struct items in;
-    struct span item;
+    struct span line;
     char where[4200];
     int r;
 
-    if (items_open(&in, name, j->t.nul ? 0 : '\n', TEXT_MAX, &j->t.arena, &e) < 0) {
-        tool_input_failed(&j->t, name, none, e.msg, j->t.arena);
+    if (lines_open(in, name, j->t.nul ? 0 : '\n', TEXT_MAX, &j->t.arena, &e) < 0) {
+        tool_input_failed(&j->t, name, (struct span){0}, e.msg, j->t.arena);
         return;
     }
-    while (!tool_stopped() && (e.msg[0] = 0, r = items_next(&in, &item, &e)) != 0) {
+    while (!tool_stopped() && (e.msg[0] = 0, r = lines_next(in, &line, &e)) != 0) {
         if (r == -2 && errno == EINTR)
             continue;
-        snprintf(where, sizeof where, "%s: %s %" PRIu64, name, j->t.nul ? "item" : "line", in.number);
+        snprintf(where, sizeof where, "%s: %s %" PRIu64, name, j->t.nul ? "item" : "line", in->number);
         if (r < 0)
-            tool_input_failed(&j->t, r == -2 ? name : where, none, e.msg, j->t.arena);
+            tool_input_failed(&j->t, r == -2 ? name : where, (struct span){0}, e.msg, j->t.arena);
         else if (j->decode)
-            do_ids(j, item, where);
+            do_ids(j, line, where);
         else
-            do_text(j, item, where);
+            do_text(j, line, where);
         if (r == -2)
             break;
         tool_progress(&j->t, 0);
     }
-    items_close(&in);
+    lines_close(in);
 }
 
 static void do_operands(struct job *j, int n, char *text[]) {

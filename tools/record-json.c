@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/io/json_lines.h"
 #include "formats/io/write_all.h"
 #include "formats/record/json_record.h"
-#include "formats/record/lines.h"
 #include "formats/record/npy_rows.h"
 #include "formats/record/record_csv.h"
 #include "formats/record/record_info.h"
@@ -34,7 +34,8 @@ struct job {
     struct mp text;                     /* what is to be written, in a region of its own */
     struct arena_mem text_mem, keep_mem;
     struct arena text_room, keep;
-    struct lines lines;
+    struct json_lines json;
+    struct lines id_lines;
     size_t longest;                     /* JSON value or id */
     struct csv csv;
     struct info counts;
@@ -207,7 +208,6 @@ static void write_record(struct job *j, struct record *r, struct arena scratch) 
 }
 
 static bool read_json(struct job *j, const char *name) {
-    struct lines *l = &j->lines;
     struct err e = {0};
     struct span s;
     uint64_t line;
@@ -215,9 +215,9 @@ static bool read_json(struct job *j, const char *name) {
     bool stop = false;
     int got = 1;
 
-    if (lines_open(l, name, '\n', &j->t.arena, j->longest, &e) < 0)
+    if (json_lines_open(&j->json, name, j->longest, &j->t.arena, &e) < 0)
         die("%s: %s", name, e.msg);
-    while (!stop && got != -2 && !tool_stopped() && (got = lines_json(l, &s, &line, &e)) != 0) {
+    while (!stop && got != -2 && !tool_stopped() && (got = json_lines_next(&j->json, &s, &line, &e)) != 0) {
         struct arena a = j->t.arena;
         struct record r;
 
@@ -229,13 +229,13 @@ static bool read_json(struct job *j, const char *name) {
         stop = failed(j, name, why);
         e.msg[0] = 0;
     }
-    lines_close(l);
+    json_lines_close(&j->json);
     return !stop;
 }
 
 static void read_npy(struct job *j) {
     struct npy_in in[TOOL_LIST];
-    struct npy_reader p = {.in = in, .ids = j->ids, .lines = &j->lines};
+    struct npy_reader p = {.in = in, .ids = j->ids, .lines = &j->id_lines};
     struct err e = {0};
     const char *file, *field;
     int got = 1;
@@ -245,7 +245,7 @@ static void read_npy(struct job *j) {
         if (npy_reader_add(&p, field, file, &e) < 0)
             die("%s", e.msg);
     }
-    if (j->ids && lines_open(&j->lines, j->ids, j->t.nul ? 0 : '\n', &j->t.arena, j->longest, &e) < 0)
+    if (j->ids && lines_open(&j->id_lines, j->ids, j->t.nul ? 0 : '\n', j->longest, &j->t.arena, &e) < 0)
         die("%s: %s", j->ids, e.msg);
     while (!tool_stopped()) {
         struct arena a = j->t.arena;

@@ -10,7 +10,7 @@ int names_open(struct names *s, char *const operand[], size_t n, const char *fil
     s->noperands = n;
     s->number = 0;
     s->listed = files0 != NULL;
-    return files0 ? items_open(&s->list, files0, 0, NAMES_MAX - 1, a, e) : 0;
+    return files0 ? lines_open(&s->list, files0, 0, NAMES_MAX - 1, a, e) : 0;
 }
 
 int names_next(struct names *s, const char **name, struct err *e) {
@@ -23,7 +23,7 @@ int names_next(struct names *s, const char **name, struct err *e) {
         *name = s->operand[s->number++];
         return **name ? 1 : err_set(e, "an empty file name");
     }
-    got = items_next(&s->list, &item, e);
+    got = lines_next(&s->list, &item, e);
     s->number = s->list.number;
     if (got <= 0)
         return got;
@@ -36,13 +36,13 @@ int names_next(struct names *s, const char **name, struct err *e) {
 }
 
 bool names_ready(const struct names *s) {
-    const struct items *l = &s->list;
+    const struct lines *l = &s->list;
     struct pollfd p = {.fd = l->fd, .events = POLLIN};
 
-    return !s->listed || l->eof || memchr(l->buf + l->at, 0, l->len - l->at) || poll(&p, 1, 0) != 0;
+    return !s->listed || l->eof || memchr(l->text + l->at, 0, l->len - l->at) || poll(&p, 1, 0) != 0;
 }
 
 void names_close(struct names *s) {
     if (s->listed)
-        items_close(&s->list);
+        lines_close(&s->list);
 }

@@ -10,7 +10,7 @@
 #ifndef UNCLIP_NAMES_H
 #define UNCLIP_NAMES_H
 
-#include "formats/io/items.h"
+#include "formats/io/lines.h"
 
 enum { NAMES_MAX = 4096 };    /* PATH_MAX: the NUL at the end counts */
 
@@ -18,7 +18,7 @@ struct names {
     char *const *operand;
     size_t noperands;
     bool listed;              /* from list, not from operand */
-    struct items list;
+    struct lines list;
     char name[NAMES_MAX];
     uint64_t number;          /* names so far, unusable ones included */
 };

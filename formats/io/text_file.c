@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,31 +42,15 @@ int text_file_read(const char *path, struct span *text, struct arena *a, struct 
     return 0;
 }
 
-struct text_lines text_lines(struct span text) {
-    struct text_lines l = {text.p, text.n, 0, 0};
+int text_line(struct lines *l, struct span *line, struct err *e) {
+    int got;
 
-    if (text.n >= 3 && memcmp(text.p, "\xef\xbb\xbf", 3) == 0)
-        l.at = 3;
-    return l;
-}
-
-int text_line(struct text_lines *l, struct span *line, struct err *e) {
-    while (l->at < l->n) {
-        const unsigned char *p = l->p + l->at, *nl = memchr(p, '\n', l->n - l->at);
-        size_t n = nl ? (size_t)(nl - p) : l->n - l->at;
-
-        l->at += n + (nl != NULL);
-        l->number++;
-        if (n && p[n - 1] == '\r')
-            n--;
-        if (n == 0)
-            continue;
-        if (memchr(p, 0, n))
-            return err_set(e, "line %zu: a NUL byte in a text file", l->number);
-        if (!utf8_valid(p, n))
-            return err_set(e, "line %zu: not UTF-8", l->number);
-        *line = (struct span){p, n};
-        return 1;
-    }
-    return 0;
+    do {
+        got = lines_next(l, line, e);
+    } while (got > 0 && !line->n);
+    if (got <= 0)
+        return got;
+    if (memchr(line->p, 0, line->n))
+        return err_set(e, "line %" PRIu64 ": a NUL byte in a text file", l->number);
+    return utf8_valid(line->p, line->n) ? 1 : err_set(e, "line %" PRIu64 ": not UTF-8", l->number);
 }

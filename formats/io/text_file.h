@@ -9,24 +9,14 @@
 #ifndef UNCLIP_TEXT_FILE_H
 #define UNCLIP_TEXT_FILE_H
 
-#include "lib/base/arena.h"
-#include "lib/base/err.h"
-#include "lib/base/span.h"
+#include "formats/io/lines.h"
 
 #define TEXT_FILE_MAX ((size_t)1 << 30)
 
 /* All of a file, a pipe or a device; memory grows as the bytes arrive. */
 int text_file_read(const char *path, struct span *text, struct arena *a, struct err *e);
 
-struct text_lines {
-    const unsigned char *p;
-    size_t n, at;
-    size_t number;    /* of the line that was handed out last, from 1 */
-};
-
-struct text_lines text_lines(struct span text);
-
-/* 1: *line.  0: the end.  -1: this line is no text. */
-int text_line(struct text_lines *l, struct span *line, struct err *e);
+/* The next line of l = lines_of(text): 1, 0 the end, -1 this line is not text. */
+int text_line(struct lines *l, struct span *line, struct err *e);
 
 #endif

@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-#include "formats/record/lines.h"
+#include "formats/io/lines.h"
 #include "formats/record/record.h"
 
 struct npy_out {

@@ -3,7 +3,6 @@
 #include "formats/record/json_record.h"
 
 #include "formats/io/base64.h"
-#include "formats/record/lines.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -290,43 +289,6 @@ static void base64(void) {
        "and strict");
 }
 
-/* What the reader of JSON texts makes of them. */
-static void texts(struct arena a) {
-    static const char text[] = "{\"a\":1}\n\n  {\"b\":\"}\\\"{\"}\n{\n  \"c\": [\n    {\"d\": 1}\n  ]\n}\n{\"cut\": [\n{\"e\":2}\nword\n{\"last\":3}";
-    static const struct { const char *s; int line; } want[] = {{"{\"a\":1}", 1}, {"  {\"b\":\"}\\\"{\"}", 3},
-        {"{\n  \"c\": [\n    {\"d\": 1}\n  ]\n}\n", 4}, {"{\"cut\": [\n", 9}, {"{\"e\":2}", 10}, {"word", 11}, {"{\"last\":3}", 12}};
-    char path[] = "/tmp/unclip-lines-XXXXXX";
-    int fd = mkstemp(path), bad = 0, rc;
-    struct lines l = {.fd = -1};
-    struct err e = {0};
-    struct span s;
-    uint64_t first;
-    size_t n = 0;
-
-    bad = write(fd, text, sizeof text - 1) < 0;
-    close(fd);
-    bad |= lines_open(&l, path, '\n', &a, 1 << 20, &e) < 0;
-    while ((rc = lines_json(&l, &s, &first, &e)) == 1 && n < 7) {
-        bad += s.n != strlen(want[n].s) || !!memcmp(s.p, want[n].s, s.n) || first != (uint64_t)want[n].line;
-        n++;
-    }
-    ok(!bad && n == 7 && rc == 0, "JSON lines and printed JSON, damaged between");
-    lines_close(&l);
-    fd = open(path, O_WRONLY | O_TRUNC);
-    char *big = arena_take(&a, 5 << 20, 1);
-    memset(big, 'x', 5 << 20);
-    memcpy(big, "one\n", 4), big[(4 << 20)] = '\n', big[(5 << 20) - 1] = '\n';
-    bad = write(fd, big, 5 << 20) != 5 << 20;
-    close(fd);
-    bad |= lines_open(&l, path, '\n', &a, 1 << 20, &e) < 0;
-    bad |= lines_next(&l, &s, &e) != 1 || s.n != 3;
-    bad |= lines_next(&l, &s, &e) != -1 || !strstr(e.msg, "longer than");
-    bad |= lines_next(&l, &s, &e) != 1 || s.n != (1 << 20) - 2 || l.number != 3 || lines_next(&l, &s, &e) != 0;
-    ok(!bad, "a line longer than the room is passed over: %s", e.msg);
-    lines_close(&l);
-    unlink(path);
-}
-
 int main(void) {
     TAP_ARENA(a, 32);
     TAP_ARENA(b, 16);
@@ -335,7 +297,6 @@ int main(void) {
     forms(a, b);
     reading(a, b);
     properties(a, b);
-    texts(a);
     free(a_mem.base);
     free(b_mem.base);
     return done();

@@ -1,5 +1,6 @@
 #include "tools/stage/labelling.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ static int by_id(const void *a, const void *b) {
 
 static int read_lines(struct labelling *l, const char *file, struct arena *a, struct err *e) {
     struct span text, line;
-    struct text_lines lines;
+    struct lines lines;
     struct labelled *v;
     size_t room = 0;
     int got;
@@ -29,16 +30,16 @@ static int read_lines(struct labelling *l, const char *file, struct arena *a, st
         room += text.p[i] == '\n';
     if (!(l->line = v = arena_take(a, room + 1, sizeof *v)))
         return err_set(e, "no memory for %zu labels", room);
-    lines = text_lines(text);
+    lines = lines_of(text);
     while ((got = text_line(&lines, &line, e)) > 0) {
         const unsigned char *tab = memchr(line.p, '\t', line.n);
 
         if (!tab)
-            return err_set(e, "line %zu: no tab between an id and its label", lines.number);
+            return err_set(e, "line %" PRIu64 ": no tab between an id and its label", lines.number);
         v[l->n].id = (struct span){line.p, (size_t)(tab - line.p)};
         v[l->n].label = (struct span){tab + 1, line.n - v[l->n].id.n - 1};
         if (!v[l->n].label.n)
-            return err_set(e, "line %zu: no label behind the tab", lines.number);
+            return err_set(e, "line %" PRIu64 ": no label behind the tab", lines.number);
         l->n++;
     }
     if (got < 0)

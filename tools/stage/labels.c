@@ -24,7 +24,7 @@ static bool is_stream(struct span text) {
 /* ---- text ---- */
 
 static int from_text(struct labels *l, struct span text, struct arena *a, struct err *e) {
-    struct text_lines at = text_lines(text);
+    struct lines at = lines_of(text);
     struct span line;
     int r;
 
@@ -35,7 +35,7 @@ static int from_text(struct labels *l, struct span text, struct arena *a, struct
     l->name = arena_take(a, l->n, sizeof *l->name);
     if (!l->name)
         return err_set(e, "out of memory");
-    at = text_lines(text);
+    at = lines_of(text);
     for (size_t i = 0; text_line(&at, &line, e) > 0; i++)
         l->name[i] = line;
     return l->n ? 0 : err_set(e, "no label in it");

@@ -1,5 +1,6 @@
 #include "tools/stage/templates.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "formats/io/text_file.h"
@@ -70,7 +71,7 @@ static int from_table(struct templates *t, const char *const v[], size_t n, stru
 int templates_parse(struct templates *t, const char *text, size_t n, struct arena *a,
                     struct err *e) {
     struct span s = {(const unsigned char *)text, n}, line;
-    struct text_lines l = text_lines(s);
+    struct lines l = lines_of(s);
     size_t rows = 0;
     int r;
 
@@ -83,10 +84,10 @@ int templates_parse(struct templates *t, const char *text, size_t n, struct aren
     *t = (struct templates){arena_take(a, rows, sizeof *t->v), rows};
     if (!t->v)
         return err_set(e, "out of memory");
-    l = text_lines(s);
+    l = lines_of(s);
     for (size_t i = 0; text_line(&l, &line, e) > 0; i++)
         if (split(line, &t->v[i]) < 0)
-            return err_set(e, "line %zu: a template has exactly one {}", l.number);
+            return err_set(e, "line %" PRIu64 ": a template has exactly one {}", l.number);
     return 0;
 }
 

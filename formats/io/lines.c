@@ -1,0 +1,108 @@
+#include "formats/io/lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { READ = 1 << 16 };    /* bytes asked for at once */
+
+int lines_open(struct lines *l, const char *name, char end, size_t most, struct arena *a, struct err *e) {
+    l->fd = STDIN_FILENO;
+    l->end = end;
+    l->at = l->len = l->seen = 0;
+    l->number = 0;
+    l->eof = l->drop = false;
+    if (!l->buf) {
+        l->most = most;
+        l->cap = READ;
+        if (arena_split(a, most + 3 * (size_t)READ, &l->mem, &l->room) < 0 ||
+            !(l->buf = arena_take(&l->room, l->cap, 1)))
+            return err_set(e, "no memory");
+    }
+    l->text = l->buf;
+    if (strcmp(name, "-"))
+        l->fd = open(name, O_RDONLY | O_CLOEXEC);
+    return l->fd < 0 ? err_set(e, "%s", strerror(errno)) : 0;
+}
+
+struct lines lines_of(struct span text) {
+    return (struct lines){.fd = -1, .end = '\n', .most = SIZE_MAX, .text = (const char *)text.p, .len = text.n, .eof = true};
+}
+
+void lines_close(struct lines *l) {
+    if (l->fd > 0)
+        close(l->fd);
+    l->fd = -1;
+}
+
+/* Read more behind what is there. */
+static int fill(struct lines *l, struct err *e) {
+    ssize_t n;
+    size_t cap = l->cap;
+
+    if (l->at > 0) {
+        memmove(l->buf, l->buf + l->at, l->len - l->at);
+        l->len -= l->at;
+        l->seen -= l->at;
+        l->at = 0;
+    }
+    if (l->len == l->cap) {
+        cap = l->cap * 2 < l->most + READ ? l->cap * 2 : l->most + READ;
+        if (arena_grow(&l->room, l->buf, l->cap, cap) < 0) {
+            err_set(e, "no memory");
+            return -2;
+        }
+        l->cap = cap;
+    }
+    n = read(l->fd, l->buf + l->len, l->cap - l->len);
+    if (n < 0) {
+        int why = errno;
+
+        err_set(e, "%s", strerror(why));
+        errno = why;
+        return -2;
+    }
+    l->eof = n == 0;
+    l->len += (size_t)n;
+    return 0;
+}
+
+/* The line text[at, at + n) is whole; `step` bytes are used up with it. */
+static int hand_out(struct lines *l, struct span *line, size_t n, size_t step, struct err *e) {
+    const char *s = l->text + l->at;
+    bool drop = l->drop || n > l->most;
+
+    l->at += step;
+    l->seen = l->at;
+    l->drop = false;
+    l->number++;
+    if (drop)
+        return err_set(e, "longer than %zu bytes", l->most);
+    if (l->end == '\n' && l->number == 1 && n >= 3 && !memcmp(s, "\xef\xbb\xbf", 3))
+        s += 3, n -= 3;
+    if (l->end == '\n' && n > 0 && s[n - 1] == '\r')
+        n--;
+    *line = (struct span){(const unsigned char *)s, n};
+    return 1;
+}
+
+int lines_next(struct lines *l, struct span *line, struct err *e) {
+    for (;;) {
+        const char *end = l->len > l->seen ? memchr(l->text + l->seen, l->end, l->len - l->seen) : NULL;
+        if (end) {
+            size_t n = (size_t)(end - l->text) - l->at;
+            return hand_out(l, line, n, n + 1, e);
+        }
+        l->seen = l->len;
+        if (l->len - l->at > l->most) {    /* keep nothing of what is too long */
+            l->drop = true;
+            l->at = l->len;
+        }
+        if (l->eof)
+            return l->at < l->len || l->drop ? hand_out(l, line, l->len - l->at, l->len - l->at, e) : 0;
+        int r = fill(l, e);
+        if (r < 0)
+            return r;
+    }
+}
