@@ -34,6 +34,11 @@ static bool next_pair(const struct pickle *k, struct pairs *it, uint32_t *key, u
     return true;
 }
 
+/* Containers may be shared, so that a small file can stand for a huge tree: what is looked at is bounded. */
+static int visit(struct torch *t) {
+    return ++t->visits > (size_t)t->k.nobj + t->k.ncell ? err_set(t->e, "modules share too much") : 0;
+}
+
 /* Is obj a dict, an OrderedDict or a TorchScript module?  Then *it walks over it. */
 static bool mapping(const struct pickle *k, uint32_t obj, struct pairs *it) {
     const struct pickle_obj *o = &k->obj[obj], *module;
@@ -53,6 +58,55 @@ static bool mapping(const struct pickle *k, uint32_t obj, struct pairs *it) {
     it->cell = k->obj[o->state].first;
     return module->n >= 9 && !memcmp(module->s, "__torch__", 9) &&
            k->obj[o->state].kind == PK_DICT;
+}
+
+/* What a pickled torch.nn.Module consists of. */
+struct module {
+    struct pairs parameters, buffers, modules;
+    uint32_t transient;    /* the names of buffers that are no part of a state dict */
+};
+
+/* Is obj a record whose fields are those of a torch.nn.Module?  Its class is not looked at.  The fields count as
+ * visits: -1 when there were too many. */
+static int module_of(struct torch *t, uint32_t obj, struct module *m) {
+    static const char *const name[] = {"_parameters", "_buffers", "_modules"};
+    const struct pickle *k = &t->k;
+    struct pairs *const part[] = {&m->parameters, &m->buffers, &m->modules};
+    struct pairs fields;
+    uint32_t key, value;
+    int found = 0;
+
+    *m = (struct module){{0}, {0}, {0}, PICKLE_NONE};
+    if (k->obj[obj].kind != PK_CALL || k->obj[k->obj[obj].state].kind != PK_DICT || !mapping(k, k->obj[obj].state, &fields))
+        return 0;
+    while (next_pair(k, &fields, &key, &value)) {
+        if (visit(t) < 0)
+            return -1;
+        for (int i = 0; i < 3; i++)
+            found += pickle_is_text(k, key, name[i]) && mapping(k, value, part[i]);
+        if (pickle_is_text(k, key, "_non_persistent_buffers_set"))
+            m->transient = value;
+    }
+    return found == 3;
+}
+
+/* Is the name in a set, or in what a call of set() was given? */
+static bool in_set(struct torch *t, uint32_t set, const struct pickle_obj *name) {
+    const struct pickle *k = &t->k;
+
+    if (k->obj[set].kind == PK_CALL)
+        set = pickle_item(k, k->obj[set].b, 0);
+    if (k->obj[set].kind != PK_SET && k->obj[set].kind != PK_LIST)
+        return false;
+    for (uint32_t c = pickle_items(k, set); c; c = k->cell[c].next) {
+        const struct pickle_obj *o = &k->obj[k->cell[c].obj];
+
+        if (visit(t) < 0)
+            return false;
+        if (o->kind == name->kind && o->n == name->n && !memcmp(o->s, name->s, o->n))
+            return true;
+    }
+    return false;
 }
 
 static int add(struct torch *t, const char *name, size_t len, const struct tensor *v) {
@@ -85,10 +139,14 @@ static size_t join(char path[NAME_MAX_LEN + 1], size_t len, const struct pickle_
     return at + key->n;
 }
 
-static int flatten(struct torch *t, struct pairs it, char path[NAME_MAX_LEN + 1], size_t len,
+static int flatten_module(struct torch *t, const struct module *m, char path[NAME_MAX_LEN + 1], size_t len, int depth);
+
+/* The tensors of a mapping; hidden: names to pass over, or PICKLE_NONE. */
+static int flatten(struct torch *t, struct pairs it, uint32_t hidden, char path[NAME_MAX_LEN + 1], size_t len,
                    int depth) {
     const struct pickle *k = &t->k;
     uint32_t key, value;
+    struct module module;
     struct pairs sub;
     struct tensor v;
 
@@ -98,19 +156,28 @@ static int flatten(struct torch *t, struct pairs it, char path[NAME_MAX_LEN + 1]
         size_t n = join(path, len, &k->obj[key]);
         int r;
 
-        if (++t->visits > k->nobj)
-            return err_set(t->e, "modules share too much");
-        if (n == 0)
+        if (visit(t) < 0)
+            return -1;
+        if (n == 0 || (hidden != PICKLE_NONE && in_set(t, hidden, &k->obj[key])))
             continue;
         r = torch_tensor(t, &v, value, path);
         if (r > 0)
             r = add(t, path, n, &v);
         else if (r == 0 && mapping(k, value, &sub))
-            r = flatten(t, sub, path, n, depth + 1);
+            r = flatten(t, sub, PICKLE_NONE, path, n, depth + 1);
+        else if (r == 0 && (r = module_of(t, value, &module)) > 0)
+            r = flatten_module(t, &module, path, n, depth + 1);
         if (r < 0)
             return -1;
     }
     return 0;
+}
+
+static int flatten_module(struct torch *t, const struct module *m, char path[NAME_MAX_LEN + 1], size_t len, int depth) {
+    return flatten(t, m->parameters, PICKLE_NONE, path, len, depth) < 0 ||
+                   flatten(t, m->buffers, m->transient, path, len, depth) < 0 ||
+                   flatten(t, m->modules, PICKLE_NONE, path, len, depth) < 0
+               ? -1 : 0;
 }
 
 /* A tuple, list or single tensor at the top. */
@@ -156,18 +223,29 @@ static void unwrap(const struct pickle *k, struct pairs *it) {
     }
 }
 
+/* All tensors: of a mapping, a module, or what else is at the top. */
+static int flatten_top(struct torch *t) {
+    char path[NAME_MAX_LEN + 1] = "";
+    struct module module;
+    struct pairs it;
+    int r;
+
+    if (mapping(&t->k, t->k.top, &it)) {
+        unwrap(&t->k, &it);
+        return flatten(t, it, PICKLE_NONE, path, 0, 0);
+    }
+    r = module_of(t, t->k.top, &module);
+    if (r)
+        return r < 0 ? -1 : flatten_module(t, &module, path, 0, 0);
+    return flatten_sequence(t, t->k.top);
+}
+
 /* Count the tensors, take the table, fill it. */
 static int collect(struct torch *t) {
-    char path[NAME_MAX_LEN + 1] = "";
-    struct pairs it;
-    bool map = mapping(&t->k, t->k.top, &it);
-
-    if (map)
-        unwrap(&t->k, &it);
     for (int pass = 0; pass < 2; pass++) {
         t->fill = pass;
         t->ws->n = t->visits = 0;
-        if (map ? flatten(t, it, path, 0, 0) < 0 : flatten_sequence(t, t->k.top) < 0)
+        if (flatten_top(t) < 0)
             return -1;
         if (t->ws->n == 0)
             return err_set(t->e, "no tensors in it: not a state dict");
@@ -218,13 +296,14 @@ static int read_archive(struct torch *t, bool *script, const unsigned char *p, s
 static const unsigned char legacy_magic[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20,
                                              0x6a, 0xa8, 0x50, 0x19, '.'};
 
-/* The bytes of one element of each storage, from the ids that name it. */
+/* The bytes of one element of each storage, from the ids that name it.  Another kind of id holds the source text of a
+ * pickled module's class: nobody reads that. */
 static int blob_sizes(const struct torch *t) {
     for (uint32_t i = 1; i < t->k.nobj; i++) {
         struct storage s = {0};
         struct blob *at, want;
 
-        if (t->k.obj[i].kind != PK_PERSID)
+        if (t->k.obj[i].kind != PK_PERSID || pickle_is_text(&t->k, pickle_item(&t->k, t->k.obj[i].a, 0), "module"))
             continue;
         if (torch_storage(t, i, &s) < 0)
             return -1;

@@ -3,6 +3,8 @@
  * What     torch.save archives (ZIP), TorchScript archives, and the files that torch.save
  *          wrote before 1.6.  Names are the keys of the state dict, nested ones joined by
  *          ".", or the attribute paths of a TorchScript module, which are the same names.
+ *          A whole torch.nn.Module that was pickled gives its parameters and buffers under the names that its
+ *          state dict would have; its classes are names, and no source text in the file is read.
  *          A training checkpoint is entered through its key state_dict, model_state_dict,
  *          model, module or ema; the members of a tuple or list at the top are named "0", "1", ...
  * Source   torch/serialization.py, torch/_utils.py (the _rebuild functions), torch/csrc/jit/

@@ -84,6 +84,13 @@ static int read_file(struct weights *ws, struct err *e) {
     return torch_read(ws, &script, file, len, &a, e);
 }
 
+static int has(const char *name) {
+    struct weights ws;
+    struct err e = {0};
+
+    return read_file(&ws, &e) == 0 && weights_find(&ws, name) != NULL;
+}
+
 static void refused(const char *why) {
     struct weights ws;
     struct err e = {0};
@@ -170,6 +177,33 @@ static void machine(void) {
     BAD("\x80\2(cos\nsystem\no.", "opcode 0x6f is not allowed");
     BAD("\x80\2\x82\1.", "opcode 0x82 is not allowed");
     BAD("\x80\2I1\n.", "opcode 0x49 is not allowed");
+}
+
+#define W VIEW "K\0K\4\x85K\1\x85" TAIL
+#define MODULE "cm\nC\n)\x81q\0}("    /* of any class, kept as 0; its fields follow */
+#define PARAMETERS "U\13_parameters"
+#define BUFFERS "U\10_buffers"
+#define MODULES "U\10_modules"
+#define BUILT "ub"
+
+/* Pickled torch.nn.Modules: the names of their state dict. */
+static void modules(void) {
+    static const char *const want[] = {"w", "c", "sub.v"};
+
+    ARCHIVE("\x80\2" MODULE PARAMETERS "}(U\1w" W "U\1nNu" BUFFERS "}U\1c" W "s" MODULES "}U\3sub" MODULE PARAMETERS "}U\1v" W
+            "s" BUFFERS "}" MODULES "}" BUILT "s" BUILT ".");
+    for (size_t i = 0; i < 3; i++)
+        good("a module: parameters, buffers, modules", want[i], 4, 1, 4);
+    ARCHIVE("\x80\2" MODULE BUFFERS "}(U\1c" W "U\1t" W "u" PARAMETERS "}" MODULES "}U\33_non_persistent_buffers_set"
+            "c__builtin__\nset\n]U\1ta\x85R" BUILT ".");
+    good("a buffer", "c", 4, 1, 4);
+    ok(!has("t"), "but no buffer that is not kept");
+    ARCHIVE("\x80\2}U\3net" MODULE PARAMETERS "}U\1w" W "s" BUFFERS "}" MODULES "}" BUILT "s.");
+    good("a module within a dict", "net.w", 4, 1, 4);
+    BAD("\x80\2" MODULE PARAMETERS "}U\1w" W "s" BUFFERS "}" BUILT ".", "no tensors in it");
+    BAD("\x80\2" MODULE PARAMETERS "NU\10_buffersNU\10_modulesN" BUILT ".", "no tensors in it");
+    BAD("\x80\2" MODULE PARAMETERS "}" BUFFERS "}" MODULES "}(U\1ah\0U\1bh\0u" BUILT ".", "share too much");
+    BAD("\x80\2" MODULE PARAMETERS "h\0" BUFFERS "h\0" MODULES "h\0" BUILT ".", "no tensors in it");
 }
 
 /* A dict that holds itself, and one whose members share: 2^30 paths. */
@@ -339,6 +373,7 @@ int main(void) {
     arena = a;
     pickles();
     machine();
+    modules();
     graphs();
     archives();
     directories();
