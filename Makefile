@@ -122,7 +122,7 @@ units: $(UNITS:%=$B/unit/%)
 aids: $(AIDS:%=$B/tests/%)
 
 # Under ThreadSanitizer: what uses threads.
-THREADED = $(filter pool scan linear attention conv kern norm transformer unet image_queue,$(UNITS))
+THREADED = $(filter pool scan linear attention conv kern norm transformer unet vq image_queue,$(UNITS))
 check-threads:
 	@$(MAKE) --no-print-directory -j2 SAN=thread B=build-thread $(THREADED:%=build-thread/unit/%) >/dev/null
 	@tests/run build-thread/tap $(THREADED:%=build-thread/unit/%)
