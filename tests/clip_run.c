@@ -148,7 +148,7 @@ static void prepare_texts(struct job *j, struct arena *a) {
 
 static void run(struct job *j) {
     if (j->vision)
-        clip_image_run(j->vision, &j->c, j->n, j->images, j->out, j->scratch);
+        clip_image_run(j->vision, &j->c, j->n, j->images, j->out, NULL, j->scratch);
     else
         clip_text_run(j->text, &j->c, j->n, j->tokens, j->len, j->out, NULL, j->scratch);
 }

@@ -252,6 +252,7 @@ int main(int argc, char *argv[]) {
         {0, "files0-from", OPT_STR, &j.files0, "F", "read picture names, each ended by NUL, from F (-: standard input)", 0, 0, NULL},
         {0, "only", OPT_CHOICE, &j.only, "SIDE", "compute text or image, not both", 0, 0, "both|text|image"},
         {'S', "no-states", OPT_FLAG, &j.no_states, NULL, "leave out text_states", 0, 0, NULL},
+        {0, "features", OPT_FLAG, &j.o.features, NULL, "add image_features, the vector before the projection", 0, 0, NULL},
         {0, "keep-image", OPT_MAYBE_INT, &j.keep, "SIDE", "store each file's crop, SIDE pixels wide", 1, SIDE_MAX, NULL},
         {0, "dtype", OPT_CHOICE, &j.dtype, "TYPE", "of the vectors: f32 or f16", 0, 0, "f32|f16"},
         {0, "id", OPT_CHOICE, &j.id, "KIND", "ids of files: their path, or a hash of their content", 0, 0, "path|content"},

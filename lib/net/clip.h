@@ -111,8 +111,13 @@ void clip_text_run(const struct clip_text *t, const struct compute *k, size_t n,
                    const int *const tokens[], const size_t len[], float *embed,
                    float *const states[], void *scratch);
 
-/* images [n, 3, S, S]; embed [n, E] */
+/* D of a Vision Transformer, whose output before the projection is another feature; 0 for a ResNet, whose
+ * attention pool ends in the embedding. */
+size_t clip_image_features(const struct clip_vision *v);
+
+/* images [n, 3, S, S]; embed [n, E]; features: NULL, or [n, clip_image_features], the class token after the final
+ * LayerNorm. */
 void clip_image_run(const struct clip_vision *v, const struct compute *k, size_t n,
-                    const float *images, float *embed, void *scratch);
+                    const float *images, float *embed, float *features, void *scratch);
 
 #endif

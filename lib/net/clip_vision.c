@@ -35,15 +35,19 @@ struct clip_vision *clip_bind_vision(const struct clip_config *config, const str
     return b.bad ? NULL : v;
 }
 
+size_t clip_image_features(const struct clip_vision *v) {
+    return v->kind == VISION_RESNET ? 0 : v->of.vit.width;
+}
+
 size_t clip_image_scratch(const struct clip_vision *v, size_t n) {
     return v->kind == VISION_RESNET ? resnet_scratch(&v->of.resnet, v->c, n)
                                     : vit_scratch(&v->of.vit, v->c, n);
 }
 
 void clip_image_run(const struct clip_vision *v, const struct compute *k, size_t n,
-                    const float *images, float *embed, void *scratch) {
+                    const float *images, float *embed, float *features, void *scratch) {
     if (v->kind == VISION_RESNET)
         resnet_run(&v->of.resnet, k, n, images, embed, scratch);
     else
-        vit_run(&v->of.vit, k, n, images, embed, scratch);
+        vit_run(&v->of.vit, k, n, images, embed, features, scratch);
 }

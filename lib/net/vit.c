@@ -142,7 +142,7 @@ static void embed_patches(const struct vit *v, const struct compute *c, size_t n
 }
 
 static void pass(const struct vit *v, const struct compute *c, size_t n, const float *images,
-                 float *embed, void *scratch) {
+                 float *embed, float *features, void *scratch) {
     struct scratch s = {scratch, 0};
     struct work w = plan(v, c, n, &s);
     struct transformer_run r = {.n = n, .len = w.len, .x = w.x, .row = w.row, .y = w.pooled};
@@ -153,13 +153,16 @@ static void pass(const struct vit *v, const struct compute *c, size_t n, const f
         w.len[i] = v->tokens, w.row[i] = 0;
     transformer_run(&v->blocks, c, &r, w.rest);
     layer_norm(c, n, d, w.pooled, d, v->ln_post.g, v->ln_post.b, v->eps, w.pooled, d);
+    if (features)
+        memcpy(features, w.pooled, n * d * sizeof *features);
     linear_run(&v->projection, c, n, w.pooled, d, embed, v->embed, ACT_NONE, NULL, w.rest);
 }
 
 void vit_run(const struct vit *v, const struct compute *c, size_t n, const float *images,
-             float *embed, void *scratch) {
+             float *embed, float *features, void *scratch) {
     size_t step = per_pass(v, n), pixels = 3 * v->image * v->image;
 
     for (size_t i = 0; i < n; i += step)
-        pass(v, c, n - i < step ? n - i : step, images + i * pixels, embed + i * v->embed, scratch);
+        pass(v, c, n - i < step ? n - i : step, images + i * pixels, embed + i * v->embed,
+             features ? features + i * v->width : NULL, scratch);
 }

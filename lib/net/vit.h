@@ -4,7 +4,7 @@
  *          the projection of the class token alone.
  * Source   Dosovitskiy et al. 2021, arXiv:2010.11929; openai/CLIP @d05afc4 clip/model.py
  *          VisionTransformer.
- * Shapes   images [n, 3, S, S], embed [n, E].  Token 0 is the class token; patch (y, x) is
+ * Shapes   images [n, 3, S, S], embed [n, E]; features [n, D], the class token before the projection, or NULL.  Token 0 is the class token; patch (y, x) is
  *          token 1 + y * (S / patch) + x, its vector ordered channel, row, column.
  * Numbers  The last layer computes the class token's row only: nothing else reads it.
  *          bf16: what is multiplied of a patch is its difference to each channel's mean; the means
@@ -32,6 +32,6 @@ void vit_bind(struct vit *v, const struct clip_vision_config *config,
               const struct clip_family *names, struct bind *b);
 size_t vit_scratch(const struct vit *v, const struct compute *c, size_t n);
 void vit_run(const struct vit *v, const struct compute *c, size_t n, const float *images,
-             float *embed, void *scratch);
+             float *embed, float *features, void *scratch);
 
 #endif

@@ -84,7 +84,7 @@ static int run(const struct clip_config *c, const struct weights *ws, float *out
     for (size_t i = 0; i < pixels; i++)
         image[i] = 0.01f * (float)(i % 199);
     clip_text_run(t, &k, 1, &tokens, &len, out, NULL, arena_take(&a, clip_text_scratch(t, 1, len), 1));
-    clip_image_run(v, &k, 1, image, out + EMBED, arena_take(&a, clip_image_scratch(v, 1), 1));
+    clip_image_run(v, &k, 1, image, out + EMBED, NULL, arena_take(&a, clip_image_scratch(v, 1), 1));
     return 0;
 }
 

@@ -95,7 +95,30 @@ static void images(const struct golden *g, const struct compute *c, struct arena
     void *s = need(arena_take(&a, clip_image_scratch(v, n), 1), "scratch", &e);
 
     memset(s, 0xff, clip_image_scratch(v, n));
-    clip_image_run(v, c, n, in, embed, s);
+    clip_image_run(v, c, n, in, embed, NULL, s);
+}
+
+/* A ViT's vector before the projection; a ResNet has none. */
+static void features(const struct golden *g, const struct kern *k, struct arena a) {
+    struct compute c = {k, NULL};
+    struct err e = {0};
+    struct clip_vision *v = need(clip_bind_vision(&g->config, &g->ws, &c, &a, &e), g->name, &e);
+    size_t width = clip_image_features(v), embed = g->config.vision.embed;
+    void *s = need(arena_take(&a, clip_image_scratch(v, IMAGES), 1), "scratch", &e);
+    float *out = need(arena_take(&a, IMAGES * (width + embed), sizeof *out), "features", &e);
+
+    if (g->config.vision.kind == VISION_RESNET) {
+        ok(width == 0, "a ResNet's feature is its embedding");
+        return;
+    }
+    ok(width == g->config.vision.width, "features are as wide as the tower");
+    if (!weights_find(&g->io, "v.ln_post"))
+        return;
+    clip_image_run(v, &c, IMAGES, g->image, out + IMAGES * width, out, s);
+    close_to(out, tensor_all_f32(io(g, "v.ln_post"), &a), IMAGES * width, 0, k->precision == PREC_BF16 ? 0.04 : 4e-6,
+             "features before the projection");
+    close_to(out + IMAGES * width, g->image_features, IMAGES * embed, 0, k->precision == PREC_BF16 ? 0.04 : 4e-6,
+             "embeddings beside them");
 }
 
 /* Texts order[0 .. n); states may be NULL. */
@@ -183,6 +206,7 @@ static void parity(const struct golden *g, const struct kern *k, struct arena a)
              "image embeddings");
     close_to(m.text, g->text_features, TEXTS * embed, 0, tolerance(k, 4e-6), "text embeddings");
     states_match(g, k, m.states);
+    features(g, k, a);
     logits(g, &m, l, p);
     close_to(l, g->logits, IMAGES * TEXTS, 0, image_tolerance(g, k, 4e-6), "logits");
     close_to(p, g->probs, IMAGES * TEXTS, tolerance(k, 1e-5), 0, "probabilities");

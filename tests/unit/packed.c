@@ -65,7 +65,7 @@ static int run_image(const struct weights *ws, const struct compute *k, float *o
     if (clip_of(&c, ws, e) < 0 || !(v = clip_bind_vision(&c, ws, k, &a, e)))
         return -1;
     clip_image_run(v, k, 1, numbers(3 * c.vision.image * c.vision.image, &a), out,
-                   arena_take(&a, clip_image_scratch(v, 1), 1));
+                   NULL, arena_take(&a, clip_image_scratch(v, 1), 1));
     return 0;
 }
 

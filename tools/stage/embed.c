@@ -45,6 +45,8 @@ int embed_params(const struct embed_options *o, const struct towers *w, unsigned
         mp_cstr(&m, "states"), mp_bool(&m, false);
     if (image)
         pair(&m, "crop", w->vision_model->prep.rule == CROP_HF ? "hf" : "torchvision");
+    if (image && o->features)
+        mp_cstr(&m, "features"), mp_bool(&m, true);
     if (turned)
         mp_cstr(&m, "exif"), mp_bool(&m, true);
     if (kept)
@@ -63,6 +65,8 @@ static int open_towers(unsigned todo, const struct embed_options *o, struct towe
         return -1;
     if (todo & EMBED_IMAGE && o->rule >= 0)
         w->vision_model->prep.rule = (enum prep_crop)o->rule;
+    if (todo & EMBED_IMAGE && o->features && !clip_image_features(w->vision))
+        return err_set(e, "--features: the image tower is a ResNet, whose image_embed is that feature");
     return 0;
 }
 
@@ -162,27 +166,29 @@ static int run_texts(struct embed_item *it, size_t n, bool keep_states, const st
     return 0;
 }
 
-static int run_images(struct embed_item *it, size_t n, const struct towers *w, struct arena *a) {
-    size_t embed = w->vision_model->config.vision.embed, k = 0;
+static int run_images(struct embed_item *it, size_t n, const struct embed_options *o, const struct towers *w,
+                      struct arena *a) {
+    size_t embed = w->vision_model->config.vision.embed, k = 0, width = o->features ? clip_image_features(w->vision) : 0;
     const unsigned char **crop = arena_take(a, n, sizeof *crop);
-    float *out = arena_take(a, n, embed * sizeof *out);
+    float *out = arena_take(a, n, embed * sizeof *out), *features = arena_take(a, n, width * sizeof *features);
 
-    if (!crop || !out)
+    if (!crop || !out || !features)
         return -1;
     for (size_t i = 0; i < n; i++)
         if (wants(&it[i], EMBED_IMAGE)) {
             it[i].image = out + k * embed;
+            it[i].features = width ? features + k * width : NULL;
             crop[k++] = it[i].crop;
         }
     if (k)
-        towers_images(w, k, crop, out);
+        towers_images(w, k, crop, out, width ? features : NULL);
     return 0;
 }
 
 int embed_run(struct embed_item *it, size_t n, const struct embed_options *o, const struct towers *w,
               struct arena *a, struct err *e) {
     if ((w->text && run_texts(it, n, o->states, w, a) < 0) ||
-        (w->vision && run_images(it, n, w, a) < 0))
+        (w->vision && run_images(it, n, o, w, a) < 0))
         return err_set(e, "out of memory for a batch of %zu", n);
     return 0;
 }
@@ -223,6 +229,9 @@ static int set_image(struct embed_item *it, const struct embed_options *o, const
     if (it->kept && record_set_tensor(&it->r, "image", DT_U8, it->kept, 3, shape, e) < 0)
         return -1;
     if (put_aside(&it->r, o->program, e) < 0)
+        return -1;
+    if (it->features &&
+        set_vector(&it->r, "image_features", o, it->features, clip_image_features(w->vision), w->vision_model, e) < 0)
         return -1;
     return set_vector(&it->r, FIELD[1], o, it->image, w->vision_model->config.vision.embed,
                       w->vision_model, e);

@@ -3,7 +3,7 @@
  * What     An item is a record with what is to be computed for it: the text side from `tokens`,
  *          the image side from a crop.  embed_plan reads the record, embed_run computes a batch,
  *          embed_set writes the fields of unclip(5).
- * Fields   text_embed [E], text_states [n, W] f32, image_embed [E], un-normalised; `model` gets the
+ * Fields   text_embed [E], text_states [n, W] f32, image_embed [E], image_features [W] of a ViT, un-normalised; `model` gets the
  *          fingerprints, `params` what is needed to make them again.  Where a picture's vector
  *          replaces one that another program had put there, that one becomes prior_embed.
  * Errors   item->err says why an item failed; it is then left out of the run.  Functions return -1
@@ -22,6 +22,7 @@ struct embed_options {
     const char *program;       /* in params */
     unsigned sides;            /* EMBED_TEXT | EMBED_IMAGE: what may be computed */
     bool states;               /* text_states are wanted */
+    bool features;             /* image_features are wanted */
     bool exif;                 /* files are turned */
     enum dtype dtype;          /* of the vectors: DT_F32, DT_F16 */
     size_t keep;               /* side of the picture that is stored, or 0 */
@@ -35,7 +36,7 @@ struct embed_item {
     unsigned todo;             /* EMBED_TEXT, EMBED_IMAGE */
     const int *tokens;
     size_t ntokens;
-    float *states, *text, *image;
+    float *states, *text, *image, *features;
     const unsigned char *crop;    /* u8 [S, S, 3] */
     const unsigned char *kept;    /* u8 [keep, keep, 3], or NULL */
     struct err err;

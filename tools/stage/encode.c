@@ -131,7 +131,7 @@ int encode_image(const struct encoder *n, const char *file, float *out, struct a
     room = arena_take(&scratch, clip_image_scratch(n->vision, 1), 1);
     if (!room)
         return err_set(e, "out of memory");
-    clip_image_run(n->vision, n->compute, 1, planes, out, room);
+    clip_image_run(n->vision, n->compute, 1, planes, out, NULL, room);
     return 0;
 }
 

@@ -52,10 +52,11 @@ void towers_texts(const struct towers *t, size_t n, const int *const tokens[], c
     clip_text_run(t->text, t->compute, n, tokens, len, embed, states, t->text_scratch);
 }
 
-void towers_images(const struct towers *t, size_t n, const unsigned char *const crop[], float *embed) {
+void towers_images(const struct towers *t, size_t n, const unsigned char *const crop[], float *embed,
+                   float *features) {
     const struct prep *p = &t->vision_model->prep;
 
     for (size_t i = 0; i < n; i++)
         prep_planes(p, crop[i], t->planes + i * 3 * p->crop * p->crop);
-    clip_image_run(t->vision, t->compute, n, t->planes, embed, t->vision_scratch);
+    clip_image_run(t->vision, t->compute, n, t->planes, embed, features, t->vision_scratch);
 }

@@ -29,6 +29,7 @@ int towers_vision(struct towers *t, struct err *e);
 /* n <= batch: as clip_text_run; crops u8 [S, S, 3] by the model's prep. */
 void towers_texts(const struct towers *t, size_t n, const int *const tokens[], const size_t len[],
                   float *embed, float *const states[]);
-void towers_images(const struct towers *t, size_t n, const unsigned char *const crop[], float *embed);
+/* features as in clip_image_run. */
+void towers_images(const struct towers *t, size_t n, const unsigned char *const crop[], float *embed, float *features);
 
 #endif
