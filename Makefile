@@ -141,7 +141,7 @@ bench: all
 
 # Layers: lib includes lib, formats adds formats; neither exits nor prints; lib does no I/O and
 # neither allocates but where a library is wrapped (WRAPS).
-WRAPS    = image_gif.o image_pnm.o image_read.o image_stb.o image_webp.o
+WRAPS    = exif.o image_gif.o image_pnm.o image_read.o image_stb.o image_webp.o
 lint:
 	@$(NEEDS) build lint
 	@$(MAKE) --no-print-directory -j2 B=build-lint CFLAGS='-O2 -g -Werror' all units aids $(CORE:$B/%=build-lint/%) >/dev/null

@@ -16,7 +16,7 @@ struct image_codec {
     /* Decode all of p: image_begin, then `to->row` for each row.  May set im->note. */
     int (*read)(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                 const struct image_rows *to, struct err *e);
-    int (*orientation)(const unsigned char *p, size_t n);  /* EXIF's 1 to 8; NULL: the format has none */
+    int (*orientation)(const unsigned char *p, size_t n);  /* 1 to 8, 0: none (exif.h); NULL: never any */
 };
 
 /* All formats, in the order in which they are probed; NULL at the end (image_codecs.c). */
@@ -34,6 +34,13 @@ int image_begin(struct image *im, uint64_t w, uint64_t h, const struct image_opt
 
 /* All rows of a picture that is in memory, `stride` bytes apart. */
 void image_give(const struct image *im, const unsigned char *rgb, size_t stride, const struct image_rows *to);
+
+/* A colour of Pillow's CMYK: files hold 255 - ink, whatever their markers say; R = K' - C K' / 255. */
+static inline unsigned char image_cmyk(unsigned colour, unsigned key) {
+    unsigned t = (255u - colour) * key + 128, m = ((t >> 8) + t) >> 8;
+
+    return (unsigned char)(key > m ? key - m : 0);
+}
 
 /* Does p hold these bytes at `at`? */
 bool image_magic(const unsigned char *p, size_t n, size_t at, const char *magic, size_t len);

@@ -78,6 +78,8 @@ static const struct image_codec *identify(struct image *im, const unsigned char 
     im->format = c->name;
     if (c->orientation)
         im->orientation = c->orientation(p, n);
+    if (im->orientation < 1)
+        im->orientation = 1;
     return c;
 }
 

@@ -241,14 +241,24 @@ static void turning(void) {
 
 static void exif(void) {
 #define TIFF(s) exif_tiff((const unsigned char *)(s), sizeof(s) - 1)
+#define XMP(s) exif_xmp((const unsigned char *)(s), sizeof(s) - 1)
     ok(TIFF("MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\5\0\0") == 5, "big endian");
     ok(TIFF("II*\0\10\0\0\0\2\0\1\1\3\0\1\0\0\0\7\0\0\0\x12\1\3\0\1\0\0\0\6\0\0\0") == 6,
        "little endian, second entry");
-    ok(TIFF("MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\11\0\0") == 1, "9 is no orientation");
-    ok(TIFF("MM\0*\0\0\0\10\0\1\1\x12\0\4\0\0\0\1\0\5\0\0") == 1, "a LONG is no SHORT");
-    ok(TIFF("MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\5") == 1, "an entry that is cut");
-    ok(TIFF("MM\0*\xff\xff\xff\xff\0\1") == 1 && TIFF("MM\0*") == 1, "offsets beyond the end");
-    ok(TIFF("MM\0*\0\0\0\10\xff\xff") == 1, "more entries than bytes");
+    ok(TIFF("Exif\0\0MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\5\0\0") == 5, "behind the word Exif");
+    ok(TIFF("MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\11\0\0") == 1, "9 is not an orientation");
+    ok(TIFF("MM\0*\0\0\0\10\0\1\1\x12\0\4\0\0\0\1\0\0\0\5") == 5, "a LONG");
+    ok(TIFF("II*\0\10\0\0\0\1\0\x12\1\x9\0\1\0\0\0\3\0\0\0") == 3, "a signed LONG");
+    ok(TIFF("II*\0\10\0\0\0\1\0\x12\1\5\0\1\0\0\0\x1a\0\0\0\0\0\0\0\20\0\0\0\2\0\0\0") == 8, "a fraction of 16 / 2");
+    ok(TIFF("II*\0\10\0\0\0\1\0\x12\1\x0b\0\1\0\0\0\0\0\xc0\x40") == 6, "a float");
+    ok(TIFF("II*\0\10\0\0\0\1\0\x12\1\2\0\2\0\0\0" "6\0\0\0") == 0, "a text is not a number");
+    ok(TIFF("MM\0*\0\0\0\10\0\1\1\x12\0\3\0\0\0\1\0\5") == 0, "an entry that is cut");
+    ok(TIFF("MM\0*\xff\xff\xff\xff\0\1") == 0 && TIFF("MM\0*") == 0, "offsets beyond the end");
+    ok(TIFF("MM\0*\0\0\0\10\xff\xff") == 0, "more entries than bytes");
+    ok(XMP("<a tiff:Orientation=\"6\"/>") == 6 && XMP("<tiff:Orientation>8</tiff:Orientation>") == 8,
+       "XMP: an attribute, an element");
+    ok(XMP("tiff:Orientation='6' tiff:Orientation=\"3\"") == 3, "XMP: the first that is written as Pillow looks for it");
+    ok(XMP("tiff:Orientation=\"9\"") == 1 && XMP("tiff:Orientation=\"") == 0 && XMP("tiff") == 0, "XMP: nonsense");
 }
 
 static void no_files(void) {
