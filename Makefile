@@ -34,8 +34,8 @@ SANS     = $(subst $(comma), ,$(SAN))
 B        = build$(if $(SAN),-$(firstword $(SANS)))
 have     = $(shell $(PKG_CONFIG) --exists $1 2>/dev/null && echo $1)
 MSGPACK := $(or $(call have,msgpack-c),msgpack)
-PKGS     = $(MSGPACK) jansson libutf8proc zlib libxxhash
-OPTPKGS := $(foreach p,libjpeg libwebp libheif,$(call have,$p))
+PKGS     = $(MSGPACK) jansson libutf8proc zlib libxxhash libjpeg libpng
+OPTPKGS := $(foreach p,libwebp libheif,$(call have,$p))
 PKGC    := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(OPTPKGS) 2>/dev/null)
 PKGL    := $(filter-out -lheif,$(shell $(PKG_CONFIG) --libs $(PKGS) $(OPTPKGS) 2>/dev/null))
 ALL      = -std=c11 -D_POSIX_C_SOURCE=200809L -I. -MMD -MP $(WARN) $(PKGC) \
@@ -141,7 +141,7 @@ bench: all
 
 # Layers: lib includes lib, formats adds formats; neither exits nor prints; lib does no I/O and
 # neither allocates but where a library is wrapped (WRAPS).
-WRAPS    = exif.o image_gif.o image_pnm.o image_read.o image_stb.o image_webp.o
+WRAPS    = exif.o image_bmp.o image_gif.o image_png.o image_pnm.o image_psd.o image_read.o image_tga.o image_webp.o
 lint:
 	@$(NEEDS) build lint
 	@$(MAKE) --no-print-directory -j2 B=build-lint CFLAGS='-O2 -g -Werror' all units aids $(CORE:$B/%=build-lint/%) >/dev/null

@@ -1,12 +1,16 @@
 /* GIF: the first frame, as colours of its palette.  Transparent pixels show the colour that their
  * index has there, as in Pillow; what the frame leaves free of the screen is of the transparent
- * index, or of index 0.  (stb_image makes both black.)  Source: the GIF89a specification. */
+ * index, or of index 0.  Source: the GIF89a specification. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats/image/bytes.h"
 #include "formats/image/image_codec.h"
 
-enum { CODES = 4096 };
+enum {
+    CODES = 4096,
+    RATIO = 2731    /* pixels that a byte holds at most: a code of 12 bits stands for less than 4096 */
+};
 
 struct gif {
     const unsigned char *p;
@@ -20,10 +24,6 @@ struct gif {
 
 static int ends(struct err *e) {
     return err_set(e, "the GIF data ends early");
-}
-
-static size_t little(const unsigned char *p) {
-    return p[0] | (size_t)p[1] << 8;
 }
 
 /* n bytes, or NULL. */
@@ -66,7 +66,7 @@ static int find_frame(struct gif *g, struct err *e) {
         if (*q == 0x2c) {
             if (!(q = take(g, 9)))
                 return ends(e);
-            g->x = little(q), g->y = little(q + 2), g->w = little(q + 4), g->h = little(q + 6);
+            g->x = little16(q), g->y = little16(q + 2), g->w = little16(q + 4), g->h = little16(q + 6);
             g->interlaced = q[8] & 0x40;
             return take_palette(g, q[8]) < 0 ? ends(e) : 0;
         }
@@ -217,11 +217,13 @@ static int gif_read(struct image *im, const unsigned char *p, size_t n, const st
         return ends(e);
     if (find_frame(&g, e) < 0)
         return -1;
-    w = little(screen), h = little(screen + 2);
+    w = little16(screen), h = little16(screen + 2);
     w = g.x + g.w > w ? g.x + g.w : w;    /* a frame that reaches out makes the screen larger */
     h = g.y + g.h > h ? g.y + g.h : h;
     if (image_size(w, h, o, e) < 0)
         return -1;
+    if (g.w * g.h / RATIO > n - g.at)
+        return ends(e);
     index = malloc(g.w * g.h + 1);
     row = malloc(w * 3);
     if (!index || !row)

@@ -6,19 +6,21 @@
 
 #include "formats/image/exif.h"
 #include "formats/image/image_codec.h"
+#include "lib/base/size.h"
 
-#ifdef HAVE_LIBJPEG
 #include <jpeglib.h>
 #include <jerror.h>
 
-enum { SCANS = 50 };    /* full passes over a picture of the largest size allowed */
+/* Encoders write about 10 scans, the most thorough ones up to 25.  A file of some bytes can ask for thousands, each a
+ * pass over all blocks: so many are read, and of smaller pictures so many more that the work is that of SCAN_PIXELS. */
+enum { SCANS = 32, SCAN_PIXELS = 8 << 20 };
 
 struct jpeg {
     struct jpeg_decompress_struct c;
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
-    uint64_t scans;
+    size_t scans;
     struct image *im;
     unsigned char *inks, *row;    /* a row as it comes where that is CMYK; a row of RGB */
     struct err *e;
@@ -76,12 +78,11 @@ static void skip(j_decompress_ptr c, long n) {
     c->src->bytes_in_buffer -= (size_t)n;
 }
 
-/* A progressive file of a few kilobytes can ask for thousands of passes over all blocks. */
 static void progress(j_common_ptr c) {
     struct jpeg *j = self(c);
 
-    if ((uint64_t)j->c.input_scan_number > j->scans) {
-        err_set(j->e, "more than %llu scans", (unsigned long long)j->scans);
+    if ((size_t)j->c.input_scan_number > j->scans) {
+        err_set(j->e, "more than %zu scans", j->scans);
         longjmp(j->out, 1);
     }
 }
@@ -103,14 +104,10 @@ static void setup(struct jpeg *j, const unsigned char *p, size_t n) {
     j->c.progress = &j->progress;
 }
 
-/* Pillow's CMYK: the file holds 255 - ink, whatever its markers say; R = K' - C K' / 255. */
 static void cmyk(const unsigned char *in, unsigned char *out, size_t n) {
     for (size_t i = 0; i < n; i++, in += 4, out += 3)
-        for (int c = 0; c < 3; c++) {
-            unsigned t = (255u - in[c]) * in[3] + 128, m = ((t >> 8) + t) >> 8;
-
-            out[c] = (unsigned char)(in[3] > m ? in[3] - m : 0);
-        }
+        for (int c = 0; c < 3; c++)
+            out[c] = image_cmyk(in[c], in[3]);
 }
 
 /* One row, of whatever the file holds. */
@@ -122,6 +119,16 @@ static void read_row(struct jpeg *j, unsigned char *rgb) {
         cmyk(in, rgb, j->im->w);
 }
 
+/* Of a block in Huffman codes at least one bit is in the file: what is shorter ends early.  A progressive file costs 2
+ * bytes of memory for each coefficient, so this is known before. */
+static bool too_short(const struct jpeg *j, size_t n) {
+    uint64_t blocks = 0;
+
+    for (int i = 0; i < j->c.num_components; i++)
+        blocks += (uint64_t)j->c.comp_info[i].width_in_blocks * j->c.comp_info[i].height_in_blocks;
+    return !j->c.arith_code && blocks / 8 > n;
+}
+
 /* j lies in the caller: nothing here changes between setjmp and longjmp. */
 static int start(struct jpeg *j, const unsigned char *p, size_t n, const struct image_options *o) {
     struct image *im = j->im;
@@ -131,7 +138,9 @@ static int start(struct jpeg *j, const unsigned char *p, size_t n, const struct 
     if (image_size(j->c.image_width, j->c.image_height, o, j->e) < 0)
         return -1;
     im->w = j->c.image_width, im->h = j->c.image_height;
-    j->scans = SCANS * (o->max_pixels ? o->max_pixels : IMAGE_MAX_PIXELS) / ((uint64_t)im->w * im->h);
+    if (too_short(j, n))
+        return err_set(j->e, "the JPEG data ends early");
+    j->scans = SCANS * size_max(1, SCAN_PIXELS / (im->w * im->h));
     if (j->c.num_components == 4)
         j->c.out_color_space = JCS_CMYK;
     else if (j->c.num_components == 3 || j->c.num_components == 1)
@@ -169,11 +178,6 @@ static int jpeg_read(struct image *im, const unsigned char *p, size_t n, const s
     jpeg_destroy_decompress(&j.c);
     return r;
 }
-#else
-#include "formats/image/image_stb.h"
-#define jpeg_read stb_read
-#endif
-
 static bool probe(const unsigned char *p, size_t n) {
     return IMAGE_MAGIC(p, n, 0, "\xff\xd8\xff");
 }

@@ -1,5 +1,4 @@
-/* JPEG files, through libjpeg-turbo where it is there, else through stb_image_write.  All of libjpeg's
- * memory is its own; stb_image_write needs none for JPEG. */
+/* JPEG files, through libjpeg-turbo, whose memory is its own. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +17,6 @@ static int quality_of(const struct image_about *about) {
     return about->quality ? about->quality : IMAGE_QUALITY;
 }
 
-#ifdef HAVE_LIBJPEG
 #include <jpeglib.h>
 #include <jerror.h>
 
@@ -117,55 +115,3 @@ int jpeg_write(struct mp *out, const struct record_image *im, const struct image
     jpeg_destroy_compress(&j.c);
     return r;
 }
-#else
-#pragma GCC diagnostic push
-#include "formats/image/stb_quiet.h"
-#define STB_IMAGE_WRITE_IMPLEMENTATION
-#define STBI_WRITE_NO_STDIO
-#define STBIW_MALLOC(n) ((void)(n), (void *)0)    /* PNG's, which is never called */
-#define STBIW_REALLOC(p, n) ((void)(p), (void)(n), (void *)0)
-#define STBIW_FREE(p) ((void)(p))
-#include <stb/stb_image_write.h>
-#pragma GCC diagnostic pop
-
-enum { HEAD = 20 };    /* SOI and JFIF's APP0: comments come behind them */
-
-struct to {
-    struct mp *out;
-    struct span comment;
-    size_t n;
-};
-
-static void comments(struct to *t) {
-    for (size_t at = 0, n; at < t->comment.n; at += n) {
-        n = t->comment.n - at < COMMENT ? t->comment.n - at : COMMENT;
-        mp_raw(t->out, (struct span){(unsigned char[]){0xff, 0xfe, (unsigned char)((n + 2) >> 8),
-                                                       (unsigned char)(n + 2)}, 4});
-        mp_raw(t->out, (struct span){t->comment.p + at, n});
-    }
-}
-
-static void write_some(void *ctx, void *data, int n) {
-    struct to *t = ctx;
-    struct span s = {data, (size_t)n};
-
-    size_t k = t->n < HEAD && t->n + s.n >= HEAD ? HEAD - t->n : 0;
-
-    t->n += s.n;
-    if (k) {
-        mp_raw(t->out, (struct span){s.p, k});
-        comments(t);
-    }
-    mp_raw(t->out, (struct span){s.p + k, s.n - k});
-}
-
-int jpeg_write(struct mp *out, const struct record_image *im, const struct image_about *about, struct err *e) {
-    struct to t = {.out = out, .comment = about->params};
-
-    if (check(im, e) < 0)
-        return -1;
-    if (!stbi_write_jpg_to_func(write_some, &t, (int)im->w, (int)im->h, 3, im->rgb, quality_of(about)))
-        return err_set(e, "stb_image_write failed");
-    return 0;
-}
-#endif

@@ -1,148 +1,149 @@
-/* PNG files: a signature, and chunks of length, type, data and CRC-32. */
-#define ZLIB_CONST
+/* PNG by libpng, row by row where the file is not interlaced.  Before it the chunks are walked over, so that a file
+ * that ends early, has a wrong checksum or announces more pixels than its data can hold costs nothing.  Entries that
+ * a palette does not have are black, as in Pillow (libpng clears the table). */
+#include <png.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
-#include "formats/image/image_encode.h"
+#include "formats/image/bytes.h"
+#include "formats/image/exif.h"
+#include "formats/image/image_codec.h"
 
-enum { LEVEL = 6, FILTERS = 5, IDAT = 1 << 16 };
+enum { RATIO = 1032 };    /* bytes that deflate makes of one at most: 258 of two bits */
 
-/* zlib's memory, from the arena: it takes all at its start and leaves it to us at its end. */
-static voidpf take(voidpf a, uInt n, uInt size) {
-    return arena_zero(a, n, size);
+static bool probe(const unsigned char *p, size_t n) {
+    return IMAGE_MAGIC(p, n, 0, "\x89PNG\r\n\x1a\n");
 }
 
-static void leave(voidpf a, voidpf p) {
-    (void)a, (void)p;
-}
+/* Walk over the chunks: lengths, checksums, a first IHDR and a last IEND.  *data: the bytes of all IDAT. */
+static int check(const unsigned char *p, size_t n, size_t *data, struct err *e) {
+    *data = 0;
+    for (size_t at = 8; n - at >= 12;) {
+        size_t len = big32(p + at);
+        const unsigned char *type = p + at + 4;
+        bool critical = !(type[0] & 0x20);
 
-static void put32(unsigned char *p, uLong v) {
-    p[0] = (unsigned char)(v >> 24), p[1] = (unsigned char)(v >> 16);
-    p[2] = (unsigned char)(v >> 8), p[3] = (unsigned char)v;
-}
-
-/* A chunk whose data comes in two pieces. */
-static void chunk(struct mp *out, const char *type, struct span head, struct span body) {
-    unsigned char word[8];
-    uLong crc;
-
-    put32(word, head.n + body.n);
-    memcpy(word + 4, type, 4);
-    crc = crc32_z(0, word + 4, 4);
-    if (head.n)    /* of no bytes, crc32_z gives its start value */
-        crc = crc32_z(crc, head.p, head.n);
-    if (body.n)
-        crc = crc32_z(crc, body.p, body.n);
-    mp_raw(out, (struct span){word, 8});
-    mp_raw(out, head);
-    mp_raw(out, body);
-    put32(word, crc);
-    mp_raw(out, (struct span){word, 4});
-}
-
-/* ---- texts ---- */
-
-/* iTXt: keyword, NUL, not compressed, no language, no translated keyword. */
-static void text(struct mp *out, const char *key, struct span value) {
-    unsigned char head[64] = {0};
-    size_t n = strlen(key);
-
-    memcpy(head, key, n);
-    if (value.n && utf8_valid(value.p, value.n) && !memchr(value.p, 0, value.n))
-        chunk(out, "iTXt", (struct span){head, n + 5}, value);
-}
-
-/* ---- pixels ---- */
-
-static unsigned char paeth(int a, int b, int c) {
-    int p = a + b - c, pa = abs(p - a), pb = abs(p - b), pc = abs(p - c);
-
-    return (unsigned char)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
-}
-
-/* out [1 + n] = the row under a filter; the sum of the differences as signed bytes. */
-static size_t filter(int f, const unsigned char *row, const unsigned char *up, size_t n, unsigned char *out) {
-    size_t sum = 0;
-
-    out[0] = (unsigned char)f;
-    for (size_t i = 0; i < n; i++) {
-        int a = i < 3 ? 0 : row[i - 3], b = up[i], c = i < 3 ? 0 : up[i - 3];
-        int guess = f == 0 ? 0 : f == 1 ? a : f == 2 ? b : f == 3 ? (a + b) / 2 : paeth(a, b, c);
-        unsigned char d = (unsigned char)(row[i] - guess);
-
-        out[1 + i] = d;
-        sum += d < 128 ? d : 256u - d;
+        if (len > n - at - 12)
+            break;
+        if (critical && crc32(0, type, (uInt)len + 4) != big32(type + 4 + len))
+            return err_set(e, "a checksum of the PNG data is wrong");
+        if (!memcmp(type, "CgBI", 4))
+            return err_set(e, "PNG files made for iOS by Xcode are not supported");
+        if (at == 8 && (memcmp(type, "IHDR", 4) || len != 13))
+            return err_set(e, "broken PNG header");
+        if (!memcmp(type, "IDAT", 4))
+            *data += len;
+        if (!memcmp(type, "IEND", 4))
+            return 0;
+        at += 12 + len;
     }
-    return sum;
+    return err_set(e, "the PNG data ends early");
 }
 
-/* Deflate n bytes more, or the end, writing an IDAT chunk whenever `buf` is full. */
-static int squeeze(z_stream *z, unsigned char *buf, const unsigned char *p, size_t n, int flush, struct mp *out) {
+/* ---- libpng ---- */
+
+struct png {
+    png_structp png;
+    png_infop info;
+    const unsigned char *at;
+    size_t left;
+    unsigned char *pixels;    /* a row; of an interlaced file the whole picture */
+    struct err *e;
+};
+
+static void failed(png_structp png, const char *why) {
+    struct png *x = png_get_error_ptr(png);
+
+    err_set(x->e, "the PNG data cannot be decoded (%s)", why);
+    png_longjmp(png, 1);
+}
+
+static void no_warning(png_structp png, const char *why) {
+    (void)png, (void)why;
+}
+
+static void more(png_structp png, png_bytep to, size_t n) {
+    struct png *x = png_get_io_ptr(png);
+
+    if (n > x->left)
+        png_error(png, "it ends early");
+    memcpy(to, x->at, n);
+    x->at += n;
+    x->left -= n;
+}
+
+/* The header, and what makes RGB of 8 bits of whatever follows. */
+static void start(struct png *x) {
+    png_set_read_fn(x->png, x, more);
+    png_set_crc_action(x->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);    /* `check` has seen to them */
+    png_set_user_limits(x->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);       /* and image_size to that */
+    png_set_keep_unknown_chunks(x->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_keep_unknown_chunks(x->png, PNG_HANDLE_CHUNK_NEVER, (png_const_bytep)"tRNS", 1);
+    png_read_info(x->png, x->info);
+    png_set_palette_to_rgb(x->png);
+    png_set_expand_gray_1_2_4_to_8(x->png);
+    png_set_strip_16(x->png);
+    png_set_strip_alpha(x->png);
+    png_set_gray_to_rgb(x->png);
+}
+
+/* x lies in the caller: nothing here changes between setjmp and longjmp. */
+static int decode(struct png *x, struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
+                  const struct image_rows *to) {
+    int passes;
+
+    if (setjmp(png_jmpbuf(x->png)))
+        return -1;
+    start(x);
+    passes = png_set_interlace_handling(x->png);
+    png_read_update_info(x->png, x->info);
+    if (png_get_rowbytes(x->png, x->info) != w * 3)
+        return err_set(x->e, "broken PNG header");
+    x->pixels = malloc((size_t)((passes > 1 ? h : 1) * w * 3));
+    if (!x->pixels)
+        return err_set(x->e, "no memory for %llu x %llu pixels", (unsigned long long)w, (unsigned long long)h);
+    if (passes == 1) {
+        if (image_begin(im, w, h, o, to, x->e) < 0)
+            return -1;
+        for (size_t y = 0; y < im->h; y++) {
+            png_read_row(x->png, x->pixels, NULL);
+            to->row(to->of, x->pixels);
+        }
+        return 0;
+    }
+    for (int pass = 0; pass < passes; pass++)
+        for (size_t y = 0; y < h; y++)
+            png_read_row(x->png, x->pixels + y * w * 3, NULL);
+    if (image_begin(im, w, h, o, to, x->e) < 0)
+        return -1;
+    image_give(im, x->pixels, im->w * 3, to);
+    return 0;
+}
+
+static int png_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
+                    const struct image_rows *to, struct err *e) {
+    static const unsigned samples[] = {1, 0, 3, 1, 2, 0, 4};    /* by the colour type */
+    struct png x = {.at = p, .left = n, .e = e};
+    uint64_t w, h;
+    size_t data;
     int r;
 
-    z->next_in = p;
-    z->avail_in = (uInt)n;
-    do {
-        r = deflate(z, flush);
-        if (r == Z_STREAM_ERROR)
-            return -1;
-        if (!z->avail_out || (r == Z_STREAM_END && z->avail_out < IDAT)) {
-            chunk(out, "IDAT", (struct span){buf, IDAT - z->avail_out}, (struct span){NULL, 0});
-            z->next_out = buf;
-            z->avail_out = IDAT;
-        }
-    } while (z->avail_in || (flush == Z_FINISH && r != Z_STREAM_END));
-    return 0;
-}
-
-static int pixels(struct mp *out, const struct record_image *im, struct arena scratch, struct err *e) {
-    size_t n = im->w * 3;
-    unsigned char *up = arena_zero(&scratch, n, 1), *best = arena_take(&scratch, n + 1, 1),
-                  *next = arena_take(&scratch, n + 1, 1), *buf = arena_take(&scratch, IDAT, 1);
-    const unsigned char *above = up;
-    z_stream z = {.zalloc = take, .zfree = leave, .opaque = &scratch};
-
-    if (!up || !best || !next || !buf || deflateInit(&z, LEVEL) != Z_OK)
-        return err_set(e, "out of memory");
-    z.next_out = buf;
-    z.avail_out = IDAT;
-    for (size_t y = 0; y < im->h; y++) {
-        const unsigned char *row = im->rgb + y * n;
-        size_t least = filter(0, row, above, n, best), sum;
-
-        for (int f = 1; f < FILTERS; f++)
-            if ((sum = filter(f, row, above, n, next)) < least) {
-                unsigned char *swap = best;
-
-                best = next, next = swap;
-                least = sum;
-            }
-        if (squeeze(&z, buf, best, n + 1, Z_NO_FLUSH, out) < 0)
-            return err_set(e, "zlib failed");
-        above = row;
-    }
-    if (squeeze(&z, buf, NULL, 0, Z_FINISH, out) < 0 || deflateEnd(&z) != Z_OK)
-        return err_set(e, "zlib failed");
-    return 0;
-}
-
-int png_write(struct mp *out, const struct record_image *im, const struct image_about *about, struct arena scratch,
-              struct err *e) {
-    static const char software[] = "unclip " UNCLIP_VERSION;
-    unsigned char head[13] = {[8] = 8, [9] = 2};    /* 8 bits, RGB */
-
-    if (im->w > INT32_MAX / 3 || im->h > INT32_MAX)
-        return err_set(e, "%zu x %zu pixels are too many for PNG", im->w, im->h);
-    put32(head, im->w);
-    put32(head + 4, im->h);
-    mp_raw(out, (struct span){(const unsigned char *)"\x89PNG\r\n\x1a\n", 8});
-    chunk(out, "IHDR", (struct span){head, 13}, (struct span){NULL, 0});
-    text(out, "Title", about->title);
-    text(out, "Software", (struct span){(const unsigned char *)software, sizeof software - 1});
-    text(out, "unclip", about->params);
-    if (pixels(out, im, scratch, e) < 0)
+    if (check(p, n, &data, e) < 0)
         return -1;
-    chunk(out, "IEND", (struct span){NULL, 0}, (struct span){NULL, 0});
-    return 0;
+    w = big32(p + 16), h = big32(p + 20);
+    if (image_size(w, h, o, e) < 0)
+        return -1;
+    if (p[25] > 6 || !samples[p[25]] || p[24] > 16)
+        return err_set(e, "broken PNG header");
+    if (w * h * samples[p[25]] * p[24] / 8 / RATIO > data)
+        return err_set(e, "the PNG data ends early");
+    x.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &x, failed, no_warning);
+    x.info = x.png ? png_create_info_struct(x.png) : NULL;
+    r = x.info ? decode(&x, im, w, h, o, to) : err_set(e, "no memory for libpng");
+    png_destroy_read_struct(&x.png, &x.info, NULL);
+    free(x.pixels);
+    return r;
 }
+
+const struct image_codec image_codec_png = {"PNG", probe, png_read, exif_png};

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "formats/image/bytes.h"
 #include "formats/image/image_write.h"
 #include "lib/base/utf8.h"
 
@@ -88,10 +89,6 @@ static int text_of(char type, struct span s, struct span *out, struct arena *a, 
     if (!squeezed)
         *out = s;
     return type == 'z' ? latin1(*out, out, a, e) : 1;
-}
-
-static size_t big32(const unsigned char *p) {
-    return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
 }
 
 static int png_find(const unsigned char *p, size_t n, struct span *text, struct arena *a, struct err *e) {

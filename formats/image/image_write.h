@@ -6,7 +6,7 @@
  * Source   PNG, 3rd edition; ITU-T T.81 and JFIF; ppm(5).
  * PNG      8-bit RGB, the filter of each row chosen by the least sum of absolute differences, zlib
  *          level 6.  The same bytes everywhere with the same zlib.
- * JPEG     libjpeg-turbo; without it stb_image_write.  Chroma is halved up to quality 90, whole above.
+ * JPEG     libjpeg-turbo.  Chroma is halved up to quality 90, whole above.
  * Texts    What image_params writes: all fields but tensors, and but those of more than
  *          IMAGE_FIELD_MAX bytes.  What image_params_find reads: tEXt, zTXt and iTXt called "unclip",
  *          so that a file that went through another program still speaks; or JPEG comments.

@@ -22,10 +22,7 @@ noreturn void tool_print_version(void) {
     printf("BLIS %s (%s), msgpack-c %s, jansson %s, utf8proc %s, zlib %s, xxHash %u.%u.%u\n",
            kern_blis_version(), kern_blis_arch(), msgpack_version(), jansson_version_str(), utf8proc_version(),
            zlibVersion(), XXH_VERSION_MAJOR, XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
-    printf("pictures: stb_image");
-#ifdef HAVE_LIBJPEG
-    printf(", libjpeg-turbo");
-#endif
+    printf("pictures: libjpeg-turbo, libpng");
 #ifdef HAVE_LIBWEBP
     printf(", libwebp");
 #endif

@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""make_pictures.py: the pictures of tests/golden/images that no common program writes: BMPs of all headers and
+packings, short palettes, TGA corners, PSD colour modes, and the ways to say how a picture is turned.
+
+usage: tests/golden/make_pictures.py [DIR]      (tests/golden/images; turned.jpg and the like are read from there)
+
+The bytes are the same each time.  tests/unit/image_read.c has the CRC-32 of what Pillow 13.0.0 makes of each.
+"""
+import os, struct, sys, zlib
+
+DIR = sys.argv[1] if len(sys.argv) > 1 else os.path.join(os.path.dirname(__file__), "images")
+W, H = 13, 9
+u16, u32 = (lambda v: struct.pack("<H", v & 0xFFFF)), (lambda v: struct.pack("<I", v & 0xFFFFFFFF))
+b16, b32 = (lambda v: struct.pack(">H", v)), (lambda v: struct.pack(">I", v))
+
+
+def value(i):
+    return (i * 2654435761 >> 7) % 256
+
+
+def bytes_of(n, start=0):
+    return bytes(value(start + i) for i in range(n))
+
+
+def save(name, *parts):
+    with open(os.path.join(DIR, name), "wb") as f:
+        f.write(b"".join(parts))
+
+
+# ---- BMP ----
+
+def bmp(name, bits, pixels, head=40, compression=0, masks=b"", palette=b"", colours=0, top=False, gap=0):
+    body = u32(W) + u32(-H if top else H) + u16(1) + u16(bits) + u32(compression) + u32(len(pixels)) + bytes(8)
+    body += u32(colours) + u32(0)
+    if head > 40:
+        body = (body + masks).ljust(head - 4, b"\0")
+        masks = b""
+    at = 14 + head + len(masks) + len(palette) + gap
+    save(name, b"BM", u32(at + len(pixels)), u32(0), u32(at), u32(head), body, masks, palette, bytes(gap), pixels)
+
+
+def rows(bits):
+    return bytes_of((W * bits + 31) // 32 * 4 * H)
+
+
+def masks(*m):
+    return b"".join(map(u32, m))
+
+
+def runs(four):
+    """Encoded runs, literals, a jump, the end of a row before its pixels end."""
+    out = bytearray()
+    for y in range(H):
+        if y == 3:
+            out += bytes([0, 2, 5, 0, 4, 0x21])
+        elif y % 2:
+            n = 7
+            out += bytes([0, n]) + bytes_of((n + 1) // 2 if four else n, y)
+            out += bytes(len(out) % 2) + bytes([6, 0x53])
+        else:
+            out += bytes([9, 0x17 + y, 4, 0x32])
+        out += bytes([0, 0])
+    return bytes(out) + bytes([0, 1])
+
+
+PALETTE = b"".join(bytes([value(3 * i), value(3 * i + 1), value(3 * i + 2), 0]) for i in range(256))
+bmp("topdown.bmp", 24, rows(24), top=True)
+bmp("gap.bmp", 24, rows(24), gap=86)
+bmp("v3.bmp", 32, rows(32), head=56, compression=3, masks=masks(0xFF0000, 0xFF00, 0xFF, 0xFF000000))
+bmp("v5.bmp", 32, rows(32), head=124, compression=3, masks=masks(0xFF, 0xFF00, 0xFF0000, 0xFF000000))
+bmp("555.bmp", 16, rows(16))
+bmp("565.bmp", 16, rows(16), compression=3, masks=masks(0xF800, 0x7E0, 0x1F))
+bmp("rle8.bmp", 8, runs(False), compression=1, palette=PALETTE)
+bmp("rle4.bmp", 4, runs(True), compression=2, palette=PALETTE[:64])
+bmp("short.bmp", 8, rows(8), palette=PALETTE[:400], colours=100)
+bmp("one.bmp", 1, rows(1), palette=PALETTE[:8])
+bmp("four.bmp", 4, rows(4), palette=PALETTE[:36], colours=9)
+save("os2.bmp", b"BM", bytes(8), u32(26 + 48), u32(12), u16(W), u16(H), u16(1), u16(4),
+     b"".join(PALETTE[4 * i:4 * i + 3] for i in range(16)), rows(4))
+
+# ---- TGA ----
+
+def tga(name, kind, depth, flags, pixels, palette=b"", first=0, entries=0, entry=0):
+    save(name, bytes([0, kind & 7 == 1, kind]), u16(first), u16(entries), bytes([entry]), bytes(4), u16(W), u16(H),
+         bytes([depth, flags]), palette, pixels)
+
+
+tga("short.tga", 1, 8, 0, bytes_of(W * H), palette=PALETTE[:300], first=20, entries=100, entry=24)
+tga("right.tga", 2, 24, 0x10, bytes_of(W * H * 3))
+tga("555.tga", 2, 16, 0x20, bytes_of(W * H * 2))
+tga("rle32.tga", 10, 32, 0x30, b"".join(bytes([0x80 | W - 1]) + bytes_of(4, y) if y % 2 else
+                                         bytes([W - 1]) + bytes_of(W * 4, y) for y in range(H)))
+
+# ---- PSD ----
+
+def psd(name, mode, channels, table=b"", packed=False):
+    head = b"8BPS" + b16(1) + bytes(6) + b16(channels) + b32(H) + b32(W) + b16(8) + b16(mode)
+    head += b32(len(table)) + table + bytes(8)
+    if not packed:
+        save(name, head, b16(0), bytes_of(W * H * channels))
+        return
+    lines = [bytes([257 - 5, value(y), 128, W - 6]) + bytes_of(W - 5, y) for y in range(H * channels)]
+    save(name, head, b16(1), b"".join(b16(len(x)) for x in lines), *lines)
+
+
+psd("gray.psd", 1, 1)
+psd("indexed.psd", 2, 1, table=bytes_of(768, 5))
+psd("cmyk.psd", 4, 4, packed=True)
+psd("duotone.psd", 8, 1, table=bytes_of(4), packed=True)
+
+# ---- PNG ----
+
+def chunk(name, body):
+    return b32(len(body)) + name + body + b32(zlib.crc32(name + body))
+
+
+def png(name, kind, depth, data, *more, laced=0):
+    save(name, b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", b32(W) + b32(H) + bytes([depth, kind, 0, 0, laced])), *more,
+         chunk(b"IDAT", zlib.compress(data)), chunk(b"IEND", b""))
+
+
+def lines(w, h, bits):
+    n = (w * bits + 7) // 8
+    return b"".join(bytes([y % 5]) + bytes_of(n, y) for y in range(h))
+
+
+def passes(bits):
+    return b"".join(lines((W - x + dx - 1) // dx, (H - y + dy - 1) // dy, bits) for x, y, dx, dy in
+                    [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)])
+
+
+def tiff(kind, value, big=False):
+    e = ">" if big else "<"
+    return (b"MM\0*" if big else b"II*\0") + struct.pack(e + "IHHHI", 8, 1, 0x112, kind, 1) + struct.pack(
+        e + ("I" if kind == 4 else "Hxx"), value) + bytes(4)
+
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a tiff:Orientation="8"/></x:xmpmeta>'
+raw = b"\nexif\n%8d\n" % (len(tiff(3, 6)) + 6) + (b"Exif\0\0" + tiff(3, 6)).hex().encode() + b"\n"
+png("short.png", 3, 8, lines(W, H, 8), chunk(b"PLTE", PALETTE[:300]))
+png("short2.png", 3, 2, lines(W, H, 2), chunk(b"PLTE", PALETTE[:9]))
+png("laced.png", 2, 16, passes(48), laced=1)
+png("laced4.png", 0, 4, passes(4), laced=1)
+png("raw.png", 2, 8, lines(W, H, 24), chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw)))
+png("xmp.png", 2, 8, lines(W, H, 24), chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + XMP))
+
+# ---- JPEG and WebP with other words about how they are turned ----
+
+jpeg = open(os.path.join(DIR, "444.jpg"), "rb").read()
+
+
+def app1(body):
+    return b"\xff\xe1" + b16(len(body) + 2) + body
+
+
+def turned(name, *segments):
+    save(name, jpeg[:2], *map(app1, segments), jpeg[2:])
+
+
+XAP = b"http://ns.adobe.com/xap/1.0/\0" + XMP
+turned("long.jpg", b"Exif\0\0" + tiff(4, 5, big=True))
+turned("xmp.jpg", XAP)
+turned("both.jpg", XAP, b"Exif\0\0" + tiff(3, 2))
