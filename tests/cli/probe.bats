@@ -163,7 +163,6 @@ PY
 
 @test "clip-embed --features adds the vector before the projection, and probe learns from it" {
     clip-embed --features "$ROOT"/examples/emoji/demo/[a-f]*.png -o f
-    record-json f | jq -e '(.data.image_features."$nd".shape[0] // (.data.image_features | length)) == 256' >/dev/null
     [ "$(record-json --info f | grep -c 'image_features.*f32\[256\]')" = 1 ]
     probe -q --train --field image_features --label-from '/([a-z])[^/]*$' -o f.json f
     jq -e '.features == "pre-proj"' f.json
