@@ -35,7 +35,7 @@ struct job {
     struct image_queue *queue;
     const char *files0;
     int only, dtype, id, crop;
-    bool no_states, exif, info, verify;
+    bool no_states, features, exif, info, verify;
     int64_t keep, max_pixels;
 };
 
@@ -252,7 +252,7 @@ int main(int argc, char *argv[]) {
         {0, "files0-from", OPT_STR, &j.files0, "F", "read picture names, each ended by NUL, from F (-: standard input)", 0, 0, NULL},
         {0, "only", OPT_CHOICE, &j.only, "SIDE", "compute text or image, not both", 0, 0, "both|text|image"},
         {'S', "no-states", OPT_FLAG, &j.no_states, NULL, "leave out text_states", 0, 0, NULL},
-        {0, "features", OPT_FLAG, &j.o.features, NULL, "add image_features, the vector before the projection", 0, 0, NULL},
+        {0, "features", OPT_FLAG, &j.features, NULL, "add image_features, the vector before the projection", 0, 0, NULL},
         {0, "keep-image", OPT_MAYBE_INT, &j.keep, "SIDE", "store each file's crop, SIDE pixels wide", 1, SIDE_MAX, NULL},
         {0, "dtype", OPT_CHOICE, &j.dtype, "TYPE", "of the vectors: f32 or f16", 0, 0, "f32|f16"},
         {0, "id", OPT_CHOICE, &j.id, "KIND", "ids of files: their path, or a hash of their content", 0, 0, "path|content"},
@@ -268,7 +268,7 @@ int main(int argc, char *argv[]) {
 
     j.w = (struct towers){.paths = tool_models(&j.t), .compute = &j.t.compute, .keep = &j.t.arena,
                           .batch = (size_t)j.t.batch};
-    j.o = (struct embed_options){.program = j.t.name, .states = !j.no_states, .exif = j.exif,
+    j.o = (struct embed_options){.program = j.t.name, .states = !j.no_states, .features = j.features, .exif = j.exif,
         .sides = j.only == 1 ? EMBED_TEXT : j.only == 2 ? EMBED_IMAGE : EMBED_TEXT | EMBED_IMAGE,
         .dtype = j.dtype == 1 ? DT_F16 : DT_F32,
         .rule = j.crop == 1 ? CROP_TORCHVISION : j.crop == 2 ? CROP_HF : -1};
