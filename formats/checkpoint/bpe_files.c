@@ -1,13 +1,11 @@
 #include "formats/checkpoint/bpe_files.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
+#include "formats/io/file_read.h"
 #include "formats/io/json_text.h"
 #include "lib/base/utf8.h"
 
@@ -37,28 +35,6 @@ static int bytes_more(struct bytes *b, struct err *e) {
         return err_set(e, "no memory");
     b->cap = cap;
     return 0;
-}
-
-static int read_file(const char *path, struct bytes *b, struct arena *a, struct err *e) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC), r = -1;
-    ssize_t k = 1;
-
-    if (fd < 0)
-        return err_set(e, "%s", strerror(errno));
-    if (bytes_open(b, a, e) == 0) {
-        while (k > 0 && bytes_more(b, e) == 0) {
-            k = read(fd, b->p + b->n, b->cap - b->n);
-            if (k < 0 && errno == EINTR)
-                k = 1;
-            else if (k > 0)
-                b->n += (size_t)k;
-        }
-        if (k < 0)
-            err_set(e, "%s", strerror(errno));
-        r = k == 0 ? 0 : -1;
-    }
-    close(fd);
-    return r;
 }
 
 /* ---- gzip ---- */
@@ -413,18 +389,18 @@ static int at_file(struct err *e, const char *path, const struct err *why) {
 int bpe_open(struct bpe *b, const struct tok_files *f, struct arena *a, struct err *e) {
     const char *path = f->merges ? f->merges : f->tokenizer_json;
     struct err why = {0};
-    struct bytes s;
+    struct span s;
 
     if (!path)
         return err_set(e, "no tokenizer");
-    if (read_file(path, &s, a, &why) < 0)
+    if (file_read(path, BPE_FILE_MAX, &s, a, &why) < 0)
         return at_file(e, path, &why);
     if ((f->merges ? bpe_read_merges : bpe_read_json)(b, s.p, s.n, a, &why) < 0)
         return at_file(e, path, &why);
     if (!f->merges || !f->vocab)
         return 0;
     struct arena scratch = *a;
-    if (read_file(f->vocab, &s, &scratch, &why) < 0 ||
+    if (file_read(f->vocab, BPE_FILE_MAX, &s, &scratch, &why) < 0 ||
         bpe_check_vocab(b, s.p, s.n, &why) < 0)
         return at_file(e, f->vocab, &why);
     return 0;

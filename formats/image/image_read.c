@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "formats/image/image_codec.h"
+#include "formats/io/read_all.h"
 #include "formats/record/record.h"
 
 /* ---- what is it? ---- */
@@ -152,19 +153,10 @@ static const char *kind(mode_t m) {
            S_ISSOCK(m) ? "is a socket, not a regular file" : "is a device, not a regular file";
 }
 
-static int read_all(int fd, unsigned char *p, size_t n, struct err *e) {
-    for (size_t at = 0; at < n;) {
-        ssize_t r = read(fd, p + at, n - at);
+static int read_whole_file(int fd, unsigned char *p, size_t n, struct err *e) {
+    ssize_t got = read_all(fd, p, n);
 
-        if (r < 0 && errno == EINTR)
-            continue;
-        if (r < 0)
-            return err_set(e, "%s", strerror(errno));
-        if (r == 0)
-            return err_set(e, "became shorter while it was read");
-        at += (size_t)r;
-    }
-    return 0;
+    return got < 0 ? err_set(e, "%s", strerror(errno)) : (size_t)got < n ? err_set(e, "became shorter while it was read") : 0;
 }
 
 int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *e) {
@@ -185,7 +177,7 @@ int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *
     else if (!(*p = malloc((size_t)s.st_size + 1)))
         err_set(e, "no memory for %lld bytes", (long long)s.st_size);
     else
-        r = read_all(fd, *p, *n = (size_t)s.st_size, e);
+        r = read_whole_file(fd, *p, *n = (size_t)s.st_size, e);
     close(fd);
     if (r < 0)
         image_file_free(*p), *p = NULL;

@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "lib/base/utf8.h"
 
 enum { READ = 1 << 16 };    /* bytes asked for at once */
 
@@ -105,4 +108,17 @@ int lines_next(struct lines *l, struct span *line, struct err *e) {
         if (r < 0)
             return r;
     }
+}
+
+int text_line(struct lines *l, struct span *line, struct err *e) {
+    int got;
+
+    do {
+        got = lines_next(l, line, e);
+    } while (got > 0 && !line->n);
+    if (got <= 0)
+        return got;
+    if (memchr(line->p, 0, line->n))
+        return err_set(e, "line %" PRIu64 ": a NUL byte in a text file", l->number);
+    return utf8_valid(line->p, line->n) ? 1 : err_set(e, "line %" PRIu64 ": not UTF-8", l->number);
 }

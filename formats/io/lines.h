@@ -40,4 +40,8 @@ void lines_close(struct lines *l);
 /* The lines of a text in memory. */
 struct lines lines_of(struct span text);
 
+/* The next line of a file that people wrote; empty lines are passed over.  -1: it is not UTF-8, or holds a NUL; err
+ * names the line. */
+int text_line(struct lines *l, struct span *line, struct err *e);
+
 #endif

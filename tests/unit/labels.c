@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "formats/io/text_file.h"
+#include "formats/io/file_read.h"
 #include "formats/io/write_all.h"
 #include "formats/record/stream.h"
 #include "tests/tap.h"
@@ -107,7 +107,7 @@ static void cache(struct arena a) {
     n.n = 1;
     ok(labels_cache_read(&n, path, key, &a, &e) == 0, "stale: another number of labels");
 
-    text_file_read(path, &blob, &a, &e);
+    file_read(path, TEXT_FILE_MAX, &blob, &a, &e);
     for (size_t i = 1; i < blob.n; i++) {
         struct labels q = {.n = 2, .name = l.name};
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "formats/io/text_file.h"
 #include "tests/tap.h"
 
 /* All items of s, written to a file, as one string: "|" after each, "!" for one too long. */

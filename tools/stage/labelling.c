@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/io/text_file.h"
+#include "formats/io/file_read.h"
+#include "formats/io/lines.h"
 
 static int compare(struct span a, struct span b) {
     size_t n = a.n < b.n ? a.n : b.n;
@@ -24,7 +25,7 @@ static int read_lines(struct labelling *l, const char *file, struct arena *a, st
     size_t room = 0;
     int got;
 
-    if (text_file_read(file, &text, a, e) < 0)
+    if (file_read(file, TEXT_FILE_MAX, &text, a, e) < 0)
         return -1;
     for (size_t i = 0; i < text.n; i++)
         room += text.p[i] == '\n';

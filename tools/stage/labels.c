@@ -8,7 +8,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "formats/io/text_file.h"
+#include "formats/io/file_read.h"
+#include "formats/io/lines.h"
 #include "formats/io/write_all.h"
 #include "formats/record/stream.h"
 #include "lib/vector/similarity.h"
@@ -136,7 +137,7 @@ int labels_open(struct labels *l, const char *path, struct arena *a, struct err 
     struct span text;
 
     *l = (struct labels){0};
-    return text_file_read(path, &text, a, e) < 0 ? -1 : labels_parse(l, text, a, e);
+    return file_read(path, TEXT_FILE_MAX, &text, a, e) < 0 ? -1 : labels_parse(l, text, a, e);
 }
 
 /* ---- the cache ---- */
@@ -185,7 +186,7 @@ int labels_cache_read(struct labels *l, const char *path, const char *key, struc
 
     if (access(path, F_OK) < 0 && errno == ENOENT)
         return 0;
-    if (text_file_read(path, &text, a, e) < 0)
+    if (file_read(path, TEXT_FILE_MAX, &text, a, e) < 0)
         return -1;
     if (text.n && !is_stream(text))
         return err_set(e, "not a cache of labels; it is left as it is");

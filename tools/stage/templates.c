@@ -3,7 +3,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "formats/io/text_file.h"
+#include "formats/io/file_read.h"
+#include "formats/io/lines.h"
 
 static const char *const openai80[] = {
     "a bad photo of a {}.", "a photo of many {}.", "a sculpture of a {}.",
@@ -103,7 +104,7 @@ int templates_open(struct templates *t, const char *name, struct arena *a, struc
         return from_table(t, openai80, sizeof openai80 / sizeof *openai80, a, e);
     if (!strcmp(name, "openai7"))
         return from_table(t, openai7, sizeof openai7 / sizeof *openai7, a, e);
-    if (text_file_read(name, &text, a, e) < 0)
+    if (file_read(name, TEXT_FILE_MAX, &text, a, e) < 0)
         return -1;
     return templates_parse(t, (const char *)text.p, text.n, a, e);
 }

@@ -1,0 +1,19 @@
+/* file_read.h - all bytes of a file, a pipe or a device
+ *
+ * What     For small files whose bytes stay in memory: labels, templates, vocabularies.  Weights and streams are mapped
+ *          (mapfile.h, formats/record/stream.h).
+ * Errors   -1 with the system's reason, or when there are more than `most` bytes, a multiple of 1 MiB.
+ * Memory   The bytes grow at the end of the arena as they arrive.
+ */
+#ifndef UNCLIP_FILE_READ_H
+#define UNCLIP_FILE_READ_H
+
+#include "lib/base/arena.h"
+#include "lib/base/err.h"
+#include "lib/base/span.h"
+
+#define TEXT_FILE_MAX ((size_t)1 << 30)    /* of a file that people write, or a cache of labels */
+
+int file_read(const char *name, size_t most, struct span *bytes, struct arena *a, struct err *e);
+
+#endif

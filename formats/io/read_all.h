@@ -1,0 +1,14 @@
+/* read_all.h - read(2) until a buffer is full or the file ends
+ *
+ * What     Up to n bytes in as few read(2) calls as the system allows; fewer than n only at the end of the file.
+ * Errors   -1 with errno.
+ */
+#ifndef UNCLIP_READ_ALL_H
+#define UNCLIP_READ_ALL_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+ssize_t read_all(int fd, void *p, size_t n);
+
+#endif
