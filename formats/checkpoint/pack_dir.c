@@ -84,34 +84,36 @@ void pack_dir_used(int fd) {
 
 /* ---- new files ---- */
 
-static int create(struct pack_new *f) {
+static int create(struct pack_new *f, int dir, const char *name, struct err *e) {
+    char temp[64];
     uint64_t r;
 
     if (getentropy(&r, sizeof r) < 0)
-        return -1;
-    snprintf(f->temp, sizeof f->temp, "%016" PRIx64 TEMP_SUFFIX, r);
-    f->fd = openat(f->dir, f->temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return f->fd;
+        return failed(e);
+    snprintf(temp, sizeof temp, "%016" PRIx64 TEMP_SUFFIX, r);
+    return file_new_at(&f->file, dir, temp, name, 0600, e);
 }
 
 int pack_dir_create(struct pack_new *f, const char *path, const char *name, size_t bytes, bool (*stop)(void),
                     struct err *e) {
     struct statvfs v;
     uint64_t room;
+    int dir = pack_dir_open(path, true, e);
 
-    *f = (struct pack_new){.name = name, .stop = stop, .dir = pack_dir_open(path, true, e)};
-    if (f->dir < 0)
+    f->error = f->nheld = 0;
+    f->stopped = false;
+    f->stop = stop;
+    f->at = 0;
+    if (dir < 0)
         return -1;
-    room = fstatvfs(f->dir, &v) < 0 ? UINT64_MAX : (uint64_t)v.f_bavail * v.f_frsize;
+    room = fstatvfs(dir, &v) < 0 ? UINT64_MAX : (uint64_t)v.f_bavail * v.f_frsize;
     if (bytes > PACK_MOST)
         err_set(e, "%zu MiB are too many", bytes >> 20);
     else if (room / 2 < bytes)
         err_set(e, "not twice %zu MiB free", bytes >> 20);
-    else if (create(f) < 0)
-        failed(e);
-    else
+    else if (create(f, dir, name, e) == 0)
         return 0;
-    close(f->dir);
+    close(dir);
     return -1;
 }
 
@@ -122,7 +124,7 @@ static void write_held(struct pack_new *f) {
     f->nheld = 0;
     f->stopped = f->stopped || (f->stop && f->stop());
     while (v < end && !f->error && !f->stopped) {
-        k = writev(f->fd, v, (int)(end - v));
+        k = writev(f->file.fd, v, (int)(end - v));
         if (k < 0 && errno != EINTR)
             f->error = errno;
         for (; k > 0 && (size_t)k >= v->iov_len; v++)
@@ -150,21 +152,19 @@ void pack_dir_write(struct pack_new *f, const void *p, size_t n) {
 static void prune(int dir, const char *keep);
 
 int pack_dir_publish(struct pack_new *f, struct err *e) {
+    int r;
+
     write_held(f);
-    if (!f->error && !f->stopped && fsync(f->fd) < 0)
-        f->error = errno;
-    if (close(f->fd) < 0 && !f->error)
-        f->error = errno;
-    if (!f->error && !f->stopped && renameat(f->dir, f->temp, f->dir, f->name) < 0)
-        f->error = errno;
-    if (f->error || f->stopped)
-        unlinkat(f->dir, f->temp, 0);
-    else
-        prune(f->dir, f->name);
-    close(f->dir);
-    if (f->stopped)
-        return err_set(e, "interrupted");
-    return f->error ? err_set(e, "%s", strerror(f->error)) : 0;
+    if (f->stopped || f->error) {
+        r = f->stopped ? err_set(e, "interrupted") : err_set(e, "%s", strerror(f->error));
+        file_new_drop(&f->file);
+    } else {
+        r = file_new_keep(&f->file, true, e);
+    }
+    if (r == 0)
+        prune(f->file.dir, f->file.name);
+    close(f->file.dir);
+    return r;
 }
 
 /* ---- old files ---- */

@@ -18,6 +18,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "formats/io/file_replace.h"
 #include "lib/base/err.h"
 
 #define PACK_SUFFIX ".packed"
@@ -36,10 +37,9 @@ void pack_dir_used(int fd);
 enum { PACK_HELD = 128 };
 
 struct pack_new {
-    int dir, fd, error;    /* error: an errno, or 0 */
+    struct file_new file;
+    int error;                       /* an errno, or 0 */
     bool stopped, (*stop)(void);
-    const char *name;
-    char temp[64];
     struct iovec held[PACK_HELD];    /* what is to be written together */
     int nheld;
     size_t at;                       /* bytes before the end of it */

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,62 +16,93 @@ static int failed(struct err *e) {
     return err_set(e, "%s", strerror(errno));
 }
 
-/* Write and close. */
-static int fill(int fd, const void *p, size_t n) {
-    int r = write_all(fd, p, n), why = errno;
-
-    if (close(fd) < 0 && r == 0)
-        return -1;
-    errno = why;
-    return r;
+int file_new_at(struct file_new *f, int dir, const char *temp, const char *name, unsigned mode, struct err *e) {
+    f->dir = dir;
+    f->fd = -1;
+    if (snprintf(f->name, sizeof f->name, "%s", name) >= PATH_MAX || snprintf(f->temp, sizeof f->temp, "%s", temp) >= PATH_MAX)
+        errno = ENAMETOOLONG;
+    else
+        f->fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    return f->fd < 0 ? failed(e) : 0;
 }
 
-static int write_through(const char *name, const void *p, size_t n, struct err *e) {
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-
-    return fd < 0 || fill(fd, p, n) < 0 ? failed(e) : 0;
+/* The bytes go where the name leads: to a device, or through a link to what is not there. */
+static int write_through(struct file_new *f, const char *name, struct err *e) {
+    f->temp[0] = 0;
+    f->fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    return f->fd < 0 ? failed(e) : 0;
 }
 
-/* A new file in the folder of `name`; its own name goes to temp [PATH_MAX]. */
-static int open_temporary(const char *name, char *temp) {
+/* A new file in the directory of `name`. */
+static int open_temporary(struct file_new *f, const char *name, struct err *e) {
     const char *slash = strrchr(name, '/');
-    int dir = slash ? (int)(slash + 1 - name) : 0, fd = -1;
+    int dir = slash ? (int)(slash + 1 - name) : 0;
+    char temp[PATH_MAX];
 
-    for (unsigned i = 0; i < 100 && fd < 0; i++) {
-        if (snprintf(temp, PATH_MAX, "%.*s.unclip-%ld-%u.tmp", dir, name, (long)getpid(), i) >= PATH_MAX) {
+    for (unsigned i = 0; i < 100; i++) {
+        if (snprintf(temp, sizeof temp, "%.*s.unclip-%ld-%u.tmp", dir, name, (long)getpid(), i) >= PATH_MAX) {
             errno = ENAMETOOLONG;
-            return -1;
+            break;
         }
-        fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno != EEXIST)
-            return -1;
+        if (file_new_at(f, AT_FDCWD, temp, name, 0666, NULL) == 0)
+            return 0;
+        if (errno != EEXIST)
+            break;
     }
-    return fd;
+    return failed(e);
 }
 
-int file_replace(const char *name, const void *p, size_t n, struct err *e) {
-    char temp[PATH_MAX], real[PATH_MAX];
+int file_new_open(struct file_new *f, const char *name, struct err *e) {
+    char real[PATH_MAX];
     struct stat old, link;
     bool there = stat(name, &old) == 0;
-    int fd;
 
     if (there && S_ISDIR(old.st_mode)) {
         errno = EISDIR;
         return failed(e);
     }
-    if (there ? !S_ISREG(old.st_mode) : lstat(name, &link) == 0)    /* a device; a link to what is not there */
-        return write_through(name, p, n, e);
-    if (there && access(name, W_OK) < 0)
+    if (there ? !S_ISREG(old.st_mode) : lstat(name, &link) == 0)
+        return write_through(f, name, e);
+    if (there && (access(name, W_OK) < 0 || !(name = realpath(name, real))))
         return failed(e);
-    if (there && !(name = realpath(name, real)))
-        return failed(e);
-    if ((fd = open_temporary(name, temp)) < 0)
-        return failed(e);
-    if ((there && fchmod(fd, old.st_mode & 0777) < 0 && (close(fd), true)) || fill(fd, p, n) < 0 ||
-        rename(temp, name) < 0) {
-        failed(e);
-        unlink(temp);
+    if (open_temporary(f, name, e) < 0)
         return -1;
-    }
-    return 0;
+    if (!there || fchmod(f->fd, old.st_mode & 0777) == 0)
+        return 0;
+    failed(e);
+    file_new_drop(f);
+    return -1;
+}
+
+void file_new_drop(struct file_new *f) {
+    if (f->fd >= 0)
+        close(f->fd);
+    if (f->temp[0])
+        unlinkat(f->dir, f->temp, 0);
+    f->fd = -1;
+}
+
+int file_new_keep(struct file_new *f, bool sync, struct err *e) {
+    int fd = f->fd, bad = sync && fsync(fd) < 0 ? failed(e) : 0;
+
+    f->fd = -1;
+    if (close(fd) < 0 && !bad)
+        bad = failed(e);
+    if (!bad && f->temp[0] && renameat(f->dir, f->temp, f->dir, f->name) < 0)
+        bad = failed(e);
+    if (bad)
+        file_new_drop(f);
+    return bad;
+}
+
+int file_replace(const char *name, const void *p, size_t n, struct err *e) {
+    struct file_new f;
+
+    if (file_new_open(&f, name, e) < 0)
+        return -1;
+    if (write_all(f.fd, p, n) == 0)
+        return file_new_keep(&f, false, e);
+    failed(e);
+    file_new_drop(&f);
+    return -1;
 }

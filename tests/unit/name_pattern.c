@@ -1,11 +1,9 @@
-/* Names of files from hostile ids, captions, and whole files in place of old ones. */
+/* Names of files from hostile ids, and captions. */
 #define _XOPEN_SOURCE 700
 #include "tools/stage/name_pattern.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "formats/io/file_replace.h"
 #include "tests/tap.h"
 #include "tools/stage/caption.h"
 
@@ -128,41 +126,6 @@ static void captions(struct arena a, struct arena b) {
     is(caption_ascii(mp_span(&m), &a), "two words [31m ?");
 }
 
-static bool holds(const char *file, const char *want) {
-    char text[64] = {0};
-    FILE *f = fopen(file, "rb");
-    size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
-
-    if (f)
-        fclose(f);
-    return f && n == strlen(want) && !memcmp(text, want, n);
-}
-
-static void files(void) {
-    char dir[] = "/tmp/unclip-test-XXXXXX";
-    struct err e = {{0}};
-    struct stat st;
-
-    if (!mkdtemp(dir) || chdir(dir) < 0) {
-        skip("no folder for it");
-        return;
-    }
-    ok(file_replace("a", "one", 3, &e) == 0 && holds("a", "one"), "a new file %s", e.msg);
-    chmod("a", 0604);
-    symlink("a", "link");
-    ok(file_replace("link", "two", 3, &e) == 0 && holds("a", "two") && lstat("link", &st) == 0 && S_ISLNK(st.st_mode),
-       "through a link %s", e.msg);
-    ok(stat("a", &st) == 0 && (st.st_mode & 0777) == 0604, "with its permissions");
-    symlink("nowhere", "dangling");
-    ok(file_replace("dangling", "x", 1, &e) == 0 && holds("nowhere", "x"), "through a link to what is not there %s", e.msg);
-    ok(file_replace("/dev/null", "x", 1, &e) == 0 && stat("/dev/null", &st) == 0 && S_ISCHR(st.st_mode), "a device stays one %s", e.msg);
-    ok(file_replace(dir, "x", 1, &e) == -1, "a folder: %s", e.msg);
-    e.msg[0] = 0;
-    ok(file_replace("no/such", "x", 1, &e) == -1, "no folder: %s", e.msg);
-    unlink("a"), unlink("link"), unlink("nowhere"), unlink("dangling");
-    ok(chdir("/") == 0 && rmdir(dir) == 0, "nothing else is left");
-}
-
 int main(void) {
     TAP_ARENA(a, 4);
     TAP_ARENA(b, 1);
@@ -172,7 +135,6 @@ int main(void) {
     patterns();
     sets(a);
     captions(a, b);
-    files();
     free(a_mem.base);
     free(b_mem.base);
     return done();

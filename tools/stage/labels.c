@@ -1,7 +1,6 @@
 #include "tools/stage/labels.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include <xxhash.h>
 
 #include "formats/io/file_read.h"
+#include "formats/io/file_replace.h"
 #include "formats/io/lines.h"
 #include "formats/io/write_all.h"
 #include "formats/record/stream.h"
@@ -219,28 +219,21 @@ static int encode(const struct labels *l, size_t i, const char *key, struct span
 
 int labels_cache_write(const struct labels *l, const char *path, const char *key,
                        struct arena scratch, struct err *e) {
-    size_t n = strlen(path) + 32;
-    char *tmp = arena_take(&scratch, n, 1);
-    int fd, bad = 0;
+    struct file_new f;
+    int bad = 0;
 
-    if (!tmp)
-        return err_set(e, "out of memory");
-    snprintf(tmp, n, "%s.%ld.tmp", path, (long)getpid());
-    fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return err_set(e, "%s", strerror(errno));
+    if (file_new_open(&f, path, e) < 0)
+        return -1;
     for (size_t i = 0; i < l->n && !bad; i++) {
         struct arena a = scratch;
         struct span s;
 
-        if (encode(l, i, key, &s, &a, e) < 0)
-            bad = -1;
-        else if (write_all(fd, s.p, s.n) < 0)
+        bad = encode(l, i, key, &s, &a, e);
+        if (!bad && write_all(f.fd, s.p, s.n) < 0)
             bad = err_set(e, "%s", strerror(errno));
     }
-    if (close(fd) < 0 || (!bad && rename(tmp, path) < 0))
-        bad = err_set(e, "%s", strerror(errno));
-    if (bad)
-        unlink(tmp);
-    return bad;
+    if (!bad)
+        return file_new_keep(&f, false, e);
+    file_new_drop(&f);
+    return -1;
 }

@@ -40,7 +40,7 @@ void labels_key(char key[LABELS_KEY], const char *fingerprint, const struct labe
 int labels_cache_read(struct labels *l, const char *path, const char *key, struct arena *a,
                       struct err *e);
 
-/* Write beside path, then rename: a reader sees the old file or the new one. */
+/* As file_replace: a reader sees the old file or the new one. */
 int labels_cache_write(const struct labels *l, const char *path, const char *key,
                        struct arena scratch, struct err *e);
 
