@@ -5,6 +5,7 @@
 #: make lint         compile with -Werror by gcc and clang; check layers, symbols, manual pages and scripts
 #: make check-threads, make fuzz
 #:                   run the threaded tests under ThreadSanitizer; run each fuzzer for FUZZ_TIME seconds
+#: make check-arm64  cross-compile what needs only the C library for arm64; run its tests by qemu
 #: make bench        measure
 #: make install, make install-strip, make uninstall
 #:                   programs, manual pages and the model in the box, in PREFIX (/usr/local), below DESTDIR
@@ -12,6 +13,7 @@
 #:
 #: Variables are set on the command line or in config.mk: CC, CFLAGS, PREFIX, PKG_CONFIG, ...
 #: SAN=address,undefined (or thread) builds with sanitizers, in a directory of its own.
+#: KERNELS=c leaves out the kernels of this machine (AVX2 and so on), in a directory of its own.
 #: Nothing but `make deps` ever installs a package.
 
 PREFIX   = /usr/local
@@ -31,7 +33,19 @@ WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wdouble-promotion \
            -Wformat=2 -Wpointer-arith -Wwrite-strings -Wundef -Wvla
 comma    = ,
 SANS     = $(subst $(comma), ,$(SAN))
-B        = build$(if $(SAN),-$(firstword $(SANS)))
+B        = build$(if $(SAN),-$(firstword $(SANS)))$(if $(filter c,$(KERNELS)),-c)
+
+# What files say of themselves, in their first line:
+#   /* flags: -idirafter DIR */     it is compiled with these flags
+#   /* flags x86_64: -mavx2 */      the same; it holds kernels of that machine and is left out elsewhere
+#   /* threads */                   check-threads runs this unit test
+#   /* allocates: WHAT */           it may call malloc (lint)
+FILE_FLAGS = $(shell sed -n '1s|^/\* flags\( [a-z0-9_]*\)\{0,1\}: \(.*\) \*/$$|\2|p' $<)
+MACHINE := $(if $(filter c,$(KERNELS)),none,$(firstword $(subst -, ,$(shell $(CC) -dumpmachine))))
+FOREIGN := $(filter-out $(shell grep -l '^/\* flags $(MACHINE):' lib/*/*.c),$(shell grep -lE '^/\* flags [a-z0-9_]+:' lib/*/*.c))
+THREADED = $(basename $(notdir $(shell grep -lx '/\* threads \*/' tests/unit/*.c)))
+WRAPS    = $(basename $(notdir $(shell grep -lE '^/\* allocates: .* \*/$$' formats/*/*.c tools/stage/*.c)))
+BLIS     = blis
 have     = $(shell $(PKG_CONFIG) --exists $1 2>/dev/null && echo $1)
 MSGPACK := $(or $(call have,msgpack-c),msgpack)
 PKGS     = $(MSGPACK) jansson libutf8proc zlib libxxhash libjpeg libpng
@@ -39,10 +53,11 @@ OPTPKGS := $(foreach p,libwebp libheif,$(call have,$p))
 PKGC    := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(OPTPKGS) 2>/dev/null)
 PKGL    := $(filter-out -lheif,$(shell $(PKG_CONFIG) --libs $(PKGS) $(OPTPKGS) 2>/dev/null))
 ALL      = -std=c11 -D_POSIX_C_SOURCE=200809L -I. -MMD -MP $(WARN) $(PKGC) \
-           $(foreach p,$(OPTPKGS),-DHAVE_$(shell echo $p | tr a-z A-Z)) \
+           $(foreach p,$(BLIS) $(OPTPKGS),-DHAVE_$(shell echo $p | tr a-z A-Z)) \
+           -DKERNELS_$(MACHINE) \
            -DUNCLIP_VERSION='"$(VERSION)"' -DUNCLIP_DATADIR='"$(DATADIR)"' \
            -ffp-contract=off -fno-common -pthread
-LDLIBS   = $(PKGL) -lblis -lm
+LDLIBS   = $(PKGL) $(BLIS:%=-l%) -lm
 ifdef SAN
 ALL     += -fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
@@ -54,28 +69,17 @@ AIDS     = $(basename $(notdir $(wildcard tests/*.c)))
 BENCHES  = $(basename $(notdir $(wildcard bench/*.c)))
 BATS     = $(wildcard tests/cli/*.bats)
 PAGES    = $(wildcard man/*.[157])
-CORE     = $(patsubst %.c,$B/%.o,$(wildcard lib/*/*.c formats/*/*.c tools/stage/*.c))
+SOURCES  = $(wildcard lib/*/*.c formats/*/*.c tools/stage/*.c)
+CORE     = $(patsubst %.c,$B/%.o,$(filter-out $(FOREIGN),$(SOURCES)))
 COMMON   = $(patsubst %.c,$B/%.o,$(wildcard tools/common/*.c))
 OBJ      = $(CORE) $(COMMON) $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tests/unit/*.c tests/fuzz/*.c tests/*.c bench/*.c))
 BINS     = $(TOOLS:%=$B/bin/%)
 
 all: $(BINS)
 
-# Instruction sets: flags for one object each, never for all.
-$B/lib/kernel/kern_blis.o: ISA = -idirafter lib/kernel/compat
-ifneq ($(filter x86_64%,$(shell $(CC) -dumpmachine)),)
-$B/lib/image/resize_avx2.o: ISA = -mavx2
-$B/lib/image/resize_vnni.o: ISA = -mavx512f -mavx512bw -mavx512vl -mavx512vbmi -mavx512vnni -mavx2
-$B/lib/kernel/kern_avx2.o: ISA = -mavx2 -mfma -mf16c
-$B/lib/kernel/kern_avx512.o: ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
-$B/lib/vector/similarity_avx2.o: ISA = -mavx2 -mfma -mf16c
-$B/lib/vector/similarity_avx512.o: ISA = -mavx512f -mavx2 -mfma -mf16c
-$B/lib/kernel/kern_bf16.o: ISA = -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c -mprefer-vector-width=512
-endif
-
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)
-	$(CC) $(ALL) $(CPPFLAGS) $(CFLAGS) $(ISA) -c -o $@ $<
+	$(CC) $(ALL) $(CPPFLAGS) $(CFLAGS) $(FILE_FLAGS) -c -o $@ $<
 
 $B/core.a: $(CORE)
 	rm -f $@
@@ -122,10 +126,20 @@ units: $(UNITS:%=$B/unit/%)
 aids: $(AIDS:%=$B/tests/%)
 
 # Under ThreadSanitizer: what uses threads.
-THREADED = $(filter pool scan linear attention conv kern norm transformer unet vq image_queue,$(UNITS))
 check-threads:
 	@$(MAKE) --no-print-directory -j2 SAN=thread B=build-thread $(THREADED:%=build-thread/unit/%) >/dev/null
 	@tests/run build-thread/tap $(THREADED:%=build-thread/unit/%)
+
+# For another machine: what includes nothing but lib/ and needs nothing but the C library.
+BEYOND   = $(shell grep -lE '\#include <(blis|utf8proc|xxhash)\.h>' lib/*/*.c)
+PORTABLE = $(basename $(notdir $(shell grep -LE '\#include ("(formats|tools|lib/text|lib/net/clip)|<(jansson|zlib|xxhash|utf8proc))' tests/unit/*.c)))
+CROSS    = CC=aarch64-linux-gnu-gcc B=build-arm64 LDFLAGS=-static SOURCES='$(filter-out $(BEYOND),$(wildcard lib/*/*.c))' BLIS= OPTPKGS= PKG_CONFIG=: NEEDS=:
+check-arm64:
+	@if $(NEEDS) arm64; then \
+	    $(MAKE) --no-print-directory -j2 $(CROSS) portable >/dev/null && \
+	    UNDER=qemu-aarch64 tests/run build-arm64/tap $(PORTABLE:%=build-arm64/unit/%); \
+	else echo 'check-arm64 is skipped'; echo '0 passed, 0 failed, 1 skipped'; fi
+portable: $(PORTABLE:%=$B/unit/%)
 
 # Each parser for FUZZ_TIME seconds, two at a time, from its corpus; what is new stays in build-fuzz/corpus.
 FUZZ_TIME = 60
@@ -140,17 +154,16 @@ bench: all
 	@BIN=$B/bin BENCH=$B/bench sh bench/run.sh
 
 # Layers: lib includes lib, formats adds formats; neither exits nor prints; lib does no I/O and
-# neither allocates but where a library is wrapped (WRAPS).
-WRAPS    = exif.o image_bmp.o image_gif.o image_png.o image_pnm.o image_psd.o image_read.o image_tga.o image_webp.o
+# neither allocates, except files that wrap a library and say so.
 lint:
-	@$(NEEDS) build lint
+	@$(NEEDS) build image lint
 	@$(MAKE) --no-print-directory -j2 B=build-lint CFLAGS='-O2 -g -Werror' all units aids $(CORE:$B/%=build-lint/%) >/dev/null
 	@$(MAKE) --no-print-directory -j2 B=build-clang CC=clang CFLAGS='-O2 -g -Werror' all units aids >/dev/null
 	@tests/layers
 	@! nm -uA build-lint/lib/*/*.o build-lint/formats/*/*.o build-lint/tools/stage/*.o | grep -wE 'exit|_exit|abort|printf|fprintf|puts|putchar|stdout|stderr|getenv|setenv'
 	@! nm -uA build-lint/lib/*/*.o | grep -wE 'malloc|calloc|realloc|free|fopen|fread|fwrite|open|read|write|mmap|setlocale'
-	@! nm -uA build-lint/formats/*/*.o build-lint/tools/stage/*.o | grep -wE 'malloc|calloc|realloc' | grep -vE '/($(subst $() ,|,$(WRAPS))):'
-	@for w in $(WRAPS); do nm -u build-lint/formats/*/$$w | grep -qwE 'malloc|calloc|realloc' || { echo "lint: $$w does not allocate, but is in WRAPS"; exit 1; }; done
+	@! nm -uA build-lint/formats/*/*.o build-lint/tools/stage/*.o | grep -wE 'malloc|calloc|realloc' | grep -vE '/($(subst $() ,|,$(WRAPS)))\.o:'
+	@for o in $(WRAPS); do nm -u build-lint/*/*/$$o.o | grep -qwE 'malloc|calloc|realloc' || { echo "$$o does not allocate"; exit 1; }; done
 	@! command -v python3 >/dev/null || python3 lib/text/text_tables.py | cmp - lib/text/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
 	@shellcheck -x -S warning -e SC2154 tests/run tests/fuzz/run .ci/run .ci/needs $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
@@ -181,4 +194,4 @@ clean:
 	rm -rf build build-* demo
 
 -include $(OBJ:.o=.d)
-.PHONY: all help deps demo check units aids check-threads fuzz fuzzers bench lint install install-strip uninstall clean FORCE
+.PHONY: all help deps demo check units aids check-threads check-arm64 portable fuzz fuzzers bench lint install install-strip uninstall clean FORCE

@@ -1,3 +1,4 @@
+/* allocates: the text of a chunk, unpacked */
 #define ZLIB_CONST
 #include "formats/image/exif.h"
 

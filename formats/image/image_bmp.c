@@ -1,3 +1,4 @@
+/* allocates: a row, and the indices */
 /* BMP files as Pillow reads them: headers of 12 to 124 bytes, rows from the bottom or from the top, palettes, 16,
  * 24 and 32 bits with or without masks, RLE8 and RLE4.  Source: Microsoft's BITMAPV5HEADER; Pillow 13
  * BmpImagePlugin.py, read for what it accepts and for the values it gives. */

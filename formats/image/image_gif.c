@@ -1,3 +1,4 @@
+/* allocates: a row, and the indices of a frame */
 /* GIF: the first frame, as colours of its palette.  Transparent pixels show the colour that their
  * index has there, as in Pillow; what the frame leaves free of the screen is of the transparent
  * index, or of index 0.  Source: the GIF89a specification. */

@@ -1,3 +1,4 @@
+/* allocates: a row, or all rows of an interlaced picture */
 /* PNG by libpng, row by row where the file is not interlaced.  Before it the chunks are walked over, so that a file
  * that ends early, has a wrong checksum or announces more pixels than its data can hold costs nothing.  Entries that
  * a palette does not have are black, as in Pillow (libpng clears the table). */

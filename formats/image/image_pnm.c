@@ -1,3 +1,4 @@
+/* allocates: a row */
 /* PBM, PGM and PPM, plain and raw (netpbm's P1 to P6).  Samples of any maxval become
  * round-half-even(255 v / maxval), as in Pillow. */
 #include <stdlib.h>

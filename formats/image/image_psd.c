@@ -1,3 +1,4 @@
+/* allocates: the planes */
 /* PSD files: the flattened picture behind the layers, as Pillow reads it: grey, duotone, indexed, RGB and CMYK of
  * 8 bits, and grey and RGB of 16 (the high byte).  Channels are planes, so a row is gathered from several places
  * and no plane is held.  Colours are given as they are under any alpha.  Source: Adobe Photoshop file formats

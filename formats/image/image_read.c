@@ -1,3 +1,4 @@
+/* allocates: the pixels of a picture, and a file that comes by a pipe */
 #include "formats/image/image_read.h"
 
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* allocates: a row, or the picture */
 /* TGA files as Pillow reads them: palettes, grey and true colour, run lengths, all four corners as the first.
  * Source: Truevision TGA file format specification 2.0; Pillow 13 TgaImagePlugin.py for 5 bits a colour
  * (v * 255 / 31) and for entries that the palette does not have (black). */

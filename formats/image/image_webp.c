@@ -1,3 +1,4 @@
+/* allocates: the canvas */
 /* WebP by libwebp.  Of an animation the first frame is decoded, which is a picture of its own
  * inside an ANMF chunk, at some place on the canvas; the rest of the canvas is black. */
 #include <stdlib.h>

@@ -223,7 +223,7 @@ const struct resize_kernel *resize_kernel_at(size_t i) {
     const struct resize_kernel *have[3] = {&resize_kernel_c};
     size_t n = 1;
 
-#ifdef __x86_64__
+#ifdef KERNELS_x86_64
     if (__builtin_cpu_supports("avx2"))
         have[n++] = &resize_kernel_avx2;
     if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&

@@ -57,12 +57,10 @@ enum { RESIZE_PAD = 64 };
 enum { RESIZE_BITS = 32 - 8 - 2, RESIZE_HALF = 1 << (RESIZE_BITS - 1) };
 
 extern const struct resize_kernel resize_kernel_c;
-#ifdef __x86_64__
 extern const struct resize_kernel resize_kernel_avx2;    /* resize_avx2.c */
 extern const struct resize_kernel resize_kernel_vnni;    /* resize_vnni.c */
-#endif
 
-/* Those that this CPU has, the slowest (C) first; NULL when i is too large. */
+/* Those that this build and this CPU have, the slowest (C) first; NULL when i is too large. */
 const struct resize_kernel *resize_kernel_at(size_t i);
 const struct resize_kernel *resize_kernel_best(void);
 

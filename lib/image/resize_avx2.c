@@ -1,9 +1,9 @@
+/* flags x86_64: -mavx2 */
 /* The passes of resize.h with 256-bit integers.  A weight has 24 bits, which vpmaddwd cannot
  * take and vpmulld takes slowly; split into 12 low and 12 high bits it is two vpmaddwd, each
  * of which adds up two taps.  Sums modulo 2^32 of both halves join to the exact sum. */
 #include "lib/image/resize.h"
 
-#ifdef __AVX2__
 #include <immintrin.h>
 #include <string.h>
 
@@ -88,4 +88,3 @@ static void clip_avx2(int32_t *sum, unsigned char *out, size_t n) {
 }
 
 const struct resize_kernel resize_kernel_avx2 = {"avx2", row_avx2, add_avx2, clip_avx2, split_avx2, 4, 4};
-#endif

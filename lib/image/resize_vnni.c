@@ -1,9 +1,9 @@
+/* flags x86_64: -mavx512f -mavx512bw -mavx512vl -mavx512vbmi -mavx512vnni -mavx2 */
 /* The passes of resize.h with 512-bit integers and byte products.  A weight of 24 bits is three
  * signed digits of base 256: vpdpbusd adds up four taps of a digit, sixteen taps and three
  * colours at a time, and the three sums modulo 2^32 join to the exact one. */
 #include "lib/image/resize.h"
 
-#if defined __AVX512VNNI__ && defined __AVX512VBMI__
 #include <assert.h>
 #include <immintrin.h>
 #include <string.h>
@@ -98,4 +98,3 @@ static void clip_vnni(int32_t *sum, unsigned char *out, size_t n) {
 }
 
 const struct resize_kernel resize_kernel_vnni = {"vnni", row_vnni, add_vnni, clip_vnni, split_vnni, GROUP, DIGITS};
-#endif

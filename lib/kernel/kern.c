@@ -8,14 +8,16 @@ static const struct {
     const struct kern *k;
     unsigned needs;
 } ladder[] = {    /* the fastest first */
-#if defined __x86_64__
+#ifdef KERNELS_x86_64
     {&kern_bf16, CPU_BF16},
     {&kern_avx512, CPU_AVX512},
     {&kern_avx512_bf16, CPU_AVX512},
     {&kern_avx2, CPU_AVX2},
     {&kern_avx2_bf16, CPU_AVX2},
 #endif
+#ifdef HAVE_BLIS
     {&kern_blis, 0},
+#endif
     {&kern_c_bf16, 0},
     {&kern_c, 0},
 };

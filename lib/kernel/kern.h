@@ -148,10 +148,9 @@ const struct kern *kern_list(size_t i, unsigned cpu);
 const char *kern_blis_arch(void);
 const char *kern_blis_version(void);
 
-/* The tables, one in each object; only those of the CPU at hand may be used. */
+/* The tables, one or two in each object.  Only those that kern_list gives may be used: the others need
+ * another CPU, or were left out of this build (KERNELS=c leaves out those of x86_64). */
 extern const struct kern kern_c, kern_c_bf16, kern_blis;
-#if defined __x86_64__
 extern const struct kern kern_avx2, kern_avx2_bf16, kern_avx512, kern_avx512_bf16, kern_bf16;
-#endif
 
 #endif

@@ -1,8 +1,5 @@
+/* flags x86_64: -mavx2 -mfma -mf16c */
 /* AVX2 and FMA: 6 rows by 16 columns, 12 of the 16 registers hold sums. */
-#include "lib/kernel/kern.h"
-
-#if defined __x86_64__
-
 #define VL 8
 #define ROWS 6
 #define COLS 2
@@ -17,5 +14,3 @@ const struct kern kern_avx2 = {
 const struct kern kern_avx2_bf16 = {
     .name = "avx2", KERN_BF16_WEIGHTS, .f32 = &kern_avx2, TILE_BF16, .tile_widen = tile_widen, VEC_TABLE
 };
-
-#endif

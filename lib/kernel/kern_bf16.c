@@ -1,8 +1,5 @@
+/* flags x86_64: -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c -mprefer-vector-width=512 */
 /* AVX512-BF16: products of bf16, two at a time, summed in f32.  Tiled as kern_avx512.c. */
-#include "lib/kernel/kern.h"
-
-#if defined __x86_64__
-
 #define VL 16
 #define VEC_BF16
 #include "lib/kernel/kern_vec.inc"
@@ -93,5 +90,3 @@ const struct kern kern_bf16 = {
     .rows = ROWS, .panel = PANEL, .depth = 768, .pack = bf16_pack, .tile = bf16_tile,
     .win_weights = vec_win_weights_bf16, .win_in = vec_win_in_bf16, VEC_TABLE
 };
-
-#endif

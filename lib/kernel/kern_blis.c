@@ -1,3 +1,4 @@
+/* flags: -idirafter lib/kernel/compat */
 /* BLIS for the products, portable vectors of four for the rest.
  *
  * Each call is one block of a product that the pool has split, on one thread.  The path for

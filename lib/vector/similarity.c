@@ -107,7 +107,7 @@ static int sums_of(const struct sim_kern *k, const double *q, enum dtype dt, con
 }
 
 const struct sim_kern *sim_kern_choose(const char *kern) {
-#ifdef __x86_64__
+#ifdef KERNELS_x86_64
     if (!strcmp(kern, "avx512") || !strcmp(kern, "bf16"))
         return &sim_kern_avx512;
     if (!strcmp(kern, "avx2"))

@@ -49,10 +49,7 @@ struct sim_kern {
     void (*near_f16)(const float *q, const void *x, size_t d, float sums[2]);
 };
 
-extern const struct sim_kern sim_kern_c;
-#ifdef __x86_64__
-extern const struct sim_kern sim_kern_avx2, sim_kern_avx512;
-#endif
+extern const struct sim_kern sim_kern_c, sim_kern_avx2, sim_kern_avx512;
 
 /* The one that belongs to the table of that name in kern.h. */
 const struct sim_kern *sim_kern_choose(const char *kern);

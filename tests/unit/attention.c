@@ -1,3 +1,4 @@
+/* threads */
 /* attention and layer_norm: every kernel against double precision, and what must not change a bit. */
 #include "lib/layer/attention.h"
 

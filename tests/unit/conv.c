@@ -1,3 +1,4 @@
+/* threads */
 /* Convolution: every kernel against double precision; the same bytes for any batch and threads. */
 #include "lib/layer/conv.h"
 
@@ -95,7 +96,7 @@ static void shapes(const struct compute *c) {
     for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
         double e;
 
-        if (!c->kern->panel && s[i].y > 20 && c->kern->gemm != kern_blis.gemm)
+        if (!strcmp(c->kern->name, "c") && s[i].y > 20)
             continue;
         e = error(c, &s[i], a);
         worst = e <= worst ? worst : e;

@@ -1,3 +1,4 @@
+/* threads */
 /* The ring of pictures: order, failures in their place, more names than slots, any number of
  * threads, an early end; and the list of names that feeds it. */
 #include "formats/image/image_queue.h"

@@ -1,3 +1,4 @@
+/* threads */
 /* linear: every kernel against double precision; the same bytes for any batch and any threads. */
 #include "lib/layer/linear.h"
 
@@ -195,7 +196,7 @@ int main(void) {
         setenv("BLIS_ARCH_TYPE", arch, 0);
     for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++) {
         struct compute c = {k, pools[1]};
-        int fast = k->panel || k == &kern_blis;
+        int fast = strcmp(k->name, "c") != 0;
 
         shapes(&c);
         same_bytes(k, pools, 3, fast ? 200 : 30, 97, 70);
@@ -208,6 +209,5 @@ int main(void) {
     pool_stop(pools[1]);
     pool_stop(pools[2]);
     free(a_mem.base);
-    printf("# BLIS runs %s\n", kern_blis_arch());
     return done();
 }

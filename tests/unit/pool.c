@@ -1,3 +1,4 @@
+/* threads */
 /* The thread pool: every task once, nothing lost over many small jobs, callers take turns, threads do not
  * share a processor. */
 #define _GNU_SOURCE    /* sched_getcpu, sched_setaffinity */

@@ -1,3 +1,4 @@
+/* threads */
 /* The diffusion prior and text_proj against diffusers' own numbers: tests/golden/karlo, made by
  * PriorTransformer and UnCLIPTextProjModel with random weights under torch 1.13 (f32, CPU). */
 #include "formats/checkpoint/weights.h"

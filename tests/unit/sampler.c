@@ -1,3 +1,4 @@
+/* threads */
 /* The whole recorded pipeline of diffusers (tests/golden/karlo/io/pipeline.safetensors: UnCLIPPipeline's parts under
  * torch 1.13, f32, 4 + 4 + 4 steps, guidance 4 and 8, noise recorded), and inversion on its networks. */
 #include "lib/diffusion/sampler.h"

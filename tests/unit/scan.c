@@ -1,3 +1,4 @@
+/* threads */
 /* A stretch on many threads against one record after the other; zero-shot likewise. */
 #include "tools/stage/scan.h"
 

@@ -265,7 +265,7 @@ int main(void) {
     const struct sim_kern *k[3] = {&sim_kern_c};
     int n = 1;
 
-#ifdef __x86_64__
+#ifdef KERNELS_x86_64
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         k[n++] = &sim_kern_avx2;
     if (__builtin_cpu_supports("avx512f"))

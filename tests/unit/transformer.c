@@ -1,3 +1,4 @@
+/* threads */
 /* What the savings of the transformer must not change: one row of the last layer, a prefix taken
  * from a cache, any batch and any number of threads give the bytes of the plain run. */
 #include "lib/base/cpu.h"

@@ -1,3 +1,4 @@
+/* threads */
 /* The U-Net against golden forwards of diffusers' UNet2DConditionModel (decoder) and UNet2DModel (upsamplers),
  * torch 1.13 in f32 (tests/golden/karlo); picture.c's parts by themselves; and that nothing depends on the batch. */
 #include "lib/net/unet.h"
