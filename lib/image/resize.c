@@ -156,6 +156,12 @@ static size_t overlap(const struct resize_axis *y) {
     return most;
 }
 
+/* Pillow 13 goes down the columns first where the height loses more than twice as many pixels as the width: the
+ * second pass then has fewer rows.  The roundings between the passes differ, so the order shows. */
+static bool down_first(const struct resize_axis *x, const struct resize_axis *y) {
+    return !x->copy && y->out < y->in && (int64_t)(y->in - y->out) > 2 * ((int64_t)x->in - (int64_t)x->out);
+}
+
 int resize_plan(struct resize *r, enum prep_filter f, size_t h, size_t w, size_t out_h,
                 size_t out_w, const struct resize_window *win, const struct resize_kernel *k,
                 struct arena *a, struct err *e) {
@@ -168,9 +174,12 @@ int resize_plan(struct resize *r, enum prep_filter f, size_t h, size_t w, size_t
     if (axis_plan(&r->x, f, k, a, e) < 0 || axis_plan(&r->y, f, NULL, a, e) < 0)
         return -1;
     r->slots = overlap(&r->y);
-    if (win->w > SIZE_MAX / 12 || w > SIZE_MAX / 4)
+    if (win->w > SIZE_MAX / 12 || w > SIZE_MAX / 12)
         return err_set(e, "no memory to resize");
-    r->sum = arena_take(a, r->slots, 3 * win->w * sizeof *r->sum);
+    r->down_first = f != FILTER_NEAREST && down_first(&r->x, &r->y);
+    r->from = r->down_first ? 3 * r->x.lo[0] : 0;
+    r->cols = r->down_first ? 3 * r->x.hi[r->x.n - 1] - r->from : 3 * win->w;
+    r->sum = arena_take(a, r->slots, r->cols * sizeof *r->sum);
     r->row = arena_take(a, 3 * win->w + RESIZE_PAD, 1);
     r->in = arena_zero(a, 3 * w + RESIZE_PAD, 1);    /* what lies behind the row is read, times 0 */
     if (!r->sum || !r->row || !r->in)
@@ -256,26 +265,37 @@ void resize_begin(struct resize *r, unsigned char *out, size_t stride) {
     r->out = out;
     r->stride = stride;
     r->at = r->begun = r->done = 0;
-    for (size_t i = 0; i < r->slots * 3 * r->x.n; i++)
+    for (size_t i = 0; i < r->slots * r->cols; i++)
         r->sum[i] = RESIZE_HALF;
+}
+
+/* An output row is complete: out of the sums, and through the horizontal pass where that comes second. */
+static void finish(struct resize *r, int32_t *sum, unsigned char *out) {
+    if (!r->down_first) {
+        r->kernel->clip(sum, out, r->cols);
+        return;
+    }
+    r->kernel->clip(sum, r->in + r->from, r->cols);
+    r->kernel->row(&r->x, r->in, r->row);
+    memcpy(out, r->row, 3 * r->x.n);
 }
 
 /* Input row `at` is added to every output row that it belongs to. */
 static void vertical(struct resize *r, const unsigned char *rgb, size_t at) {
     const struct resize_axis *y = &r->y;
     const unsigned char *row;
-    size_t n = 3 * r->x.n;
+    size_t n = r->cols;
 
     while (r->begun < y->n && y->lo[r->begun] <= at)
         r->begun++;
     if (r->done == r->begun)
         return;
-    row = horizontal(r, rgb);
+    row = r->down_first ? rgb + r->from : horizontal(r, rgb);
     for (size_t o = r->done; o < r->begun; o++)
         if (at < y->hi[o])
             r->kernel->add(r->sum + o % r->slots * n, row, y->weight[o * y->taps + at - y->lo[o]], n);
     for (; r->done < r->begun && y->hi[r->done] <= at + 1; r->done++)
-        r->kernel->clip(r->sum + r->done % r->slots * n, r->out + r->done * r->stride, n);
+        finish(r, r->sum + r->done % r->slots * n, r->out + r->done * r->stride);
 }
 
 void resize_row(struct resize *r, const unsigned char *rgb) {

@@ -1,13 +1,14 @@
 /* resize.h - Pillow's resampling of 8-bit RGB, to the last bit
  *
  * What     Image.resize() of Pillow in mode RGB with its six filters, for a window of the
- *          result: the crop that follows costs nothing outside it.  Separable, horizontal
- *          first, the row between the passes rounded and clipped to 8 bits, weights in
- *          fixed point with 22 bits after the point, taps outside the picture dropped and
- *          the rest renormalised.  A pass whose size does not change is skipped.
- * Source   Pillow 9.4 src/libImaging/Resample.c (Geometry.c for nearest), read for what it
- *          computes; clip.md 5.4.  Pillow 12 and later swap the passes of pictures more than
- *          100 times as high as wide that shrink; this does not.
+ *          result: the crop that follows costs nothing outside it.  Separable: along the rows
+ *          and then down the columns, or the other way round where the height loses more than
+ *          twice as many pixels as the width (as since Pillow 13).  The row between the passes
+ *          is rounded and clipped to 8 bits, weights are in fixed point with 22 bits after the
+ *          point, taps outside the picture are dropped and the rest is renormalised.  A pass
+ *          whose size does not change is skipped.
+ * Source   Pillow 13 src/libImaging/Resample.c (Geometry.c for nearest), read for what it
+ *          computes; the order of the passes seen in the results of Pillow 13.0.0.
  * Shapes   in: u8 [H, W, 3], rows together; out: u8 [window h, window w, 3].
  * Layout   out must not overlap in.
  * Rows     resize_begin and resize_row take the picture from the top, a row at a time, so that
@@ -67,8 +68,10 @@ const struct resize_kernel *resize_kernel_best(void);
 struct resize {
     struct resize_axis x, y;
     const struct resize_kernel *kernel;
-    int32_t *sum;           /* [slots, 3 x.n]: output rows that are being added up */
-    size_t slots;
+    bool down_first;        /* the vertical pass comes first */
+    int32_t *sum;           /* [slots, cols]: output rows that are being added up */
+    size_t slots, cols;     /* cols: 3 x.n, or what the horizontal pass needs of a row */
+    size_t from;            /* where that begins, in bytes */
     unsigned char *row;     /* [3 x.n]: a row after the horizontal pass */
     unsigned char *in;      /* [3 x.in]: a row before it, with room behind it */
     unsigned char *out;     /* where the result goes, rows `stride` bytes apart */
