@@ -104,6 +104,7 @@ struct kern {
     void (*finish)(const struct kern_out *o, size_t m, size_t n, const float *c, size_t ldc);
 
     /* one row of n */
+    float (*dot)(size_t n, const float *x, const float *y);
     void (*axpy)(size_t n, float a, const float *x, float *y);    /* y += a x */
     void (*scale)(size_t n, float a, float *x);
     void (*act)(size_t n, enum act a, const float *x, float *y);  /* y may be x */

@@ -33,6 +33,14 @@ static void c_gemm_bf16(size_t m, size_t n, size_t k, const float *a, size_t lda
         }
 }
 
+static float c_dot(size_t n, const float *x, const float *y) {
+    float s = 0;
+
+    for (size_t i = 0; i < n; i++)
+        s += x[i] * y[i];
+    return s;
+}
+
 static void c_axpy(size_t n, float a, const float *x, float *y) {
     for (size_t i = 0; i < n; i++)
         y[i] += a * x[i];
@@ -239,7 +247,7 @@ static void c_f32_bf16(size_t n, const float *x, unsigned short *y) {
 }
 
 #define ROWS                                                                              \
-    .finish = c_finish, .axpy = c_axpy, .scale = c_scale, .act = c_act, .exps = c_exps,   \
+    .finish = c_finish, .dot = c_dot, .axpy = c_axpy, .scale = c_scale, .act = c_act, .exps = c_exps, \
     .norm = c_norm, .affine = c_affine, .moments = c_moments, .win_out = c_win_out,       \
     .f16_f32 = c_f16_f32, .bf16_f32 = c_bf16_f32, .f32_bf16 = c_f32_bf16
 

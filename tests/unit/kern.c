@@ -68,13 +68,17 @@ static void softmax(const struct kern *k, size_t n, float scale, float *x) {
 
 static void rows(const struct kern *k) {
     static float rx[ROOM], ry[ROOM], rg[ROOM], rb[ROOM];
-    double soft = 0, norm = 0, axpy = 0, act[6] = {0};
+    double dot = 0, soft = 0, norm = 0, axpy = 0, act[6] = {0};
     float want[1100], got[1100];
     int clean = 1, scale = 1;
 
     for (size_t n = 0; n < 1100; n += n < 140 ? 1 : 97) {
         float *x = guarded(rx, n, 5), *y = guarded(ry, n, 1), *g = guarded(rg, n, 1), *b = guarded(rb, n, 1);
+        double s = 0;
 
+        for (size_t i = 0; i < n; i++)
+            s += (double)x[i] * (double)y[i];
+        dot = max2(dot, fabs((double)k->dot(n, x, y) - s) / sqrt((double)n + 1));
         for (int a = ACT_NONE; a <= ACT_SILU; a++) {
             kern_c.act(n, (enum act)a, x, want);
             k->act(n, (enum act)a, x, got);
@@ -103,10 +107,11 @@ static void rows(const struct kern *k) {
         soft = max2(soft, worst(x, want, n));
         clean &= untouched(rx, n) && untouched(ry, n) && untouched(rg, n);
     }
-    printf("# %s: against C: axpy %.2g, norm %.2g, softmax %.2g, acts %.2g %.2g %.2g %.2g %.2g %.2g\n",
-           k->name, axpy, norm, soft, act[0], act[1], act[2], act[3], act[4], act[5]);
+    printf("# %s: against C: dot %.2g, axpy %.2g, norm %.2g, softmax %.2g, acts %.2g %.2g %.2g %.2g %.2g %.2g\n",
+           k->name, dot, axpy, norm, soft, act[0], act[1], act[2], act[3], act[4], act[5]);
     ok(clean, "%s: nothing is written beyond the end", k->name);
     ok(scale, "%s: scale is exact", k->name);
+    ok(dot < (k->gemm == kern_blis.gemm || k->panel ? 1.5e-6 : 8e-6), "%s: dot", k->name);
     ok(axpy < 1e-6, "%s: axpy", k->name);
     ok(norm < 2e-6, "%s: norm", k->name);
     ok(soft < 4e-7, "%s: softmax", k->name);

@@ -1,0 +1,41 @@
+/* gpt_net.h - what gpt.c and gpt_bind.c share: the network's parts
+ *
+ * What     Parts of gpt.h, and which keys a layer sees.
+ */
+#ifndef UNCLIP_GPT_NET_H
+#define UNCLIP_GPT_NET_H
+
+#include "lib/layer/bind.h"
+#include "lib/layer/linear.h"
+#include "lib/net/gpt.h"
+
+struct gpt_layer {
+    struct gain in, after_attention, post, after_mlp;    /* the second and fourth with a sandwich only */
+    struct linear qkv, out, fc, proj;
+};
+
+enum gpt_sees { GPT_ALL, GPT_ROW, GPT_COLUMN, GPT_WINDOW };
+
+struct gpt {
+    struct gpt_config c;
+    struct tensor text, codes;            /* [text_vocab, width], [V, width], as they are stored */
+    const float *text_pos;                /* [T or T + 1, width] */
+    const float *row, *column, *place;    /* [D, width] twice, or [N, width] */
+    struct gpt_layer *layer;
+    struct gain final, head_norm;         /* the second with g NULL: there is one norm */
+    struct linear head;                   /* [V, width] */
+    const struct gpt_trace *trace;
+};
+
+static inline enum gpt_sees gpt_kind(const struct gpt_config *c, size_t layer) {
+    if (!c->sparse)
+        return GPT_ALL;
+    if (layer % 4 == 1)
+        return GPT_COLUMN;
+    return layer + 1 == c->layers ? GPT_WINDOW : GPT_ROW;
+}
+
+/* Does picture position b see a <= b in that layer? */
+bool gpt_sees(const struct gpt_config *c, enum gpt_sees kind, size_t a, size_t b);
+
+#endif
