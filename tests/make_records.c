@@ -64,7 +64,7 @@ static int make(const struct options *o, unsigned long i, float *v, float *w, st
         int n = snprintf(root, sizeof root, "p%lu", i / o->group);
 
         fill(v, o, 1, i / o->group);
-        if (record_set_text(&r, "root", (struct span){(unsigned char *)root, (size_t)n}, e) < 0 ||
+        if (record_set_text(&r, "root", span_bytes(root, (size_t)n), e) < 0 ||
             record_set_tensor(&r, "text_embed", dt, v, 1, &d, e) < 0)
             return -1;
     }

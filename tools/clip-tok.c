@@ -81,7 +81,6 @@ static void print_ids(struct job *j, const struct bpe_tokens *t) {
 
 static void write_record(struct job *j, struct span id, bool bin, struct span text,
                          const struct bpe_tokens *t, bool truncated, struct arena a) {
-    struct span hash = {(const unsigned char *)j->hash, 16};
     int64_t *ids = arena_take(&a, t->n, sizeof *ids);
     struct err e = {0};
     struct record r;
@@ -91,7 +90,7 @@ static void write_record(struct job *j, struct span id, bool bin, struct span te
     if (!ids || record_new(&r, id, bin, &a, &e) < 0 || record_set_text(&r, "text", text, &e) < 0 ||
         record_set_ints(&r, "tokens", ids, t->n, &e) < 0 ||
         record_set_bool(&r, "truncated", truncated, &e) < 0 ||
-        record_set_sub_text(&r, "model", "tokens", hash, &e) < 0 ||
+        record_set_sub_text(&r, "model", "tokens", span_of(j->hash), &e) < 0 ||
         record_add_params(&r, "clip-tok", j->params, &e) < 0)
         die("%s", e.msg[0] ? e.msg : "out of memory");
     tool_write(&j->t, &r, a);
@@ -113,7 +112,7 @@ static void cut_message(char *msg, size_t room, const struct job *j, const struc
 
 /* One text; where: how messages call its place. */
 static void do_text(struct job *j, struct span text, const char *where) {
-    struct span hash = {(const unsigned char *)j->hash, 16}, id;
+    struct span hash = span_of(j->hash), id;
     struct arena a = j->t.arena;
     struct bpe_tokens t;
     struct err e = {0};
@@ -195,7 +194,7 @@ static void do_record(struct job *j, const struct stream *s, struct record *r, s
     size_t n;
 
     if (record_sub_str(r, "model", "tokens", &hash, &e) > 0 &&
-        (hash.n != 16 || memcmp(hash.p, j->hash, 16)))
+        !span_is(hash, j->hash))
         err_set(&e, "its tokens are of another vocabulary");
     if (!e.msg[0] && record_ints(r, "tokens", &id, &n, &a, &e) == 0)
         err_set(&e, "no tokens");
@@ -254,7 +253,7 @@ static void do_operands(struct job *j, int n, char *text[]) {
 
     for (int i = 0; i < n && !tool_stopped(); i++) {
         snprintf(where, sizeof where, "text %d", i + 1);
-        do_text(j, (struct span){(unsigned char *)text[i], strlen(text[i])}, where);
+        do_text(j, span_of(text[i]), where);
     }
 }
 

@@ -114,7 +114,7 @@ static int picture(const struct job *j, const struct record *r, float *x, struct
 static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     const size_t shape[] = {3, j->m.side, j->m.side};
-    struct span map, fp = {(const unsigned char *)j->m.fingerprint, 16};
+    struct span map, fp = span_of(j->m.fingerprint);
     float *x = arena_take(a, 3 * j->m.side * j->m.side, sizeof *x);
     struct sampler_watch w = {tool_watch, &j->t};
     struct decode_branch b;

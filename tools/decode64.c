@@ -108,7 +108,7 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
 
 /* The i-th picture as a record.  step: of a partial one, or 0. */
 static int write_picture(struct job *j, size_t i, const float *x, size_t step, struct arena a, struct err *e) {
-    struct span fp = {(const unsigned char *)j->m.fingerprint, 16};
+    struct span fp = span_of(j->m.fingerprint);
     struct record out;
 
     if (tool_sample(&j->t, &out, j->r, j->s, i, step ? j->partial : j->map, "image", fp, &a, e) < 0 ||
@@ -166,7 +166,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct sample s;
     struct sample_noise z;
     const float *image, *noise;
-    struct span fp = {(const unsigned char *)j->m.fingerprint, 16};
+    struct span fp = span_of(j->m.fingerprint);
     int got;
 
     if (!cond || !x || !p)

@@ -219,7 +219,7 @@ static void finish_sheet(struct job *j) {
     if (sheet_plan(&j->sheet, j->cell, j->columns > 0 ? (size_t)j->columns : 0, &e) < 0)
         die("%s", e.msg);
     rgb = arena_take(&a, j->sheet.h * j->sheet.w, 3);
-    if (!rgb || record_new(&r, (struct span){(const unsigned char *)"sheet", 5}, false, &a, &e) < 0)
+    if (!rgb || record_new(&r, SPAN("sheet"), false, &a, &e) < 0)
         die("out of memory");
     sheet_draw(&j->sheet, j->cell, rgb);
     im = (struct record_image){rgb, j->sheet.h, j->sheet.w};
@@ -270,7 +270,7 @@ static void read_file(struct job *j, const char *name) {
         image_file_free(p);
     }
     if (e.msg[0])
-        tool_input_failed(&j->t, name, (struct span){NULL, 0}, e.msg, a);
+        tool_input_failed(&j->t, name, (struct span){0}, e.msg, a);
 }
 
 int main(int argc, char *argv[]) {

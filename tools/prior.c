@@ -221,7 +221,7 @@ static void make_room(struct job *j) {
     struct arena *a = &j->t.arena;
     size_t each = (size_t)(j->t.n * j->best_of);
 
-    j->fp = (struct span){(const unsigned char *)j->m.fingerprint, 16};
+    j->fp = span_of(j->m.fingerprint);
     j->most = (size_t)j->t.batch > each ? (size_t)j->t.batch / each : 1;
     j->item = arena_take(a, j->most, sizeof *j->item);
     j->text = arena_take(a, j->most, sizeof *j->text);

@@ -102,7 +102,7 @@ static int show_raw(struct job *j, const struct record *r, struct arena scratch,
         return err_set(e, "no field %s", j->raw);
     if (record_numbers(r, j->raw, &v, &n, &scratch, e) < 0)
         return -1;
-    mp_raw(&j->text, (struct span){(const unsigned char *)v, n * sizeof *v});
+    mp_raw(&j->text, span_bytes(v, n * sizeof *v));
     return 0;
 }
 

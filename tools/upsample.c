@@ -62,7 +62,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     size_t n = (size_t)j->t.n, in = 0, out, one;
     const float *small = NULL;
-    struct span map, fp = {(const unsigned char *)j->m.fingerprint, 16};
+    struct span map, fp = span_of(j->m.fingerprint);
     struct sampler_watch w = {tool_watch, &j->t};
     struct upsample_job u;
     struct sample_noise z;

@@ -18,7 +18,7 @@ static bool starts(struct span s, const char *with, size_t n) {
 #define STARTS(s, with) starts(s, with, sizeof(with) - 1)
 
 static struct span behind(struct span s, size_t n) {
-    return (struct span){s.p + n, s.n - n};
+    return span_bytes(s.p + n, s.n - n);
 }
 
 /* ---- EXIF ---- */
@@ -111,7 +111,7 @@ int exif_xmp(const unsigned char *p, size_t n) {
         if (STARTS(s, "tiff:Orientation")) {
             struct span v = behind(s, 16);
 
-            v = STARTS(v, "=\"") ? behind(v, 2) : STARTS(v, ">") ? behind(v, 1) : (struct span){NULL, 0};
+            v = STARTS(v, "=\"") ? behind(v, 2) : STARTS(v, ">") ? behind(v, 1) : (struct span){0};
             if (v.n && *v.p >= '0' && *v.p <= '9')
                 return *v.p >= '1' && *v.p <= '8' ? *v.p - '0' : 1;
         }
@@ -135,7 +135,7 @@ int exif_jpeg(const unsigned char *p, size_t n) {
         }
         if (p[at + 1] == 0xda || len < 2 || len > n - at - 2)    /* the scan begins */
             break;
-        s = (struct span){p + at + 4, len - 2};
+        s = span_bytes(p + at + 4, len - 2);
         if (p[at + 1] == 0xe1 && STARTS(s, "Exif\0\0") && !exif)
             exif = exif_tiff(s.p, s.n);
         if (p[at + 1] == 0xe1 && STARTS(s, "http://ns.adobe.com/xap/1.0/\0"))
@@ -223,7 +223,7 @@ static int png_text(char type, struct span s, int (*read)(struct span text)) {
         return read(s);
     text = inflate_text(s, &s.n);
     if (text)
-        r = read((struct span){text, s.n});
+        r = read(span_bytes(text, s.n));
     free(text);
     return r;
 }

@@ -55,7 +55,7 @@ static void begin(j_compress_ptr c) {
 static boolean full(j_compress_ptr c) {
     struct jpeg *j = c->client_data;
 
-    mp_raw(j->out, (struct span){j->buf, ROOM});
+    mp_raw(j->out, span_bytes(j->buf, ROOM));
     begin(c);
     return TRUE;
 }
@@ -63,7 +63,7 @@ static boolean full(j_compress_ptr c) {
 static void end(j_compress_ptr c) {
     struct jpeg *j = c->client_data;
 
-    mp_raw(j->out, (struct span){j->buf, ROOM - j->to.free_in_buffer});
+    mp_raw(j->out, span_bytes(j->buf, ROOM - j->to.free_in_buffer));
 }
 
 static void setup(struct jpeg *j, const struct record_image *im, int quality) {

@@ -34,11 +34,11 @@ static void chunk(struct mp *out, const char *type, struct span head, struct spa
         crc = crc32_z(crc, head.p, head.n);
     if (body.n)
         crc = crc32_z(crc, body.p, body.n);
-    mp_raw(out, (struct span){word, 8});
+    mp_raw(out, span_bytes(word, 8));
     mp_raw(out, head);
     mp_raw(out, body);
     put32(word, crc);
-    mp_raw(out, (struct span){word, 4});
+    mp_raw(out, span_bytes(word, 4));
 }
 
 /* ---- texts ---- */
@@ -50,7 +50,7 @@ static void text(struct mp *out, const char *key, struct span value) {
 
     memcpy(head, key, n);
     if (value.n && utf8_valid(value.p, value.n) && !memchr(value.p, 0, value.n))
-        chunk(out, "iTXt", (struct span){head, n + 5}, value);
+        chunk(out, "iTXt", span_bytes(head, n + 5), value);
 }
 
 /* ---- pixels ---- */
@@ -88,7 +88,7 @@ static int squeeze(z_stream *z, unsigned char *buf, const unsigned char *p, size
         if (r == Z_STREAM_ERROR)
             return -1;
         if (!z->avail_out || (r == Z_STREAM_END && z->avail_out < IDAT)) {
-            chunk(out, "IDAT", (struct span){buf, IDAT - z->avail_out}, (struct span){NULL, 0});
+            chunk(out, "IDAT", span_bytes(buf, IDAT - z->avail_out), (struct span){0});
             z->next_out = buf;
             z->avail_out = IDAT;
         }
@@ -136,13 +136,13 @@ int png_write(struct mp *out, const struct record_image *im, const struct image_
         return err_set(e, "%zu x %zu pixels are too many for PNG", im->w, im->h);
     put32(head, im->w);
     put32(head + 4, im->h);
-    mp_raw(out, (struct span){(const unsigned char *)"\x89PNG\r\n\x1a\n", 8});
-    chunk(out, "IHDR", (struct span){head, 13}, (struct span){NULL, 0});
+    mp_raw(out, SPAN("\x89PNG\r\n\x1a\n"));
+    chunk(out, "IHDR", span_bytes(head, 13), (struct span){0});
     text(out, "Title", about->title);
-    text(out, "Software", (struct span){(const unsigned char *)software, sizeof software - 1});
+    text(out, "Software", span_bytes(software, sizeof software - 1));
     text(out, "unclip", about->params);
     if (pixels(out, im, scratch, e) < 0)
         return -1;
-    chunk(out, "IEND", (struct span){NULL, 0}, (struct span){NULL, 0});
+    chunk(out, "IEND", (struct span){0}, (struct span){0});
     return 0;
 }

@@ -41,7 +41,7 @@ static int inflate_text(struct span in, struct span *out, struct arena *a, struc
         if (r != Z_OK && r != Z_STREAM_END)
             return err_set(e, "%s", broken);
     }
-    *out = (struct span){p, n};
+    *out = span_bytes(p, n);
     return 1;
 }
 
@@ -58,7 +58,7 @@ static int latin1(struct span in, struct span *out, struct arena *a, struct err 
         return err_set(e, "out of memory");
     for (size_t i = 0; i < in.n; i++)
         n += (size_t)utf8_put(in.p[i], p + n);
-    *out = (struct span){p, n};
+    *out = span_bytes(p, n);
     return 1;
 }
 
@@ -104,7 +104,7 @@ static int png_find(const unsigned char *p, size_t n, struct span *text, struct 
             (!memcmp(type, "tEXt", 4) || !memcmp(type, "zTXt", 4) || !memcmp(type, "iTXt", 4))) {
             if (crc32_z(0, type, len + 4) != big32(data + len))
                 return err_set(e, "a checksum of the PNG data is wrong");
-            return text_of((char)type[0], (struct span){data + sizeof KEY, len - sizeof KEY}, text, a, e);
+            return text_of((char)type[0], span_bytes(data + sizeof KEY, len - sizeof KEY), text, a, e);
         }
         at += 12 + len;
     }
@@ -128,7 +128,7 @@ static int jpeg_find(const unsigned char *p, size_t n, struct span *text, struct
         if (len > n - at || len == 2 || len == 3)
             break;
         if (p[at + 1] == 0xfe)
-            mp_raw(&all, (struct span){p + at + 4, len - 4});
+            mp_raw(&all, span_bytes(p + at + 4, len - 4));
         if (all.full)
             return err_set(e, "out of memory");
     }

@@ -31,8 +31,8 @@ static int ppm_write(struct mp *out, const struct record_image *im) {
     char head[64];
     int n = snprintf(head, sizeof head, "P6\n%zu %zu\n255\n", im->w, im->h);
 
-    mp_raw(out, (struct span){(const unsigned char *)head, (size_t)n});
-    mp_raw(out, (struct span){im->rgb, im->w * im->h * 3});
+    mp_raw(out, span_bytes(head, (size_t)n));
+    mp_raw(out, span_bytes(im->rgb, im->w * im->h * 3));
     return 0;
 }
 

@@ -39,7 +39,7 @@ int terminal_kitty(struct mp *out, struct span png) {
         put(out, at ? "\033_Gm=" : "\033_Ga=T,f=100,q=2,m=");
         put(out, at + k < png.n ? "1;" : "0;");
         base64_encode(text, png.p + at, k);
-        mp_raw(out, (struct span){(unsigned char *)text, base64_length(k)});
+        mp_raw(out, span_bytes(text, base64_length(k)));
         put(out, "\033\\");
     }
     put(out, "\n");

@@ -24,7 +24,7 @@ static int fill(int fd, size_t most, struct span *bytes, struct arena *a, struct
         if (n + (size_t)got > most)
             return err_set(e, "more than %zu MiB", most >> 20);
         if ((size_t)got < want - n) {
-            *bytes = (struct span){p, n + (size_t)got};
+            *bytes = span_bytes(p, n + (size_t)got);
             return 0;
         }
     }

@@ -96,6 +96,6 @@ int json_lines_next(struct json_lines *j, struct span *object, uint64_t *first, 
         }
         scan(&b, j->line);
     }
-    *object = (struct span){(const unsigned char *)j->buf, j->n};
+    *object = span_bytes(j->buf, j->n);
     return fits ? 1 : err_set(e, "longer than %zu bytes", j->lines.most);
 }

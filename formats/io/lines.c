@@ -86,7 +86,7 @@ static int hand_out(struct lines *l, struct span *line, size_t n, size_t step, s
         s += 3, n -= 3;
     if (l->end == '\n' && n > 0 && s[n - 1] == '\r')
         n--;
-    *line = (struct span){(const unsigned char *)s, n};
+    *line = span_bytes(s, n);
     return 1;
 }
 

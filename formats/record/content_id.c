@@ -9,6 +9,6 @@ int record_content_id(const void *p, size_t n, struct span *id, struct arena *a,
     char hex[33];
 
     snprintf(hex, sizeof hex, "%016" PRIx64 "%016" PRIx64, (uint64_t)h.high64, (uint64_t)h.low64);
-    *id = (struct span){(unsigned char *)arena_str(a, hex, 32), 32};
+    *id = arena_span(a, span_of(hex));
     return id->p ? 0 : err_set(e, "no memory");
 }

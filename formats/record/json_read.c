@@ -19,7 +19,7 @@ static int bad(struct in *in, const char *why) {
 }
 
 static struct span text_of(const json_t *s) {
-    return (struct span){(const unsigned char *)json_string_value(s), json_string_length(s)};
+    return span_bytes(json_string_value(s), json_string_length(s));
 }
 
 /* The bytes of a base64 string; they live until the next call. */
@@ -32,7 +32,7 @@ static int bytes_of(struct in *in, const json_t *s, struct span *out) {
         return bad(in, "out of memory");
     if (!json_is_string(s) || base64_decode(p, &len, json_string_value(s), n) < 0)
         return bad(in, "not base64");
-    *out = (struct span){p, len};
+    *out = span_bytes(p, len);
     return 0;
 }
 
@@ -137,7 +137,7 @@ static int put_numbers(struct in *in, enum dtype dt, json_t *v, int nd, const si
     if (dt == DT_F32 || dt == DT_F16 ? !(f - f == 0) || (dt == DT_F16 && (h & 0x7c00) == 0x7c00) :
         dt != DT_F64 && (json_is_real(v) || !fits_int(dt, n)))
         return bad(in, "$nd: its data holds a number that its type cannot");
-    mp_raw(in->m, (struct span){raw, dtype_size(dt)});
+    mp_raw(in->m, span_bytes(raw, dtype_size(dt)));
     return 0;
 }
 
@@ -189,7 +189,7 @@ static void put_head(struct in *in, int first, uint64_t v, size_t width) {
 
     for (size_t i = 0; i < width; i++)
         raw[1 + i] = (unsigned char)(v >> 8 * (width - 1 - i));
-    mp_raw(in->m, (struct span){raw, 1 + width});
+    mp_raw(in->m, span_bytes(raw, 1 + width));
 }
 
 static int put_integer_as(struct in *in, int first, json_t *v) {
@@ -358,7 +358,7 @@ static int put_record(struct in *in, json_t *v) {
         return bad(in, "not a record: it needs an \"id\", and \"data\" that is an object");
     if (json_object_size(v) != 2 + (version != NULL))
         return bad(in, "not a record: it has more than \"unclip\", \"id\" and \"data\"");
-    mp_raw(in->m, (struct span){(const unsigned char *)RECORD_START, RECORD_START_LEN});
+    mp_raw(in->m, SPAN(RECORD_START));
     if (put_value(in, id, 1) < 0)
         return -1;
     mp_cstr(in->m, "data");

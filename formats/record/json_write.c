@@ -33,12 +33,12 @@ static void put_string(struct out *o, struct span s) {
 
         if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
             continue;
-        mp_raw(o->m, (struct span){s.p + from, i - from});
+        mp_raw(o->m, span_bytes(s.p + from, i - from));
         snprintf(code, sizeof code, "\\u%04x", c);
         put(o, c < sizeof name / sizeof *name && name[c] ? name[c] : code);
         from = i + 1;
     }
-    mp_raw(o->m, (struct span){s.p + from, s.n - from});
+    mp_raw(o->m, span_bytes(s.p + from, s.n - from));
     put(o, "\"");
 }
 
@@ -49,7 +49,7 @@ static void put_base64(struct out *o, struct span s) {
     for (size_t k; s.n; s.p += k, s.n -= k) {
         k = s.n < 3072 ? s.n : 3072;
         base64_encode(text, s.p, k);
-        mp_raw(o->m, (struct span){(unsigned char *)text, base64_length(k)});
+        mp_raw(o->m, span_bytes(text, base64_length(k)));
     }
     put(o, "\"");
 }
@@ -92,7 +92,7 @@ static void put_nd(struct out *o, const struct tensor *t, size_t bytes) {
         put(o, text);
     }
     put(o, "],\"data\":");
-    put_base64(o, (struct span){t->data, bytes});
+    put_base64(o, span_bytes(t->data, bytes));
     put(o, "}}");
 }
 
@@ -178,12 +178,12 @@ static bool is_plain(struct out *o, struct span v, const struct mp_item *map) {
         return false;
     for (size_t i = 0; i < map->n; i++) {
         mp_item(v.p + pos, v.n - pos, &it);
-        key[i] = (struct span){v.p + pos + it.head, (size_t)it.n};
+        key[i] = span_bytes(v.p + pos + it.head, (size_t)it.n);
         if (it.kind != MP_STR || v.p[pos] != mp_smallest(&it) || !utf8_valid(key[i].p, key[i].n) ||
             memchr(key[i].p, 0, key[i].n))
             return false;
         for (size_t j = 0; j < i; j++)
-            if (key[j].n == key[i].n && !memcmp(key[j].p, key[i].p, key[i].n))
+            if (span_equal(key[j], key[i]))
                 return false;
         pos += it.head + key[i].n;
         pos += mp_size(v.p + pos, v.n - pos);

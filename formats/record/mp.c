@@ -437,5 +437,5 @@ void mp_tensor(struct mp *m, enum dtype dt, const void *data, int nd, const size
 }
 
 struct span mp_span(const struct mp *m) {
-    return (struct span){m->p, m->n};
+    return span_bytes(m->p, m->n);
 }

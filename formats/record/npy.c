@@ -48,7 +48,7 @@ static bool string(struct text *t, struct span *s) {
     close = memchr(t->p, quote, (size_t)(t->end - t->p));
     if (!close)
         return false;
-    *s = (struct span){(const unsigned char *)t->p, (size_t)(close - t->p)};
+    *s = span_bytes(t->p, (size_t)(close - t->p));
     t->p = close + 1;
     return true;
 }

@@ -186,7 +186,7 @@ static int next_id(struct npy_reader *p, struct span *id, struct err *e) {
 
 int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, struct arena scratch, struct err *e) {
     size_t rows = p->in[0].t.shape[0];
-    struct span id = {(unsigned char *)p->number, 0};
+    struct span id = {0};
     int got = 1;
 
     if (p->ids && (got = next_id(p, &id, e)) < 0)
@@ -198,7 +198,7 @@ int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, str
     if (p->row == rows)
         return 0;
     if (!p->ids)
-        id.n = (size_t)snprintf(p->number, sizeof p->number, "%zu", p->row);
+        id = span_bytes(p->number, (size_t)snprintf(p->number, sizeof p->number, "%zu", p->row));
     if (record_new(r, id, !utf8_valid(id.p, id.n), a, e) < 0)
         return -2;
     for (size_t i = 0; i < p->n; i++)

@@ -53,8 +53,8 @@ int params_get(const struct record *r, const char *program, const char *key, str
         if (mp_item(one.p, one.n, &pair) != 1 || pair.kind != MP_ARRAY || pair.n != 2)
             continue;
         q += pair.head;
-        if ((!program || is((struct span){q, mp_size(q, (size_t)(one.p + one.n - q))}, program)) &&
-            (next(&q, one.p + one.n), in_map((struct span){q, (size_t)(one.p + one.n - q)}, key, val)))
+        if ((!program || is(span_bytes(q, mp_size(q, (size_t)(one.p + one.n - q))), program)) &&
+            (next(&q, one.p + one.n), in_map(span_bytes(q, (size_t)(one.p + one.n - q)), key, val)))
             found = 1;
     }
     return found;

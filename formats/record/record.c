@@ -49,7 +49,7 @@ static int parse_name(const unsigned char *p, size_t n, size_t *pos, struct span
         return err_set(e, bin ? "its id is neither str nor bin" : "a field name that is not str");
     if (it.n > n - *pos - it.head)
         return 0;
-    *s = (struct span){p + *pos + it.head, (size_t)it.n};
+    *s = span_bytes(p + *pos + it.head, (size_t)it.n);
     *head = it.head;
     if (bin)
         *bin = it.kind == MP_BIN;
@@ -79,13 +79,9 @@ static int parse_data(const unsigned char *p, size_t n, size_t *pos, size_t *fie
     return 1;
 }
 
-static bool span_is(struct span a, struct span b) {
-    return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
-}
-
 static struct field *find(const struct record *r, struct span key) {
     for (size_t i = 0; i < r->nfield; i++)
-        if (span_is(r->field[i].key, key))
+        if (span_equal(r->field[i].key, key))
             return &r->field[i];
     return NULL;
 }
@@ -107,7 +103,7 @@ static int parse_field(struct record *r, const unsigned char *p, size_t n, size_
         return err_set(e, "field %s: %s", show(f.key).s, w.why);
     if (find(r, f.key))
         return err_set(e, "field %s occurs twice", show(f.key).s);
-    f.val = (struct span){p + *pos, w.pos - *pos};
+    f.val = span_bytes(p + *pos, w.pos - *pos);
     *pos = w.pos;
     r->field[r->nfield++] = f;
     return 1;
@@ -221,7 +217,7 @@ static struct field *add(struct record *r, struct span key, struct err *e) {
         return NULL;
     }
     new.key_head = (unsigned char)(m.n - key.n);
-    new.key = (struct span){m.p + new.key_head, key.n};
+    new.key = span_bytes(m.p + new.key_head, key.n);
     r->field[r->nfield] = new;
     return &r->field[r->nfield++];
 }
@@ -334,7 +330,7 @@ static bool put_floats(struct mp *m, enum dtype dt, const float *v, size_t n) {
                 finite &= v[i] - v[i] == 0;
             memcpy(chunk, v, 4 * k);
         }
-        mp_raw(m, (struct span){chunk, k * dtype_size(dt)});
+        mp_raw(m, span_bytes(chunk, k * dtype_size(dt)));
     }
     return finite;
 }
@@ -376,7 +372,7 @@ void record_keep(struct record *r, const struct span *key, size_t n) {
 
     for (size_t i = 0; i < r->nfield; i++)
         for (size_t k = 0; k < n; k++)
-            if (span_is(r->field[i].key, key[k])) {
+            if (span_equal(r->field[i].key, key[k])) {
                 r->field[kept++] = r->field[i];
                 break;
             }
@@ -405,13 +401,13 @@ static void edit_pairs(struct mp *m, struct span v, struct edit *ed) {
         struct span name;
 
         mp_item(v.p + pos, key, &k);
-        name = (struct span){v.p + pos + k.head, key - k.head};
-        if (k.kind == MP_STR && span_is(name, ed->from)) {
+        name = span_bytes(v.p + pos + k.head, key - k.head);
+        if (k.kind == MP_STR && span_equal(name, ed->from)) {
             ed->hit = true;
             mp_str(m, ed->to.p, ed->to.n);
-            mp_raw(m, ed->val.n ? ed->val : (struct span){v.p + pos + key, val});
-        } else if (k.kind != MP_STR || !span_is(name, ed->to)) {
-            mp_raw(m, (struct span){v.p + pos, key + val});
+            mp_raw(m, ed->val.n ? ed->val : span_bytes(v.p + pos + key, val));
+        } else if (k.kind != MP_STR || !span_equal(name, ed->to)) {
+            mp_raw(m, span_bytes(v.p + pos, key + val));
         }
         pos += key + val;
     }
@@ -420,7 +416,7 @@ static void edit_pairs(struct mp *m, struct span v, struct edit *ed) {
 /* Edit the map in field key; with add_new, val is added last where there was no `from`. */
 static int edit_map(struct record *r, const char *key, struct edit *ed, bool add_new, struct err *e) {
     struct field *f = find(r, span_of(key));
-    struct span old = f ? f->val : (struct span){(const unsigned char *)"\x80", 1};
+    struct span old = f ? f->val : SPAN("\x80");
     struct mp_item it;
     struct mp m;
     size_t begin;
@@ -471,7 +467,7 @@ int record_rename(struct record *r, const char *from, const char *to, struct err
 
 int record_add_params(struct record *r, const char *program, struct span map, struct err *e) {
     struct field *f = find(r, span_of("params"));
-    struct span old = f ? f->val : (struct span){(const unsigned char *)"\x90", 1};
+    struct span old = f ? f->val : SPAN("\x90");
     struct mp_item it;
     struct mp m;
 
@@ -479,7 +475,7 @@ int record_add_params(struct record *r, const char *program, struct span map, st
         return err_set(e, "field params is not an array");
     mp_open(&m, r->a);
     mp_array(&m, (size_t)it.n + 1);
-    mp_raw(&m, (struct span){old.p + it.head, old.n - it.head});
+    mp_raw(&m, span_bytes(old.p + it.head, old.n - it.head));
     mp_array(&m, 2);
     mp_cstr(&m, program);
     mp_raw(&m, map);
@@ -498,17 +494,17 @@ int record_encode(const struct record *r, struct span *out, struct arena *a, str
     if (!(m.p = arena_take(a, n, 1)))
         return no_memory(e);
     m.cap = n;    /* all of it at once: heads of id and map need less than 32 bytes */
-    mp_raw(&m, (struct span){(const unsigned char *)RECORD_START, RECORD_START_LEN});
+    mp_raw(&m, SPAN(RECORD_START));
     if (r->id_bin)
         mp_bin(&m, r->id.p, r->id.n);
     else
         mp_str(&m, r->id.p, r->id.n);
-    mp_raw(&m, (struct span){(const unsigned char *)DATA_KEY, sizeof DATA_KEY - 1});
+    mp_raw(&m, SPAN(DATA_KEY));
     mp_map(&m, r->nfield);
     for (size_t i = 0; i < r->nfield; i++) {
         const struct field *f = &r->field[i];
 
-        mp_raw(&m, (struct span){f->key.p - f->key_head, f->key_head + f->key.n});
+        mp_raw(&m, span_bytes(f->key.p - f->key_head, f->key_head + f->key.n));
         mp_raw(&m, f->val);
     }
     *out = mp_span(&m);
@@ -523,9 +519,8 @@ int record_id(struct span text, struct span *id, bool *bin, struct arena *a, str
 
     *bin = !utf8_valid(text.p, text.n);
     if (text.n <= RECORD_ID_MAX) {
-        p = arena_str(a, text.p, text.n);
-        *id = (struct span){(unsigned char *)p, text.n};
-        return p ? 0 : no_memory(e);
+        *id = arena_span(a, text);
+        return id->p ? 0 : no_memory(e);
     }
     while (!*bin && (text.p[n] & 0xc0) == 0x80)
         n--;
@@ -537,7 +532,7 @@ int record_id(struct span text, struct span *id, bool *bin, struct arena *a, str
     for (size_t i = 0; i < 16; i++)
         p[n + 3 + i] = digit[h >> (60 - 4 * i) & 15];
     p[n + 19] = 0;
-    *id = (struct span){(unsigned char *)p, n + 19};
+    *id = span_bytes(p, n + 19);
     *bin = !utf8_valid(p, n + 19);
     return 0;
 }

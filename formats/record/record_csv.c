@@ -7,7 +7,7 @@
 #include "formats/record/json_record.h"
 
 static void put(struct mp *out, const char *s, size_t n) {
-    mp_raw(out, (struct span){(const unsigned char *)s, n});
+    mp_raw(out, span_bytes(s, n));
 }
 
 /* A cell, in quotes if it needs them. */
@@ -23,10 +23,10 @@ static void cell(struct mp *out, struct span s) {
     put(out, "\"", 1);
     for (i = 0; i < s.n; i++)
         if (s.p[i] == '"') {
-            mp_raw(out, (struct span){s.p + from, i + 1 - from});
+            mp_raw(out, span_bytes(s.p + from, i + 1 - from));
             from = i;    /* the quote once more */
         }
-    mp_raw(out, (struct span){s.p + from, s.n - from});
+    mp_raw(out, span_bytes(s.p + from, s.n - from));
     put(out, "\"", 1);
 }
 
@@ -39,7 +39,7 @@ static bool is_scalar(struct span v) {
 
 static bool listed(struct span key, const struct span *name, size_t n) {
     for (size_t i = 0; i < n; i++)
-        if (name[i].n == key.n && !memcmp(name[i].p, key.p, key.n))
+        if (span_equal(name[i], key))
             return true;
     return false;
 }
@@ -52,7 +52,7 @@ static int choose(struct csv *c, const struct record *r) {
 
         if (!is_scalar(r->field[i].val))
             continue;
-        c->name[c->n] = (struct span){(unsigned char *)arena_str(c->keep, key.p, key.n), key.n};
+        c->name[c->n] = arena_span(c->keep, key);
         if (!c->name[c->n++].p)
             return -1;
     }
@@ -74,7 +74,7 @@ static void find_extra(struct csv *c, const struct record *r) {
         struct span key = r->field[i].key;
 
         if (is_scalar(r->field[i].val) && !listed(key, c->name, c->n))
-            c->extra = (struct span){(unsigned char *)arena_str(c->keep, key.p, key.n), key.n};
+            c->extra = arena_span(c->keep, key);
     }
 }
 
@@ -91,7 +91,7 @@ static int value(struct mp *out, struct span v, struct arena scratch, struct err
     case MP_INT: put(out, text, (size_t)snprintf(text, sizeof text, "%" PRId64, it.i)); return 0;
     case MP_UINT: put(out, text, (size_t)snprintf(text, sizeof text, "%" PRIu64, it.u)); return 0;
     case MP_STR: case MP_BIN:
-        cell(out, (struct span){v.p + it.head, v.n - it.head});
+        cell(out, span_bytes(v.p + it.head, v.n - it.head));
         return 0;
     default: break;
     }

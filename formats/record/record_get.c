@@ -5,10 +5,10 @@
 #include <string.h>
 
 int record_raw(const struct record *r, const char *key, struct span *val) {
-    size_t n = strlen(key);
+    struct span name = span_of(key);
 
     for (size_t i = 0; i < r->nfield; i++)
-        if (r->field[i].key.n == n && !memcmp(r->field[i].key.p, key, n)) {
+        if (span_equal(r->field[i].key, name)) {
             *val = r->field[i].val;
             return 1;
         }
@@ -27,15 +27,11 @@ static int get(const struct record *r, const char *key, struct span *v, struct m
 }
 
 static struct span payload(struct span v, const struct mp_item *it) {
-    return (struct span){v.p + it->head, v.n - it->head};
+    return span_bytes(v.p + it->head, v.n - it->head);
 }
 
 static bool is_text(const struct mp_item *it) {
     return it->kind == MP_STR || it->kind == MP_BIN;
-}
-
-static bool named(struct span s, const char *name) {
-    return s.n == strlen(name) && !memcmp(s.p, name, s.n);
 }
 
 int record_str(const struct record *r, const char *key, struct span *s, struct err *e) {
@@ -85,7 +81,7 @@ int record_sub_str(const struct record *r, const char *key, const char *sub, str
         val.p = at.p + at.n;
         val.n = mp_size(val.p, v.n - pos - at.n);
         len = at.n + val.n;
-        if (mp_item(at.p, at.n, &k) != 1 || !is_text(&k) || !named(payload(at, &k), sub))
+        if (mp_item(at.p, at.n, &k) != 1 || !is_text(&k) || !span_is(payload(at, &k), sub))
             continue;
         if (mp_item(val.p, val.n, &it) != 1 || !is_text(&it))
             return err_set(e, "field %s: %s is not a string", key, sub);
@@ -113,9 +109,9 @@ int mp_last_pair(struct span params, const char *program, struct span *map) {
         p += pair.head;
         first = mp_size(p, len - pair.head);
         if (mp_item(p, first, &name) != 1 || !is_text(&name) ||
-            !named((struct span){p + name.head, first - name.head}, program))
+            !span_is(span_bytes(p + name.head, first - name.head), program))
             continue;
-        *map = (struct span){p + first, len - pair.head - first};
+        *map = span_bytes(p + first, len - pair.head - first);
         found = 1;
     }
     return found;
@@ -141,7 +137,7 @@ static int read_parts(struct span v, const struct mp_item *map, struct parts *t)
         pos += key.n + val.n;
         mp_item(key.p, key.n, &k);
         for (size_t j = 0; j < 5 && is_text(&k); j++) {
-            if (!named(payload(key, &k), name[j]))
+            if (!span_is(payload(key, &k), name[j]))
                 continue;
             if (part[j]->p)
                 return -1;
@@ -157,7 +153,7 @@ static struct span text_of(struct span v) {
 
     if (v.p && mp_item(v.p, v.n, &it) == 1 && is_text(&it))
         return payload(v, &it);
-    return (struct span){NULL, 0};
+    return (struct span){0};
 }
 
 static int read_shape(struct span v, struct tensor *t) {

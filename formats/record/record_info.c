@@ -16,18 +16,14 @@ int info_open(struct info *s, struct arena *keep) {
     return s->line ? 0 : -1;
 }
 
-static bool same(struct span a, struct span b) {
-    return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
-}
-
 /* The line of that group, name, text and kind, made if there is room; NULL if not. */
 static struct info_line *line(struct info *s, const struct info_line *key) {
     struct info_line *l;
 
     for (size_t i = 0; i < s->n; i++) {
         l = &s->line[i];
-        if (l->group == key->group && l->kind == key->kind && l->nd == key->nd && same(l->name, key->name) &&
-            same(l->text, key->text)) {
+        if (l->group == key->group && l->kind == key->kind && l->nd == key->nd && span_equal(l->name, key->name) &&
+            span_equal(l->text, key->text)) {
             l->records++;
             return l;
         }
@@ -38,8 +34,8 @@ static struct info_line *line(struct info *s, const struct info_line *key) {
     }
     l = &s->line[s->n];
     *l = *key;
-    l->name.p = (unsigned char *)arena_str(s->keep, key->name.p, key->name.n);
-    l->text.p = (unsigned char *)arena_str(s->keep, key->text.p, key->text.n);
+    l->name = arena_span(s->keep, key->name);
+    l->text = arena_span(s->keep, key->text);
     if (!l->name.p || !l->text.p)
         return NULL;
     s->n++;
@@ -62,7 +58,7 @@ static void add_field(struct info *s, struct span name, struct span v) {
     if (it.kind == MP_MAP && record_tensor_of(v, "", &t, NULL) == 1) {
         key.kind = TENSOR;
         key.nd = t.nd;
-        key.text = (struct span){(const unsigned char *)dtype_name(t.dtype), strlen(dtype_name(t.dtype))};
+        key.text = span_of(dtype_name(t.dtype));
     }
     if (!(l = line(s, &key)))
         return;
@@ -83,8 +79,8 @@ static struct span take_text(const unsigned char **p, const unsigned char *end) 
 
     *p += mp_size(at, (size_t)(end - at));
     if (mp_item(at, (size_t)(end - at), &it) != 1 || (it.kind != MP_STR && it.kind != MP_BIN))
-        return (struct span){at, 0};
-    return (struct span){at + it.head, (size_t)it.n};
+        return span_bytes(at, 0);
+    return span_bytes(at + it.head, (size_t)it.n);
 }
 
 /* model: {field: fingerprint}; params: [[program, {..}], ..]. */
@@ -148,7 +144,7 @@ static void put_name(struct mp *out, struct span s) {
         if (s.p[i] < 0x20 || s.p[i] == 0x7f || (!utf8 && s.p[i] > 0x7f))
             put(out, "?");
         else
-            mp_raw(out, (struct span){s.p + i, 1});
+            mp_raw(out, span_bytes(s.p + i, 1));
 }
 
 static void put_range(struct mp *out, double lo, double hi, bool whole) {
@@ -177,8 +173,11 @@ static void put_kind(struct mp *out, const struct info_line *l) {
         put(out, l->kind == MP_ARRAY ? "]" : "");
         return;
     }
-    for (size_t i = 0; i < l->text.n; i++)    /* F32 is f32 here */
-        mp_raw(out, (struct span){(unsigned char[]){l->text.p[i] | 0x20}, 1});
+    for (size_t i = 0; i < l->text.n; i++) {
+        unsigned char c = l->text.p[i] | 0x20;    /* F32 is f32 here */
+
+        mp_raw(out, span_bytes(&c, 1));
+    }
     put(out, "[");
     for (int i = 0; i < l->nd; i++) {
         put(out, i ? "," : "");

@@ -15,15 +15,13 @@
 
 #ifdef ARENA_ASAN
 #include <sanitizer/asan_interface.h>
-
-#include "lib/base/size.h"
 #else
 #define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
 /* What a block of n bytes takes from the region, gap included; 0 on overflow. */
-static size_t span(size_t n) {
+static size_t extent(size_t n) {
     size_t s = round_up(n, ARENA_ALIGN) + ARENA_ALIGN;
 
     return s > n ? s : 0;
@@ -59,7 +57,7 @@ void *arena_take(struct arena *a, size_t n, size_t size) {
 
     if (__builtin_mul_overflow(n, size, &bytes))
         return NULL;
-    all = span(bytes);
+    all = extent(bytes);
     if (!all || all > room || commit(a->mem, (size_t)(p - a->mem->base) + all) < 0)
         return NULL;
     ASAN_POISON_MEMORY_REGION(p, all);
@@ -80,7 +78,7 @@ int arena_grow(struct arena *a, void *p, size_t old, size_t new) {
     if (new <= old)
         return 0;
     b.at = p;
-    if (b.at + span(old) != a->at || !arena_take(&b, new, 1))
+    if (b.at + extent(old) != a->at || !arena_take(&b, new, 1))
         return -1;
     *a = b;
     return 0;
@@ -97,8 +95,12 @@ char *arena_str(struct arena *a, const void *s, size_t n) {
     return p;
 }
 
+struct span arena_span(struct arena *a, struct span s) {
+    return span_bytes(arena_str(a, s.p, s.n), s.n);
+}
+
 int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *part) {
-    size_t all = span(n), used = (size_t)(a->at - a->mem->base), cut;
+    size_t all = extent(n), used = (size_t)(a->at - a->mem->base), cut;
 
     if (!all || all > SIZE_MAX - ARENA_STEP)
         return -1;

@@ -26,6 +26,8 @@
 
 #include <stddef.h>
 
+#include "lib/base/span.h"
+
 enum { ARENA_ALIGN = 64 };
 #define ARENA_STEP ((size_t)2 << 20)    /* bytes; a huge page */
 
@@ -58,6 +60,9 @@ int arena_grow(struct arena *a, void *p, size_t old, size_t new);
 
 /* A copy of n bytes of s, with a NUL after them. */
 char *arena_str(struct arena *a, const void *s, size_t n);
+
+/* arena_str of a span; p is NULL when there is no room. */
+struct span arena_span(struct arena *a, struct span s);
 
 /* Cut n bytes off the far end of a as a region of its own, for a buffer that grows in
  * place while other things are taken from a.  Nothing of it is committed before it is

@@ -6,6 +6,7 @@
 #ifndef UNCLIP_SPAN_H
 #define UNCLIP_SPAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -14,9 +15,26 @@ struct span {
     size_t n;
 };
 
+/* The bytes of a string literal without its last NUL. */
+#define SPAN(literal) ((struct span){(const unsigned char *)("" literal), sizeof(literal) - 1})
+
+/* n bytes at p. */
+static inline struct span span_bytes(const void *p, size_t n) {
+    return (struct span){p, n};
+}
+
 /* The bytes of a C string without its NUL. */
 static inline struct span span_of(const char *s) {
-    return (struct span){(const unsigned char *)s, strlen(s)};
+    return span_bytes(s, strlen(s));
+}
+
+static inline bool span_equal(struct span a, struct span b) {
+    return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
+}
+
+/* Are these the bytes of a C string? */
+static inline bool span_is(struct span s, const char *text) {
+    return span_equal(s, span_of(text));
 }
 
 #endif

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     b = a;
     if (templates_parse(&t, (const char *)data, size, &b, &e) == 0)
         for (size_t i = 0; i < t.n; i++)
-            if (template_fill(&t.v[i], (struct span){data, size < 9 ? size : 9}, &out, &b) == 0 &&
+            if (template_fill(&t.v[i], span_bytes(data, size < 9 ? size : 9), &out, &b) == 0 &&
                 out.n != t.v[i].before.n + t.v[i].after.n + (size < 9 ? size : 9))
                 abort();
     e.msg[0] = 0;

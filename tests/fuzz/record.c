@@ -97,7 +97,7 @@ static void change(struct record *r, struct arena *a) {
     record_set_text(r, "a", r->id, &e);
     record_rename(r, "a", "model", &e);
     record_set_sub_text(r, "model", "b", r->id, &e);
-    record_add_params(r, "x", (struct span){(const unsigned char *)"\x80", 1}, &e);
+    record_add_params(r, "x", SPAN("\x80"), &e);
     record_drop(r, "params");
     check(record_encode(r, &out, a, &e) == 0);
 }

@@ -10,7 +10,6 @@
 #include "tests/tap.h"
 
 static const char params[] = "{\"unclip\":1,\"id\":\"\xc3\xa4/b\",\"data\":{\"text\":\"caf\xc3\xa9\",\"params\":[]}}";
-#define SPAN(s) ((struct span){(const unsigned char *)(s), strlen(s)})
 
 /* Smooth with noise on it, so that every filter is chosen somewhere. */
 static void fill(unsigned char *rgb, size_t h, size_t w) {
@@ -28,7 +27,7 @@ static void fill(unsigned char *rgb, size_t h, size_t w) {
 static int write_one(struct mp *out, enum image_kind k, const unsigned char *rgb, size_t h, size_t w, int quality,
                      struct arena scratch, struct err *e) {
     const struct record_image im = {rgb, h, w};
-    const struct image_about about = {SPAN(params), SPAN("caf\xc3\xa9"), quality};
+    const struct image_about about = {span_of(params), span_of("caf\xc3\xa9"), quality};
 
     out->n = 0;
     e->msg[0] = 0;
@@ -107,11 +106,11 @@ static void put_chunk(struct mp *out, const char *type, const void *p, size_t n)
 
     memcpy(head + 4, type, 4);
     crc = crc32(crc32(0, head + 4, 4), n ? p : (const void *)"", (uInt)n);
-    mp_raw(out, (struct span){head, 8});
-    mp_raw(out, (struct span){p, n});
+    mp_raw(out, span_bytes(head, 8));
+    mp_raw(out, span_bytes(p, n));
     for (int i = 0; i < 4; i++)
         head[i] = (unsigned char)(crc >> (24 - 8 * i));
-    mp_raw(out, (struct span){head, 4});
+    mp_raw(out, span_bytes(head, 4));
 }
 
 /* A PNG of one text chunk, as other programs write them. */
@@ -126,7 +125,7 @@ static int other(struct mp *out, const char *type, const char *head, size_t nhea
     else
         memcpy(data + nhead, text, n = strlen(text));
     out->n = 0;
-    mp_raw(out, (struct span){(const unsigned char *)"\x89PNG\r\n\x1a\n", 8});
+    mp_raw(out, SPAN("\x89PNG\r\n\x1a\n"));
     put_chunk(out, "tEXt", "Comment\0hello", 13);
     put_chunk(out, type, data, nhead + n);
     put_chunk(out, "IEND", "", 0);
@@ -204,7 +203,7 @@ static void long_text(struct mp *out, struct arena a) {
     memset(text, 'y', 200000);
     memcpy(text, "{\"unclip\":1,", 12);
     text[200000] = 0;
-    about.params = SPAN(text);
+    about.params = span_of(text);
     for (enum image_kind k = IMAGE_PNG; k <= IMAGE_JPEG; k++) {
         out->n = 0;
         ok(image_write(out, k, &im, &about, a, &e) == 0 && find(out->p, out->n, &s, a, &e) == 1 && is(s, text),
@@ -222,10 +221,10 @@ static void of_records(struct mp *out, struct arena a, struct arena b) {
     char *long_ = arena_take(&a, 1 << 17, 1);
 
     memset(long_, 'z', 1 << 17);
-    record_new(&r, SPAN("a\"b"), false, &a, &e);
-    record_set_text(&r, "text", SPAN("caf\xc3\xa9"), &e);
+    record_new(&r, span_of("a\"b"), false, &a, &e);
+    record_set_text(&r, "text", span_of("caf\xc3\xa9"), &e);
     record_set_tensor(&r, "image_embed", DT_F32, x, 2, shape, &e);
-    record_set_text(&r, "long", (struct span){(unsigned char *)long_, 1 << 17}, &e);
+    record_set_text(&r, "long", span_bytes(long_, 1 << 17), &e);
     record_set_int(&r, "rank", 3, &e);
     out->n = 0;
     ok(image_params(out, &r, a, &e) == 0 &&

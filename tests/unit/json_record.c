@@ -9,7 +9,6 @@
 
 #include "tests/tap.h"
 
-#define S(lit) ((struct span){(const unsigned char *)(lit), sizeof(lit) - 1})
 #define HEAD RECORD_START "\xa1x\xa4" "data"
 
 static uint64_t state = 1;
@@ -24,7 +23,7 @@ static void bytes(struct mp *m, size_t n) {
 
     for (; n; n--) {
         c = (unsigned char)rnd(256);
-        mp_raw(m, (struct span){&c, 1});
+        mp_raw(m, span_bytes(&c, 1));
     }
 }
 
@@ -124,7 +123,7 @@ static void properties(struct arena a, struct arena b) {
         size_t used;
 
         mp_open(&m, &keep);
-        mp_raw(&m, (struct span){(const unsigned char *)RECORD_START, RECORD_START_LEN});
+        mp_raw(&m, span_bytes(RECORD_START, RECORD_START_LEN));
         if (rnd(4))
             mp_cstr(&m, "photo.jpg");
         else
@@ -197,7 +196,7 @@ static void forms(struct arena a, struct arena b) {
     struct mp m;
 
     for (size_t i = 0; i < sizeof c / sizeof *c; i++) {
-        const char *got = shown((struct span){(const unsigned char *)c[i].mp, c[i].n}, 0, a, b);
+        const char *got = shown(span_bytes(c[i].mp, c[i].n), 0, a, b);
         ok(!strcmp(got, c[i].json), "%s", got);
     }
     mp_open(&m, &a);
@@ -206,7 +205,7 @@ static void forms(struct arena a, struct arena b) {
     ok(!strcmp(shown(mp_span(&m), JSON_ARRAYS, a, b), "[[0.1],[-3.0]]"), "as arrays");
     m.p[m.n - 1] = 0x7f, m.p[m.n - 2] = 0x80;
     ok(!strcmp(shown(mp_span(&m), JSON_ARRAYS, a, b), "a tensor with a number that is not finite"), "infinity is no JSON");
-    ok(!strcmp(shown(S("\x83\xc4\x02nd\xc2\xc4\x04type\xa3<i4\xc4\x04" "data\xc4\x04\xff\xff\xff\x7f"), JSON_ARRAYS, a, b), "2147483647"),
+    ok(!strcmp(shown(SPAN("\x83\xc4\x02nd\xc2\xc4\x04type\xa3<i4\xc4\x04" "data\xc4\x04\xff\xff\xff\x7f"), JSON_ARRAYS, a, b), "2147483647"),
        "a numpy scalar");
 }
 

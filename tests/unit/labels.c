@@ -25,7 +25,7 @@ static void text(struct arena a) {
     ok(labels_parse(&l, span_of("a\n\nb\xff\n"), &a, &e) == -1 && !strcmp(e.msg, "line 3: not UTF-8"),
        "not UTF-8: the line is named");
     e.msg[0] = 0;
-    ok(labels_parse(&l, (struct span){(const unsigned char *)"a\nb\0c", 5}, &a, &e) == -1 &&
+    ok(labels_parse(&l, SPAN("a\nb\0c"), &a, &e) == -1 &&
            !strcmp(e.msg, "line 2: a NUL byte in a text file"),
        "NUL");
 }

@@ -84,7 +84,7 @@ static void json(struct arena a) {
 /* A text in memory, and a file that people wrote. */
 static void memory(void) {
     static const char text[] = "\xef\xbb\xbfone\r\n\n\r\ntwo\nth\xff\n\0\nlast";
-    struct lines l = lines_of((struct span){(const unsigned char *)text, sizeof text - 1}), t = l;
+    struct lines l = lines_of(span_bytes(text, sizeof text - 1)), t = l;
     struct err e = {0};
     struct span s;
     size_t n = 0;
@@ -99,7 +99,7 @@ static void memory(void) {
     e.msg[0] = 0;
     ok(text_line(&t, &s, &e) == -1 && !strcmp(e.msg, "line 6: a NUL byte in a text file"), "refused: %s", e.msg);
     ok(text_line(&t, &s, &e) == 1 && s.n == 4 && text_line(&t, &s, &e) == 0, "the last one, without an end");
-    t = lines_of((struct span){NULL, 0});
+    t = lines_of((struct span){0});
     ok(lines_next(&t, &s, &e) == 0, "no text, no line");
 }
 

@@ -7,12 +7,10 @@
 #include "tests/tap.h"
 #include "tools/stage/caption.h"
 
-#define SPAN(s) ((struct span){(const unsigned char *)(s), strlen(s)})
-
 static const char *name(const char *pattern, const char *id, uint64_t number, struct arena *a) {
     struct record r;
 
-    record_new(&r, SPAN(id), !utf8_valid(id, strlen(id)), a, NULL);
+    record_new(&r, span_of(id), !utf8_valid(id, strlen(id)), a, NULL);
     return name_make(pattern, &r, number, a, NULL);
 }
 
@@ -110,7 +108,7 @@ static void captions(struct arena a, struct arena b) {
     struct record r;
     struct mp m;
 
-    record_new(&r, SPAN("dir/caf\xc3\xa9.png"), false, &a, &e);
+    record_new(&r, span_of("dir/caf\xc3\xa9.png"), false, &a, &e);
     record_set_float(&r, "cos", 0.123456, &e);
     record_set_int(&r, "rank", 3, &e);
     record_set_ints(&r, "tokens", (const int64_t[]){1, 2}, 2, &e);
@@ -121,7 +119,7 @@ static void captions(struct arena a, struct arena b) {
     is(caption_ascii(mp_span(&m), &a), "3 0.1235 [1,2] dir/caf?.png");
     m.n = 0;
     ok(caption_write(&m, &r, "none", a, &e) == 0 && m.n == 0, "none");
-    record_set_text(&r, "text", SPAN("two\n\t words\x1b[31m \xff"), &e);
+    record_set_text(&r, "text", span_of("two\n\t words\x1b[31m \xff"), &e);
     ok(caption_write(&m, &r, NULL, a, &e) == 0, "the text, where there is one");
     is(caption_ascii(mp_span(&m), &a), "two words [31m ?");
 }

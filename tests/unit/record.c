@@ -6,12 +6,7 @@
 
 #include "tests/tap.h"
 
-#define S(lit) ((struct span){(const unsigned char *)(lit), sizeof(lit) - 1})
 #define HEAD RECORD_START "\xa1x\xa4" "data"
-
-static int same(struct span a, struct span b) {
-    return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
-}
 
 /* Parse bytes that stand at the very end of an allocation of their own, so that a sanitizer sees
  * a byte too many being read. */
@@ -39,15 +34,15 @@ static struct span sample(struct arena *a) {
     static const float vec[3] = {1, -2.5f, 0x1p-20f};
     const int64_t tok[4] = {49406, 320, -1, INT64_MIN};
     const double probs[2] = {0.5, 1e300};
-    struct span names[2] = {S("a"), S("\xff")}, out = {0};
+    struct span names[2] = {SPAN("a"), SPAN("\xff")}, out = {0};
     struct record r;
     struct err e = {0};
     struct mp m;
     int bad = 0;
 
-    bad |= record_new(&r, S("R#1"), false, a, &e);
-    bad |= record_set_text(&r, "root", S("R"), &e);
-    bad |= record_set_text(&r, "path", S("\xff\xfe"), &e);
+    bad |= record_new(&r, SPAN("R#1"), false, a, &e);
+    bad |= record_set_text(&r, "root", SPAN("R"), &e);
+    bad |= record_set_text(&r, "path", SPAN("\xff\xfe"), &e);
     bad |= record_set_ints(&r, "tokens", tok, 4, &e);
     bad |= record_set_bool(&r, "truncated", true, &e);
     bad |= record_set_tensor(&r, "image_embed", DT_F32, vec, 1, (size_t[]){3}, &e);
@@ -57,8 +52,8 @@ static struct span sample(struct arena *a) {
     bad |= record_set_floats(&r, "prob", probs, 2, &e);
     bad |= record_set_texts(&r, "label", names, 2, &e);
     bad |= record_set_int(&r, "rank", 7, &e);
-    bad |= record_set_sub_text(&r, "model", "image_embed", S("0123456789abcdef"), &e);
-    bad |= record_set_sub_text(&r, "model", "text_embed", S("fedcba9876543210"), &e);
+    bad |= record_set_sub_text(&r, "model", "image_embed", SPAN("0123456789abcdef"), &e);
+    bad |= record_set_sub_text(&r, "model", "text_embed", SPAN("fedcba9876543210"), &e);
     mp_open(&m, a);
     mp_map(&m, 2);
     mp_cstr(&m, "seed");
@@ -66,7 +61,7 @@ static struct span sample(struct arena *a) {
     mp_cstr(&m, "eta");
     mp_float(&m, 0);
     bad |= record_add_params(&r, "prior", mp_span(&m), &e);
-    bad |= record_add_params(&r, "prior", S("\x81\xa1n\x02"), &e);
+    bad |= record_add_params(&r, "prior", SPAN("\x81\xa1n\x02"), &e);
     bad |= record_encode(&r, &out, a, &e);
     ok(!bad && out.n > 100, "a record is made%s%s", e.msg[0] ? ": " : "", e.msg);
     return out;
@@ -83,9 +78,9 @@ static void getters(struct arena a) {
     size_t n;
     bool b;
 
-    ok(parse(&r, bytes, &a, &e) == 1 && same(r.id, S("R#1")) && !r.id_bin && r.nfield == 13, "and read");
-    ok(record_str(&r, "path", &s, &e) == 1 && same(s, S("\xff\xfe")), "a name that is not UTF-8");
-    ok(same(record_root(&r), S("R")), "its root");
+    ok(parse(&r, bytes, &a, &e) == 1 && span_equal(r.id, SPAN("R#1")) && !r.id_bin && r.nfield == 13, "and read");
+    ok(record_str(&r, "path", &s, &e) == 1 && span_equal(s, SPAN("\xff\xfe")), "a name that is not UTF-8");
+    ok(span_equal(record_root(&r), SPAN("R")), "its root");
     ok(record_ints(&r, "tokens", &ints, &n, &a, &e) == 1 && n == 4 && ints[0] == 49406 && ints[2] == -1 &&
        ints[3] == INT64_MIN, "its tokens");
     ok(record_bool(&r, "truncated", &b, &e) == 1 && b, "a bool");
@@ -99,15 +94,15 @@ static void getters(struct arena a) {
     ok(record_int(&r, "rank", &i, &e) == 1 && i == 7 && record_int(&r, "none", &i, &e) == 0, "an int; an absent one");
     e.msg[0] = 0;
     ok(record_int(&r, "cos", &i, &e) == -1 && !strcmp(e.msg, "field cos is not an integer"), "%s", e.msg);
-    ok(record_sub_str(&r, "model", "text_embed", &s, &e) == 1 && same(s, S("fedcba9876543210")) &&
+    ok(record_sub_str(&r, "model", "text_embed", &s, &e) == 1 && span_equal(s, SPAN("fedcba9876543210")) &&
        record_sub_str(&r, "model", "noise", &s, &e) == 0, "fingerprints");
     ok(record_raw(&r, "params", &params) == 1 && mp_last_pair(params, "prior", &s) == 1 &&
-       same(s, S("\x81\xa1n\x02")) && !mp_last_pair(params, "prio", &s), "the last parameters of a program");
-    ok(record_encode(&r, &again, &a, &e) == 0 && same(again, bytes), "written again: the same bytes");
+       span_equal(s, SPAN("\x81\xa1n\x02")) && !mp_last_pair(params, "prio", &s), "the last parameters of a program");
+    ok(record_encode(&r, &again, &a, &e) == 0 && span_equal(again, bytes), "written again: the same bytes");
 }
 
 static int name_is(const struct record *r, size_t i, const char *name) {
-    return i < r->nfield && same(r->field[i].key, span_of(name));
+    return i < r->nfield && span_equal(r->field[i].key, span_of(name));
 }
 
 static void changes(struct arena a) {
@@ -120,22 +115,22 @@ static void changes(struct arena a) {
     struct err e = {0};
     struct span out, s;
 
-    ok(parse(&r, S(foreign), &a, &e) == 1 && r.nfield == 4, "every width of head is read");
+    ok(parse(&r, span_bytes(foreign, sizeof foreign - 1), &a, &e) == 1 && r.nfield == 4, "every width of head is read");
     record_set_int(&r, "b", 3, &e);
     record_set_bool(&r, "e", true, &e);
     record_drop(&r, "c");
     record_drop(&r, "nothing");
     record_encode(&r, &out, &a, &e);
-    ok(same(out, S(want)), "the rest byte for byte, a replaced field in its place, a new one last");
+    ok(span_equal(out, span_bytes(want, sizeof want - 1)), "the rest byte for byte, a replaced field in its place, a new one last");
     parse(&r, sample(&a), &a, &e);
     ok(record_rename(&r, "image_embed", "prior_embed", &e) == 0 && name_is(&r, 4, "prior_embed") && r.nfield == 13 &&
-       record_sub_str(&r, "model", "prior_embed", &s, &e) == 1 && same(s, S("0123456789abcdef")) &&
+       record_sub_str(&r, "model", "prior_embed", &s, &e) == 1 && span_equal(s, SPAN("0123456789abcdef")) &&
        record_sub_str(&r, "model", "image_embed", &s, &e) == 0, "renamed in place, its fingerprint too");
     ok(record_rename(&r, "text_embed", "prior_embed", &e) == 0 && r.nfield == 12 && name_is(&r, 4, "prior_embed") &&
-       record_sub_str(&r, "model", "prior_embed", &s, &e) == 1 && same(s, S("fedcba9876543210")),
+       record_sub_str(&r, "model", "prior_embed", &s, &e) == 1 && span_equal(s, SPAN("fedcba9876543210")),
        "onto a name that is taken: the old one goes");
     ok(record_rename(&r, "nothing", "cos", &e) == 0 && record_has(&r, "cos"), "an absent field: nothing happens");
-    ok(record_set_sub_text(&r, "cos", "x", S("y"), &e) == -1, "a number is no map: %s", e.msg);
+    ok(record_set_sub_text(&r, "cos", "x", SPAN("y"), &e) == -1, "a number is no map: %s", e.msg);
     e.msg[0] = 0;
     ok(record_set_float(&r, "cos", (double)NAN, &e) == -1, "NaN is not written: %s", e.msg);
     e.msg[0] = 0;
@@ -151,33 +146,33 @@ static void hostile(struct arena a) {
 
     memset(deep + n, 0x91, 40);
     deep[n + 30] = 0xc0;
-    ok(parse(&r, (struct span){deep, n + 31}, &a, &e) == 1, "32 containers deep");
+    ok(parse(&r, span_bytes(deep, n + 31), &a, &e) == 1, "32 containers deep");
     deep[n + 30] = 0x90;
-    refuses((struct span){deep, n + 31}, "field a: nested too deeply", a);
+    refuses(span_bytes(deep, n + 31), "field a: nested too deeply", a);
     deep[n + 30] = 0x91;
-    refuses((struct span){deep, n + 40}, "field a: nested too deeply", a);
-    refuses(S("\x83\xa6unclip\x02\xa2id\xa1x\xa4" "data\x80"), "version 2 of the format, this program reads version 1", a);
-    refuses(S("\x83\xa6unclip\xcd\x01\x00\xa2id"), "version 256 of the format, this program reads version 1", a);
-    refuses(S("\x82\xa6unclip\x01"), "not the start of a record", a);
-    refuses(S("\x83\xa6unclip\x01\xa2ix"), "not the start of a record", a);
-    refuses(S(RECORD_START "\x01"), "its id is neither str nor bin", a);
-    refuses(S(RECORD_START "\xa1\xff\xa4" "data\x80"), "its id is a str that is not UTF-8", a);
-    refuses(S(RECORD_START "\xa1x\xa4" "dat\xe1"), "no \"data\" after its id", a);
-    refuses(S(HEAD "\x90"), "its data is not a map", a);
-    refuses(S(HEAD "\xdf\xff\xff\xff\xff"), "4294967295 fields, at most 1024 are allowed", a);
-    refuses(S(HEAD "\x81\xc4\x01" "a\x01"), "a field name that is not str", a);
-    refuses(S(HEAD "\x81\xa2\xc3\x28\x01"), "a field name that is not UTF-8", a);
-    refuses(S(HEAD "\x82\xa1" "a\x01\xd9\x01" "a\x01"), "field a occurs twice", a);
-    refuses(S(HEAD "\x81\xa3" "\x1b[2\x81\xc1"), "field ?[2: the byte 0xc1, which MessagePack never uses", a);
-    refuses(S(HEAD "\x81\xa1" "a\x91\xcb\x7f\xf0\0\0\0\0\0\0"), "field a: a number that is not finite", a);
-    refuses(S(HEAD "\x81\xa1" "a\xca\xff\xc0\0\0"), "field a: a number that is not finite", a);
-    ok(parse(&r, S(HEAD "\x81\xa1" "a\xca\x7f\x7f\xff\xff"), &a, &e) == 1, "the largest float is finite");
-    ok(parse(&r, S(HEAD "\x81\xa1" "a\xc6\xff\xff\xff\xff"), &a, &e) == 0, "4 GiB announced: waits, takes nothing");
-    ok(parse(&r, S(HEAD "\x81\xa1" "a\xdd\xff\xff\xff\xff"), &a, &e) == 0, "4 G elements too");
+    refuses(span_bytes(deep, n + 40), "field a: nested too deeply", a);
+    refuses(SPAN("\x83\xa6unclip\x02\xa2id\xa1x\xa4" "data\x80"), "version 2 of the format, this program reads version 1", a);
+    refuses(SPAN("\x83\xa6unclip\xcd\x01\x00\xa2id"), "version 256 of the format, this program reads version 1", a);
+    refuses(SPAN("\x82\xa6unclip\x01"), "not the start of a record", a);
+    refuses(SPAN("\x83\xa6unclip\x01\xa2ix"), "not the start of a record", a);
+    refuses(SPAN(RECORD_START "\x01"), "its id is neither str nor bin", a);
+    refuses(SPAN(RECORD_START "\xa1\xff\xa4" "data\x80"), "its id is a str that is not UTF-8", a);
+    refuses(SPAN(RECORD_START "\xa1x\xa4" "dat\xe1"), "no \"data\" after its id", a);
+    refuses(SPAN(HEAD "\x90"), "its data is not a map", a);
+    refuses(SPAN(HEAD "\xdf\xff\xff\xff\xff"), "4294967295 fields, at most 1024 are allowed", a);
+    refuses(SPAN(HEAD "\x81\xc4\x01" "a\x01"), "a field name that is not str", a);
+    refuses(SPAN(HEAD "\x81\xa2\xc3\x28\x01"), "a field name that is not UTF-8", a);
+    refuses(SPAN(HEAD "\x82\xa1" "a\x01\xd9\x01" "a\x01"), "field a occurs twice", a);
+    refuses(SPAN(HEAD "\x81\xa3" "\x1b[2\x81\xc1"), "field ?[2: the byte 0xc1, which MessagePack never uses", a);
+    refuses(SPAN(HEAD "\x81\xa1" "a\x91\xcb\x7f\xf0\0\0\0\0\0\0"), "field a: a number that is not finite", a);
+    refuses(SPAN(HEAD "\x81\xa1" "a\xca\xff\xc0\0\0"), "field a: a number that is not finite", a);
+    ok(parse(&r, SPAN(HEAD "\x81\xa1" "a\xca\x7f\x7f\xff\xff"), &a, &e) == 1, "the largest float is finite");
+    ok(parse(&r, SPAN(HEAD "\x81\xa1" "a\xc6\xff\xff\xff\xff"), &a, &e) == 0, "4 GiB announced: waits, takes nothing");
+    ok(parse(&r, SPAN(HEAD "\x81\xa1" "a\xdd\xff\xff\xff\xff"), &a, &e) == 0, "4 G elements too");
     memcpy(wide, HEAD "\xde\x04\x00", k = sizeof HEAD - 1 + 3);
     for (unsigned i = 0; i < 1024; i++, k += 4)
         memcpy(wide + k, (unsigned char[]){0xa2, (unsigned char)('0' + i / 64), (unsigned char)('0' + i % 64), 0xc0}, 4);
-    ok(parse(&r, (struct span){wide, k}, &a, &e) == 1 && r.nfield == 1024, "1024 fields");
+    ok(parse(&r, span_bytes(wide, k), &a, &e) == 1 && r.nfield == 1024, "1024 fields");
     ok(record_set_int(&r, "zz", 1, &e) == -1, "and no more: %s", e.msg);
 }
 
@@ -190,7 +185,7 @@ static void cuts(struct arena a) {
     struct err e;
 
     for (size_t n = 0; n < s.n; n++, a = was)
-        bad += parse(&r, (struct span){s.p, n}, &a, &e) != 0;
+        bad += parse(&r, span_bytes(s.p, n), &a, &e) != 0;
     ok(!bad, "cut at any of %zu bytes: more is wanted", s.n);
 }
 
@@ -207,9 +202,9 @@ static void little_memory(struct arena a) {
         struct arena few = a;
 
         few.end = few.at + room;
-        if (record_parse(&r, s.p, s.n, &used, &few, &e) == 1 && record_set_text(&r, "new", S("x"), &e) == 0 &&
-            record_set_sub_text(&r, "model", "new", S("x"), &e) == 0 && record_rename(&r, "new", "newer", &e) == 0 &&
-            record_add_params(&r, "p", S("\x80"), &e) == 0 && record_encode(&r, &out, &few, &e) == 0)
+        if (record_parse(&r, s.p, s.n, &used, &few, &e) == 1 && record_set_text(&r, "new", SPAN("x"), &e) == 0 &&
+            record_set_sub_text(&r, "model", "new", SPAN("x"), &e) == 0 && record_rename(&r, "new", "newer", &e) == 0 &&
+            record_add_params(&r, "p", SPAN("\x80"), &e) == 0 && record_encode(&r, &out, &few, &e) == 0)
             bad += record_tensor(&r, "image", &t, &e) != 1 || e.msg[0];
         else
             failed++, bad += !!strcmp(e.msg, "out of memory");
@@ -267,7 +262,7 @@ static void heads(void) {
                 continue;
             n = w.pos;
             seen++;
-            bad += mp_item(p, n, &it) != 1 || !unpack_equal((struct span){p, n}, &it) || mp_size(p, n) != n;
+            bad += mp_item(p, n, &it) != 1 || !unpack_equal(span_bytes(p, n), &it) || mp_size(p, n) != n;
             for (size_t cut = 0; cut < n; cut++) {
                 mp_walk_start(&w, 0, 1, MP_DEPTH);
                 bad += mp_walk(&w, p, cut) != 0 || mp_walk(&w, p, n) != 1 || w.pos != n;
@@ -291,7 +286,7 @@ static void integers(struct arena a) {
                 msgpack_packer pk;
 
                 v = sign ? (int64_t)(0 - (uint64_t)v) : v;
-                record_new(&r, S("x"), false, &b, &e);
+                record_new(&r, SPAN("x"), false, &b, &e);
                 record_set_int(&r, "v", v, &e);
                 record_encode(&r, &out, &b, &e);
                 msgpack_sbuffer_init(&ref);
@@ -309,7 +304,7 @@ static void integers(struct arena a) {
 static int tensor_of(struct span val, struct tensor *t, struct arena a, struct err *e) {
     struct record r;
 
-    record_new(&r, S("x"), false, &a, e);
+    record_new(&r, SPAN("x"), false, &a, e);
     record_set_raw(&r, "t", val, e);
     e->msg[0] = 0;
     return record_tensor(&r, "t", t, e);
@@ -323,16 +318,16 @@ static void tensors(struct arena a) {
     int64_t i, *v;
     size_t n;
 
-    ok(tensor_of(S("\x83\xa4" "data\xc4\x08\0\0\0\0\0\0\xf8\x3f\xa2nd\xc2\xa4type\xc4\x03<f8"), &t, a, &e) == 1 &&
+    ok(tensor_of(SPAN("\x83\xa4" "data\xc4\x08\0\0\0\0\0\0\xf8\x3f\xa2nd\xc2\xa4type\xc4\x03<f8"), &t, a, &e) == 1 &&
        t.nd == 0 && t.dtype == DT_F64, "a numpy scalar with str keys, in another order");
-    record_new(&r, S("x"), false, &a, &e);
-    record_set_raw(&r, "f", S("\x83\xc4\x02nd\xc2\xc4\x04type\xa3<f4\xc4\x04" "data\xc4\x04\0\0\xc0\x3f"), &e);
-    record_set_raw(&r, "i", S("\x83\xc4\x02nd\xc2\xc4\x04type\xa3<i2\xc4\x04" "data\xc4\x02\xfe\xff"), &e);
-    record_set_raw(&r, "v", S("\x84\xc4\x02nd\xc3\xc4\x04type\xa3<i4\xc4\x05shape\x91\x02\xc4\x04" "data\xc4\x08\x01\0\0\0\xff\xff\xff\xff"), &e);
+    record_new(&r, SPAN("x"), false, &a, &e);
+    record_set_raw(&r, "f", SPAN("\x83\xc4\x02nd\xc2\xc4\x04type\xa3<f4\xc4\x04" "data\xc4\x04\0\0\xc0\x3f"), &e);
+    record_set_raw(&r, "i", SPAN("\x83\xc4\x02nd\xc2\xc4\x04type\xa3<i2\xc4\x04" "data\xc4\x02\xfe\xff"), &e);
+    record_set_raw(&r, "v", SPAN("\x84\xc4\x02nd\xc3\xc4\x04type\xa3<i4\xc4\x05shape\x91\x02\xc4\x04" "data\xc4\x08\x01\0\0\0\xff\xff\xff\xff"), &e);
     ok(record_float(&r, "f", &f, &e) == 1 && f == 1.5 && record_int(&r, "i", &i, &e) == 1 && i == -2,
        "numpy scalars are numbers");
     ok(record_ints(&r, "v", &v, &n, &a, &e) == 1 && n == 2 && v[0] == 1 && v[1] == -1, "a numpy vector is a list of ints");
-#define T(type, shape, data) S("\x85\xc4\x02nd\xc3\xc4\x04type\xa3" type "\xc4\x04kind\xc4\x00\xc4\x05shape" shape "\xc4\x04" "data\xc4" data)
+#define T(type, shape, data) SPAN("\x85\xc4\x02nd\xc3\xc4\x04type\xa3" type "\xc4\x04kind\xc4\x00\xc4\x05shape" shape "\xc4\x04" "data\xc4" data)
 #define NO(val, why) ok(tensor_of(val, &t, a, &e) == -1 && !strcmp(e.msg, "field t: " why), "refused: %s", e.msg)
     ok(tensor_of(T("<f4", "\x91\x00", "\x00"), &t, a, &e) == 1 && t.shape[0] == 0, "an empty tensor");
     NO(T(">f4", "\x91\x01", "\x04" "abcd"), "a tensor of unknown type (big-endian)");
@@ -343,10 +338,10 @@ static void tensors(struct arena a) {
        "a tensor whose data does not fit its shape");
     NO(T("<f4", "\x91\xff", "\x04" "abcd"), "a tensor without a shape of at most 8 sizes");
     NO(T("<f4", "\x99\1\1\1\1\1\1\1\1\1", "\x04" "abcd"), "a tensor without a shape of at most 8 sizes");
-    NO(S("\x82\xc4\x02nd\xc3\xa2nd\xc3"), "a tensor with an entry that occurs twice");
-    NO(S("\x82\xc4\x02nd\xc3\xc4\x04kind\xc4\x01O"), "a tensor of objects or structures");
-    NO(S("\x80"), "not a tensor");
-    NO(S("\x01"), "not a tensor");
+    NO(SPAN("\x82\xc4\x02nd\xc3\xa2nd\xc3"), "a tensor with an entry that occurs twice");
+    NO(SPAN("\x82\xc4\x02nd\xc3\xc4\x04kind\xc4\x01O"), "a tensor of objects or structures");
+    NO(SPAN("\x80"), "not a tensor");
+    NO(SPAN("\x01"), "not a tensor");
 }
 
 /* A value that is not finite is found at every place, in every type. */
@@ -375,7 +370,7 @@ static void not_finite(struct arena a) {
                         raw[(i + 1) * 8 - 1] = 0xbf;
                 if (at < n)
                     memcpy(raw + at * size, d == 0 ? "\0\0\x80\x7f" : d == 1 ? "\x01\xfc" : "\0\0\0\0\0\0\xf0\xff", size);
-                record_new(&r, S("x"), false, &b, &e);
+                record_new(&r, SPAN("x"), false, &b, &e);
                 mp_open(&m, &b);
                 mp_tensor(&m, types[d], raw, 1, &n);
                 record_set_raw(&r, "v", mp_span(&m), &e);
@@ -393,13 +388,13 @@ static void ids(struct arena a) {
     int rc;
 
     memset(text, 'a', sizeof text);
-    ok(record_id((struct span){(unsigned char *)text, 255}, &id, &bin, &a, &e) == 0 && id.n == 255 && !bin, "255 bytes stay");
+    ok(record_id(span_bytes(text, 255), &id, &bin, &a, &e) == 0 && id.n == 255 && !bin, "255 bytes stay");
     memcpy(text + 199, "\xe2\x82\xac", 3);    /* would be cut in its middle */
-    rc = record_id((struct span){(unsigned char *)text, 256}, &id, &bin, &a, &e);
+    rc = record_id(span_bytes(text, 256), &id, &bin, &a, &e);
     ok(rc == 0 && id.n == 199 + 3 + 16 && !bin && !memcmp(id.p + 199, "\xe2\x80\xa6" "79e807d0fcb2cd04", 19),
        "256 are cut at a character: ...%.16s", (const char *)id.p + 202);
     text[7] = (char)0xff;
-    ok(record_id((struct span){(unsigned char *)text, 300}, &id, &bin, &a, &e) == 0 && id.n == 219 && bin, "bytes are cut at 200");
+    ok(record_id(span_bytes(text, 300), &id, &bin, &a, &e) == 0 && id.n == 219 && bin, "bytes are cut at 200");
     ok(utf8_valid("\xf4\x8f\xbf\xbf", 4) && !utf8_valid("\xf4\x90\x80\x80", 4) && !utf8_valid("\xed\xa0\x80", 3) &&
        !utf8_valid("\xc0\x80", 2) && !utf8_valid("\xe0\x9f\xbf", 3) && !utf8_valid("\xe2\x82", 2) && utf8_valid("", 0),
        "UTF-8: no surrogates, no overlong forms, nothing beyond U+10FFFF, nothing cut");
@@ -431,7 +426,7 @@ static void maps(struct arena a) {
     for (size_t i = 0; i < sizeof count / sizeof *count; i++) {
         struct arena b = a;
 
-        equal += same(map_of(count[i], true, &b), map_of(count[i], false, &b)) ? 1 : 0;
+        equal += span_equal(map_of(count[i], true, &b), map_of(count[i], false, &b)) ? 1 : 0;
     }
     ok(equal == sizeof count / sizeof *count, "maps that are counted at their end: the same bytes with heads of 1, 3 and 5");
     mp_open(&m, &a);
@@ -464,10 +459,10 @@ static void copies(struct arena a) {
        "a copy has a table of its own; its values stay where they are");
     record_set_int(&copy, "rank", 9, &e);
     record_drop(&copy, "cos");
-    ok(r.nfield == 13 && record_encode(&r, &out, &a, &e) == 0 && same(out, bytes), "a change of the copy leaves the record alone");
+    ok(r.nfield == 13 && record_encode(&r, &out, &a, &e) == 0 && span_equal(out, bytes), "a change of the copy leaves the record alone");
     ok(record_clone(&clone, &r, &other, &e) == 0 && clone.a == &other, "a clone");
     memset(p, 0xc1, bytes.n);
-    ok(record_encode(&clone, &out, &other, &e) == 0 && same(out, bytes), "which outlives the bytes that it was made from");
+    ok(record_encode(&clone, &out, &other, &e) == 0 && span_equal(out, bytes), "which outlives the bytes that it was made from");
     other.end = other.at;
     ok(record_clone(&clone, &clone, &other, &e) == -1 && !strcmp(e.msg, "out of memory"), "without memory: %s", e.msg);
 }

@@ -46,12 +46,12 @@ static void write_records(struct mp *m, struct arena a) {
 
         for (int j = 0; j < D; j++)
             v[j] = i % 997 == 996 ? 0 : uniform();
-        record_new(&r, (struct span){(unsigned char *)id, (size_t)n}, false, &b, &e);
+        record_new(&r, span_bytes(id, (size_t)n), false, &b, &e);
         if (i % 3 == 0)
-            record_set_text(&r, "text", (struct span){(unsigned char *)id, (size_t)n}, &e);
+            record_set_text(&r, "text", span_bytes(id, (size_t)n), &e);
         record_set_tensor(&r, "image_embed", i % 5 ? DT_F32 : DT_F16, v, 1, &d, &e);
         if (i % 1201 == 1200)
-            record_set_text(&r, "error", (struct span){(const unsigned char *)"x", 1}, &e);
+            record_set_text(&r, "error", SPAN("x"), &e);
         record_encode(&r, &s, &b, &e);
         mp_raw(m, s);
     }
@@ -93,7 +93,7 @@ static void in_stretches(struct list *l, struct scan *s, struct span all, int fd
         record_parse(&r, all.p + at, all.n - at, &used, &b, NULL);
         if (!record_has(&r, "error") && scan_record(s->q, &r, &cos, b, NULL) == 0 && cos > s->over &&
             cos >= s->least)
-            take(l, cos, (struct span){all.p + at, used});
+            take(l, cos, span_bytes(all.p + at, used));
         at += used;
     }
 }
@@ -128,7 +128,7 @@ static void filtered(struct scan *s, const struct list *all, struct span bytes, 
             want.n = got.n = 0;
             for (size_t j = 0; j < all->n; j++)
                 if (all->score[j] > s->over && all->score[j] >= s->least)
-                    take(&want, all->score[j], (struct span){bytes.p + all->at[j], 0});
+                    take(&want, all->score[j], span_bytes(bytes.p + all->at[j], 0));
             s->way = t % 3 == 0 ? SCAN_READ : t % 3 == 1 ? SCAN_MAP : SCAN_TRY;
             in_stretches(&got, s, bytes, t < 8 ? fd : -1, a);
             bad += !same(&want, &got);

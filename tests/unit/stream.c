@@ -28,7 +28,7 @@ static void add(struct mp *out, int id, size_t n, struct arena a) {
 
     for (size_t i = 0; i < n; i++)
         data[i] = n < 1000 ? (unsigned char)RECORD_START[i % RECORD_START_LEN] : 0;
-    name = (struct span){(unsigned char *)text, (size_t)snprintf(text, sizeof text, "%d", id)};
+    name = span_bytes(text, (size_t)snprintf(text, sizeof text, "%d", id));
     record_new(&r, name, false, &a, &e);
     record_set_tensor(&r, "image", DT_U8, data, 1, &n, &e);
     record_set_int(&r, "number", id, &e);
@@ -133,7 +133,7 @@ static void damage(struct arena a) {
     unsigned char *p;
 
     mp_open(&m, &a);
-    gives((struct span){NULL, 0}, "", "an empty stream", a);
+    gives((struct span){0}, "", "an empty stream", a);
     add(&m, 1, 100, a);
     first = m.n;
     add(&m, 2, 0, a);
@@ -141,7 +141,7 @@ static void damage(struct arena a) {
     gives(mp_span(&m), "1 2 3", "whole", a);
 
     p = arena_take(&a, 3 * m.n, 1);
-#define AT(n) ((struct span){p, (n)})
+#define AT(n) (span_bytes(p, (n)))
     memcpy(p, "hello, world", 12);
     memcpy(p + 12, m.p, m.n);
     gives(AT(12 + m.n), "[garbage at byte 0] 1 2 3", "garbage first", a);
@@ -158,7 +158,7 @@ static void damage(struct arena a) {
     memcpy(p, m.p, m.n);
     p[first + 12] = 0xc0;
     gives(AT(m.n), expect("1 [record 2 at byte %zu: its id is neither str nor bin] 3", first), "a damaged head", a);
-    gives((struct span){m.p + first - 50, m.n - first + 50},
+    gives(span_bytes(m.p + first - 50, m.n - first + 50),
           "[garbage at byte 0] [record 1 at byte 2: its id is neither str nor bin] "
           "[record 2 at byte 14: its id is neither str nor bin] [record 3 at byte 26: its id is neither str nor bin] 2 3", "begun inside a tensor that looks like starts", a);
 }
@@ -175,7 +175,7 @@ static void cuts(struct arena a) {
     add(&m, 2, 3, a);
     for (size_t n = 0; n <= m.n; n++)
         for (size_t piece = 0; piece < 2; piece++) {
-            const char *got = read_all((struct span){m.p, n}, piece * 64, 1 << 20, a);
+            const char *got = read_all(span_bytes(m.p, n), piece * 64, 1 << 20, a);
             char want[100];
 
             if (n == 0 || n == first || n == m.n)
@@ -199,19 +199,19 @@ static void pipes(struct arena a) {
     for (int i = 0; i < 400; i++)
         add(&m, i, (size_t)i * 8, a);
     snprintf(want, sizeof want, " 398 399 [garbage at byte %zu]", m.n);
-    mp_raw(&m, (struct span){(const unsigned char *)"?", 1});
+    mp_raw(&m, SPAN("?"));
     ok(!!strstr(read_all(mp_span(&m), 5000, 8 << 10, a), want), "a small buffer is used over and over: ...%s", want);
     m.n = 0;
     add(&m, 400, 1, a);
     snprintf(want, sizeof want, "400 [record 2 at byte %zu: longer than the buffer]", m.n);
-    mp_raw(&m, (struct span){(const unsigned char *)huge, sizeof huge - 1});
+    mp_raw(&m, span_bytes(huge, sizeof huge - 1));
     snprintf(want + strlen(want), sizeof want - strlen(want), " [record 3 at byte %zu: longer than the buffer] 402",
              m.n);
     add(&m, 401, 3 << 20, a);
     add(&m, 402, 1, a);
     got = read_all(mp_span(&m), 60000, 8 << 10, a);
     ok(!strcmp(got, want), "records longer than the buffer are named: %s", got);
-    ok(!strcmp(read_all((struct span){(const unsigned char *)huge, sizeof huge - 1}, 3, 8 << 10, a),
+    ok(!strcmp(read_all(span_bytes(huge, sizeof huge - 1), 3, 8 << 10, a),
                "[record 1 at byte 0: longer than the buffer]"), "4 GiB announced in a pipe: refused at once");
 }
 
@@ -224,7 +224,7 @@ static void hostile(struct arena a) {
 
     mp_open(&m, &a);
     for (int i = 0; i < 40000; i++)
-        mp_raw(&m, (struct span){(const unsigned char *)one, sizeof one - 1});
+        mp_raw(&m, span_bytes(one, sizeof one - 1));
     for (size_t piece = 0; piece < 65536; piece += 60000) {
         t = clock();
         got = read_all(mp_span(&m), piece, 4 << 20, a);

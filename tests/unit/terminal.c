@@ -40,7 +40,7 @@ static void kitty(struct arena a) {
         in[i] = (unsigned char)(i * i / 7);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         mp_open(&m, &a);
-        ok(terminal_kitty(&m, (struct span){in, sizes[i]}) == 0 && (mp_raw(&m, (struct span){(const unsigned char *)"", 1}), true) &&
+        ok(terminal_kitty(&m, span_bytes(in, sizes[i])) == 0 && (mp_raw(&m, span_bytes("", 1)), true) &&
            unkitty((const char *)m.p, out, &n) == 0 && n == sizes[i] && !memcmp(in, out, n), "kitty: %zu bytes in chunks", sizes[i]);
     }
 }
@@ -127,7 +127,7 @@ static void sixel(struct arena a, struct arena scratch) {
             rgb[k] = (unsigned char)(k / 3 % im.w * 255 / im.w * (k % 3 + 1) / 3 + k / 3 / im.w);
         mp_open(&m, &out);
         ok(terminal_sixel(&m, &im, scratch, &e) == 0, "sixel of %zu x %zu %s", im.w, im.h, e.msg);
-        mp_raw(&m, (struct span){(const unsigned char *)"", 1});
+        mp_raw(&m, span_bytes("", 1));
         if (!ok(unsixel((const char *)m.p, &s, &read) == 0 && s.w == im.w && s.h == im.h, "is read"))
             continue;
         for (size_t k = 0; k < s.w * s.h; k++)

@@ -35,7 +35,7 @@ static void count_failure(struct tool *t) {
 
 /* A record that failed before this program: on it goes, or is named where there are no records. */
 static void pass_failed(struct tool *t, const struct stream *s, const struct record *r, struct arena scratch) {
-    struct span why = {(const unsigned char *)"", 0};
+    struct span why = {0};
     char id[300], text[600];
 
     if (t->text && record_str(r, "error", &why, NULL) >= 0)
@@ -97,7 +97,6 @@ void tool_record_failed(struct tool *t, const char *file, uint64_t number, struc
 
 void tool_input_failed(struct tool *t, const char *where, struct span id, const char *reason,
                        struct arena scratch) {
-    struct span text = {(const unsigned char *)reason, strlen(reason)};
     struct record r;
     struct err e = {0};
     bool bin;
@@ -107,7 +106,7 @@ void tool_input_failed(struct tool *t, const char *where, struct span id, const 
          reason);
     if (t->keep_errors) {
         if (record_id(id, &id, &bin, &scratch, &e) < 0 || record_new(&r, id, bin, &scratch, &e) < 0 ||
-            record_set_text(&r, "error", text, &e) < 0)
+            record_set_text(&r, "error", span_of(reason), &e) < 0)
             die("%s", e.msg);
         tool_write(t, &r, scratch);
     }

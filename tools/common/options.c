@@ -69,7 +69,7 @@ size_t tool_names(const char *option, const char *list, struct span *v, size_t r
         size_t len = strcspn(s, ",");
         if (!len || n == room)
             die("--%s: not a list of at most %zu names parted by commas", option, room);
-        v[n++] = (struct span){(const unsigned char *)s, len};
+        v[n++] = span_bytes(s, len);
         s = s[len] ? s + len + 1 : NULL;
     }
     return n;

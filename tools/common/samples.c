@@ -1,14 +1,10 @@
 /* What the samplers share: their params and the -n results of a record. */
 #include "tools/common/samples.h"
 
-#include <string.h>
-
 #include "lib/kernel/kern.h"
 
 int tool_noise_id(struct tool *t, struct record *r, struct err *e) {
-    struct span id = {(const unsigned char *)t->noise_id, t->noise_id ? strlen(t->noise_id) : 0};
-
-    return t->noise_id ? record_set_text(r, "noise_id", id, e) : 0;
+    return t->noise_id ? record_set_text(r, "noise_id", span_of(t->noise_id), e) : 0;
 }
 
 void tool_params(const struct tool *t, struct mp *m) {

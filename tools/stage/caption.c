@@ -21,7 +21,7 @@ static int put_value(struct mp *out, const struct record *r, const char *key, st
         return record_raw(r, key, &s) == 1 ? json_write_value(out, s, 0, scratch, e) : 0;
     } else {
         snprintf(text, sizeof text, "%.4g", d);
-        mp_raw(out, (struct span){(unsigned char *)text, strlen(text)});
+        mp_raw(out, span_of(text));
     }
     return 0;
 }
@@ -48,7 +48,7 @@ int caption_write(struct mp *out, const struct record *r, const char *fields, st
         if (!record_has(r, key) && strcmp(key, "id") != 0)
             continue;
         if (out->n > before)
-            mp_raw(out, (struct span){(const unsigned char *)" ", 1});
+            mp_raw(out, SPAN(" "));
         if (put_value(out, r, key, scratch, e) < 0)
             return -1;
     }

@@ -55,11 +55,11 @@ int condition_empty(struct condition *c, const char *uncond, const struct model_
     if (uncond)
         return from_stream(c, uncond, keep, e);
     if (encode_open(&n, MODEL_TEXT, p, k, keep, e) < 0 ||
-        encode_states(&n, (struct span){(const unsigned char *)"", 0}, &embed, &states, &c->n, keep, e) < 0)
+        encode_states(&n, SPAN(""), &embed, &states, &c->n, keep, e) < 0)
         return -1;
     c->embed = embed, c->states = states;
     c->d = n.d, c->w = n.model.config.text.width;
-    c->model = (struct span){(unsigned char *)arena_str(keep, n.model.fingerprint, 16), 16};
+    c->model = arena_span(keep, span_of(n.model.fingerprint));
     return 0;
 }
 

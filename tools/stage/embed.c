@@ -7,7 +7,7 @@
 static const char *const FIELD[] = {"text_embed", "image_embed"};
 
 static struct span fingerprint(const struct clip_model *m) {
-    return (struct span){(const unsigned char *)m->fingerprint, strlen(m->fingerprint)};
+    return span_of(m->fingerprint);
 }
 
 void embed_fingerprints(const struct towers *w, const struct record *r, unsigned todo, struct span fp[2]) {
@@ -84,14 +84,12 @@ int embed_plan(struct embed_item *it, const struct embed_options *o, struct towe
 }
 
 int embed_name(struct embed_item *it, const char *name, const char *hash, struct arena *a, struct err *e) {
-    struct span path = {(const unsigned char *)name, strlen(name)}, id = path;
+    struct span path = span_of(name), id = span_of(hash ? hash : name);
     bool bin;
 
-    if (hash)
-        id = span_of(hash);
     if (record_id(id, &id, &bin, a, e) < 0 || record_new(&it->r, id, bin, a, e) < 0)
         return -1;
-    return id.n == path.n && !memcmp(id.p, path.p, id.n) ? 0 : record_set_text(&it->r, "path", path, e);
+    return span_equal(id, path) ? 0 : record_set_text(&it->r, "path", path, e);
 }
 
 static int load_tokens(struct embed_item *it, const struct towers *w, struct arena *a, struct err *e) {

@@ -26,10 +26,6 @@ int features_open(struct features *f, const char *field, struct arena *keep, str
 
 /* ---- labels ---- */
 
-static bool same(struct span a, struct span b) {
-    return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
-}
-
 static void place(struct features *f, uint32_t i) {
     size_t at = XXH64(f->label[i].p, f->label[i].n, 0) % f->slots;
 
@@ -41,10 +37,9 @@ static void place(struct features *f, uint32_t i) {
 /* The number of a label, which is new or known; -1: memory. */
 static int64_t number_of(struct features *f, struct span label, struct err *e) {
     size_t at = XXH64(label.p, label.n, 0) % f->slots;
-    char *copy;
 
     for (; f->slot[at]; at = (at + 1) % f->slots)
-        if (same(f->label[f->slot[at] - 1], label))
+        if (span_equal(f->label[f->slot[at] - 1], label))
             return f->slot[at] - 1;
     if (f->classes == LABEL_MAX)
         return err_set(e, "more than %d labels", LABEL_MAX);
@@ -62,9 +57,9 @@ static int64_t number_of(struct features *f, struct span label, struct err *e) {
         for (size_t i = 0; i < f->classes; i++)
             place(f, (uint32_t)i);
     }
-    if (!(copy = arena_str(f->keep, label.p, label.n)))
+    f->label[f->classes] = arena_span(f->keep, label);
+    if (!f->label[f->classes].p)
         return err_set(e, "no memory for %zu labels", f->classes);
-    f->label[f->classes] = (struct span){(const unsigned char *)copy, label.n};
     place(f, (uint32_t)f->classes);
     return (int64_t)f->classes++;
 }

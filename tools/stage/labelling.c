@@ -37,8 +37,8 @@ static int read_lines(struct labelling *l, const char *file, struct arena *a, st
 
         if (!tab)
             return err_set(e, "line %" PRIu64 ": no tab between an id and its label", lines.number);
-        v[l->n].id = (struct span){line.p, (size_t)(tab - line.p)};
-        v[l->n].label = (struct span){tab + 1, line.n - v[l->n].id.n - 1};
+        v[l->n].id = span_bytes(line.p, (size_t)(tab - line.p));
+        v[l->n].label = span_bytes(tab + 1, line.n - v[l->n].id.n - 1);
         if (!v[l->n].label.n)
             return err_set(e, "line %" PRIu64 ": no label behind the tab", lines.number);
         l->n++;
@@ -78,7 +78,7 @@ static int by_expression(const struct labelling *l, struct span name, struct spa
         return err_set(e, "out of memory");
     if (regexec(&l->regex, s, 2, m, 0) != 0 || m[group].rm_so < 0 || m[group].rm_eo == m[group].rm_so)
         return 0;
-    *label = (struct span){name.p + m[group].rm_so, (size_t)(m[group].rm_eo - m[group].rm_so)};
+    *label = span_bytes(name.p + m[group].rm_so, (size_t)(m[group].rm_eo - m[group].rm_so));
     return 1;
 }
 

@@ -14,10 +14,6 @@
 #include "formats/record/stream.h"
 #include "lib/vector/similarity.h"
 
-static bool same(struct span a, struct span b) {
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static bool is_stream(struct span text) {
     return text.n >= RECORD_START_LEN && memcmp(text.p, RECORD_START, RECORD_START_LEN) == 0;
 }
@@ -72,7 +68,7 @@ static int take(struct labels *l, size_t i, const struct record *r, struct arena
         l->d = d, l->model = model;
     if (d != l->d)
         return err_set(e, "its text_embed is %zu wide, the first one %zu", d, l->d);
-    if (!same(model, l->model))
+    if (!span_equal(model, l->model))
         return err_set(e, "its text_embed is of another model than the first one");
     if (record_float(r, "logit_scale", &l->scale, e) < 0)
         return -1;
@@ -98,7 +94,7 @@ static int pass(struct labels *l, struct span text, const char *key, struct aren
         if (got <= 0)
             return err_set(e, "record %zu: %s", i + 1, got < 0 ? why.msg : "cut short");
         if (key && (record_str(&r, "labels_key", &k, &why) <= 0 ||
-                    !same(k, span_of(key))))
+                    !span_is(k, key)))
             return err_set(e, "record %zu: made from something else", i + 1);
         if (l->name && i >= l->n)
             return err_set(e, "more records than labels");
@@ -157,13 +153,12 @@ static void hash(XXH3_state_t *s, struct span part) {
 
 void labels_key(char key[LABELS_KEY], const char *fingerprint, const struct labels *l,
                 const struct templates *t) {
-    struct span f = {(const unsigned char *)fingerprint, strlen(fingerprint)};
     XXH3_state_t s;
     XXH128_hash_t h;
 
     XXH3_INITSTATE(&s);
     XXH3_128bits_reset(&s);
-    hash(&s, f);
+    hash(&s, span_of(fingerprint));
     hash_size(&s, l->n);
     for (size_t i = 0; i < l->n; i++)
         hash(&s, l->name[i]);
@@ -192,7 +187,7 @@ int labels_cache_read(struct labels *l, const char *path, const char *key, struc
         return err_set(e, "not a cache of labels; it is left as it is");
     fresh = text.n && from_stream(&got, text, key, a, &why) == 0 && got.n == l->n;
     for (size_t i = 0; fresh && i < l->n; i++)
-        fresh = same(got.name[i], l->name[i]);
+        fresh = span_equal(got.name[i], l->name[i]);
     if (!fresh) {
         *a = before;
         return 0;
@@ -203,7 +198,7 @@ int labels_cache_read(struct labels *l, const char *path, const char *key, struc
 
 static int encode(const struct labels *l, size_t i, const char *key, struct span *out,
                   struct arena *a, struct err *e) {
-    struct span id, k = {(const unsigned char *)key, strlen(key)};
+    struct span id;
     struct record r;
     bool bin;
 
@@ -212,7 +207,7 @@ static int encode(const struct labels *l, size_t i, const char *key, struct span
         record_set_tensor(&r, "text_embed", DT_F32, l->v + i * l->d, 1, &l->d, e) < 0 ||
         record_set_sub_text(&r, "model", "text_embed", l->model, e) < 0 ||
         (l->scale > 0 && record_set_float(&r, "logit_scale", l->scale, e) < 0) ||
-        record_set_text(&r, "labels_key", k, e) < 0)
+        record_set_text(&r, "labels_key", span_of(key), e) < 0)
         return -1;
     return record_encode(&r, out, a, e);
 }

@@ -30,7 +30,7 @@ int mix_get_any(const struct record *r, const char *wanted, const char **field, 
 int mix_fits(const struct mix_vec *a, const struct mix_vec *b, bool force, struct err *e) {
     if (a->d != b->d)
         return err_set(e, "vectors of %zu and of %zu", a->d, b->d);
-    if (!force && a->model.n && b->model.n && (a->model.n != b->model.n || memcmp(a->model.p, b->model.p, a->model.n)))
+    if (!force && a->model.n && b->model.n && !span_equal(a->model, b->model))
         return err_set(e, "vectors of different models, %.*s and %.*s (--force mixes them)", (int)a->model.n,
                        (const char *)a->model.p, (int)b->model.n, (const char *)b->model.p);
     return 0;
@@ -47,7 +47,7 @@ static int same_timesteps(const struct record *a, const struct record *b, struct
     struct span x, y;
     int p = params_get(a, "ddim-invert", "timesteps", &x), q = params_get(b, "ddim-invert", "timesteps", &y);
 
-    if (p != q || (p && (x.n != y.n || memcmp(x.p, y.p, x.n))))
+    if (p != q || (p && !span_equal(x, y)))
         return err_set(e, "noises of different timesteps");
     return 0;
 }
@@ -159,7 +159,7 @@ int mix_total_add(struct mix_total *t, const struct record *r, const char *wante
         return -1;
     if (!t->sum) {
         t->field = field;
-        t->like = (struct mix_vec){NULL, v.d, {(const unsigned char *)arena_str(keep, v.model.p, v.model.n), v.model.n}};
+        t->like = (struct mix_vec){NULL, v.d, arena_span(keep, v.model)};
         t->sum = arena_zero(keep, v.d, sizeof *t->sum);
         if (!t->sum || !t->like.model.p)
             return err_set(e, "out of memory");
@@ -173,13 +173,12 @@ int mix_total_add(struct mix_total *t, const struct record *r, const char *wante
 int mix_total_record(struct record *out, const struct mix_total *t, const char *id, double scale, struct arena *a,
                      struct err *e) {
     float *v = arena_take(a, t->like.d, sizeof *v);
-    struct span name = {(const unsigned char *)id, strlen(id)};
 
     if (!v)
         return err_set(e, "out of memory");
     for (size_t i = 0; i < t->like.d; i++)
         v[i] = (float)(t->sum[i] * scale);
-    if (record_new(out, name, false, a, e) < 0 || mix_set(out, t->field, v, t->like.d, e) < 0)
+    if (record_new(out, span_of(id), false, a, e) < 0 || mix_set(out, t->field, v, t->like.d, e) < 0)
         return -1;
     return t->like.model.n ? record_set_sub_text(out, "model", t->field, t->like.model, e) : 0;
 }

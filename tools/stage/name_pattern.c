@@ -60,12 +60,12 @@ static void put_safe(struct mp *m, struct span s) {
 
         if (n + add > most)
             break;
-        mp_raw(m, good ? (struct span){s.p + i, step} : (struct span){&bar, 1});
+        mp_raw(m, good ? span_bytes(s.p + i, step) : span_bytes(&bar, 1));
         n += add;
         i += step;
     }
     if (!s.n)
-        mp_raw(m, (struct span){&bar, 1});
+        mp_raw(m, span_bytes(&bar, 1));
     if (s.n > NAME_PART) {
         snprintf(hash, sizeof hash, "-%016" PRIx64, XXH64(s.p, s.n, 0));
         mp_raw(m, span_of(hash));
@@ -83,7 +83,7 @@ struct span name_base(struct span s) {
         to--;
     if (to <= from + 1)    /* no dot, or only the first character is one */
         to = s.n + 1;
-    return (struct span){s.p + from, to - 1 - from};
+    return span_bytes(s.p + from, to - 1 - from);
 }
 
 static void put_sample(struct mp *m, const struct record *r, struct arena a) {
@@ -92,10 +92,10 @@ static void put_sample(struct mp *m, const struct record *r, struct arena a) {
     char text[24];
 
     if (record_ints(r, "sample", &v, &n, &a, NULL) != 1 || !n)
-        mp_raw(m, (struct span){(const unsigned char *)"0", 1});
+        mp_raw(m, SPAN("0"));
     for (size_t i = 0; i < n && i < 4; i++) {
         snprintf(text, sizeof text, i ? "-%" PRIu64 : "%" PRIu64, (uint64_t)(v[i] < 0 ? 0 : v[i]));
-        mp_raw(m, (struct span){(unsigned char *)text, strlen(text)});
+        mp_raw(m, span_of(text));
     }
 }
 
@@ -143,7 +143,7 @@ const char *name_make(const char *pattern, const struct record *r, uint64_t numb
     for (const char *s = pattern; p && *s;) {
         size_t plain = strcspn(s, "%");
 
-        mp_raw(&m, (struct span){(const unsigned char *)s, plain});
+        mp_raw(&m, span_bytes(s, plain));
         s += plain;
         if (!*s)
             break;
@@ -152,14 +152,14 @@ const char *name_make(const char *pattern, const struct record *r, uint64_t numb
         case 'r': put_safe(&m, record_root(r)); break;
         case 'b': put_safe(&m, name_base(r->id)); break;
         case 's': put_sample(&m, r, *a); break;
-        case '%': mp_raw(&m, (struct span){(const unsigned char *)"%", 1}); break;
+        case '%': mp_raw(&m, SPAN("%")); break;
         default:
             snprintf(text, sizeof text, zeros ? "%0*" PRIu64 : "%*" PRIu64, width, number);
-            mp_raw(&m, (struct span){(unsigned char *)text, strlen(text)});
+            mp_raw(&m, span_of(text));
         }
         s += len;
     }
-    mp_raw(&m, (struct span){(const unsigned char *)"", 1});
+    mp_raw(&m, SPAN("\0"));
     if (!p || m.full) {
         err_set(e, "out of memory");
         return NULL;

@@ -43,7 +43,7 @@ const float *neighbours_texts(const struct features *f, const struct span *name,
         const struct span label = f->label[i];
         size_t k = 0;
 
-        while (k < n && (name[k].n != label.n || memcmp(name[k].p, label.p, label.n)))
+        while (k < n && !span_equal(name[k], label))
             k++;
         if (k == n)
             return err_set(e, "no text for the label %.*s", (int)size_min(label.n, 200), (const char *)label.p), NULL;

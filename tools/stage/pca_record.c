@@ -57,7 +57,7 @@ int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, 
         t->d = v.d;
         row = t->d * sizeof *t->x;
         t->x = arena_take(&t->rows, t->d, sizeof *t->x);
-        t->model = (struct span){(const unsigned char *)arena_str(&t->names, v.model.p, v.model.n), v.model.n};
+        t->model = arena_span(&t->names, v.model);
         if (!t->x || !t->model.p)
             return err_set(e, "out of memory");
     } else if (arena_grow(&t->rows, t->x, t->n * row, (t->n + 1) * row) < 0) {
@@ -74,7 +74,7 @@ int pca_rows_record(struct record *r, const struct pca_rows *t, size_t most, str
     if (pca_fit(&p, t->x, t->n, t->d, most, a, e) < 0)
         return -1;
     shape[0] = p.k, shape[1] = p.d;
-    if (record_new(r, (struct span){(const unsigned char *)"pca", 3}, false, a, e) < 0 ||
+    if (record_new(r, SPAN("pca"), false, a, e) < 0 ||
         record_set_tensor(r, "pca_mean", DT_F32, p.mean, 1, shape + 1, e) < 0 ||
         record_set_tensor(r, "pca_components", DT_F32, p.component, 2, shape, e) < 0 ||
         record_set_tensor(r, "pca_variance", DT_F32, p.variance, 1, shape, e) < 0)

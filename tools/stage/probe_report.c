@@ -21,7 +21,7 @@ static void say(struct mp *out, const char *fmt, ...) {
     n = vsnprintf(line, sizeof line, fmt, ap);
     va_end(ap);
     if (n > 0)
-        mp_raw(out, (struct span){(const unsigned char *)line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1});
+        mp_raw(out, span_bytes(line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1));
 }
 
 /* A label as it may go to a terminal: control characters become "?". */

@@ -9,15 +9,15 @@ static const size_t BUFFER = (size_t)1 << 30;    /* address space for a query th
 /* Keep v as the query. */
 static int keep(struct scan_query *q, const struct vector *v, struct arena *a, struct err *e) {
     double *room = arena_take(a, v->d, sizeof *room);
-    char *model = arena_str(a, v->model.p, v->model.n);
+    struct span model = arena_span(a, v->model);
     int got;
 
-    if (!room || !model)
+    if (!room || !model.p)
         return err_set(e, "out of memory");
     if ((got = sim_query(&q->sim, q->sim.kern, v->dtype, v->data, v->d, room)) != SIM_OK)
         return err_set(e, "the query's %s %s", v->field, sim_reason(got));
     q->from = *v;
-    q->from.model = (struct span){(const unsigned char *)model, v->model.n};
+    q->from.model = model;
     return 0;
 }
 
@@ -68,13 +68,13 @@ static int from_model(struct scan_query *q, const struct query_source *from, dou
     if (!(x = arena_take(a, n.d, sizeof *x)))
         return err_set(e, "out of memory");
     if (from->text) {
-        text = (struct span){(const unsigned char *)from->text, strlen(from->text)};
+        text = span_of(from->text);
         got = encode_text(&n, text, x, *a, &why);
     } else {
         got = encode_image(&n, from->image, x, *a, &why);
     }
     v.d = n.d, v.data = x;
-    v.model = (struct span){(const unsigned char *)n.model.fingerprint, strlen(n.model.fingerprint)};
+    v.model = span_of(n.model.fingerprint);
     q->joint = n.joint;
     if (n.model.config.has_scale)
         *scale = (double)n.model.config.scale;

@@ -84,7 +84,7 @@ static int add_to_group(struct ranking *g, struct record *r, struct arena a, str
     struct span root = record_root(r), last;
 
     last.p = shelf_get(&g->root, 0, &last.n);
-    if (last.n == root.n && (root.n == 0 || memcmp(last.p, root.p, root.n) == 0))
+    if (span_equal(last, root))
         return 0;
     ranking_end(g, a);
     return shelf_put(&g->root, 0, root.p, root.n) < 0 ? (err_set(e, "out of memory"), -2) : 0;

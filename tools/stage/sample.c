@@ -56,7 +56,7 @@ int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, s
     memcpy(p + r->id.n, number, strlen(number));
     if (!record_has(r, "root") && record_set_text(r, "root", s->root, e) < 0)
         return -1;
-    if (record_id((struct span){p, r->id.n + strlen(number)}, &id, &bin, r->a, e) < 0 ||
+    if (record_id(span_bytes(p, r->id.n + strlen(number)), &id, &bin, r->a, e) < 0 ||
         record_set_id(r, id, bin, e) < 0)
         return -1;
     return record_set_ints(r, "sample", at, s->levels + 1, e);

@@ -56,7 +56,7 @@ static bool id_at(const unsigned char *p, size_t n, struct span *id, bool *bin) 
 
     if (mp_item(p, n, &it) != 1 || (it.kind != MP_STR && it.kind != MP_BIN) || it.n > n - it.head)
         return false;
-    *id = (struct span){p + it.head, (size_t)it.n};
+    *id = span_bytes(p + it.head, (size_t)it.n);
     *bin = it.kind == MP_BIN;
     return true;
 }
@@ -277,7 +277,7 @@ size_t scan_take(struct scan *s, size_t at, uint64_t *count,
         for (size_t i = 0; i < part->nhit; i++) {
             const struct scan_hit *h = &part->hit[i];
 
-            if (each(ctx, h->score, (struct span){s->p + part->first + h->at, h->n}) < 0)
+            if (each(ctx, h->score, span_bytes(s->p + part->first + h->at, h->n)) < 0)
                 return at;
         }
         *count += part->count;

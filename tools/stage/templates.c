@@ -52,8 +52,8 @@ static int split(struct span s, struct template *t) {
         }
     if (at == s.n)
         return -1;
-    t->before = (struct span){s.p, at};
-    t->after = (struct span){s.p + at + 2, s.n - at - 2};
+    t->before = span_bytes(s.p, at);
+    t->after = span_bytes(s.p + at + 2, s.n - at - 2);
     return 0;
 }
 
@@ -64,14 +64,14 @@ static int from_table(struct templates *t, const char *const v[], size_t n, stru
     if (!t->v)
         return err_set(e, "out of memory");
     for (size_t i = 0; i < n; i++)
-        if (split((struct span){(const unsigned char *)v[i], strlen(v[i])}, &t->v[i]) < 0)
+        if (split(span_of(v[i]), &t->v[i]) < 0)
             return err_set(e, "'%s' has no placeholder", v[i]);
     return 0;
 }
 
 int templates_parse(struct templates *t, const char *text, size_t n, struct arena *a,
                     struct err *e) {
-    struct span s = {(const unsigned char *)text, n}, line;
+    struct span s = span_bytes(text, n), line;
     struct lines l = lines_of(s);
     size_t rows = 0;
     int r;
@@ -119,6 +119,6 @@ int template_fill(const struct template *t, struct span label, struct span *out,
     memcpy(p, t->before.p, t->before.n);
     memcpy(p + t->before.n, label.p, label.n);
     memcpy(p + t->before.n + label.n, t->after.p, t->after.n);
-    *out = (struct span){p, n};
+    *out = span_bytes(p, n);
     return 0;
 }

@@ -36,7 +36,7 @@ int vector_fits(const struct vector *v, const struct vector *q, bool joint, bool
                        v->d, q->field, q->d);
     if (force || v->model.n == 0 || q->model.n == 0 || (!joint && strcmp(v->field, q->field) != 0))
         return 0;
-    if (v->model.n == q->model.n && memcmp(v->model.p, q->model.p, q->model.n) == 0)
+    if (span_equal(v->model, q->model))
         return 0;
     return err_set(e, "its %s is of model %.*s, the %s that it is compared with of %.*s (--force)",
                    v->field, (int)(v->model.n < 40 ? v->model.n : 40), (const char *)v->model.p,
