@@ -251,12 +251,12 @@ class Scenes:
     A share of the pictures show one of the chosen things, large, upright and in the middle, and say all that the picture has;
     the others are what the drawings and captions.single allow, two things side by side among them."""
 
-    def __init__(self, cache, chosen="", large=False, share=0.9, favour=0.0, styles=1):
-        """chosen: a list as catalog.FIRST, or "" for none; share: theirs of the pictures; favour: how much of
+    def __init__(self, cache, chosen="", large="", share=0.9, favour=0.0, styles=1):
+        """large: "large" or "huge", for the drawings of 256 or 1024 pixels; chosen: a list as catalog.FIRST, or "" for none; share: theirs of the pictures; favour: how much of
         that is for catalog.NAMING above its due; styles: how many of catalog.FLAT chosen things have, half of the time the first."""
         cache = pathlib.Path(cache)
         self.things = json.load(open(cache / "train.json"))["things"]
-        name = "large" if large else "train"
+        name = large or "train"
         self.rgba = np.load(cache / f"{name}.npy", mmap_mode="r")
         self.of, self.style = [[] for _ in self.things], {}
         for row, (i, s) in enumerate(json.load(open(cache / f"{name}.json"))["pictures"]):

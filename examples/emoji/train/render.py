@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""render.py CACHE [--flat | --large]: draw everything once at 72 x 72 and keep it.
+"""render.py CACHE [--flat | --large | --huge]: draw everything once at 72 x 72 and keep it.
 
 Writes CACHE/train.npy (uint8 [N,72,72,4], straight alpha), CACHE/train.json
 (things, and for each picture its thing and style), and the same for OpenMoji as
 CACHE/openmoji.npy / .json (evaluation only).  Needs rsvg-convert.
 --flat draws the sets of data.STYLES alone, all that prior and decoder are taught; only their packages are needed.
---large draws the sets of data.STYLES at 256 x 256 for the upsampler: CACHE/large.npy, .json.
+--large draws the sets of data.STYLES at 256 x 256 for the first upsampler and the picture code: CACHE/large.npy, .json;
+--huge draws catalog.CHOSEN in one style at 1024 x 1024 for the second: CACHE/huge.npy, .json (2 GB).
 """
 import io
 import json
@@ -63,14 +64,18 @@ def render(jobs, path):
 def main():
     cache = pathlib.Path(sys.argv[1])
     things = catalog.things(cache)
-    flat = "--flat" in sys.argv or "--large" in sys.argv
-    d = catalog.drawings(cache, things, STYLES if flat else None)
-    if "--large" in sys.argv:
-        global SIZE
-        SIZE = 256
-        kept = render([(k, p) for _, _, k, p in d], cache / "large.npy")
-        json.dump(dict(pictures=[[d[i][0], d[i][1]] for i in kept]), open(cache / "large.json", "w"))
-        return
+    flat = {"--flat", "--large", "--huge"} & set(sys.argv)
+    d = catalog.drawings(cache, things, catalog.FLAT[:1] if "--huge" in sys.argv else STYLES if flat else None)
+    for option, size in (("--large", 256), ("--huge", 1024)):
+        if option in sys.argv:
+            global SIZE
+            SIZE = size
+            if size == 1024:
+                few = catalog.chosen(things, catalog.CHOSEN)
+                d = [x for x in d if x[0] in few]
+            kept = render([(k, p) for _, _, k, p in d], cache / f"{option[2:]}.npy")
+            json.dump(dict(pictures=[[d[i][0], d[i][1]] for i in kept]), open(cache / f"{option[2:]}.json", "w"))
+            return
     kept = render([(k, p) for _, _, k, p in d], cache / "train.npy")
     json.dump(dict(things=things, pictures=[[d[i][0], d[i][1]] for i in kept]), open(cache / "train.json", "w"))
     if flat:

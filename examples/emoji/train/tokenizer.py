@@ -10,7 +10,10 @@ import json
 import pathlib
 import sys
 
-import ftfy
+try:
+    import ftfy
+except ImportError:  # then texts must be clean already, as captions.py's are
+    ftfy = None
 import regex
 
 SPLIT = regex.compile(r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+", regex.IGNORECASE)
@@ -20,7 +23,7 @@ CHAR = {b: chr(b) if i < 188 else chr(256 + i - 188) for i, b in enumerate(ORDER
 
 
 def clean(text):
-    text = html.unescape(html.unescape(ftfy.fix_text(text)))
+    text = html.unescape(html.unescape(ftfy.fix_text(text) if ftfy else text))
     return regex.sub(r"\s+", " ", text).strip().lower()
 
 

@@ -66,7 +66,7 @@ def told(ids, mask):
 
 FIXED = np.random.default_rng([a.seed, 1, 1])
 LAYERS, GROUNDS, TEXTS = scenes.plan(FIXED, a.shown)
-spread = see(*scenes.plan(FIXED, 256)[:2])[1].std(0)  # how far embeddings are from each other, for the error that the prior's have
+spread = see(*scenes.plan(FIXED, 128)[:2])[1].std(0)  # how far embeddings are from each other, for the error that the prior's have
 
 
 @torch.no_grad()

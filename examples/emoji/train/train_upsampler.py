@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""train_upsampler.py CACHE RUN: the 64 -> 256 pixel network, on crops of 64 x 64.
+"""train_upsampler.py CACHE RUN: the 64 -> 256 pixel network, or with --to 1024 the one after it, on crops of 64 x 64.
 
-The low-resolution picture is blurred and made noisy by lot, so that what the decoder gets wrong does not stay.
+The low-resolution picture is blurred and made noisy by lot, so that what the decoder gets wrong does not stay.  For 1024 pixels it also
+goes through JPEG and through sizes made by other filters, as the paper's BSR-like degradations, and it needs
+CACHE/huge.npy (render.py CACHE --huge).
 Needs CACHE/large.npy (render.py CACHE --large).  --weights FOLDER begins with the weights of an exported folder.
 Start it again with the same arguments to go on from RUN/last.pt.
 """
+import io
+
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 import conditions
 import data
@@ -15,8 +20,8 @@ import diffusion
 from run import Run, amp, batches, options
 from unet import UPSAMPLER, UNet
 
-a = options("cache", "run", minutes=40.0, batch=16, weights="", cool=(0.4, "part of the time in which the step size falls"))
-scenes = data.Scenes(a.cache, large=True)
+a = options("cache", "run", minutes=40.0, batch=16, to=(256, "or 1024"), weights="", cool=(0.4, "part of the time in which the step size falls"))
+scenes = data.Scenes(a.cache, large="huge" if a.to == 1024 else "large")
 net = UNet(UPSAMPLER)
 if a.weights:
     net.load_state_dict(conditions.shipped(a.weights, "super_res_first"))
@@ -31,6 +36,45 @@ def blur(x, sigma):
     k = (k / k.sum()).view(1, 1, 5, 1).expand(3, 1, 5, 1)
     x = F.conv2d(F.pad(x, (2, 2, 2, 2), mode="replicate"), k, groups=3)
     return F.conv2d(x, k.transpose(2, 3), groups=3)
+
+
+def degraded(rng, s):
+    """A small picture [1,3,S,S], -1 to 1, as others might have handed it on: in random order blur, noise, JPEG, another size and back."""
+    def jpeg(s):
+        out = io.BytesIO()
+        px = (127.5 * (s[0].permute(1, 2, 0).clamp(-1, 1) + 1)).round().byte().numpy()
+        Image.fromarray(px).save(out, "JPEG", quality=int(rng.integers(50, 96)))
+        return torch.from_numpy(np.asarray(Image.open(out)).astype(np.float32)).permute(2, 0, 1)[None] / 127.5 - 1
+
+    def sized(s):
+        kind = ("bilinear", "bicubic", "area", "nearest")[rng.integers(4)]
+        more = dict(antialias=True) if kind in ("bilinear", "bicubic") else {}
+        small = F.interpolate(s, scale_factor=float(rng.uniform(0.6, 0.95)), mode=kind, **more)
+        return F.interpolate(small, size=s.shape[2:], mode="bicubic")
+
+    steps = [lambda s: blur(s, rng.uniform(0.3, 1.1)), lambda s: s + rng.uniform(0, 0.1) * torch.from_numpy(rng.standard_normal(tuple(s.shape), dtype=np.float32)),
+             jpeg, sized]
+    for k in rng.permutation(len(steps)):
+        if rng.random() < 0.4:
+            s = steps[k](s)
+    return s
+
+
+def pieces(rng):
+    """As crops, out of pictures of 1024 pixels, of which only what is needed is made small and large again."""
+    high, low, n = [], [], a.batch
+    px, _ = scenes.batch(rng, -(-n // 8), 1024)
+    for x in px[:, None] / 127.5 - 1:
+        for _ in range(8):
+            for _ in range(6):  # 64 pixels and 16 around them
+                j, i = (4 * int(v) for v in rng.integers(0, 1024 // 4 - 24 + 1, 2))
+                c = x[:, :, j:j + 96, i:i + 96]
+                if c[:, :, 16:80, 16:80].std((2, 3)).max() > 0.05:
+                    break
+            small = degraded(rng, F.avg_pool2d(c, 4)).clamp(-1, 1)
+            high.append(c[:, :, 16:80, 16:80])
+            low.append(F.interpolate(small, size=(96, 96), mode="bicubic")[:, :, 16:80, 16:80])
+    return torch.cat(high)[:n], torch.cat(low)[:n], int(rng.integers(1 << 62))
 
 
 def crops(rng):
@@ -56,7 +100,7 @@ def crops(rng):
     return torch.cat(high)[:n], torch.cat(low)[:n], int(rng.integers(1 << 62))
 
 
-planned = batches(crops, a, run.number)
+planned = batches(pieces if a.to == 1024 else crops, a, run.number)
 for _ in run.steps(a.cool):
     x0, low, seed = next(planned)
     x0, low, rng = x0.to(a.device), low.to(a.device), np.random.default_rng(seed)
