@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum noise_stage { NOISE_PRIOR, NOISE_DECODER, NOISE_UPSAMPLE };
+enum noise_stage { NOISE_PRIOR, NOISE_DECODER, NOISE_UPSAMPLE, NOISE_TOKENS };
 
 struct noise_key {
     uint64_t seed, id;    /* id: XXH64 of the noise id's bytes */
