@@ -1,4 +1,4 @@
-/* unclip-read - print one vector of each record as text: the id, then its numbers, parted by tabs
+/* unclip-read - print one vector of each record as text: the id, then its numbers, separated by tabs
  *
  * A reader of unclip(5) that uses no library:
  *      cc -o unclip-read unclip-read.c -lm && ./unclip-read image_embed <photos.clip
