@@ -35,9 +35,7 @@ static int commit(struct arena_mem *m, size_t upto) {
         m->peak = upto;
     if (upto <= m->committed)
         return 0;
-    want = (upto + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
-    if (want > m->reserved)
-        want = m->reserved;
+    want = size_min(round_up(upto, ARENA_STEP), m->reserved);
     if (m->commit && m->commit(m->base + m->committed, want - m->committed) < 0)
         return -1;
     m->committed = want;
@@ -47,8 +45,7 @@ static int commit(struct arena_mem *m, size_t upto) {
 struct arena arena_open(struct arena_mem *m) {
     size_t skew = (size_t)(-(uintptr_t)m->base % ARENA_ALIGN);
 
-    return (struct arena){m->base + (skew < m->reserved ? skew : m->reserved),
-                          m->base + m->reserved, m};
+    return (struct arena){m->base + size_min(skew, m->reserved), m->base + m->reserved, m};
 }
 
 void *arena_take(struct arena *a, size_t n, size_t size) {
@@ -104,10 +101,10 @@ int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *pa
 
     if (!all || all > SIZE_MAX - ARENA_STEP)
         return -1;
-    all = (all + ARENA_STEP - 1) / ARENA_STEP * ARENA_STEP;
+    all = round_up(all, ARENA_STEP);
     if (all > (size_t)(a->end - a->at))
         return -1;
-    /* whole pages only: the part must not share one with what is committed */
+    /* whole pages, so that the part shares no page with committed memory */
     cut = (size_t)(a->end - a->mem->base) - all;
     cut -= (size_t)((uintptr_t)(a->mem->base + cut) % 4096);
     if (cut < used || cut < a->mem->committed)

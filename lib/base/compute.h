@@ -1,7 +1,7 @@
 /* compute.h - what a network computes with
  *
- * What     The table of kernels and the pool of threads.  The program makes one at its start; every function
- *          that computes takes it by pointer.
+ * What     The table of kernels and the pool of threads.  Each program makes one such pair at its start, and every
+ *          function that computes takes it by pointer.
  */
 #ifndef UNCLIP_COMPUTE_H
 #define UNCLIP_COMPUTE_H

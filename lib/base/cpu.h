@@ -1,7 +1,9 @@
 /* cpu.h - which instruction sets this processor and its operating system offer
  *
- * What     Detection with cpuid and xgetbv, compiled without any of the flags that it looks for.
- *          Registers count only where the system saves them.
+ * What     Detection with cpuid and xgetbv, compiled without any of the flags that it looks for.  An instruction
+ *          set counts only where the operating system saves its registers.
+ * Source   Intel 64 and IA-32 Architectures Software Developer's Manual, volume 1, chapters 14.3 and 15.2; BLIS
+ *          0.9.0, frame/base/bli_cpuid.c and bli_env.c.
  */
 #ifndef UNCLIP_CPU_H
 #define UNCLIP_CPU_H
@@ -14,11 +16,11 @@ enum {
 
 unsigned cpu_flags(void);
 
-/* What BLIS_ARCH_TYPE should be before BLIS's first call, or NULL to leave BLIS alone.  BLIS up
- * to the current release knows no AMD family from 0x1a (Zen 5) on, and falls back to its portable
- * C kernels there, at about an eighth of the speed; its Skylake-X kernels run well.  In BLIS 0.9
- * the variable is parsed as a number and "skx" comes out as 0, which is skx; from 1.0 on names
- * are understood.  Programs set the variable (lib reads and writes no environment). */
+/* The value that the environment variable BLIS_ARCH_TYPE should have before BLIS's first call, or NULL
+ * to leave BLIS alone.  BLIS does not know AMD's families from 0x1a (Zen 5) on.  It falls back to its portable
+ * C kernels there, at about an eighth of the speed, but its Skylake-X kernels run well.  BLIS 0.9 parses
+ * the variable as a number: "skx" gives 0, which is skx.  BLIS 1.0 understands names.  Programs set the
+ * variable, because lib neither reads nor writes the environment. */
 const char *cpu_blis_arch(void);
 
 #endif

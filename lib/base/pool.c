@@ -12,16 +12,16 @@
 /* How a job is handed out without a lock.  `ticket` holds the job's number in its upper half
  * and the next task in its lower half; a thread claims a task by adding one to it with a
  * compare-and-swap.  That succeeds only while the ticket is what the thread has read, so the
- * job it read in between (fn, ctx, n) is the one the task belongs to: the caller cannot have
- * begun another before the claimed task is done.  Threads that come late find nothing left and
- * do no harm; nobody has to wait for threads that are asleep.
+ * task belongs to the job (fn, ctx, n) that the thread read in between: the caller cannot begin
+ * another job before the claimed task is done.  A thread that comes late finds no task left and
+ * does no harm.  Nobody has to wait for threads that are asleep.
  *
- * Sleeping is safe because both sides write first and look then, in sequentially consistent
- * order: a thread counts itself as asleep, then looks for a new job; the caller publishes the
+ * Sleeping is safe because both sides write first and read afterwards, in sequentially consistent
+ * order.  A thread counts itself as asleep, then looks for a new job.  The caller publishes the
  * job, then looks for sleepers. */
 
-enum { SPIN = 5000 };    /* looks before sleeping: about 100 microseconds */
-#define PAUSE 1e5        /* nanoseconds between two times that workers are sent elsewhere */
+enum { SPIN = 5000 };    /* times that a thread looks for a job before it sleeps: about 100 microseconds */
+#define PAUSE 1e5        /* least nanoseconds between two times that workers are barred from a processor */
 #define TASKS_MAX ((size_t)1 << 31)
 
 struct pool {
@@ -35,7 +35,7 @@ struct pool {
     _Atomic bool quit;
 
     int threads;
-    double parted;              /* when workers were barred last */
+    double parted;              /* the time at which workers were last barred */
     pthread_mutex_t turn;       /* one pool_run at a time */
     pthread_mutex_t lock;       /* for the two conditions only */
     pthread_cond_t work, finished;
@@ -57,10 +57,10 @@ static void relax(void) {
 #endif
 }
 
-/* A kernel may wake a thread where it ran last, be it where the caller runs now, though another processor is idle;
- * those of virtual machines do it on purpose, to keep few processors awake.  Both threads then share one for
- * milliseconds, which is slower than one alone.  So before a job is handed out, workers that were seen on the
- * caller's processor are barred from it; after they were woken they may go where they might before. */
+/* An operating system may wake a thread on the processor where it last ran, even if the caller runs there now and
+ * another processor is idle.  Virtual machines do so on purpose, to keep few processors awake.  Both threads then
+ * share one processor for milliseconds, which is slower than one thread alone.  So workers that last ran on the
+ * caller's processor are barred from it before a job is handed out.  Once they are awake the bar is lifted. */
 #if defined __linux__
 static void note_cpu(struct worker *w) {
     int cpu = sched_getcpu();
@@ -69,7 +69,7 @@ static void note_cpu(struct worker *w) {
         atomic_store(&w->cpu, cpu);
 }
 
-/* Not more often than PAUSE: where all processors are busy it helps nobody. */
+/* At most once in PAUSE: barring does not help where all processors are busy. */
 static bool due(struct pool *p) {
     struct timespec t;
     double now;
@@ -92,7 +92,7 @@ static bool bar(struct worker *w, int cpu) {
     return CPU_COUNT(&other) > 0 && pthread_setaffinity_np(w->id, sizeof other, &other) == 0;
 }
 
-/* Is any worker barred now? */
+/* Bar the workers that last ran where the caller runs.  true: some were barred. */
 static bool part(struct pool *p) {
     int cpu = sched_getcpu();
     bool met = false, any = false;
@@ -130,7 +130,7 @@ static void unbar(struct pool *p) {
 }
 #endif
 
-/* Do tasks of the current job until none is left. */
+/* Run tasks of the current job until it has no more. */
 static void work(struct pool *p, int thread) {
     for (;;) {
         uint64_t t = atomic_load(&p->ticket);
@@ -195,9 +195,8 @@ static void run_job(struct pool *p, size_t first, size_t n, void (*fn)(void *, s
     uint64_t job = (atomic_load(&p->ticket) >> 32) + 1;
     bool barred = part(p);
 
-    /* The last job's ticket has come to its n.  A thread that has read it may read the new n
-     * next; so the ticket moves out of the way, which makes that thread's claim fail, before
-     * n is raised. */
+    /* The ticket of the last job has reached its n.  A thread that has read that ticket may read the
+     * new n next.  So the ticket is changed before n is raised, which makes that thread's claim fail. */
     atomic_store(&p->n, 0);
     atomic_store(&p->done, 0);
     atomic_store(&p->fn, fn);

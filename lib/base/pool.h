@@ -1,16 +1,16 @@
 /* pool.h - one pool of threads for a whole program
  *
  * What     pool_run calls fn(ctx, i, thread) once for every i in [0, n) and returns
- *          when all calls have; the caller is thread 0 and works too.  Tasks are
- *          handed out by an atomic counter, so which thread runs which task is not
- *          determined: a task must write nothing but its own part of the result,
- *          and no result may depend on `thread` (which only indexes scratch).  So
- *          the same bytes come out for any number of threads.
- *          Threads that have nothing to do spin for some 100 microseconds, then sleep.  None is bound to a
- *          processor, but one that was last on the caller's is woken on another (Linux).
- * Errors   pool_start returns NULL and fills err; everything else cannot fail.
- * Threads  One pool_run at a time per pool (calls from other threads wait); fn must not call pool_run on
- *          the same pool.  A NULL pool runs everything in the caller.
+ *          when all calls have returned.  The caller is thread 0 and works too.  Tasks
+ *          are handed out by an atomic counter, so which thread runs which task is not
+ *          determined.  A task must write only its own part of the result, and no
+ *          result may depend on `thread`, which only indexes scratch.  Any number of
+ *          threads then gives the same bytes.
+ *          Idle threads spin for some 100 microseconds, then sleep.  Threads are not bound to processors.  On
+ *          Linux a thread that last ran on the caller's processor is woken on another one.
+ * Errors   pool_start returns NULL and fills err.  The other functions cannot fail.
+ * Threads  A pool runs one pool_run at a time; calls from other threads wait.  fn must not call pool_run on
+ *          the pool that runs it.  With a NULL pool the caller runs everything.
  */
 #ifndef UNCLIP_POOL_H
 #define UNCLIP_POOL_H

@@ -1,7 +1,8 @@
 /* scratch.h - cut one block of scratch into aligned pieces
  *
- * What     A network states the bytes of scratch that a run needs and the caller takes them
- *          once.  Both go through scratch_cut: with a NULL base the same calls count.
+ * What     A network states the bytes of scratch that a run needs, and the caller takes them
+ *          once.  The network cuts the block by scratch_cut.  It makes the same calls with a NULL
+ *          base to find out how many bytes they need.
  * Shapes   Pieces are aligned to ARENA_ALIGN when the block is.
  */
 #ifndef UNCLIP_SCRATCH_H
@@ -11,7 +12,7 @@
 #include "lib/base/size.h"
 
 struct scratch {
-    char *base;     /* NULL: only count */
+    char *base;     /* NULL: count only */
     size_t used;    /* bytes */
 };
 

@@ -1,6 +1,6 @@
-/* size.h - the small sums on sizes that every layer needs
+/* size.h - arithmetic on sizes
  *
- * Units    Whatever the caller counts.  round_up and div_up need to > 0 and n + to - 1 to fit.
+ * Units    Any.  round_up and div_up need to > 0, and n + to - 1 must not overflow.
  */
 #ifndef UNCLIP_SIZE_H
 #define UNCLIP_SIZE_H

@@ -1,7 +1,7 @@
-/* span.h - bytes that belong to somebody else
+/* span.h - a stretch of bytes in somebody else's buffer
  *
- * What     A pointer and a length.  The bytes may hold NULs, are not followed by one, and live as long as
- *          the buffer that they are part of.
+ * What     A pointer and a length.  The bytes may contain NULs and need not end with one.  They live as long as
+ *          the buffer.
  */
 #ifndef UNCLIP_SPAN_H
 #define UNCLIP_SPAN_H

@@ -1,17 +1,18 @@
-/* tensor.h - named views of numbers that lie somewhere else (a mapped file, a record)
+/* tensor.h - named views of numbers that are stored elsewhere (a mapped file, a record)
  *
  * What     A tensor is a pointer, an element type, a shape and strides; it owns
- *          nothing.  A checkpoint is a table of named tensors, filled by formats/
- *          and bound to a network by name and shape in lib/ (clip.c and its kin).
+ *          nothing.  A checkpoint is a table of named tensors.  formats/checkpoint fills
+ *          it, and lib/net binds it to a network by name and shape (lib/layer/bind.h).
+ * Source   The element types are those of safetensors; strides are those of torch.Tensor.
  * Legend   One set of letters for dimensions in all of lib/:
  *            N batch   T tokens   D model width   E embedding width   H heads
  *            F MLP width   C channels   Y X space   K steps of a sampler
  * Layout   Strides count elements and may be anything >= 0 (torch files hold
  *          transposed views and several tensors in one storage); data may be
  *          unaligned.  Readers therefore go through tensor_f32().
- * Errors   Sizes come from files: products go through tensor_count() or were
+ * Errors   Sizes come from files.  Products of sizes go through tensor_count(), or were
  *          checked by the reader in formats/, which promises that every element
- *          of a view lies inside the file.
+ *          of a view is inside the file.
  */
 #ifndef UNCLIP_TENSOR_H
 #define UNCLIP_TENSOR_H
@@ -34,7 +35,7 @@ struct tensor {
     const void *data;
 };
 
-/* Bytes of one element; the name as safetensors spells it ("F32"). */
+/* Bytes of one element; its name as in safetensors ("F32"). */
 size_t dtype_size(enum dtype d);
 const char *dtype_name(enum dtype d);
 
@@ -42,10 +43,10 @@ const char *dtype_name(enum dtype d);
 void tensor_contiguous(struct tensor *t);
 bool tensor_is_contiguous(const struct tensor *t);
 
-/* Elements in all: 0, or -1 if the product overflows. */
+/* *n: the number of elements.  0, or -1 if the product overflows. */
 int tensor_count(const struct tensor *t, size_t *n);
 
-/* The same view with its two axes swapped; nd must be 2. */
+/* The view with its two axes swapped; nd must be 2. */
 struct tensor tensor_transposed(const struct tensor *t);
 
 /* Rows [lo, hi) of the first axis; nd >= 1, lo <= hi <= shape[0]. */
@@ -55,8 +56,8 @@ struct tensor tensor_rows(const struct tensor *t, size_t lo, size_t hi);
  * exact; F64 and the integers are rounded to nearest even. */
 void tensor_f32(const struct tensor *t, size_t lo, size_t hi, float *out);
 
-/* All of it as contiguous f32: the data itself where it is that already and aligned to
- * 4 bytes, else a copy in a.  NULL when a is full. */
+/* All elements as contiguous f32.  Data that is contiguous f32 and aligned to 4 bytes is returned
+ * itself; other data is copied into a.  NULL when a is full. */
 const float *tensor_all_f32(const struct tensor *t, struct arena *a);
 
 float f16_f32(unsigned short h);
@@ -74,17 +75,17 @@ struct weight {
 struct weights {
     struct weight *w;
     size_t n;
-    struct packed *packed;    /* NULL, or where what is made of them is found or noted (packed.h) */
+    struct packed *packed;    /* NULL, or the list of blocks that are packed from them (packed.h) */
 };
 
-/* Sort by name.  -1 naming the tensor if one occurs twice. */
+/* Sort by name.  -1, naming the tensor, if a name occurs twice. */
 int weights_sort(struct weights *ws, struct err *e);
 
 /* The tensor of that name, or NULL. */
 struct weight *weights_find(const struct weights *ws, const char *name);
 
-/* Find name, check its shape (nd sizes follow as size_t), mark it used and copy the view
- * to *out.  -1 naming the tensor, what it has and what was expected. */
+/* Find the tensor, check its shape (nd sizes follow as size_t), mark it used and copy the view
+ * to *out.  -1 with a message that names the tensor, its shape and the shape expected. */
 int weights_take(const struct weights *ws, const char *name, struct tensor *out, struct err *e,
                  int nd, ...);
 

@@ -2,8 +2,8 @@
  *
  * Source   Unicode 15, chapter 3.9, table 3-7: no surrogates, no overlong forms, nothing
  *          above U+10FFFF.
- * Errors   An ill-formed sequence is reported by the length of its maximal subpart, which
- *          is what one U+FFFD stands for in most decoders (Python's "replace" among them).
+ * Errors   An ill-formed sequence is reported by the length of its maximal subpart: the bytes
+ *          that most decoders (Python's "replace" among them) replace by one U+FFFD.
  */
 #ifndef UNCLIP_UTF8_H
 #define UNCLIP_UTF8_H
@@ -12,10 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The code point at p, where n > 0 bytes are.  Its length 1..4, or -1..-3: ill-formed. */
+/* *c: the code point at p, of which n > 0 bytes may be read.  Returns its length 1..4, or -1..-3 when it
+ * is ill-formed. */
 int utf8_get(const unsigned char *p, size_t n, uint32_t *c);
 
-/* Write c, which must be a scalar value, to p (4 bytes of room): its length. */
+/* Write c, which must be a scalar value, to p, which has room for 4 bytes.  Returns its length. */
 int utf8_put(uint32_t c, unsigned char *p);
 
 /* Are all n bytes well-formed? */
