@@ -51,7 +51,7 @@ const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu,
             return NULL;
         }
         if (!name && k == &kern_c_bf16)
-            break;    /* slower than any f32 kernel: only where it is asked for */
+            break;    /* slower than any f32 kernel: chosen by its name only */
         return k;
     }
     if (!name)

@@ -1,35 +1,37 @@
 /* kern.h - the inner loops, one table of functions for each instruction set
  *
- * What     Everything that costs time ends in one of these.  Products come in two forms:
+ * What     Whatever costs time is computed by one of these functions.  A product is computed in one of two forms:
  *
- *          gemm   c = a W^T on matrices where they lie (the C kernels and BLIS), or
- *          tile   the same for at most `rows` rows of a and one panel of `panel` columns,
- *                 over weights that were packed once (our own kernels; panel > 0).
+ *          gemm   c = a W^T for matrices as they are stored (the C kernels and BLIS), or
+ *          tile   c = a W^T for at most `rows` rows of a and one panel of `panel` columns,
+ *                 with weights that were packed once (our own kernels; panel > 0).
  *
- *          A panel is packed as [k][panel] f32, or [k/2][panel][2] bf16, zeroes where the matrix
- *          ends; a stretch of it can be multiplied by itself, so sums over long k are cut into
+ *          A panel is packed as [k][panel] f32, or [k/2][panel][2] bf16, with zeros where the matrix
+ *          ends.  Any stretch of k can be multiplied alone, so sums over a long k are cut into
  *          pieces of `depth` that stay in the caches:
  *
  *              columns 0..panel-1 of k = 0 | of k = 1 | ... | of k = depth-1 || next piece ...
  *
- *          a's rows are given one by one, as pointers: a convolution passes pixels.
+ *          The rows of a are given one by one, as pointers, so that a convolution passes its pixels
+ *          without a copy.
  *
  *          What the numbers of a product are stored as stands in one of the formats KERN_* below.  bf16
  *          has two kinds of packed table.  Where the CPU multiplies bf16, weights and rows of a are bf16.
  *          Elsewhere weights are bf16, widened to f32 when they are loaded, and rows of a are f32: half
  *          the memory of f32, with its arithmetic.
  * Source   The tiling: Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix
- *          Multiplication"; rows of a are broadcast from where they are, never packed.
- * Shapes   Given at each function.  Strides count elements.  No alignment is asked for but
- *          that of packed weights and of c in tile.
- * Numbers  For one element the order of the additions depends on k, `depth` and the table, never
- *          on m, n or the place: batches and threads do not change a bit.  f32: sums in f32.
+ *          Multiplication", doi:10.1145/1356052.1356053.  Rows of a are not packed: their elements are
+ *          broadcast from where they are.
+ * Shapes   Given at each function.  Strides count elements.  Pointers need no alignment, except packed
+ *          weights and c in tile.
+ * Numbers  The order of the additions for one element of c depends on k, `depth` and the table only.  It does not
+ *          depend on m, n or the place of the element, so batches and threads do not change a bit.  f32: sums in f32.
  *          bf16: weights, and rows of a where the format says so, rounded to bf16 (nearest even), sums
  *          in f32.
  *          exp is within 1.5 ULP (0 below -104), gelu within 5e-7 |x| of the exact function,
  *          quick_gelu, silu and gelu_tanh within 3e-7 |x|: see tests/unit/kern.c.
  *          NaN goes through everything, exps included.
- * Threads  No state; every function may run on many threads at once.
+ * Threads  Every function may run on many threads at once; there is no state.
  */
 #ifndef UNCLIP_KERN_H
 #define UNCLIP_KERN_H
@@ -41,7 +43,7 @@
 #include "lib/base/size.h"
 #include "lib/base/tensor.h"
 
-enum { KERN_WIDE = 384 * 16 };    /* the most weights of one tile_widen: depth * panel */
+enum { KERN_WIDE = 384 * 16 };    /* the largest depth * panel of a table with tile_widen */
 
 enum precision { PREC_F32, PREC_BF16 };
 
@@ -56,7 +58,7 @@ const char *precision_name(enum precision p);
 
 enum act { ACT_NONE, ACT_RELU, ACT_QUICK_GELU, ACT_GELU, ACT_GELU_TANH, ACT_SILU };
 
-/* What happens to a product on its way to y: y = act(c + bias) + residual, or, with act_last,
+/* How y is made of a product c: y = act(c + bias) + residual, or, with act_last,
  * y = act(c + bias + residual).  bias and residual may be NULL; residual may be y. */
 struct kern_out {
     const float *bias;        /* [n] */
@@ -89,8 +91,7 @@ struct kern {
 
     /* c [m, n] = (add ? c : 0) + a W^T for m <= rows, n <= panel, k <= depth, a multiple of group where rows
      * of a are bf16.  c's rows are ldc apart, aligned to 64 bytes and have room for the panel: columns from n on
-     * may be written.  ahead: memory that will be wanted next, step bytes of it for each k (0:
-     * none). */
+     * may be written.  ahead: memory to prefetch, step bytes of it for each k (0: none). */
     void (*tile)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
                  size_t ldc, bool add, const char *ahead, size_t step);
 
@@ -108,26 +109,26 @@ struct kern {
     void (*axpy)(size_t n, float a, const float *x, float *y);    /* y += a x */
     void (*scale)(size_t n, float a, float *x);
     void (*act)(size_t n, enum act a, const float *x, float *y);  /* y may be x */
-    /* x becomes exp(scale * (x - max x)), scale > 0, n > 0; returns the sum: softmax but for the
-     * division, which is cheaper after the product with the values */
+    /* x becomes exp(scale * (x - max x)), scale > 0, n > 0; returns the sum.  This is a softmax without the
+     * division, which is cheaper after the product with the values. */
     float (*exps)(size_t n, float scale, float *x);
     /* y = (x - mean) / sqrt(var + eps) * g + b; y may be x */
     void (*norm)(size_t n, const float *x, const float *g, const float *b, float eps, float *y);
 
-    /* y = act(x * mul + add), channel by channel; y may be x */
+    /* y = act(x * mul + add), mul and add for each channel; y may be x */
     void (*affine)(size_t n, enum act a, const float *x, const float *mul, const float *add, float *y);
-    /* m rows of n, row stride ldx: s[j] = sum of x + shift[j] down column j, q[j] = sum of its
-     * squares, row after row, in f64; shift may be NULL */
+    /* m rows of n, row stride ldx: s[j] = sum of x + shift[j] over column j, q[j] = sum of the squares
+     * of x + shift[j], in f64 and in the order of the rows; shift may be NULL */
     void (*moments)(size_t m, size_t n, const float *x, size_t ldx, const float *shift, double *s, double *q);
 
-    /* Winograd's F(2x2, 3x3), n channels (or any other items) side by side; winograd.h has the
-     * formulas.  g and u hold weights, v holds rows.  The same bits in every table with
-     * these, but that bf16's subnormals may become 0. */
+    /* Winograd's F(2x2, 3x3) for n channels (or other items) next to each other; winograd.h has the
+     * formulas.  g and u hold weights, v holds rows.  Every table
+     * gives the same bits, except that subnormal bf16 may become 0. */
     void (*win_weights)(size_t n, const void *g, size_t ldg, void *u, size_t ldu);    /* 9 -> 16 */
     void (*win_in)(size_t n, const float *const x[16], void *v, size_t ldv);
-    void (*win_out)(size_t n, const float *m, size_t ldm, float *const y[4]);    /* 16 rows of products -> 2 x 2 pixels */
+    void (*win_out)(size_t n, const float *m, size_t ldm, float *const y[4]);    /* 16 rows of products to 2 x 2 pixels */
 
-    /* one row of n, exact or to nearest even; widths below 32 bits as in tensor.h */
+    /* one row of n: widened exactly, or narrowed to nearest even, as the functions of that name in tensor.h */
     void (*f16_f32)(size_t n, const unsigned short *x, float *y);
     void (*bf16_f32)(size_t n, const unsigned short *x, float *y);
     void (*f32_bf16)(size_t n, const float *x, unsigned short *y);
@@ -138,14 +139,14 @@ static inline size_t kern_k(const struct kern *kern, size_t k) {
     return round_up(k, kern->group);
 }
 
-/* The table of that name for that precision, or, with NULL, the fastest that a CPU with these
- * flags (cpu.h) runs.  NULL and a message when there is none. */
+/* The table of that name for that precision.  A NULL name asks for the fastest table that a CPU with these
+ * flags (cpu.h) runs.  Returns NULL and a message when there is no such table. */
 const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu, struct err *e);
 
-/* All tables that a CPU with these flags can run, NULL when i is past the last one. */
+/* Table i of all that a CPU with these flags can run; NULL when i is past the last one. */
 const struct kern *kern_list(size_t i, unsigned cpu);
 
-/* "skx": what BLIS runs; "0.9.0": which BLIS it is.  The first call starts BLIS. */
+/* The kernels that BLIS runs ("skx") and its version ("0.9.0").  The first call starts BLIS. */
 const char *kern_blis_arch(void);
 const char *kern_blis_version(void);
 

@@ -1,5 +1,5 @@
 /* flags x86_64: -mavx2 -mfma -mf16c */
-/* AVX2 and FMA: 6 rows by 16 columns, 12 of the 16 registers hold sums. */
+/* AVX2 and FMA: a tile is 6 rows by 16 columns; 12 of the 16 registers hold sums. */
 #define VL 8
 #define ROWS 6
 #define COLS 2

@@ -1,15 +1,15 @@
 /* flags: -idirafter lib/kernel/compat */
 /* BLIS for the products, portable vectors of four for the rest.
  *
- * Each call is one block of a product that the pool has split, on one thread.  The path for
- * small matrices is off: it changes the order of the additions with the shape, and a picture's
+ * Each call computes one block of a product that the pool has split, on one thread.  BLIS's path for
+ * small matrices is switched off: there the order of the additions depends on the shape, and an image's
  * embedding must not depend on the batch that it came in. */
 #define VL 4
 #include "lib/kernel/kern_vec.inc"
 
 #include <blis.h>
 
-/* BLIS does not say const, but does not write its operands a and b. */
+/* BLIS does not write its operands a and b, although it does not declare them const. */
 static float *loose(const float *p) {
     float *q;
 

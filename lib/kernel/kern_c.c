@@ -1,4 +1,4 @@
-/* The specification: what every other table computes, in the plainest way. */
+/* The specification: what every other table computes, written as simply as possible. */
 #include "lib/kernel/kern.h"
 
 #include <math.h>
@@ -129,7 +129,7 @@ static void c_moments(size_t m, size_t n, const float *x, size_t ldx, const floa
     }
 }
 
-/* Input, weights and output of one dimension; the second is done after the first. */
+/* The transforms of input, weights and output in one dimension.  Each is applied to both dimensions in turn. */
 static void win_in1(float *d, size_t step) {
     float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
 

@@ -1,17 +1,18 @@
-/* packed.h - what was made of a checkpoint's numbers when a network was bound
+/* packed.h - the list of blocks that binding a network makes
  *
- * What     Binding a network makes blocks of bytes out of its tensors: packed matrices, joined
- *          biases, vectors as f32.  It makes them in an order and in sizes that depend on the
- *          network and the kernel only.  So a list of them, in that order, is all it takes to bind
- *          the same network again without reading its tensors: formats/checkpoint/pack_cache.h keeps
- *          the list in a file.
+ * What     Binding a network makes blocks of bytes from its tensors: packed matrices, joined
+ *          biases, vectors as f32.  Their order and sizes depend on the network and the kernel
+ *          only.  A list of the blocks in that order is enough to bind the network again
+ *          without reading its tensors.  formats/checkpoint/pack_cache.h keeps the list in a
+ *          file.
  *
- *              noting    the list is empty at first, each block made is added to it;
- *              finding   the list is full at first, each block is taken from it.
- * Errors   packed_next returns NULL when the list ends or the sizes differ: it is another
- *          network's, and the caller binds again without it.  Noting gives up when the list is full
- *          (`lost`): nothing is wrong then but that the list cannot be kept.
- * Memory   Owns nothing.
+ *              noting    the list is empty at first, and each new block is added to it;
+ *              finding   the list is full at first, and each block is taken from it.
+ * Errors   packed_next returns NULL when the list ends or a size differs.  The list then belongs
+ *          to another network, and the caller binds again without it.  When the list is full
+ *          while noting, `lost` is set: the network is bound all the same, but the list cannot
+ *          be kept.
+ * Memory   The list owns no memory.
  */
 #ifndef UNCLIP_PACKED_H
 #define UNCLIP_PACKED_H
@@ -21,8 +22,8 @@
 
 #include "lib/kernel/kern.h"
 
-/* Part of the key of what is kept.  Count it up whenever other bytes come out of packing, or
- * a network is bound in another order; tests/unit/packed.c notices when that was forgotten. */
+/* Part of the key under which a list is kept.  Count it up whenever packing gives other bytes, or
+ * a network is bound in another order; tests/unit/packed.c fails when that was forgotten. */
 enum { PACKED_LAYOUT = 2 };
 
 enum { PACKED_MOST = 1 << 14 };    /* blocks of a network */
@@ -39,11 +40,10 @@ struct packed {
     bool finding, lost;
 };
 
-/* Is it worth keeping what this kernel makes?  The tables that take matrices where they lie pack
- * nothing. */
+/* Is a list of this kernel's blocks worth keeping?  The tables with gemm do not pack matrices. */
 bool packed_useful(const struct kern *k);
 
-/* p may be NULL in all of these: neither finding nor noting. */
+/* p may be NULL here: neither finding nor noting. */
 bool packed_finding(const struct packed *p);
 const void *packed_next(struct packed *p, size_t n);
 void packed_note(struct packed *p, const void *block, size_t n);

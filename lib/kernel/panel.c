@@ -33,8 +33,8 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
 
         kc = size_min(piece, k - k0);
         bytes = panel_bytes(kern, kc);
-        /* the next piece comes in from memory while this one is used, a little in each tile;
-         * with one tile the hardware's own prefetch is as good */
+        /* The next piece is prefetched while this one is used, a part of it in each tile.  With one tile the
+         * hardware's own prefetch is as good. */
         ahead = k0 + kc < k ? packed + bytes : next;
         step = ahead && tiles > 1 ? bytes / (tiles * kc) + 1 : 0;
         for (size_t t = 0; t < tiles; t++) {

@@ -1,11 +1,12 @@
 /* panel.h - rows times one packed panel of weights
  *
- * What     What linear, convolution and attention have in common: a stretch of a packed panel
- *          (kern.h) is multiplied by any number of rows, cut into tiles that the kernel takes.
+ * What     The product that linear layers, convolution and attention share.  A stretch of a packed panel
+ *          (kern.h) is multiplied by any number of rows, in tiles of the size that the kernel takes.
+ * Source   Goto and van de Geijn 2008, doi:10.1145/1356052.1356053 (panels of packed weights).
  * Shapes   rows[i] points to k elements of kern->row; packed holds a panel's weights for k; c [m, n] has
  *          room for the panel, row stride ldc, a multiple of 16, aligned to 64 bytes.
- * Numbers  One element of c is a sum over k in equal pieces of at most k->depth, in order,
- *          whatever m is.
+ * Numbers  One element of c is a sum over equal pieces of k, in order, each of at most kern->depth.  It does
+ *          not depend on m.
  */
 #ifndef UNCLIP_PANEL_H
 #define UNCLIP_PANEL_H
