@@ -5,22 +5,22 @@
 #include "lib/base/size.h"
 #include "lib/kernel/panel.h"
 
-/* A task is one head of one sequence, or a block of its queries.  It lays the head's keys and
- * values out once, then goes over its queries a few rows at a time: the scores of those rows
- * against all keys stay in the second-level cache from the first product to the second. */
+/* A task is one head of one sequence, or a block of its queries.  It packs the head's keys and
+ * values once, then computes a few rows of queries at a time.  The scores of those rows
+ * against all keys stay in the second-level cache between the two products. */
 enum { TILE_ROWS = 48, TILE_SCORES = 65536, BLOCK_ROWS = 96, PANEL_MAX = 64 };
 
-/* Where the CPU multiplies bf16 it does so here too; the softmax between the products stays f32. */
+/* bf16 where the CPU multiplies bf16, else f32.  The softmax between the products is f32 in both. */
 static const struct kern *kern_of(const struct compute *c) {
     return c->kern->row == DT_BF16 ? c->kern : c->kern->f32;
 }
 
-/* One thread's scratch, in floats from its start; every part begins on a cache line. */
+/* The parts of one thread's scratch, in floats from its start.  Each part begins on a cache line. */
 struct layout {
     size_t rows;                   /* queries at a time */
     size_t lds, ldo;               /* row strides of scores and of o's tile */
-    size_t k, v, scores, o, rest;  /* offsets; rest: a panel of keys while it is packed */
-    size_t q16, p16;               /* queries and weights in bf16, where the kernel wants that */
+    size_t k, v, scores, o, rest;  /* offsets; rest: the keys of one panel while they are packed */
+    size_t q16, p16;               /* queries and attention weights in bf16, where the kernel takes bf16 */
     size_t end;
 };
 
@@ -51,21 +51,21 @@ struct attention_job {
     size_t blocks, block;          /* blocks of queries; queries of each */
 };
 
-/* A head's keys and values as the products take them: packed, or rows with a stride. */
+/* A head's keys and values in the form that the products take: packed, or rows with a stride. */
 struct head {
     size_t n, ldk, ldv;
     const float *k, *v;
-    unsigned short *q16, *p16;    /* room for what must be bf16, or NULL */
+    unsigned short *q16, *p16;    /* room for queries and attention weights in bf16, or NULL */
 };
 
-/* Key j of the two runs, head at column c. */
+/* Key j of the two runs together; the head begins at column c. */
 static const float *key_row(const struct attention_seq *s, size_t j, size_t c) {
     const struct attention_keys *r = s->keys;
 
     return j < r[0].n ? r[0].k + j * r[0].ld + c : r[1].k + (j - r[0].n) * r[1].ld + c;
 }
 
-/* Keys [j, j + n), one panel of columns; a panel that the two runs share is copied together. */
+/* Keys [j, j + n): one panel of columns.  Keys of a panel that the two runs share are copied together first. */
 static void pack_keys(const struct attention_job *t, const struct attention_seq *s, size_t j, size_t n,
                       size_t c, float *rest, char *to) {
     const size_t d = t->a->width, n0 = s->keys[0].n;
@@ -88,7 +88,8 @@ static void pack_values(const struct kern *kern, const struct attention_keys *r,
         kern->pack(to, r->v + j * r->ld + c, 1, r->ld, cols, n);
 }
 
-/* The head's values, `cols` columns from c on: both runs.  Where weights go in pairs, one pair may have a row of each. */
+/* The head's values, `cols` columns from c on, of both runs.  In bf16, where rows are packed in pairs, one pair may
+ * hold a row of each run. */
 static void pack_runs(const struct kern *kern, const struct attention_keys r[2], size_t c, size_t cols, char *to) {
     const size_t n0 = r[0].n, odd = r[1].n ? n0 % kern->group : 0;
 
@@ -123,7 +124,7 @@ static struct head pack_head(const struct attention_job *t, const struct attenti
     return h;
 }
 
-/* For kernels that take matrices as they are: two runs are copied into one. */
+/* For kernels with gemm: two runs are copied into one. */
 static struct head join_head(const struct attention_job *t, const struct attention_seq *s, size_t c,
                              const struct layout *l, float *mem) {
     const struct attention_keys *r = s->keys;
@@ -140,7 +141,7 @@ static struct head join_head(const struct attention_job *t, const struct attenti
     return (struct head){r[0].n + r[1].n, d, d, mem + l->k, mem + l->v, NULL, NULL};
 }
 
-/* Rows as the kernel takes them: where they are, or copied to `half` in bf16, zeros up to a pair. */
+/* Rows as the kernel takes them: where they are, or copied to `half` in bf16 and filled up to a pair with zeros. */
 static void rows_of(const struct kern *kern, size_t m, size_t n, const float *x, size_t ldx, unsigned short *half,
                     size_t ldh, const void *rows[]) {
     for (size_t i = 0; i < m; i++) {
@@ -211,7 +212,7 @@ static void attend(void *ctx, size_t i, int thread) {
         size_t n;
 
         m = size_min(l.rows, hi - r);
-        n = a->causal ? h.n - s->nq + r + m : h.n;    /* keys that any of these rows sees */
+        n = a->causal ? h.n - s->nq + r + m : h.n;    /* keys that at least one of these rows sees */
         times_keys(kern, &h, m, n, d, s->q + r * s->ldq + c, s->ldq, scores, l.lds);
         for (size_t q = 0; q < m; q++) {
             size_t seen = a->causal ? h.n - s->nq + r + q + 1 : n;

@@ -1,17 +1,17 @@
 /* attention.h - softmax(scale Q K^T) V, for many sequences and heads at once
  *
  * What     Multi-head attention between rows that the caller has projected.  The keys of a
- *          sequence come in up to two runs of rows, one after the other: rows that were there
- *          before (a cached prefix, a text context that several samples share) and its own.
- * Source   Vaswani et al. 2017, arXiv:1706.03762; for the two runs, the prefix cache of the
+ *          sequence come in up to two runs of rows: first those of earlier rows (a cached prefix,
+ *          a text context that several samples share), then its own.
+ * Source   Vaswani et al. 2017, arXiv:1706.03762.  The two runs serve the cached prefix of the
  *          prior and the context keys of the U-Net (Nichol et al. 2021, arXiv:2112.10741).
  * Shapes   q [nq, H * d], k and v [n, H * d], o [nq, H * d], each with a row stride in elements;
- *          head h is columns [h * d, (h + 1) * d).  At least one key for each query.
- * Aliasing o may be q (each row of o replaces the row of q that it came from); not k or v.
- * Numbers  bf16 kernels round queries, keys, values and the softmax's weights to bf16; all sums are f32.
- *          Softmax in f32 with the maximum subtracted.  The bytes of o depend on that sequence's
- *          rows and on the kernel, never on the other sequences, n or the threads; a causal
- *          row does not depend on the keys after it, nor on nq.
+ *          head h is columns [h * d, (h + 1) * d).  Each query sees at least one key.
+ * Aliasing o may be q: each row of o replaces the row of q that it came from.  o may not be k or v.
+ * Numbers  bf16 kernels round queries, keys, values and the attention weights to bf16; all sums are f32.
+ *          The softmax is computed in f32 with the maximum subtracted.  The bytes of o depend on the rows of
+ *          their own sequence and on the kernel.  They do not depend on the other sequences, n or the threads.
+ *          A causal row does not depend on the keys after it, nor on nq.
  * Threads  Split over sequences, heads and blocks of queries.
  */
 #ifndef UNCLIP_ATTENTION_H
@@ -28,7 +28,7 @@ struct attention_seq {
     const float *q;
     float *o;
     size_t nq, ldq, ldo;
-    struct attention_keys keys[2];    /* in this order; the first may be empty (n = 0) */
+    struct attention_keys keys[2];    /* in this order; keys[0] may be empty (n = 0) */
 };
 
 struct attention {

@@ -1,13 +1,15 @@
 /* bind.h - take a network's tensors from a checkpoint, each checked by name and shape
  *
- * What     A binder carries the checkpoint, the place where packed weights stay and the first
+ * What     A binder carries the checkpoint, the arena for packed weights and the first
  *          error, so that the code which binds a network reads as a list of its tensors.
+ * Source   Weights are [out, in] and [out, in, rows, columns], as in torch.nn.Linear and torch.nn.Conv2d.
  * Errors   Sticky: after the first failure every call does nothing and returns NULL or a
- *          zero tensor; the caller looks at `bad` once, at the end.
- * Memory   What stays is taken from *keep; f32 tensors that are used as they lie stay mapped.
- * Again    With ws->packed, what is made here is noted for a later binding, or, where an earlier one
- *          noted it, found: then no number of the checkpoint is read or made again, bind_rows' apart.
- *          The functions that give tensors give views as always; views are not to be read.
+ *          zero tensor.  The caller looks at `bad` once, at the end.
+ * Memory   Blocks that stay are taken from *keep; f32 tensors that need no packing stay mapped.
+ * Again    With ws->packed (packed.h), blocks that are made here are noted for a later binding, or found
+ *          where an earlier binding noted them.  When they are found, no number of the checkpoint is read,
+ *          except those of bind_rows.  Functions that return tensors return views then too, but their
+ *          numbers must not be read.
  */
 #ifndef UNCLIP_BIND_H
 #define UNCLIP_BIND_H
@@ -21,24 +23,24 @@ struct bind {
     struct arena *keep;
     struct err *e;
     bool bad;
-    char name[256];    /* bind_name's */
+    char name[256];    /* the last result of bind_name */
 };
 
-/* Format a tensor's name into b->name and return it; good until the next call. */
+/* Format a tensor's name into b->name and return it.  It is valid until the next call. */
 const char *bind_name(struct bind *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Memory that stays. */
 void *bind_take(struct bind *b, size_t n, size_t size);
 
-/* The tensor `name` as a view [n], [n, k], as it is stored.  Every number in it is read: one
- * that is not finite is refused. */
+/* The tensor `name` as a view [n] or [n, k], as it is stored.  Every number in it is read, and a
+ * number that is not finite is refused. */
 struct tensor bind_vector(struct bind *b, const char *name, size_t n);
 struct tensor bind_matrix(struct bind *b, const char *name, size_t n, size_t k);
 
-/* The same without reading it: a large table of which few rows are used. */
+/* As bind_matrix, but the numbers are not read: for a large table of which few rows are used. */
 struct tensor bind_rows(struct bind *b, const char *name, size_t n, size_t k);
 
-/* A filter bank as it is stored, and as a matrix [co, ci * y * x]. */
+/* The weights of a convolution as they are stored, and as a matrix [co, ci * y * x]. */
 struct tensor bind_filters(struct bind *b, const char *name, size_t co, size_t ci, size_t y, size_t x);
 struct tensor bind_filter_rows(struct bind *b, const char *name, size_t co, size_t ci, size_t y,
                                size_t x);
@@ -47,13 +49,13 @@ struct tensor bind_filter_rows(struct bind *b, const char *name, size_t co, size
 const float *bind_floats(struct bind *b, const char *name, size_t n);
 const float *bind_table(struct bind *b, const char *name, size_t n, size_t k);
 
-/* A view that was taken from the checkpoint by hand: refuse a number in it that is not finite. */
+/* Refuse a number that is not finite in a view that was taken from the checkpoint by weights_take. */
 void bind_check(struct bind *b, const char *name, const struct tensor *t);
 
-/* The same, read as above, as contiguous f32. */
+/* Check a view as bind_check does, and return it as contiguous f32. */
 const float *bind_view(struct bind *b, const char *name, const struct tensor *t);
 
-/* Each row of w [n, k] in `parts` equal stretches: their sums, [parts, n]. */
+/* The sums [parts, n] of each row of w [n, k], cut into `parts` equal stretches. */
 const float *bind_sums(struct bind *b, const struct tensor *w, size_t parts);
 
 /* Pack parts [n_i, k] with their biases (or NULL) into l. */
@@ -67,7 +69,7 @@ void bind_conv(struct bind *b, struct conv *k, const struct tensor *w, const flo
 /* `name`.weight [n, k] and `name`.bias [n] */
 void bind_linear(struct bind *b, struct linear *l, const char *name, size_t n, size_t k);
 
-/* Refuse, by name, what is left of the checkpoint of one whole `network`. */
+/* Refuse a checkpoint of one whole `network` that holds a tensor which was not used; the message names it. */
 void bind_refuse_unused(struct bind *b, const char *network);
 
 /* Gain and bias of a LayerNorm: `name`.weight and `name`.bias, [n] */

@@ -7,19 +7,19 @@
 #include "lib/kernel/panel.h"
 #include "lib/layer/winograd.h"
 
-/* Three ways, by the window and the kernel:
+/* The window and the kernel decide between three ways:
  *
  * - a window of one pixel is a matrix product over all pixels (linear.c);
- * - by pointers: for each tap of the window, the product of the pixels under it, wherever they
- *   lie, with that tap's weights; pixels outside are one row of zeros (packed kernels);
- * - gathered: the windows of a few pixels are copied side by side (kernels that take matrices,
- *   and pictures of so few channels that a tap is too short to be a product of its own). */
+ * - by pointers (packed kernels): for each tap of the window, the pixels under it, where they are stored,
+ *   are multiplied by that tap's weights.  Pixels outside the feature map are one row of zeros;
+ * - gathered (kernels with gemm, and feature maps with so few channels that one tap is too short for a
+ *   product): the windows of a few pixels are copied next to each other. */
 enum { MAX_ROWS = 384, GATHER_FLOATS = 1 << 20, GATHER_CHANNELS = 64, CONVERT = 1 << 14 };
 
 struct plan {
     bool linear, gather;
     size_t pad_y, pad_x;       /* zeros before the first row and column */
-    size_t yo, xo, m;          /* output rows, columns, and pixels of all pictures */
+    size_t yo, xo, m;          /* output rows, columns, and pixels of all feature maps */
     size_t rows, row_tasks;    /* pixels of a task, and tasks for all pixels */
     size_t col_tasks;          /* 1, or one for each panel */
     size_t depth;              /* gathered: the window's elements, filled up to whole groups */
@@ -66,34 +66,34 @@ struct conv_job {
     struct plan plan;
     size_t n, y, x;
     const float *in;
-    const char *pixels;     /* what the kernel reads: in, or its copy in bf16 */
+    const char *pixels;     /* the input in the form that the kernel reads: in, or its copy in bf16 */
     char *converted, *threads;
     const char *zeros;
     struct kern_out out;
 };
 
-/* Where the window of an output pixel begins; may lie outside. */
+/* The first pixel of an output pixel's window, which may be outside the feature map. */
 struct corner {
-    size_t picture;     /* index of the picture's first pixel */
+    size_t map;         /* index of the feature map's first pixel */
     ptrdiff_t y, x;
 };
 
 static struct corner corner_of(const struct conv_job *j, size_t pixel) {
     const struct plan *p = &j->plan;
-    size_t in_picture = pixel % (p->yo * p->xo);
+    size_t in_map = pixel % (p->yo * p->xo);
 
     return (struct corner){
         pixel / (p->yo * p->xo) * j->y * j->x,
-        (ptrdiff_t)(in_picture / p->xo * j->k->stride) - (ptrdiff_t)p->pad_y,
-        (ptrdiff_t)(in_picture % p->xo * j->k->stride) - (ptrdiff_t)p->pad_x
+        (ptrdiff_t)(in_map / p->xo * j->k->stride) - (ptrdiff_t)p->pad_y,
+        (ptrdiff_t)(in_map % p->xo * j->k->stride) - (ptrdiff_t)p->pad_x
     };
 }
 
-/* Index of the pixel dy, dx into the window, or SIZE_MAX outside the picture. */
+/* Index of the pixel at (dy, dx) of the window, or SIZE_MAX outside the feature map. */
 static size_t tap(const struct conv_job *j, const struct corner *c, size_t dy, size_t dx) {
-    size_t y = (size_t)c->y + dy, x = (size_t)c->x + dx;    /* negative becomes huge */
+    size_t y = (size_t)c->y + dy, x = (size_t)c->x + dx;    /* a negative number becomes huge */
 
-    return y < j->y && x < j->x ? c->picture + y * j->x + x : SIZE_MAX;
+    return y < j->y && x < j->x ? c->map + y * j->x + x : SIZE_MAX;
 }
 
 static void finish(const struct conv_job *j, size_t r0, size_t m, size_t c0, size_t n, const float *tile,

@@ -6,7 +6,7 @@
  * Shapes   As feature_map.h and conv.h: channels last, f32.
  * Errors   -1 only when the arena is too small.
  * Numbers  No bit depends on the size of the bands, on n or on the threads.
- * Threads  Those of the kernels.
+ * Threads  Split by the convolution and by feature_map_apply.
  */
 #ifndef UNCLIP_FEATURE_CONV_H
 #define UNCLIP_FEATURE_CONV_H
@@ -17,7 +17,7 @@
 /* What a convolution reads. */
 struct feature_source {
     struct feature_map p;
-    float *mul, *add;    /* [N, C] of feature_map_norm; NULL: the feature map as it is */
+    float *mul, *add;    /* [N, C] of feature_map_norm; NULL: without a norm */
     enum act act;
     enum resample resample;
     size_t c, y, w;      /* channels, rows and columns as read */
@@ -25,11 +25,11 @@ struct feature_source {
 
 struct feature_source feature_source(const struct feature_map *p, enum act act, enum resample resample);
 
-/* Read it through a GroupNorm: mul and add are computed and taken from *a. */
+/* Read the source through a GroupNorm.  mul and add are computed; their memory is taken from *a. */
 int feature_source_norm(struct feature_source *s, const struct feature_map_norm *g, const struct compute *k,
                         struct arena *a);
 
-/* out [N, Y', X', Co]; residual may be NULL, or out.  band: floats that are read at once; 0: what is fast.
+/* out [N, Y', X', Co]; residual may be NULL, or out.  band: floats that are read at once; 0: a size that is fast.
  * With a stride of 2, rows and columns must be even. */
 int feature_conv(const struct conv *v, const struct feature_source *s, size_t band, const struct compute *k,
                  float *out, const float *residual, struct arena scratch);

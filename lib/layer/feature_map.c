@@ -3,13 +3,14 @@
 #include <math.h>
 #include <string.h>
 
+#include "lib/base/size.h"
 #include "lib/kernel/kern.h"
 
-/* Pixels whose sums one task takes: fixed, so that the order of the additions is too. */
+/* Pixels that one task adds up: a fixed number, so that the order of the additions is fixed. */
 enum { STRETCH = 256 };
 
 static size_t stretches(const struct feature_map *p) {
-    return (p->y * p->w + STRETCH - 1) / STRETCH;
+    return div_up(p->y * p->w, STRETCH);
 }
 
 size_t feature_map_norm_scratch(const struct feature_map *p) {
@@ -36,7 +37,7 @@ static void sum_stretch(void *ctx, size_t i, int thread) {
                       s->before ? s->before + n * ch + at : NULL, out + at, out + ch + at);
 }
 
-/* mul and add of one picture from the sums of its stretches. */
+/* mul and add of one feature map from the sums of its stretches. */
 static void fold(const struct feature_map *p, const struct feature_map_norm *g, const double *part, size_t n,
                  float *mul, float *add) {
     size_t ch = p->c[0] + p->c[1], per = stretches(p), size = ch / g->groups;
@@ -84,11 +85,11 @@ struct load {
     enum resample r;
     const struct kern *k;
     float *out;
-    size_t from, before;    /* first row, over all pictures; rows of zeros in front of it */
-    size_t rows, per;       /* how many, and how many a task takes */
+    size_t from, before;    /* first row, counted over all feature maps; rows of zeros in front of it */
+    size_t rows, per;       /* number of rows, and of rows that a task loads */
 };
 
-/* Channels [j, j + m) of one of the pair, normalised and activated; g: j in mul and add. */
+/* m channels of one pixel of one of the pair, normalised and activated; g: their place in mul and add. */
 static void load_channels(const struct load *l, size_t m, const float *x, size_t g, float *out) {
     if (l->mul)
         l->k->affine(m, l->act, x, l->mul + g, l->add + g, out);
@@ -106,7 +107,7 @@ static void load_pixel(const struct load *l, size_t n, size_t at, float *out) {
         load_channels(l, p->c[1], p->x[1] + at * p->c[1], n * ch + c0, out + c0);
 }
 
-/* One output row where nothing is averaged; an enlarged one has each pixel twice. */
+/* One output row, except where pixels are averaged.  An enlarged row has each pixel twice. */
 static void load_row(const struct load *l, size_t n, size_t y, float *row) {
     const struct feature_map *p = l->p;
     size_t ch = p->c[0] + p->c[1], up = l->r == RESAMPLE_UP2 ? 2 : 1;
@@ -119,7 +120,7 @@ static void load_row(const struct load *l, size_t n, size_t y, float *row) {
     }
 }
 
-/* One output row of a picture that is halved. */
+/* One output row of a feature map that is halved. */
 static void load_half(const struct load *l, size_t n, size_t y, float *row) {
     const struct feature_map *p = l->p;
     size_t ch = p->c[0] + p->c[1], wide = p->w / 2;
@@ -145,7 +146,7 @@ static size_t resampled(size_t n, enum resample r) {
     return r == RESAMPLE_UP2 ? 2 * n : r == RESAMPLE_DOWN2 ? n / 2 : n;
 }
 
-/* Row i of those that are wanted. */
+/* Row i of the rows to be loaded. */
 static void load_one(const struct load *l, size_t i, size_t row) {
     size_t rows = resampled(l->p->y, l->r), y = (l->from + i) % rows, n = (l->from + i) / rows;
     float *out = l->out + (l->before + i) * row;
@@ -165,13 +166,13 @@ static void load_task(void *ctx, size_t i, int thread) {
         load_one(l, k, row);
 }
 
-/* Handing out a task costs some 100 ns: no less than TASK floats each. */
+/* Handing out a task costs some 100 ns, so a task loads at least TASK floats. */
 static void load_rows(struct load *l, const struct compute *c) {
     enum { TASK = 1 << 15 };
     size_t row = resampled(l->p->w, l->r) * (l->p->c[0] + l->p->c[1]);
 
     l->per = row < TASK ? TASK / row : 1;
-    pool_run(c->pool, (l->rows + l->per - 1) / l->per, load_task, l);
+    pool_run(c->pool, div_up(l->rows, l->per), load_task, l);
 }
 
 void feature_map_apply(const struct feature_map *p, const float *mul, const float *add, enum act act,
@@ -213,7 +214,7 @@ struct taps {
     float w[5];
 };
 
-/* Enlarging: the support is two pixels of the input on either side. */
+/* For an enlargement the support is two pixels of the input on either side. */
 static void taps_of(size_t in, size_t out, size_t i, struct taps *t) {
     double centre = (double)in / (double)out * ((double)i + 0.5), sum = 0, w[5];
     double lo = floor(centre - 2 + 0.5), hi = floor(centre + 2 + 0.5);

@@ -1,16 +1,16 @@
-/* picture.h - what happens to pictures of channels between the convolutions of a U-Net
+/* feature_map.h - what a U-Net does to feature maps between its convolutions
  *
- * What     Group normalisation folded into one multiplication and addition per channel; the pass that
- *          applies it (with SiLU, over two pictures one behind the other in the channels, resampled by
- *          two); the antialiased bicubic enlargement in front of the upsamplers.
+ * What     Group normalisation, folded into one multiplication and one addition per channel; the pass that
+ *          applies it together with SiLU and a resampling by two, over the channels of two feature maps (hidden
+ *          and skip); the antialiased bicubic enlargement in front of the upsamplers.
  * Source   Wu and He 2018, arXiv:1803.08494 (torch.nn.GroupNorm); openai/guided-diffusion unet.py
  *          ResBlock; torch.nn.functional.interpolate(mode="bicubic", antialias=True).
- * Shapes   pictures [N, Y, X, C] f32, channels last; mul, add [N, C].
+ * Shapes   Feature maps [N, Y, X, C] f32, channels last; mul, add [N, C].
  * EASY TO GET WRONG
- *          Groups run over the channels of [hidden, skip] together and may straddle the seam.
- *          In a block that resamples, norm and SiLU come first.  bicubic: a = -0.5, border taps are
- *          dropped and the rest renormalised; the result is not clamped.
- * Numbers  Sums of the statistics in f64, in a fixed order: no bit depends on threads or on N.
+ *          Groups run over the channels of [hidden, skip] together; one group may hold channels of both.
+ *          In a block that resamples, norm and SiLU come first.  bicubic: a = -0.5, taps outside the
+ *          image are dropped and the others renormalised; the result is not clamped.
+ * Numbers  The statistics are summed in f64, in a fixed order: no bit depends on threads or on N.
  * Threads  Split over stretches of pixels, or rows.
  */
 #ifndef UNCLIP_FEATURE_MAP_H
@@ -18,14 +18,14 @@
 
 #include "lib/layer/linear.h"
 
-/* Two pictures read as one, x[0] first; x[1] is NULL where there is one. */
+/* Two feature maps read as one, the channels of x[0] first; x[1] is NULL where there is only one. */
 struct feature_map {
     const float *x[2];
     size_t c[2];
-    size_t n, y, w;    /* pictures, rows, columns */
+    size_t n, y, w;    /* N, rows, columns */
 };
 
-/* How a block's time embedding acts: before the norm (p is added to x) or after it (film). */
+/* A GroupNorm.  A block's time embedding acts before it (added to x) or after it (FiLM: scale and shift). */
 struct feature_map_norm {
     const float *g, *b;      /* [C] */
     size_t groups;
@@ -36,7 +36,7 @@ struct feature_map_norm {
 
 size_t feature_map_norm_scratch(const struct feature_map *p);
 
-/* mul and add [N, C] such that the normalised picture is x * mul + add. */
+/* mul and add [N, C] such that x * mul + add is the normalised feature map. */
 void feature_map_norm(const struct feature_map *p, const struct feature_map_norm *g, const struct compute *c,
                   float *mul, float *add, void *scratch);
 
@@ -46,8 +46,8 @@ enum resample { RESAMPLE_NONE, RESAMPLE_UP2, RESAMPLE_DOWN2 };    /* nearest; me
 void feature_map_apply(const struct feature_map *p, const float *mul, const float *add, enum act act,
                   enum resample r, const struct compute *c, float *out);
 
-/* Rows [from, to) of picture n of that, and `halo` more on either side, zeros outside the picture: what a
- * convolution over these rows reads. */
+/* Rows [from, to) of feature map n of feature_map_apply's result, and `halo` more rows on either side, with zeros
+ * outside the feature map: the input of a convolution over these rows. */
 void feature_map_apply_band(const struct feature_map *p, const float *mul, const float *add, enum act act, enum resample r,
                        const struct compute *c, size_t n, size_t from, size_t to, size_t halo, float *out);
 
@@ -55,7 +55,7 @@ void feature_map_apply_band(const struct feature_map *p, const float *mul, const
 int feature_map_bicubic(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,
                     float *out, struct arena scratch);
 
-/* [N, C, Y, X] <-> [N, Y, X, C], as torch and records have them. */
+/* [N, C, Y, X], the order of torch and of records, to [N, Y, X, C] and back. */
 void feature_map_channels_last(const float *in, size_t n, size_t ch, size_t pixels, float *out);
 void feature_map_channels_first(const float *in, size_t n, size_t ch, size_t pixels, float *out);
 

@@ -6,19 +6,19 @@
 #include "lib/kernel/panel.h"
 
 /* A product is cut into tasks of at most MAX_ROWS rows by one panel (packed kernels) or by at
- * most MAX_COLS columns (gemm kernels): the rows that a task goes over stay in the second-level
- * cache while panel after panel is streamed past them. */
+ * most MAX_COLS columns (kernels with gemm).  The rows of a task stay in the second-level cache
+ * while one panel after the other is read. */
 enum { MAX_ROWS = 384, MAX_COLS = 512, PACK_COLS = 256, CONVERT = 1 << 14 };
 
 /* ---- packing ---- */
 
 struct pack_job {
     const struct kern *kern;
-    const struct tensor *w;    /* the parts, one above the other */
+    const struct tensor *w;    /* [parts], one above the other */
     size_t parts, n, k;
     const float *scale;        /* [n] or NULL */
     char *packed;
-    float *rows;               /* for each thread: [panel][PACK_COLS] */
+    float *rows;               /* [threads][panel][PACK_COLS] */
 };
 
 /* Columns [k0, k0 + kc) of row j of the parts. */
@@ -170,7 +170,7 @@ int linear_pack_view(struct linear *l, const struct tensor *w, const float *scal
 /* ---- running ---- */
 
 struct plan {
-    size_t rows, row_tasks;    /* rows of a task, and how many tasks side by side */
+    size_t rows, row_tasks;    /* rows of a task, and the number of tasks that all rows make */
     size_t cols, col_tasks;
     size_t converted;          /* bytes of x as bf16 */
     size_t tile;               /* bytes for each thread's block of products */
@@ -206,7 +206,7 @@ struct run_job {
     const struct linear *l;
     const struct kern *kern;
     struct plan plan;
-    size_t m, ldx;             /* ldx: of what is multiplied, in its elements */
+    size_t m, ldx;             /* ldx: row stride of x */
     size_t some;               /* rows that a task converts */
     const float *x;
     char *converted;           /* x as bf16, or NULL */

@@ -1,5 +1,7 @@
 #include "lib/layer/norm.h"
 
+#include "lib/base/size.h"
+
 enum { TASK = 1 << 14 };    /* floats of a task */
 
 struct norm_job {
@@ -19,7 +21,7 @@ static void norm_rows(void *ctx, size_t i, int thread) {
 
 void layer_norm(const struct compute *c, size_t m, size_t d, const float *x, size_t ldx,
                 const float *g, const float *b, float eps, float *y, size_t ldy) {
-    struct norm_job j = {c->kern, m, d, ldx, ldy, d ? (TASK + d - 1) / d : 1, x, g, b, y, eps};
+    struct norm_job j = {c->kern, m, d, ldx, ldy, d ? div_up(TASK, d) : 1, x, g, b, y, eps};
 
-    pool_run(c->pool, (m + j.some - 1) / j.some, norm_rows, &j);
+    pool_run(c->pool, div_up(m, j.some), norm_rows, &j);
 }

@@ -1,4 +1,4 @@
-/* pixel_attention.h - attention between the pixels of a feature map, as convolutional networks have it
+/* pixel_attention.h - attention between the pixels of a feature map, the attention block of convolutional networks
  *
  * What     h += out(attention(q, [context; k], [context; v])) with q, k, v = qkv(GroupNorm(h)); the pixels of a
  *          feature map are its tokens, in row-major order.
@@ -6,8 +6,8 @@
  *          arXiv:2012.09841 (AttnBlock of taming-transformers: one head, q, k, v and out are 1x1 convolutions).
  * Shapes   h [N, Y, X, C], in place; qkv [3 C, C] with q above k above v; out [C, C].
  * Errors   -1 only when the arena is too small.
- * Memory   Four numbers for each of h, and attention_scratch.
- * Numbers  As attention.h: no bit depends on N or the threads.
+ * Memory   Four floats for each of h, and attention_scratch.
+ * Numbers  As in attention.h, no bit depends on N or the threads.
  */
 #ifndef UNCLIP_PIXEL_ATTENTION_H
 #define UNCLIP_PIXEL_ATTENTION_H

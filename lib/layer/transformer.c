@@ -7,13 +7,13 @@
 #include "lib/base/scratch.h"
 #include "lib/layer/norm.h"
 
-/* The scratch of a run; mlp lies where q and kv lay, which are done with by then. */
+/* The scratch of a run.  mlp shares the memory of q and kv, which are no longer needed then. */
 struct work {
     float *h;                  /* [rows, D] normalised */
     float *q, *kv;             /* [rows, D], [rows, 2 D] */
     float *mlp;                /* [rows, F] */
     struct attention_seq *seq; /* [n] */
-    void *rest;                /* of linear_run and attention_run */
+    void *rest;                /* scratch of linear_run and attention_run */
 };
 
 static struct attention attention_of(const struct transformer *t) {
@@ -92,7 +92,7 @@ void transformer_bind(struct transformer *t, const struct transformer_config *co
         bind_layer(&t->layer[i], config, names, prefix, i, b);
 }
 
-/* Lay the work out in s; with a NULL base this counts. */
+/* Cut the scratch of a run from s. */
 static struct work plan(const struct transformer *t, const struct compute *c, size_t n, size_t rows,
                         size_t keys, struct scratch *s) {
     const struct transformer_config *g = &t->config;
@@ -191,7 +191,7 @@ static size_t sum(const size_t *len, size_t n) {
     return s;
 }
 
-/* Keys of the longest sequence, with what came before it. */
+/* Keys of the longest sequence, those of its cache included. */
 static size_t most_keys(const struct transformer_run *r) {
     size_t most = 0;
 
@@ -210,7 +210,7 @@ void transformer_run(const struct transformer *t, const struct compute *c,
         run_layer(t, c, r, rows, i, r->row && i + 1 == layers, &w);
 }
 
-void transformer_prefix(const struct transformer *t, const struct compute *c, size_t len, float *x,
+void transformer_prefill(const struct transformer *t, const struct compute *c, size_t len, float *x,
                         struct transformer_cache *cache, void *scratch) {
     const struct transformer_cache *past = cache;
     struct transformer_run r = {.n = 1, .len = &len, .x = x, .past = &past};

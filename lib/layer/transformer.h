@@ -1,17 +1,17 @@
-/* transformer.h - the pre-LN transformer that text, pictures and the diffusion prior share
+/* transformer.h - the pre-LN transformer of the text tower, the image tower and the diffusion prior
  *
  * What     layers of   x += out(attention(ln1(x)));   x += proj(act(fc(ln2(x))))
- *          over several sequences at once.  Their rows lie one after the other, so that
- *          nothing is padded: sequence i owns len[i] rows of x.
- * Source   openai/CLIP @d05afc4 clip/model.py ResidualAttentionBlock; the prior's block
- *          (PriorTransformer of diffusers) is the same with other names.
+ *          over several sequences at once.  Their rows follow each other without padding:
+ *          sequence i owns len[i] rows of x.
+ * Source   openai/CLIP @d05afc4 clip/model.py, ResidualAttentionBlock.  The prior's block
+ *          (PriorTransformer of diffusers) differs from it in names only.
  * Shapes   x [sum len, D], contiguous.
- * Savings  Only what is asked for is computed: with `row`, the last layer takes its query,
- *          its projection and its MLP for one row of each sequence.  With a cache, keys and
- *          values of earlier rows are not computed again.  Neither changes a bit of a result.
- * Numbers  Each row's bytes depend on its own sequence and the kernel only: not on the other
- *          sequences, and in a causal network not on later rows.
- * Threads  Those of the kernels; the functions themselves run in the caller.
+ * Savings  With `row`, the last layer computes its query, its projection and its MLP for one
+ *          row of each sequence only.  With a cache, keys and values of earlier rows are not
+ *          computed again.  Neither changes a bit of a result.
+ * Numbers  The bytes of a row depend on its own sequence and the kernel only.  In a causal network
+ *          they do not depend on later rows either.
+ * Threads  Split by the layers that it calls; one call at a time on one scratch.
  */
 #ifndef UNCLIP_TRANSFORMER_H
 #define UNCLIP_TRANSFORMER_H
@@ -26,9 +26,9 @@ struct transformer_config {
     bool causal;
 };
 
-/* What one family calls the tensors of a layer; each has .weight and .bias.  Where q is NULL,
- * q, k and v are the rows of `fused`_weight [3 D, D] and `fused`_bias, thirds; or, where that is NULL
- * too, those of `interleaved`.weight and .bias, in which q, k and v alternate from head to head. */
+/* The names that one family of checkpoints gives to the tensors of a layer; each has .weight and .bias.  Where q is
+ * NULL, q, k and v are the thirds of `fused`_weight [3 D, D] and `fused`_bias.  Where `fused` is NULL too, they
+ * are rows of `interleaved`.weight and .bias, in which q, k and v alternate from head to head. */
 struct transformer_names {
     const char *ln1, *q, *k, *v, *fused, *interleaved, *out, *ln2, *fc, *proj;
 };
@@ -43,13 +43,13 @@ struct transformer {
     struct transformer_layer *layer;
 };
 
-/* Bind layers `prefix`0. to `prefix`(layers - 1).; errors are in b. */
+/* Bind the layers whose tensors begin with `prefix`0. to `prefix`(layers - 1).; errors are in b. */
 void transformer_bind(struct transformer *t, const struct transformer_config *config,
                       const struct transformer_names *names, const char *prefix, struct bind *b);
 
-/* Keys and values of rows that were computed before, for the sequence that goes on with them:
- * kv [layers, room, 2 D], of which `used` rows are valid in each layer.  Several sequences may
- * share one cache.  transformer_prefix fills it and raises `used`. */
+/* Keys and values of earlier rows, for the sequences that continue them: kv [layers, room, 2 D], of which
+ * `used` rows are valid in each layer.  Several sequences may share one cache.
+ * transformer_prefill fills it and raises `used`. */
 struct transformer_cache {
     float *kv;
     size_t room, used;
@@ -59,23 +59,22 @@ struct transformer_cache {
 struct transformer_run {
     size_t n;                                        /* sequences */
     const size_t *len;                               /* [n], each at least 1 */
-    float *x;                                        /* in: rows; out: rows, unless `row` */
-    const size_t *row;                               /* NULL, or one row of each sequence... */
-    float *y;                                        /* ... whose final values go here, [n, D] */
-    const struct transformer_cache *const *past;     /* NULL, or of each sequence (or NULL) */
+    float *x;                                        /* the rows; replaced by the result, unless `row` */
+    const size_t *row;                               /* NULL, or the one row of each sequence to compute */
+    float *y;                                        /* with `row`: the result, [n, D] */
+    const struct transformer_cache *const *past;     /* NULL, or a cache (or NULL) for each sequence */
 };
 
-/* Bytes of scratch for at most `rows` rows in all, n sequences, and `keys` keys of one. */
+/* Bytes of scratch for n sequences of at most `rows` rows in all, and at most `keys` keys each. */
 size_t transformer_scratch(const struct transformer *t, const struct compute *c, size_t n,
                            size_t rows, size_t keys);
 
 void transformer_run(const struct transformer *t, const struct compute *c,
                      const struct transformer_run *r, void *scratch);
 
-/* Run rows x [len, D] (overwritten) of one causal sequence only for the keys and values that
- * they leave in the cache, after those which are there: used + len <= room.  The last layer
- * ends at its keys and values. */
-void transformer_prefix(const struct transformer *t, const struct compute *c, size_t len, float *x,
+/* Prefill: compute the keys and values of rows x [len, D] (overwritten) of one causal sequence and append them to
+ * the cache; used + len <= room.  The last layer ends at its keys and values. */
+void transformer_prefill(const struct transformer *t, const struct compute *c, size_t len, float *x,
                         struct transformer_cache *cache, void *scratch);
 
 #endif

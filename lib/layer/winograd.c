@@ -5,16 +5,16 @@
 #include "lib/base/size.h"
 #include "lib/kernel/panel.h"
 
-/* A task is a block of tiles, and all panels of output channels or a group of them.  Its transformed
- * input, 16 matrices [tiles, in], stays in the second-level cache (or near) while the weights stream
- * past; products of one panel, [16][tiles][panel], become pixels at once. */
+/* A task is a block of tiles with all panels of output channels, or with a group of them.  Its transformed
+ * input, 16 matrices [tiles, in], stays in or near the second-level cache while the weights are read.
+ * The products of one panel, [16][tiles][panel], become pixels at once. */
 enum { PLACES = 16, MAX_TILES = 96, SOME_TILES = 48, FEW_TILES = 24, INPUT_BYTES = 1 << 19, CHUNK = 4096 };
 enum { LEAST_SIDE = 16, LEAST_IN = 32, LEAST_OUT = 16 };
 
-/* Bytes of transformed weights at once: they are read from the third-level cache then, or most are. */
+/* Bytes of weights that are transformed at once: most of them are then read from the third-level cache. */
 #define WEIGHTS ((size_t)36 << 20)
 
-/* Between the matrices of 16: keeps them from falling on the same cache sets. */
+/* Items between the 16 matrices, so that they do not fall on the same cache sets. */
 enum { GAP = 32 };
 
 bool winograd_fits(const struct conv *k, const struct compute *c, size_t x) {
@@ -23,13 +23,13 @@ bool winograd_fits(const struct conv *k, const struct compute *c, size_t x) {
 }
 
 struct plan {
-    size_t ty, tx, tiles;         /* rows and columns of tiles in a picture; tiles of all */
+    size_t ty, tx, tiles;         /* rows and columns of tiles in a feature map; tiles in all */
     size_t block, blocks;         /* tiles of a task */
-    size_t panels, some;          /* panels of output channels; those whose weights are there at once */
-    size_t group, groups;         /* panels of a task, and how many groups some are */
+    size_t panels, some;          /* panels of output channels; those whose weights are transformed at once */
+    size_t group, groups;         /* panels of a task; tasks that `some` panels make */
     size_t ldv, ldm;              /* items between the 16 matrices of input, and of products */
-    size_t weights, zeros;        /* bytes of scratch that all share */
-    size_t input, products, pixels, thread;    /* bytes of each thread, and their sum */
+    size_t weights, zeros;        /* bytes of scratch that all threads share */
+    size_t input, products, pixels, thread;    /* bytes for each thread, and their sum */
 };
 
 static struct plan make_plan(const struct conv *k, const struct compute *c, const struct winograd_area *a) {
@@ -68,7 +68,7 @@ struct job {
     const struct winograd_area *a;
     const float *in, *zeros;
     const struct kern_out *out;
-    size_t from, to;    /* panels whose weights are there */
+    size_t from, to;    /* panels whose weights are transformed */
     char *weights, *threads;
 };
 
@@ -101,21 +101,21 @@ static void transform_weights(void *ctx, size_t i, int thread) {
 
 /* ---- running ---- */
 
-/* The 4 x 4 pixels of a tile, zeros outside the picture. */
+/* The 4 x 4 pixels of a tile, zeros outside the feature map. */
 static void window(const struct job *j, size_t tile, const float *x[PLACES]) {
     const struct winograd_area *a = j->a;
     const struct plan *p = &j->plan;
-    size_t in_picture = tile % (p->ty * p->tx), picture = tile / (p->ty * p->tx);
-    size_t y0 = in_picture / p->tx * 2 - a->pad_y, x0 = in_picture % p->tx * 2 - 1;    /* -1 becomes huge */
+    size_t in_map = tile % (p->ty * p->tx), map = tile / (p->ty * p->tx);
+    size_t y0 = in_map / p->tx * 2 - a->pad_y, x0 = in_map % p->tx * 2 - 1;    /* -1 becomes a huge number */
 
     for (size_t k = 0; k < PLACES; k++) {
         size_t y = y0 + k / 4, u = x0 + k % 4;
 
-        x[k] = y < a->y && u < a->x ? j->in + ((picture * a->y + y) * a->x + u) * j->k->in : j->zeros;
+        x[k] = y < a->y && u < a->x ? j->in + ((map * a->y + y) * a->x + u) * j->k->in : j->zeros;
     }
 }
 
-/* Pixels of m tiles from `first` on, [2][2 m][panel], to where they belong: as many as lie side by side at once. */
+/* Write the pixels of m tiles from `first` on, [2][2 m][panel], to the output: tiles of one row of tiles at once. */
 static void put(const struct job *j, size_t first, size_t m, size_t c0, size_t n, const float *pixels) {
     const struct plan *p = &j->plan;
     const size_t rows = j->a->y + 2 * j->a->pad_y - 2, panel = j->kern->panel;

@@ -1,4 +1,4 @@
-/* winograd.h - 3x3 convolution by Winograd's F(2x2, 3x3): 16 products for 4 pixels, not 36
+/* winograd.h - 3x3 convolution by Winograd's F(2x2, 3x3): 16 products for 4 pixels instead of 36
  *
  * What     For each tile of 2 x 2 output pixels and the 4 x 4 input pixels d around it
  *
@@ -10,14 +10,14 @@
  *                    | 0  1  0 -1 |        | 0    0    1  |
  *
  *          so that a convolution is 16 matrix products over tiles, one for each place in the 4 x 4.
- *          The weights are transformed at each run, from the panels that conv.c packed: that costs
- *          as much as reading them three times, no memory that stays, and 36 MiB of scratch at most.
+ *          The weights are transformed at each run from the panels that conv.c packed.  That costs as
+ *          much time as reading them three times and at most 36 MiB of scratch, but no memory that stays.
  * Source   Lavin and Gray 2016, arXiv:1509.09308, section 4.1.
- * Shapes   As conv.h, stride 1, padding 1.  Tiles begin at even rows and columns of the output.
- * Numbers  The transforms are in f32; d and g G^T are then rounded where the kernel takes bf16.  RMS error of
- *          a convolution of random numbers (tests/unit/conv.c), and that of the plain sum: f32 2.6e-7
- *          (1.6e-7), bf16 weights 0.30 % (0.15 %), bf16 both 0.41 % (0.21 %).
- *          No bit depends on n, the threads, or on bands that begin at even rows.
+ * Shapes   As in conv.h, with stride 1 and padding 1.  Tiles begin at even rows and columns of the output.
+ * Numbers  The transforms are in f32.  Their results are rounded to bf16 where the kernel takes bf16.  RMS error of
+ *          a convolution of random numbers (tests/unit/conv.c), and in parentheses that of the plain sum: f32 2.6e-7
+ *          (1.6e-7), bf16 weights 0.30 % (0.15 %), bf16 weights and rows 0.41 % (0.21 %).
+ *          No bit depends on n, on the threads, or on bands that begin at even rows.
  * Threads  Split over blocks of tiles.
  */
 #ifndef UNCLIP_WINOGRAD_H
@@ -25,18 +25,18 @@
 
 #include "lib/layer/conv.h"
 
-/* A picture, or a band of one, that is convolved. */
+/* A batch of feature maps, or a band of one, that is convolved. */
 struct winograd_area {
-    size_t n, y, x;    /* pictures, rows, columns of the input */
-    size_t pad_y;      /* rows of zeros that are not in the input: 1, or 0 in a band */
+    size_t n, y, x;    /* feature maps, rows, columns of the input */
+    size_t pad_y;      /* rows of zeros above and below that are not in the input: 1, or 0 in a band */
 };
 
-/* Whether this way is open for such a convolution of pictures x wide, and worth it. */
+/* Is this algorithm possible for k on feature maps of x columns, and faster there? */
 bool winograd_fits(const struct conv *k, const struct compute *c, size_t x);
 
 size_t winograd_scratch(const struct conv *k, const struct compute *c, const struct winograd_area *a);
 
-/* again: scratch is as the last run of the same convolution left it, transformed weights and all. */
+/* again: scratch is unchanged since the last run of the same convolution, so the weights need no transform. */
 void winograd_run(const struct conv *k, const struct compute *c, const struct winograd_area *a, const float *in,
                   const struct kern_out *out, bool again, void *scratch);
 

@@ -164,7 +164,7 @@ void prior_prefill(const struct prior *p, const struct compute *c, size_t tokens
     memcpy(last, p->position + p->config.context * d, d * sizeof *w.x);
     linear_run(&p->states, c, tokens, states, e, w.x, d, ACT_NONE, w.x, w.rest);
     linear_run(&p->text, c, 1, embed, e, last, d, ACT_NONE, last, w.rest);
-    transformer_prefix(&p->blocks, c, tokens + 1, w.x, cache, w.rest);
+    transformer_prefill(&p->blocks, c, tokens + 1, w.x, cache, w.rest);
 }
 
 void prior_step(const struct prior *p, const struct compute *c, size_t n,

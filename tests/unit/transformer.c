@@ -115,9 +115,9 @@ static void prefixes(const struct transformer *t, const struct compute *c, const
             struct arena b = a;
             cache.kv = need(arena_take(&b, LAYERS * cache.room * 2 * D, sizeof *cache.kv), "room");
             memcpy(part, x + at * D, all * D * sizeof *part);
-            transformer_prefix(t, c, first, part, &cache, s);
+            transformer_prefill(t, c, first, part, &cache, s);
             if (first < cut)
-                transformer_prefix(t, c, cut - first, part + first * D, &cache, s);
+                transformer_prefill(t, c, cut - first, part + first * D, &cache, s);
             run(t, c, (struct transformer_run){.n = 1, .len = &rest, .x = part + cut * D, .past = &past}, b);
             *bad += !!memcmp(part + cut * D, want + (at + cut) * D, rest * D * sizeof *part);
             memcpy(part, x + (at + cut) * D, rest * D * sizeof *part);
