@@ -18,7 +18,7 @@ void philox4x32(uint32_t c[4], uint32_t k0, uint32_t k1) {
 }
 
 /* x = 2^e m with m in [sqrt 1/2, sqrt 2);  ln m = 2 atanh s,  s = (m - 1) / (m + 1),
- * |s| < 0.1716, so that eleven terms of the series leave less than 2^-60. */
+ * |s| < 0.1716, so that the remainder after eleven terms of the series is below 2^-60. */
 double noise_log(double x) {
     static const double ln2_hi = 0x1.62e42fee00000p-1, ln2_lo = 0x1.a39ef35793c76p-33;
     uint64_t u;
@@ -41,7 +41,7 @@ double noise_log(double x) {
     return e * ln2_hi + (2 * s + (2 * s * z * p + e * ln2_lo));
 }
 
-/* The circle in 2^32 steps: the top three bits give the octant, exactly; what is left is an
+/* w counts the circle in 2^32 steps.  The top three bits give the octant, exactly.  The rest is an
  * angle of at most pi/4, where Taylor's series in double reach 2^-53 with eight terms. */
 void noise_sincos(uint32_t w, double *s, double *c) {
     static const double pi = 3.14159265358979323846;
@@ -67,7 +67,7 @@ void noise_sincos(uint32_t w, double *s, double *c) {
     y = y * z + 1.0 / 24.0;
     y = y * z - 0.5;
     y = 1 + y * z;
-    /* octants: 0 (x, y), 1 (y, x), 2 (y, -x), 3 (x, -y), then both negated */
+    /* (sin, cos) by octant: 0 (x, y), 1 (y, x), 2 (y, -x), 3 (x, -y); 4 to 7 are these with both signs changed */
     switch (octant & 3) {
     case 0: *s = x, *c = y; break;
     case 1: *s = y, *c = x; break;
@@ -101,7 +101,7 @@ void noise_fill(const struct noise_key *k, float *out, size_t n) {
     }
 }
 
-void noise_ours(void *ctx, unsigned step, size_t n, size_t each, float *out) {
+void noise_philox(void *ctx, unsigned step, size_t n, size_t each, float *out) {
     struct noise_key k = *(const struct noise_key *)ctx;
 
     k.step = step;

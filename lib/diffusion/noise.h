@@ -1,7 +1,7 @@
-/* noise.h - normal noise that depends on what it is for and on nothing else
+/* noise.h - normal noise that is a function of its key alone
  *
  * What     noise_fill draws n independent N(0, 1) values for (seed, id, stage, step, sample).
- *          Value i never depends on n, on other records, on threads or on the machine.
+ *          Value i does not depend on n, on other records, on threads or on the machine.
  * Source   Philox4x32-10: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3",
  *          doi:10.1145/2063384.2063405.  Normals: Box and Muller 1958.
  * Layout   key      = seed (64 bits, low word first)
@@ -9,12 +9,13 @@
  *                     stage << 60 | step << 48 | sample << 28 | block
  *          Block b gives values 4b .. 4b + 3 from its words w0..w3:
  *                     r = sqrt(-2 ln((w0 + 0.5) / 2^32)),  a = 2 pi w1 / 2^32
- *                     r cos a, r sin a, and the same again from w2, w3.
- * Range    stage < 16, step < 4096, sample < 2^20, n <= 2^30; larger ones are refused by the
- *          caller.  |value| < 6.77.
- * Numbers  Computed in double with our own log, sin and cos (only + - * / and sqrt of IEEE 754,
- *          no contraction), each within 2e-16 of the C library's, then rounded to f32: the same
- *          bits everywhere.  The first values are in the man pages and in tests/unit/noise.c.
+ *                     r cos a, r sin a, then two more values from w2, w3 in the same way.
+ * Range    stage < 16, step < 4096, sample < 2^20, n <= 2^30; the caller refuses larger ones.
+ *          |value| < 6.77.
+ * Numbers  Computed in double with log, sin and cos of our own (only + - * / and sqrt of IEEE 754,
+ *          without contraction), each within 2e-16 of the C library's, then rounded to f32: the bits
+ *          are the same on every machine.  The first values are in the manual pages and in
+ *          tests/unit/noise.c.
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_NOISE_H
@@ -32,15 +33,14 @@ struct noise_key {
 
 void noise_fill(const struct noise_key *k, float *out, size_t n);
 
-/* One block of Philox4x32-10, in place: c is the counter, then the four words. */
+/* One block of Philox4x32-10, in place: c holds the counter before, the four words after. */
 void philox4x32(uint32_t c[4], uint32_t k0, uint32_t k1);
 
-/* ln x for x in (0, 1]; cos and sin of 2 pi w / 2^32: the exact functions used above. */
+/* ln x for x in (0, 1]; cos and sin of 2 pi w / 2^32: the functions that noise_fill uses. */
 double noise_log(double x);
 void noise_sincos(uint32_t w, double *s, double *c);
 
-/* The draw of a struct noise_source: ctx is a struct noise_key of the first sample.  What it gives depends on
- * (seed, id, stage, step, sample) only. */
-void noise_ours(void *ctx, unsigned step, size_t n, size_t each, float *out);
+/* The draw of a struct noise_source (noise_source.h); ctx is the struct noise_key of the first sample. */
+void noise_philox(void *ctx, unsigned step, size_t n, size_t each, float *out);
 
 #endif

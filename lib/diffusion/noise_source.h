@@ -1,7 +1,8 @@
-/* noise_source.h - where a sampler's noise comes from
+/* noise_source.h - the source of a sampler's noise
  *
- * What     One input's noise: n samples of `each` values for one step.  A sampler draws in this order: the
- *          initial noise (step 0), then the noise of each step that takes some (k + 1 for the k-th).
+ * What     draw gives the noise of one input: n samples of `each` values for one step.  A sampler draws the
+ *          initial noise first (step 0), then the noise of each step that needs noise (k + 1 for the k-th).
+ * Source   The order of the draws in diffusers' UnCLIPPipeline.
  */
 #ifndef UNCLIP_NOISE_SOURCE_H
 #define UNCLIP_NOISE_SOURCE_H

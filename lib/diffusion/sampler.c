@@ -11,7 +11,7 @@ static void start(const struct noise_source *s, const float *init, size_t n, siz
         s->draw(s->ctx, 0, n, each, x);
 }
 
-static bool go_on(const struct sampler_watch *w, size_t done, size_t steps, const float *x, const float *x0) {
+static bool report(const struct sampler_watch *w, size_t done, size_t steps, const float *x, const float *x0) {
     return !w || !w->step || w->step(w->ctx, done, steps, x, x0);
 }
 
@@ -21,7 +21,8 @@ static float *take(struct arena *a, size_t n) {
 
 /* ---- prior ---- */
 
-/* Which prefix each row takes, conditional rows first, then as many unconditional ones; the longest. */
+/* past: the prefix of each row, conditional rows first, then as many unconditional rows.  Returns the length of the
+ * longest. */
 static size_t prefixes(const struct prior_job *j, bool guided, size_t n, const struct transformer_cache **past) {
     size_t longest = guided ? j->empty->room : 0, row = 0;
 
@@ -36,7 +37,7 @@ static size_t prefixes(const struct prior_job *j, bool guided, size_t n, const s
     return longest;
 }
 
-/* Step k's noise of all texts: step 0 is the initial one. */
+/* The noise of one step for all texts; step 0 is the initial noise. */
 static void draw(const struct prior_job *j, unsigned step, size_t embed, float *x) {
     for (size_t i = 0; i < j->ntexts; x += j->text[i++].n * embed) {
         const struct prior_text *t = &j->text[i];
@@ -78,7 +79,7 @@ int sample_prior(const struct prior_job *j, const struct compute *c, size_t embe
         if (t[k] > 0)
             draw(j, (unsigned)k + 1, embed, noise);
         sched_step(j->sched, t[k], prev, x, model, NULL, noise, NULL, size);
-        if (!go_on(w, k + 1, j->steps, x, NULL))
+        if (!report(w, k + 1, j->steps, x, NULL))
             return -1;
     }
     memcpy(out, x, size * sizeof *out);
@@ -95,12 +96,12 @@ struct decode {
     size_t rows, pixels;
     const struct unet_context **context;    /* [rows] */
     float *time;                            /* [rows, 4 C0] */
-    float *in, *out;                        /* [rows, S, S, 3] and what comes back */
+    float *in, *out;                        /* [rows, S, S, 3] and the network's output */
     float *model;                           /* [n, out channels, S, S] after guidance */
     struct arena a;
 };
 
-/* Conditional rows first, then as many unconditional ones. */
+/* Take the memory of a run; conditional rows first, then as many unconditional rows. */
 static int decode_open(struct decode *d, const struct decoder_job *j, const struct compute *c, bool guided,
                        struct arena a, struct err *e) {
     const struct unet_config *u = unet_config(j->unet);
@@ -135,12 +136,12 @@ static int decode_model(struct decode *d, const float *x, int t, struct err *e) 
     if (unet_run(d->j->unet, d->c, d->rows, d->j->side, d->j->side, d->in, t, d->time, d->context, d->out, d->a, e) < 0)
         return -1;
     feature_map_channels_first(d->out, d->rows, u->out, d->pixels, d->model);
-    for (size_t i = 0; d->guided && i < n; i++)    /* eps only: the variance stays the conditional one */
+    for (size_t i = 0; d->guided && i < n; i++)    /* eps only: the variance remains that of the conditional branch */
         sched_guide(d->model + i * all, d->model + (n + i) * all, d->model + i * all, d->j->guidance, one);
     return 0;
 }
 
-/* One step of all samples; the variance channels, where there are any, follow eps in each. */
+/* One step of all samples.  The variance channels, where the network has them, follow eps in each sample. */
 static void decode_step(struct decode *d, float *x, float *x0, const float *noise, int t, int prev) {
     size_t one = d->pixels * RGB, all = d->pixels * unet_config(d->j->unet)->out;
     const struct decoder_job *j = d->j;
@@ -185,7 +186,7 @@ int sample_decoder(const struct decoder_job *j, const struct compute *c, float *
         else
             memset(noise, 0, size * sizeof *noise);
         decode_step(&d, out, x0, noise, t, prev);
-        if (!go_on(w, k + 1, j->steps, out, j->ddim ? NULL : x0))
+        if (!report(w, k + 1, j->steps, out, j->ddim ? NULL : x0))
             return -1;
     }
     return 0;
@@ -204,7 +205,7 @@ int invert_decoder(const struct decoder_job *j, const struct compute *c, float *
             return -1;
         for (size_t i = 0; i < j->n; i++)
             sched_ddim(j->sched, j->timesteps[k], j->timesteps[k - 1], x + i * one, d.model + i * all, 0, false, NULL, one);
-        if (!go_on(w, j->steps - k, j->steps - 1, x, NULL))
+        if (!report(w, j->steps - k, j->steps - 1, x, NULL))
             return -1;
     }
     return 0;
@@ -212,8 +213,8 @@ int invert_decoder(const struct decoder_job *j, const struct compute *c, float *
 
 /* ---- upsampler ---- */
 
-/* in [n, S, S, 6] = [x, the enlarged small picture], channels last. */
-static void beside(const float *x, const float *low, size_t pixels, float *in) {
+/* in [S, S, 6] = [x, the enlarged small image], channels last. */
+static void join_channels(const float *x, const float *low, size_t pixels, float *in) {
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < RGB; c++) {
             in[i * 2 * RGB + c] = x[c * pixels + i];
@@ -235,7 +236,7 @@ static int enlarge(const struct upsample_job *j, const float *small, float *low,
     return 0;
 }
 
-/* One sample at a time: at full size one needs all the memory that there is. */
+/* One sample at a time, because one sample of full size needs several hundred MiB. */
 int sample_upsampler(const struct upsample_job *j, const struct compute *c, const float *small, float *big,
                      const struct sampler_watch *w, struct arena a, struct err *e) {
     size_t pixels = j->out * j->out, one = pixels * RGB;
@@ -253,13 +254,13 @@ int sample_upsampler(const struct upsample_job *j, const struct compute *c, cons
         if (t > 0)
             j->noise.draw(j->noise.ctx, (unsigned)k + 1, j->n, one, noise);
         for (size_t i = 0; i < j->n; i++) {
-            beside(big + i * one, low + i * one, pixels, in);
+            join_channels(big + i * one, low + i * one, pixels, in);
             if (unet_run(u, c, 1, j->out, j->out, in, t, NULL, NULL, model, a, e) < 0)
                 return -1;
             feature_map_channels_first(model, 1, RGB, pixels, first);
             sched_step(j->sched, t, prev, big + i * one, first, NULL, noise + i * one, NULL, one);
         }
-        if (!go_on(w, k + 1, j->steps, big, NULL))
+        if (!report(w, k + 1, j->steps, big, NULL))
             return -1;
     }
     return 0;

@@ -18,8 +18,8 @@ static double beta_at(enum sched_betas b, size_t i, size_t n) {
     return v < 0.999 ? v : 0.999;
 }
 
-/* Betas are rounded to f32 first; their cumulative product has a double accumulator and each entry
- * is rounded: what torch does on a CPU. */
+/* As torch on a CPU: betas are rounded to f32 first; their cumulative product has a double accumulator, and each
+ * entry is rounded. */
 int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, struct err *e) {
     double prod = 1;
 
@@ -127,7 +127,7 @@ void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *m
 
         if (clip)
             d = clamp(s, d);
-        /* eps as it follows from the clamped x0: an unclamped one gives the model's back */
+        /* eps follows from the clamped x0; without a clamp it is the model's own */
         eps = clip || s->c.predict == PREDICT_SAMPLE ? (x[i] - ca * d) / c1a : model[i];
         x[i] = cp * d + cdir * eps + (csd != 0 ? csd * noise[i] : 0);
     }

@@ -1,20 +1,20 @@
-/* scheduler.h - from noise to data: the respaced ancestral step, DDIM, and DDIM backwards
+/* scheduler.h - noise schedules: the respaced ancestral step, DDIM, and DDIM inversion
  *
  * What     Tables of a noise schedule and one step of each sampler.
- *          abar_t is the share of signal left at t; A = abar_t, P = abar of the next, lower t.
+ *          abar_t (alpha-bar) is the share of signal left at t; A = abar_t, P = abar of the next, lower t.
  *            x0   = model                       (sample),  or
  *                   (x - sqrt(1-A) eps)/sqrt(A) (epsilon),  clamped to +-range
  *            ancestral   x' = c_x0 x0 + c_x x + sigma noise           (Ho et al. 2020, eq. 7, respaced)
  *            DDIM        x' = sqrt(P) x0 + sqrt(1-P-s^2) eps' + s noise   (Song et al. 2021, eq. 12)
- *            inversion   the same with eta = 0 from t upwards: P is the larger t's
+ *            inversion   the DDIM step with eta = 0 from t upwards: P is that of the larger t
  * Source   Ho et al. 2020, arXiv:2006.11239; Nichol and Dhariwal 2021, arXiv:2102.09672 (cosine
  *          schedule, learned range); Song et al. 2021, arXiv:2010.02502; diffusers' UnCLIPScheduler,
  *          whose f32 tables and f32 scalars are reproduced.
- * Shapes   x, model, noise: [n], any layout, all the same.  v: [n], the variance channels.
+ * Shapes   x, model, noise: [n], in any layout that all three share.  v: [n], the variance channels.
  * EASY TO GET WRONG
  *          The last step goes to abar = 1 and draws no noise; its c_x0 is 0.99947 in f32, not 1.
- *          fixed_small_log gives a standard deviation.  v is not clamped.  beta is the respaced one.
- * Numbers  Steps equal diffusers' to 1.2e-7 given the same inputs (tests/unit/scheduler.c).
+ *          fixed_small_log gives a standard deviation.  v is not clamped.  beta is that of the respaced schedule.
+ * Numbers  Given the same inputs, steps are within 1.2e-7 of diffusers' (tests/unit/scheduler.c).
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_SCHEDULER_H
@@ -36,7 +36,7 @@ struct sched_config {
     enum sched_predict predict;
     enum sched_variance variance;
     bool clip;
-    float range;                  /* of the clamp: 5 prior, 1 pictures */
+    float range;                  /* of the clamp: 5 in the prior, 1 for images */
 };
 
 struct sched {
@@ -51,16 +51,16 @@ int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, s
 /* N timesteps, descending: round_half_even(k (train-1)/(N-1)), k = N-1 .. 0; N = 1 gives {0}.  1 <= N <= train. */
 void sched_timesteps(const struct sched *s, size_t n, int *t);
 
-/* DDIM's own, descending: the multiples of train/N from (N-1) train/N down to 0, none above `top`
- * (inversion: 980, below the singular end).  Returns how many. */
+/* DDIM's timesteps, descending: the multiples of train/N from (N-1) train/N down to 0, without those above `top`
+ * (inversion: 980, below the singular end).  Returns their number. */
 size_t sched_timesteps_ddim(const struct sched *s, size_t n, int top, int *t);
 
-/* x <- the step's result.  v: the variance channels (learned range), else NULL; noise may be NULL
- * at t = 0, where it is not read.  x0, where not NULL, receives the clamped prediction. */
+/* One ancestral step of x from t to prev (-1: data), in place.  v: the variance channels (learned range), else
+ * NULL.  noise may be NULL at t = 0, where it is not read.  x0 receives the clamped prediction unless it is NULL. */
 void sched_step(const struct sched *s, int t, int prev, float *x, const float *model, const float *v,
                 const float *noise, float *x0, size_t n);
 
-/* x <- DDIM from level t to level prev (-1: data) in either direction; eta > 0 needs noise. */
+/* One DDIM step of x from t to prev (-1: data) in either direction, in place; eta > 0 needs noise. */
 void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
                 const float *noise, size_t n);
 

@@ -106,7 +106,7 @@ int sample_noise_open(struct sample_noise *z, const struct record *r, const stru
                       enum noise_stage stage, size_t n, size_t draws, size_t each, struct err *e) {
     z->is_torch = torch;
     z->key = sample_key(s, seed, stage, 0);
-    z->source = (struct noise_source){noise_ours, &z->key};
+    z->source = (struct noise_source){noise_philox, &z->key};
     if (!torch)
         return 0;
     z->source = (struct noise_source){noise_torch_rows, &z->torch};
