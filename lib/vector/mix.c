@@ -71,7 +71,7 @@ int mix_difference(const float *from, const float *to, const float *like, size_t
 
 /* ---- principal components ---- */
 
-/* x [n, d] less its mean, in f64. */
+/* c: x [n, d] without its mean, in f64. */
 static void centre(const float *x, size_t n, size_t d, float *mean, double *c) {
     for (size_t i = 0; i < d; i++) {
         double sum = 0;
@@ -83,7 +83,7 @@ static void centre(const float *x, size_t n, size_t d, float *mean, double *c) {
     }
 }
 
-/* s [m, m], zeroes: c^T c / (n - 1), or c c^T / (n - 1); along rows, and its upper half first. */
+/* s [m, m], all zeros before: c^T c / (n - 1), or c c^T / (n - 1).  The upper half is computed first. */
 static void products(const double *c, size_t n, size_t d, bool gram, double *s) {
     size_t m = gram ? n : d;
 
@@ -102,8 +102,8 @@ static void products(const double *c, size_t n, size_t d, bool gram, double *s) 
             s[i * m + j] = s[j * m + i] = s[i * m + j] / (double)(n - 1);
 }
 
-/* One component: the eigenvector v itself, of the covariance; or, where there are fewer vectors than dimensions,
- * c^T v, v [n] that of the Gram matrix; of length one, its largest value positive.  u [d]: scratch. */
+/* One component, of length one and with its largest value positive.  It is v, an eigenvector of the covariance; or
+ * c^T v with v an eigenvector of the Gram matrix, where there are fewer vectors than dimensions.  u [d]: scratch. */
 static void component(const double *c, const double *v, size_t n, size_t d, bool gram, double *u, float *out) {
     double sq = 0, top = 0;
 
@@ -122,8 +122,8 @@ static void component(const double *c, const double *v, size_t n, size_t d, bool
         out[i] = (float)(u[i] * sq);
 }
 
-/* Places by decreasing variance w [m], ties as they come; and how many of the first k are more than rounding: below
- * that, directions are noise. */
+/* order: places by decreasing variance w [m], equal ones in their own order.  Returns how many of the first k are
+ * larger than rounding errors; the directions of the others are noise. */
 static size_t rank_of(const double *w, size_t m, size_t k, size_t *order) {
     size_t n = 0;
 

@@ -2,16 +2,16 @@
  *
  * What     slerp(a, b, t): with unit directions a^, b^ and W = acos(a^ . b^),
  *              [sin((1-t) W) a^ + sin(t W) b^] / sin W, times the length (1-t) |a| + t |b|;
- *              where sin W < 1e-6, lerp.  t = 0 and 1 give a and b themselves, bit for bit.
- *          text difference: d = (new - old) / |new - old|, given the length of the image's vector, then
+ *              lerp where sin W < 1e-6.  t = 0 and 1 give a and b themselves, bit for bit.
+ *          text difference: d = (new - old) / |new - old|, scaled to the length of the image's vector, then
  *              slerp(image, d, t), t from 0 to 0.25 .. 0.5.
  *          PCA: mean and orthonormal components by decreasing variance; project c = U^T (z - mean);
  *              reconstruct z = mean + U_k c_k with the first k.
  * Source   Ramesh et al. 2022, arXiv:2204.06125, sections 3 and 7.1; Shoemake 1985 (slerp).
  * Shapes   vectors [d] f32; components [k, d], rows of length one.
  * Numbers  Computed in f64, rounded once to f32.
- * Errors   -1: a vector of zeros or not finite where a direction is needed; two that are opposite (no slerp);
- *          fewer than two different vectors for PCA.
+ * Errors   -1: a vector that is zero or not finite where a direction is needed; two opposite vectors (slerp);
+ *          fewer than two different vectors (PCA).
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_MIX_H
@@ -23,7 +23,7 @@
 int mix_slerp(const float *a, const float *b, double t, size_t d, float *out, struct err *e);
 void mix_lerp(const float *a, const float *b, double t, size_t d, float *out);
 
-/* out: the direction of `to` - `from`, as long as `like` */
+/* out: the direction of `to` - `from` with the length of `like` */
 int mix_difference(const float *from, const float *to, const float *like, size_t d, float *out, struct err *e);
 
 struct pca {
@@ -33,8 +33,8 @@ struct pca {
     float *variance;     /* [k], decreasing */
 };
 
-/* From n vectors x [n, d]: the k = min(n - 1, d, most) leading components; fewer where the vectors span fewer
- * dimensions, that is where a variance is below 1e-13 of the largest.  n >= 2. */
+/* The k = min(n - 1, d, most) leading components of n vectors x [n, d], n >= 2.  There are fewer where the vectors
+ * span fewer dimensions: components whose variance is below 1e-13 of the largest are left out. */
 int pca_fit(struct pca *p, const float *x, size_t n, size_t d, size_t most, struct arena *keep, struct err *e);
 
 void pca_project(const struct pca *p, const float *x, size_t k, float *c);         /* c [k] */

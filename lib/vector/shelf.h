@@ -1,11 +1,12 @@
-/* shelf.h - a fixed number of byte strings that are replaced now and then
+/* shelf.h - a fixed number of byte strings that can be replaced
  *
- * What     The records of the k best: slot i holds one string, of any length.  Strings are
- *          appended to one region; when it is more than half dead, the live ones are moved
- *          together.  So a put costs O(its length) on average, and an endless stream needs
- *          no more than
- *              2 x (live bytes) + the longest string + SHELF_SLACK.
- * Errors   -1 when the region is full: the live strings do not fit.
+ * What     Holds the records of the k best results: slot i holds one string, of any length.
+ *          Strings are appended to one region.  When more than half of it belongs to strings
+ *          that were replaced, the others are moved together.  So a put costs O(its length)
+ *          on average, and an endless stream needs at most
+ *              2 x (bytes in use) + the longest string + SHELF_SLACK.
+ * Source   Compaction as in Lisp 2's garbage collector (Knuth, The Art of Computer Programming, volume 1, 2.5).
+ * Errors   -1 when the region is full: the strings in use do not fit.
  * Threads  Re-entrant; no global state.  Pointers from shelf_get live until the next put.
  */
 #ifndef UNCLIP_SHELF_H
@@ -21,7 +22,7 @@ struct shelf {
     struct arena_mem mem;
     struct arena room;          /* the strings' own region */
     char *base;
-    size_t used, cap, live;     /* bytes appended, given out, and still wanted */
+    size_t used, cap, live;     /* bytes appended, of room, and of strings in use */
     struct shelf_slot {
         size_t at, n;
     } *slot;                    /* [n] */

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { LANES = 16, NEAR = 32 };    /* sums in f64, in f32 */
+enum { LANES = 16, NEAR = 32 };    /* number of sums in f64 and in f32 */
 
 static double lanes_sum(const double *a) {
     double s = 0;
@@ -152,11 +152,11 @@ int sim_cosine(const struct sim_query *q, enum dtype dt, const void *x, double *
     return SIM_OK;
 }
 
-/* Roundings that an element passes through on its way into a sum of near_f32 or near_f16, at most: a product, the
- * additions to one of NEAR sums or more, and of all sums in a tree; with a fused multiply-add one less. */
+/* The largest number of roundings of one element in near_f32 and near_f16: the product, the additions to one of at
+ * least NEAR sums, and the additions of these sums in a tree; one less with a fused multiply-add. */
 #define FILTER_STEPS(d) ((d) / NEAR + 8)
 
-static const double MOST = 0x1p80, LEAST = 0x1p-80;    /* of a square that the bound holds for */
+static const double MOST = 0x1p80, LEAST = 0x1p-80;    /* the squares for which the bound holds */
 
 void sim_filter(struct sim_filter *f, const struct sim_query *q, float *v) {
     double nu = (double)FILTER_STEPS(q->d) * 0x1p-24;
@@ -193,7 +193,7 @@ int sim_normalise(float *x, size_t d) {
         return SIM_NOT_FINITE;
     if (!(sq > 0))
         return SIM_ZERO;
-    if (fabs(sq - 1) <= 0x1p-23)    /* what rounding leaves of 1: twice is the same as once */
+    if (fabs(sq - 1) <= 0x1p-23)    /* 1 up to rounding: normalising again changes nothing */
         return SIM_OK;
     norm = sqrt(sq);
     for (size_t i = 0; i < d; i++)

@@ -1,31 +1,32 @@
 /* similarity.h - cosines between one vector and many, and the softmax over them
  *
  * What     cos = q.x / (|q| |x|); logit = scale cos; prob = softmax of the logits over a
- *          closed set.  A query is widened to f64 once; each vector is then read once,
- *          where it lies: q.x and x.x come from the same pass.
+ *          closed set.  A query is widened to f64 once.  Each vector is then read once, where it
+ *          is stored: one pass gives q.x and x.x.
  * Source   Radford et al. 2021, arXiv:2103.00020, figure 3; openai/CLIP @d05afc4
  *          clip/model.py, CLIP.forward.
- * Shapes   q [d] f64, exact copies of f32 values; x [d] f32 or f16 (no other dtype), any
+ * Shapes   q [d] f64, exact copies of f32 values; x [d] f32 or f16, any
  *          alignment, little-endian; rows [n, d] f32.
- * Numbers  Products and sums in f64: a product of two f32 is exact there, so that fused and
+ * Numbers  Products and sums are f64.  A product of two f32 is exact there, so fused and
  *          separate multiply-adds agree and every kernel gives the same bits.  The order of
  *          the additions is fixed: element i goes to lane i mod 16, then lanes l and l + 8,
- *          then 0..7 in turn.  So a cosine depends on nothing but its two vectors: not on
- *          the machine, the threads, or the place in a stream.  Error below 4.4e-16
+ *          then 0..7 in turn.  So a cosine depends on its two vectors only, not on
+ *          the machine, the threads, or the place in a stream.  The error is below 4.4e-16
  *          (observed 1.1e-16 for d up to 1100 against long double); squares cannot
  *          overflow.
- *          A filter looks at x in f32 first and turns it away when its cosine is certainly too small.
- *          Let u = 2^-24, and n the most roundings that an element passes through (FILTER_STEPS
+ *          A filter computes in f32 first and rejects x when its cosine is certainly too small.
+ *          Let u = 2^-24, and n the largest number of roundings of one element (FILTER_STEPS
  *          in similarity.c); g = n u / (1 - n u).  The f32 sums are D = q.x + e, |e| <= g |q| |x|
  *          (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 3.1 and lemma 3.1,
  *          with Cauchy-Schwarz), and S = x.x (1 + t), |t| <= g.  So
  *              cos <= D / (|q| sqrt S) + g + g / 2 + O(g^2),
- *          and the bound in use is 2 g: what is over, at least 2^-23, covers O(g^2), the f64
- *          kernel's own error and the test's.  Only where q.q and S are in [2^-80, 2^80] and
- *          d <= 2^16: there is no overflow then (infinity and NaN do not come out of S finite),
- *          and underflow, at most d 2^-150 in a sum, is below 2^-50 of it.  2 g is 3.8e-6 for d = 768.
- * Errors   A vector of zeros has no direction and one with NaN or infinity no cosine: named
- *          by the result.
+ *          and the bound in use is 2 g.  The difference, at least 2^-23, covers O(g^2), the error of
+ *          the f64 kernel and that of the comparison.  The filter works where q.q and S are in
+ *          [2^-80, 2^80] and d <= 2^16.  There it cannot overflow (with an infinity or a NaN in x, S is not
+ *          finite), and underflow, at most d 2^-150 in a sum, is below 2^-50 of it.  2 g is 3.8e-6 for
+ *          d = 768.
+ * Errors   A vector of zeros has no direction, and a vector with NaN or infinity has no cosine.  The result
+ *          says which.
  * Threads  Re-entrant; no global state.
  */
 #ifndef UNCLIP_SIMILARITY_H
@@ -40,18 +41,18 @@ enum { SIM_OK, SIM_ZERO = -1, SIM_NOT_FINITE = -2 };
 
 struct sim_kern {
     const char *name;    /* "c", "avx2", "avx512" */
-    /* sums[0] = q.x, sums[1] = x.x; NaN or infinity in x make sums[1] no finite number */
+    /* sums[0] = q.x, sums[1] = x.x; with NaN or infinity in x, sums[1] is not finite */
     void (*f32)(const double *q, const void *x, size_t d, double sums[2]);
     void (*f16)(const double *q, const void *x, size_t d, double sums[2]);
     double (*dot)(const double *q, const float *x, size_t d);
-    /* the sums of f32 and f16, about: in f32, and not the same in every kernel */
+    /* about the sums of f32 and f16: computed in f32, with other last bits in each kernel */
     void (*near_f32)(const float *q, const void *x, size_t d, float sums[2]);
     void (*near_f16)(const float *q, const void *x, size_t d, float sums[2]);
 };
 
 extern const struct sim_kern sim_kern_c, sim_kern_avx2, sim_kern_avx512;
 
-/* The one that belongs to the table of that name in kern.h. */
+/* The table for the kernels of that name in kern.h. */
 const struct sim_kern *sim_kern_choose(const char *kern);
 
 struct sim_query {
@@ -70,26 +71,26 @@ int sim_cosine(const struct sim_query *q, enum dtype dt, const void *x, double *
 
 struct sim_filter {
     const struct sim_query *q;
-    const float *v;     /* [d]: q->v; NULL: it lets everything pass */
-    double bound, norm;    /* of the error; |q| */
+    const float *v;     /* [d]: q->v in f32; NULL: no x is rejected */
+    double bound, norm;    /* bound of the error; |q| */
 };
 
-/* v: room for q->d values, which must outlive the filter; NULL makes one that lets all pass. */
+/* v: room for q->d values, which must outlive the filter; with NULL it does not reject any x. */
 void sim_filter(struct sim_filter *f, const struct sim_query *q, float *v);
 
-/* true: sim_cosine would say SIM_OK and a cosine below `least`.  false: nothing is known. */
+/* true: sim_cosine would return SIM_OK and a cosine below `least`.  false: the filter cannot tell. */
 bool sim_below(const struct sim_filter *f, enum dtype dt, const void *x, double least);
 
 /* "is all zeros", "has a value that is not finite" */
 const char *sim_reason(int result);
 
-/* x / |x|, rounded once; of length one already: left as it is.  SIM_OK, or what is wrong. */
+/* Replace x by x / |x|, rounded once.  An x of length one is not changed.  SIM_OK, or what is wrong. */
 int sim_normalise(float *x, size_t d);
 
 /* The cosine with each of n rows of length one. */
 void sim_rows(const struct sim_query *q, const float *rows, size_t n, double *cos);
 
-/* A softmax over values that come one by one: log(sum exp(x)) without overflow. */
+/* The denominator of a softmax over values that come one by one, without overflow. */
 struct sim_sum {
     double max, sum;    /* sum of exp(x - max); {0} is empty */
 };

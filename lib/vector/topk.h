@@ -1,12 +1,13 @@
 /* topk.h - the k best of a stream of scores
  *
- * What     A heap whose root is the worst that is kept, so that most of a long stream is
- *          turned away by one comparison (topk_accepts), and the rest costs O(log k).
- *          Equal scores rank in the order in which they came, whatever k is: the k best
- *          are the first k of a stable sort.  Hence lists can be merged: the k best of
- *          shards, fed in the shards' order, give the k best of the whole.
- *          Each kept score has a slot in [0, k) of its own, for what belongs to it.
- * Errors   topk_start fails when memory is out; k may be 0.  Scores must not be NaN.
+ * What     A heap whose root is the worst score that is kept.  One comparison (topk_accepts)
+ *          rejects most scores of a long stream; the others cost O(log k).  Equal scores
+ *          rank in the order in which they came, whatever k is: the k best are the first k
+ *          of a stable sort.  Hence lists can be merged: the k best of each shard, added in
+ *          the order of the shards, give the k best of the whole.
+ *          Each score in the list has a slot in [0, k) of its own, for the data that belong to it.
+ * Source   Williams 1964, "Algorithm 232: Heapsort", Communications of the ACM 7(6).
+ * Errors   topk_start fails when memory is exhausted; k may be 0.  Scores must not be NaN.
  * Threads  Re-entrant; no global state.
  */
 #ifndef UNCLIP_TOPK_H
@@ -20,7 +21,7 @@
 
 struct topk_item {
     double score;
-    uint64_t order;    /* how many were added before */
+    uint64_t order;    /* number of scores that were added before */
     size_t slot;
 };
 
@@ -40,8 +41,8 @@ static inline bool topk_accepts(const struct topk *t, double score) {
     return t->n < t->k || (t->k && score > t->item[0].score);
 }
 
-/* Keep a score that is accepted.  Returns the slot that is its own now; when the list was
- * full, what lay there belonged to the one that fell out. */
+/* Keep a score that topk_accepts.  Returns its slot; when the list was full, that is the slot of the
+ * score that is dropped. */
 size_t topk_add(struct topk *t, double score);
 
 /* Best first. */

@@ -1,6 +1,6 @@
 #include "lib/vector/zero_shot.h"
 
-enum { TASK = 1 << 16 };    /* products that are worth a thread's while */
+enum { TASK = 1 << 16 };    /* products of one task */
 
 int zero_shot_start(struct zero_shot *z, struct arena *a) {
     if (z->k > z->n)

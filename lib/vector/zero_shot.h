@@ -1,13 +1,13 @@
-/* zero_shot.h - which labels a vector is most like
+/* zero_shot.h - zero-shot classification: the labels that are nearest to a vector
  *
- * What     Cosines with all labels' vectors, softmax over all labels of scale x cos, and of
- *          these the k best that pass two thresholds.
+ * What     The cosines with the vectors of all labels, the softmax over all labels of scale x cos,
+ *          and the k best labels that pass two thresholds.
  * Source   Radford et al. 2021, arXiv:2103.00020, section 3.1.
  * Shapes   labels [n, d] f32, each row of length one; the vector [d] f32 or f16, any
  *          alignment.
- * Numbers  As similarity.h: the same bits for any number of threads.  Equal cosines (labels
- *          that occur twice) keep the labels' order.
- * Threads  The labels are spread over the pool where there is enough to do.
+ * Numbers  As in similarity.h, any number of threads gives the same bits.  Equal cosines (labels
+ *          that occur twice) keep the order of the labels.
+ * Threads  The labels are split over the pool where there are enough of them.
  */
 #ifndef UNCLIP_ZERO_SHOT_H
 #define UNCLIP_ZERO_SHOT_H
@@ -27,15 +27,15 @@ struct zero_shot {
     double scale, min_cos, min_prob;
     const struct sim_kern *kern;
     struct pool *pool;
-    /* the vector at hand */
+    /* the vector that is classified */
     struct sim_query q;
     double *row, *cos;             /* [d], [n] */
     struct topk top;
-    size_t *owner;                 /* [k]: label of a slot */
+    size_t *owner;                 /* [k]: the label of each slot */
     struct zero_shot_hit *hit;     /* [k]: the result, best first */
 };
 
-/* Fill in all but the last group, then take memory: 0 or -1.  k is cut to n. */
+/* The caller fills in the first group of fields, then this takes memory: 0 or -1.  k becomes n at most. */
 int zero_shot_start(struct zero_shot *z, struct arena *a);
 
 /* SIM_OK and *hits, or what is wrong with the vector. */
