@@ -195,7 +195,7 @@ static void add_file(struct job *j, struct image_item *q) {
         return;
     *it = (struct embed_item){.file = q->name, .todo = EMBED_IMAGE, .crop = q->crop, .kept = q->kept,
                               .err = q->err};
-    if (embed_name(it, q->name, hashed ? q->hash : NULL, &j->room, &e) < 0)
+    if (record_of_file(&it->r, q->name, hashed ? q->hash : NULL, &j->room, &e) < 0)
         die("%s", e.msg);
     j->n++;
 }

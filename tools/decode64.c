@@ -112,7 +112,7 @@ static int write_picture(struct job *j, size_t i, const float *x, size_t step, s
     struct record out;
 
     if (tool_sample(&j->t, &out, j->r, j->s, i, step ? j->partial : j->map, "image", fp, &a, e) < 0 ||
-        record_set_picture(&out, x, j->m.side, j->u8, &a, e) < 0 ||
+        record_set_picture(&out, x, j->m.side, j->m.side, j->u8, &a, e) < 0 ||
         (step && record_set_int(&out, "step", (int64_t)step, e) < 0))
         return -1;
     tool_write(&j->t, &out, a);

@@ -93,7 +93,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
         struct arena b = *a;
         struct record c;
         if (tool_sample(&j->t, &c, r, &s, i, map, "image", fp, &b, e) < 0 ||
-            record_set_picture(&c, big + i * one, out, j->u8, &b, e) < 0)
+            record_set_picture(&c, big + i * one, out, out, j->u8, &b, e) < 0)
             return -1;
         tool_write(&j->t, &c, b);
     }

@@ -140,7 +140,7 @@ static int yaml_in(struct find *f, const char *file, struct vq_yaml *v) {
     return r < 0 ? find_failed(f, file, &inner) : r;
 }
 
-static int yaml_beside(struct find *f, const struct part *p, struct vq_yaml *v, const char **file) {
+static int yaml_next_to(struct find *f, const struct part *p, struct vq_yaml *v, const char **file) {
     static const char *const names[] = {"model.yaml", "config.yaml", "model.yml", "config.yml", "vqgan.gumbelf8-sber.config.yml",
                                         "../configs/model.yaml", "../config.yaml"};
     const char *dir = path_folder(f->a, p->file);
@@ -264,7 +264,7 @@ int vq_open(struct vq_model *m, enum vq_half half, const struct model_paths *pat
         return -1;
     m->config = p.config;
     m->file = what.file = p.file;
-    r = yaml_beside(&f, &p, &v, &m->yaml);
+    r = yaml_next_to(&f, &p, &v, &m->yaml);
     if (r < 0)
         return -1;
     if (r && agree(&v, &m->config, &p.mapped.weights, &inner) < 0)

@@ -3,7 +3,7 @@
  * What     Each half comes from the first path that has it.  A path is a weights file of one of vq.h's families, or a
  *          folder with such files: itself, or its vqgan/, vq/, dvae/ or checkpoints/.  Of several files in a folder
  *          last.ckpt counts, else the first by name that has the half.
- *          A yaml is looked for beside the file: under its name, then model.yaml, config.yaml, *config.yml,
+ *          A yaml is looked for next to the file: under its name, then model.yaml, config.yaml, *config.yml,
  *          ../configs/model.yaml, as taming-transformers, ruDALL-E and minDALL-E have them.
  * Source   dall-e: encoder.pkl, decoder.pkl; taming: last.ckpt and model.yaml; rudalle: vqgan.gumbelf8-sber[-dwt].model.ckpt;
  *          min-dalle: vqgan/detoker.pt; minDALL-E: stage1_last.ckpt and config.yaml.
@@ -25,8 +25,8 @@ struct vq_model {
     size_t side;                   /* of the pictures that it was trained on; 256 where nothing says */
     const char *file, *yaml;       /* yaml NULL: none */
     char fingerprint[17];          /* of all tensors that both halves in this file have */
-    /* Of the codebook: two files whose tokens mean the same have the same.  For a dVAE that of its encoder; "" in a
-     * decoder beside which there is none. */
+    /* Of the codebook: two files whose tokens mean the same have the same.  For a dVAE that of its encoder; "" for a
+     * decoder without an encoder in the same paths. */
     char codes[17];
 };
 

@@ -1,4 +1,4 @@
-/* vq_yaml.h - the yaml beside a VQGAN's checkpoint
+/* vq_yaml.h - the yaml next to a VQGAN's checkpoint
  *
  * What     The tensors of a discrete autoencoder say everything except the size of the pictures that it was trained on.
  *          The yaml says that, and what it says twice must agree with the tensors.

@@ -77,15 +77,15 @@ int record_picture(const struct record *r, const char *key, const float **x, siz
     return 1;
 }
 
-int record_set_picture(struct record *r, const float *x, size_t side, bool u8, struct arena *a, struct err *e) {
-    const size_t planes[] = {3, side, side}, pixels[] = {side, side, 3};
+int record_set_picture(struct record *r, const float *x, size_t h, size_t w, bool u8, struct arena *a, struct err *e) {
+    const size_t planes[] = {3, h, w}, pixels[] = {h, w, 3};
     unsigned char *rgb;
 
     if (!u8)
         return record_set_tensor(r, "image", DT_F32, x, 3, planes, e);
-    rgb = arena_take(a, 3 * side * side, 1);
+    rgb = arena_take(a, 3 * h * w, 1);
     if (!rgb)
         return err_set(e, "out of memory");
-    prep_quantize(x, side, side, rgb);
+    prep_quantize(x, h, w, rgb);
     return record_set_tensor(r, "image", DT_U8, rgb, 3, pixels, e);
 }

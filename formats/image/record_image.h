@@ -22,7 +22,7 @@ int record_image(const struct record *r, const char *key, struct record_image *i
 int record_picture(const struct record *r, const char *key, const float **x, size_t *h, size_t *w, struct arena *a,
                    struct err *e);
 
-/* Set `image` to x [3, side, side] f32, or quantised to u8 [side, side, 3]. */
-int record_set_picture(struct record *r, const float *x, size_t side, bool u8, struct arena *a, struct err *e);
+/* Set `image` to x [3, h, w] f32, or quantised to u8 [h, w, 3]. */
+int record_set_picture(struct record *r, const float *x, size_t h, size_t w, bool u8, struct arena *a, struct err *e);
 
 #endif

@@ -148,6 +148,9 @@ int record_encode(const struct record *r, struct span *out, struct arena *a, str
  * (cut at a character), an ellipsis (U+2026) and 16 hex digits of its XXH64. */
 int record_id(struct span text, struct span *id, bool *bin, struct arena *a, struct err *e);
 
+/* The record of a file.  Its id is the file's name, or the hash where that is not NULL; `path` where they differ. */
+int record_of_file(struct record *r, const char *name, const char *hash, struct arena *a, struct err *e);
+
 /* --id content: 32 hex digits of the XXH128 of n bytes. */
 int record_content_id(const void *p, size_t n, struct span *id, struct arena *a, struct err *e);
 

@@ -96,7 +96,7 @@ static void codes(struct arena a) {
     ok(opens(&e1, VQ_ENCODER, GOLDEN "dvae/encoder.pkl", &a, &e) == 0 && opens(&e2, VQ_ENCODER, GOLDEN "dvae/encoder.safetensors", &a, &e) == 0 &&
        !strcmp(e1.codes, e2.codes) && !strcmp(e1.fingerprint, e2.fingerprint), "the same weights in another file, permuted strides and all");
     ok(opens(&d1, VQ_DECODER, GOLDEN "dvae", &a, &e) == 0 && !strcmp(d1.codes, e1.codes) && strcmp(d1.fingerprint, e1.fingerprint),
-       "a dVAE's decoder has the codes of the encoder beside it");
+       "a dVAE's decoder has the codes of the encoder next to it");
     ok(opens(&d2, VQ_DECODER, alone, &a, &e) == 0 && !d2.codes[0] && !strcmp(d2.fingerprint, d1.fingerprint), "and none where there is no encoder");
     ok(opens(&vq, VQ_ENCODER, GOLDEN "vqgan/vq", &a, &e) == 0 && opens(&gumbel, VQ_ENCODER, GOLDEN "vqgan/gumbel", &a, &e) == 0 &&
        strcmp(vq.codes, gumbel.codes), "other codebooks, other codes");

@@ -1,4 +1,4 @@
-/* The yaml beside a VQGAN: as the projects write it, as nobody should, and what libyaml is asked for. */
+/* The yaml next to a VQGAN: as the projects write it, as nobody should, and what libyaml is asked for. */
 #include "formats/checkpoint/vq_yaml.h"
 
 #include "formats/io/yaml_text.h"

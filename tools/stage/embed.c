@@ -83,15 +83,6 @@ int embed_plan(struct embed_item *it, const struct embed_options *o, struct towe
     return open_towers(it->todo, o, w, e);
 }
 
-int embed_name(struct embed_item *it, const char *name, const char *hash, struct arena *a, struct err *e) {
-    struct span path = span_of(name), id = span_of(hash ? hash : name);
-    bool bin;
-
-    if (record_id(id, &id, &bin, a, e) < 0 || record_new(&it->r, id, bin, a, e) < 0)
-        return -1;
-    return span_equal(id, path) ? 0 : record_set_text(&it->r, "path", path, e);
-}
-
 static int load_tokens(struct embed_item *it, const struct towers *w, struct arena *a, struct err *e) {
     const struct clip_text_config *c = &w->text_model->config.text;
     int64_t *id;

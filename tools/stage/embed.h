@@ -45,9 +45,6 @@ struct embed_item {
 /* What is to be done for it->r, as it->todo; opens the towers that it needs. */
 int embed_plan(struct embed_item *it, const struct embed_options *o, struct towers *w, struct err *e);
 
-/* A file's record, whose id is its name, or the hash where that is not NULL; `path` where they differ. */
-int embed_name(struct embed_item *it, const char *name, const char *hash, struct arena *a, struct err *e);
-
 /* Tokens, and the picture inside the record, checked and prepared. */
 int embed_load(struct embed_item *it, const struct towers *w, struct arena *a, struct err *e);
 

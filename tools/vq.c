@@ -1,0 +1,260 @@
+/* vq - pictures as tokens, and tokens as pictures, by a discrete autoencoder
+ *
+ * Reads: names of picture files, or records with image; with -d, records with image_tokens and grid.
+ * Writes: records with image_tokens and grid; with -d, with image.
+ * Memory: the weights, the network's activations for one batch, which grow with the area of its pictures.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/io/names.h"
+#include "lib/kernel/kern.h"
+#include "tools/common/input.h"
+#include "tools/common/machine.h"
+#include "tools/common/output.h"
+#include "tools/common/paths.h"
+#include "tools/common/progress.h"
+#include "tools/common/tool.h"
+#include "tools/stage/codes.h"
+
+#define SYNOPSIS "[-dqv] [-m PATH]... [-b N] [-j N] [-o FILE] [option]... [file]..."
+
+static const char *const FIELDS[] = {"image_tokens"}, *const DECODED[] = {"image"};
+
+struct job {
+    struct tool t;
+    struct vq_model m;
+    struct codes_net net;
+    struct codes_fit fit;
+    struct names names;
+    struct arena_mem mem;
+    struct arena room, empty;    /* of one batch; as it was before */
+    struct codes_item *item;           /* [batch] */
+    size_t n;
+    const char *files0;
+    int64_t side, max_pixels;
+    int id;
+    bool whole, exif;
+};
+
+static int params(struct job *j, bool file, struct span *out, struct arena *a, struct err *e) {
+    struct mp m;
+    size_t begin;
+
+    mp_open(&m, a);
+    begin = mp_map_begin(&m);
+    mp_cstr(&m, "version"), mp_cstr(&m, UNCLIP_VERSION);
+    mp_cstr(&m, "kernel"), mp_cstr(&m, j->t.compute.kern->name);
+    mp_cstr(&m, "precision"), mp_cstr(&m, precision_name(j->t.compute.kern->precision));
+    if (file) {
+        mp_cstr(&m, "side"), mp_int(&m, (int64_t)j->fit.side);
+        mp_cstr(&m, "whole"), mp_bool(&m, j->whole);
+    }
+    mp_map_end(&m, begin);
+    *out = mp_span(&m);
+    return m.full ? err_set(e, "out of memory") : 0;
+}
+
+/* ---- a batch ---- */
+
+static int set_fields(struct job *j, struct codes_item *it, struct err *e) {
+    struct span map;
+
+    if (params(j, it->file != NULL, &map, &j->room, e) < 0 || codes_fill(it, &j->net, &j->room, e) < 0)
+        return -1;
+    return record_add_params(&it->r, j->t.name, map, e);
+}
+
+static void finish_item(struct job *j, struct codes_item *it) {
+    struct arena before = j->room;
+
+    if (!it->err.msg[0] && set_fields(j, it, &it->err) == 0) {
+        tool_write(&j->t, &it->r, j->room);
+        j->t.done++;
+    } else if (it->file) {
+        tool_input_failed(&j->t, it->file, it->r.id, it->err.msg, j->room);
+    } else {
+        tool_record_failed(&j->t, j->t.in, it->number, &it->r, it->err.msg);
+    }
+    j->room = before;
+}
+
+/* Compute what waits, and write it in the order in which it came. */
+static void flush(void *job) {
+    struct job *j = job;
+    size_t n = j->n;
+
+    j->n = 0;
+    codes_run(j->item, n, &j->net, &j->room);
+    for (size_t i = 0; i < n && !tool_stopped(); i++)
+        finish_item(j, &j->item[i]);
+    j->room = j->empty;
+    if (n)
+        tool_progress(&j->t, j->files0 ? 0 : j->names.noperands);
+}
+
+static void push(struct job *j) {
+    if (++j->n == (size_t)j->t.batch)
+        flush(j);
+}
+
+/* ---- records ---- */
+
+/* A copy: what a pipe brought is gone when the next record is read. */
+static int take_record(void *job, struct record *r, struct arena *scratch, struct err *e) {
+    struct job *j = job;
+    struct codes_item *it = &j->item[j->n];
+    struct span map, fp = codes_fingerprint(&j->net);
+
+    if (params(j, false, &map, scratch, e) < 0)
+        return -1;
+    if (tool_skip(&j->t, r->id, map, 1, &fp))
+        return 0;
+    *it = (struct codes_item){.number = j->t.number};
+    if (record_clone(&it->r, r, &j->room, e) < 0)
+        return -1;
+    codes_load(it, &j->net, &j->room);
+    push(j);
+    return 0;
+}
+
+/* ---- files ---- */
+
+/* Another shard's, or done already? */
+static bool not_ours(struct job *j, const struct record *r) {
+    struct arena a = j->room;
+    struct span map, fp = codes_fingerprint(&j->net);
+    struct err e = {{0}};
+
+    if (params(j, true, &map, &a, &e) < 0)
+        die("%s", e.msg);
+    return tool_other_shard(&j->t, r->id) || tool_skip(&j->t, r->id, map, 1, &fp);
+}
+
+static void read_picture(struct job *j, struct codes_item *it, const unsigned char *p, size_t n) {
+    const struct image_options o = {.max_pixels = (uint64_t)j->max_pixels, .exif = j->exif};
+    struct image im;
+    float *x = NULL;
+
+    if (image_read(&im, p, n, &o, &it->err) < 0)
+        return;
+    if (im.note[0] && j->t.verbose)
+        warn("%s: %s", it->file, im.note);
+    codes_picture(&j->fit, im.rgb, im.h, im.w, &x, &it->h, &it->w, &j->room, &it->err);
+    it->x = x;
+    image_free(&im);
+}
+
+/* failed: why there is no such file, or "". */
+static void take_file(struct job *j, const char *name, const char *failed) {
+    struct codes_item *it = &j->item[j->n];
+    struct arena before = j->room;
+    unsigned char *p = NULL;
+    struct span hash = {0};
+    struct err e = {{0}};
+    size_t n = 0;
+
+    *it = (struct codes_item){.file = arena_str(&j->room, name, strlen(name))};
+    if (!it->file)
+        die("out of memory");
+    if (*failed)
+        err_set(&it->err, "%s", failed);
+    else if (j->id)
+        image_file_read(name, &p, &n, &it->err);
+    if ((p && record_content_id(p, n, &hash, &j->room, &e) < 0) ||
+        record_of_file(&it->r, name, (const char *)hash.p, &j->room, &e) < 0)
+        die("%s", e.msg);
+    if (!*failed && !it->err.msg[0] && not_ours(j, &it->r)) {
+        j->room = before;
+    } else {
+        if (!p && !it->err.msg[0])
+            image_file_read(name, &p, &n, &it->err);
+        if (p)
+            read_picture(j, it, p, n);
+        push(j);
+    }
+    if (p)
+        image_file_free(p);
+}
+
+static void take_files(struct job *j, char *names[], size_t n) {
+    struct err e = {{0}};
+
+    if (names_open(&j->names, names, n, j->files0, &j->t.arena, &e) < 0)
+        die("%s: %s", j->files0, e.msg);
+    while (!tool_stopped()) {
+        const char *name;
+        char where[300];
+        int got;
+
+        if (j->n && !names_ready(&j->names))
+            flush(j);
+        e.msg[0] = 0;
+        got = names_next(&j->names, &name, &e);
+        if (got == 0 || (got == -2 && tool_stopped()))
+            break;
+        if (got == -2)
+            die("%s: %s", j->files0, e.msg);
+        snprintf(where, sizeof where, "%.200s: name %llu", j->files0 ? j->files0 : "operands", (unsigned long long)j->names.number);
+        take_file(j, got < 0 ? where : name, e.msg);
+    }
+    flush(j);
+    names_close(&j->names);
+}
+
+static void open_model(struct job *j) {
+    struct model_paths p = tool_models(&j->t);
+    struct err e = {{0}};
+
+    if (vq_open(&j->m, j->net.decode ? VQ_DECODER : VQ_ENCODER, &p, &j->t.compute, &j->t.arena, &e) < 0)
+        die("%s", e.msg);
+    j->net.m = &j->m;
+    j->net.compute = &j->t.compute;
+    j->fit = (struct codes_fit){(size_t)(j->side < 0 ? (int64_t)j->m.side : j->side), j->whole, j->m.config.factor};
+    if (j->fit.side % j->m.config.factor)
+        die("--side: %zu is not a multiple of %zu", j->fit.side, j->m.config.factor);
+    if (j->t.verbose)
+        warn("%s: %s of %zu codes, a token stands for %zu x %zu pixels", j->m.file, vq_config_name(&j->m.config), j->m.config.codes,
+             j->net.decode ? j->m.config.ratio : j->m.config.factor, j->net.decode ? j->m.config.ratio : j->m.config.factor);
+}
+
+int main(int argc, char *argv[]) {
+    static struct job j = {.t = {.precision = -1, .batch = 1}, .side = -1, .max_pixels = IMAGE_MAX_PIXELS};
+    const struct opt own[] = {
+        {'d', "decode", OPT_FLAG, &j.net.decode, NULL, "tokens to pictures", 0, 0, NULL},
+        {0, "files0-from", OPT_STR, &j.files0, "F", "read picture names, each ended by NUL, from F (-: standard input)", 0, 0, NULL},
+        {0, "side", OPT_INT, &j.side, "S", "scale files to S on the shorter side (the model's; 0: leave them)", 0, 16384, NULL},
+        {0, "whole", OPT_FLAG, &j.whole, NULL, "do not cut a square out of files", 0, 0, NULL},
+        {0, "id", OPT_CHOICE, &j.id, "KIND", "ids of files: their path, or a hash of their content", 0, 0, "path|content"},
+        {0, "exif", OPT_FLAG, &j.exif, NULL, "turn files as their EXIF says", 0, 0, NULL},
+        {0, "max-pixels", OPT_INT, &j.max_pixels, "N", "refuse larger files before they are decoded", 1, 4e9, NULL},
+        {0, "u8", OPT_FLAG, &j.net.u8, NULL, "write pictures as bytes", 0, 0, NULL},
+        {0, "force", OPT_FLAG, &j.net.force, NULL, "decode tokens of another codebook", 0, 0, NULL},
+    };
+    int at = tool_start(&j.t, "vq", argc, argv, SYNOPSIS,
+                        TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS, own,
+                        sizeof own / sizeof *own);
+
+    if (j.files0 && at < argc)
+        die("%s: files cannot be named beside --files0-from", argv[at]);
+    if (j.files0 && j.net.decode)
+        die("--files0-from: -d reads records, not files");
+    if (!j.net.decode && j.t.precision < 0)    /* tokens are those of the reference */
+        j.t.precision = PREC_F32;
+    tool_not_outputs(&j.t, argc - at, argv + at);
+    tool_output(&j.t, 1, j.net.decode ? DECODED : FIELDS);
+    tool_compute(&j.t);
+    open_model(&j);
+    j.item = arena_take(&j.t.arena, (size_t)j.t.batch, sizeof *j.item);
+    if (!j.item || arena_split(&j.t.arena, (size_t)(j.t.arena.end - j.t.arena.at) / 2, &j.mem, &j.room) < 0)
+        die("out of memory");
+    j.empty = j.room;
+    j.t.flush = flush;
+    j.t.flush_of = &j;
+    if (!j.net.decode && (j.files0 || at < argc))
+        take_files(&j, argv + at, (size_t)(argc - at));
+    else
+        tool_streams(&j.t, argc - at, argv + at, take_record, &j);
+    return tool_finish(&j.t);
+}
