@@ -70,6 +70,18 @@ static int heads_fit(size_t width, size_t heads, const char *what, struct err *e
 
 /* ---- Hugging Face ---- */
 
+/* transformers pools at the first eos_token_id, but for 2, which is what files of before 2023 have: then at the
+ * largest id.  An id that the vocabulary does not have (the default of small models) means that, too. */
+static int get_eos(const json_t *o, struct clip_text_config *t, struct err *e) {
+    const json_t *x = json_get(o, "eos_token_id");
+    json_int_t id = x ? json_integer_value(x) : 49407;
+
+    if (x && (!json_is_integer(x) || id < 0))
+        return err_set(e, "eos_token_id is not the id of a token");
+    t->eos = id == 2 || (size_t)id >= t->vocab ? CLIP_LARGEST : (int)id;
+    return 0;
+}
+
 static int hf_text(struct clip_text_config *t, const json_t *o, struct err *e) {
     *t = (struct clip_text_config){.context = 77, .vocab = 49408, .width = 512, .heads = 8,
                                    .layers = 12, .mlp = 2048, .embed = 512};
@@ -79,7 +91,7 @@ static int hf_text(struct clip_text_config *t, const json_t *o, struct err *e) {
         json_get_size(o, "num_attention_heads", &t->heads, e) < 0 ||
         json_get_size(o, "max_position_embeddings", &t->context, e) < 0 ||
         json_get_size(o, "projection_dim", &t->embed, e) < 0 || get_act(o, &t->act, e) < 0 ||
-        get_eps(o, "layer_norm_eps", &t->eps, e) < 0)
+        get_eps(o, "layer_norm_eps", &t->eps, e) < 0 || get_eos(o, t, e) < 0)
         return -1;
     return heads_fit(t->width, t->heads, "text", e);
 }

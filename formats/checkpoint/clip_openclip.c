@@ -41,9 +41,9 @@ static const struct key vision_keys[] = {
 static const struct key text_keys[] = {
     {"context_length", READ, {0}}, {"vocab_size", READ, {0}}, {"width", READ, {0}}, {"heads", READ, {0}},
     {"layers", READ, {0}}, {"mlp_ratio", READ, {0}}, {"norm_kwargs", READ, {0}},
-    {"pad_id", ANY, {0}}, {"eos_id", ANY, {0}}, {"output_tokens", ANY, {0}},
+    {"pad_id", ANY, {0}}, {"eos_id", READ, {0}}, {"output_tokens", ANY, {0}},
     {"hf_model_pretrained", ANY, {0}}, {"hf_proj_type", ANY, {0}}, {"hf_pooler_type", ANY, {0}},
-    {"pool_type", ONLY, {"argmax"}}, {"proj_type", ONLY, {"linear"}},
+    {"pool_type", ONLY, {"argmax", "eos"}}, {"proj_type", ONLY, {"linear"}},
 };
 
 /* A key that no table has counts as ABSENT. */
@@ -175,6 +175,21 @@ static int read_vision(struct clip_vision_config *v, json_t *o, struct err *e) {
     return get_mlp(o, where, v->width, &v->mlp, e);
 }
 
+/* pool_type "eos": at the first eos_id, whatever it is; absent or "argmax": at the largest id. */
+static int get_eos(const json_t *o, struct clip_text_config *t, struct err *e) {
+    const char *pool = json_string_value(json_object_get(o, "pool_type"));
+    const json_t *x = json_object_get(o, "eos_id");
+    json_int_t id = x && !json_is_null(x) ? json_integer_value(x) : 2;
+
+    t->eos = CLIP_LARGEST;
+    if (!pool || strcmp(pool, "eos") != 0)
+        return 0;
+    if ((x && !json_is_null(x) && !json_is_integer(x)) || id < 0 || (size_t)id >= t->vocab)
+        return err_set(e, "text_cfg: eos_id is not the id of a token");
+    t->eos = (int)id;
+    return 0;
+}
+
 static int read_text(struct clip_text_config *t, json_t *o, struct err *e) {
     static const char where[] = "text_cfg";
 
@@ -185,7 +200,8 @@ static int read_text(struct clip_text_config *t, json_t *o, struct err *e) {
         get_size(o, where, "vocab_size", &t->vocab, e) < 0 ||
         get_size(o, where, "width", &t->width, e) < 0 ||
         get_size(o, where, "heads", &t->heads, e) < 0 ||
-        get_size(o, where, "layers", &t->layers, e) < 0 || get_eps(o, where, &t->eps, e) < 0)
+        get_size(o, where, "layers", &t->layers, e) < 0 || get_eps(o, where, &t->eps, e) < 0 ||
+        get_eos(o, t, e) < 0)
         return -1;
     if (t->width % t->heads)
         return err_set(e, "%s: width %zu is no multiple of %zu heads", where, t->width, t->heads);

@@ -40,7 +40,10 @@ struct clip_text_config {
     size_t context, vocab, width, heads, layers, mlp, embed;
     enum act act;
     float eps;
+    int eos;               /* the token whose first place is pooled; CLIP_LARGEST: the largest id's */
 };
+
+enum { CLIP_LARGEST = -1 };
 
 struct clip_config {
     const struct clip_family *family;
@@ -105,7 +108,7 @@ size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len);
 size_t clip_image_scratch(const struct clip_vision *v, size_t n);
 
 /* n texts, tokens[i][0 .. len[i]): start and end included, unpadded, each len <= context and id <
- * vocab (checked by the caller).  embed [n, E]; states: where not NULL, states[i] receives
+ * vocab, config.text.eos among them (checked by the caller; texts without it are pooled at their last token).  embed [n, E]; states: where not NULL, states[i] receives
  * [len[i], D] after the final LayerNorm. */
 void clip_text_run(const struct clip_text *t, const struct compute *k, size_t n,
                    const int *const tokens[], const size_t len[], float *embed,

@@ -75,6 +75,7 @@ static int text_shape(struct clip_text_config *t, const struct weights *ws, cons
     t->heads = t->width % 64 ? 0 : t->width / 64;
     t->act = ACT_QUICK_GELU;
     t->eps = 1e-5f;
+    t->eos = CLIP_LARGEST;
     return 0;
 }
 

@@ -9,6 +9,7 @@ struct clip_text {
     const struct compute *c;   /* what it was packed for */
     size_t context, vocab, width, embed;
     float eps;
+    int eos;
     struct tensor token;       /* [vocab, D] as stored: only the rows that occur are read */
     const float *position;     /* [context, D] */
     struct transformer blocks;
@@ -26,7 +27,7 @@ struct clip_text *clip_bind_text(const struct clip_config *config, const struct 
 
     if (clip_check_text(config, e) < 0 || !(t = bind_take(&b, 1, sizeof *t)))
         return NULL;
-    *t = (struct clip_text){k, g->context, g->vocab, g->width, g->embed, g->eps, .position = NULL};
+    *t = (struct clip_text){k, g->context, g->vocab, g->width, g->embed, g->eps, g->eos, .position = NULL};
     t->token = bind_rows(&b, names->text.token, g->vocab, g->width);
     t->position = bind_table(&b, names->text.position, g->context, g->width);
     transformer_bind(&t->blocks, &blocks, &names->layer, names->text.layers, &b);
@@ -78,10 +79,14 @@ size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len) {
     return s.used;
 }
 
-/* The first place of the largest id: the end of the text, whatever it is padded with. */
-static size_t end_of(const int *id, size_t n) {
+/* The place of the end of the text, whatever it is padded with. */
+static size_t end_of(const struct clip_text *t, const int *id, size_t n) {
     size_t at = 0;
 
+    while (t->eos >= 0 && at + 1 < n && id[at] != t->eos)
+        at++;
+    if (t->eos >= 0)
+        return at;
     for (size_t i = 1; i < n; i++)
         if (id[i] > id[at])
             at = i;
@@ -106,7 +111,7 @@ static void pass(const struct clip_text *t, const struct compute *c, size_t n,
     size_t d = t->width, rows = 0;
 
     for (size_t i = 0; i < n; i++) {
-        w->row[i] = end_of(tokens[i], len[i]);
+        w->row[i] = end_of(t, tokens[i], len[i]);
         w->len[i] = states && states[i] ? len[i] : w->row[i] + 1;    /* causal */
         embed_tokens(t, tokens[i], w->len[i], w->x + rows * d);
         rows += w->len[i];

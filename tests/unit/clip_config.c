@@ -50,6 +50,13 @@ static void hugging_face(void) {
     good(hf, "{\"model_type\":\"clip\",\"text_config\":{\"hidden_size\":64,\"num_hidden_layers\":3},"
          "\"text_config_dict\":{\"hidden_size\":128}}");
     ok(c.text.width == 128 && c.text.layers == 12, "text_config_dict, where it is, is what counts");
+    ok(c.text.eos == 49407, "texts end with 49407 where nothing is said");
+    good(hf, "{\"model_type\":\"clip_text_model\",\"vocab_size\":3002,\"eos_token_id\":2999}");
+    ok(c.text.eos == 2999, "or with eos_token_id");
+    good(hf, "{\"model_type\":\"clip_text_model\",\"eos_token_id\":2}");
+    ok(c.text.eos == CLIP_LARGEST, "the 2 of old files means the largest id");
+    good(hf, "{\"model_type\":\"clip_text_model\",\"vocab_size\":3002}");
+    ok(c.text.eos == CLIP_LARGEST, "so does an id that the vocabulary does not have");
     good(hf, "{\"model_type\":\"clip_text_model\",\"hidden_size\":768,\"num_attention_heads\":12,\"projection_dim\":768}");
     ok(c.has_text && !c.has_vision && c.text.embed == 768, "one tower's own config");
     good(hf, "{\"model_type\":\"clip_vision_model\"}");

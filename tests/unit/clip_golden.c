@@ -399,6 +399,36 @@ static void little_room(const struct golden *g, const struct kern *k, struct are
     ok(!bad && fits[0] && fits[1], "%s, kernel %s: too little room is refused", g->name, k->name);
 }
 
+/* Pooled at the first eos_token_id, which is not the largest id here, or, where a config has the 2 of old files,
+ * at the largest.  The vectors are transformers 5.24's CLIPModel's, with eos_token_id 9 and 2 in its config. */
+static void end_token(const struct compute *c, struct arena a) {
+    static const int ids[] = {62, 5, 63, 7, 9, 3}, *const tokens = ids;
+    static const float want[2][16] = {
+        {4.038556f, 0.60831f, 4.761862f, -3.109851f, -6.61383f, 2.282015f, -0.5942293f, 4.421444f, -4.146924f, 3.457676f,
+         -0.5763741f, 2.942817f, 1.781022f, 0.06912933f, -2.306518f, 0.4341888f},
+        {-0.4666769f, -1.059235f, 1.891799f, 1.807595f, 0.8433719f, -1.18675f, -2.679503f, -4.116633f, 1.019875f,
+         0.9358929f, 3.782169f, 1.643337f, 4.277171f, -0.8527844f, -4.543311f, 2.234752f}};
+    const size_t len = 6;
+    struct clip_config g = {.family = NULL};
+    struct weights ws;
+    struct err e = {0};
+
+    if (!ok(weights_open(&ws, "tests/golden/clip/micro_hf.safetensors", &a, &e) == 0 &&
+            clip_canonical_names(&ws, &g.family, &e) == 0 && clip_config_from_weights(&g, &ws, &e) == 0, "micro_hf %s", e.msg))
+        return;
+    for (int i = 0; i < 2; i++) {
+        float got[2][16], states[6 * 64], *at = states;
+        struct clip_text *t;
+
+        g.text.eos = i ? CLIP_LARGEST : 9;
+        t = need(clip_bind_text(&g, &ws, c, &a, &e), "text tower", &e);
+        for (int k = 0; k < 2; k++)
+            clip_text_run(t, c, 1, &tokens, &len, got[k], k ? &at : NULL, need(arena_take(&a, clip_text_scratch(t, 1, len), 1), "scratch", NULL));
+        close_to(got[0], want[i], 16, 1e-5, 1e-5, i ? "pooled at the largest id" : "pooled at eos_token_id");
+        ok(!memcmp(got[0], got[1], sizeof got[0]), "with states, too");
+    }
+}
+
 int main(void) {
     static const char *const names[] = {"vit", "rn", "micro"};
     static struct golden g[3];
@@ -415,6 +445,7 @@ int main(void) {
         mirrored(&g[i], &(struct compute){&kern_c, NULL}, a);
         padded(&g[i], &(struct compute){&kern_c, NULL}, a);
     }
+    end_token(&(struct compute){&kern_c, NULL}, a);
     scratch_grows(&g[2], a);
     refusals(&g[2], a);
     free(a_mem.base);

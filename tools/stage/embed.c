@@ -85,6 +85,7 @@ int embed_plan(struct embed_item *it, const struct embed_options *o, struct towe
 
 static int load_tokens(struct embed_item *it, const struct towers *w, struct arena *a, struct err *e) {
     const struct clip_text_config *c = &w->text_model->config.text;
+    bool ended = c->eos < 0;
     int64_t *id;
     int *out;
 
@@ -101,7 +102,10 @@ static int load_tokens(struct embed_item *it, const struct towers *w, struct are
         if (id[i] < 0 || (uint64_t)id[i] >= c->vocab)
             err_set(&it->err, "token %lld, the model knows 0 to %zu", (long long)id[i], c->vocab - 1);
         out[i] = (int)id[i];
+        ended |= out[i] == c->eos;
     }
+    if (!ended)
+        err_set(&it->err, "its tokens have no end, which is %d for this model", c->eos);
     return 0;
 }
 
