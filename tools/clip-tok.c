@@ -12,7 +12,6 @@
 
 #include "formats/checkpoint/bpe_files.h"
 #include "formats/io/lines.h"
-#include "lib/text/text_clean.h"
 #include "tools/common/input.h"
 #include "tools/common/output.h"
 #include "tools/common/paths.h"
@@ -114,25 +113,24 @@ static void cut_message(char *msg, size_t room, const struct job *j, const struc
 static void do_text(struct job *j, struct span text, const char *where) {
     struct span hash = span_of(j->hash), id;
     struct arena a = j->t.arena;
+    struct bpe_text s;
     struct bpe_tokens t;
     struct err e = {0};
     char msg[512];
     bool bin = false, truncated;
-    size_t n;
-    char *s;
 
     if ((j->id ? record_content_id(text.p, text.n, &id, &a, &e) : record_id(text, &id, &bin, &a, &e)) < 0)
         die("%s", e.msg);
     if (tool_other_shard(&j->t, id) || tool_skip(&j->t, id, j->params, 1, &hash))
         return;
-    s = text_clean(text.p, text.n, &n, &a, &e);
-    if (!s || bpe_encode(&j->bpe, s, n, j->special, (size_t)j->context, &t, &a, &e) < 0) {
+    if (bpe_prepare(&j->bpe, text.p, text.n, &s, &a, &e) < 0 ||
+        bpe_encode(&j->bpe, &s, j->special, (size_t)j->context, &t, &a, &e) < 0) {
         tool_input_failed(&j->t, where, id, e.msg, a);
         return;
     }
     truncated = t.n > (size_t)j->context;
     if (truncated && j->cut != CUT_SILENT) {
-        cut_message(msg, sizeof msg, j, &t, s, n);
+        cut_message(msg, sizeof msg, j, &t, s.s, s.n);
         if (j->cut == CUT_ERROR) {
             tool_input_failed(&j->t, where, id, msg, a);
             return;

@@ -301,6 +301,57 @@ static bool usual_vocab(const struct bpe *b, const char *s, size_t n) {
     return t.at == t.end;
 }
 
+/* Past a string whose opening quote was read; *text and *n: what is in it. */
+static bool skip_string(struct text *t, const char **text, size_t *n) {
+    for (*text = t->at; t->at < t->end && *t->at != '"'; t->at++)
+        t->at += *t->at == '\\' && t->end - t->at > 1;
+    *n = (size_t)(t->at - *text);
+    return t->at < t->end && *t->at++ == '"';
+}
+
+/* Past a value that begins with a bracket: to its end, or to that of the text. */
+static void skip_value(struct text *t) {
+    const char *text;
+    size_t depth = 0, n;
+
+    while (t->at < t->end) {
+        char c = *t->at++;
+
+        depth += c == '[' || c == '{';
+        depth -= (c == ']' || c == '}') && depth > 0;
+        if (c == '"')
+            skip_string(t, &text, &n);
+        if (depth == 0)
+            return;
+    }
+}
+
+/* The array under "added_tokens" in the outermost object, as text; empty if there is none.  What is written
+ * before it is all that is read: it is at the beginning of the files that people have. */
+static struct text added_tokens_in(const char *s, size_t n) {
+    struct text t = {s, s + n}, out = {s, s};
+    const char *key;
+    size_t len;
+
+    if (!next(&t, '{'))
+        return out;
+    while (next(&t, '"') && skip_string(&t, &key, &len) && next(&t, ':')) {
+        skip(&t);
+        out.at = t.at;
+        if (t.at < t.end && (*t.at == '[' || *t.at == '{' || *t.at == '"'))
+            skip_value(&t);
+        else
+            while (t.at < t.end && *t.at != ',' && *t.at != '}')
+                t.at++;
+        out.end = t.at;
+        if (len == strlen("added_tokens") && !memcmp(key, "added_tokens", len) && out.at < out.end && *out.at == '[')
+            return out;
+        if (!next(&t, ','))
+            break;
+    }
+    return (struct text){s, s};
+}
+
 int bpe_check_vocab(const struct bpe *b, const void *s, size_t n, struct err *e) {
     json_t *j;
     int r;
@@ -369,12 +420,13 @@ static int add_tokens(json_t *vocab, json_t *added, struct err *e) {
 
 int bpe_read_json(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e) {
     json_t *j = parse_json(s, n, e), *model = json_object_get(j, "model");
-    json_t *vocab = json_object_get(model, "vocab");
+    struct tok_texts t = {.list = json_object_get(j, "added_tokens")};
     int r = -1;
 
     if (j && json_model(b, model, a, e) == 0 &&
-        add_tokens(vocab, json_object_get(j, "added_tokens"), e) == 0)
-        r = check_vocab(b, vocab, e);
+        add_tokens(json_object_get(model, "vocab"), json_object_get(j, "added_tokens"), e) == 0 &&
+        check_vocab(b, json_object_get(model, "vocab"), e) == 0)
+        r = bpe_read_added(b, &t, a, e);
     json_decref(j);
     return r;
 }
@@ -386,9 +438,56 @@ static int at_file(struct err *e, const char *path, const struct err *why) {
     return err_set(e, "%s: %s", path, why->msg);
 }
 
-int bpe_open(struct bpe *b, const struct tok_files *f, struct arena *a, struct err *e) {
+/* A JSON object from a file; *j stays NULL where there is no file. */
+static int open_json(json_t **j, const char *path, struct arena scratch, struct err *e) {
+    struct err why = {0};
+    struct span s;
+
+    if (!path)
+        return 0;
+    if (file_read(path, BPE_FILE_MAX, &s, &scratch, &why) < 0 || !(*j = parse_json(s.p, s.n, &why)))
+        return at_file(e, path, &why);
+    return 0;
+}
+
+/* Only added_tokens of tokenizer.json: the vocabulary, which is most of the file, was read from other files. */
+static int open_list(json_t **j, const char *path, struct arena scratch, struct err *e) {
+    struct err why = {0};
+    struct span s;
+    struct text t;
+
+    if (!path)
+        return 0;
+    if (file_read(path, BPE_FILE_MAX, &s, &scratch, &why) < 0)
+        return at_file(e, path, &why);
+    t = added_tokens_in((const char *)s.p, s.n);
+    if (t.at < t.end && !(*j = json_text_load(t.at, (size_t)(t.end - t.at), &why)))
+        return at_file(e, path, &why);
+    return 0;
+}
+
+static int open_added(struct bpe *b, const struct tok_files *f, struct arena *a, struct err *e) {
+    struct tok_texts t = {NULL, NULL, NULL, NULL};
+    struct err why = {0};
+    int r = -1;
+
+    if (open_list(&t.list, f->tokenizer_json, *a, e) == 0 && open_json(&t.added_tokens, f->added_tokens, *a, e) == 0 &&
+        open_json(&t.config, f->config, *a, e) == 0 && open_json(&t.special_tokens, f->special_tokens, *a, e) == 0) {
+        r = bpe_read_added(b, &t, a, &why);
+        if (r < 0)
+            at_file(e, f->merges ? f->merges : f->tokenizer_json, &why);
+    }
+    json_decref(t.list);
+    json_decref(t.added_tokens);
+    json_decref(t.config);
+    json_decref(t.special_tokens);
+    return r;
+}
+
+static int open_base(struct bpe *b, const struct tok_files *f, struct arena *a, struct err *e) {
     const char *path = f->merges ? f->merges : f->tokenizer_json;
     struct err why = {0};
+    struct arena scratch;
     struct span s;
 
     if (!path)
@@ -399,9 +498,18 @@ int bpe_open(struct bpe *b, const struct tok_files *f, struct arena *a, struct e
         return at_file(e, path, &why);
     if (!f->merges || !f->vocab)
         return 0;
-    struct arena scratch = *a;
+    scratch = *a;
     if (file_read(f->vocab, BPE_FILE_MAX, &s, &scratch, &why) < 0 ||
         bpe_check_vocab(b, s.p, s.n, &why) < 0)
         return at_file(e, f->vocab, &why);
     return 0;
+}
+
+int bpe_open(struct bpe *b, const struct tok_files *f, struct arena *a, struct err *e) {
+    if (open_base(b, f, a, e) < 0)
+        return -1;
+    if (!(f->merges && f->tokenizer_json) && !f->added_tokens && !f->config && !f->special_tokens)
+        return 0;
+    b->vocab = b->eot + 1;    /* what tokenizer.json alone added is read again, with the others */
+    return open_added(b, f, a, e);
 }

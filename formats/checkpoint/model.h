@@ -52,11 +52,14 @@ struct clip_vision *model_bind_vision(struct clip_model *m, struct pack_cache *k
  * -1 if not. */
 int model_verify_sha256(const char *file, const char **name, struct err *e);
 
-/* The file(s) of a tokenizer: merges.txt, bpe_simple_vocab_16e6.txt.gz, tokenizer.json or vocab.json beside
- * merges.txt; a path may be such a file itself. */
+/* The files of a tokenizer: merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json, a vocab.json next to
+ * merges.txt, and what names added and special tokens.  A path may be one of the first three itself: then no
+ * other file is looked at. */
 struct tok_files {
-    const char *merges, *vocab, *tokenizer_json;    /* NULL where absent */
-    size_t context;                                 /* model_max_length, else 0 */
+    const char *merges, *vocab, *tokenizer_json;            /* NULL where absent */
+    const char *added_tokens, *config, *special_tokens;     /* added_tokens.json, tokenizer_config.json,
+                                                               special_tokens_map.json */
+    size_t context;                                         /* model_max_length, else 0 */
 };
 
 int model_find_tokenizer(struct tok_files *t, const struct model_paths *p, struct arena *a, struct err *e);

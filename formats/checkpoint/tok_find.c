@@ -57,6 +57,9 @@ static int in_folder(struct tok_files *t, const char *folder, struct arena *a) {
     if (!t->merges && !t->tokenizer_json)
         return NOT_HERE;
     t->vocab = t->merges ? file_in(folder, "vocab.json", a) : NULL;
+    t->added_tokens = file_in(folder, "added_tokens.json", a);
+    t->config = file_in(folder, "tokenizer_config.json", a);
+    t->special_tokens = file_in(folder, "special_tokens_map.json", a);
     t->context = limit_in(folder, *a);
     return FOUND;
 }
@@ -98,6 +101,6 @@ static int look(void *ctx, struct find *f) {
 int model_find_tokenizer(struct tok_files *t, const struct model_paths *p, struct arena *a, struct err *e) {
     struct find f = {.paths = p, .a = a, .e = e};
 
-    *t = (struct tok_files){NULL, NULL, NULL, 0};
+    *t = (struct tok_files){.merges = NULL};
     return find_component(&f, "tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json)", look, t);
 }

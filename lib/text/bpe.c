@@ -169,7 +169,14 @@ int bpe_build(struct bpe *b, const struct bpe_merge *m, size_t n, struct arena *
 }
 
 uint64_t bpe_hash(const struct bpe *b) {
-    return XXH64(b->pair, (b->merges + 1) * sizeof *b->pair, 0);
+    uint64_t h = XXH64(b->pair, (b->merges + 1) * sizeof *b->pair, 0);
+
+    for (uint32_t id = b->eot + 1; id < b->vocab; id++)
+        if (b->by_id[id - b->eot - 1] != UINT32_MAX) {
+            const struct bpe_added *t = &b->added[b->by_id[id - b->eot - 1]];
+            h = XXH64(t->text, t->n, h + id);
+        }
+    return h;
 }
 
 bool bpe_is_token(const struct bpe *b, uint64_t id, const char *s, size_t n) {
@@ -225,7 +232,13 @@ static size_t join(const struct bpe *b, const int64_t *id, size_t n, bool specia
         const unsigned char *s;
         size_t len = 0;
         bool last = true;
-        if (id[i] < b->sot) {
+        if (id[i] > b->eot) {
+            const struct bpe_added *t = &b->added[b->by_id[id[i] - b->eot - 1]];
+            if (t->special && !special)
+                continue;
+            s = (const unsigned char *)t->text;
+            len = t->n;
+        } else if (id[i] < b->sot) {
             s = b->text + b->at[id[i]];
             len = b->at[id[i] + 1] - b->at[id[i]];
             last = b->last[id[i]];
@@ -254,6 +267,9 @@ char *bpe_decode(const struct bpe *b, const int64_t *id, size_t n, bool special,
     for (size_t i = 0; i < n; i++)
         if (id[i] < 0 || id[i] >= b->vocab) {
             err_set(e, "token %zu is %lld, the vocabulary has %u", i, (long long)id[i], b->vocab);
+            return NULL;
+        } else if (id[i] > b->eot && b->by_id[id[i] - b->eot - 1] == UINT32_MAX) {
+            err_set(e, "token %zu is %lld, which the vocabulary does not have", i, (long long)id[i]);
             return NULL;
         }
     k = join(b, id, n, special, NULL);

@@ -210,10 +210,10 @@ static size_t token_start(const struct bpe *b, const uint32_t *w, size_t k, size
     return at;
 }
 
-int bpe_encode(const struct bpe *b, const char *text, size_t n, bool special, size_t limit,
+int bpe_encode(const struct bpe *b, const struct bpe_text *text, bool special, size_t limit,
                struct bpe_tokens *t, struct arena *a, struct err *e) {
+    size_t n = text->n, at, len, k, marks = 0;
     uint32_t *w = NULL;
-    size_t len, k;
 
     t->cut = n;
     t->n = 0;
@@ -224,12 +224,16 @@ int bpe_encode(const struct bpe *b, const char *text, size_t n, bool special, si
         return err_set(e, "no memory for a text of %zu bytes", n);
     w[t->n++] = b->sot;
     for (size_t i = 0; i < n; i += len) {
-        len = piece_at(text + i, n - i, special);
+        at = marks < text->marks ? text->mark[marks].at : n;    /* of the next added token */
+        len = i == at ? text->mark[marks].n : piece_at(text->s + i, at - i, special);
         if (len == 0) {
             len = 1;
             continue;
         }
-        k = encode_piece(b, text + i, len, special, w + t->n, *a);
+        if (i == at)
+            w[t->n] = text->mark[marks++].id, k = 1;
+        else
+            k = encode_piece(b, text->s + i, len, special, w + t->n, *a);
         if (k == 0)
             return err_set(e, "no memory for a word of %zu bytes", len);
         if (t->n + k + 1 > limit && t->cut == n)

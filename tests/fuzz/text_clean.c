@@ -28,12 +28,13 @@ static void check_utf8(const char *s, size_t n) {
     }
 }
 
-static void check_tokens(const struct bpe *b, const char *s, size_t n, struct arena a) {
+static void check_tokens(const struct bpe *b, char *s, size_t n, struct arena a) {
+    const struct bpe_text text = {.s = s, .n = n};
     struct err e = {0};
     struct bpe_tokens t;
     size_t at = 0;
 
-    check(bpe_encode(b, s, n, false, 77, &t, &a, &e) == 0 && t.n >= 2);
+    check(bpe_encode(b, &text, false, 77, &t, &a, &e) == 0 && t.n >= 2);
     for (size_t i = 1; i + 1 < t.n; i++) {
         size_t id = (size_t)t.id[i], len = b->at[id + 1] - b->at[id];
         at += s[at] == ' ';

@@ -14,10 +14,9 @@
 static int encode(const struct bpe *b, const char *s, size_t n, bool special, size_t limit,
                   struct bpe_tokens *t, struct arena *a) {
     struct err e = {0};
-    size_t len;
-    char *c = text_clean(s, n, &len, a, &e);
+    struct bpe_text text;
 
-    return c ? bpe_encode(b, c, len, special, limit, t, a, &e) : -1;
+    return bpe_prepare(b, s, n, &text, a, &e) < 0 ? -1 : bpe_encode(b, &text, special, limit, t, a, &e);
 }
 
 static void golden(const struct bpe *b, struct arena a) {

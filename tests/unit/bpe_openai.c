@@ -28,10 +28,9 @@ static const struct {
 
 static int encode(const struct bpe *b, const char *s, size_t n, struct bpe_tokens *t, struct arena *a) {
     struct err e = {0};
-    size_t len;
-    char *c = text_clean(s, n, &len, a, &e);
+    struct bpe_text text;
 
-    return c ? bpe_encode(b, c, len, true, 77, t, a, &e) : -1;
+    return bpe_prepare(b, s, n, &text, a, &e) < 0 ? -1 : bpe_encode(b, &text, true, 77, t, a, &e);
 }
 
 static void by_hand(const struct bpe *b, struct arena a) {

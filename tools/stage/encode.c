@@ -4,7 +4,6 @@
 
 #include "formats/checkpoint/bpe_files.h"
 #include "formats/image/image_read.h"
-#include "lib/text/text_clean.h"
 #include "lib/vector/similarity.h"
 
 enum { BATCH = 32 };    /* sentences in one run of the tower */
@@ -26,6 +25,9 @@ static int open_text(struct encoder *n, const struct model_paths *p, struct aren
     if (n->bpe->vocab > n->model.config.text.vocab)
         return err_set(e, "%s: %zu tokens, its tokenizer has %u", n->model.path,
                        n->model.config.text.vocab, n->bpe->vocab);
+    if (n->model.config.text.eos >= 0 && (uint32_t)n->model.config.text.eos != n->bpe->eot)
+        return err_set(e, "%s: texts end with token %d, those of its tokenizer with %u", n->model.path,
+                       n->model.config.text.eos, n->bpe->eot);
     n->text = model_bind_text(&n->model, p->cache, n->compute, keep, e);
     n->d = n->model.config.text.embed;
     return n->text ? 0 : -1;
@@ -46,10 +48,10 @@ int encode_open(struct encoder *n, unsigned want, const struct model_paths *p,
 
 static int tokens_of(const struct encoder *n, struct span text, struct bpe_tokens *t,
                      struct arena *a, struct err *e) {
-    size_t limit = n->model.config.text.context, len;
-    char *clean = text_clean((const char *)text.p, text.n, &len, a, e);
+    size_t limit = n->model.config.text.context;
+    struct bpe_text s;
 
-    if (!clean || bpe_encode(n->bpe, clean, len, false, limit, t, a, e) < 0)
+    if (bpe_prepare(n->bpe, text.p, text.n, &s, a, e) < 0 || bpe_encode(n->bpe, &s, false, limit, t, a, e) < 0)
         return -1;
     if (t->n > limit)
         return err_set(e, "'%.*s' has %zu tokens, the model takes %zu", shown(text),
