@@ -161,3 +161,28 @@ XAP = b"http://ns.adobe.com/xap/1.0/\0" + XMP
 turned("long.jpg", b"Exif\0\0" + tiff(4, 5, big=True))
 turned("xmp.jpg", XAP)
 turned("both.jpg", XAP, b"Exif\0\0" + tiff(3, 2))
+
+# ---- HEIF: one.heic (64 x 64, made by libheif with x265) put together in other ways, and files that say one size
+# and hold another.  forged/size.avif, 6000 x 6000 pixels behind a header of 10 x 10, was made by libheif with aom. ----
+
+def heif_files():
+    from heif import b16, build, config_of_size, grid, item, parts
+    config, data = parts(open(os.path.join(DIR, "one.heic"), "rb").read())
+
+    def one(size=(64, 64), **more):
+        return item(b"hvc1", data, size, config, **more)
+
+    overlay = bytes(10) + b16(64) + b16(64) + bytes(8)
+    save("grid.heic", build([item(b"grid", grid(2, 3, 190, 100), (190, 100), None, (2, 3, 4, 5, 6, 7))] + [one()] * 6))
+    save("alpha.heic", build([one(), one(aux_of=(1,))]))
+    save("forged/size.heic", build([item(b"hvc1", data, (64, 64), config_of_size(config, 8192, 4096))]))
+    save("forged/limit.heic", build([item(b"hvc1", data, None, config_of_size(config, 16384, 16384))]))
+    save("forged/alpha.heic", build([one(), item(b"hvc1", data, (64, 64), config_of_size(config, 8192, 4096), (), (1,))]))
+    save("forged/canvas.heic", build([item(b"grid", grid(1, 1, 30000, 30000), (64, 64), None, (2,)), one()]))
+    save("forged/many.heic", build([item(b"grid", grid(1, 1, 64, 64), (64, 64), None, (2,) * 300), one()]))
+    save("forged/self.heic", build([item(b"iden", b"", (64, 64), None, (1,))]))
+    save("forged/loop.heic", build([item(b"iovl", overlay, (64, 64), None, (2,)), item(b"iden", b"", (64, 64), None, (1,))]))
+    save("forged/deep.heic", build([item(b"iden", b"", (64, 64), None, (i + 2,)) for i in range(50)] + [one()]))
+
+
+heif_files()

@@ -37,6 +37,7 @@ static const struct {
     {"interlaced.gif", "GIF", 13, 9, 0x749dcc37, 2, 1},
     {"la.png", "PNG", 13, 9, 0x7b41c973, 0, 1},
     {"lossy.webp", "WebP", 13, 9, 0x71dc82a4, 0, 1},
+    {"one.heic", "HEIF", 64, 64, 0, 0, 1},
     {"palette.gif", "GIF", 13, 9, 0x749dcc37, 2, 1},
     {"palette.png", "PNG", 13, 9, 0x749dcc37, 0, 1},
     {"plain.pbm", "PNM", 5, 3, 0x739bbc3a, 1, 1},
@@ -255,6 +256,61 @@ static void tiny(void) {
     ok(after.ru_maxrss - before.ru_maxrss < 32 << 10, "they took %ld kB", after.ru_maxrss - before.ru_maxrss);
 }
 
+/* HEIF: what several coded pictures make, and files whose headers say less than their data holds. */
+static void heif(void) {
+    static const struct {
+        const char *name;
+        uint64_t max;
+        const char *why;
+    } forged[] = {
+        {"size.heic", 0, "HEIF: a coded picture of 8192 x 4096 pixels, where its header says 64 x 64"},
+        {"size.avif", 0, "HEIF: a coded picture of 6000 x 6000 pixels, where its header says 10 x 10"},
+        {"size.heic", 1000000, "HEIF: a coded picture of 8192 x 4096 pixels, the limit is 1000000 in all"},
+        {"limit.heic", 0, "HEIF: a coded picture of 16384 x 16384 pixels, the limit is 178956970 in all"},
+        {"alpha.heic", 0, "HEIF: a coded picture of 8192 x 4096 pixels, where its header says 64 x 64"},
+        {"canvas.heic", 0, "HEIF: a canvas of 30000 x 30000 pixels, the limit is 178956970 in all"},
+        {"many.heic", 4096, "HEIF: coded pictures of more than 4 times 4096 pixels in all"},
+        {"self.heic", 0, "HEIF: a picture that is made of itself, or of too many layers"},
+        {"loop.heic", 0, "HEIF: a picture that is made of itself, or of too many layers"},
+        {"deep.heic", 0, "HEIF: a picture that is made of itself, or of too many layers"},
+    };
+    struct image tile, grid;
+    struct rusage before, after;
+    struct err e = {0};
+    size_t bad = 0;
+
+    if (missing("HEIF")) {
+        skip("HEIF");
+        return;
+    }
+    if (!ok(image_file_open(&tile, "tests/golden/images/one.heic", &defaults, &e) == 0 &&
+            image_file_open(&grid, "tests/golden/images/grid.heic", &defaults, &e) == 0, "a tile, and a grid of it"))
+        return;
+    for (size_t y = 0; y < grid.h; y++)
+        for (size_t x = 0; x < grid.w; x++)
+            bad += memcmp(grid.rgb + 3 * (y * grid.w + x), tile.rgb + 3 * (y % 64 * 64 + x % 64), 3) != 0;
+    ok(grid.w == 190 && grid.h == 100 && !bad, "the grid is made of tiles: %zu pixels differ", bad);
+    image_free(&grid);
+    ok(image_file_open(&grid, "tests/golden/images/alpha.heic", &defaults, &e) == 0 &&
+       !memcmp(grid.rgb, tile.rgb, 64 * 64 * 3), "alpha is dropped");
+    image_free(&grid);
+    image_free(&tile);
+    getrusage(RUSAGE_SELF, &before);
+    for (size_t i = 0; i < sizeof forged / sizeof *forged; i++) {
+        const struct image_options o = {.max_pixels = forged[i].max};
+        char name[100];
+        int r;
+
+        snprintf(name, sizeof name, "tests/golden/images/forged/%s", forged[i].name);
+        e.msg[0] = 0;
+        r = image_file_open(&tile, name, &o, &e);
+        if (!ok(r < 0 && !strcmp(e.msg, forged[i].why), "%s: %s", forged[i].name, forged[i].why))
+            printf("# got %d: %s\n", r, e.msg);
+    }
+    getrusage(RUSAGE_SELF, &after);
+    ok(after.ru_maxrss - before.ru_maxrss < 32 << 10, "they took %ld kB", after.ru_maxrss - before.ru_maxrss);
+}
+
 static void hostile(void) {
     unsigned char bmp[54] = "BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\0\0\1\0\0\0\1\0\1\0\x18";
     struct image_options small = {.max_pixels = 10};
@@ -362,6 +418,7 @@ int main(void) {
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         one(i);
     tiny();
+    heif();
     hostile();
     turning();
     exif();
