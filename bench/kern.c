@@ -1,16 +1,16 @@
-/* kern - how fast the kernels are, beside what the machine can do in the same minute
+/* kern - measure the kernels, and the peak of the machine in the same minute
  *
  *      kern [-ac] [-j threads] [-r rounds] [-k kernel] [-s shape]
  *
- * Prints one line of TSV per kernel and shape: GFLOP/s (median of the quiet rounds), per cent of
- * the peak of the kernel's own arithmetic, ratio to BLIS.  Products of few rows are bound by their
- * weights: GB/s of packed weights, per cent of what all threads read from memory.  The peaks are measured here too, with
- * loops of nothing but fused multiply-adds on all threads.  Weights are cold: copies that together
- * exceed the caches are used in turn, as in a real model; activations are warm.  All kernels take
- * turns within a round, and a round counts only where the loop of multiply-adds around it ran
- * within 10 % of its best: virtual CPUs now and then share a core.  -c counts the time that
- * one thread computes, not the time that passes: the way to measure on a busy machine.
- * -a: the kernel named with -k alone, without BLIS.
+ * Prints one line of TSV for each kernel and shape: GFLOP/s (median of the quiet rounds), per cent of
+ * the peak of the kernel's own arithmetic, ratio to BLIS.  Products of few rows are bound by reading
+ * their weights, so they are given in GB/s of packed weights and in per cent of the rate at which all
+ * threads read from memory.  The peaks are measured by loops of fused multiply-adds on all threads.
+ * Weights are cold: copies that together exceed the caches are used in turn, as in a real model.
+ * Activations are warm.  All kernels take turns within a round.  A round counts only if the loops of
+ * multiply-adds around it ran within 10 % of their best, because virtual CPUs sometimes share a core.
+ * -c counts processor time of one thread instead of elapsed time, for a busy machine.
+ * -a measures the kernel named with -k alone, without BLIS.
  */
 #define _DEFAULT_SOURCE    /* madvise */
 #include <math.h>
@@ -194,7 +194,7 @@ struct what {
     size_t m, n, k, side, heads;
     size_t copies;
     bool winograd;
-    bool stream;              /* bound by weights: bytes are counted, not operations */
+    bool stream;              /* bound by reading weights: bytes are counted, not operations */
     struct linear *linear[KERNELS];
     struct conv conv[KERNELS];
     struct attention attention;
@@ -239,7 +239,7 @@ static void linear_prepare(struct what *w, int k) {
     }
     w->linear[k] = take(w->copies, sizeof *w->linear[k]);
     for (size_t i = 0; i < w->copies; i++) {
-        /* strides that are no row of floats: copied even where they could be used in place */
+        /* strides that are not those of a row of floats: copied by every kernel */
         struct tensor t = {.dtype = DT_F32, .nd = 2, .shape = {w->n, w->k}, .stride = {w->k, 1}, .data = w->w};
         struct tensor parts[2] = {tensor_rows(&t, 0, w->n / 2), tensor_rows(&t, w->n / 2, w->n)};
 
@@ -324,7 +324,7 @@ static void norm_call(struct what *w, int k, size_t turn) {
 }
 
 /* GroupNorm and SiLU in front of a convolution: statistics, then the pass that applies them. */
-static void picture_call(struct what *w, int k, size_t turn) {
+static void feature_map_call(struct what *w, int k, size_t turn) {
     struct compute c = {kernels[k], pool};
     struct feature_map p = {{w->x, NULL}, {w->k, 0}, 1, w->side, w->side};
     struct feature_map_norm g = {.g = w->x, .b = w->x, .groups = 32, .eps = 1e-5f};
@@ -334,7 +334,7 @@ static void picture_call(struct what *w, int k, size_t turn) {
     feature_map_apply(&p, w->w, w->w + w->k, ACT_SILU, RESAMPLE_NONE, &c, w->y);
 }
 
-static void picture_prepare(struct what *w, int k) {
+static void feature_map_prepare(struct what *w, int k) {
     struct feature_map p = {{w->x, NULL}, {w->k, 0}, 1, w->side, w->side};
 
     if (!w->x) {
@@ -370,7 +370,7 @@ static void row_prepare(struct what *w, int k) {
 /* Calls of kernel k for at least 2 ms; seconds of one call. */
 static double sample(struct what *w, int k, size_t *turn) {
     double t0 = now(), t;
-    size_t n = 0, some = w->flop < 1e5 ? 128 : 1;    /* looking at the clock takes time */
+    size_t n = 0, some = w->flop < 1e5 ? 128 : 1;    /* reading the clock takes time */
 
     do
         for (size_t i = 0; i < some; i++)
@@ -387,7 +387,7 @@ static void measure(struct what *w) {
 
     for (size_t k = 0; k < nkernels; k++)
         w->prepare(w, (int)k);
-    for (int r = -1; r < rounds; r++)    /* the first one only warms up */
+    for (int r = -1; r < rounds; r++)    /* the first round is a warm-up */
         for (size_t k = 0; k < nkernels; k++) {
             double a = burn_rate(F32), t = sample(w, (int)k, &turn[k]), b = burn_rate(F32);
 
@@ -405,7 +405,7 @@ static void measure(struct what *w) {
         bool narrow = !strcmp(kernels[k]->name, "avx2");
         double top = w->stream ? memory : peak[kernels[k]->row == DT_BF16 ? BF16 : narrow ? F32_AVX2 : F32];
 
-        printf("%s\t%s\t%d\t%.4g", w->name, kernels[k]->name, threads, rate[k]);
+        printf("%s\t%s %s\t%d\t%.4g", w->name, kernels[k]->name, precision_name(kernels[k]->precision), threads, rate[k]);
         printf(top > 0 && !strstr(w->name, "(G/s)") ? "\t%.0f" : "\t-", top > 0 ? 100 * rate[k] / top : 0);
         printf(blis > 0 ? "\t%.2f" : "\t-", blis > 0 ? rate[k] / blis : 0);
         printf("\t%zu/%d\n", quiet[k], rounds);
@@ -441,7 +441,7 @@ static void linears(const char *only) {
     }
 }
 
-/* Those marked winograd are counted as if they were plain, so they may pass the peak. */
+/* Shapes marked winograd are counted as plain convolutions, so they may pass the peak. */
 static void convs(const char *only) {
     static const size_t s[][3] = {{64, 320, 320}, {32, 640, 640}, {16, 960, 960}, {8, 1280, 1280},
                                   {64, 3, 320}, {112, 32, 64}, {256, 320, 320}, {128, 640, 640}, {256, 32, 32}, {256, 64, 32},
@@ -467,8 +467,8 @@ static void others(const char *only) {
         {.name = "gelu 4096 (G/s)", .n = 4096, .flop = 4096, .prepare = row_prepare, .call = gelu_call},
         {.name = "softmax 257 (G/s)", .n = 257, .flop = 257, .prepare = row_prepare, .call = exps_call},
         {.name = "layer norm 1024 (G/s)", .n = 1024, .flop = 1024, .prepare = row_prepare, .call = norm_call},
-        {.name = "group norm, silu 64x64x320 (G/s)", .side = 64, .k = 320, .n = 64 * 64 * 320, .flop = 64 * 64 * 320, .prepare = picture_prepare, .call = picture_call},
-        {.name = "group norm, silu 16x16x960 (G/s)", .side = 16, .k = 960, .n = 16 * 16 * 960, .flop = 16 * 16 * 960, .prepare = picture_prepare, .call = picture_call},
+        {.name = "group norm, silu 64x64x320 (G/s)", .side = 64, .k = 320, .n = 64 * 64 * 320, .flop = 64 * 64 * 320, .prepare = feature_map_prepare, .call = feature_map_call},
+        {.name = "group norm, silu 16x16x960 (G/s)", .side = 16, .k = 960, .n = 16 * 16 * 960, .flop = 16 * 16 * 960, .prepare = feature_map_prepare, .call = feature_map_call},
         {.name = "pack f16 4096x1024 (G/s)", .n = 4096, .k = 1024, .flop = 4096 * 1024.0, .prepare = row_prepare, .call = pack_call},
     };
 
@@ -503,7 +503,7 @@ int main(int argc, char *argv[]) {
     if (arch)
         setenv("BLIS_ARCH_TYPE", arch, 0);
     for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++)
-        if (k->gemm != kern_c.gemm && k->gemm != kern_c_bf16.gemm)    /* they are not for speed */
+        if (k->gemm != kern_c.gemm && k->gemm != kern_c_bf16.gemm)    /* the C kernels are not meant to be fast */
             if (!kernel || (k == &kern_blis && !alone) || !strcmp(kernel, k->name))
                 kernels[nkernels++] = k;
     mem.base = mmap(NULL, mem.reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """make_photos.py DIR [-n COUNT] [--size WxH]... [-q QUALITY] [-s SEED]: JPEG files that cost what photos cost.
 
-No picture of anything: noise whose amplitude falls with frequency as that of photographs does (1/f, the law of natural
+The photos show noise whose amplitude falls with frequency as that of photographs does (1/f, the law of natural
 images, and a lens that blurs the finest detail), a few hard edges, the colours weaker than the brightness, and a sensor's
 grain; saved as cameras save, with 4:2:0 chroma.  12 megapixels at quality 88 come to four and a half megabytes, as a phone's do.  The same arguments give the
 same files.  Needs numpy and Pillow.

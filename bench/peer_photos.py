@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""peer_photos.py oc-f32|oc-bf16|hf-f32|hf-bf16 FOLDER FILE...: a folder of photos as users of open_clip and transformers
+"""peer_photos.py oc-f32|oc-bf16|hf-f32|hf-bf16 FOLDER FILE...: a directory of photos as users of open_clip and transformers
 embed it.  Prints the seconds a photo takes, without loading, as a JSON list of one.
 
 open_clip: its transforms in a DataLoader with a worker for each processor, batches of 16, as its documentation trains and
-evaluates.  transformers: CLIPProcessor on lists of 16 pictures.  FOLDER: a model in transformers' layout."""
+evaluates.  transformers: CLIPProcessor on lists of 16 images.  FOLDER: the directory of a model in transformers' layout."""
 import json
 import os
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""peer_picture.py df-f32|df-bf16|dfc-bf16|dfc-f32 FOLDER STEPS OUT.png: a picture by diffusers' UnCLIPPipeline, as its users make one.
+"""peer_picture.py df-f32|df-bf16|dfc-bf16|dfc-f32 FOLDER STEPS OUT.png: an image by diffusers' UnCLIPPipeline, as its users make one.
 
 FOLDER: a Karlo in diffusers' layout, with text_encoder/ (tokenizer/ is not needed: the text is ids).  STEPS: of prior, decoder
 and upsampler, as in 25,25,7; at least 2 of each.  dfc compiles the networks (torch.compile) and runs once before.  Prints JSON:

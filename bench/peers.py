@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""peers.py [option]... [SECTION]...: unclip beside whatever of its peers is installed, on the same inputs, in one go.
+"""peers.py [option]... [SECTION]...: measure unclip and the peers that are installed on the same inputs in one run.
 
 Sections: towers (images and texts of ViT-B/32 and ViT-L/14), accuracy, karlo (a step of each stage), picture (text to
-picture, whole, with its memory), photos (a folder), start, rank, grow (threads, batch, side, records).  What is measured
-takes turns within a round; ratios are medians over the rounds, so that a machine that changes its mind hurts both sides.
+image, with its memory), photos (a directory), start, rank, grow (threads, batch, side, records).  The programs
+take turns within a round; ratios are medians over the rounds, so that a machine that changes its speed affects both sides.
 Raw results are kept in the file given with --json, which later runs of other sections, models or rows add to; tables.py
 prints the tables of BENCHMARKS.md from one or several of them, plot.py the pictures.
 
@@ -211,7 +211,7 @@ def cosines(a, b):
 
 
 def accuracy():
-    """The same pictures through our f32, our bf16, and transformers' f32 (the same weights); then the model in the box."""
+    """The same images and weights through our f32, our bf16, and transformers' f32; then the model in the box."""
     import numpy as np
     n = 24
     for name in A.model:
@@ -408,7 +408,7 @@ def ours_whole(cache, n, out):
 
 
 def picture():
-    """Text to picture, whole, with the peak of anonymous memory of all programs together."""
+    """Text to image, with the peak of anonymous memory of all programs together."""
     n = dict(zip(STEPS, A.steps))
     timeless = {"step": {}, "run": None, "exec": None} if A.memory else {}
     for who, cache in (("unclip-bf16 without cache", False), ("unclip-bf16", True)):
@@ -439,7 +439,7 @@ def picture():
             log(k, a, w.sum)
 
 
-# ---- a folder of photos ----
+# ---- a directory of photos ----
 
 def photo_folder(size, n):
     d = A.dir / f"photos-{size}"
@@ -459,7 +459,7 @@ def timed(argv, **k):
 
 
 def photos():
-    """Seconds for each picture after the first: loading a model and starting Python are in `start`."""
+    """Seconds for each image after the first: loading a model and starting Python are in `start`."""
     for size, n in [x for x in (("4000x3000", A.big), ("640x480", A.small)) if x[1] > 1]:
         files = photo_folder(size, n)
         for name in A.model:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""plot.py RESULTS.json... OUT.png [GROWTH.png]: what peers.py measured, as one small picture, and how things grow as another.
+"""plot.py RESULTS.json... OUT.png [GROWTH.png]: draw what peers.py measured, and how it grows.
 
 Needs matplotlib."""
 import json
@@ -57,7 +57,7 @@ def peers(out):
         f = fastest(r["s"], lambda k: k[:3] in ("oc-", "hf-", "rcl"))
         if f:
             rows.append((r["what"], 1e3 * med(r["s"]["unclip-bf16"]), f[0], 1e3 * f[1]))
-    bars(axes[1][0], "A folder of photos, ms a photo", rows, "ms")
+    bars(axes[1][0], "A directory of photos, ms a photo", rows, "ms")
     rows = []
     for r in R.get("start", []):
         f = fastest(r["s"], lambda k: not k.startswith("unclip"))

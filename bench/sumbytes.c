@@ -1,10 +1,9 @@
-/* sumbytes - how fast a file can be looked at: its 64-bit words, summed by N threads
+/* sumbytes - measure how fast a file can be read: add up its 64-bit words with N threads
  *
  * usage: sumbytes [-m] THREADS FILE...    prints the sum and the rate
  *
- * What rank is measured against: a program that looks at every byte of a warm file and does
- * next to nothing with it.  The file is read in pieces that stay in the cache, which is the
- * fastest way we know, or mapped (-m), which is what most programs do.
+ * rank is compared with this program, which reads every byte of a warm file and hardly computes.
+ * The file is read in pieces that stay in the cache, or mapped (-m).
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -17,8 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* PAGE: what malloc gives for so much lies 16 bytes behind the start of a page, and a Zen 3 then copies out of
- * the page cache, whose pages start at 0, at a third of its speed. */
+/* PAGE: a large block of malloc starts 16 bytes after the start of a page.  A Zen 3 copies from the page cache to such
+ * an address at a third of its speed. */
 enum { MAX = 256, STEP = 1 << 18, PAGE = 4096 };
 
 struct job {
