@@ -1,5 +1,6 @@
 /* threads */
-/* attention and layer_norm: every kernel against double precision, and what must not change a bit. */
+/* Attention and layer normalisation: every kernel against double precision; batches, threads and cached prefixes
+ * do not change a bit. */
 #include "lib/layer/attention.h"
 
 #include <stdint.h>
@@ -28,7 +29,7 @@ static double rounded(float x, bool half) {
     return (double)(half ? bf16_f32(f32_bf16(x)) : x);
 }
 
-/* [H * d] of one query: the definition, of what was rounded to bf16 if the kernel does that */
+/* The result [H * d] of one query by the definition, from operands rounded to bf16 if the kernel rounds them. */
 static void exact(const struct attention *a, const struct attention_seq *s, size_t i, bool half, double *o) {
     size_t d = a->width, nk = s->keys[0].n + s->keys[1].n, seen = a->causal ? nk - s->nq + i + 1 : nk;
     double *p = malloc(nk * sizeof *p);
@@ -100,13 +101,13 @@ static void shapes(const struct compute *c) {
     worst = e <= worst ? worst : e;
     e = error(c, 1, 8, 3, 0, 12000, false, arena);
     worst = e <= worst ? worst : e;
-    /* bf16: each weight is within 2^-9 of itself, so the result within 2^-9 of the largest value */
+    /* bf16: each attention weight has a relative error of at most 2^-9, so the result is within 2^-9 of the largest value */
     ok(worst < (c->kern->row == DT_BF16 ? 0x1p-8 : 4e-6), "%s: error %.2g of values up to 2", c->kern->name, worst);
     free(arena_mem.base);
 }
 
-/* Six sequences of different lengths with a shared prefix: together, alone, on many threads, with
- * the prefix in the first run or copied in front of the rest, in place: the same bytes. */
+/* Six sequences of different lengths with a shared prefix give the same bytes together, alone, on many threads, in
+ * place, and with the prefix in the first run or copied in front of the other keys. */
 static void same_bytes(const struct kern *kern, struct pool *pools[], bool causal) {
     enum { N = 6, H = 3, D = 20, W = H * D, LD = 3 * W, P = 37, TOP = 131 };
     static const size_t len[N] = {1, 64, 131, 7, 90, 48};
@@ -153,7 +154,7 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], bool causa
         t[i].keys[1] = (struct attention_keys){w + W, w + 2 * W, P + len[i], LD};
         attention_run(&a, &c, 1, &t[i], room);
         joined &= !memcmp(got, s[i].o, len[i] * W * 4);
-        if (causal) {    /* the last third of the queries alone; and without the last third */
+        if (causal) {    /* the last third of the queries alone, and all but the last third */
             t[i].nq = (len[i] + 2) / 3;
             t[i].q = s[i].q + (len[i] - t[i].nq) * LD;
             attention_run(&a, &c, 1, &t[i], room);

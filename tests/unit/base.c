@@ -1,4 +1,4 @@
-/* The ground everything stands on: arena, tensor views, 16-bit floats, weight tables. */
+/* lib/base: arena, tensor views, 16-bit floats, weight tables. */
 #include "lib/base/arena.h"
 #include "lib/base/tensor.h"
 

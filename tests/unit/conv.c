@@ -1,5 +1,5 @@
 /* threads */
-/* Convolution: every kernel against double precision; the same bytes for any batch and threads. */
+/* Convolution: every kernel against double precision; the same bytes for any batch and number of threads. */
 #include "lib/layer/conv.h"
 
 #include <stdint.h>
@@ -141,17 +141,17 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], struct sha
 
 /* ---- Winograd ---- */
 
-/* Element i of what a C table wrote: f32 or bf16. */
+/* Element i of an array that a C table wrote: f32 or bf16. */
 static double item(const struct kern *table, const float *p, size_t i) {
     return (double)(table == &kern_c_bf16 ? bf16_f32(((const unsigned short *)p)[i]) : p[i]);
 }
 
-/* The definition in winograd.h, with the C table's transforms and sums in double: pixel (0..1, 0..1) of the tile
- * at ty, tx of a picture, output channel o. */
+/* The definition in winograd.h, with the C table's transforms and sums in double: the four pixels of the tile
+ * at ty, tx of a feature map, output channel o. */
 static void tile_by_definition(const struct kern *k, const struct shape *s, const float *in, const void *g, size_t ty,
                                size_t tx, size_t o, float y[4]) {
     float m[16], zeros[256] = {0}, *const to[4] = {y, y + 1, y + 2, y + 3};
-    static float v[16 * 256], u[16 * 256];    /* of halves where they are bf16 */
+    static float v[16 * 256], u[16 * 256];    /* bf16 where the table has bf16 */
     const struct kern *rows = ref_rows_table(k), *table = ref_weights_table(k);
     const size_t at = o * 9 * s->ci * dtype_size(k->weight);
     const float *x[16];
@@ -171,13 +171,13 @@ static void tile_by_definition(const struct kern *k, const struct shape *s, cons
     kern_c.win_out(1, m, 1, to);
 }
 
-/* Largest difference from the definition, over sqrt(9 ci); the error of both ways beside the sum in double of
- * numbers that were not rounded, over what that is, RMS. */
+/* The largest difference from the definition, divided by sqrt(9 ci); and the RMS error of Winograd's and of the plain
+ * convolution, relative to the exact one of numbers that were not rounded. */
 static double winograd_error(const struct compute *c, struct shape s, double rms[2], struct arena a) {
     size_t pixels = s.y * s.x, nw = s.co * s.ci * 9;
     float *w = numbers(&a, nw, 1), *bias = numbers(&a, s.co, 1), *in = numbers(&a, pixels * s.ci, 1);
     float *old = numbers(&a, pixels * s.co, 1), *out[2];
-    unsigned short *half = arena_take(&a, nw, 2);    /* [co][9][ci], as the panels have it */
+    unsigned short *half = arena_take(&a, nw, 2);    /* [co][9][ci], the order of the panels */
     float *g = arena_take(&a, nw, 4);
     struct tensor t = weights(&s, w, DT_F32);
     double worst = 0, all = 0, off[2] = {0};
@@ -216,7 +216,7 @@ static double winograd_error(const struct compute *c, struct shape s, double rms
     return worst / sqrt(9 * (double)s.ci);
 }
 
-/* Bands that begin at even rows, any batch and threads: the bytes of one picture by itself on one thread. */
+/* Bands that begin at even rows, any batch and number of threads give the bytes of one feature map on one thread. */
 static int winograd_same(const struct kern *kern, struct pool *pools[], struct shape s, struct arena a) {
     size_t ni = s.y * s.x * s.ci, no = s.y * s.x * s.co;
     float *w = numbers(&a, s.co * s.ci * 9, 1), *in = numbers(&a, s.n * ni, 1), *padded = arena_zero(&a, ni + 2 * s.x * s.ci, 4);
@@ -255,7 +255,7 @@ static int winograd_same(const struct kern *kern, struct pool *pools[], struct s
     return good;
 }
 
-/* So many weights that they are transformed a part at a time: the last channels are what they are by themselves. */
+/* So many weights that they are transformed in parts: the last channels equal those of a convolution of their own. */
 static int winograd_parts(const struct compute *c) {
     struct shape all = {2048, 640, 3, 1, 1, 2, 16, 1, false}, few = {2048, 64, 3, 1, 1, 2, 16, 1, false};
     size_t pixels = all.y * all.x, rest = all.co - few.co;

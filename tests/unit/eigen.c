@@ -1,4 +1,4 @@
-/* Eigenvectors of symmetric matrices: against cyclic Jacobi rotations, which are slow and hard to get wrong, and by
+/* Eigenvectors of symmetric matrices: compared with cyclic Jacobi rotations, which are slow but simple, and checked by
  * residual and orthogonality at the sizes of embeddings. */
 #include "lib/vector/eigen.h"
 
@@ -16,7 +16,7 @@ static double uniform(void) {    /* -1 .. 1 */
     return (double)(state >> 11) * 0x1p-52 - 1;
 }
 
-/* The eigenvalues of s, destroyed, on its diagonal. */
+/* s becomes a matrix with its eigenvalues on the diagonal. */
 static void jacobi(double *s, size_t n) {
     for (int sweep = 0; sweep < 12; sweep++)
         for (size_t p = 0; p < n; p++)
@@ -80,7 +80,7 @@ static void make(double *s, size_t n, enum kind kind, struct arena a) {
         }
 }
 
-/* Residual and orthogonality; at small sizes the values of jacobi. */
+/* Residual and orthogonality; at small sizes also the eigenvalues of jacobi. */
 static void matrix(size_t n, enum kind kind, bool compare, struct arena a) {
     double *s = arena_take(&a, n * n, 8), *copy = arena_take(&a, n * n, 8), *v = arena_take(&a, n * n, 8);
     double *w = arena_take(&a, n, 8), *work = arena_take(&a, 2 * n, 8);

@@ -27,7 +27,7 @@ static float *numbers(size_t n, float scale) {
     return p;
 }
 
-/* n numbers in the middle of NaN, at an odd address of floats: what is read beyond shows. */
+/* n numbers surrounded by NaN, at an address that is not aligned to a vector: a read beyond them shows as NaN. */
 static float *guarded(float room[ROOM], size_t n, float scale) {
     for (size_t i = 0; i < ROOM; i++)
         room[i] = NAN;
@@ -120,7 +120,7 @@ static void rows(const struct kern *k) {
        "%s: activations agree with C", k->name);
 }
 
-/* Columns of pictures: statistics are the same bits in every table. */
+/* Columns of feature maps: every table gives the same bits for the statistics. */
 static void channels(const struct kern *k) {
     static float rx[ROOM], rm[ROOM], ra[ROOM], ry[ROOM];
     double s[160], q[160], ws[160], wq[160], worst_of = 0;
@@ -144,11 +144,11 @@ static void channels(const struct kern *k) {
     ok(worst_of < 2e-6 && clean, "%s: act(x * mul + add) (%.2g)", k->name, worst_of);
 }
 
-/* Winograd's transforms: equal to C's to the last bit, whatever n and the strides. */
+/* Winograd's transforms equal those of C to the last bit, for any n and strides. */
 static void winograd(const struct kern *k) {
     static float rx[16][ROOM], ry[4][ROOM];
     static unsigned short g16[9 * 160];
-    static float g32[9 * 160], u[17 * 160], wu[17 * 160];    /* u in halves where it is bf16 */
+    static float g32[9 * 160], u[17 * 160], wu[17 * 160];    /* u holds bf16 where the table does */
     const struct kern *cw = ref_weights_table(k), *ca = ref_rows_table(k);
     const void *g = cw == &kern_c_bf16 ? (const void *)g16 : g32;
     int same = 1, clean = 1;
@@ -192,7 +192,7 @@ static double exact_act(enum act a, double x) {
     return 0;
 }
 
-/* Worst error over |x| (0: over nothing) on a fine sweep that crosses every branch. */
+/* The largest |error| / |x| on a fine sweep that crosses every branch, and the error of exp in ULP. */
 static void accuracy(const struct kern *k) {
     static const double allowed[] = {0, 0, 4e-7, 5e-7, 5e-7, 4e-7};
     double seen[6] = {0}, ulp = 0;
@@ -208,7 +208,7 @@ static void accuracy(const struct kern *k) {
                 seen[a] = max2(seen[a], d / (fabs((double)x[i]) + 1e-30));
             }
         }
-    for (double at = -87; at < 0; at += 0.0007) {    /* exp by itself */
+    for (double at = -87; at < 0; at += 0.0007) {    /* exp alone */
         float p[2] = {0, (float)at};
         double want = exp((double)p[1]);
         int e;
@@ -312,7 +312,7 @@ static double gemm_error(const struct kern *k, size_t m, size_t n, size_t kk, in
     return e;
 }
 
-/* The same through pack and tile; rows are given in no order, inputs end where their memory ends. */
+/* As gemm_error, by pack and tile.  Each row of a has its own memory and ends where that ends. */
 static double tile_error(const struct kern *k, size_t m, size_t n, size_t kk, int transposed) {
     size_t rs = transposed ? 1 : kk, cs = transposed ? n : 1, kt = k->row == DT_BF16 ? kern_k(k, kk) : kk;
     float *a = numbers(m * kk, 1), *w = numbers(n * kk, 1), *c;
@@ -369,7 +369,7 @@ static void products(const struct kern *k) {
     ok(e < (k->gemm != kern_c.gemm && k->gemm != kern_c_bf16.gemm ? 2e-6 : 5e-6), "%s: products, all tails", k->name);
 }
 
-/* A tile that keeps what it widened: the sums of tile to the bit, and the weights as they are in wide. */
+/* tile_widen gives the sums of tile to the bit and leaves the widened weights in wide. */
 static void widening(const struct kern *k) {
     enum { DEEP = 41 };
     const size_t panel = k->panel;

@@ -1,5 +1,5 @@
 /* threads */
-/* linear: every kernel against double precision; the same bytes for any batch and any threads. */
+/* The linear layer: every kernel against double precision; the same bytes for any batch and number of threads. */
 #include "lib/layer/linear.h"
 
 #include <stdint.h>
@@ -88,7 +88,7 @@ static void shapes(struct compute *c) {
     free(a_mem.base);
 }
 
-/* Row i of a batch of any size equals the row computed alone, bit for bit, for any threads. */
+/* A row of a batch of any size equals the row computed alone, bit for bit, with any number of threads. */
 static void same_bytes(const struct kern *kern, struct pool *pools[], size_t npools, size_t top,
                        size_t n, size_t k) {
     TAP_ARENA(a, 16);

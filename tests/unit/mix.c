@@ -29,7 +29,7 @@ static double angle(const float *a, const float *b, size_t d) {
     return acos(fmin(1, dot(a, b, d) / (length(a, d) * length(b, d))));
 }
 
-/* r < 0 with this message; e is empty again afterwards. */
+/* Check that r < 0 with this message, and empty e. */
 static void refused(int r, struct err *e, const char *want) {
     ok(r < 0 && !strcmp(e->msg, want), "refused: %s", e->msg);
     e->msg[0] = 0;
@@ -107,8 +107,8 @@ static double basis(size_t j, size_t i, size_t n) {
     return sqrt(2 / (double)n) * cos(acos(-1) * (double)j * ((double)i + 0.5) / (double)n);
 }
 
-/* n vectors of d whose component j is the basis row j + 1, of standard deviation `dev`[j], around a mean of
- * 1, 2, 3 ..; `wide` numbers from one vector to the next, zeros behind d. */
+/* n vectors of d numbers with a mean of 1, 2, 3 ..; component j is the basis row j + 1 with standard deviation
+ * `dev`[j].  Vectors are `wide` numbers apart, with zeros after the d numbers. */
 static void make(float *x, size_t n, size_t d, size_t wide, const double *dev, size_t k) {
     memset(x, 0, n * wide * sizeof *x);
     for (size_t r = 0; r < n; r++)
@@ -142,7 +142,7 @@ static double not_restored(const struct pca *p, const float *x, size_t n) {
     return worst;
 }
 
-/* Against what the vectors were made of, in both shapes. */
+/* The components of vectors that were made of known ones, in both shapes. */
 static void known_spectrum(size_t n, size_t d, const char *path, struct arena a) {
     static const double dev[] = {9, 5, 2.5, 1, 0.25};
     enum { K = 5 };
@@ -213,7 +213,7 @@ static void any_vectors(size_t n, size_t d, struct arena a) {
     ok(not_restored(&p, x, n) < 4.8e-7, "all components restore the vectors (observed %.2g)", not_restored(&p, x, n));
 }
 
-/* The same vectors, with zeros behind, take the other path. */
+/* Vectors that are filled up with zeros take the other path and give the same components. */
 static void both_paths(struct arena a) {
     enum { N = 12, D = 8, WIDE = 20, K = 5 };
     static const double dev[] = {9, 5, 2.5, 1, 0.25};
@@ -252,7 +252,7 @@ static void corners(struct arena a) {
        "fewer components are the first of more");
     ok(pca_fit(&p, x, 2, D, 10, &a, &e) == 0 && p.k == 1, "two vectors have one component");
     ok(not_restored(&p, x, 2) < 8e-6, "which restores them (observed %.2g)", not_restored(&p, x, 2));
-    /* twice the same vectors, or a vector twice: fewer directions than vectors */
+    /* all vectors twice, or one vector twice: fewer directions than vectors */
     memcpy(x + 3 * D, x, 3 * D * sizeof *x);
     p.k = 0;
     ok(pca_fit(&p, x, N, D, 10, &a, &e) == 0 && p.k == 2, "three vectors, each twice: two components %s", e.msg);

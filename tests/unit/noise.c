@@ -1,5 +1,5 @@
-/* Noise: the reference vectors of Philox, our log, sin and cos against libm's, moments, independence of
- * how it is drawn; and the PyTorch CPU generator against torch 2.13. */
+/* Noise: the reference vectors of Philox; our log, sin and cos against those of libm; moments; values that do not
+ * depend on the number drawn; and the PyTorch CPU generator against torch 2.13. */
 #include "lib/diffusion/noise.h"
 
 #include "lib/diffusion/torch_rng.h"

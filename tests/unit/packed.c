@@ -1,7 +1,7 @@
 /* threads */
 #define _DEFAULT_SOURCE    /* MAP_ANONYMOUS */
-/* Bound from the blocks of an earlier binding, every network gives the same bytes and reads no tensor; and what
- * the blocks hold is what PACKED_LAYOUT stands for. */
+/* Every network that is bound from the blocks of an earlier binding gives the same bytes and reads no tensor; and the
+ * blocks have the bytes that belong to this PACKED_LAYOUT. */
 #include "lib/kernel/packed.h"
 
 #include <inttypes.h>
@@ -126,9 +126,9 @@ static const struct network networks[] = {
     {"text_proj", "karlo/text_proj/diffusion_pytorch_model", run_text_proj},
 };
 
-/* ---- again ---- */
+/* ---- binding again ---- */
 
-/* A copy of the table whose tensors lie where nothing can be read; those that bind_rows takes stay. */
+/* A copy of the table whose tensors are in memory that cannot be read, except those that bind_rows takes. */
 static struct weights out_of_reach(const struct weights *ws, void *nowhere, struct arena *a) {
     struct weights r = {.w = arena_take(a, ws->n, sizeof *r.w), .n = ws->n};
 
@@ -164,7 +164,7 @@ static void network(const struct network *t, const struct compute *c, XXH64_stat
         return;
     }
     ws.packed = &p;
-    /* what is noted lies in memory that is given out again afterwards */
+    /* the noted blocks are in memory that is given out again afterwards */
     struct arena kept = a;
     kept.at += (a.end - a.at) / 2;
     kept.at -= (uintptr_t)kept.at % ARENA_ALIGN;
@@ -192,7 +192,7 @@ static void network(const struct network *t, const struct compute *c, XXH64_stat
 
 /* ---- layout ---- */
 
-/* What packing gave when PACKED_LAYOUT had this value. */
+/* Hashes of the packed bytes when PACKED_LAYOUT had this value. */
 static const struct {
     const char *kern;
     enum precision precision;
@@ -220,7 +220,7 @@ static void layout(const struct kern *k, uint64_t hash) {
     ok(0, "kernel %s has a layout that is not known here", k->name);
 }
 
-static void noting_without_room(struct arena a) {
+static void noting_without_room(void) {
     struct packed_block one[1];
     struct packed p = {.block = one, .room = 1};
 
@@ -229,7 +229,6 @@ static void noting_without_room(struct arena a) {
     ok(p.n == 1 && p.lost, "a full list is lost, and nothing is written behind it");
     packed_note(NULL, "a", 1);
     ok(!packed_finding(NULL) && !packed_useful(&kern_c), "no list, no packing kernel: nothing to do");
-    (void)a;
 }
 
 int main(void) {
@@ -239,7 +238,7 @@ int main(void) {
     TAP_ARENA(a, 256);
     struct pool *pool = pool_start(&a, 2, &e);
 
-    noting_without_room(a);
+    noting_without_room();
     for (size_t i = 0; (k = kern_list(i, cpu_flags())); i++) {
         struct compute c = {k, pool};
         XXH64_state_t h;

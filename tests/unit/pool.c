@@ -1,5 +1,5 @@
 /* threads */
-/* The thread pool: every task once, nothing lost over many small jobs, callers take turns, threads do not
+/* The thread pool: every task runs once, many small jobs lose no task, callers take turns, threads do not
  * share a processor. */
 #define _GNU_SOURCE    /* sched_getcpu, sched_setaffinity */
 #include "lib/base/pool.h"
@@ -102,7 +102,7 @@ static void callers(void) {
 #if defined __linux__
 struct meeting {
     _Atomic int here;     /* tasks that have begun: each thread gets one */
-    int cpu[2], same;     /* where each thread ran; may the worker use what it might before? */
+    int cpu[2], same;     /* where each thread ran; may the worker use the processors that it might use before? */
     cpu_set_t may, one;   /* all, and the caller's */
 };
 
@@ -118,11 +118,11 @@ static void meet(void *ctx, size_t i, int thread) {
     if (thread == 0)
         return;
     m->same += sched_getaffinity(0, sizeof may, &may) == 0 && CPU_EQUAL(&may, &m->may);
-    sched_setaffinity(0, sizeof m->one, &m->one);    /* to the caller's, free to leave */
+    sched_setaffinity(0, sizeof m->one, &m->one);    /* to the caller's processor; the worker may leave it */
     sched_setaffinity(0, sizeof m->may, &m->may);
 }
 
-/* A worker that was last where the caller is does its work elsewhere. */
+/* A worker that last ran on the caller's processor runs its task on another one. */
 static void aside(void) {
     enum { TIMES = 40 };
     const struct timespec pause = {0, 2000000};

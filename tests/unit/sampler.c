@@ -128,7 +128,7 @@ static void run_prior(struct pipe *p, const struct compute *k, struct arena a, f
     close_to(out, get(&a, "image_embeddings"), E, 0, 2e-5, what);
 }
 
-/* What the decoder is told, in a branch: z NULL is the learned "no image". */
+/* The decoder's conditions in one branch; z NULL is the learned "no image". */
 static void branch(struct pipe *p, const struct compute *k, int b, const float *z, struct decoder_branch *out,
                    struct unet_context *ctx, struct arena *a) {
     size_t n = p->tokens[b] + 4, wide = 4 * unet_config(p->decoder)->width[0];
@@ -178,8 +178,8 @@ static void run_upsampler(struct pipe *p, const struct compute *k, const float *
     ok(off <= 12, "%d of %d values differ after rounding to 8 bits (allowed 12)", off, 3 * BIG * BIG);
 }
 
-/* The decoder with its last convolution at a hundredth: a trained network's eps varies slowly with x, that
- * of a random one does not, and no inversion would find back through it. */
+/* The decoder with its last convolution scaled by 1/100.  The eps of a trained network varies slowly with x; that of a
+ * random network does not, and inversion would not lead back. */
 static struct unet *calm_decoder(const struct compute *k, struct arena *a) {
     struct unet_config c;
     struct weights w;
@@ -202,7 +202,7 @@ static struct unet *calm_decoder(const struct compute *k, struct arena *a) {
     return unclip_config_unet(&c, &side, m.p, m.n, &e) < 0 ? NULL : unet_bind(&c, &w, k, a, &e);
 }
 
-/* Backwards and forwards again along the same timesteps. */
+/* Inversion, then sampling along the same timesteps. */
 static void run_inversion(struct pipe *p, const struct compute *k, const float *z, const float *image, struct arena a) {
     struct unet_context ctx;
     struct decoder_branch b;

@@ -25,7 +25,7 @@ static double exact_cosine(const float *a, const float *b, size_t d) {
     return (double)(ab / sqrtl(aa * bb));
 }
 
-/* Every width, an odd address, NaN right after the end: no kernel reads beyond it. */
+/* Every width, at an odd address with NaN right after the end: no kernel reads beyond it. */
 static void against_exact(const struct sim_kern *k) {
     static float a[DMAX], b[DMAX], h[DMAX];
     static unsigned char raw[4 * DMAX + 8];
@@ -118,19 +118,19 @@ static void same_is_one(const struct sim_kern *k) {
     ok(n == 200, "%s: a vector with itself is 1, with its negative -1", k->name);
 }
 
-/* ---- the filter: never turns away what reaches the threshold ---- */
+/* ---- the filter never rejects a vector that reaches the threshold ---- */
 
-static float factor(int i) {    /* magnitudes in which products and squares leave the range of f32, and between */
+static float factor(int i) {    /* magnitudes whose products and squares leave the range of f32, and others */
     static const float f[] = {1, 1e-20f, 1e-12f, 0x1p-40f, 1e12f, 0x1p37f, 1e30f, 1e-40f, 1e-45f};
 
     return f[i % (int)(sizeof f / sizeof *f)];
 }
 
 struct seen {
-    int lost, turned, far;    /* good ones turned away; turned away; of those far below the threshold, all */
+    int lost, turned, far;    /* good vectors rejected; far vectors rejected; far vectors */
 };
 
-/* x against thresholds at its cosine, just below, and above by more than twice the bound. */
+/* x with thresholds at its cosine, just below it, and above it by more than twice the bound. */
 static void thresholds(struct seen *s, const struct sim_filter *f, enum dtype dt, const void *x) {
     double cos, far = 3 * f->bound;
     int got = sim_cosine(f->q, dt, x, &cos);
@@ -144,7 +144,7 @@ static void thresholds(struct seen *s, const struct sim_filter *f, enum dtype dt
     s->turned += sim_below(f, dt, x, cos + far);
 }
 
-/* Vectors at random, near to the query, or with elements that all lose the same way in a long sum. */
+/* Random vectors, vectors near the query, and vectors whose rounding errors all have the same sign in a long sum. */
 static void element(float *x, const float *a, size_t d, int kind) {
     for (size_t i = 0; i < d; i++)
         x[i] = kind % 3 == 0   ? uniform()
@@ -191,7 +191,7 @@ static void filter(const struct sim_kern *k) {
            half.far, wild.turned, wild.far);
 }
 
-/* What has no cosine is never turned away: it must be named. */
+/* A vector without a cosine is never rejected by the filter, because the result must say what is wrong with it. */
 static void filter_bad(const struct sim_kern *k) {
     const float bad[] = {NAN, INFINITY, -INFINITY};
     static float a[80], w[80];

@@ -1,4 +1,4 @@
-/* The k best against a stable sort; slots; merging; and the shelf that holds their bytes. */
+/* The k best compared with a stable sort; slots; merging; and the shelf that holds their bytes. */
 #include "lib/vector/topk.h"
 
 #include "lib/vector/shelf.h"
@@ -24,7 +24,7 @@ static void stable(size_t n, size_t *at) {
     }
 }
 
-/* Which of 0..n the k best are, in order; tag[slot] remembers who lies there. */
+/* The indices of the k best of n scores, in order; tag[slot] is the index that owns the slot. */
 static size_t best(struct topk *t, const size_t *from, size_t n, size_t *out, size_t *tag) {
     for (size_t i = 0; i < n; i++)
         if (topk_accepts(t, score[from[i]]))
@@ -50,7 +50,7 @@ static void against_sort(struct arena a, uint32_t levels) {
 
         topk_start(&t, ks[i], &b);
         good = good && best(&t, all, N, got, tag) == k && memcmp(got, want, k * sizeof *got) == 0;
-        for (size_t s = 0; s < N; s += 700) {    /* shards, each ranked by itself */
+        for (size_t s = 0; s < N; s += 700) {    /* shards, each ranked alone */
             topk_start(&u, ks[i], &b);
             n += best(&u, all + s, s + 700 < N ? 700 : N - s, part + n, tag);
         }

@@ -1,6 +1,6 @@
 /* threads */
-/* What the savings of the transformer must not change: one row of the last layer, a prefix taken
- * from a cache, any batch and any number of threads give the bytes of the plain run. */
+/* The transformer: one row of the last layer, a prefix taken from a cache, any batch and any number of threads give
+ * the bytes of the plain run. */
 #include "lib/base/cpu.h"
 #include "lib/layer/transformer.h"
 
@@ -100,7 +100,7 @@ static void batches(const struct transformer *t, const struct compute *c, const 
         *bad += !!memcmp(y + i * D, want + (at + row[i]) * D, D * sizeof *y);
 }
 
-/* A causal sequence in two or three parts: the first ones from a cache. */
+/* A causal sequence in two or three parts, of which all but the last are in a cache. */
 static void prefixes(const struct transformer *t, const struct compute *c, const float *x,
                      const float *want, struct arena a, int *bad) {
     size_t at = len[0] + len[1], all = len[2];
