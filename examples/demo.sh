@@ -1,9 +1,11 @@
 #!/bin/sh
-# The main jobs on real input, with the model in the box: sentences become pictures, a folder is classified, a picture is
-# varied, two are interpolated, a text changes one.  Each command is printed as a user would type it, then run.
+# demo.sh: the main uses of unclip on real input, with the small model or with $UNCLIP_MODEL.
 #
-# DEMO is the folder that it writes: the pictures, a sheet of them all, contact.png, and index.html, which shows the
-# commands beside what they made and needs no other file.  Another model: $UNCLIP_MODEL.
+# Sentences become pictures, a directory of pictures is classified, a picture is varied, two pictures are interpolated, and
+# a picture is changed by words.  Each command is printed as a user would type it, and then run.
+#
+# All output goes to the directory $DEMO (demo): the pictures, contact.png with all of them, and index.html, which shows
+# each command with its output and needs no other file.
 set -eu
 BIN=${BIN:-build/bin}
 cd "$(dirname "$0")/.."
@@ -15,13 +17,13 @@ mkdir -p "$demo"
 
 escape() { sed 's/&/\&amp;/g; s/</\&lt;/g; s/>/\&gt;/g'; }
 
-# A heading, and what it is about.
+# part HEADING TEXT: begin a part of the page.
 part() {
     printf '\n== %s\n' "$1"
     printf '<h2>%s</h2>\n<p>%s</p>\n' "$1" "$2" >>"$page"
 }
 
-# Run a command; it and what it prints go to the page, too.
+# show COMMAND: print a command and run it; the page gets the command and its output.
 show() {
     printf '\n$ %s\n' "$1"
     sh -eu -c "$1" >"$demo/.out"
@@ -30,7 +32,7 @@ show() {
     [ ! -s "$demo/.out" ] || { printf '<pre>'; escape <"$demo/.out"; printf '</pre>\n'; } >>"$page"
 }
 
-# A picture that a command made.
+# picture FILE: put a picture on the page.
 picture() {
     { printf '<p><img alt="%s" src="data:image/png;base64,' "$(basename "$1")"; base64 -w 0 "$1"; printf '"></p>\n'; } >>"$page"
 }
@@ -55,14 +57,14 @@ pre.command { background: #23272e; color: #e8e8e3 }
 img { max-width: 100%; image-rendering: auto; border: 1px solid #ddd }
 </style>
 <h1>unclip: CLIP and unCLIP as small programs in a pipe</h1>
-<p>Made by <code>make demo</code> with the small model in the box, which has seen nothing but emoji and a little clip art; offline, on a CPU.
-Every dark box is a command as one would type it at the top of the source tree.</p>
+<p>Made by <code>make demo</code> on a CPU, without a network, with the small model that comes with unclip. This model was trained on
+emoji and a little clip art only. Every dark box is a command as a user would type it at the top of the source tree.</p>
 END
 
-echo "unclip: CLIP and unCLIP from the shell, with the small model in the box (examples/emoji)"
+echo "unclip: CLIP and unCLIP from the shell, with the small model (examples/emoji)"
 start=$(date +%s)
 
-part 'Sentences become pictures' 'Four candidates for each, by less guidance than a large model wants; the best by what it shows goes on to the upsampler.'
+part 'Sentences become pictures' 'Four candidates are drawn for each sentence, with less guidance than a large model needs. The candidate that fits best is enlarged.'
 show "cat $demo/prompts.txt"
 show "clip-tok -f $demo/prompts.txt | clip-embed | prior -g 2.5 -n 4 | decode64 -g 3 | clip-embed >$demo/candidates.clip"
 show "image-out --sheet=12 --caption sample -o $demo/candidates.png $demo/candidates.clip"
@@ -71,7 +73,7 @@ show "rank -k 1 $demo/candidates.clip | upsample >$demo/text.clip"
 show "image-out --sheet=6 -o $demo/text.png $demo/text.clip"
 picture "$demo/text.png"
 
-part 'What does a folder of pictures show?' 'Zero-shot: the labels are lines of a text file, nothing was trained on them.'
+part 'What do the pictures of a directory show?' 'Zero-shot classification: the labels are lines of a text file, and nothing was trained on them.'
 show "clip-embed --keep-image=64 examples/emoji/demo/*.png >$demo/drawings.clip"
 show "rank --labels examples/emoji/demo/labels.txt --tsv $demo/drawings.clip"
 show "rank --labels examples/emoji/demo/labels.txt $demo/drawings.clip |
@@ -81,20 +83,20 @@ show "rank --text 'a red heart' -k 3 --tsv $demo/drawings.clip"
 show "rank --text 'a yellow fruit' -k 3 --tsv $demo/drawings.clip"
 show "record-json --info $demo/drawings.clip"
 
-part 'Variations of a picture' 'The picture is inverted to the noise that it comes from; eta says how far the way back leaves it.'
+part 'Variations of a picture' 'The picture is inverted to the noise that the decoder makes it from. Eta says how far the variations leave the picture.'
 show "clip-embed examples/emoji/demo/fish.png | ddim-invert >$demo/noise.clip"
 show "decode64 --eta 0.8 -n 6 $demo/noise.clip | upsample >$demo/variations.clip"
 show "image-out --sheet=6 --caption none -o $demo/variations.png $demo/variations.clip"
 picture "$demo/variations.png"
 
-part 'From one picture to another' 'Embedding and noise are turned together; the ends are the two drawings.'
+part 'From one picture to another' 'Embeddings and noises are interpolated together. The first and the last picture are the two drawings.'
 show "clip-embed examples/emoji/demo/sun.png | ddim-invert >$demo/from.clip"
 show "clip-embed examples/emoji/demo/red-heart.png | ddim-invert >$demo/to.clip"
 show "embed-mix slerp --frames 6 $demo/from.clip $demo/to.clip | decode64 | upsample >$demo/interpolation.clip"
 show "image-out --sheet=6 --caption none -o $demo/interpolation.png $demo/interpolation.clip"
 picture "$demo/interpolation.png"
 
-part 'A picture changed by words' 'The embedding is turned by the difference of two texts; the noise stays.'
+part 'A picture changed by words' 'The embedding is turned by the difference of two texts. The noise stays the same for all pictures.'
 show "clip-embed examples/emoji/demo/green-apple.png | ddim-invert >$demo/picture.clip"
 show "echo 'green apple' | clip-tok | clip-embed >$demo/old.clip"
 show "echo 'red apple' | clip-tok | clip-embed >$demo/new.clip"
@@ -102,7 +104,7 @@ show "embed-mix diff --frames 6 $demo/picture.clip $demo/new.clip $demo/old.clip
 show "image-out --sheet=6 --caption none -o $demo/textdiff.png $demo/textdiff.clip"
 picture "$demo/textdiff.png"
 
-part 'All of it on one sheet' 'Streams are merged with cat. Each PNG holds what made it: image-out --read prints it.'
+part 'All of it on one sheet' 'cat merges the streams. Each PNG contains the records that it was made from, and image-out --read prints them.'
 show "cat $demo/text.clip $demo/variations.clip $demo/interpolation.clip $demo/textdiff.clip |
     image-out --sheet=6 --caption none -o $demo/contact.png"
 picture "$demo/contact.png"
@@ -110,4 +112,4 @@ show "image-out --read $demo/contact.png | head -n 1 | cut -c -300"
 rm -f "$demo/.out"
 
 echo
-echo "made in $(($(date +%s) - start)) s: $demo/contact.png and the pictures on it; open $demo/index.html in a browser"
+echo "made in $(($(date +%s) - start)) s: $demo/contact.png and the pictures on it. Open $demo/index.html in a browser"

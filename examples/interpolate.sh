@@ -1,8 +1,8 @@
 #!/bin/sh
-# interpolate.sh FROM TO [FRAMES [FILE]]: the way from one picture to another, on one sheet.
+# interpolate.sh FROM TO [FRAMES [FILE]]: interpolate between two pictures, on one sheet.
 #
-# Embeddings and inverted noises are turned together (slerp), so that the ends are the pictures themselves.
-# The model: the one in the box, or $UNCLIP_MODEL, with a CLIP of both towers, a decoder and upsamplers.
+# Embeddings and inverted noises are interpolated together (slerp), so that the first and last frame show the two pictures.
+# The model is the small one or $UNCLIP_MODEL; it needs both towers of a CLIP, a decoder and upsamplers.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
 to=${2:?usage: interpolate.sh FROM TO [FRAMES [FILE]]}

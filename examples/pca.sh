@@ -1,8 +1,9 @@
 #!/bin/sh
-# pca.sh PICTURE FILE...: a picture as the first components of its embedding show it, from few to many, on pca.png.
+# pca.sh PICTURE FILE...: draw a picture from the first principal components of its embedding, from few to many, on pca.png.
 #
-# The components are those of the pictures FILE...; all reconstructions start from one noise.  The model:
-# the one in the box, or $UNCLIP_MODEL, with a CLIP of both towers, a decoder and upsamplers.
+# The components are those of the pictures FILE...  All reconstructions start from one noise.  COUNTS gives the numbers of
+# components, separated by commas, and OUT another file.  The model is the small one or $UNCLIP_MODEL; it needs both towers
+# of a CLIP, a decoder and upsamplers.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
 picture=${1:?usage: pca.sh PICTURE FILE...}

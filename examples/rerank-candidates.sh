@@ -1,7 +1,7 @@
 #!/bin/sh
-# rerank-candidates.sh PROMPTS [N [PATTERN]]: for each line of PROMPTS the best of N pictures, by what they show.
+# rerank-candidates.sh PROMPTS [N [PATTERN]]: draw N pictures for each line of PROMPTS, and keep the one that fits it best.
 #
-# The model: the one in the box, or $UNCLIP_MODEL, with a CLIP of both towers, a prior, a decoder and upsamplers.
+# The model is the small one or $UNCLIP_MODEL; it needs both towers of a CLIP, a prior, a decoder and upsamplers.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
 prompts=${1:?usage: rerank-candidates.sh PROMPTS [N [PATTERN]]}

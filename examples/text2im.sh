@@ -1,8 +1,8 @@
 #!/bin/sh
-# text2im.sh TEXT [FILE]: a picture of a sentence.
+# text2im.sh TEXT [FILE]: draw a picture for a sentence.
 #
-# The model is the one in the box, or $UNCLIP_MODEL, which must have a prior, a decoder and upsamplers: Karlo's folder as
-# it is downloaded.
+# The model is the small one or $UNCLIP_MODEL, for example Karlo's directory as it is downloaded; it needs a text tower, a
+# prior, a decoder and upsamplers.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
 text=${1:?usage: text2im.sh TEXT [FILE]}

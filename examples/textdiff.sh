@@ -1,8 +1,8 @@
 #!/bin/sh
-# textdiff.sh PICTURE OLD NEW [FRAMES [FILE]]: a picture turned from what OLD says towards what NEW says.
+# textdiff.sh PICTURE OLD NEW [FRAMES [FILE]]: change a picture by the difference between the texts OLD and NEW.
 #
-# The noise stays that of the picture; theta goes from 0 to 0.5.  The model: the one in the box, or
-# $UNCLIP_MODEL, with a CLIP of both towers, a decoder and upsamplers.
+# All frames start from the noise of the picture; theta goes from 0 to 0.5.  The model is the small one or $UNCLIP_MODEL; it
+# needs both towers of a CLIP, a decoder and upsamplers.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
 new=${3:?usage: textdiff.sh PICTURE OLD NEW [FRAMES [FILE]]}

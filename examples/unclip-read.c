@@ -21,7 +21,7 @@ static void fail(const char *why) {
     exit(1);
 }
 
-/* A number of n bytes; MessagePack's are big-endian. */
+/* Read a number of n bytes, which is big-endian in MessagePack. */
 static uint64_t number(int n) {
     uint64_t v = 0;
 
@@ -60,7 +60,7 @@ static void skip(int depth) {
         it.kind == 'm' || it.kind == 'a' ? skip(depth + 1) : (void)number(1);
 }
 
-/* A str or bin into s, a NUL behind it; returns how many bytes it has, less than room. */
+/* Read a str or bin into s and add a NUL.  Returns its number of bytes, which is less than room. */
 static size_t text(void *s, size_t room) {
     struct item it = head();
 
@@ -70,7 +70,7 @@ static size_t text(void *s, size_t room) {
     return it.n;
 }
 
-/* A tensor: {"nd": true, "type": "<f4", "kind": "", "shape": [..], "data": bytes}. */
+/* Read and print a tensor: {"nd": true, "type": "<f4", "kind": "", "shape": [..], "data": bytes}. */
 static void print_tensor(void) {
     char key[64], type[64] = "";
     struct item map = head();

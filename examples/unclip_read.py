@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Read a stream of unclip records with Python's msgpack, and no code of unclip.
+"""Read a stream of unclip records with Python's msgpack and no code of unclip.
 
     unclip_read.py <photos.clip
 
 Each record is a dict: {"unclip": 1, "id": str or bytes, "data": {field: value}}; vectors and pictures
-come as numpy arrays through msgpack_numpy, or through the same few lines where that is missing.
+are numpy arrays.  msgpack_numpy decodes them; if it is not installed, the function below does.
 """
 import sys
 

@@ -1,8 +1,9 @@
 #!/bin/sh
-# variations.sh PICTURE [N [ETA [FILE]]]: N variations of a picture on one sheet.
+# variations.sh PICTURE [N [ETA [FILE]]]: draw N variations of a picture on one sheet.
 #
-# The picture is inverted to the noise that it comes from; ETA, 0 to 1, says how far to leave it: 0 brings the picture
-# back.  The model: the one in the box, or $UNCLIP_MODEL, with a CLIP of both towers, a decoder and upsamplers.
+# The picture is inverted to the noise that the decoder makes it from.  ETA, 0 to 1, says how far the variations leave the
+# picture; 0 gives the picture itself.  The model is the small one or $UNCLIP_MODEL; it needs both towers of a CLIP, a
+# decoder and upsamplers.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
 picture=${1:?usage: variations.sh PICTURE [N [ETA [FILE]]]}

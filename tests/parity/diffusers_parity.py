@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""diffusers_parity.py [BIN [FOLDER]]: the same pictures as diffusers' UnCLIPPipeline, from the shell.
+"""diffusers_parity.py [BIN [DIRECTORY]]: compare the pictures of the programs with those of diffusers' UnCLIPPipeline.
 
-Makes a tiny Karlo with diffusers' own classes and random weights, saved with save_pretrained, and holds
+Makes a tiny Karlo with diffusers' own classes and random weights, saved with save_pretrained, and compares
     clip-tok | clip-embed | prior --rng torch | decode64 --rng torch | upsample --rng torch
-against UnCLIPPipeline with torch.Generator("cpu").manual_seed(SEED), and
+with UnCLIPPipeline and torch.Generator("cpu").manual_seed(SEED), and
     clip-embed PICTURE | decode64 --rng torch | upsample --rng torch
-against UnCLIPImageVariationPipeline.  With FOLDER, such as examples/emoji, both pipelines are read from there instead.
-Prints, for each, the largest difference and how many of the 8-bit
-values differ at all and by more than one.  Exit status 1 when more than a few do.
+with UnCLIPImageVariationPipeline.  With DIRECTORY, for example examples/emoji, both sides read that model instead.
+Prints, for each pipeline, the largest difference, and how many of the 8-bit values differ at all and by more than one.
+Exit status 1 when too many differ.
 
 Needs torch, diffusers 0.33 or older (later ones have no UnCLIPPipeline), transformers 4, numpy, msgpack, Pillow;
-no part of make check.
+not part of make check.
 """
 import os
 import pathlib
