@@ -1,33 +1,50 @@
 #include "formats/record/beside.h"
 
-int beside_open(struct beside *b, const char *name, struct arena *a, size_t buffer, struct err *e) {
-    struct arena scratch;
-    struct record r;
-    struct err none = {{0}};
+static int failed(const struct beside *b, const struct err *why, struct err *e) {
+    return err_set(e, "%s: %.900s", b->s.name, why->msg);
+}
 
-    if (stream_first(name, &b->only, a, e) < 0)
-        return -1;
-    if (stream_open(&b->s, name, a, buffer, &none) < 0)
-        return err_set(e, "%s: %.900s", name, none.msg);
-    scratch = *a;
-    b->one = stream_next(&b->s, &r, &scratch, &none) == 1 && stream_next(&b->s, &r, &scratch, &none) == 0;
-    stream_close(&b->s);
-    none.msg[0] = 0;
-    return b->one || stream_open(&b->s, name, a, buffer, &none) == 0 ? 0 : err_set(e, "%s: %.900s", name, none.msg);
+int beside_open(struct beside *b, const char *name, struct arena *a, size_t buffer, struct err *e) {
+    struct err why = {{0}};
+    struct record r;
+    int got;
+
+    *b = (struct beside){.only = {.nfield = 0}};
+    if (stream_open(&b->s, name, a, buffer, &why) < 0)
+        return err_set(e, "%s: %.900s", name, why.msg);
+    do
+        got = stream_next(&b->s, &r, a, &b->first);
+    while (got == -1 && !b->s.number);    /* garbage before the first record */
+    if (got == 1)
+        b->first.msg[0] = 0;
+    if (got == 1 && record_clone(&b->only, &r, a, &why) < 0)
+        return failed(b, &why, e);
+    if (got == 0 || got == -2)
+        return failed(b, got ? &b->first : &(struct err){"no record in it"}, e);
+    return 0;
 }
 
 int beside_get(struct beside *b, uint64_t number, struct record *r, struct arena *a, struct err *e) {
     int got = 1;
 
     *r = b->only;
+    if (number == 1 && b->first.msg[0])
+        return failed(b, &b->first, e);
     while (!b->one && got && b->s.number < number) {
         struct arena before = *a;
-        struct err place = {{0}};
-        got = stream_next(&b->s, r, a, &place);
+        struct err why = {{0}};
+        bool first = b->s.number == 1 && !b->first.msg[0];
+
+        got = stream_next(&b->s, r, a, &why);
+        if (got == 0 && first) {    /* the file holds one alone, for all */
+            b->one = true;
+            *r = b->only;
+            return 1;
+        }
         if (b->s.number < number)
             *a = before;
         if (got == -2 || (got < 0 && b->s.number >= number))
-            return err_set(e, "%s: %.900s", b->s.name, place.msg);
+            return failed(b, &why, e);
     }
     return got;
 }

@@ -12,11 +12,12 @@
 
 struct beside {
     struct stream s;
-    struct record only;
+    struct record only;    /* the first */
+    struct err first;      /* or what is wrong with it */
     bool one;
 };
 
-/* A file, not a pipe: its first records are read twice. */
+/* It is opened once, so that it may be a pipe.  -1: there is no record in it. */
 int beside_open(struct beside *b, const char *name, struct arena *a, size_t buffer, struct err *e);
 
 /* Record `number`, which grows from call to call, counted from 1; its bytes lie in the file or in a.

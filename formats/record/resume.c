@@ -103,7 +103,7 @@ int resume_load(struct resume *s, const char *file, const char *program, size_t 
     if (arena_split(keep, (size_t)(keep->end - keep->at) / 4, &table_mem, &table) < 0)
         return err_set(e, "out of memory");
     scratch = *keep;
-    if (stream_open(&in, file, &scratch, (size_t)1 << 32, e) < 0)
+    if (stream_open(&in, file, &scratch, arena_share(&scratch, 4, (size_t)1 << 32), e) < 0)
         return -1;
     for (;;) {
         struct arena a = scratch;

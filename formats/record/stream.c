@@ -38,6 +38,7 @@ static int map_file(struct stream *s, const struct stat *st) {
 static int open_buffer(struct stream *s, struct arena *a, size_t buffer, struct err *e) {
     if (arena_split(a, buffer, &s->mem, &s->room) < 0)
         return err_set(e, "no room for a buffer of %zu bytes", buffer);
+    s->from = a;
     s->cap = buffer < FIRST ? buffer : FIRST;
     s->buf = arena_take(&s->room, s->cap, 1);
     return s->buf ? 0 : err_set(e, "out of memory");
@@ -69,6 +70,8 @@ void stream_close(struct stream *s) {
         munmap(map.out, s->len);
     if (s->fd > STDIN_FILENO)
         close(s->fd);
+    if (s->from)
+        arena_join(s->from, &s->mem);
     s->map = NULL;
     s->fd = -1;
 }
@@ -84,7 +87,7 @@ int stream_first(const char *name, struct record *r, struct arena *keep, struct 
     struct stream s;
     int got;
 
-    if (stream_open(&s, name, keep, (size_t)1 << 30, &inner) < 0)
+    if (stream_open(&s, name, keep, arena_share(keep, 4, (size_t)1 << 30), &inner) < 0)
         return err_set(e, "%s: %s", name, inner.msg);
     got = stream_next(&s, r, keep, &inner);
     if (got == 1 && record_clone(r, r, keep, &inner) < 0)

@@ -35,9 +35,11 @@ struct stream {
     size_t cap, behind;          /* bytes of buf; bytes of map given back */
     struct arena_mem mem;
     struct arena room;           /* the buffer's own region; points at mem: do not move a stream */
+    struct arena *from;          /* what the region was cut off */
 };
 
-/* name "-" is standard input.  buffer: address space for the longest record of a pipe. */
+/* name "-" is standard input.  buffer: address space for the longest record of a pipe; stream_close gives it back to a,
+ * which must stay where it is. */
 int stream_open(struct stream *s, const char *name, struct arena *a, size_t buffer, struct err *e);
 int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e);
 void stream_close(struct stream *s);

@@ -116,3 +116,17 @@ int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *pa
     *part = arena_open(m);
     return 0;
 }
+
+void arena_join(struct arena *a, struct arena_mem *m) {
+    if (!m->base || a->end != m->base)
+        return;
+    a->end += m->reserved;
+    a->mem->reserved += m->reserved;
+    *m = (struct arena_mem){.base = NULL};
+}
+
+size_t arena_share(const struct arena *a, size_t parts, size_t most) {
+    size_t n = (size_t)(a->end - a->at) / parts;
+
+    return n < most ? n : most;
+}

@@ -3,11 +3,7 @@
 static const size_t ROOM = (size_t)1 << 36;    /* address space, not memory */
 
 int best_start(struct best *b, size_t k, struct arena *a, struct err *e) {
-    size_t room = ROOM, left = (size_t)(a->end - a->at);
-
-    if (room > left / 4)
-        room = left / 4;
-    if (topk_start(&b->top, k, a) < 0 || shelf_start(&b->shelf, k, room, a) < 0)
+    if (topk_start(&b->top, k, a) < 0 || shelf_start(&b->shelf, k, arena_share(a, 4, ROOM), a) < 0)
         return err_set(e, "no memory for %zu results", k);
     return 0;
 }

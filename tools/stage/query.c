@@ -21,16 +21,12 @@ static int keep(struct scan_query *q, const struct vector *v, struct arena *a, s
     return 0;
 }
 
-static int first_record(struct scan_query *q, struct stream *s, struct arena *a,
+static int first_record(struct scan_query *q, struct stream *s, struct arena scratch, struct arena *a,
                         struct err *e) {
-    struct arena_mem mem;
-    struct arena scratch;
     struct record r;
     struct vector v;
     int got;
 
-    if (arena_split(a, BUFFER, &mem, &scratch) < 0)
-        return err_set(e, "out of memory");
     if ((got = stream_next(s, &r, &scratch, e)) <= 0)
         return got < 0 ? -1 : err_set(e, "no record in it");
     if (vector_find(&v, &r, NULL, &scratch, e) < 0 || keep(q, &v, a, e) < 0)
@@ -43,12 +39,16 @@ static int first_record(struct scan_query *q, struct stream *s, struct arena *a,
 static int from_stream(struct scan_query *q, const char *path, struct arena *a,
                        struct err *e) {
     struct err why = {{0}};
+    struct arena_mem mem = {.base = NULL};
+    struct arena scratch;
     struct stream s;
     int got;
 
-    if (stream_open(&s, path, a, BUFFER, &why) < 0)
+    if (stream_open(&s, path, a, arena_share(a, 4, BUFFER), &why) < 0)
         return err_set(e, "%s: %s", path, why.msg);
-    got = first_record(q, &s, a, &why);
+    got = arena_split(a, arena_share(a, 4, BUFFER), &mem, &scratch) < 0 ? err_set(&why, "out of memory")
+                                                                         : first_record(q, &s, scratch, a, &why);
+    arena_join(a, &mem);
     stream_close(&s);
     return got < 0 ? err_set(e, "%s: %s", path, why.msg) : 0;
 }

@@ -13,7 +13,7 @@ int ranking_start(struct ranking *g, struct arena *a, struct err *e) {
     if (best_start(&g->best, g->kind == RESULT_MATCH ? 0 : g->k, a, e) < 0 ||
         (!g->own_text && scan_start(&g->scan, &g->q, g->pool, a, e) < 0))
         return -1;
-    return shelf_start(&g->root, 1, (size_t)1 << 30, a) < 0 ? err_set(e, "out of memory") : 0;
+    return shelf_start(&g->root, 1, arena_share(a, 8, (size_t)1 << 30), a) < 0 ? err_set(e, "out of memory") : 0;
 }
 
 static int emit_bytes(struct ranking *g, struct span bytes, struct result v, struct arena a) {

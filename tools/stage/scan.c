@@ -28,7 +28,7 @@ int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, st
         struct scan_thread *t = &s->thread[i];
 
         *t = (struct scan_thread){.buf = arena_take(a, SCAN_BUFFER + PAGE, 1)};
-        if (!t->buf || arena_split(a, ROOM, &t->mem, &t->room) < 0)
+        if (!t->buf || arena_split(a, arena_share(a, 4 * threads, ROOM), &t->mem, &t->room) < 0)
             return err_set(e, "out of memory");
         t->buf += (PAGE - (uintptr_t)t->buf % PAGE) % PAGE;
     }
