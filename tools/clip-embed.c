@@ -280,6 +280,8 @@ int main(int argc, char *argv[]) {
         die("%s: files cannot be named beside --files0-from", argv[at]);
     if ((j.files0 || at < argc) && j.only == 1)
         die("--only text: files have no text");
+    tool_reads_all(&j.t, argc - at, argv + at);
+    tool_reads(&j.t, j.files0);
     tool_output(&j.t, 2, FIELDS);
     tool_compute(&j.t);
     j.item = arena_take(&j.t.arena, (size_t)j.t.batch, sizeof *j.item);

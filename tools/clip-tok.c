@@ -17,6 +17,7 @@
 #include "tools/common/paths.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
+#include "tools/stage/token_line.h"
 
 #define SYNOPSIS "[-0qv] [-m PATH]... [-f FILE]... [-o FILE] [option]... [text]...\n" \
                  "       clip-tok --decode [-0] [-m PATH]... [--ids] [file]..."
@@ -72,7 +73,14 @@ static void make_params(struct job *j) {
 
 /* ---- text to tokens ---- */
 
+/* Lines go to standard output, and that to -o. */
+static void open_text(struct job *j) {
+    if (!j->t.out_open && dup2(tool_out(&j->t), 1) < 0)
+        die_errno("%s", j->t.out);
+}
+
 static void print_ids(struct job *j, const struct bpe_tokens *t) {
+    open_text(j);
     for (size_t i = 0; i < t->n; i++)
         printf("%s%d", i ? " " : "", t->id[i]);
     putchar(j->t.nul ? 0 : '\n');
@@ -154,32 +162,20 @@ static void print_text(struct job *j, const int64_t *id, size_t n, struct arena 
 
     if (!s)
         return;
+    open_text(j);
     fwrite(s, 1, len, stdout);
     putchar(j->t.nul ? 0 : '\n');
     j->t.done++;
 }
 
-/* "320 1125": what --ids writes */
+/* A line that --ids writes. */
 static void do_ids(struct job *j, struct span line, const char *where) {
     struct arena a = j->t.arena;
-    int64_t *id = arena_take(&a, line.n / 2 + 1, sizeof *id), v = -1;
     struct err e = {0};
-    size_t n = 0;
+    int64_t *id;
+    size_t n;
 
-    if (!id)
-        die("out of memory");
-    for (size_t i = 0; i <= line.n; i++) {
-        int c = i < line.n ? line.p[i] : ' ';
-        if (c >= '0' && c <= '9') {
-            v = (v < 0 ? 0 : v < INT32_MAX ? v * 10 : v) + c - '0';
-        } else if (c != ' ' && c != '\t') {
-            err_set(&e, "not a line of token ids: byte %zu", i);
-        } else if (v >= 0) {
-            id[n++] = v;
-            v = -1;
-        }
-    }
-    if (!e.msg[0])
+    if (token_line(line, &id, &n, &a, &e) == 0)
         print_text(j, id, n, a, &e);
     if (e.msg[0])
         tool_input_failed(&j->t, where, (struct span){0}, e.msg, a);
@@ -206,7 +202,8 @@ static void do_stream(struct job *j, const char *name) {
     struct stream s;
     struct record r;
 
-    tool_stream(&j->t, &s, name);
+    if (tool_stream(&j->t, &s, name) < 0)
+        return;
     for (;;) {
         struct arena a = j->t.arena;
         if (!tool_next(&j->t, &s, &r, &a))
@@ -260,8 +257,6 @@ static void open_output(struct job *j) {
     if (j->t.text && (j->t.skip_from || j->t.keep_errors))
         die("%s needs records, not lines", j->t.skip_from ? "--skip-from" : "--keep-errors");
     tool_output(&j->t, sizeof FIELDS / sizeof *FIELDS, FIELDS);
-    if (j->t.text && j->t.out_fd != 1 && dup2(j->t.out_fd, 1) < 0)
-        die_errno("%s", j->t.out);
 }
 
 int main(int argc, char *argv[]) {
@@ -279,9 +274,12 @@ int main(int argc, char *argv[]) {
                         TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_NUL | TOOL_PROGRESS, own,
                         sizeof own / sizeof *own);
 
+    tool_reads_all(&j.t, (int)j.files.n, (char **)(uintptr_t)j.files.v);
+    if (j.decode)
+        tool_reads_all(&j.t, argc - at, argv + at);
+    open_output(&j);
     open_model(&j);
     make_params(&j);
-    open_output(&j);
     if (j.decode && j.files.n)
         die("-f is for texts; with --decode files are operands");
     if (at == argc && j.files.n == 0)

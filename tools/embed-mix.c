@@ -71,6 +71,8 @@ static int pair(void *ctx, struct record *a, struct arena *mem, struct err *e) {
 static void pairs(struct job *j, int n, char *file[]) {
     struct err e = {{0}};
 
+    if (!strcmp(file[0], "-") && !strcmp(file[1], "-"))
+        die("standard input cannot be both streams");
     if (beside_open(&j->second, file[1], &j->t.arena, (size_t)(j->t.arena.end - j->t.arena.at) / 4, &e) < 0)
         die("%s", e.msg);
     tool_streams(&j->t, n - 1, file, pair, j);
@@ -289,7 +291,8 @@ int main(int argc, char *argv[]) {
     make_rooms(&j);
     steps(&j, m);
     params(&j, m->name);
-    tool_not_outputs(&j.t, n, argv + i + 1);
+    tool_reads_all(&j.t, n, argv + i + 1);
+    tool_reads(&j.t, j.pca_file);
     tool_output(&j.t, 0, NULL);
     m->run(&j, n, argv + i + 1);
     return tool_finish(&j.t);

@@ -128,6 +128,8 @@ static int write_file(struct job *j, const struct record *r, const struct record
     if (new <= 0)
         return err_set(e, new ? "out of memory" : "'%s' was written already: use %%d in its name", name);
     tool_quote(span_of(name), text, sizeof text);
+    if (tool_is_input(&j->t, name))
+        die("%s: input file is output file", text);
     if (file_replace(name, j->file.p, j->file.n, e) < 0)
         die("%s: %s", text, e->msg);
     if (j->t.verbose)
@@ -282,6 +284,7 @@ int main(int argc, char *argv[]) {
     if (!j.read)
         choose_output(&j);
     j.t.text = true;
+    tool_reads_all(&j.t, argc - i, argv + i);
     tool_output(&j.t, 0, NULL);
     make_rooms(&j);
     if (j.read) {

@@ -245,7 +245,8 @@ int main(int argc, char *argv[]) {
 
     if (j.t.n * j.best_of > SAMPLE_MAX)
         die("-n times --best-of is more than %d", SAMPLE_MAX);
-    tool_not_outputs(&j.t, argc - i, argv + i);
+    tool_reads_all(&j.t, argc - i, argv + i);
+    tool_reads(&j.t, j.uncond);
     tool_output(&j.t, 1, FIELDS);
     tool_compute(&j.t);
     open_model(&j);

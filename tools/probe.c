@@ -84,7 +84,7 @@ static void train(struct job *j, int n, char *name[]) {
 
     if (!j->t.out || !strcmp(j->t.out, "-"))
         die("--train needs -o FILE for the classifier");
-    tool_not_outputs(&j->t, n, name);
+    tool_check_files(&j->t);
     gather(j, n, name);
     if (tool_stopped())
         return;
@@ -189,6 +189,7 @@ static int apply(void *job, struct record *r, struct arena *a, struct err *e) {
         return 1;
     j->matched++;
     if (j->table.table.format) {
+        tool_table_begin(&j->table);
         classify_rows(&j->c, &j->table.table, r, (size_t)n);
         tool_table_row(&j->table);
         return 1;
@@ -206,15 +207,11 @@ static void run(struct job *j, int n, char *name[]) {
 
     j->c.sim = sim_kern_choose(j->t.compute.kern->name);
     j->c.k = (size_t)j->k;
-    if (j->knn || j->tip)
-        open_near(j);
-    else
-        open_head(j);
+    (j->knn || j->tip ? open_near : open_head)(j);
     if (tool_stopped())
         return;
-    if (classify_open(&j->c, &j->t.arena, &e) < 0)
-        die("%s", e.msg);
-    if (classify_params(&j->c, j->hash, &j->params, &j->t.arena, &e) < 0)
+    if (classify_open(&j->c, &j->t.arena, &e) < 0 ||
+        classify_params(&j->c, j->hash, &j->params, &j->t.arena, &e) < 0)
         die("%s", e.msg);
     column = classify_columns(&j->c, &columns);
     tool_table(&j->t, &j->table, column, columns);
@@ -292,9 +289,9 @@ int main(int argc, char *argv[]) {
             die("a classifier is needed: FILE, --head, --knn, --tip, or --train to make one");
         j.file = argv[i++];
     }
-    if (j.train)
-        train(&j, argc - i, argv + i);
-    else
-        run(&j, argc - i, argv + i);
+    tool_reads_all(&j.t, argc - i, argv + i);
+    for (size_t k = 0; k < 4; k++)
+        tool_reads(&j.t, (const char *[]){j.file, j.labels, j.names.labels, j.names.templates}[k]);
+    (j.train ? train : run)(&j, argc - i, argv + i);
     return tool_finish(&j.t);
 }

@@ -42,6 +42,7 @@ static int emit(void *ctx, struct record *r, const struct result *v, size_t n, s
 
     k->matched++;
     if (k->table.table.format) {
+        tool_table_begin(&k->table);
         result_rows(&k->table.table, k->g.kind, r, v, n);
         tool_table_row(&k->table);
     } else {
@@ -80,7 +81,8 @@ static void rank_stream(struct rank *k, const char *file) {
     struct record r;
     struct stream s;
 
-    tool_stream(t, &s, file);
+    if (tool_stream(t, &s, file) < 0)
+        return;
     ranking_stream(&k->g);
     for (;;) {
         struct arena a = t->arena;
@@ -174,6 +176,17 @@ static void open_subject(struct rank *k) {
         die("%s", e.msg);
 }
 
+static void name_files(struct rank *k, int n, char *file[]) {
+    const struct query_source *f = &k->from;
+
+    tool_reads_all(&k->t, n, file);
+    tool_reads(&k->t, f->image);
+    tool_reads(&k->t, f->stream);
+    tool_reads(&k->t, f->labels);
+    tool_reads(&k->t, f->templates);
+    tool_writes(&k->t, f->cache);
+}
+
 int main(int argc, char *argv[]) {
     static struct rank k = {.group = -1, .g = {.min_cos = -2, .min_prob = -1}};
     const struct opt own[] = {
@@ -212,17 +225,16 @@ int main(int argc, char *argv[]) {
                        sizeof own / sizeof *own);
 
     decide(&k);
+    name_files(&k, argc - i, argv + i);
+    open_output(&k);
     tool_compute(&k.t);
     open_subject(&k);
-    tool_not_outputs(&k.t, argc - i, argv + i);
-    open_output(&k);
     if (i == argc)
         rank_stream(&k, "-");
     for (; i < argc && !tool_stopped(); i++)
         rank_stream(&k, argv[i]);
     if (!tool_stopped())
-        ranking_end(&k.g, k.t.arena);
-    tool_table_end(&k.table);
+        ranking_end(&k.g, k.t.arena), tool_table_end(&k.table);
     if (k.t.status)
         k.t.status = k.t.failed ? 3 : k.matched == 0;
     return tool_finish(&k.t);

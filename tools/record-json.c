@@ -8,20 +8,18 @@
 #include <string.h>
 
 #include "formats/io/json_lines.h"
-#include "formats/io/write_all.h"
 #include "formats/record/json_record.h"
 #include "formats/record/npy_rows.h"
 #include "formats/record/record_csv.h"
 #include "formats/record/record_info.h"
 #include "tools/common/input.h"
 #include "tools/common/output.h"
+#include "tools/common/text_out.h"
 #include "tools/common/tool.h"
 
 #define SYNOPSIS "[-0] [-o FILE] [--arrays | --csv | --info | --npy FIELD=FILE | --raw FIELD] [--fields LIST] [--ids FILE] [FILE ...]\n" \
                  "       record-json --from-json [-o FILE] [FILE ...]\n"                                       \
                  "       record-json --from-npy FIELD=FILE [-0] [--ids FILE] [-o FILE]"
-
-enum { AHEAD = 64 << 10 };    /* text is written in pieces of this size */
 
 struct job {
     struct tool t;
@@ -31,7 +29,7 @@ struct job {
     /* ---- */
     struct span name[RECORD_FIELDS];    /* [nnames] --fields */
     size_t nnames;
-    struct mp text;                     /* what is to be written, in a region of its own */
+    struct text_out out;                /* what is to be written */
     struct arena_mem text_mem, keep_mem;
     struct arena text_room, keep;
     struct json_lines json;
@@ -86,14 +84,6 @@ static int parse(struct job *j, int argc, char *argv[]) {
 
 /* ---- output ---- */
 
-static void flush(struct job *j) {
-    if (j->text.full)
-        die("out of memory");
-    if (j->text.n && write_all(j->t.out_fd, j->text.p, j->text.n) < 0)
-        die_errno("write error");
-    j->text.n = 0;
-}
-
 static int show_raw(struct job *j, const struct record *r, struct arena scratch, struct err *e) {
     const float *v;
     size_t n;
@@ -102,7 +92,7 @@ static int show_raw(struct job *j, const struct record *r, struct arena scratch,
         return err_set(e, "no field %s", j->raw);
     if (record_numbers(r, j->raw, &v, &n, &scratch, e) < 0)
         return -1;
-    mp_raw(&j->text, span_bytes(v, n * sizeof *v));
+    mp_raw(&j->out.text, span_bytes(v, n * sizeof *v));
     return 0;
 }
 
@@ -114,19 +104,19 @@ static int show(struct job *j, struct record *r, struct arena scratch, struct er
     if (j->npy.n)
         return npy_writer_add(&j->rows, r, e);
     if (j->as_csv)
-        return csv_add(&j->csv, &j->text, r, scratch, e);
+        return csv_add(&j->csv, &j->out.text, r, scratch, e);
     if (j->raw)
         return show_raw(j, r, scratch, e);
     if (j->fields)
         record_keep(r, j->name, j->nnames);
-    return json_write(&j->text, r, j->arrays ? JSON_ARRAYS : 0, scratch, e);
+    return json_write(&j->out.text, r, j->arrays ? JSON_ARRAYS : 0, scratch, e);
 }
 
 /* ---- streams to something else ---- */
 
 /* A failure at a place is named and counted; true: that was the last. */
 static bool failed(struct job *j, const char *file, const char *why) {
-    flush(j);
+    text_out_flush(&j->out);
     warn("%s: %s", file, why);
     j->t.failed++;
     return j->strict;
@@ -139,11 +129,12 @@ static bool show_stream(struct job *j, const char *name) {
     bool stop = false;
     int got = 1, rc;
 
-    tool_stream(&j->t, &s, name);
+    if (tool_stream(&j->t, &s, name) < 0)
+        return !j->strict;
     while (!stop && got != -2 && !tool_stopped()) {
         struct arena scratch = j->t.arena;
         struct err e = {0};
-        size_t before = j->text.n;
+        size_t before = j->out.text.n;
 
         if (!(got = stream_next(&s, &r, &scratch, &e)))
             break;
@@ -152,15 +143,15 @@ static bool show_stream(struct job *j, const char *name) {
         } else if ((rc = show(j, &r, scratch, &e)) < 0) {
             if (rc == -2)
                 die("%s", e.msg);
-            j->text.n = before;
-            flush(j);
+            j->out.text.n = before;
+            text_out_flush(&j->out);
             tool_record_failed(&j->t, name, s.number, &r, e.msg);
             stop = j->strict;
         } else {
             j->t.done++;
         }
-        if (!s.map || j->text.n > AHEAD)
-            flush(j);
+        if (!s.map || j->out.text.n > TEXT_AHEAD)
+            text_out_flush(&j->out);
     }
     j->counts.bytes += stream_offset(&s);
     stream_close(&s);
@@ -168,7 +159,6 @@ static bool show_stream(struct job *j, const char *name) {
 }
 
 static void open_outputs(struct job *j) {
-    struct err e = {0};
     const char *file, *field;
 
     if (info_open(&j->counts, &j->keep) < 0)
@@ -177,24 +167,23 @@ static void open_outputs(struct job *j) {
     j->rows.out = j->columns;
     for (; j->rows.n < j->npy.n; j->rows.n++) {
         field = split_pair(j, "npy", j->npy.v[j->rows.n], &file);
-        if (npy_out_open(&j->rows.out[j->rows.n], field, file, &e) < 0)
-            die("%s: %s", file, e.msg);
+        j->rows.out[j->rows.n] = (struct npy_out){.field = field, .file = file};
     }
-    if (j->ids && npy_writer_open_ids(&j->rows, j->ids, j->t.nul ? 0 : '\n', &e) < 0)
-        die("%s: %s", j->ids, e.msg);
+    j->rows.ids = j->ids, j->rows.end = j->t.nul ? 0 : '\n';
 }
 
+/* Where all failed there is nothing to say, and files stay as they are. */
 static void close_outputs(struct job *j) {
     struct err e = {0};
     char field[100];
 
-    if (j->info)
-        info_print(&j->counts, &j->text);
-    flush(j);
+    if (j->info && (j->t.done || !j->t.failed || j->t.out_open))
+        info_print(&j->counts, &j->out.text);
+    text_out_flush(&j->out);
     if (j->csv.extra.p)
         warn("no column for the field %s, which the first record has not (name it with --fields)",
              tool_quote(j->csv.extra, field, sizeof field));
-    if (npy_writer_close(&j->rows, &e) < 0)
+    if ((j->rows.open || !j->t.failed) && npy_writer_close(&j->rows, &e) < 0)
         die("%s", e.msg);
 }
 
@@ -216,7 +205,7 @@ static bool read_json(struct job *j, const char *name) {
     int got = 1;
 
     if (json_lines_open(&j->json, name, j->longest, &j->t.arena, &e) < 0)
-        die("%s: %s", name, e.msg);
+        return !failed(j, name, e.msg);
     while (!stop && got != -2 && !tool_stopped() && (got = json_lines_next(&j->json, &s, &line, &e)) != 0) {
         struct arena a = j->t.arena;
         struct record r;
@@ -226,7 +215,7 @@ static bool read_json(struct job *j, const char *name) {
             continue;
         }
         snprintf(why, sizeof why, "line %llu: %s", (unsigned long long)line, e.msg);
-        stop = failed(j, name, why);
+        stop = failed(j, name, got == -2 ? e.msg : why);
         e.msg[0] = 0;
     }
     json_lines_close(&j->json);
@@ -273,15 +262,26 @@ static void make_rooms(struct job *j) {
     if (arena_split(&j->t.arena, all / 4, &j->text_mem, &j->text_room) < 0 ||
         arena_split(&j->t.arena, all / 16, &j->keep_mem, &j->keep) < 0)
         die("out of memory");
-    mp_open(&j->text, &j->text_room);
+    text_out_open(&j->out, &j->t, &j->text_room);
     j->longest = all / 16 < (size_t)1 << 31 ? all / 16 : (size_t)1 << 31;
+}
+
+static void name_files(struct job *j, int n, char *file[]) {
+    const char *name;
+
+    tool_reads_all(&j->t, n, file);
+    for (size_t i = 0; i < j->from_npy.n; i++)
+        split_pair(j, "from-npy", j->from_npy.v[i], &name), tool_reads(&j->t, name);
+    for (size_t i = 0; i < j->npy.n; i++)
+        split_pair(j, "npy", j->npy.v[i], &name), tool_writes(&j->t, name);
+    (j->npy.n ? tool_writes : tool_reads)(&j->t, j->ids);
 }
 
 int main(int argc, char *argv[]) {
     static struct job j;
     int first = parse(&j, argc, argv);
 
-    tool_not_outputs(&j.t, argc - first, argv + first);
+    name_files(&j, argc - first, argv + first);
     tool_output(&j.t, 0, NULL);
     make_rooms(&j);
     if (j.from_npy.n) {

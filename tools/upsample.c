@@ -112,7 +112,7 @@ int main(int argc, char *argv[]) {
     struct err e = {{0}};
     struct model_paths p;
 
-    tool_not_outputs(&j.t, argc - i, argv + i);
+    tool_reads_all(&j.t, argc - i, argv + i);
     tool_output(&j.t, 1, FIELDS);
     tool_compute(&j.t);
     p = tool_models(&j.t);

@@ -242,7 +242,8 @@ int main(int argc, char *argv[]) {
         die("--files0-from: -d reads records, not files");
     if (!j.net.decode && j.t.precision < 0)    /* tokens are those of the reference */
         j.t.precision = PREC_F32;
-    tool_not_outputs(&j.t, argc - at, argv + at);
+    tool_reads_all(&j.t, argc - at, argv + at);
+    tool_reads(&j.t, j.files0);
     tool_output(&j.t, 1, j.net.decode ? DECODED : FIELDS);
     tool_compute(&j.t);
     open_model(&j);

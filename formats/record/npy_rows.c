@@ -6,9 +6,8 @@
 #include "formats/io/mapfile.h"
 #include "formats/record/npy.h"
 
-int npy_out_open(struct npy_out *o, const char *field, const char *file, struct err *e) {
-    *o = (struct npy_out){.field = field, .file = file};
-    if (!(o->f = fopen(file, "wb")) || fseek(o->f, 0, SEEK_SET) < 0)
+int npy_out_open(struct npy_out *o, struct err *e) {
+    if (!(o->f = fopen(o->file, "wb")) || fseek(o->f, 0, SEEK_SET) < 0)
         return err_set(e, "%s", strerror(errno));
     return 0;
 }
@@ -80,13 +79,6 @@ int npy_out_close(struct npy_out *o, struct err *e) {
     return rc;
 }
 
-int npy_writer_open_ids(struct npy_writer *w, const char *file, char end, struct err *e) {
-    w->ids = file;
-    w->end = end;
-    w->id_file = fopen(file, "wb");
-    return w->id_file ? 0 : err_set(e, "%s", strerror(errno));
-}
-
 static int write_failed(const char *file, const char *why, struct err *e) {
     struct err whole = {{0}};
 
@@ -95,12 +87,25 @@ static int write_failed(const char *file, const char *why, struct err *e) {
     return -2;
 }
 
+/* Open every file, once. */
+static int open_all(struct npy_writer *w, struct err *e) {
+    for (size_t i = 0; i < w->n && !w->open; i++)
+        if (npy_out_open(&w->out[i], e) < 0)
+            return write_failed(w->out[i].file, e->msg, e);
+    if (w->ids && !w->open && !(w->id_file = fopen(w->ids, "wb")))
+        return write_failed(w->ids, strerror(errno), e);
+    w->open = true;
+    return 0;
+}
+
 int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e) {
     for (size_t i = 0; i < w->n; i++)
         if (npy_out_check(&w->out[i], r, e) < 0)
             return -1;
     if (w->ids && memchr(r->id.p, w->end, r->id.n))
         return err_set(e, w->end ? "its id holds a newline (use -0)" : "its id holds a NUL");
+    if (open_all(w, e) < 0)
+        return -2;
     for (size_t i = 0; i < w->n; i++)
         if (npy_out_add(&w->out[i], e) < 0)
             return write_failed(w->out[i].file, e->msg, e);
@@ -110,6 +115,8 @@ int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e) 
 }
 
 int npy_writer_close(struct npy_writer *w, struct err *e) {
+    if (open_all(w, e) < 0)
+        return -2;
     for (size_t i = 0; i < w->n; i++)
         if (npy_out_close(&w->out[i], e) < 0)
             return write_failed(w->out[i].file, e->msg, e);

@@ -24,7 +24,8 @@ struct npy_out {
     unsigned char number[8];    /* its data where it is a number */
 };
 
-int npy_out_open(struct npy_out *o, const char *field, const char *file, struct err *e);
+/* field and file are set by the caller, all else is zero. */
+int npy_out_open(struct npy_out *o, struct err *e);
 
 /* Does the record have the field, in the form of those before it?  0 or -1. */
 int npy_out_check(struct npy_out *o, const struct record *r, struct err *e);
@@ -35,10 +36,12 @@ int npy_out_add(struct npy_out *o, struct err *e);
 /* Write the head again, with the number of rows, and close. */
 int npy_out_close(struct npy_out *o, struct err *e);
 
-/* Several fields and the ids, row by row together. */
+/* Several fields and the ids, row by row together.  The files are opened, and what they held is lost, when the first row
+ * is written, or at the end where there was none. */
 struct npy_writer {
-    struct npy_out *out;        /* [n] */
+    struct npy_out *out;        /* [n] field, file */
     size_t n;
+    bool open;
     const char *ids;            /* NULL: no ids are written */
     FILE *id_file;
     char end;                   /* of an id: newline or NUL */
@@ -46,7 +49,6 @@ struct npy_writer {
 
 /* 0; -1 the record does not fit; -2 writing failed: err names the file. */
 int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e);
-int npy_writer_open_ids(struct npy_writer *w, const char *file, char end, struct err *e);
 int npy_writer_close(struct npy_writer *w, struct err *e);
 
 struct npy_in {

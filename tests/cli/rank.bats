@@ -306,7 +306,7 @@ setup() {
     run -2 rank --query q --min-cos 1.5 a
     run -2 rank --query q --logit-scale 0 a
     run -2 rank --query q --no-such-option a
-    run -2 rank --query q missing
+    run -1 rank --query q missing
 }
 
 @test "the output is never an input" {

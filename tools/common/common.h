@@ -18,7 +18,17 @@ void tool_parse(int argc, char *argv[], struct opt *o, size_t n, const char *syn
 
 noreturn void tool_print_version(void);
 
-/* SIGINT and SIGTERM: tool_stopped() from now on. */
+/* SIGINT and SIGTERM: tool_stopped() from now on.  Then, at the end: the signal once more. */
 void tool_catch_stop(void);
+void tool_raise_stop(void);
+
+/* What tool_at_end asked for, once: 0, or -1 with errno. */
+int tool_flush_own(void);
+
+/* -m, else $UNCLIP_MODEL, else the model in the box, as t->model; nothing where the program takes no model. */
+void tool_list_models(struct tool *t);
+
+/* At the end: a run without a result leaves the output's file as it was.  0, or EOF with errno. */
+int tool_close_output(struct tool *t);
 
 #endif

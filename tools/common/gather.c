@@ -32,7 +32,8 @@ static void take_stream(struct gather *g, const char *name, int number) {
 
     if (!s)
         die("out of memory");
-    tool_stream(t, s, name);
+    if (tool_stream(t, s, name) < 0)
+        return;
     for (;;) {
         struct arena a = t->arena;
         struct err e = {{0}};

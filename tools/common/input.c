@@ -12,25 +12,31 @@
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 
-void tool_stream(struct tool *t, struct stream *s, const char *name) {
-    size_t room = (size_t)(t->arena.end - t->arena.at) / 4, most = (size_t)1 << 33;
-    struct err e = {0};
-
-    if (!strcmp(name, "-") && isatty(0))
-        die("a stream of records is wanted on standard input, which is a terminal (try '%s -h')", tool_prog);
-    if (stream_open(s, name, &t->arena, room < most ? room : most, &e) < 0)
-        die("%s: %s", name, e.msg);
-}
-
-bool tool_other_shard(const struct tool *t, struct span root) {
-    return t->shard_n && XXH64(root.p, root.n, 0) % t->shard_n != t->shard_i;
-}
-
 /* The last failure that --strict waits for: what is written is whole, then the end. */
 static void count_failure(struct tool *t) {
     t->failed++;
     if (t->strict)
         exit(tool_finish(t));
+}
+
+int tool_stream(struct tool *t, struct stream *s, const char *name) {
+    struct err e = {0};
+
+    if (!strcmp(name, "-") && isatty(0))
+        die("a stream of records is wanted on standard input, which is a terminal (try '%s -h')", tool_prog);
+    if (stream_open(s, name, &t->arena, arena_share(&t->arena, 4, (size_t)1 << 33), &e) == 0)
+        return 0;
+    if (tool_stopped())
+        return -1;
+    if (t->flush)
+        t->flush(t->flush_of);
+    warn("%s: %s", name, e.msg);
+    count_failure(t);
+    return -1;
+}
+
+bool tool_other_shard(const struct tool *t, struct span root) {
+    return t->shard_n && XXH64(root.p, root.n, 0) % t->shard_n != t->shard_i;
 }
 
 /* A record that failed before this program: on it goes, or is named where there are no records. */
@@ -62,9 +68,9 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
             t->flush(t->flush_of);
         if (got < 0) {
             warn("%s: %s", s->name, e.msg);
-            if (got == -2)
-                t->strict = true;
             count_failure(t);
+            if (got == -2)
+                return 0;
         } else if (!tool_other_shard(t, record_root(r))) {
             if (!record_has(r, "error"))
                 return 1;
@@ -118,7 +124,8 @@ static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struc
     struct stream s;
     struct record r;
 
-    tool_stream(t, &s, file);
+    if (tool_stream(t, &s, file) < 0)
+        return;
     for (;;) {
         struct arena a = t->arena;
         struct err e = {{0}};

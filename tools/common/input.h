@@ -9,8 +9,9 @@
 #include "formats/record/stream.h"
 #include "tools/common/tool.h"
 
-/* Open a stream for reading; "-" from a terminal is refused with a hint (exit 2). */
-void tool_stream(struct tool *t, struct stream *s, const char *name);
+/* Open a stream for reading; "-" from a terminal is refused with a hint (exit 2).  0, or -1: it cannot be opened, which
+ * is told and counted as a failed input. */
+int tool_stream(struct tool *t, struct stream *s, const char *name);
 
 /* Read the next record that this run is to do: garbage and cut tails are reported and counted,
  * other shards are passed over, records that carry an `error` are passed on and counted as failed.

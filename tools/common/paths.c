@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "formats/io/pathname.h"
+#include "tools/common/common.h"
 
 static bool exists(const char *path) {
     struct stat st;
@@ -55,9 +56,11 @@ static void choose_cache(struct tool *t) {
     t->cache->dir = strcmp(dir, "none") != 0 ? dir : NULL;
 }
 
-struct model_paths tool_models(struct tool *t) {
+void tool_list_models(struct tool *t) {
     const char *env = getenv("UNCLIP_MODEL");
 
+    if (!(t->groups & TOOL_MODEL))
+        return;
     if (!t->model.n && env && *env) {
         for (const char *p = env; *p && t->model.n < TOOL_LIST;) {
             size_t n = strcspn(p, ":");
@@ -68,6 +71,10 @@ struct model_paths tool_models(struct tool *t) {
     }
     if (!t->model.n)
         t->model.v[t->model.n++] = built_in_model(t);
+}
+
+struct model_paths tool_models(struct tool *t) {
+    tool_list_models(t);
     choose_cache(t);
     return (struct model_paths){t->model.v, t->model.n,
                                 t->activation == 1 ? ACT_QUICK_GELU : t->activation == 2 ? ACT_GELU : -1,

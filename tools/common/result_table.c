@@ -13,6 +13,16 @@ enum table_format tool_table_format(bool tsv, bool csv, bool json) {
     return tsv ? TABLE_TSV : csv ? TABLE_CSV : json ? TABLE_JSON : TABLE_NONE;
 }
 
+static int flush(void *table) {
+    struct result_table *r = table;
+
+    if (!r->any && (!r->ended || (r->t->failed && !r->t->out_open)))
+        return 0;    /* only the head line of a CSV */
+    if (r->table.n)
+        r->table.fd = tool_out(r->t);
+    return table_flush(&r->table);
+}
+
 void tool_table(struct tool *t, struct result_table *r, const char *const column[], size_t n) {
     struct stat st;
 
@@ -23,11 +33,18 @@ void tool_table(struct tool *t, struct result_table *r, const char *const column
     tool_output(t, 0, NULL);
     if (!t->text)
         return;
-    if (table_open(&r->table, t->out_fd, r->table.format, column, n, &t->arena) < 0)
+    r->t = t;
+    if (table_open(&r->table, 1, r->table.format, column, n, &t->arena) < 0)
         die("out of memory");
-    if (t->progress == 0 && isatty(t->out_fd))
+    if (t->progress == 0 && t->out_open && isatty(1))
         t->progress = 2;    /* no progress line: the table's lines go to the same terminal */
-    r->line_by_line = fstat(t->out_fd, &st) < 0 || !S_ISREG(st.st_mode);
+    r->line_by_line = (t->out_open ? fstat(1, &st) : stat(t->out, &st)) == 0 && !S_ISREG(st.st_mode);
+    tool_at_end(flush, r);
+}
+
+void tool_table_begin(struct result_table *r) {
+    r->any = true;
+    r->table.fd = tool_out(r->t);
 }
 
 void tool_table_row(struct result_table *r) {
@@ -36,6 +53,5 @@ void tool_table_row(struct result_table *r) {
 }
 
 void tool_table_end(struct result_table *r) {
-    if (r->table.format && table_flush(&r->table) < 0)
-        die_errno("write error");
+    r->ended = true;
 }

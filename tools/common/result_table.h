@@ -11,7 +11,8 @@
 
 struct result_table {
     struct table table;
-    bool line_by_line;
+    struct tool *t;
+    bool line_by_line, any, ended;
 };
 
 /* At most one of the three; TABLE_NONE: records. */
@@ -20,7 +21,8 @@ enum table_format tool_table_format(bool tsv, bool csv, bool json);
 /* r->table.format is set. */
 void tool_table(struct tool *t, struct result_table *r, const char *const column[], size_t n);
 
-/* After the rows of one result; at the end. */
+/* Before and after the rows of one result; where the run came to its end: a table without rows is its result, then. */
+void tool_table_begin(struct result_table *r);
 void tool_table_row(struct result_table *r);
 void tool_table_end(struct result_table *r);
 

@@ -8,8 +8,25 @@
 #include <string.h>
 
 #include "lib/base/utf8.h"
+#include "tools/common/common.h"
 
 const char *tool_prog = "unclip";
+
+static struct {
+    int (*fn)(void *of);
+    void *of;
+} at_end;
+
+void tool_at_end(int (*fn)(void *of), void *of) {
+    at_end.fn = fn, at_end.of = of;
+}
+
+int tool_flush_own(void) {
+    int (*fn)(void *of) = at_end.fn;
+
+    at_end.fn = NULL;    /* it may die itself */
+    return fn ? fn(at_end.of) : 0;
+}
 
 __attribute__((format(printf, 1, 0)))
 static void vsay(const char *fmt, va_list ap, int with_errno) {
@@ -23,22 +40,27 @@ static void vsay(const char *fmt, va_list ap, int with_errno) {
     fputc('\n', stderr);
 }
 
+/* What was done is written.  Where a signal came, the reason is the signal: it ended the call that failed. */
+static noreturn void end(const char *fmt, va_list ap, int with_errno) {
+    if (!tool_stopped())
+        vsay(fmt, ap, with_errno);
+    tool_flush_own();
+    tool_raise_stop();
+    exit(2);
+}
+
 void die(const char *fmt, ...) {
     va_list ap;
 
     va_start(ap, fmt);
-    vsay(fmt, ap, 0);
-    va_end(ap);
-    exit(2);
+    end(fmt, ap, 0);
 }
 
 void die_errno(const char *fmt, ...) {
     va_list ap;
 
     va_start(ap, fmt);
-    vsay(fmt, ap, 1);
-    va_end(ap);
-    exit(2);
+    end(fmt, ap, 1);
 }
 
 void warn(const char *fmt, ...) {

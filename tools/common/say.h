@@ -15,6 +15,9 @@ extern const char *tool_prog;    /* the program's name; set once, at the start *
 noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 noreturn void die_errno(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* What is in a buffer of the program's own is written by fn before the program ends, however it ends: 0, or -1 with errno. */
+void tool_at_end(int (*fn)(void *of), void *of);
+
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Bytes of a name as one printable line: control characters and bytes that are not UTF-8 as \xNN. */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "formats/checkpoint/pack_cache.h"
@@ -27,9 +28,15 @@ static int commit(void *at, size_t n) {
     return mprotect(at, n, PROT_READ | PROT_WRITE);
 }
 
-/* Address space costs nothing; less of it only where a limit (ulimit -v) asks for less. */
+/* Address space costs nothing.  Where there is a limit (ulimit -v) it is half of that: models, files and threads need the
+ * rest. */
 static void reserve(struct tool *t) {
-    for (size_t n = (size_t)1 << 38; n >= (size_t)64 << 20; n /= 2) {
+    struct rlimit limit;
+    size_t most = (size_t)1 << 38;
+
+    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / 2 < most)
+        most = (size_t)limit.rlim_cur / 2 / 4096 * 4096;
+    for (size_t n = most; n >= (size_t)16 << 20; n /= 2) {
         void *p = mmap(NULL, n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (p == MAP_FAILED)
             continue;
@@ -68,6 +75,13 @@ static void catch(int sig, void (*fn)(int), int flags) {
 void tool_catch_stop(void) {
     catch(SIGINT, on_stop, (int)SA_RESETHAND);
     catch(SIGTERM, on_stop, (int)SA_RESETHAND);
+}
+
+void tool_raise_stop(void) {
+    if (!stop_signal)
+        return;
+    catch((int)stop_signal, SIG_DFL, 0);
+    raise((int)stop_signal);
 }
 
 bool tool_stopped(void) {
@@ -149,7 +163,8 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
 
     tool_prog = name;
     t->name = name;
-    t->out_fd = 1;
+    t->groups = groups;
+    t->out_fd = 1, t->out_open = true, t->held = -1;
     t->n = t->n ? t->n : 1;
     if (nown > OWN_MAX)
         die("too many options");
@@ -186,16 +201,13 @@ int tool_finish(struct tool *t) {
         fprintf(stderr, "\r\033[K");
     pool_stop(t->compute.pool);
     t->compute.pool = NULL;
-    if (fflush(stdout) == EOF || ferror(stdout) || (t->out_fd != 1 ? close(t->out_fd) : fclose(stdout)) != 0)
+    if (tool_flush_own() < 0 || fflush(stdout) == EOF || ferror(stdout) || tool_close_output(t) != 0)
         die_errno("write error");
     keep_packed(t);
     if (t->verbose)
         fprintf(stderr, "%s: %llu done, %llu failed, %llu skipped; %.1f MiB of memory of our own at most\n", tool_prog,
                 (unsigned long long)t->done, (unsigned long long)t->failed, (unsigned long long)t->skipped,
                 (double)t->mem.peak / 1048576);
-    if (stop_signal) {
-        catch((int)stop_signal, SIG_DFL, 0);
-        raise((int)stop_signal);
-    }
+    tool_raise_stop();
     return status ? status : t->failed ? 1 : 0;
 }

@@ -37,8 +37,17 @@ enum {
     TOOL_NUL = 128       /* -0 */
 };
 
+/* Names of files. */
+struct tool_names {
+    const char *const *v;
+    size_t n;
+};
+
+enum { TOOL_READS = 48 };    /* tool_reads and tool_reads_all may be called this often */
+
 struct tool {
     const char *name;
+    unsigned groups;             /* TOOL_MODEL | ... */
     struct arena_mem mem;
     struct arena arena;          /* one reservation; everything comes from here */
     struct compute compute;      /* after tool_compute() */
@@ -59,7 +68,11 @@ struct tool {
     int activation;              /* index into ""|"quick_gelu"|"gelu" */
     const char *shard, *skip_from;
     uint64_t shard_i, shard_n;   /* 0-based I of N; N = 0: no shards */
-    int out_fd;
+    struct tool_names reads[TOOL_READS];
+    size_t nreads;
+    struct strs writes;
+    int out_fd, held;            /* held: -o's file before the first result, locked, or -1 */
+    bool out_open, out_there, out_full, append;    /* append: -o is what --skip-from names */
     bool text;                   /* the program writes text by itself: no records, a terminal is fine */
     struct resume resume;        /* what --skip-from holds */
     void (*flush)(void *);       /* tool_next, tool_streams: do what is held back, before a failure is told

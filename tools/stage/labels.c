@@ -171,6 +171,15 @@ void labels_key(char key[LABELS_KEY], const char *fingerprint, const struct labe
              (unsigned long long)h.low64);
 }
 
+/* A stream whose first record has no key is another program's work. */
+static bool is_cache(struct span text, struct arena scratch) {
+    struct record r;
+    size_t used;
+    int got = is_stream(text) ? record_parse(&r, text.p, text.n, &used, &scratch, NULL) : -1;
+
+    return got == 0 || (got == 1 && record_has(&r, "labels_key"));    /* 0: it is cut */
+}
+
 int labels_cache_read(struct labels *l, const char *path, const char *key, struct arena *a,
                       struct err *e) {
     struct labels got = {0};
@@ -183,7 +192,7 @@ int labels_cache_read(struct labels *l, const char *path, const char *key, struc
         return 0;
     if (file_read(path, TEXT_FILE_MAX, &text, a, e) < 0)
         return -1;
-    if (text.n && !is_stream(text))
+    if (text.n && !is_cache(text, *a))
         return err_set(e, "not a cache of labels; it is left as it is");
     fresh = text.n && from_stream(&got, text, key, a, &why) == 0 && got.n == l->n;
     for (size_t i = 0; fresh && i < l->n; i++)

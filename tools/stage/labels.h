@@ -9,9 +9,9 @@
  *          templates, each with its length in front.
  * Errors   A labels file without labels, text that is not UTF-8, vectors of different
  *          widths or models, vectors that are zero or not finite: named with the line or
- *          record. A cache that is stale, cut or damaged is not an error but absent; a file
- *          that is no stream of records is one, so that no photograph is ever overwritten
- *          by a slip.
+ *          record. A cache that is stale or cut is not an error but absent; a file
+ *          that is not a cache is one, so that neither a photograph nor a stream of
+ *          embeddings is ever overwritten by a slip.
  */
 #ifndef UNCLIP_LABELS_H
 #define UNCLIP_LABELS_H

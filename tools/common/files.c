@@ -1,0 +1,152 @@
+/* Files: what a run reads, what it writes, and that no file is both. */
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "formats/io/pathname.h"
+#include "tools/common/common.h"
+#include "tools/common/output.h"
+
+enum { DEEP = 3 };    /* folders below a model's that are looked into */
+
+static bool is_stdio(const char *name) {
+    return !name || !strcmp(name, "-");
+}
+
+void tool_reads_all(struct tool *t, int n, char *name[]) {
+    if (t->nreads == TOOL_READS)
+        die("too many kinds of input");
+    if (n > 0)
+        t->reads[t->nreads++] = (struct tool_names){(const char *const *)name, (size_t)n};
+}
+
+void tool_reads(struct tool *t, const char *name) {
+    const char **one;
+
+    if (!name)
+        return;
+    one = arena_take(&t->arena, 1, sizeof *one);
+    if (!one)
+        die("out of memory");
+    *one = name;
+    if (t->nreads == TOOL_READS)
+        die("too many kinds of input");
+    t->reads[t->nreads++] = (struct tool_names){one, 1};
+}
+
+void tool_writes(struct tool *t, const char *name) {
+    if (is_stdio(name))
+        return;
+    if (t->writes.n == TOOL_LIST)
+        die("too many kinds of output");
+    t->writes.v[t->writes.n++] = name;
+}
+
+static bool same(const struct stat *a, const struct stat *b) {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static bool is_file(const char *name, const struct stat *file) {
+    struct stat st;
+
+    return stat(name, &st) == 0 && same(&st, file);
+}
+
+/* ---- models ---- */
+
+/* Could a model be kept under this name? */
+static bool of_model(const char *name) {
+    static const char *const end[] = {".json", ".txt", ".gz", ".model", ".safetensors", ".bin", ".pt", ".pth", ".th", ".ckpt"};
+    size_t n = strlen(name), k;
+
+    for (size_t i = 0; i < sizeof end / sizeof *end; i++) {
+        k = strlen(end[i]);
+        if (n >= k && !strcmp(name + n - k, end[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Is the file part of the model in this folder? */
+static bool in_folder(const char *folder, const struct stat *file, int deep) {
+    DIR *d = opendir(folder);
+    struct dirent *at;
+    char path[4200];
+    bool found = false;
+
+    while (d && !found && (at = readdir(d))) {
+        if (at->d_name[0] == '.' || snprintf(path, sizeof path, "%s/%s", folder, at->d_name) >= (int)sizeof path)
+            continue;
+        if (of_model(at->d_name))
+            found = is_file(path, file);
+        else if (deep && path_is_dir(path))
+            found = in_folder(path, file, deep - 1);
+    }
+    if (d)
+        closedir(d);
+    return found;
+}
+
+/* A model in one file has its config and tokenizer next to it. */
+static bool in_model(const char *model, const struct stat *file) {
+    char folder[4200];
+
+    if (path_is_dir(model))
+        return in_folder(model, file, DEEP);
+    snprintf(folder, sizeof folder, "%.*s", (int)(path_base(model) - model), model);
+    return is_file(model, file) || in_folder(*folder ? folder : ".", file, 0);
+}
+
+/* ---- the check ---- */
+
+/* The input that is this file, or NULL; "-" is standard input. */
+static const char *input_that_is(struct tool *t, const struct stat *file) {
+    struct stat in;
+
+    if (fstat(0, &in) == 0 && same(&in, file))
+        return "-";
+    for (size_t i = 0; i < t->nreads; i++)
+        for (size_t k = 0; k < t->reads[i].n; k++)
+            if (!is_stdio(t->reads[i].v[k]) && is_file(t->reads[i].v[k], file))
+                return t->reads[i].v[k];
+    tool_list_models(t);
+    for (size_t i = 0; i < t->model.n; i++)
+        if (in_model(t->model.v[i], file))
+            return t->model.v[i];
+    return NULL;
+}
+
+bool tool_is_input(struct tool *t, const char *name) {
+    struct stat st;
+
+    return stat(name, &st) == 0 && S_ISREG(st.st_mode) && input_that_is(t, &st) != NULL;
+}
+
+/* Are the two names of outputs one file, that is or will be? */
+static bool one_file(const char *a, const char *b) {
+    struct stat x;
+
+    return !strcmp(a, b) || (stat(a, &x) == 0 && S_ISREG(x.st_mode) && is_file(b, &x));
+}
+
+void tool_check_files(struct tool *t) {
+    char a[1100], b[1100];
+    const char *in;
+    struct stat st;
+
+    tool_writes(t, t->out);
+    for (size_t i = 0; i < t->writes.n; i++) {
+        const char *name = t->writes.v[i];
+
+        if (stat(name, &st) == 0 && S_ISREG(st.st_mode) && (in = input_that_is(t, &st)) != NULL) {
+            tool_quote(span_of(name), a, sizeof a);
+            if (!strcmp(in, name) || is_stdio(in))
+                die("%s: input file is output file", a);
+            die("%s: input file is output file (%s)", a, tool_quote(span_of(in), b, sizeof b));
+        }
+        for (size_t k = 0; k < i; k++)
+            if (one_file(name, t->writes.v[k]))
+                die("%s: named for two outputs", tool_quote(span_of(name), a, sizeof a));
+    }
+}

@@ -1,0 +1,22 @@
+/* text_out.h - text that a program writes in larger pieces
+ *
+ * What     It is gathered in `text`, a region of its own, and goes to the output with text_out_flush, at the latest when
+ *          the program ends, however it ends.
+ */
+#ifndef UNCLIP_TEXT_OUT_H
+#define UNCLIP_TEXT_OUT_H
+
+#include "formats/record/mp.h"
+#include "tools/common/tool.h"
+
+enum { TEXT_AHEAD = 64 << 10 };    /* more than that is written */
+
+struct text_out {
+    struct tool *t;
+    struct mp text;
+};
+
+void text_out_open(struct text_out *o, struct tool *t, struct arena *room);
+void text_out_flush(struct text_out *o);
+
+#endif
