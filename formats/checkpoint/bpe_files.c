@@ -433,11 +433,6 @@ int bpe_read_json(struct bpe *b, const void *s, size_t n, struct arena *a, struc
 
 /* ---- files ---- */
 
-/* Put the file's name in front of what went wrong with it. */
-static int at_file(struct err *e, const char *path, const struct err *why) {
-    return err_set(e, "%s: %s", path, why->msg);
-}
-
 /* A JSON object from a file; *j stays NULL where there is no file. */
 static int open_json(json_t **j, const char *path, struct arena scratch, struct err *e) {
     struct err why = {0};
@@ -446,7 +441,7 @@ static int open_json(json_t **j, const char *path, struct arena scratch, struct 
     if (!path)
         return 0;
     if (file_read(path, BPE_FILE_MAX, &s, &scratch, &why) < 0 || !(*j = parse_json(s.p, s.n, &why)))
-        return at_file(e, path, &why);
+        return err_at(e, path, &why);
     return 0;
 }
 
@@ -459,10 +454,10 @@ static int open_list(json_t **j, const char *path, struct arena scratch, struct 
     if (!path)
         return 0;
     if (file_read(path, BPE_FILE_MAX, &s, &scratch, &why) < 0)
-        return at_file(e, path, &why);
+        return err_at(e, path, &why);
     t = added_tokens_in((const char *)s.p, s.n);
     if (t.at < t.end && !(*j = json_text_load(t.at, (size_t)(t.end - t.at), &why)))
-        return at_file(e, path, &why);
+        return err_at(e, path, &why);
     return 0;
 }
 
@@ -475,7 +470,7 @@ static int open_added(struct bpe *b, const struct tok_files *f, struct arena *a,
         open_json(&t.config, f->config, *a, e) == 0 && open_json(&t.special_tokens, f->special_tokens, *a, e) == 0) {
         r = bpe_read_added(b, &t, a, &why);
         if (r < 0)
-            at_file(e, f->merges ? f->merges : f->tokenizer_json, &why);
+            err_at(e, f->merges ? f->merges : f->tokenizer_json, &why);
     }
     json_decref(t.list);
     json_decref(t.added_tokens);
@@ -493,15 +488,15 @@ static int open_base(struct bpe *b, const struct tok_files *f, struct arena *a, 
     if (!path)
         return err_set(e, "no tokenizer");
     if (file_read(path, BPE_FILE_MAX, &s, a, &why) < 0)
-        return at_file(e, path, &why);
+        return err_at(e, path, &why);
     if ((f->merges ? bpe_read_merges : bpe_read_json)(b, s.p, s.n, a, &why) < 0)
-        return at_file(e, path, &why);
+        return err_at(e, path, &why);
     if (!f->merges || !f->vocab)
         return 0;
     scratch = *a;
     if (file_read(f->vocab, BPE_FILE_MAX, &s, &scratch, &why) < 0 ||
         bpe_check_vocab(b, s.p, s.n, &why) < 0)
-        return at_file(e, f->vocab, &why);
+        return err_at(e, f->vocab, &why);
     return 0;
 }
 

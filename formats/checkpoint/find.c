@@ -7,7 +7,7 @@
 #include "formats/io/pathname.h"
 
 int find_failed(struct find *f, const char *file, const struct err *inner) {
-    return err_set(f->e, "%.400s: %s", file, inner->msg);
+    return err_at(f->e, file, inner);
 }
 
 int find_map(struct find *f, const char *file, struct mapfile *m) {
@@ -105,7 +105,7 @@ static int look_at(struct find *f, int (*look)(void *ctx, struct find *f), void 
         return NOT_HERE;
     r = look(ctx, f);
     if (r == NOT_HERE && path_is_dir(f->path) && is_cache_root(f, f->path)) {
-        f->why.msg[0] = 0;
+        err_clear(&f->why);
         err_set(&f->why, "a Hugging Face cache: name one of the repositories in it, models--...");
     }
     return r;
@@ -120,12 +120,12 @@ static void note(struct find *f, const char *path) {
 }
 
 int find_component(struct find *f, const char *what, int (*look)(void *ctx, struct find *f), void *ctx) {
-    f->tried.msg[0] = 0;
+    err_clear(&f->tried);
     for (size_t i = 0; i < f->paths->n; i++) {
         int r;
 
         f->path = f->paths->v[i];
-        f->why.msg[0] = 0;
+        err_clear(&f->why);
         r = look_at(f, look, ctx);
         if (r != NOT_HERE)
             return r == FOUND ? 0 : -1;

@@ -178,7 +178,7 @@ static int open_weights(struct clip_find *c, const char *path, const char *layou
 static void start(struct clip_find *c) {
     c->config = (struct clip_config){0};
     c->from = (struct model_source){0};
-    c->f->why.msg[0] = 0;
+    err_clear(&c->f->why);
     c->clip = false;
 }
 
@@ -263,7 +263,7 @@ static int beside(struct clip_find *c, const char *path, const char *dir, bool *
     *hf = r == FOUND;
     if (r == NOT_HERE && path_is_file(open))
         r = read_openclip(c, open);
-    c->f->why.msg[0] = 0;
+    err_clear(&c->f->why);
     return r;
 }
 

@@ -167,7 +167,7 @@ static int bind(struct find *f, const char *name, const struct part *p, struct w
                 uint64_t cut, struct binding *b, int (*fn)(void *, struct arena *, struct err *)) {
     const struct pack_of what = {.part = name, .weights = w, .source = &p->mapped, .file = p->file,
                                  .fingerprint = fingerprint, .cut = cut, .bind = fn, .ctx = b};
-    struct err inner = {{0}};
+    struct err inner = {0};
     int r;
 
     b->w = w;
@@ -311,7 +311,7 @@ int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths
 
 /* The ratio is that of the sides which the two configs name. */
 static size_t ratio_of(struct find *f, size_t big) {
-    struct err unused = {{0}};
+    struct err unused = {0};
     struct find quiet = {.paths = f->paths, .a = f->a, .e = &unused};
     struct part d = {.file = NULL};
     struct unet_config c;

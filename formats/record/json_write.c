@@ -285,7 +285,7 @@ static size_t put_value(struct out *o, const unsigned char *p, size_t n) {
 
 int json_write_value(struct mp *out, struct span val, unsigned flags, struct arena scratch,
                      struct err *e) {
-    struct err mine = {{0}};
+    struct err mine = {0};
     struct out o = {out, flags, scratch, &mine};
 
     put_value(&o, val.p, val.n);
@@ -296,7 +296,7 @@ int json_write_value(struct mp *out, struct span val, unsigned flags, struct are
 
 int json_write(struct mp *out, const struct record *r, unsigned flags, struct arena scratch,
                struct err *e) {
-    struct err mine = {{0}};
+    struct err mine = {0};
     struct span bytes;
     struct out o = {out, flags, scratch, &mine};
     size_t pos = RECORD_START_LEN;

@@ -80,7 +80,7 @@ int npy_out_close(struct npy_out *o, struct err *e) {
 }
 
 static int write_failed(const char *file, const char *why, struct err *e) {
-    struct err whole = {{0}};
+    struct err whole = {0};
 
     err_set(&whole, "%.300s: %.300s", file, why);
     *e = whole;
@@ -173,10 +173,10 @@ int npy_in_set(const struct npy_in *in, size_t i, struct record *r, struct arena
 
 int npy_reader_add(struct npy_reader *p, const char *field, const char *file, struct err *e) {
     struct npy_in *in = &p->in[p->n];
-    struct err why = {{0}};
+    struct err why = {0};
 
     if (npy_in_open(in, field, file, &why) < 0)
-        return err_set(e, "%.300s: %.300s", file, why.msg);
+        return err_at(e, file, &why);
     if (in->t.shape[0] != p->in[0].t.shape[0])
         return err_set(e, "%.300s: %zu rows, %.300s has %zu", file, in->t.shape[0], p->in[0].file, p->in[0].t.shape[0]);
     p->n++;
@@ -185,10 +185,10 @@ int npy_reader_add(struct npy_reader *p, const char *field, const char *file, st
 
 /* The next id: 1, 0 there is none, -2. */
 static int next_id(struct npy_reader *p, struct span *id, struct err *e) {
-    struct err why = {{0}};
+    struct err why = {0};
     int got = lines_next(p->lines, id, &why);
 
-    return got >= 0 ? got : (err_set(e, "%.300s: %.300s", p->ids, why.msg), -2);
+    return got >= 0 ? got : (err_at(e, p->ids, &why), -2);
 }
 
 int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, struct arena scratch, struct err *e) {

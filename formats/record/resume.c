@@ -117,7 +117,7 @@ int resume_load(struct resume *s, const char *file, const char *program, size_t 
                 return err_set(e, "out of memory");
             }
         }
-        bad.msg[0] = 0;
+        err_clear(&bad);
     }
     s->size = in.base + in.len;
     stream_close(&in);

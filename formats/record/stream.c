@@ -83,17 +83,20 @@ bool stream_ready(const struct stream *s) {
 }
 
 int stream_first(const char *name, struct record *r, struct arena *keep, struct err *e) {
-    struct err inner = {{0}};
+    struct err inner = {0};
     struct stream s;
     int got;
 
     if (stream_open(&s, name, keep, arena_share(keep, 4, (size_t)1 << 30), &inner) < 0)
-        return err_set(e, "%s: %s", name, inner.msg);
+        return err_at(e, name, &inner);
     got = stream_next(&s, r, keep, &inner);
     if (got == 1 && record_clone(r, r, keep, &inner) < 0)
         got = -1;
     stream_close(&s);
-    return got == 1 ? 0 : err_set(e, "%s: %s", name, inner.msg[0] ? inner.msg : "no record in it");
+    if (got == 1)
+        return 0;
+    err_set(&inner, "no record in it");    /* unless there is a reason already */
+    return err_at(e, name, &inner);
 }
 
 /* Make room behind s->len: move what is left to the front, or let the buffer grow. */
@@ -242,7 +245,7 @@ static int at_start(struct stream *s, struct err *e) {
 
 int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e) {
     struct mp_walk w = {.items = 0};
-    struct err why = {{0}};
+    struct err why = {0};
     size_t used;
     int rc;
 

@@ -16,3 +16,11 @@ int err_set(struct err *e, const char *fmt, ...) {
             *s = '?';
     return -1;
 }
+
+int err_at(struct err *e, const char *where, const struct err *why) {
+    return err_set(e, "%.400s: %s", where, why->msg);
+}
+
+void err_clear(struct err *e) {
+    e->msg[0] = 0;
+}

@@ -5,7 +5,7 @@
  * Errors   A function that can fail returns -1 and fills the struct.  A reader returns
  *          1 for one more item, 0 at the end and -1 for an error.  The first error wins:
  *          a later err_set on a filled struct changes nothing, so that the cause is not
- *          hidden by its consequences.  Clear it with `err.msg[0] = 0` or `= {0}`.
+ *          hidden by its consequences.  `= {0}` and err_clear make it empty.
  * Text     Messages quote names from files.  Control characters become "?", so that a message
  *          is one line and a file cannot send commands to a terminal.
  * Threads  No global state.
@@ -20,5 +20,10 @@ struct err {
 /* Fill e unless it is filled already; e may be NULL.  Returns -1, so that a
  * function can end with `return err_set(e, ...);`. */
 int err_set(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* "where: why", where being a file, an option, a record.  -1. */
+int err_at(struct err *e, const char *where, const struct err *why);
+
+void err_clear(struct err *e);
 
 #endif

@@ -506,7 +506,7 @@ int logreg_fit(struct logreg *l, double c, double tol, size_t max_iter, bool (*m
     l->ctx = ctx;
     l->penalty = 1 / (c * l->total);
     l->failed = false;
-    l->err.msg[0] = 0;
+    err_clear(&l->err);
     if (l->moments) {
         if (preconditioner(l, a) < 0)
             return err_set(e, "%s", l->err.msg);

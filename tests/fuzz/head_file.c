@@ -2,6 +2,7 @@
  * without reading outside them. */
 #include "formats/checkpoint/head_file.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "lib/vector/similarity.h"

@@ -126,6 +126,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     same(&r, first, a);
     json(&r, first, a, b);
     table(&r, a, b, c);
-    change(&r, a);
+    change(&r, &a);
     return 0;
 }

@@ -70,6 +70,15 @@ static void messages(void) {
        "a message has no control characters: %s", e.msg);
     err_set(&e, "another");
     ok(e.msg[0] == 't', "the first one stays");
+    struct err at = {0};
+    char longest[600];
+
+    ok(err_at(&at, "a file", &e) == -1 && !strcmp(at.msg, "a file: tensor a?[2J??b") && err_at(&at, "b", &e) == -1 && at.msg[0] == 'a',
+       "with a place before it; the first place wins");
+    err_clear(&at);
+    memset(longest, 'x', sizeof longest - 1), longest[sizeof longest - 1] = 0;
+    ok(!at.msg[0] && err_at(&at, longest, &e) == -1 && strstr(at.msg, "x: tensor a") && strlen(at.msg) == 400 + strlen(e.msg) + 2,
+       "cleared; a name that is too long leaves room for the reason");
 }
 
 static void tables(void) {

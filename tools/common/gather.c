@@ -36,7 +36,7 @@ static void take_stream(struct gather *g, const char *name, int number) {
         return;
     for (;;) {
         struct arena a = t->arena;
-        struct err e = {{0}};
+        struct err e = {0};
         int got;
 
         if (!tool_next(t, s, &r, &a))
@@ -54,7 +54,7 @@ static void take_stream(struct gather *g, const char *name, int number) {
 void tool_gather(struct tool *t, struct features *f, const struct labelling *l, int n, char *name[]) {
     static const size_t budget = (size_t)2 << 30;
     struct gather g = {t, f, l, 0};
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (n > STREAMS)
         die("at most %d streams", STREAMS);

@@ -128,7 +128,7 @@ static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struc
         return;
     for (;;) {
         struct arena a = t->arena;
-        struct err e = {{0}};
+        struct err e = {0};
         int got;
 
         if (!tool_next(t, &s, &r, &a))

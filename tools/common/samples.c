@@ -17,7 +17,7 @@ void tool_params(const struct tool *t, struct mp *m) {
 
 bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,
                        struct arena a) {
-    struct err none = {{0}};
+    struct err none = {0};
     size_t held = 0, n = (size_t)t->n;
 
     for (size_t i = 0; t->skip_from && i < n; i++) {

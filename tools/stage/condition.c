@@ -37,14 +37,16 @@ int condition_of(struct condition *c, const struct record *r, struct arena *a, s
 }
 
 static int from_stream(struct condition *c, const char *file, struct arena *keep, struct err *e) {
-    struct err inner = {{0}};
+    struct err inner = {0};
     struct record r;
     int got;
 
     if (stream_first(file, &r, keep, e) < 0)
         return -1;
     got = condition_of(c, &r, keep, &inner);
-    return got == 1 ? 0 : err_set(e, "%s: %s", file, got < 0 ? inner.msg : "its first record has no text");
+    if (got == 0)
+        err_set(&inner, "its first record has no text");
+    return got == 1 ? 0 : err_at(e, file, &inner);
 }
 
 int condition_empty(struct condition *c, const char *uncond, const struct model_paths *p, const struct compute *k,

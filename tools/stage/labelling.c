@@ -60,10 +60,10 @@ int labelling_open(struct labelling *l, const char *file, const char *regex, str
 
     *l = (struct labelling){.n = 0};
     if (file && read_lines(l, file, a, &inner) < 0)
-        return err_set(e, "%s: %s", file, inner.msg);
+        return err_at(e, file, &inner);
     if (regex && (r = regcomp(&l->regex, regex, REG_EXTENDED)) != 0) {
         regerror(r, &l->regex, inner.msg, sizeof inner.msg);
-        return err_set(e, "%s: %s", regex, inner.msg);
+        return err_at(e, regex, &inner);
     }
     l->by_regex = regex != NULL;
     return 0;

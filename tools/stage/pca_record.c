@@ -39,11 +39,11 @@ static int read_record(struct pca_record *p, const struct record *r, struct aren
 
 int pca_record_load(struct pca_record *p, const char *file, struct arena *keep, struct err *e) {
     struct record r;
-    struct err why = {{0}};
+    struct err why = {0};
 
     if (stream_first(file, &r, keep, e) < 0)
         return -1;
-    return read_record(p, &r, keep, &why) < 0 ? err_set(e, "%s: %.900s", file, why.msg) : 0;
+    return read_record(p, &r, keep, &why) < 0 ? err_at(e, file, &why) : 0;
 }
 
 int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, bool force, struct arena a, struct err *e) {

@@ -38,25 +38,25 @@ static int first_record(struct scan_query *q, struct stream *s, struct arena scr
 
 static int from_stream(struct scan_query *q, const char *path, struct arena *a,
                        struct err *e) {
-    struct err why = {{0}};
+    struct err why = {0};
     struct arena_mem mem = {.base = NULL};
     struct arena scratch;
     struct stream s;
     int got;
 
     if (stream_open(&s, path, a, arena_share(a, 4, BUFFER), &why) < 0)
-        return err_set(e, "%s: %s", path, why.msg);
+        return err_at(e, path, &why);
     got = arena_split(a, arena_share(a, 4, BUFFER), &mem, &scratch) < 0 ? err_set(&why, "out of memory")
                                                                          : first_record(q, &s, scratch, a, &why);
     arena_join(a, &mem);
     stream_close(&s);
-    return got < 0 ? err_set(e, "%s: %s", path, why.msg) : 0;
+    return got < 0 ? err_at(e, path, &why) : 0;
 }
 
 static int from_model(struct scan_query *q, const struct query_source *from, double *scale,
                       struct arena *a, struct err *e) {
     struct vector v = {from->text ? "text_embed" : "image_embed", DT_F32, 0, NULL, {NULL, 0}};
-    struct err why = {{0}};
+    struct err why = {0};
     struct encoder n;
     struct span text;
     float *x;
@@ -79,7 +79,7 @@ static int from_model(struct scan_query *q, const struct query_source *from, dou
     if (n.model.config.has_scale)
         *scale = (double)n.model.config.scale;
     if (got < 0 || keep(q, &v, a, &why) < 0)
-        return err_set(e, "%s: %s", from->text ? "--text" : from->image, why.msg);
+        return err_at(e, from->text ? "--text" : from->image, &why);
     return 0;
 }
 
@@ -92,7 +92,7 @@ int query_open(struct scan_query *q, const struct query_source *from, double *sc
 static int embed_labels(struct labels *l, const struct query_source *from,
                         const struct templates *t, bool *joint, char key[LABELS_KEY],
                         struct arena *a, struct err *e) {
-    struct err why = {{0}};
+    struct err why = {0};
     struct encoder n;
     int got = 0;
 
@@ -101,30 +101,30 @@ static int embed_labels(struct labels *l, const struct query_source *from,
     *joint = n.joint;
     labels_key(key, n.model.fingerprint, l, t);
     if (from->cache && (got = labels_cache_read(l, from->cache, key, a, &why)) != 0)
-        return got < 0 ? err_set(e, "%s: %s", from->cache, why.msg) : 0;
+        return got < 0 ? err_at(e, from->cache, &why) : 0;
     if (encode_labels(&n, t, l, a, from->tick, from->ctx, &why) < 0)
-        return err_set(e, "%s: %s", from->labels, why.msg);
+        return err_at(e, from->labels, &why);
     if (from->cache && labels_cache_write(l, from->cache, key, *a, &why) < 0)
-        return err_set(e, "%s: %s", from->cache, why.msg);
+        return err_at(e, from->cache, &why);
     return 0;
 }
 
 int query_open_labels(struct labels *l, const struct query_source *from, bool *joint,
                       char key[LABELS_KEY], struct arena *a, struct err *e) {
-    struct err why = {{0}};
+    struct err why = {0};
     struct templates t;
 
     *joint = false;
     key[0] = 0;
     if (labels_open(l, from->labels, a, &why) < 0)
-        return err_set(e, "%s: %s", from->labels, why.msg);
+        return err_at(e, from->labels, &why);
     if (l->v && (from->cache || from->templates))
         return err_set(e, "%s: it holds vectors; templates and a cache are for labels in text",
                        from->labels);
     if (l->v)
         return 0;
     if (templates_open(&t, from->templates, a, &why) < 0)
-        return err_set(e, "%s: %s", from->templates, why.msg);
+        return err_at(e, from->templates, &why);
     return embed_labels(l, from, &t, joint, key, a, e);
 }
 
