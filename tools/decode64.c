@@ -110,9 +110,11 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
 static int write_picture(struct job *j, size_t i, const float *x, size_t step, struct arena a, struct err *e) {
     struct span fp = span_of(j->m.fingerprint);
     struct record out;
+    int got = tool_sample(&j->t, &out, j->r, j->s, i, step ? j->partial : j->map, "image", fp, &a, e);
 
-    if (tool_sample(&j->t, &out, j->r, j->s, i, step ? j->partial : j->map, "image", fp, &a, e) < 0 ||
-        record_set_picture(&out, x, j->m.side, j->m.side, j->u8, &a, e) < 0 ||
+    if (got <= 0)
+        return got;
+    if (record_set_picture(&out, x, j->m.side, j->m.side, j->u8, &a, e) < 0 ||
         (step && record_set_int(&out, "step", (int64_t)step, e) < 0))
         return -1;
     tool_write(&j->t, &out, a);

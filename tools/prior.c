@@ -169,10 +169,12 @@ static int write_item(struct job *j, struct item *it, float *v, struct arena a, 
     for (size_t i = 0; i < n; i++) {
         struct arena b = a;
         struct record out;
-        if (tool_sample(&j->t, &out, &it->r, &it->s, i, it->map, "image_embed", j->fp, &b, e) < 0 ||
-            record_set_tensor(&out, "image_embed", DT_F32, v + i * d, 1, &d, e) < 0)
+        int got = tool_sample(&j->t, &out, &it->r, &it->s, i, it->map, "image_embed", j->fp, &b, e);
+
+        if (got < 0 || (got && record_set_tensor(&out, "image_embed", DT_F32, v + i * d, 1, &d, e) < 0))
             return -1;
-        tool_write(&j->t, &out, b);
+        if (got)
+            tool_write(&j->t, &out, b);
     }
     return 0;
 }

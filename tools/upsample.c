@@ -92,10 +92,12 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     for (size_t i = 0; i < n; i++) {
         struct arena b = *a;
         struct record c;
-        if (tool_sample(&j->t, &c, r, &s, i, map, "image", fp, &b, e) < 0 ||
-            record_set_picture(&c, big + i * one, out, out, j->u8, &b, e) < 0)
+        int got = tool_sample(&j->t, &c, r, &s, i, map, "image", fp, &b, e);
+
+        if (got < 0 || (got && record_set_picture(&c, big + i * one, out, out, j->u8, &b, e) < 0))
             return -1;
-        tool_write(&j->t, &c, b);
+        if (got)
+            tool_write(&j->t, &c, b);
     }
     return 1;
 }

@@ -32,42 +32,51 @@ struct resume_key resume_key(struct span id, struct span params, size_t n, const
     return (struct resume_key){h.high64, h.low64 | 1};    /* never {0, 0} */
 }
 
-static struct resume_key *find(struct resume_key *slot, size_t cap, struct resume_key k) {
+/* The slot of that key, or the empty one where it belongs. */
+static struct resume_slot *find(struct resume_slot *slot, size_t cap, struct resume_key k) {
     size_t i = (size_t)k.lo % cap;
 
-    while ((slot[i].hi || slot[i].lo) && (slot[i].hi != k.hi || slot[i].lo != k.lo))
+    while (slot[i].key.lo && (slot[i].key.hi != k.hi || slot[i].key.lo != k.lo))
         i = i + 1 == cap ? 0 : i + 1;
     return &slot[i];
 }
 
-bool resume_has(const struct resume *s, struct resume_key k) {
-    return s->n && find(s->slot, s->cap, k)->lo;
+uint64_t resume_left(const struct resume *s, struct resume_key k) {
+    return s->n ? find(s->slot, s->cap, k)->left : 0;
+}
+
+bool resume_take(struct resume *s, struct resume_key k) {
+    if (!resume_left(s, k))
+        return false;
+    find(s->slot, s->cap, k)->left--;
+    return true;
 }
 
 /* Twice the room, half full at most.  The old table stays behind in the arena: their sum is
  * bounded by the last one's size. */
 static int grow(struct resume *s, struct arena *keep) {
     size_t cap = s->cap ? 2 * s->cap : 1024;
-    struct resume_key *slot = arena_zero(keep, cap, sizeof *slot);
+    struct resume_slot *slot = arena_zero(keep, cap, sizeof *slot);
 
     if (!slot)
         return -1;
     for (size_t i = 0; i < s->cap; i++)
-        if (s->slot[i].lo)
-            *find(slot, cap, s->slot[i]) = s->slot[i];
+        if (s->slot[i].key.lo)
+            *find(slot, cap, s->slot[i].key) = s->slot[i];
     s->slot = slot;
     s->cap = cap;
     return 0;
 }
 
 static int add(struct resume *s, struct resume_key k, struct arena *keep) {
-    struct resume_key *at;
+    struct resume_slot *at;
 
     if (2 * (s->n + 1) > s->cap && grow(s, keep) < 0)
         return -1;
     at = find(s->slot, s->cap, k);
-    s->n += !at->lo;
-    *at = k;
+    s->n += !at->key.lo;
+    at->key = k;
+    at->left++;
     return 0;
 }
 

@@ -170,6 +170,17 @@ clip-tok: long: line 1: longer than 16777216 bytes" ]
     cmp all part
 }
 
+@test "what comes several times is skipped as often as it was made" {
+    printf '%s\n' a b a a c >in
+    clip-tok -f in -o all
+    [ "$(record-json all | wc -l)" = 5 ]
+    for done in 0 1 2 3 4 5; do
+        head -n "$done" in | clip-tok -o part
+        clip-tok -f in --skip-from part -o part
+        cmp all part
+    done
+}
+
 @test "wrong usage" {
     run -2 clip-tok --context 1 x
     run -2 clip-tok --truncate maybe x

@@ -136,6 +136,17 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     cmp part.clip whole.clip
 }
 
+@test "unclip: a run that ended between the samples of a record makes the rest of them" {
+    prior "$U" --steps 2 "$G/text.clip" >p.clip
+    for run in "prior $U --steps 2 -n 3 $G/text.clip" "decode64 $U --steps 2 -n 3 p.clip"; do
+        $run >whole.clip
+        [ "$(record-json whole.clip | wc -l)" -eq 3 ]
+        record-json whole.clip | sed -n '1p;2p' | record-json --from-json >part.clip
+        $run -o part.clip --skip-from part.clip
+        cmp part.clip whole.clip
+    done
+}
+
 # decode64 of 8 records; the signal $1 comes when the first is written.
 stopped_by() {
     local i=0 status=0

@@ -81,7 +81,7 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
 }
 
 bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]) {
-    if (!t->skip_from || !resume_has(&t->resume, resume_key(id, params, nfields, fp)))
+    if (!t->skip_from || !resume_take(&t->resume, resume_key(id, params, nfields, fp)))
         return false;
     t->skipped++;
     return true;

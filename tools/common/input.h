@@ -21,7 +21,8 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
 /* Is this input another shard's?  root: its id, or the record's root. */
 bool tool_other_shard(const struct tool *t, struct span root);
 
-/* Does --skip-from hold this result already?  Counts it. */
+/* Does --skip-from hold this result already?  Counts it.  Asked once for each result: what the file holds n times is
+ * skipped n times. */
 bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]);
 
 /* Every record of the files named (none: standard input) through fn: 1 done, 0 nothing to do or held back for

@@ -17,24 +17,34 @@ void tool_params(const struct tool *t, struct mp *m) {
 
 bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,
                        struct arena a) {
-    struct err none = {0};
     size_t held = 0, n = (size_t)t->n;
 
-    for (size_t i = 0; t->skip_from && i < n; i++) {
-        struct arena b = a;
-        struct record c;
-        if (record_copy(&c, r, &b, &none) < 0 || sample_child(&c, s, i, n, &none) < 0)
-            return false;
-        held += resume_has(&t->resume, resume_key(c.id, params, 1, &fp));
-    }
+    for (int take = 0; t->skip_from && take <= (held == n); take++)
+        for (size_t i = 0; i < n; i++) {
+            struct arena b = a;
+            struct err none = {0};
+            struct resume_key k;
+            struct record c;
+
+            if (record_copy(&c, r, &b, &none) < 0 || sample_child(&c, s, i, n, &none) < 0)
+                return false;
+            k = resume_key(c.id, params, 1, &fp);
+            if (take)
+                resume_take(&t->resume, k);
+            else
+                held += resume_left(&t->resume, k) > 0;
+        }
     t->skipped += held == n;
     return held == n;
 }
 
 int tool_sample(struct tool *t, struct record *child, const struct record *r, const struct sample *s, size_t i,
                 struct span params, const char *field, struct span fp, struct arena *a, struct err *e) {
-    if (record_copy(child, r, a, e) < 0 || sample_child(child, s, i, (size_t)t->n, e) < 0 ||
-        record_set_sub_text(child, "model", field, fp, e) < 0 || record_add_params(child, t->name, params, e) < 0)
+    if (record_copy(child, r, a, e) < 0 || sample_child(child, s, i, (size_t)t->n, e) < 0)
         return -1;
-    return 0;
+    if (t->skip_from && resume_take(&t->resume, resume_key(child->id, params, 1, &fp)))
+        return 0;
+    if (record_set_sub_text(child, "model", field, fp, e) < 0 || record_add_params(child, t->name, params, e) < 0)
+        return -1;
+    return 1;
 }

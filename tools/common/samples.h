@@ -16,7 +16,8 @@ void tool_params(const struct tool *t, struct mp *m);
 bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,
                        struct arena a);
 
-/* The i-th of them, in which `field` was made. */
+/* The i-th of them, in which `field` was made: 1, 0 it is in --skip-from (a run ended between the samples of a record),
+ * -1. */
 int tool_sample(struct tool *t, struct record *child, const struct record *r, const struct sample *s, size_t i,
                 struct span params, const char *field, struct span fp, struct arena *a, struct err *e);
 
