@@ -98,12 +98,25 @@ static int open_all(struct npy_writer *w, struct err *e) {
     return 0;
 }
 
+/* Why an id would not be the same line when it is read again (lines.h); NULL if it would. */
+static const char *no_line(const struct npy_writer *w, struct span id) {
+    if (memchr(id.p, w->end, id.n))
+        return w->end ? "its id holds a newline (use -0)" : "its id holds a NUL";
+    if (w->end && id.n && id.p[id.n - 1] == '\r')
+        return "its id ends in a carriage return (use -0)";
+    if (w->end && !w->out[0].rows && id.n >= 3 && !memcmp(id.p, "\xef\xbb\xbf", 3))
+        return "its id begins with a byte order mark (use -0)";
+    return NULL;
+}
+
 int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e) {
+    const char *why = w->ids ? no_line(w, r->id) : NULL;
+
     for (size_t i = 0; i < w->n; i++)
         if (npy_out_check(&w->out[i], r, e) < 0)
             return -1;
-    if (w->ids && memchr(r->id.p, w->end, r->id.n))
-        return err_set(e, w->end ? "its id holds a newline (use -0)" : "its id holds a NUL");
+    if (why)
+        return err_set(e, "%s", why);
     if (open_all(w, e) < 0)
         return -2;
     for (size_t i = 0; i < w->n; i++)
@@ -125,11 +138,16 @@ int npy_writer_close(struct npy_writer *w, struct err *e) {
 
 int npy_in_open(struct npy_in *in, const char *field, const char *file, struct err *e) {
     struct mapfile m;
+    size_t n;
 
     *in = (struct npy_in){.field = field, .file = file};
     if (mapfile_open(&m, file, e) < 0 || npy_read(m.p, m.n, &in->t, e) < 0)
         return -1;
-    return in->t.nd ? 0 : err_set(e, "one number, not rows");
+    if (!in->t.nd)
+        return err_set(e, "one number, not rows");
+    if (in->t.shape[0] && tensor_count(&in->t, &n) == 0 && !n)    /* there may be 2^62 of them in no bytes at all */
+        return err_set(e, "%zu rows without numbers", in->t.shape[0]);
+    return 0;
 }
 
 static int set_number(const char *field, enum dtype dt, const unsigned char *p, struct record *r,

@@ -108,6 +108,24 @@ b!" ]
     record-json -0 --from-npy cos=c.npy --ids ids | cmp - n.clip
 }
 
+@test "ids that another system's editor saved: neither a carriage return nor a byte order mark is part of them" {
+    printf '{"id":"a","data":{"cos":1.5}}\n{"id":"b","data":{"cos":2.5}}' | record-json --from-json >ab.clip
+    record-json --npy cos=c.npy --ids ids ab.clip
+    printf '\357\273\277a\r\nb\r\n' >dos
+    record-json --from-npy cos=c.npy --ids dos | cmp - <(record-json --from-npy cos=c.npy --ids ids)
+    # what is part of an id is not written where it would be lost
+    printf '{"id":"a\\r","data":{"cos":1.5}}' | record-json --from-json >cr.clip
+    run -1 --separate-stderr record-json --npy cos=c.npy --ids ids cr.clip
+    [ "$stderr" = 'record-json: cr.clip: record 1 (a\x0d): its id ends in a carriage return (use -0)' ]
+    printf '{"id":"\357\273\277a","data":{"cos":1.5}}' | record-json --from-json >bom.clip
+    run -1 record-json --npy cos=c.npy --ids ids bom.clip
+    [[ "$output" == *"its id begins with a byte order mark (use -0)" ]]
+    for f in cr bom; do
+        record-json -0 --npy cos=c.npy --ids ids $f.clip
+        record-json -0 --from-npy cos=c.npy --ids ids | cmp - $f.clip
+    done
+}
+
 @test "--raw: f32 and nothing else" {
     [ "$(record-json --raw image_embed two.clip | od -An -f | tr -s ' ')" = " 1 -2 0.5 0" ]
     run -1 --separate-stderr record-json --raw text two.clip
@@ -142,6 +160,9 @@ record-json: bad.clip: record 3 at byte $((8 + size)): cut short: the stream end
     printf '\223NUMPY\001\000\066\000%-53s\n' "{'descr':'|O','fortran_order':False,'shape':(1,)}" >o.npy
     run -2 --separate-stderr record-json --from-npy x=o.npy
     [ "$stderr" = "record-json: o.npy: type |O: objects are pickles, which are not run" ]
+    printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr':'<f4','fortran_order':False,'shape':(4611686018427387904,0)}" >z.npy
+    run -2 --separate-stderr record-json --from-npy x=z.npy
+    [ "$stderr" = "record-json: z.npy: 4611686018427387904 rows without numbers" ]
     record-json --npy cos=c.npy two.clip
     echo a >ids
     run -2 --separate-stderr record-json --from-npy cos=c.npy --ids ids -o out
