@@ -78,7 +78,7 @@ static void finish_item(struct job *j, struct embed_item *it) {
     } else if (it->file) {
         tool_input_failed(&j->t, it->file, it->r.id, it->err.msg, j->room);
     } else {
-        tool_record_failed(&j->t, j->t.in, it->number, &it->r, it->err.msg);
+        tool_record_failed(&j->t, j->t.input.name, it->number, &it->r, it->err.msg);
     }
     j->room = before;
 }
@@ -107,7 +107,7 @@ static bool skip_record(struct job *j, const struct embed_item *it) {
     struct err e = {0};
     struct span map;
 
-    if (!j->t.skip_from || it->err.msg[0])
+    if (!j->t.output.skip_from || it->err.msg[0])
         return false;
     if (it->todo && embed_params(&j->o, &j->w, it->todo, false, &map, &a, &e) < 0)
         die("%s", e.msg);
@@ -122,7 +122,7 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
     struct embed_item *it = &j->item[j->n];
 
     (void)scratch;
-    *it = (struct embed_item){.number = j->t.number};
+    *it = (struct embed_item){.number = j->t.input.number};
     if (record_clone(&it->r, r, &j->room, e) < 0 || embed_plan(it, &j->o, &j->w, e) < 0)
         die("%s", e->msg);
     if (!skip_record(j, it)) {
@@ -130,7 +130,7 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
             die("%s", e->msg);
         j->n++;
     }
-    if (j->n == (size_t)j->t.batch)
+    if (j->n == (size_t)j->t.input.batch)
         flush(j);
     if (!j->n)
         j->room = j->empty;
@@ -138,8 +138,8 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
 }
 
 static void embed_records(struct job *j) {
-    j->t.flush = flush;
-    j->t.flush_of = j;
+    j->t.input.flush = flush;
+    j->t.input.flush_of = j;
     tool_streams(&j->t, 0, NULL, take_record, j);
 }
 
@@ -202,7 +202,7 @@ static void add_file(struct job *j, struct image_item *q) {
 
 static void start_queue(struct job *j, size_t slots) {
     struct image_queue_options q = {
-        .slots = slots, .threads = (size_t)j->t.threads, .hash = j->id,
+        .slots = slots, .threads = (size_t)j->t.machine.threads, .hash = j->id,
         .read = {.max_pixels = (uint64_t)j->max_pixels, .exif = j->exif},
     };
     struct embed_item file = {.file = ""};
@@ -224,7 +224,7 @@ static void start_queue(struct job *j, size_t slots) {
 }
 
 static void embed_files(struct job *j, char *names[], size_t n) {
-    size_t slots = (size_t)(RING * j->t.batch + j->t.threads), count;
+    size_t slots = (size_t)(RING * j->t.input.batch + j->t.machine.threads), count;
     struct err e = {0};
     bool more = true;
 
@@ -236,7 +236,7 @@ static void embed_files(struct job *j, char *names[], size_t n) {
         count = image_queue_count(j->queue);
         if (!count && !more)
             break;
-        count = count < (size_t)j->t.batch ? count : (size_t)j->t.batch;
+        count = count < (size_t)j->t.input.batch ? count : (size_t)j->t.input.batch;
         for (size_t i = 0; i < count; i++)
             add_file(j, image_queue_at(j->queue, i));
         flush(j);
@@ -247,7 +247,7 @@ static void embed_files(struct job *j, char *names[], size_t n) {
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.batch = BATCH}, .max_pixels = IMAGE_MAX_PIXELS};
+    static struct job j = {.t = {.input = {.batch = BATCH}}, .max_pixels = IMAGE_MAX_PIXELS};
     const struct opt own[] = {
         {0, "files0-from", OPT_STR, &j.files0, "F", "read picture names, each ended by NUL, from F (-: standard input)", 0, 0, NULL},
         {0, "only", OPT_CHOICE, &j.only, "SIDE", "compute text or image, not both", 0, 0, "both|text|image"},
@@ -267,7 +267,7 @@ int main(int argc, char *argv[]) {
                         own, sizeof own / sizeof *own);
 
     j.w = (struct towers){.paths = tool_models(&j.t), .compute = &j.t.compute, .keep = &j.t.arena,
-                          .batch = (size_t)j.t.batch};
+                          .batch = (size_t)j.t.input.batch};
     j.o = (struct embed_options){.program = j.t.name, .states = !j.no_states, .features = j.features, .exif = j.exif,
         .sides = j.only == 1 ? EMBED_TEXT : j.only == 2 ? EMBED_IMAGE : EMBED_TEXT | EMBED_IMAGE,
         .dtype = j.dtype == 1 ? DT_F16 : DT_F32,
@@ -284,7 +284,7 @@ int main(int argc, char *argv[]) {
     tool_reads(&j.t, j.files0);
     tool_output(&j.t, 2, FIELDS);
     tool_compute(&j.t);
-    j.item = arena_take(&j.t.arena, (size_t)j.t.batch, sizeof *j.item);
+    j.item = arena_take(&j.t.arena, (size_t)j.t.input.batch, sizeof *j.item);
     if (!j.item || arena_split(&j.t.arena, (size_t)(j.t.arena.end - j.t.arena.at) / 4, &j.mem, &j.room) < 0)
         die("out of memory");
     j.empty = j.room;

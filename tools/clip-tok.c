@@ -75,15 +75,15 @@ static void make_params(struct job *j) {
 
 /* Lines go to standard output, and that to -o. */
 static void open_text(struct job *j) {
-    if (!j->t.out_open && dup2(tool_out(&j->t), 1) < 0)
-        die_errno("%s", j->t.out);
+    if (!j->t.output.open && dup2(tool_out(&j->t), 1) < 0)
+        die_errno("%s", j->t.output.name);
 }
 
 static void print_ids(struct job *j, const struct bpe_tokens *t) {
     open_text(j);
     for (size_t i = 0; i < t->n; i++)
         printf("%s%d", i ? " " : "", t->id[i]);
-    putchar(j->t.nul ? 0 : '\n');
+    putchar(j->t.input.nul ? 0 : '\n');
 }
 
 static void write_record(struct job *j, struct span id, bool bin, struct span text,
@@ -164,7 +164,7 @@ static void print_text(struct job *j, const int64_t *id, size_t n, struct arena 
         return;
     open_text(j);
     fwrite(s, 1, len, stdout);
-    putchar(j->t.nul ? 0 : '\n');
+    putchar(j->t.input.nul ? 0 : '\n');
     j->t.done++;
 }
 
@@ -222,14 +222,14 @@ static void do_items(struct job *j, const char *name) {
     char where[4200];
     int r;
 
-    if (lines_open(in, name, j->t.nul ? 0 : '\n', TEXT_MAX, &j->t.arena, &e) < 0) {
+    if (lines_open(in, name, j->t.input.nul ? 0 : '\n', TEXT_MAX, &j->t.arena, &e) < 0) {
         tool_input_failed(&j->t, name, (struct span){0}, e.msg, j->t.arena);
         return;
     }
     while (!tool_stopped() && (e.msg[0] = 0, r = lines_next(in, &line, &e)) != 0) {
         if (r == -2 && errno == EINTR)
             continue;
-        snprintf(where, sizeof where, "%s: %s %" PRIu64, name, j->t.nul ? "item" : "line", in->number);
+        snprintf(where, sizeof where, "%s: %s %" PRIu64, name, j->t.input.nul ? "item" : "line", in->number);
         if (r < 0)
             tool_input_failed(&j->t, r == -2 ? name : where, (struct span){0}, e.msg, j->t.arena);
         else if (j->decode)
@@ -253,9 +253,9 @@ static void do_operands(struct job *j, int n, char *text[]) {
 }
 
 static void open_output(struct job *j) {
-    j->t.text = j->ids || j->decode;
-    if (j->t.text && (j->t.skip_from || j->t.keep_errors))
-        die("%s needs records, not lines", j->t.skip_from ? "--skip-from" : "--keep-errors");
+    j->t.output.text = j->ids || j->decode;
+    if (j->t.output.text && (j->t.output.skip_from || j->t.input.keep_errors))
+        die("%s needs records, not lines", j->t.output.skip_from ? "--skip-from" : "--keep-errors");
     tool_output(&j->t, sizeof FIELDS / sizeof *FIELDS, FIELDS);
 }
 

@@ -128,7 +128,7 @@ static bool watch(void *ctx, size_t done, size_t steps, const float *x, const fl
 
     tool_step(&j->t, done, steps);
     if (j->emit && done < steps && done % (size_t)j->emit == 0 && !tool_stopped())
-        for (size_t i = 0; i < (size_t)j->t.n; i++)
+        for (size_t i = 0; i < (size_t)j->t.noise.n; i++)
             if (write_picture(j, i, (x0 ? x0 : x) + i * one, done, j->room, &none) < 0)
                 die("%s", none.msg);
     return !tool_stopped();
@@ -158,7 +158,7 @@ static int embed_of(struct job *j, const struct record *r, const float **v, stru
 
 static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
-    size_t n = (size_t)j->t.n, one = 3 * j->m.side * j->m.side;
+    size_t n = (size_t)j->t.noise.n, one = 3 * j->m.side * j->m.side;
     struct decoder_branch *cond = arena_take(a, n, sizeof *cond);
     float *x = arena_take(a, n * one, sizeof *x), *init = NULL;
     struct plan *p = arena_take(a, 1, sizeof *p);
@@ -174,7 +174,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     if (!cond || !x || !p)
         return err_set(e, "out of memory");
     if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, a, e) < 0 || plan(j, r, p, e) < 0 ||
-        sample_noise_open(&z, r, &s, j->t.rng, (uint64_t)j->t.seed, NOISE_DECODER, n, draws(p, r), one, e) < 0 ||
+        sample_noise_open(&z, r, &s, j->t.noise.rng, (uint64_t)j->t.noise.seed, NOISE_DECODER, n, draws(p, r), one, e) < 0 ||
         params(j, p, &z, false, &j->map, a, e) < 0 || params(j, p, &z, true, &j->partial, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, r, &s, j->map, fp, *a))
@@ -225,7 +225,7 @@ static void open_model(struct job *j) {
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.precision = -1}, .guidance = -1, .eta = -1};
+    static struct job j = {.t = {.machine = {.precision = -1}}, .guidance = -1, .eta = -1};
     const struct opt own[] = {
         {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of text and image over none (8; 1 for an inverted noise)", 0, 1000, NULL},
         {0, "steps", OPT_INT, &j.steps, "N", "sampling steps (25; those of an inverted noise)", 1, 1000, NULL},

@@ -59,7 +59,7 @@ static int pair(void *ctx, struct record *a, struct arena *mem, struct err *e) {
     const char *name = j->second.s.name;
     struct record b;
     struct mix_way w;
-    int got = beside_get(&j->second, j->t.number, &b, mem, e);
+    int got = beside_get(&j->second, j->t.input.number, &b, mem, e);
 
     if (!got)
         die("%s: fewer records than in the first stream", name);

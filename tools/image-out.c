@@ -54,10 +54,10 @@ static int parse(struct job *j, int argc, char *argv[]) {
         {0, "caption", OPT_STR, &j->caption, "LIST", "fields below the pictures of a sheet; default: text, else id; none", 0, 0, NULL},
         {0, "format", OPT_CHOICE, &j->format, "NAME", "png, jpeg or ppm; default: what the name ends in", 0, 0, "auto|png|jpeg|ppm"},
         {0, "read", OPT_FLAG, &j->read, NULL, "print the parameters inside PNG and JPEG files as JSON lines", 0, 0, NULL},
-        {0, "shard", OPT_STR, &j->t.shard, "I/N", "do only the records whose root hashes to part I of N", 0, 0, NULL},
+        {0, "shard", OPT_STR, &j->t.input.shard, "I/N", "do only the records whose root hashes to part I of N", 0, 0, NULL},
         {0, "sheet", OPT_MAYBE_INT, &j->columns, "COLUMNS", "all pictures on one", 1, 1000000, NULL},
         {0, "show", OPT_MAYBE_CHOICE, &j->show, "PROTOCOL", "draw on the terminal: auto, kitty or sixel", 0, 0, "auto|kitty|sixel"},
-        {0, "strict", OPT_FLAG, &j->t.strict, NULL, "stop at the first record that fails", 0, 0, NULL},
+        {0, "strict", OPT_FLAG, &j->t.input.strict, NULL, "stop at the first record that fails", 0, 0, NULL},
     };
 
     return tool_start(&j->t, "image-out", argc, argv, SYNOPSIS, 0, own, sizeof own / sizeof *own);
@@ -283,7 +283,7 @@ int main(int argc, char *argv[]) {
         die("--read: name the pictures");
     if (!j.read)
         choose_output(&j);
-    j.t.text = true;
+    j.t.output.text = true;
     tool_reads_all(&j.t, argc - i, argv + i);
     tool_output(&j.t, 0, NULL);
     make_rooms(&j);

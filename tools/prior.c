@@ -138,14 +138,14 @@ static int keep_best(const struct job *j, const float *text, float *v, size_t n,
 
 /* Hold a copy of the record for the next batch: what a pipe brought is gone when the next is read. */
 static int hold(struct job *j, struct item *it, const struct record *r, struct err *e) {
-    size_t all = (size_t)(j->t.n * j->best_of);
+    size_t all = (size_t)(j->t.noise.n * j->best_of);
     struct arena *a = &j->room;
     int got;
 
-    it->file = j->t.in;
-    it->number = j->t.number;
+    it->file = j->t.input.name;
+    it->number = j->t.input.number;
     if (record_clone(&it->r, r, a, e) < 0 || tool_noise_id(&j->t, &it->r, e) < 0 || sample_of(&it->s, &it->r, a, e) < 0 ||
-        sample_noise_open(&it->z, &it->r, &it->s, j->t.rng, (uint64_t)j->t.seed, NOISE_PRIOR, all, (size_t)j->steps,
+        sample_noise_open(&it->z, &it->r, &it->s, j->t.noise.rng, (uint64_t)j->t.noise.seed, NOISE_PRIOR, all, (size_t)j->steps,
                           j->m.config.embed, e) < 0 ||
         params(j, &it->z, &it->map, a, e) < 0)
         return -1;
@@ -162,7 +162,7 @@ static int hold(struct job *j, struct item *it, const struct record *r, struct e
 
 /* v [n * best_of, E]: what was drawn for the record. */
 static int write_item(struct job *j, struct item *it, float *v, struct arena a, struct err *e) {
-    size_t n = (size_t)j->t.n, d = j->m.config.embed;
+    size_t n = (size_t)j->t.noise.n, d = j->m.config.embed;
 
     if (keep_best(j, it->c.embed, v, n, a, e) < 0)
         return -1;
@@ -182,7 +182,7 @@ static int write_item(struct job *j, struct item *it, float *v, struct arena a, 
 /* Draw for all records that are held, and write them in the order in which they came. */
 static void flush(void *job) {
     struct job *j = job;
-    size_t one = (size_t)(j->t.n * j->best_of) * j->m.config.embed, n = j->n;
+    size_t one = (size_t)(j->t.noise.n * j->best_of) * j->m.config.embed, n = j->n;
     struct prior_job p = {.prior = j->m.prior, .sched = &j->m.sched, .steps = (size_t)j->steps, .ntexts = n,
                           .text = j->text, .guidance = (float)j->guidance, .empty = &j->empty};
     struct sampler_watch w = {tool_watch, &j->t};
@@ -221,20 +221,20 @@ static int run(void *job, struct record *r, struct arena *scratch, struct err *e
 
 static void make_room(struct job *j) {
     struct arena *a = &j->t.arena;
-    size_t each = (size_t)(j->t.n * j->best_of);
+    size_t each = (size_t)(j->t.noise.n * j->best_of);
 
     j->fp = span_of(j->m.fingerprint);
-    j->most = (size_t)j->t.batch > each ? (size_t)j->t.batch / each : 1;
+    j->most = (size_t)j->t.input.batch > each ? (size_t)j->t.input.batch / each : 1;
     j->item = arena_take(a, j->most, sizeof *j->item);
     j->text = arena_take(a, j->most, sizeof *j->text);
     if (!j->item || !j->text || arena_split(a, (size_t)(a->end - a->at) / 4, &j->mem, &j->room) < 0)
         die("out of memory");
     j->empty_room = j->room;
-    j->t.flush = flush, j->t.flush_of = j;
+    j->t.input.flush = flush, j->t.input.flush_of = j;
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.precision = -1, .batch = BATCH}, .guidance = 4, .best_of = 1};
+    static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = BATCH}}, .guidance = 4, .best_of = 1};
     const struct opt own[] = {
         {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of the text over the empty one (4); 1: none", 0, 1000, NULL},
         {0, "steps", OPT_INT, &j.steps, "N", "sampling steps; default: the model's, 25", 1, 1000, NULL},
@@ -245,7 +245,7 @@ int main(int argc, char *argv[]) {
                        TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS | TOOL_NOISE, own,
                        sizeof own / sizeof *own);
 
-    if (j.t.n * j.best_of > SAMPLE_MAX)
+    if (j.t.noise.n * j.best_of > SAMPLE_MAX)
         die("-n times --best-of is more than %d", SAMPLE_MAX);
     tool_reads_all(&j.t, argc - i, argv + i);
     tool_reads(&j.t, j.uncond);

@@ -82,7 +82,7 @@ static void train(struct job *j, int n, char *name[]) {
     struct probe_fit *p = &j->fit;
     struct err e = {{0}};
 
-    if (!j->t.out || !strcmp(j->t.out, "-"))
+    if (!j->t.output.name || !strcmp(j->t.output.name, "-"))
         die("--train needs -o FILE for the classifier");
     tool_check_files(&j->t);
     gather(j, n, name);
@@ -114,8 +114,8 @@ static void train(struct job *j, int n, char *name[]) {
     j->model.head.normalise = j->normalise > 0;
     if (j->features.model.n == 16)
         memcpy(j->model.model, j->features.model.p, 16);
-    if (head_file_write(j->t.out, &j->model, p->theta, p->k, j->features.d, j->t.arena, &e) < 0)
-        die("%s: %s", j->t.out, e.msg);
+    if (head_file_write(j->t.output.name, &j->model, p->theta, p->k, j->features.d, j->t.arena, &e) < 0)
+        die("%s: %s", j->t.output.name, e.msg);
     if (j->report)
         print_report(j);
 }

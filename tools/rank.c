@@ -67,7 +67,7 @@ static void open_output(struct rank *k) {
 static void forward(struct rank *k, struct stream *s, struct arena a) {
     uint64_t n = 1;
 
-    while (n && !k->t.shard_n && !tool_stopped()) {
+    while (n && !k->t.input.shard_n && !tool_stopped()) {
         n = ranking_forward(&k->g, s, a);
         k->t.done += n;
         tool_progress(&k->t, 0);
@@ -129,7 +129,7 @@ static void decide(struct rank *k) {
         k->g.kind = threshold && !k->k ? RESULT_MATCH : RESULT_BEST;
     if (k->g.min_prob >= 0 && k->g.kind != RESULT_LABEL && k->g.kind != RESULT_GROUP)
         die("--min-prob needs labels or groups: a stream's end is not known");
-    if (k->t.skip_from && k->g.kind != RESULT_LABEL)
+    if (k->t.output.skip_from && k->g.kind != RESULT_LABEL)
         die("--skip-from is for --labels: a ranking needs the whole stream");
     if (!k->k)
         k->k = k->g.kind == RESULT_LABEL ? 1 : DEFAULT_K;

@@ -75,8 +75,8 @@ static int parse(struct job *j, int argc, char *argv[]) {
         die("--ids is for --npy and --from-npy");
     if (j->from_npy.n && first < argc)
         die("--from-npy reads no stream: '%s'", argv[first]);
-    if (!j->from_json && !j->from_npy.n && !j->raw && !j->t.out)
-        j->t.out = "-";    /* text may go to a terminal */
+    if (!j->from_json && !j->from_npy.n && !j->raw && !j->t.output.name)
+        j->t.output.name = "-";    /* text may go to a terminal */
     if (j->fields)
         j->nnames = tool_names("fields", j->fields, j->name, RECORD_FIELDS);
     return first;
@@ -169,7 +169,7 @@ static void open_outputs(struct job *j) {
         field = split_pair(j, "npy", j->npy.v[j->rows.n], &file);
         j->rows.out[j->rows.n] = (struct npy_out){.field = field, .file = file};
     }
-    j->rows.ids = j->ids, j->rows.end = j->t.nul ? 0 : '\n';
+    j->rows.ids = j->ids, j->rows.end = j->t.input.nul ? 0 : '\n';
 }
 
 /* Where all failed there is nothing to say, and files stay as they are. */
@@ -177,7 +177,7 @@ static void close_outputs(struct job *j) {
     struct err e = {0};
     char field[100];
 
-    if (j->info && (j->t.done || !j->t.failed || j->t.out_open))
+    if (j->info && (j->t.done || !j->t.failed || j->t.output.open))
         info_print(&j->counts, &j->out.text);
     text_out_flush(&j->out);
     if (j->csv.extra.p)
@@ -234,7 +234,7 @@ static void read_npy(struct job *j) {
         if (npy_reader_add(&p, field, file, &e) < 0)
             die("%s", e.msg);
     }
-    if (j->ids && lines_open(&j->id_lines, j->ids, j->t.nul ? 0 : '\n', j->longest, &j->t.arena, &e) < 0)
+    if (j->ids && lines_open(&j->id_lines, j->ids, j->t.input.nul ? 0 : '\n', j->longest, &j->t.arena, &e) < 0)
         die("%s: %s", j->ids, e.msg);
     while (!tool_stopped()) {
         struct arena a = j->t.arena;

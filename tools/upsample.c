@@ -60,7 +60,7 @@ static int input(const struct record *r, size_t ratio, const float **x, size_t *
 
 static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
-    size_t n = (size_t)j->t.n, in = 0, out, one;
+    size_t n = (size_t)j->t.noise.n, in = 0, out, one;
     const float *small = NULL;
     struct span map, fp = span_of(j->m.fingerprint);
     struct sampler_watch w = {tool_watch, &j->t};
@@ -74,7 +74,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     out = in * j->m.ratio;
     one = 3 * out * out;
     if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, a, e) < 0 ||
-        sample_noise_open(&z, r, &s, j->t.rng, (uint64_t)j->t.seed, NOISE_UPSAMPLE, n, (size_t)j->steps, one, e) < 0 ||
+        sample_noise_open(&z, r, &s, j->t.noise.rng, (uint64_t)j->t.noise.seed, NOISE_UPSAMPLE, n, (size_t)j->steps, one, e) < 0 ||
         params(j, &z, out, &map, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, r, &s, map, fp, *a))
@@ -103,7 +103,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.precision = -1}};
+    static struct job j = {.t = {.machine = {.precision = -1}}};
     const struct opt own[] = {
         {0, "steps", OPT_INT, &j.steps, "N", "sampling steps; default: the model's, 7", 1, 1000, NULL},
         {0, "u8", OPT_FLAG, &j.u8, NULL, "write pictures as bytes", 0, 0, NULL},

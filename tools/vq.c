@@ -75,7 +75,7 @@ static void finish_item(struct job *j, struct codes_item *it) {
     } else if (it->file) {
         tool_input_failed(&j->t, it->file, it->r.id, it->err.msg, j->room);
     } else {
-        tool_record_failed(&j->t, j->t.in, it->number, &it->r, it->err.msg);
+        tool_record_failed(&j->t, j->t.input.name, it->number, &it->r, it->err.msg);
     }
     j->room = before;
 }
@@ -95,7 +95,7 @@ static void flush(void *job) {
 }
 
 static void push(struct job *j) {
-    if (++j->n == (size_t)j->t.batch)
+    if (++j->n == (size_t)j->t.input.batch)
         flush(j);
 }
 
@@ -111,7 +111,7 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
         return -1;
     if (tool_skip(&j->t, r->id, map, 1, &fp))
         return 0;
-    *it = (struct codes_item){.number = j->t.number};
+    *it = (struct codes_item){.number = j->t.input.number};
     if (record_clone(&it->r, r, &j->room, e) < 0)
         return -1;
     codes_load(it, &j->net, &j->room);
@@ -220,7 +220,7 @@ static void open_model(struct job *j) {
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.precision = -1, .batch = 1}, .side = -1, .max_pixels = IMAGE_MAX_PIXELS};
+    static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = 1}}, .side = -1, .max_pixels = IMAGE_MAX_PIXELS};
     const struct opt own[] = {
         {'d', "decode", OPT_FLAG, &j.net.decode, NULL, "tokens to pictures", 0, 0, NULL},
         {0, "files0-from", OPT_STR, &j.files0, "F", "read picture names, each ended by NUL, from F (-: standard input)", 0, 0, NULL},
@@ -240,19 +240,19 @@ int main(int argc, char *argv[]) {
         die("%s: files cannot be named beside --files0-from", argv[at]);
     if (j.files0 && j.net.decode)
         die("--files0-from: -d reads records, not files");
-    if (!j.net.decode && j.t.precision < 0)    /* tokens are those of the reference */
-        j.t.precision = PREC_F32;
+    if (!j.net.decode && j.t.machine.precision < 0)    /* tokens are those of the reference */
+        j.t.machine.precision = PREC_F32;
     tool_reads_all(&j.t, argc - at, argv + at);
     tool_reads(&j.t, j.files0);
     tool_output(&j.t, 1, j.net.decode ? DECODED : FIELDS);
     tool_compute(&j.t);
     open_model(&j);
-    j.item = arena_take(&j.t.arena, (size_t)j.t.batch, sizeof *j.item);
+    j.item = arena_take(&j.t.arena, (size_t)j.t.input.batch, sizeof *j.item);
     if (!j.item || arena_split(&j.t.arena, (size_t)(j.t.arena.end - j.t.arena.at) / 2, &j.mem, &j.room) < 0)
         die("out of memory");
     j.empty = j.room;
-    j.t.flush = flush;
-    j.t.flush_of = &j;
+    j.t.input.flush = flush;
+    j.t.input.flush_of = &j;
     if (!j.net.decode && (j.files0 || at < argc))
         take_files(&j, argv + at, (size_t)(argc - at));
     else

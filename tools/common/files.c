@@ -15,10 +15,10 @@ static bool is_stdio(const char *name) {
 }
 
 void tool_reads_all(struct tool *t, int n, char *name[]) {
-    if (t->nreads == TOOL_READS)
+    if (t->files.nreads == TOOL_READS)
         die("too many kinds of input");
     if (n > 0)
-        t->reads[t->nreads++] = (struct tool_names){(const char *const *)name, (size_t)n};
+        t->files.reads[t->files.nreads++] = (struct tool_names){(const char *const *)name, (size_t)n};
 }
 
 void tool_reads(struct tool *t, const char *name) {
@@ -30,17 +30,17 @@ void tool_reads(struct tool *t, const char *name) {
     if (!one)
         die("out of memory");
     *one = name;
-    if (t->nreads == TOOL_READS)
+    if (t->files.nreads == TOOL_READS)
         die("too many kinds of input");
-    t->reads[t->nreads++] = (struct tool_names){one, 1};
+    t->files.reads[t->files.nreads++] = (struct tool_names){one, 1};
 }
 
 void tool_writes(struct tool *t, const char *name) {
     if (is_stdio(name))
         return;
-    if (t->writes.n == TOOL_LIST)
+    if (t->files.writes.n == TOOL_LIST)
         die("too many kinds of output");
-    t->writes.v[t->writes.n++] = name;
+    t->files.writes.v[t->files.writes.n++] = name;
 }
 
 static bool same(const struct stat *a, const struct stat *b) {
@@ -106,14 +106,14 @@ static const char *input_that_is(struct tool *t, const struct stat *file) {
 
     if (fstat(0, &in) == 0 && same(&in, file))
         return "-";
-    for (size_t i = 0; i < t->nreads; i++)
-        for (size_t k = 0; k < t->reads[i].n; k++)
-            if (!is_stdio(t->reads[i].v[k]) && is_file(t->reads[i].v[k], file))
-                return t->reads[i].v[k];
+    for (size_t i = 0; i < t->files.nreads; i++)
+        for (size_t k = 0; k < t->files.reads[i].n; k++)
+            if (!is_stdio(t->files.reads[i].v[k]) && is_file(t->files.reads[i].v[k], file))
+                return t->files.reads[i].v[k];
     tool_list_models(t);
-    for (size_t i = 0; i < t->model.n; i++)
-        if (in_model(t->model.v[i], file))
-            return t->model.v[i];
+    for (size_t i = 0; i < t->model.paths.n; i++)
+        if (in_model(t->model.paths.v[i], file))
+            return t->model.paths.v[i];
     return NULL;
 }
 
@@ -135,9 +135,9 @@ void tool_check_files(struct tool *t) {
     const char *in;
     struct stat st;
 
-    tool_writes(t, t->out);
-    for (size_t i = 0; i < t->writes.n; i++) {
-        const char *name = t->writes.v[i];
+    tool_writes(t, t->output.name);
+    for (size_t i = 0; i < t->files.writes.n; i++) {
+        const char *name = t->files.writes.v[i];
 
         if (stat(name, &st) == 0 && S_ISREG(st.st_mode) && (in = input_that_is(t, &st)) != NULL) {
             tool_quote(span_of(name), a, sizeof a);
@@ -146,7 +146,7 @@ void tool_check_files(struct tool *t) {
             die("%s: input file is output file (%s)", a, tool_quote(span_of(in), b, sizeof b));
         }
         for (size_t k = 0; k < i; k++)
-            if (one_file(name, t->writes.v[k]))
+            if (one_file(name, t->files.writes.v[k]))
                 die("%s: named for two outputs", tool_quote(span_of(name), a, sizeof a));
     }
 }

@@ -15,7 +15,7 @@
 /* The last failure that --strict waits for: what is written is whole, then the end. */
 static void count_failure(struct tool *t) {
     t->failed++;
-    if (t->strict)
+    if (t->input.strict)
         exit(tool_finish(t));
 }
 
@@ -28,15 +28,15 @@ int tool_stream(struct tool *t, struct stream *s, const char *name) {
         return 0;
     if (tool_stopped())
         return -1;
-    if (t->flush)
-        t->flush(t->flush_of);
+    if (t->input.flush)
+        t->input.flush(t->input.flush_of);
     warn("%s: %s", name, e.msg);
     count_failure(t);
     return -1;
 }
 
 bool tool_other_shard(const struct tool *t, struct span root) {
-    return t->shard_n && XXH64(root.p, root.n, 0) % t->shard_n != t->shard_i;
+    return t->input.shard_n && XXH64(root.p, root.n, 0) % t->input.shard_n != t->input.shard_i;
 }
 
 /* A record that failed before this program: on it goes, or is named where there are no records. */
@@ -44,7 +44,7 @@ static void pass_failed(struct tool *t, const struct stream *s, const struct rec
     struct span why = {0};
     char id[300], text[600];
 
-    if (t->text && record_str(r, "error", &why, NULL) >= 0)
+    if (t->output.text && record_str(r, "error", &why, NULL) >= 0)
         warn("%s: record %llu (%s): %s", s->name, (unsigned long long)s->number,
              tool_quote(r->id, id, sizeof id), tool_quote(why, text, sizeof text));
     tool_write(t, r, scratch);
@@ -60,12 +60,12 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
         if (tool_stopped())
             return 0;
         got = stream_next(s, r, a, &e);
-        t->number = s->number;
-        t->in = s->name;
+        t->input.number = s->number;
+        t->input.name = s->name;
         if (got == 0 || (got < 0 && tool_stopped()))
             return 0;
-        if (t->flush && (got < 0 || record_has(r, "error")))
-            t->flush(t->flush_of);
+        if (t->input.flush && (got < 0 || record_has(r, "error")))
+            t->input.flush(t->input.flush_of);
         if (got < 0) {
             warn("%s: %s", s->name, e.msg);
             count_failure(t);
@@ -81,7 +81,7 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
 }
 
 bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]) {
-    if (!t->skip_from || !resume_take(&t->resume, resume_key(id, params, nfields, fp)))
+    if (!t->output.skip_from || !resume_take(&t->output.resume, resume_key(id, params, nfields, fp)))
         return false;
     t->skipped++;
     return true;
@@ -93,7 +93,7 @@ void tool_record_failed(struct tool *t, const char *file, uint64_t number, struc
 
     warn("%s: record %llu (%s): %s", file, (unsigned long long)number,
          tool_quote(r->id, id, sizeof id), reason);
-    if (t->keep_errors) {
+    if (t->input.keep_errors) {
         if (record_set_text(r, "error", span_of(reason), &e) < 0)
             die("%s", e.msg);
         tool_write(t, r, *r->a);
@@ -110,7 +110,7 @@ void tool_input_failed(struct tool *t, const char *where, struct span id, const 
 
     warn("%s: %s", tool_quote(span_of(where), name, sizeof name),
          reason);
-    if (t->keep_errors) {
+    if (t->input.keep_errors) {
         if (record_id(id, &id, &bin, &scratch, &e) < 0 || record_new(&r, id, bin, &scratch, &e) < 0 ||
             record_set_text(&r, "error", span_of(reason), &e) < 0)
             die("%s", e.msg);
@@ -136,15 +136,15 @@ static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struc
         got = fn(ctx, &r, &a, &e);
         if (tool_stopped())
             break;
-        if (t->flush && (got < 0 || !stream_ready(&s)))
-            t->flush(t->flush_of);
+        if (t->input.flush && (got < 0 || !stream_ready(&s)))
+            t->input.flush(t->input.flush_of);
         if (got < 0)
             tool_record_failed(t, s.name, s.number, &r, e.msg);
         t->done += got > 0;
         tool_progress(t, 0);
     }
-    if (t->flush && !tool_stopped())
-        t->flush(t->flush_of);
+    if (t->input.flush && !tool_stopped())
+        t->input.flush(t->input.flush_of);
     stream_close(&s);
 }
 

@@ -21,14 +21,14 @@ void tool_compute(struct tool *t) {
 
     if (arch)
         setenv("BLIS_ARCH_TYPE", arch, 0);
-    if (t->precision < 0)    /* what is slower than f32 is never chosen without being asked for */
-        t->precision = kern_choose(t->kernel, PREC_BF16, cpu_flags(), NULL) != NULL;
-    t->compute.kern = kern_choose(t->kernel, t->precision == 1 ? PREC_BF16 : PREC_F32, cpu_flags(), &e);
+    if (t->machine.precision < 0)    /* what is slower than f32 is never chosen without being asked for */
+        t->machine.precision = kern_choose(t->machine.kernel, PREC_BF16, cpu_flags(), NULL) != NULL;
+    t->compute.kern = kern_choose(t->machine.kernel, t->machine.precision == 1 ? PREC_BF16 : PREC_F32, cpu_flags(), &e);
     if (!t->compute.kern)
         die("--kernel: %s", e.msg);
-    if (!t->threads)
-        t->threads = cores();
-    t->compute.pool = pool_start(&t->arena, (int)t->threads, &e);
+    if (!t->machine.threads)
+        t->machine.threads = cores();
+    t->compute.pool = pool_start(&t->arena, (int)t->machine.threads, &e);
     if (!t->compute.pool)
         die("%s", e.msg);
     if (t->verbose && t->compute.kern == &kern_blis)

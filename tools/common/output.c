@@ -44,12 +44,13 @@ static void need_folder(const char *path, const char *name) {
 
 /* The held file before the first result: empty, or with --skip-from as long as its whole records. */
 static void empty(struct tool *t) {
-    uint64_t size = t->append ? t->resume.end : 0;
+    struct tool_output *o = &t->output;
+    uint64_t size = o->append ? o->resume.end : 0;
 
-    if (t->append && size < t->resume.size && !t->quiet)
-        warn("%s: %llu bytes of an unfinished record are cut off", t->out, (unsigned long long)(t->resume.size - size));
-    if (ftruncate(t->held, (off_t)size) < 0 || lseek(t->held, (off_t)size, SEEK_SET) < 0)
-        die_errno("%s", t->out);
+    if (o->append && size < o->resume.size && !t->quiet)
+        warn("%s: %llu bytes of an unfinished record are cut off", o->name, (unsigned long long)(o->resume.size - size));
+    if (ftruncate(o->held, (off_t)size) < 0 || lseek(o->held, (off_t)size, SEEK_SET) < 0)
+        die_errno("%s", o->name);
 }
 
 static bool same_file(const char *a, const char *b) {
@@ -60,89 +61,95 @@ static bool same_file(const char *a, const char *b) {
 
 /* -o FILE is left as it is until there is a result.  From the start it is locked, where it is there. */
 static void hold(struct tool *t) {
+    struct tool_output *o = &t->output;
     char text[1100];
-    const char *name = tool_quote(span_of(t->out), text, sizeof text);
+    const char *name = tool_quote(span_of(o->name), text, sizeof text);
     struct stat st;
 
-    if (stat(t->out, &st) < 0) {
-        need_folder(t->out, name);
-        t->out_there = lstat(t->out, &st) == 0;
+    if (stat(o->name, &st) < 0) {
+        need_folder(o->name, name);
+        o->there = lstat(o->name, &st) == 0;
         return;
     }
-    t->out_there = true;
+    o->there = true;
     if (S_ISDIR(st.st_mode))
         die("%s: %s", name, strerror(EISDIR));
     if (!S_ISREG(st.st_mode))
         return;
-    t->held = open(t->out, O_WRONLY | O_CLOEXEC);
-    if (t->held < 0)
+    o->held = open(o->name, O_WRONLY | O_CLOEXEC);
+    if (o->held < 0)
         die_errno("%s", name);
-    lock(t->held, name);
-    t->out_full = st.st_size > 0;
-    if (!t->text && t->out_full && !begins_as_record(t->out, 0))
+    lock(o->held, name);
+    o->full = st.st_size > 0;
+    if (!o->text && o->full && !begins_as_record(o->name, 0))
         die("%s: not a stream of records: it is not replaced", name);
 }
 
 int tool_out(struct tool *t) {
+    struct tool_output *o = &t->output;
     char text[1100];
     int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
 
-    if (t->out_open)
-        return t->out_fd;
-    t->out_open = true;
-    if (t->held >= 0) {
+    if (o->open)
+        return o->fd;
+    o->open = true;
+    if (o->held >= 0) {
         empty(t);
-        return t->out_fd = t->held;
+        return o->fd = o->held;
     }
-    flags |= t->out_there ? O_TRUNC : O_EXCL;    /* there: a device, or a link to what is not there */
-    tool_quote(span_of(t->out), text, sizeof text);
-    t->out_fd = open(t->out, flags, 0666);
-    if (t->out_fd < 0 && errno == EEXIST)
+    flags |= o->there ? O_TRUNC : O_EXCL;    /* there: a device, or a link to what is not there */
+    tool_quote(span_of(o->name), text, sizeof text);
+    o->fd = open(o->name, flags, 0666);
+    if (o->fd < 0 && errno == EEXIST)
         die("%s: another run has made it since this one began", text);
-    if (t->out_fd < 0)
+    if (o->fd < 0)
         die_errno("%s", text);
-    lock(t->out_fd, text);
-    return t->out_fd;
+    lock(o->fd, text);
+    return o->fd;
 }
 
 /* The run had no result.  A file that is not there is made, as a shell would; what a file holds is lost only where it was
  * text and nothing failed. */
 static void end_without_result(struct tool *t) {
+    struct tool_output *o = &t->output;
     char text[1100];
 
-    if (t->held < 0 || !t->out_full || (t->text && !t->failed))
+    if (o->held < 0 || !o->full || (o->text && !t->failed))
         tool_out(t);
-    else if (!t->append && !t->quiet)
-        warn("%s: left as it was, for this run has no result", tool_quote(span_of(t->out), text, sizeof text));
+    else if (!o->append && !t->quiet)
+        warn("%s: left as it was, for this run has no result", tool_quote(span_of(o->name), text, sizeof text));
 }
 
 int tool_close_output(struct tool *t) {
-    if (!t->out_open && !tool_stopped())
+    struct tool_output *o = &t->output;
+
+    if (!o->open && !tool_stopped())
         end_without_result(t);
-    return t->out_fd == 1 ? fclose(stdout) : t->out_open ? close(t->out_fd) : 0;
+    return o->fd == 1 ? fclose(stdout) : o->open ? close(o->fd) : 0;
 }
 
 void tool_output(struct tool *t, size_t nfields, const char *const fields[]) {
+    struct tool_output *o = &t->output;
     struct err e = {0};
 
     tool_check_files(t);
-    t->append = t->skip_from && t->out && (!strcmp(t->skip_from, t->out) || same_file(t->skip_from, t->out));
-    t->out_open = !t->out || !strcmp(t->out, "-");
-    if (!t->out && !t->text && isatty(1))
+    o->append = o->skip_from && o->name && (!strcmp(o->skip_from, o->name) || same_file(o->skip_from, o->name));
+    o->open = !o->name || !strcmp(o->name, "-");
+    if (!o->name && !o->text && isatty(1))
         die("records are not for a terminal: use -o FILE, a pipe (| record-json shows them), "
             "or -o - to have them all the same");
-    if (t->out_open)
-        t->out_fd = 1;
+    if (o->open)
+        o->fd = 1;
     else
         hold(t);
-    if (t->skip_from && !t->append && access(t->skip_from, F_OK) < 0)
-        die_errno("%s", t->skip_from);
-    if (t->skip_from &&
-        resume_load(&t->resume, t->skip_from, t->name, nfields, fields, &t->arena, &e) < 0)
-        die("%s: %s", t->skip_from, e.msg);
-    if (t->append && t->resume.end < t->resume.size && !begins_as_record(t->out, t->resume.end))
-        die("%s: what follows its last record, at byte %llu, is not the beginning of one: it is not cut off", t->out,
-            (unsigned long long)t->resume.end);
+    if (o->skip_from && !o->append && access(o->skip_from, F_OK) < 0)
+        die_errno("%s", o->skip_from);
+    if (o->skip_from &&
+        resume_load(&o->resume, o->skip_from, t->name, nfields, fields, &t->arena, &e) < 0)
+        die("%s: %s", o->skip_from, e.msg);
+    if (o->append && o->resume.end < o->resume.size && !begins_as_record(o->name, o->resume.end))
+        die("%s: what follows its last record, at byte %llu, is not the beginning of one: it is not cut off", o->name,
+            (unsigned long long)o->resume.end);
     tool_catch_stop();
 }
 
@@ -150,7 +157,7 @@ void tool_write(struct tool *t, const struct record *r, struct arena scratch) {
     struct err e = {0};
     struct span s;
 
-    if (t->text)
+    if (t->output.text)
         return;
     if (record_encode(r, &s, &scratch, &e) < 0)
         die("%s", e.msg);

@@ -41,7 +41,7 @@ static const char *built_in_model(struct tool *t) {
 /* --cache, else $UNCLIP_CACHE, else unclip in $XDG_CACHE_HOME, else in ~/.cache; "none": nowhere.  As the XDG
  * specification says, a folder in the environment that is no absolute path is not there. */
 static void choose_cache(struct tool *t) {
-    const char *dir = t->cache_dir ? t->cache_dir : getenv("UNCLIP_CACHE"), *below = "unclip";
+    const char *dir = t->model.cache_dir ? t->model.cache_dir : getenv("UNCLIP_CACHE"), *below = "unclip";
 
     if (!dir || !*dir) {
         dir = getenv("XDG_CACHE_HOME");
@@ -49,11 +49,11 @@ static void choose_cache(struct tool *t) {
             dir = getenv("HOME"), below = ".cache/unclip";
         dir = dir && *dir == '/' ? path_join(&t->arena, dir, below) : "none";
     }
-    t->cache = arena_zero(&t->arena, 1, sizeof *t->cache);
-    if (!t->cache)
+    t->model.cache = arena_zero(&t->arena, 1, sizeof *t->model.cache);
+    if (!t->model.cache)
         die("out of memory");
-    t->cache->least = PACK_LEAST;
-    t->cache->dir = strcmp(dir, "none") != 0 ? dir : NULL;
+    t->model.cache->least = PACK_LEAST;
+    t->model.cache->dir = strcmp(dir, "none") != 0 ? dir : NULL;
 }
 
 void tool_list_models(struct tool *t) {
@@ -61,22 +61,22 @@ void tool_list_models(struct tool *t) {
 
     if (!(t->groups & TOOL_MODEL))
         return;
-    if (!t->model.n && env && *env) {
-        for (const char *p = env; *p && t->model.n < TOOL_LIST;) {
+    if (!t->model.paths.n && env && *env) {
+        for (const char *p = env; *p && t->model.paths.n < TOOL_LIST;) {
             size_t n = strcspn(p, ":");
             if (n)
-                t->model.v[t->model.n++] = arena_str(&t->arena, p, n);
+                t->model.paths.v[t->model.paths.n++] = arena_str(&t->arena, p, n);
             p += n + (p[n] == ':');
         }
     }
-    if (!t->model.n)
-        t->model.v[t->model.n++] = built_in_model(t);
+    if (!t->model.paths.n)
+        t->model.paths.v[t->model.paths.n++] = built_in_model(t);
 }
 
 struct model_paths tool_models(struct tool *t) {
     tool_list_models(t);
     choose_cache(t);
-    return (struct model_paths){t->model.v, t->model.n,
-                                t->activation == 1 ? ACT_QUICK_GELU : t->activation == 2 ? ACT_GELU : -1,
-                                t->cache};
+    return (struct model_paths){t->model.paths.v, t->model.paths.n,
+                                t->model.activation == 1 ? ACT_QUICK_GELU : t->model.activation == 2 ? ACT_GELU : -1,
+                                t->model.cache};
 }

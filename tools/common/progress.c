@@ -15,31 +15,34 @@ static double now(void) {
 
 /* Is it time to show something?  At most ten times a second, and always what is last. */
 static bool due(struct tool *t, double at, bool last) {
-    if (t->progress == 2 || (t->progress == 0 && (t->quiet || t->verbose || !isatty(2))))
+    struct tool_progress *p = &t->progress;
+
+    if (p->when == 2 || (p->when == 0 && (t->quiet || t->verbose || !isatty(2))))
         return false;
-    if (at - t->shown < 0.1 && !last)
+    if (at - p->shown < 0.1 && !last)
         return false;
-    t->shown = at;
-    t->line = t->progress != 1;
+    p->shown = at;
+    p->line = p->when != 1;
     return true;
 }
 
 /* The seconds left, where they are known, and the end of the line. */
-static void show_left(const struct tool *t, double left) {
+static void show_left(const struct tool_progress *p, double left) {
     if (left >= 0)
-        fprintf(stderr, t->progress == 1 ? ",\"seconds_left\":%.1f" : ", %.0f s left", left);
-    fputs(t->progress == 1 ? "}\n" : "\033[K", stderr);
+        fprintf(stderr, p->when == 1 ? ",\"seconds_left\":%.1f" : ", %.0f s left", left);
+    fputs(p->when == 1 ? "}\n" : "\033[K", stderr);
 }
 
 void tool_progress(struct tool *t, uint64_t total) {
+    struct tool_progress *p = &t->progress;
     unsigned long long n = t->done + t->failed + t->skipped, of = total;
     double at = now();
 
-    if (t->begun == 0)
-        t->begun = at;
+    if (p->begun == 0)
+        p->begun = at;
     if (!due(t, at, total && n == total))
         return;
-    if (t->progress == 1) {
+    if (p->when == 1) {
         fprintf(stderr, "{\"program\":\"%s\",\"done\":%llu,\"failed\":%llu,\"skipped\":%llu", tool_prog,
                 (unsigned long long)t->done, (unsigned long long)t->failed, (unsigned long long)t->skipped);
         if (total)
@@ -49,20 +52,21 @@ void tool_progress(struct tool *t, uint64_t total) {
         if (total)
             fprintf(stderr, " of %llu", of);
     }
-    show_left(t, total && t->done ? (at - t->begun) / (double)t->done * (double)(total - n) : -1);
+    show_left(p, total && t->done ? (at - p->begun) / (double)t->done * (double)(total - n) : -1);
 }
 
 void tool_step(struct tool *t, size_t step, size_t steps) {
+    struct tool_progress *p = &t->progress;
     unsigned long long n = t->done + t->failed + t->skipped + 1;
     double at = now();
 
     if (step == 1)
-        t->record_begun = at;
+        p->record_begun = at;
     if (!due(t, at, step == steps))
         return;
-    fprintf(stderr, t->progress == 1 ? "{\"program\":\"%s\",\"record\":%llu,\"step\":%zu,\"steps\":%zu"
-                                     : "\r%s: record %llu, step %zu of %zu", tool_prog, n, step, steps);
-    show_left(t, step > 1 ? (at - t->record_begun) / (double)(step - 1) * (double)(steps - step) : -1);
+    fprintf(stderr, p->when == 1 ? "{\"program\":\"%s\",\"record\":%llu,\"step\":%zu,\"steps\":%zu"
+                                 : "\r%s: record %llu, step %zu of %zu", tool_prog, n, step, steps);
+    show_left(p, step > 1 ? (at - p->record_begun) / (double)(step - 1) * (double)(steps - step) : -1);
 }
 
 bool tool_watch(void *tool, size_t step, size_t steps, const float *x, const float *x0) {

@@ -16,7 +16,7 @@ enum table_format tool_table_format(bool tsv, bool csv, bool json) {
 static int flush(void *table) {
     struct result_table *r = table;
 
-    if (!r->any && (!r->ended || (r->t->failed && !r->t->out_open)))
+    if (!r->any && (!r->ended || (r->t->failed && !r->t->output.open)))
         return 0;    /* only the head line of a CSV */
     if (r->table.n)
         r->table.fd = tool_out(r->t);
@@ -26,19 +26,19 @@ static int flush(void *table) {
 void tool_table(struct tool *t, struct result_table *r, const char *const column[], size_t n) {
     struct stat st;
 
-    if (!r->table.format && !t->out && isatty(1))
+    if (!r->table.format && !t->output.name && isatty(1))
         die("records are not for a terminal: use --tsv, --csv or --json, -o FILE, a pipe, or -o - "
             "to have them all the same");
-    t->text = r->table.format != TABLE_NONE;
+    t->output.text = r->table.format != TABLE_NONE;
     tool_output(t, 0, NULL);
-    if (!t->text)
+    if (!t->output.text)
         return;
     r->t = t;
     if (table_open(&r->table, 1, r->table.format, column, n, &t->arena) < 0)
         die("out of memory");
-    if (t->progress == 0 && t->out_open && isatty(1))
-        t->progress = 2;    /* no progress line: the table's lines go to the same terminal */
-    r->line_by_line = (t->out_open ? fstat(1, &st) : stat(t->out, &st)) == 0 && !S_ISREG(st.st_mode);
+    if (t->progress.when == 0 && t->output.open && isatty(1))
+        t->progress.when = 2;    /* no progress line: the table's lines go to the same terminal */
+    r->line_by_line = (t->output.open ? fstat(1, &st) : stat(t->output.name, &st)) == 0 && !S_ISREG(st.st_mode);
     tool_at_end(flush, r);
 }
 

@@ -4,22 +4,22 @@
 #include "lib/kernel/kern.h"
 
 int tool_noise_id(struct tool *t, struct record *r, struct err *e) {
-    return t->noise_id ? record_set_text(r, "noise_id", span_of(t->noise_id), e) : 0;
+    return t->noise.id ? record_set_text(r, "noise_id", span_of(t->noise.id), e) : 0;
 }
 
 void tool_params(const struct tool *t, struct mp *m) {
     mp_cstr(m, "version"), mp_cstr(m, UNCLIP_VERSION);
     mp_cstr(m, "kernel"), mp_cstr(m, t->compute.kern->name);
     mp_cstr(m, "precision"), mp_cstr(m, precision_name(t->compute.kern->precision));
-    mp_cstr(m, "seed"), mp_int(m, t->seed);
-    mp_cstr(m, "rng"), mp_cstr(m, t->rng ? "torch" : "unclip");
+    mp_cstr(m, "seed"), mp_int(m, t->noise.seed);
+    mp_cstr(m, "rng"), mp_cstr(m, t->noise.rng ? "torch" : "unclip");
 }
 
 bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,
                        struct arena a) {
-    size_t held = 0, n = (size_t)t->n;
+    size_t held = 0, n = (size_t)t->noise.n;
 
-    for (int take = 0; t->skip_from && take <= (held == n); take++)
+    for (int take = 0; t->output.skip_from && take <= (held == n); take++)
         for (size_t i = 0; i < n; i++) {
             struct arena b = a;
             struct err none = {0};
@@ -30,9 +30,9 @@ bool tool_samples_done(struct tool *t, const struct record *r, const struct samp
                 return false;
             k = resume_key(c.id, params, 1, &fp);
             if (take)
-                resume_take(&t->resume, k);
+                resume_take(&t->output.resume, k);
             else
-                held += resume_left(&t->resume, k) > 0;
+                held += resume_left(&t->output.resume, k) > 0;
         }
     t->skipped += held == n;
     return held == n;
@@ -40,9 +40,9 @@ bool tool_samples_done(struct tool *t, const struct record *r, const struct samp
 
 int tool_sample(struct tool *t, struct record *child, const struct record *r, const struct sample *s, size_t i,
                 struct span params, const char *field, struct span fp, struct arena *a, struct err *e) {
-    if (record_copy(child, r, a, e) < 0 || sample_child(child, s, i, (size_t)t->n, e) < 0)
+    if (record_copy(child, r, a, e) < 0 || sample_child(child, s, i, (size_t)t->noise.n, e) < 0)
         return -1;
-    if (t->skip_from && resume_take(&t->resume, resume_key(child->id, params, 1, &fp)))
+    if (t->output.skip_from && resume_take(&t->output.resume, resume_key(child->id, params, 1, &fp)))
         return 0;
     if (record_set_sub_text(child, "model", field, fp, e) < 0 || record_add_params(child, t->name, params, e) < 0)
         return -1;

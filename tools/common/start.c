@@ -95,24 +95,24 @@ static size_t shared_opts(struct tool *t, unsigned g, struct opt *o) {
         unsigned groups;    /* of which any will do */
         struct opt opt;
     } all[] = {
-        {TOOL_MODEL, {'m', "model", OPT_LIST, &t->model, "PATH", "a folder or file with (part of) the model; may be repeated", 0, 0, NULL}},
-        {TOOL_MODEL, {0, "activation", OPT_CHOICE, &t->activation, "NAME", "the activation of a bare state dict: quick_gelu or gelu", 0, 0, "auto|quick_gelu|gelu"}},
-        {TOOL_STREAM, {0, "strict", OPT_FLAG, &t->strict, NULL, "stop at the first input that fails", 0, 0, NULL}},
-        {TOOL_STREAM, {0, "keep-errors", OPT_FLAG, &t->keep_errors, NULL, "write a record with an error field for each input that fails", 0, 0, NULL}},
-        {TOOL_STREAM, {0, "shard", OPT_STR, &t->shard, "I/N", "do only the inputs whose root hashes to part I of N", 0, 0, NULL}},
-        {TOOL_STREAM, {0, "skip-from", OPT_STR, &t->skip_from, "FILE", "skip what this stream holds already; with -o FILE, append", 0, 0, NULL}},
-        {TOOL_RECORDS, {'o', "output", OPT_STR, &t->out, "FILE", "write to FILE; - is standard output, a terminal too", 0, 0, NULL}},
-        {TOOL_BATCH, {'b', "batch", OPT_INT, &t->batch, "N", "inputs computed together", 1, 4096, NULL}},
-        {TOOL_COMPUTE, {'j', "threads", OPT_INT, &t->threads, "N", "threads; default: the cores available", 1, POOL_MAX, NULL}},
-        {TOOL_COMPUTE, {0, "kernel", OPT_STR, &t->kernel, "NAME", "force the kernels: c, blis, avx2, avx512, bf16", 0, 0, NULL}},
-        {TOOL_COMPUTE, {0, "precision", OPT_CHOICE, &t->precision, "NAME", "f32 or bf16", 0, 0, "f32|bf16"}},
-        {TOOL_COMPUTE, {0, "cache", OPT_STR, &t->cache_dir, "DIR", "keep packed weights in DIR, or none", 0, 0, NULL}},
-        {TOOL_NOISE, {'s', "seed", OPT_STR, &t->seed_text, "N", "seed of the noise, or random (0)", 0, 0, NULL}},
-        {TOOL_NOISE, {0, "rng", OPT_CHOICE, &t->rng, "NAME", "whose noise: unclip's, or that of a PyTorch CPU generator", 0, 0, "unclip|torch"}},
-        {TOOL_NOISE, {0, "noise-id", OPT_STR, &t->noise_id, "STR", "draw noise for this id, the same for all records", 0, 0, NULL}},
-        {TOOL_NOISE, {'n', "count", OPT_INT, &t->n, "N", "results of each record (1)", 1, SAMPLE_MAX, NULL}},
-        {TOOL_NUL, {'0', "null", OPT_FLAG, &t->nul, NULL, "items end in NUL, not in newline", 0, 0, NULL}},
-        {TOOL_PROGRESS, {0, "progress", OPT_CHOICE, &t->progress, "WHEN", "auto, json or none", 0, 0, "auto|json|none"}},
+        {TOOL_MODEL, {'m', "model", OPT_LIST, &t->model.paths, "PATH", "a folder or file with (part of) the model; may be repeated", 0, 0, NULL}},
+        {TOOL_MODEL, {0, "activation", OPT_CHOICE, &t->model.activation, "NAME", "the activation of a bare state dict: quick_gelu or gelu", 0, 0, "auto|quick_gelu|gelu"}},
+        {TOOL_STREAM, {0, "strict", OPT_FLAG, &t->input.strict, NULL, "stop at the first input that fails", 0, 0, NULL}},
+        {TOOL_STREAM, {0, "keep-errors", OPT_FLAG, &t->input.keep_errors, NULL, "write a record with an error field for each input that fails", 0, 0, NULL}},
+        {TOOL_STREAM, {0, "shard", OPT_STR, &t->input.shard, "I/N", "do only the inputs whose root hashes to part I of N", 0, 0, NULL}},
+        {TOOL_STREAM, {0, "skip-from", OPT_STR, &t->output.skip_from, "FILE", "skip what this stream holds already; with -o FILE, append", 0, 0, NULL}},
+        {TOOL_RECORDS, {'o', "output", OPT_STR, &t->output.name, "FILE", "write to FILE; - is standard output, a terminal too", 0, 0, NULL}},
+        {TOOL_BATCH, {'b', "batch", OPT_INT, &t->input.batch, "N", "inputs computed together", 1, 4096, NULL}},
+        {TOOL_COMPUTE, {'j', "threads", OPT_INT, &t->machine.threads, "N", "threads; default: the cores available", 1, POOL_MAX, NULL}},
+        {TOOL_COMPUTE, {0, "kernel", OPT_STR, &t->machine.kernel, "NAME", "force the kernels: c, blis, avx2, avx512, bf16", 0, 0, NULL}},
+        {TOOL_COMPUTE, {0, "precision", OPT_CHOICE, &t->machine.precision, "NAME", "f32 or bf16", 0, 0, "f32|bf16"}},
+        {TOOL_COMPUTE, {0, "cache", OPT_STR, &t->model.cache_dir, "DIR", "keep packed weights in DIR, or none", 0, 0, NULL}},
+        {TOOL_NOISE, {'s', "seed", OPT_STR, &t->noise.seed_text, "N", "seed of the noise, or random (0)", 0, 0, NULL}},
+        {TOOL_NOISE, {0, "rng", OPT_CHOICE, &t->noise.rng, "NAME", "whose noise: unclip's, or that of a PyTorch CPU generator", 0, 0, "unclip|torch"}},
+        {TOOL_NOISE, {0, "noise-id", OPT_STR, &t->noise.id, "STR", "draw noise for this id, the same for all records", 0, 0, NULL}},
+        {TOOL_NOISE, {'n', "count", OPT_INT, &t->noise.n, "N", "results of each record (1)", 1, SAMPLE_MAX, NULL}},
+        {TOOL_NUL, {'0', "null", OPT_FLAG, &t->input.nul, NULL, "items end in NUL, not in newline", 0, 0, NULL}},
+        {TOOL_PROGRESS, {0, "progress", OPT_CHOICE, &t->progress.when, "WHEN", "auto, json or none", 0, 0, "auto|json|none"}},
         {TOOL_PROGRESS, {'q', "quiet", OPT_FLAG, &t->quiet, NULL, "no progress line and no warnings", 0, 0, NULL}},
         {TOOL_ANY, {'v', "verbose", OPT_FLAG, &t->verbose, NULL, "say which model and kernels run, and at the end what was done", 0, 0, NULL}},
     };
@@ -125,34 +125,34 @@ static size_t shared_opts(struct tool *t, unsigned g, struct opt *o) {
 }
 
 static void parse_seed(struct tool *t) {
-    struct opt o = {'s', "seed", OPT_INT, &t->seed, NULL, NULL, 0, 0x1p53, NULL};
+    struct opt o = {'s', "seed", OPT_INT, &t->noise.seed, NULL, NULL, 0, 0x1p53, NULL};
     uint64_t r;
 
-    if (!t->seed_text)
+    if (!t->noise.seed_text)
         return;
-    if (strcmp(t->seed_text, "random") != 0) {
-        tool_set_int(&o, t->seed_text);
+    if (strcmp(t->noise.seed_text, "random") != 0) {
+        tool_set_int(&o, t->noise.seed_text);
         return;
     }
     if (getrandom(&r, sizeof r, 0) != sizeof r)
         die_errno("--seed random");
-    t->seed = (int64_t)(r >> 32);    /* 32 bits: what a PyTorch generator takes, too */
+    t->noise.seed = (int64_t)(r >> 32);    /* 32 bits: what a PyTorch generator takes, too */
 }
 
 static void parse_shard(struct tool *t) {
     char *end;
     unsigned long long i, n;
 
-    if (!t->shard)
+    if (!t->input.shard)
         return;
-    i = strtoull(t->shard, &end, 10);
+    i = strtoull(t->input.shard, &end, 10);
     n = *end == '/' && isdigit((unsigned char)end[1]) ? strtoull(end + 1, &end, 10) : 0;
-    if (!isdigit((unsigned char)*t->shard) || *end || i < 1 || i > n || n > 1000000) {
-        warn("--shard: '%s' is not I/N with 1 <= I <= N", t->shard);
+    if (!isdigit((unsigned char)*t->input.shard) || *end || i < 1 || i > n || n > 1000000) {
+        warn("--shard: '%s' is not I/N with 1 <= I <= N", t->input.shard);
         tool_bad_usage();
     }
-    t->shard_i = i - 1;
-    t->shard_n = n;
+    t->input.shard_i = i - 1;
+    t->input.shard_n = n;
 }
 
 int tool_start(struct tool *t, const char *name, int argc, char *argv[], const char *synopsis,
@@ -164,8 +164,8 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
     tool_prog = name;
     t->name = name;
     t->groups = groups;
-    t->out_fd = 1, t->out_open = true, t->held = -1;
-    t->n = t->n ? t->n : 1;
+    t->output.fd = 1, t->output.open = true, t->output.held = -1;
+    t->noise.n = t->noise.n ? t->noise.n : 1;
     if (nown > OWN_MAX)
         die("too many options");
     n = shared_opts(t, groups | TOOL_ANY, o);
@@ -186,18 +186,18 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
 /* Outputs are complete and closed: what was packed is written for the next start. */
 static void keep_packed(struct tool *t) {
     catch(SIGXFSZ, SIG_IGN, 0);    /* beyond ulimit -f: an error, like a full disk */
-    if (!t->cache)
+    if (!t->model.cache)
         return;
     if (!tool_stopped())
-        pack_cache_save(t->cache, tool_stopped);
-    for (const struct pack_entry *n = t->cache->entry; n && t->verbose; n = n->next)
+        pack_cache_save(t->model.cache, tool_stopped);
+    for (const struct pack_entry *n = t->model.cache->entry; n && t->verbose; n = n->next)
         warn("cache: %s: %s", n->part, n->say);
 }
 
 int tool_finish(struct tool *t) {
     int status = t->status;
 
-    if (t->line)
+    if (t->progress.line)
         fprintf(stderr, "\r\033[K");
     pool_stop(t->compute.pool);
     t->compute.pool = NULL;

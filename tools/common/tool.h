@@ -37,13 +37,68 @@ enum {
     TOOL_NUL = 128       /* -0 */
 };
 
+/* ---- the parts, by topic; each is used by the file of that name ---- */
+
+struct tool_model {
+    struct strs paths;           /* -m */
+    int activation;              /* index into ""|"quick_gelu"|"gelu" */
+    const char *cache_dir;       /* --cache */
+    struct pack_cache *cache;    /* of packed weights, after tool_models() */
+};
+
+struct tool_machine {
+    int64_t threads;             /* 0: the cores available */
+    const char *kernel;          /* --kernel, or NULL: the best there is */
+    int precision;               /* 0 f32, 1 bf16; -1: bf16 where the CPU has it */
+};
+
+struct tool_noise {
+    const char *seed_text, *id;  /* --seed, --noise-id */
+    int64_t seed;                /* --seed random: what was drawn */
+    int rng;                     /* 0 ours, 1 torch's */
+    int64_t n;                   /* -n: results of each record */
+};
+
+struct tool_input {
+    bool strict, keep_errors, nul;
+    int64_t batch;
+    const char *shard;
+    uint64_t shard_i, shard_n;   /* 0-based I of N; N = 0: no shards */
+    const char *name;            /* tool_next: the stream's name */
+    uint64_t number;             /* and of the record in it, from 1 */
+    void (*flush)(void *);       /* tool_next, tool_streams: do what is held back, before a failure is told
+                                  * and where the next record has to be waited for */
+    void *flush_of;
+};
+
+struct tool_output {
+    const char *name;            /* -o; NULL or "-": standard output */
+    bool text;                   /* the program writes text by itself: no records, a terminal is fine */
+    int fd, held;                /* held: -o's file before the first result, locked, or -1 */
+    bool open, there, full, append;    /* append: -o is what --skip-from names */
+    const char *skip_from;
+    struct resume resume;        /* what --skip-from holds */
+};
+
 /* Names of files. */
 struct tool_names {
     const char *const *v;
     size_t n;
 };
 
-enum { TOOL_READS = 48 };    /* tool_reads and tool_reads_all may be called this often */
+enum { TOOL_READS = 48 };        /* tool_reads and tool_reads_all may be called this often */
+
+struct tool_files {
+    struct tool_names reads[TOOL_READS];
+    size_t nreads;
+    struct strs writes;
+};
+
+struct tool_progress {
+    int when;                    /* index into auto|json|none */
+    double begun, shown, record_begun;    /* seconds of the monotonic clock */
+    bool line;                   /* a progress line stands on the terminal */
+};
 
 struct tool {
     const char *name;
@@ -51,38 +106,15 @@ struct tool {
     struct arena_mem mem;
     struct arena arena;          /* one reservation; everything comes from here */
     struct compute compute;      /* after tool_compute() */
-    /* shared options */
-    struct strs model;
-    const char *out;             /* NULL or "-": standard output */
-    int64_t threads, batch;
-    const char *seed_text, *noise_id;
-    int64_t seed;                /* --seed random: what was drawn */
-    int rng;                     /* 0 ours, 1 torch's */
-    int64_t n;                   /* -n: results of each record */
-    bool nul;
-    const char *kernel;          /* --kernel, or NULL: the best there is */
-    int precision, progress;     /* precision -1: bf16 where the CPU has it, else f32 */
-    bool quiet, verbose, strict, keep_errors;
-    const char *cache_dir;       /* --cache */
-    struct pack_cache *cache;    /* of packed weights, after tool_models() */
-    int activation;              /* index into ""|"quick_gelu"|"gelu" */
-    const char *shard, *skip_from;
-    uint64_t shard_i, shard_n;   /* 0-based I of N; N = 0: no shards */
-    struct tool_names reads[TOOL_READS];
-    size_t nreads;
-    struct strs writes;
-    int out_fd, held;            /* held: -o's file before the first result, locked, or -1 */
-    bool out_open, out_there, out_full, append;    /* append: -o is what --skip-from names */
-    bool text;                   /* the program writes text by itself: no records, a terminal is fine */
-    struct resume resume;        /* what --skip-from holds */
-    void (*flush)(void *);       /* tool_next, tool_streams: do what is held back, before a failure is told
-                                  * and where the next record has to be waited for */
-    void *flush_of;
-    const char *in;              /* tool_next: the stream's name */
-    uint64_t number;             /* and of the record in it, from 1 */
+    bool quiet, verbose;
+    struct tool_model model;
+    struct tool_machine machine;
+    struct tool_noise noise;
+    struct tool_input input;
+    struct tool_output output;
+    struct tool_files files;
+    struct tool_progress progress;
     uint64_t done, failed, skipped;
-    double begun, shown, record_begun;    /* progress: seconds of the monotonic clock */
-    bool line;                   /* a progress line stands on the terminal */
     int status;                  /* what tool_finish returns unless something is worse */
 };
 
