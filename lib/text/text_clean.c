@@ -186,3 +186,27 @@ char *text_clean(const void *text, size_t n, size_t *len, struct arena *a, struc
         err_set(e, "no memory for a text of %zu bytes", n);
     return out;
 }
+
+char *text_lower(const void *text, size_t n, size_t *len, struct arena *a, struct err *e) {
+    const unsigned char *s = text;
+    char *out = n > SIZE_MAX / 32 ? NULL : arena_take(a, TEXT_GROWTH * n + 1, 1);
+    struct arena scratch = *a;
+    uint32_t *v = out ? arena_take(&scratch, n, sizeof *v) : NULL;
+    size_t points = 0;
+
+    if (!v) {
+        err_set(e, "no memory for a text of %zu bytes", n);
+        return NULL;
+    }
+    for (size_t i = 0; i < n;) {
+        int k = utf8_get(s + i, n - i, &v[points++]);
+
+        if (k < 0) {
+            err_set(e, "not UTF-8 at byte %zu", i);
+            return NULL;
+        }
+        i += (size_t)k;
+    }
+    *len = put_lower(v, points, out, TEXT_GROWTH * n);
+    return out;
+}

@@ -30,6 +30,9 @@ enum { TEXT_GROWTH = 3 };    /* bytes out for one in, at most */
 /* s, n bytes, cleaned: a string of *len bytes with a NUL after them.  NULL on error. */
 char *text_clean(const void *s, size_t n, size_t *len, struct arena *a, struct err *e);
 
+/* s in Unicode lower case alone, likewise. */
+char *text_lower(const void *s, size_t n, size_t *len, struct arena *a, struct err *e);
+
 /* What the tokenizer tells apart. */
 enum text_class { TEXT_SPACE, TEXT_LETTER, TEXT_NUMBER, TEXT_OTHER };
 enum text_class text_class(uint32_t c);

@@ -1,0 +1,249 @@
+#include "formats/checkpoint/word_bpe_files.h"
+
+#include <dirent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/io/file_read.h"
+#include "formats/io/json_text.h"
+#include "formats/io/lines.h"
+#include "formats/io/pathname.h"
+#include "lib/base/utf8.h"
+
+/* ---- YouTokenToMe ---- */
+
+/* The next line as n whole numbers. */
+static int numbers(struct lines *l, size_t n, long long v[], struct err *e) {
+    struct span line;
+    char text[96], *s = text, *end;
+
+    if (text_line(l, &line, e) <= 0)
+        return err_set(e, "line %" PRIu64 ": the file ends too early", l->number + 1);
+    snprintf(text, sizeof text, "%.*s", (int)(line.n < sizeof text ? line.n : sizeof text - 1), (const char *)line.p);
+    for (size_t i = 0; i < n; i++, s = end) {
+        v[i] = strtoll(s, &end, 10);
+        if (end == s || v[i] < -1 || v[i] > WORD_SYMBOLS_MAX * 2LL)
+            return err_set(e, "line %" PRIu64 ": %zu numbers are expected", l->number, n);
+    }
+    if (*s || line.n >= sizeof text)
+        return err_set(e, "line %" PRIu64 ": %zu numbers are expected", l->number, n);
+    return 0;
+}
+
+/* Symbols are ids; one that no line names has no text. */
+static int put(struct word_bpe *b, long long id, const char *text, size_t n, const struct lines *l, struct err *e) {
+    if (id < 0 || (uint64_t)id >= b->symbols)
+        return err_set(e, "line %" PRIu64 ": id %lld of %zu", l->number, id, b->symbols);
+    if (b->symbol[id].text)
+        return err_set(e, "line %" PRIu64 ": id %lld occurs twice", l->number, id);
+    b->symbol[id].text = text;
+    b->symbol[id].n = (uint32_t)n;
+    return 0;
+}
+
+static int read_characters(struct word_bpe *b, struct lines *l, size_t n, struct arena *a, struct err *e) {
+    for (size_t i = 0; i < n; i++) {
+        long long v[2];
+        char *text = arena_take(a, 5, 1);
+
+        if (!text)
+            return err_set(e, "no memory for %zu characters", n);
+        if (numbers(l, 2, v, e) < 0)
+            return -1;
+        if (v[0] < 0 || v[0] > 0x10ffff || (v[0] >= 0xd800 && v[0] < 0xe000))
+            return err_set(e, "line %" PRIu64 ": %lld is not a character", l->number, v[0]);
+        if (put(b, v[1], text, (size_t)utf8_put((uint32_t)v[0], (unsigned char *)text), l, e) < 0)
+            return -1;
+        word_bpe_index(b, (uint32_t)v[1]);
+    }
+    return 0;
+}
+
+static int read_rules(struct word_bpe *b, struct lines *l, size_t n, struct arena *a, struct err *e) {
+    for (size_t i = 0; i < n; i++) {
+        long long v[3];
+        const struct word_symbol *x, *y;
+        char *text;
+
+        if (numbers(l, 3, v, e) < 0)
+            return -1;
+        if (v[0] < 0 || v[1] < 0 || (size_t)v[0] >= b->symbols || (size_t)v[1] >= b->symbols)
+            return err_set(e, "line %" PRIu64 ": ids %lld and %lld of %zu", l->number, v[0], v[1], b->symbols);
+        x = &b->symbol[v[0]], y = &b->symbol[v[1]];
+        if (!x->text || !y->text)
+            return err_set(e, "line %" PRIu64 ": a rule of a symbol that comes later", l->number);
+        if ((size_t)x->n + y->n > WORD_TEXT_MAX)
+            return err_set(e, "line %" PRIu64 ": a symbol of more than %d bytes", l->number, WORD_TEXT_MAX);
+        if (!(text = arena_take(a, (size_t)x->n + y->n, 1)))
+            return err_set(e, "no memory for %zu rules", n);
+        memcpy(text, x->text, x->n);
+        memcpy(text + x->n, y->text, y->n);
+        if (put(b, v[2], text, (size_t)x->n + y->n, l, e) < 0 ||
+            word_bpe_rule(b, (uint32_t)v[0], (uint32_t)v[1], (uint32_t)v[2], e) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int word_bpe_read_yttm(struct word_bpe *b, struct span text, struct arena *a, struct err *e) {
+    struct lines l = lines_of(text);
+    long long v[4];
+
+    if (numbers(&l, 2, v, e) < 0)
+        return -1;
+    /* a line has five bytes at least */
+    if (v[0] < 1 || v[1] < 0 || (uint64_t)(v[0] + v[1]) > text.n / 4)
+        return err_set(e, "line 1: %lld characters and %lld rules in a file of %zu bytes", v[0], v[1], text.n);
+    if (word_bpe_open(b, WORD_YTTM, (size_t)(v[0] + v[1]) + 4, (size_t)v[1], a, e) < 0)
+        return -1;
+    for (size_t i = 0; i < b->symbol_room; i++)
+        word_bpe_add(b, NULL, 0, (int)i, 0);
+    if (read_characters(b, &l, (size_t)v[0], a, e) < 0 || read_rules(b, &l, (size_t)v[1], a, e) < 0 || numbers(&l, 4, v, e) < 0)
+        return -1;
+    for (int i = 0; i < 4; i++)
+        if (v[i] >= (long long)b->symbols || (v[i] >= 0 && b->symbol[v[i]].text))
+            return err_set(e, "line %" PRIu64 ": id %lld is not free for a special token", l.number, v[i]);
+    b->unknown = (int)v[0], b->pad = (int)v[1], b->bos = (int)v[2], b->eos = (int)v[3];
+    if (b->unknown < 0)
+        return err_set(e, "line %" PRIu64 ": no unknown token", l.number);
+    return 0;
+}
+
+/* ---- vocab.json and merges.txt ---- */
+
+static int add_names(struct word_bpe *b, json_t *vocab, struct arena *a, struct err *e) {
+    const char *key;
+    json_t *v;
+
+    json_object_foreach(vocab, key, v) {
+        const json_int_t id = json_integer_value(v);
+        const size_t n = strlen(key);
+        char *text = arena_str(a, key, n);
+
+        if (!json_is_integer(v) || id < 0 || id >= WORD_SYMBOLS_MAX || n > WORD_TEXT_MAX)
+            return err_set(e, "vocabulary: %.100s: not a name with an id", key);
+        if (!text || word_bpe_add(b, text, n, (int)id, 1) < 0)
+            return err_set(e, "no memory for %zu names", json_object_size(vocab));
+    }
+    return 0;
+}
+
+static int special(const struct word_bpe *b, const char *name) {
+    int64_t s = word_bpe_find(b, name, strlen(name));
+
+    return s < 0 ? -1 : b->symbol[s].id;
+}
+
+/* The symbol of that text, a new one without an id if it is not in the vocabulary. */
+static int64_t symbol_of(struct word_bpe *b, const char *text, size_t n) {
+    int64_t s = word_bpe_find(b, text, n);
+
+    return s < 0 ? word_bpe_add(b, text, n, -1, 1) : s;
+}
+
+static int read_merges(struct word_bpe *b, struct span text, struct arena *a, struct err *e) {
+    struct lines l = lines_of(text);
+    struct span line;
+    int got;
+
+    while ((got = text_line(&l, &line, e)) > 0) {
+        const char *s = (const char *)line.p, *blank = memchr(s, ' ', line.n);
+        int64_t left, right, made;
+        size_t nl, nr;
+        char *both;
+
+        if (line.n >= 8 && !memcmp(s, "#version", 8))
+            continue;
+        if (!blank || blank == s || memchr(blank + 1, ' ', (size_t)(s + line.n - blank - 1)) || blank + 1 == s + line.n)
+            return err_set(e, "merges: line %" PRIu64 ": two symbols are expected", l.number);
+        nl = (size_t)(blank - s);
+        nr = line.n - nl - 1;
+        if (line.n > WORD_TEXT_MAX || !(both = arena_take(a, nl + nr, 1)))
+            return err_set(e, "merges: line %" PRIu64 ": too long", l.number);
+        memcpy(both, s, nl);
+        memcpy(both + nl, blank + 1, nr);
+        left = symbol_of(b, both, nl), right = symbol_of(b, both + nl, nr), made = symbol_of(b, both, nl + nr);
+        if (left < 0 || right < 0 || made < 0)
+            return err_set(e, "merges: more symbols than lines");
+        if (*word_bpe_pair(b, (uint32_t)left, (uint32_t)right))
+            continue;    /* the first of two counts */
+        if (word_bpe_rule(b, (uint32_t)left, (uint32_t)right, (uint32_t)made, e) < 0)
+            return -1;
+    }
+    return got;
+}
+
+int word_bpe_read_vocab(struct word_bpe *b, struct span vocab, struct span merges, struct arena *a, struct err *e) {
+    json_t *j = json_object_load(vocab.p, vocab.n, e);
+    size_t lines = 1;
+    bool mini;
+    int r;
+
+    if (!j)
+        return -1;
+    for (size_t i = 0; i < merges.n; i++)
+        lines += merges.p[i] == '\n';
+    mini = !json_object_get(j, "[UNK]");
+    r = word_bpe_open(b, mini ? WORD_MINI : WORD_CHAR, json_object_size(j) + 3 * lines, lines, a, e);
+    if (r == 0)
+        r = add_names(b, j, a, e);
+    json_decref(j);
+    if (r < 0 || read_merges(b, merges, a, e) < 0)
+        return -1;
+    b->unknown = special(b, mini ? "<unk>" : "[UNK]");
+    b->pad = special(b, mini ? "<pad>" : "[PAD]");
+    b->bos = mini ? special(b, "<s>") : -1;
+    b->eos = mini ? special(b, "</s>") : -1;
+    return b->unknown < 0 ? err_set(e, "vocabulary: neither [UNK] nor <unk> is in it") : 0;
+}
+
+/* ---- files ---- */
+
+static bool contains_ends(const char *name, const char *part, const char *end) {
+    size_t n = strlen(name), k = strlen(end);
+
+    return strstr(name, part) && n > k && !strcmp(name + n - k, end);
+}
+
+/* The first file by name in dir whose name contains `part` and ends in `end`, or NULL. */
+static const char *file_like(const char *dir, const char *part, const char *end, struct arena *a) {
+    DIR *d = opendir(dir);
+    struct dirent *f;
+    char best[256] = "";
+
+    while (d && (f = readdir(d)))
+        if (contains_ends(f->d_name, part, end) && strlen(f->d_name) < sizeof best && (!*best || strcmp(f->d_name, best) < 0))
+            strcpy(best, f->d_name);
+    if (d)
+        closedir(d);
+    return *best ? path_join(a, dir, arena_str(a, best, strlen(best))) : NULL;
+}
+
+static int read_one(const char *file, struct span *text, struct arena *a, struct err *e) {
+    struct err inner = {0};
+
+    return file_read(file, WORD_FILE_MAX, text, a, &inner) < 0 ? err_set(e, "%s: %s", file, inner.msg) : 0;
+}
+
+int word_bpe_open_dir(struct word_bpe *b, const char *dir, struct arena *a, struct err *e) {
+    const char *model = path_join(a, dir, "bpe.model"), *vocab, *merges;
+    struct span text, other;
+    struct err inner = {0};
+
+    if (path_is_file(dir))
+        model = dir;
+    if (path_is_file(model)) {
+        if (read_one(model, &text, a, e) < 0)
+            return -1;
+        return word_bpe_read_yttm(b, text, a, &inner) < 0 ? err_set(e, "%s: %s", model, inner.msg) : 1;
+    }
+    vocab = file_like(*dir ? dir : ".", "vocab", ".json", a);
+    merges = file_like(*dir ? dir : ".", "merges", ".txt", a);
+    if (!vocab || !merges)
+        return 0;
+    if (read_one(vocab, &text, a, e) < 0 || read_one(merges, &other, a, e) < 0)
+        return -1;
+    return word_bpe_read_vocab(b, text, other, a, &inner) < 0 ? err_set(e, "%s: %s", vocab, inner.msg) : 1;
+}
