@@ -142,11 +142,8 @@ static void bind_half(struct bind *b, struct half *h, size_t vocab, size_t place
     h->final = bind_norm(b, "final_ln", d);
 }
 
-struct bart *bart_bind(const struct bart_config *c, const struct weights *encoder, const struct weights *decoder,
-                       const struct compute *k, struct arena *keep, struct err *e) {
-    struct bind be = {.ws = encoder, .c = k, .keep = keep, .e = e}, bd = {.ws = decoder, .c = k, .keep = keep, .e = e};
+struct bart *bart_open(const struct bart_config *c, struct arena *keep, struct err *e) {
     struct bart *b = arena_take(keep, 1, sizeof *b);
-    struct tensor head;
 
     if (!b)
         return err_set(e, "out of memory for weights"), NULL;
@@ -157,16 +154,29 @@ struct bart *bart_bind(const struct bart_config *c, const struct weights *encode
     *b = (struct bart){.c = *c};
     b->encoder.layers = c->encoder_layers, b->encoder.heads = c->encoder_heads, b->encoder.ffn = c->encoder_ffn;
     b->decoder.layers = c->decoder_layers, b->decoder.heads = c->decoder_heads, b->decoder.ffn = c->decoder_ffn;
-    bind_half(&be, &b->encoder, c->text_vocab, c->text, c->width, false);
-    bind_half(&bd, &b->decoder, c->picture_vocab, c->tokens, c->width, true);
-    head = bind_matrix(&bd, "lm_head.weight", c->picture_vocab, c->width);
+    return b;
+}
+
+int bart_bind_encoder(struct bart *b, const struct weights *ws, const struct compute *k, struct arena *keep, struct err *e) {
+    struct bind be = {.ws = ws, .c = k, .keep = keep, .e = e};
+
+    bind_half(&be, &b->encoder, b->c.text_vocab, b->c.text, b->c.width, false);
+    bind_refuse_unused(&be, "DALL-E mini's encoder");
+    return be.bad ? -1 : 0;
+}
+
+int bart_bind_decoder(struct bart *b, const struct weights *ws, const struct compute *k, struct arena *keep, struct err *e) {
+    struct bind bd = {.ws = ws, .c = k, .keep = keep, .e = e};
+    struct tensor head;
+
+    bind_half(&bd, &b->decoder, b->c.picture_vocab, b->c.tokens, b->c.width, true);
+    head = bind_matrix(&bd, "lm_head.weight", b->c.picture_vocab, b->c.width);
     if (!bd.bad) {
-        head = tensor_rows(&head, 0, c->codes);
+        head = tensor_rows(&head, 0, b->c.codes);
         bind_parts(&bd, &b->head, 1, &head, NULL);
     }
-    bind_refuse_unused(&be, "DALL-E mini's encoder");
     bind_refuse_unused(&bd, "DALL-E mini's decoder");
-    return be.bad || bd.bad ? NULL : b;
+    return bd.bad ? -1 : 0;
 }
 
 /* ---- sizes ---- */

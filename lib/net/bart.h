@@ -35,8 +35,10 @@ int bart_config_from_weights(struct bart_config *c, const struct weights *encode
 
 struct bart;
 
-struct bart *bart_bind(const struct bart_config *c, const struct weights *encoder, const struct weights *decoder,
-                       const struct compute *k, struct arena *keep, struct err *e);
+/* Checks the config; the halves are bound one by one, since each is a file of its own. */
+struct bart *bart_open(const struct bart_config *c, struct arena *keep, struct err *e);
+int bart_bind_encoder(struct bart *b, const struct weights *ws, const struct compute *k, struct arena *keep, struct err *e);
+int bart_bind_decoder(struct bart *b, const struct weights *ws, const struct compute *k, struct arena *keep, struct err *e);
 
 const struct bart_config *bart_config_of(const struct bart *b);
 

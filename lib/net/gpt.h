@@ -34,6 +34,7 @@
 #include "lib/kernel/kern.h"
 
 struct gpt_names;    /* of gpt_bind.c: the family */
+extern const struct gpt_names *const gpt_rudalle, *const gpt_mindalle;
 
 struct gpt_config {
     const struct gpt_names *names;

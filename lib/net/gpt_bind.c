@@ -34,6 +34,8 @@ static const struct gpt_names families[] = {
     },
 };
 
+const struct gpt_names *const gpt_rudalle = &families[0], *const gpt_mindalle = &families[1];
+
 static const struct tensor *find(const struct weights *ws, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static const struct tensor *find(const struct weights *ws, const char *fmt, ...) {

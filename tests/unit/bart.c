@@ -48,7 +48,8 @@ static struct bart *bind(const struct compute *k, struct arena *a) {
     struct bart *b = NULL;
     struct err e = {0};
 
-    if (bart_config_from_weights(&c, &enc, &dec, &e) < 0 || !(b = bart_bind(&c, &enc, &dec, k, a, &e)))
+    if (bart_config_from_weights(&c, &enc, &dec, &e) < 0 || !(b = bart_open(&c, a, &e)) ||
+        bart_bind_encoder(b, &enc, k, a, &e) < 0 || bart_bind_decoder(b, &dec, k, a, &e) < 0)
         printf("Bail out! %s\n", e.msg), exit(1);
     return b;
 }
