@@ -1,0 +1,262 @@
+/* dalle - draw picture tokens for texts: the transformers of the DALL-E 1 family
+ *
+ * Reads: records with text (or tokens of the model's own vocabulary).  Writes: each with image_tokens and grid, or -n of
+ * each.
+ * Memory: the weights; the keys and values of a prompt and of the candidates that are drawn at the same time.
+ */
+#include <string.h>
+
+#include "tools/common/input.h"
+#include "tools/common/machine.h"
+#include "tools/common/output.h"
+#include "tools/common/paths.h"
+#include "tools/common/progress.h"
+#include "tools/common/samples.h"
+#include "tools/common/tool.h"
+#include "tools/stage/codes.h"
+#include "tools/stage/draw.h"
+
+#define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [option ...] [file ...]"
+
+static const char *const FIELDS[] = {"image_tokens"};
+
+enum { RULE_DEFAULT = -1 };
+#define ROOM ((size_t)4 << 30)    /* bytes for candidates, unless -b says how many */
+
+struct job {
+    struct tool t;
+    struct dalle_model m;
+    double temperature, top_p, guidance;      /* below 0: the model's own */
+    int64_t top_k, every, keep_top;
+    int rule;
+    struct strs keep;
+    struct span fp;
+    /* the record at hand */
+    struct record *r;
+    struct sample s;
+    struct span map;
+    struct arena *a;
+    int common;               /* the token that stands for those that are not drawn yet */
+};
+
+/* ---- the prompt ---- */
+
+/* The record's tokens where they are of this vocabulary, else its text through the model's tokenizer. */
+static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct arena *a, struct err *e) {
+    struct span text, model = {0};
+    int64_t *own;
+    bool cut;
+    int got = record_sub_str(r, "model", "tokens", &model, e);
+
+    if (got > 0 && span_is(model, j->m.bpe_hash)) {
+        if (record_ints(r, "tokens", &own, n, a, e) < 0 || !(*ids = arena_take(a, *n, sizeof **ids)))
+            return err_set(e, "out of memory");
+        if (!*n || *n > j->m.text)
+            return err_set(e, "%zu tokens; the model takes 1 to %zu", *n, j->m.text);
+        for (size_t i = 0; i < *n; i++) {
+            if (own[i] < 0 || own[i] >= (int64_t)draw_vocabulary(&j->m))
+                return err_set(e, "token %lld; the model knows 0 to %zu", (long long)own[i], draw_vocabulary(&j->m) - 1);
+            (*ids)[i] = (int)own[i];
+        }
+        return 0;
+    }
+    if ((got = record_str(r, "text", &text, e)) <= 0)
+        return got < 0 ? -1 : err_set(e, "no text");
+    if (dalle_tokens(&j->m, (const char *)text.p, text.n, ids, n, &cut, a, e) < 0)
+        return -1;
+    if (cut && !j->t.quiet)
+        warn("%s: record %llu: the text is longer than the model's %zu tokens", j->t.in, (unsigned long long)j->t.number,
+             j->m.text);
+    return 0;
+}
+
+/* ---- picture prompts ---- */
+
+/* "X,Y,W,H" in tokens: that part of keep becomes true. */
+static void keep_part(const struct job *j, const char *text, bool *keep) {
+    double v[4];
+    const size_t side = j->m.side;
+
+    if (tool_numbers("--keep", text, (double)side, v, 4) != 4 || v[0] + v[2] > (double)side || v[1] + v[3] > (double)side)
+        die("--keep: X,Y,W,H in tokens of a picture of %zu x %zu are expected, not '%s'", side, side, text);
+    for (size_t y = 0; y < (size_t)v[3]; y++)
+        for (size_t x = 0; x < (size_t)v[2]; x++)
+            keep[((size_t)v[1] + y) * side + (size_t)v[0] + x] = true;
+}
+
+/* The tokens that are given, -1 elsewhere; NULL: none. */
+static int given(struct job *j, const struct record *r, int **tokens, struct arena *a, struct err *e) {
+    const size_t side = j->m.side, n = side * side;
+    bool *keep = arena_zero(a, n, sizeof *keep);
+    size_t h, w;
+    int *own, got;
+
+    *tokens = NULL;
+    if (j->keep_top < 0 && !j->keep.n)
+        return 0;
+    if (!keep)
+        return err_set(e, "out of memory");
+    if ((got = codes_tokens(r, j->m.codes, &own, &h, &w, a, e)) <= 0)
+        return got < 0 ? -1 : err_set(e, "no image_tokens to keep");
+    if (h != side || w != side)
+        return err_set(e, "grid: %zu x %zu tokens; the model draws %zu x %zu", h, w, side, side);
+    for (size_t i = 0; i < n && (int64_t)(i / side) < j->keep_top; i++)
+        keep[i] = true;
+    for (size_t i = 0; i < j->keep.n; i++)
+        keep_part(j, j->keep.v[i], keep);
+    for (size_t i = 0; i < n; i++)
+        own[i] = keep[i] ? own[i] : -1;
+    *tokens = own;
+    return 0;
+}
+
+/* ---- results ---- */
+
+static int params(struct job *j, const struct token_rules *k, const struct torch_rows *rows, struct span *out, struct arena *a,
+                  struct err *e) {
+    static const char *const rule[] = {"hf", "mindalle", "cfg"};
+    struct mp m;
+    size_t begin;
+
+    mp_open(&m, a);
+    begin = mp_map_begin(&m);
+    tool_params(&j->t, &m);
+    mp_cstr(&m, "temperature"), mp_float(&m, k->temperature);
+    mp_cstr(&m, "top_k"), mp_int(&m, (int64_t)k->top_k);
+    mp_cstr(&m, "top_p"), mp_float(&m, k->top_p);
+    mp_cstr(&m, "rule"), mp_cstr(&m, rule[k->rule]);
+    mp_cstr(&m, "guidance"), mp_float(&m, j->guidance);
+    if (j->keep_top >= 0)
+        mp_cstr(&m, "keep_top"), mp_int(&m, j->keep_top);
+    if (j->keep.n) {
+        mp_cstr(&m, "keep"), mp_array(&m, j->keep.n);
+        for (size_t i = 0; i < j->keep.n; i++)
+            mp_cstr(&m, j->keep.v[i]);
+    }
+    if (rows)
+        mp_cstr(&m, "rng_rows"), mp_uint(&m, rows->rows);
+    mp_map_end(&m, begin);
+    *out = mp_span(&m);
+    return m.full ? err_set(e, "out of memory") : 0;
+}
+
+/* Candidate i with `done` of its tokens; the others are the token that stands for them. */
+static int write_one(struct job *j, const struct draw *d, size_t i, size_t done, struct arena a, struct err *e) {
+    const size_t side = j->m.side, n = side * side;
+    int *tokens = arena_take(&a, n, sizeof *tokens);
+    struct record c;
+
+    if (!tokens)
+        return err_set(e, "out of memory");
+    for (size_t k = 0; k < n; k++)
+        tokens[k] = k < done ? d->tokens[i * n + k] : j->common;
+    if (tool_sample(&j->t, &c, j->r, &j->s, i, j->map, "image_tokens", j->fp, &a, e) < 0 ||
+        codes_set(&c, tokens, side, side, j->m.fingerprint, e) < 0 ||
+        record_set_float(&c, "logp", done == n ? d->logp[i] : d->logp[i] / (double)done, e) < 0)
+        return -1;
+    record_drop(&c, "image");    /* another picture */
+    tool_write(&j->t, &c, a);
+    return 0;
+}
+
+static bool watch(void *ctx, const struct draw *d, size_t first, size_t count, size_t done) {
+    struct job *j = ctx;
+    const size_t n = draw_tokens(d->m);
+    struct err e = {{0}};
+
+    tool_step(&j->t, done, n);
+    if (j->every && done % (size_t)j->every == 0 && done < n)
+        for (size_t i = first; i < first + count && !tool_stopped(); i++)
+            if (write_one(j, d, i, done, *j->a, &e) < 0)
+                die("%s", e.msg);
+    return !tool_stopped();
+}
+
+static int run(void *job, struct record *r, struct arena *a, struct err *e) {
+    struct job *j = job;
+    const size_t n = (size_t)j->t.n, all = draw_tokens(&j->m);
+    struct draw d = {.m = &j->m, .c = &j->t.compute, .guidance = j->guidance, .n = n, .watch = watch, .ctx = j};
+    struct torch_rows rows;
+    struct noise_key key;
+    int *ids, *keep;
+
+    d.rules = j->m.rules;
+    if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&j->s, r, a, e) < 0 ||
+        (j->t.rng && torch_rows_open(&rows, r, &j->s, (uint64_t)j->t.seed, n, e) < 0) ||
+        params(j, &d.rules, j->t.rng ? &rows : NULL, &j->map, a, e) < 0)
+        return -1;
+    if (tool_samples_done(&j->t, r, &j->s, j->map, j->fp, *a))
+        return 0;
+    if (j->t.rng && rows.rows != n)
+        return err_set(e, "--rng torch draws all of a root's candidates in one call");
+    if (prompt(j, r, &ids, &d.nids, a, e) < 0 || given(j, r, &keep, a, e) < 0)
+        return -1;
+    key = sample_key(&j->s, (uint64_t)j->t.seed, NOISE_TOKENS, 0);
+    d.ids = ids, d.given = keep;
+    d.seed = key.seed, d.id = key.id, d.sample = key.sample;
+    d.torch = j->t.rng ? &rows.g : NULL;
+    d.chunk = j->t.batch ? (size_t)j->t.batch : ROOM / draw_bytes(&j->m, d.c, j->guidance != 1);
+    d.chunk = d.chunk < 1 ? 1 : d.chunk > 64 ? 64 : d.chunk;
+    d.tokens = arena_take(a, n * all, sizeof *d.tokens);
+    d.logp = arena_take(a, n, sizeof *d.logp);
+    if (!d.tokens || !d.logp)
+        return err_set(e, "out of memory");
+    j->r = r, j->a = a;
+    if (draw_run(&d, *a, e) < 0)
+        return -1;
+    for (size_t i = 0; i < n && !tool_stopped(); i++)
+        if (write_one(j, &d, i, all, *a, e) < 0)
+            return -1;
+    return 1;
+}
+
+/* ---- options ---- */
+
+static void open_model(struct job *j) {
+    struct model_paths p = tool_models(&j->t);
+    struct err e = {{0}};
+
+    if (dalle_open(&j->m, false, &p, &j->t.compute, &j->t.arena, &e) < 0)
+        die("%s", e.msg);
+    j->fp = span_of(j->m.fingerprint);
+    if (j->temperature >= 0)
+        j->m.rules.temperature = j->temperature;
+    if (j->top_k >= 0)
+        j->m.rules.top_k = (size_t)j->top_k;
+    if (j->top_p >= 0)
+        j->m.rules.top_p = j->top_p;
+    if (j->rule != RULE_DEFAULT)
+        j->m.rules.rule = (enum token_rule)j->rule;
+    if (j->guidance < 0)
+        j->guidance = j->m.guidance;
+    if (j->keep_top > (int64_t)j->m.side)
+        die("--keep-top: the model draws %zu rows", j->m.side);
+    if (j->t.verbose)
+        warn("%s: %s, %zu x %zu tokens of %zu codes; temperature %g, top-k %zu, top-p %g, guidance %g", j->m.file, j->m.family,
+             j->m.side, j->m.side, j->m.codes, j->m.rules.temperature, j->m.rules.top_k, j->m.rules.top_p, j->guidance);
+}
+
+int main(int argc, char *argv[]) {
+    static struct job j = {.t = {.precision = -1}, .temperature = -1, .top_p = -1, .guidance = -1, .top_k = -1, .keep_top = -1,
+                           .rule = RULE_DEFAULT};
+    const struct opt own[] = {
+        {'g', "guidance", OPT_FLOAT, &j.guidance, "X", "uncond + X (cond - uncond); 1: none; default: the model's", 0, 100, NULL},
+        {0, "temperature", OPT_FLOAT, &j.temperature, "X", "scores are divided by X; default: the model's", 1e-3, 1e3, NULL},
+        {0, "top-k", OPT_INT, &j.top_k, "N", "only the N likeliest tokens; 0: all", 0, 1 << 20, NULL},
+        {0, "top-p", OPT_FLOAT, &j.top_p, "X", "only the likeliest tokens that make up X", 1e-6, 1, NULL},
+        {0, "rule", OPT_CHOICE, &j.rule, "NAME", "order and comparison of these", 0, 0, "hf|mindalle|cfg"},
+        {0, "keep-top", OPT_INT, &j.keep_top, "ROWS", "keep that many rows of the record's image_tokens", 0, 64, NULL},
+        {0, "keep", OPT_LIST, &j.keep, "X,Y,W,H", "keep that part of them, in tokens; may be repeated", 0, 0, NULL},
+        {0, "every", OPT_INT, &j.every, "N", "write what is drawn after every N tokens, too", 1, 1 << 20, NULL},
+    };
+    int i = tool_start(&j.t, "dalle", argc, argv, SYNOPSIS,
+                       TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS | TOOL_NOISE, own,
+                       sizeof own / sizeof *own);
+
+    tool_not_outputs(&j.t, argc - i, argv + i);
+    tool_output(&j.t, 1, FIELDS);
+    tool_compute(&j.t);
+    open_model(&j);
+    tool_streams(&j.t, argc - i, argv + i, run, &j);
+    return tool_finish(&j.t);
+}
