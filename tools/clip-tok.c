@@ -1,4 +1,4 @@
-/* clip-tok - text to the tokens of CLIP, and back
+/* clip-tok - text to the tokens of CLIP or of another model, and back
  *
  * Reads: texts, one a line, from files or standard input, or operands as they are.
  * Writes: a record for each with id, text, tokens, truncated; or lines of text.
@@ -10,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "formats/checkpoint/bpe_files.h"
 #include "formats/io/lines.h"
 #include "tools/common/input.h"
 #include "tools/common/output.h"
@@ -18,19 +17,19 @@
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
 #include "tools/stage/token_line.h"
+#include "tools/stage/vocabulary.h"
 
 #define SYNOPSIS "[-0qv] [-m PATH]... [-f FILE]... [-o FILE] [option]... [text]...\n" \
                  "       clip-tok --decode [-0] [-m PATH]... [--ids] [file]..."
 
-enum { TEXT_MAX = 16 << 20, CONTEXT = 77, SHOWN = 60 };
+enum { TEXT_MAX = 16 << 20, SHOWN = 60 };
 enum { CUT_WARN, CUT_ERROR, CUT_SILENT };
 
 static const char *const FIELDS[] = {"tokens"};
 
 struct job {
     struct tool t;
-    struct bpe bpe;
-    char hash[17];
+    struct vocabulary words;
     struct span params;        /* for records */
     int64_t context;           /* 0 until the model said it */
     int cut, id;
@@ -43,17 +42,15 @@ struct job {
 
 static void open_model(struct job *j) {
     struct model_paths p = tool_models(&j->t);
-    struct tok_files f;
     struct err e = {0};
 
-    if (model_find_tokenizer(&f, &p, &j->t.arena, &e) < 0 || bpe_open(&j->bpe, &f, &j->t.arena, &e) < 0)
+    if (vocabulary_open(&j->words, &p, &j->t.arena, &e) < 0)
         die("%s", e.msg);
     if (j->context == 0)
-        j->context = f.context ? (int64_t)f.context : CONTEXT;
-    snprintf(j->hash, sizeof j->hash, "%016" PRIx64, bpe_hash(&j->bpe));
+        j->context = (int64_t)j->words.context;
     if (j->t.verbose)
-        fprintf(stderr, "clip-tok: %s: %zu merges, vocabulary %s, at most %" PRId64 " tokens\n",
-                f.merges ? f.merges : f.tokenizer_json, j->bpe.merges, j->hash, j->context);
+        fprintf(stderr, "clip-tok: %s: %zu merges, vocabulary %s, at most %" PRId64 " tokens\n", j->words.path,
+                j->words.words ? j->words.word.rules : j->words.bpe.merges, j->words.hash, j->context);
 }
 
 static void make_params(struct job *j) {
@@ -97,16 +94,15 @@ static void write_record(struct job *j, struct span id, bool bin, struct span te
     if (!ids || record_new(&r, id, bin, &a, &e) < 0 || record_set_text(&r, "text", text, &e) < 0 ||
         record_set_ints(&r, "tokens", ids, t->n, &e) < 0 ||
         record_set_bool(&r, "truncated", truncated, &e) < 0 ||
-        record_set_sub_text(&r, "model", "tokens", span_of(j->hash), &e) < 0 ||
+        record_set_sub_text(&r, "model", "tokens", span_of(j->words.hash), &e) < 0 ||
         record_add_params(&r, "clip-tok", j->params, &e) < 0)
         die("%s", e.msg[0] ? e.msg : "out of memory");
     tool_write(&j->t, &r, a);
 }
 
 /* Say what a text loses: all of it where it is short, else how it begins. */
-static void cut_message(char *msg, size_t room, const struct job *j, const struct bpe_tokens *t,
-                        const char *clean, size_t n) {
-    struct span s = {(const unsigned char *)clean + t->cut, n - t->cut};
+static void cut_message(char *msg, size_t room, const struct job *j, const struct bpe_tokens *t, struct span clean) {
+    struct span s = span_bytes(clean.p + t->cut, clean.n - t->cut);
     char shown[4 * SHOWN + 16];
     bool more = s.n > SHOWN;
 
@@ -119,9 +115,8 @@ static void cut_message(char *msg, size_t room, const struct job *j, const struc
 
 /* One text; where: how messages call its place. */
 static void do_text(struct job *j, struct span text, const char *where) {
-    struct span hash = span_of(j->hash), id;
+    struct span hash = span_of(j->words.hash), id, clean;
     struct arena a = j->t.arena;
-    struct bpe_text s;
     struct bpe_tokens t;
     struct err e = {0};
     char msg[512];
@@ -131,14 +126,13 @@ static void do_text(struct job *j, struct span text, const char *where) {
         die("%s", e.msg);
     if (tool_other_shard(&j->t, id) || tool_skip(&j->t, id, j->params, 1, &hash))
         return;
-    if (bpe_prepare(&j->bpe, text.p, text.n, &s, &a, &e) < 0 ||
-        bpe_encode(&j->bpe, &s, j->special, (size_t)j->context, &t, &a, &e) < 0) {
+    if (vocabulary_encode(&j->words, text, j->special, (size_t)j->context, &t, &clean, &a, &e) < 0) {
         tool_input_failed(&j->t, where, id, e.msg, a);
         return;
     }
     truncated = t.n > (size_t)j->context;
     if (truncated && j->cut != CUT_SILENT) {
-        cut_message(msg, sizeof msg, j, &t, s.s, s.n);
+        cut_message(msg, sizeof msg, j, &t, clean);
         if (j->cut == CUT_ERROR) {
             tool_input_failed(&j->t, where, id, msg, a);
             return;
@@ -146,7 +140,7 @@ static void do_text(struct job *j, struct span text, const char *where) {
         if (!j->t.quiet)
             warn("%s: %s", where, msg);
     }
-    bpe_truncate(&j->bpe, &t, (size_t)j->context);
+    vocabulary_truncate(&j->words, &t, (size_t)j->context);
     if (j->ids)
         print_ids(j, &t);
     else
@@ -158,7 +152,7 @@ static void do_text(struct job *j, struct span text, const char *where) {
 
 static void print_text(struct job *j, const int64_t *id, size_t n, struct arena a, struct err *e) {
     size_t len;
-    char *s = bpe_decode(&j->bpe, id, n, j->special, &len, &a, e);
+    char *s = vocabulary_decode(&j->words, id, n, j->special, &len, &a, e);
 
     if (!s)
         return;
@@ -188,7 +182,7 @@ static void do_record(struct job *j, const struct stream *s, struct record *r, s
     size_t n;
 
     if (record_sub_str(r, "model", "tokens", &hash, &e) > 0 &&
-        !span_is(hash, j->hash))
+        !span_is(hash, j->words.hash))
         err_set(&e, "its tokens are of another vocabulary");
     if (!e.msg[0] && record_ints(r, "tokens", &id, &n, &a, &e) == 0)
         err_set(&e, "no tokens");

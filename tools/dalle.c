@@ -51,19 +51,21 @@ static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct 
     if (got > 0 && span_is(model, j->m.bpe_hash)) {
         if (record_ints(r, "tokens", &own, n, a, e) < 0 || !(*ids = arena_take(a, *n, sizeof **ids)))
             return err_set(e, "out of memory");
-        if (!*n || *n > j->m.text)
-            return err_set(e, "%zu tokens; the model takes 1 to %zu", *n, j->m.text);
+        if (!*n)
+            return err_set(e, "no tokens");
+        cut = *n > j->m.text;
+        *n = cut ? j->m.text : *n;
         for (size_t i = 0; i < *n; i++) {
             if (own[i] < 0 || own[i] >= (int64_t)draw_vocabulary(&j->m))
                 return err_set(e, "token %lld; the model knows 0 to %zu", (long long)own[i], draw_vocabulary(&j->m) - 1);
             (*ids)[i] = (int)own[i];
         }
-        return 0;
+    } else {
+        if ((got = record_str(r, "text", &text, e)) <= 0)
+            return got < 0 ? -1 : err_set(e, "no text");
+        if (dalle_tokens(&j->m, (const char *)text.p, text.n, ids, n, &cut, a, e) < 0)
+            return -1;
     }
-    if ((got = record_str(r, "text", &text, e)) <= 0)
-        return got < 0 ? -1 : err_set(e, "no text");
-    if (dalle_tokens(&j->m, (const char *)text.p, text.n, ids, n, &cut, a, e) < 0)
-        return -1;
     if (cut && !j->t.quiet)
         warn("%s: record %llu: the text is longer than the model's %zu tokens", j->t.in, (unsigned long long)j->t.number,
              j->m.text);

@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# dalle: candidates that depend on nothing but their own numbers, picture prompts, resuming, and inputs that do not belong.
+# The models are tiny, with random weights (tests/golden/dalle).
+# shellcheck disable=SC2016,SC2030,SC2031,SC2154
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    BIN=${BIN:-$ROOT/build/bin}
+    export ROOT BIN PATH="$BIN:$PATH" LC_ALL=C UNCLIP_CACHE=none
+    G=$ROOT/tests/golden/dalle
+    cd "$BATS_FILE_TMPDIR" || return 1
+    mkdir v3 v2
+    for v in v2 v3; do
+        cp "$G/rudalle/pytorch_model_$v.bin" "$G/rudalle/bpe.model" $v
+        cp "$G/rudalle/config_$v.json" $v/config.json
+    done
+    cp -r "$G/mindalle" "$G/dallemini" .
+    printf '%s\n' 'a red cat in a hat' 'the sun' | clip-tok -m v3 >two
+}
+
+setup() {
+    cd "$BATS_FILE_TMPDIR" || return 1
+}
+
+tokens() {
+    record-json "$@" | jq -c .data.image_tokens
+}
+
+@test "every family draws, and says how likely each candidate is" {
+    for m in v3 v2 mindalle dallemini; do
+        dalle -m $m -n 3 two >$m.rec
+        [ "$(record-json $m.rec | wc -l)" = 6 ]
+        record-json $m.rec | jq -e '(.data.image_tokens | length) == .data.grid[0] * .data.grid[1] and .data.logp < 0 and .data.root == (.id | sub("#.*"; ""))' >/dev/null
+        [ "$(tokens $m.rec | sort -u | wc -l)" = 6 ]
+    done
+}
+
+@test "a candidate is the same in any batch, on any number of threads, alone and among others" {
+    for m in v3 v2 mindalle dallemini; do
+        dalle -m $m -n 5 --precision f32 two >want
+        for o in '-b 1' '-b 2 -j 1' '-b 5 -j 3' '-j 5'; do
+            # shellcheck disable=SC2086
+            dalle -m $m -n 5 --precision f32 $o two | cmp - want
+        done
+        dalle -m $m --precision f32 two | tokens | cmp - <(record-json want | jq -c 'select(.id | endswith("#0")) | .data.image_tokens')
+    done
+}
+
+@test "text through the model's own tokenizer, or tokens of its vocabulary: the same picture" {
+    record-json two | jq -c 'del(.data.tokens, .data.model)' | record-json --from-json >texts
+    dalle -m v3 texts | tokens | cmp - <(dalle -m v3 two | tokens)
+    # tokens of another vocabulary are not read
+    clip-tok -m mindalle 'the sun' | dalle -m v3 | tokens | cmp - <(dalle -m v3 two | tokens | tail -1)
+}
+
+@test "seeds, temperature and guidance change the picture; top-k 1 does not depend on the seed" {
+    [ "$(for s in 0 1 2; do dalle -m v3 -s $s two | tokens; done | sort -u | wc -l)" = 6 ]
+    [ "$(for s in 0 1 2; do dalle -m v3 --top-k 1 -s $s two | tokens; done | sort -u | wc -l)" = 2 ]
+    run -0 dalle -m mindalle --temperature 2 two
+    ! dalle -m v3 --top-k 1 -g 4 two | tokens | cmp -s - <(dalle -m v3 --top-k 1 two | tokens)
+}
+
+@test "picture prompts: what is kept is kept, and the rest is drawn" {
+    dalle -m v3 two >first
+    dalle -m v3 -s 7 --keep-top 10 first >second
+    paste <(tokens first) <(tokens second) | while IFS=$'\t' read -r a b; do
+        jq -ne --argjson a "$a" --argjson b "$b" '$a[:160] == $b[:160] and $a[160:] != $b[160:]' >/dev/null
+    done
+    dalle -m v3 -s 7 --keep 0,0,16,2 --keep 4,8,3,8 first >third
+    paste <(tokens first) <(tokens third) | while IFS=$'\t' read -r a b; do
+        jq -ne --argjson a "$a" --argjson b "$b" '[range(256) | select(. < 32 or (. % 16 >= 4 and . % 16 < 7 and . >= 128)) | $a[.] == $b[.]] | all' >/dev/null
+    done
+    # all of it: the same picture
+    dalle -m v3 -s 9 --keep-top 16 first | tokens | cmp - <(tokens first)
+    # one candidate stands for all while rows are given
+    dalle -m v3 --precision f32 -s 7 -n 3 --keep-top 10 first >many
+    dalle -m v3 --precision f32 -s 7 -n 3 -b 1 --keep-top 10 first | cmp - many
+}
+
+@test "picture prompts that do not fit" {
+    run -1 --separate-stderr dalle -m v3 --keep-top 3 two
+    [ "${stderr_lines[0]}" = "dalle: two: record 1 (a red cat in a hat): no image_tokens to keep" ]
+    run -2 --separate-stderr dalle -m v3 --keep-top 17 two
+    [ "$stderr" = "dalle: --keep-top: the model draws 16 rows" ]
+    dalle -m v2 two >small
+    run -1 --separate-stderr dalle -m v3 --keep-top 1 small
+    [[ "${stderr_lines[0]}" = *"grid: 12 x 12 tokens; the model draws 16 x 16" ]]
+}
+
+@test "what is drawn so far" {
+    dalle -m v3 --every 100 two >steps
+    [ "$(record-json steps | wc -l)" = 6 ]
+    [ "$(tokens steps | head -1 | jq '.[100:] | unique | length')" = 1 ]
+    [ "$(tokens steps | head -1 | jq -c '.[:100]')" = "$(tokens steps | sed -n 3p | jq -c '.[:100]')" ]
+}
+
+@test "resuming gives what an uninterrupted run gives" {
+    dalle -m v3 -n 4 two -o whole
+    head -c 4000 whole >part
+    dalle -q -m v3 -n 4 two -o part --skip-from part
+    record-json whole | sort >a
+    record-json part | sort -u >b
+    cmp a b
+}
+
+@test "--rng torch repeats a generator, and is another draw" {
+    dalle -m v3 -n 2 --rng torch -s 5 --precision f32 two >a
+    dalle -m v3 -n 2 --rng torch -s 5 --precision f32 -b 1 two | cmp - a
+    ! tokens a | cmp -s - <(dalle -m v3 -n 2 -s 5 --precision f32 two | tokens)
+}
+
+@test "tokens become pictures" {
+    dalle -m v3 -n 2 two | vq -d -m "$ROOT/tests/golden/dalle/vqgan/gumbel" | record-json --info >info
+    grep -q '^field.image.4.f32' info
+}
+
+@test "what is missing is named" {
+    run -2 --separate-stderr dalle -m "$ROOT/tests/golden/dalle/rudalle" two
+    [[ "$stderr" = *"a config.json with num_attention_heads is needed beside it: 8 layers of 48 are no published model" ]]
+    run -2 --separate-stderr dalle -m "$ROOT/tests/golden/clip" two
+    [[ "$stderr" = "dalle: no transformer that draws picture tokens in "* ]]
+    cp -r v3 bare && rm bare/bpe.model
+    run -2 --separate-stderr dalle -m bare two
+    [[ "$stderr" = "dalle: no tokenizer of picture-drawing models in bare"* ]]
+    echo '{"unclip":1,"id":"a","data":{}}' | record-json --from-json >empty
+    run -1 --separate-stderr dalle -m v3 empty
+    [ "${stderr_lines[0]}" = "dalle: empty: record 1 (a): no text" ]
+}
