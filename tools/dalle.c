@@ -255,7 +255,7 @@ int main(int argc, char *argv[]) {
                        TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS | TOOL_NOISE, own,
                        sizeof own / sizeof *own);
 
-    tool_not_outputs(&j.t, argc - i, argv + i);
+    tool_reads_all(&j.t, argc - i, argv + i);
     tool_output(&j.t, 1, FIELDS);
     tool_compute(&j.t);
     open_model(&j);
