@@ -67,7 +67,7 @@ static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct 
             return -1;
     }
     if (cut && !j->t.quiet)
-        warn("%s: record %llu: the text is longer than the model's %zu tokens", j->t.in, (unsigned long long)j->t.number,
+        warn("%s: record %llu: the text is longer than the model's %zu tokens", j->t.input.name, (unsigned long long)j->t.input.number,
              j->m.text);
     return 0;
 }
@@ -176,7 +176,7 @@ static bool watch(void *ctx, const struct draw *d, size_t first, size_t count, s
 
 static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
-    const size_t n = (size_t)j->t.n, all = draw_tokens(&j->m);
+    const size_t n = (size_t)j->t.noise.n, all = draw_tokens(&j->m);
     struct draw d = {.m = &j->m, .c = &j->t.compute, .guidance = j->guidance, .n = n, .watch = watch, .ctx = j};
     struct torch_rows rows;
     struct noise_key key;
@@ -184,20 +184,20 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
 
     d.rules = j->m.rules;
     if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&j->s, r, a, e) < 0 ||
-        (j->t.rng && torch_rows_open(&rows, r, &j->s, (uint64_t)j->t.seed, n, e) < 0) ||
-        params(j, &d.rules, j->t.rng ? &rows : NULL, &j->map, a, e) < 0)
+        (j->t.noise.rng && torch_rows_open(&rows, r, &j->s, (uint64_t)j->t.noise.seed, n, e) < 0) ||
+        params(j, &d.rules, j->t.noise.rng ? &rows : NULL, &j->map, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, r, &j->s, j->map, j->fp, *a))
         return 0;
-    if (j->t.rng && rows.rows != n)
+    if (j->t.noise.rng && rows.rows != n)
         return err_set(e, "--rng torch draws all of a root's candidates in one call");
     if (prompt(j, r, &ids, &d.nids, a, e) < 0 || given(j, r, &keep, a, e) < 0)
         return -1;
-    key = sample_key(&j->s, (uint64_t)j->t.seed, NOISE_TOKENS, 0);
+    key = sample_key(&j->s, (uint64_t)j->t.noise.seed, NOISE_TOKENS, 0);
     d.ids = ids, d.given = keep;
     d.seed = key.seed, d.id = key.id, d.sample = key.sample;
-    d.torch = j->t.rng ? &rows.g : NULL;
-    d.chunk = j->t.batch ? (size_t)j->t.batch : ROOM / draw_bytes(&j->m, d.c, j->guidance != 1);
+    d.torch = j->t.noise.rng ? &rows.g : NULL;
+    d.chunk = j->t.input.batch ? (size_t)j->t.input.batch : ROOM / draw_bytes(&j->m, d.c, j->guidance != 1);
     d.chunk = d.chunk < 1 ? 1 : d.chunk > 64 ? 64 : d.chunk;
     d.tokens = arena_take(a, n * all, sizeof *d.tokens);
     d.logp = arena_take(a, n, sizeof *d.logp);
@@ -239,7 +239,7 @@ static void open_model(struct job *j) {
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.precision = -1}, .temperature = -1, .top_p = -1, .guidance = -1, .top_k = -1, .keep_top = -1,
+    static struct job j = {.t = {.machine = {.precision = -1}}, .temperature = -1, .top_p = -1, .guidance = -1, .top_k = -1, .keep_top = -1,
                            .rule = RULE_DEFAULT};
     const struct opt own[] = {
         {'g', "guidance", OPT_FLOAT, &j.guidance, "X", "uncond + X (cond - uncond); 1: none; default: the model's", 0, 100, NULL},
