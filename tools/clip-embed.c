@@ -1,8 +1,8 @@
-/* clip-embed - tokens and pictures to the vectors of CLIP
+/* clip-embed - turn tokens and pictures into the embeddings of CLIP
  *
  * Reads: names of picture files, or records with `tokens` or `image` on standard input.
  * Writes: records with text_embed and text_states, or image_embed.
- * Memory: the towers that are needed, one batch, and a ring of crops; however long the input.
+ * Memory: the towers that are needed, one batch, and a ring of cropped pictures.  It does not grow with the input.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -18,7 +18,7 @@
 
 #include "lib/base/tensor.h"
 
-/* Does p look like one?  (What it says of its header fits, and a "{" follows.) */
+/* Does p look like a safetensors file?  The length of its header must fit, and the header must begin with "{". */
 bool safetensors_sniff(const unsigned char *p, size_t n);
 
 int safetensors_read(struct weights *ws, const unsigned char *p, size_t n, struct arena *a,

@@ -316,7 +316,8 @@ static int blob_sizes(const struct torch *t) {
     return 0;
 }
 
-/* For each key, in the order of the list: a count, and as many elements. */
+/* Find the data of each storage of a legacy file.  After the list of keys the file has, for each key in the order of the
+ * list, the number of elements and then the elements. */
 static int place_blobs(const struct pickle *keys, struct blob *b, size_t n, const unsigned char *p,
                        size_t room, struct err *e) {
     for (uint32_t c = pickle_items(keys, keys->top); c; c = keys->cell[c].next) {

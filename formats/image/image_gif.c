@@ -10,7 +10,7 @@
 
 enum {
     CODES = 4096,
-    RATIO = 2731    /* pixels that a byte holds at most: a code of 12 bits stands for less than 4096 */
+    RATIO = 2731    /* the most pixels that a byte of data can give: a code of 12 bits gives fewer than 4096 */
 };
 
 struct gif {
@@ -94,7 +94,7 @@ struct lzw {
     unsigned char suffix[CODES], stack[CODES];
 };
 
-/* The next code of so many bits; -1 where the blocks end. */
+/* Read the next code, of `width` bits; -1 if the blocks end before it. */
 static int next_code(struct lzw *z, int width) {
     int code;
 

@@ -41,7 +41,7 @@ struct prep {
     double rescale;             /* Hugging Face's rescale_factor; 0: torchvision's x / 255 */
 };
 
-/* Where the square lies in the resized picture. */
+/* Where the square is in the resized picture. */
 struct prep_place {
     size_t h, w;                /* resized size */
     size_t cut_y, cut_x;        /* first row and column of the crop */
@@ -53,20 +53,21 @@ struct prep_place prep_where(const struct prep *p, size_t h, size_t w);
 
 struct resize;
 
-/* h, w >= 1.  The whole picture; or the start of one whose rows then go to resize_row (resize.h),
- * from the top, while what was taken from a lasts. */
+/* Resize and crop a picture of h x w pixels, h and w >= 1, to u8 [S, S, 3].  prep_crop takes the whole picture.
+ * prep_begin only starts: the caller then gives the rows to resize_row (resize.h) from the top, and keeps what was
+ * taken from `a` until the last row. */
 int prep_begin(const struct prep *p, size_t h, size_t w, unsigned char *out, struct resize *r,
                struct arena *a, struct err *e);
 int prep_crop(const struct prep *p, const unsigned char *rgb, size_t h, size_t w,
               unsigned char *out, struct arena scratch, struct err *e);
 void prep_planes(const struct prep *p, const unsigned char *crop, float *out);
 
-/* Both: the whole way to [3, S, S] f32; crop8, where not NULL, also receives u8 [S, S, 3]. */
+/* prep_crop and prep_planes in one call: out is f32 [3, S, S].  crop8, if not NULL, receives prep_crop's u8 [S, S, 3]. */
 int prep_image(const struct prep *p, const unsigned char *rgb, size_t h, size_t w, float *out,
                unsigned char *crop8, struct arena scratch, struct err *e);
 
-/* Pictures from the networks, f32 [3, h, w] in [-1, 1], as bytes [h, w, 3]: half to even of
- * 255 (x / 2 + 1 / 2), clamped. */
+/* Convert a network's picture, f32 [3, h, w] in [-1, 1], to bytes [h, w, 3]: 255 (x / 2 + 1 / 2), rounded half to even
+ * and clamped. */
 void prep_quantize(const float *planes, size_t h, size_t w, unsigned char *out);
 
 #endif

@@ -20,7 +20,7 @@ struct layout {
     size_t rows;                   /* queries at a time */
     size_t lds, ldo;               /* row strides of scores and of o's tile */
     size_t k, v, scores, o, rest;  /* offsets; rest: the keys of one panel while they are packed */
-    size_t q16, p16;               /* queries and attention weights in bf16, where the kernel takes bf16 */
+    size_t q16, p16;               /* queries and attention weights in bf16, if the kernel takes bf16 */
     size_t end;
 };
 

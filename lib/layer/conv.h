@@ -18,7 +18,7 @@
 struct conv {
     size_t in, out;              /* channels */
     size_t side, stride, pad;    /* the window, any side; zeros around the input */
-    bool behind;                 /* set by the caller: zeros only after the last row and column */
+    bool behind;                 /* set by the caller: pad only after the last row and column, not before the first */
     const float *bias;           /* [co] or NULL */
     const void *packed;
     bool winograd;               /* set by the caller that allows it: 3x3 by winograd.h, faster and less exact */

@@ -44,7 +44,7 @@ static int check(const struct prior_config *g, struct err *e) {
     return 0;
 }
 
-/* A tensor [1, .., n, d] as it is stored, contiguous f32. */
+/* Bind the tensor [1, n, d] (nd 3) or [1, d] (nd 2), and return it as contiguous f32. */
 static const float *stacked(struct bind *b, const char *name, int nd, size_t n, size_t d) {
     struct tensor t;
     const float *p;

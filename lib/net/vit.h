@@ -4,13 +4,14 @@
  *          the projection of the class token alone.
  * Source   Dosovitskiy et al. 2021, arXiv:2010.11929; openai/CLIP @d05afc4 clip/model.py
  *          VisionTransformer.
- * Shapes   images [n, 3, S, S], embed [n, E]; features [n, D], the class token before the projection, or NULL.  Token 0 is the class token; patch (y, x) is
- *          token 1 + y * (S / patch) + x, its vector ordered channel, row, column.
+ * Shapes   images [n, 3, S, S], embed [n, E]; features [n, D], the class token before the projection, or NULL.
+ *          Token 0 is the class token; patch (y, x) is token 1 + y * (S / patch) + x, its vector ordered channel,
+ *          row, column.
  * Numbers  The last layer computes the class token's row only: nothing else reads it.
- *          bf16: what is multiplied of a patch is its difference to each channel's mean; the means
- *          go through the filters' sums in f32.  Pixels of one colour are all rounded the same way, so
- *          that their errors add up in every patch: the least cosine of 26 drawings of the model in
- *          the box was 0.99974 so, and is 0.99999 (bench/NOTES.md).
+ *          bf16: each channel's mean is subtracted from a patch before the product, and the means are multiplied
+ *          by the sums of the filters in f32.  Without this, pixels of one colour are all rounded alike, and their
+ *          errors add up in every patch: the least cosine of 26 drawings with the small model was 0.99974, and is
+ *          now 0.99999 (bench/NOTES.md).
  * Errors   vit_bind leaves them in b.
  */
 #ifndef UNCLIP_VIT_H

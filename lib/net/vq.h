@@ -44,7 +44,7 @@ struct vq_config {
     size_t codes;                    /* V */
     size_t factor;                   /* f of the encoder and of the tokens */
     size_t ratio;                    /* pixels of the decoder's result to a token, on a side: f, or 2 f */
-    size_t band;                     /* floats that a convolution reads at once; 0: what is fast */
+    size_t band;                     /* the most floats of its input that a convolution reads at once; 0: a fast size */
 };
 
 /* "dVAE", "VQGAN", "Gumbel VQGAN", ... */

@@ -512,7 +512,7 @@ int logreg_fit(struct logreg *l, double c, double tol, size_t max_iter, bool (*m
             return err_set(e, "%s", l->err.msg);
         o.precondition = precondition;
     }
-    /* the solver's vectors come first, what a gradient needs behind them */
+    /* the solver's vectors come first, then what a gradient needs */
     rest = a;
     if (!arena_take(&rest, vectors, 1))
         return err_set(e, "no memory for %zu variables", o.n);
