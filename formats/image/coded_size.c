@@ -49,9 +49,16 @@ static uint64_t golomb(struct bits *b) {
     return zeros ? ((uint64_t)1 << zeros) - 1 + take(b, zeros) : 0;
 }
 
-static void widen(struct coded *c, uint64_t w, uint64_t h) {
+/* A picture that takes w x h and shows at least this of it. */
+static void add_size(struct coded *c, uint64_t w, uint64_t h, uint64_t least_w, uint64_t least_h) {
+    bool first = !c->w;
+
     if (w * h > c->w * c->h)
         c->w = w, c->h = h;
+    if (first || least_w < c->least_w)
+        c->least_w = least_w;
+    if (first || least_h < c->least_h)
+        c->least_h = least_h;
 }
 
 /* ---- HEVC ---- */
@@ -81,7 +88,7 @@ static void skip_profiles(struct bits *b, unsigned layers) {
 
 bool coded_hevc_set(struct coded *c, const unsigned char *nal, size_t n) {
     struct bits b = {.p = nal + 2, .n = n - 2, .escaped = true};
-    uint64_t w, h;
+    uint64_t w, h, chroma, cut_w = 0, cut_h = 0;
     unsigned layers;
 
     if (nal_type(nal, n) != NAL_SPS)
@@ -91,12 +98,19 @@ bool coded_hevc_set(struct coded *c, const unsigned char *nal, size_t n) {
     take(&b, 1);
     skip_profiles(&b, layers);
     golomb(&b);
-    if (golomb(&b) == 3)
+    chroma = golomb(&b);
+    if (chroma == 3)
         take(&b, 1);
     w = golomb(&b), h = golomb(&b);
-    if (b.cut || w > UINT32_MAX / 2 || h > UINT32_MAX / 2)
+    if (take(&b, 1)) {    /* the conformance window, in samples of chroma */
+        cut_w = golomb(&b), cut_w += golomb(&b);
+        cut_h = golomb(&b), cut_h += golomb(&b);
+        cut_w *= chroma == 1 || chroma == 2 ? 2 : 1;
+        cut_h *= chroma == 1 ? 2 : 1;
+    }
+    if (b.cut || w > UINT32_MAX / 2 || h > UINT32_MAX / 2 || cut_w >= w || cut_h >= h)
         return false;
-    widen(c, w, h);
+    add_size(c, w, h, w - cut_w, h - cut_h);
     return true;
 }
 
@@ -186,7 +200,7 @@ static bool read_sequence(struct coded *c, struct sequence *s, const unsigned ch
     w = (uint64_t)take(&b, s->wide) + 1, h = (uint64_t)take(&b, s->high) + 1;
     if (!s->reduced)
         read_tools(&b, s);
-    widen(c, w, h);
+    add_size(c, w, h, w, h);
     return !b.cut;
 }
 
@@ -214,7 +228,7 @@ static bool read_frame(struct coded *c, const struct sequence *s, const unsigned
     if (s->ids)
         take(&b, s->id_bits);
     if (type == SWITCH_FRAME || take(&b, 1))
-        widen(c, (uint64_t)1 << s->wide, (uint64_t)1 << s->high);
+        add_size(c, (uint64_t)1 << s->wide, (uint64_t)1 << s->high, 1, 1);
     return !b.cut;
 }
 

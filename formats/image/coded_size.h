@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 struct coded {
-    uint64_t w, h;       /* of the largest picture that the data allows */
+    uint64_t w, h;               /* of the largest picture that the data allows: what a decoder takes memory for */
+    uint64_t least_w, least_h;   /* of the smallest that it may give out */
     uint64_t pictures;
 };
 

@@ -94,6 +94,7 @@ struct item {
     size_t aux;                    /* first link to an item that is its alpha or the like, or SIZE_MAX */
     struct reader config;          /* hvcC or av1C; p NULL: none */
     uint64_t w, h;                 /* ispe; 0 when absent */
+    bool bad_crop;
     uint64_t cost;                 /* pixels that decoding it makes */
     enum { NEW, OPEN, DONE } state;
 };
@@ -188,8 +189,25 @@ static int read_places(struct file *f, struct reader iloc) {
     return iloc.bad ? broken(f) : 0;
 }
 
+/* A crop, clap: four fractions.  libheif adds them up in 32 bits, and 1.15.1 as released then divides by 0
+ * (CVE-2023-29659). */
+static bool crop_known(struct reader box) {
+    int64_t v[8];
+
+    for (int i = 0; i < 8; i++)
+        v[i] = (int32_t)(uint32_t)get(&box, 4);
+    for (int i = 0; i < 8; i += 2)
+        if (v[i + 1] < 1 || v[i + 1] > 4096 || v[i] > v[i + 1] * (i < 4 ? 32768 : 16384) ||
+            v[i] < (i < 4 ? 1 : -16384 * v[i + 1]))
+            return false;
+    return !box.bad;
+}
+
 static void set_property(struct item *it, uint32_t type, struct reader box) {
     uint32_t flags;
+
+    if (type == TYPE('c', 'l', 'a', 'p') && !crop_known(box))
+        it->bad_crop = true;
 
     if (type == TYPE('i', 's', 'p', 'e') && !it->w) {
         version(&box, &flags);
@@ -351,7 +369,7 @@ static int coded_cost(const struct file *f, struct item *it, struct span data) {
         return err_set(f->e, "HEIF: broken %s data", hevc ? "HEVC" : "AV1");
     if (c.w && c.h > f->max / c.w)
         return too_large(f, "a coded picture", c.w, c.h);
-    if (it->w && (c.w > it->w + SLACK || c.h > it->h + SLACK))
+    if (it->w && c.w && (c.w > it->w + SLACK || c.h > it->h + SLACK || c.least_w < it->w || c.least_h < it->h))
         return err_set(f->e, "HEIF: a coded picture of %llu x %llu pixels, where its header says %llu x %llu",
                        (unsigned long long)c.w, (unsigned long long)c.h, (unsigned long long)it->w,
                        (unsigned long long)it->h);
@@ -375,6 +393,12 @@ static int canvas_cost(const struct file *f, struct item *it, struct span data) 
     return 0;
 }
 
+static bool is_picture(const struct item *it) {
+    return it->type == TYPE('h', 'v', 'c', '1') || it->type == TYPE('a', 'v', '0', '1') ||
+           it->type == TYPE('g', 'r', 'i', 'd') || it->type == TYPE('i', 'o', 'v', 'l') ||
+           it->type == TYPE('i', 'd', 'e', 'n');
+}
+
 static int find_cost(struct file *f, struct item *it, int depth);
 
 /* What all of it may cost. */
@@ -384,8 +408,8 @@ static uint64_t budget(const struct file *f) {
 
 /* The cost of one of the items that another is made of, added up; more than all that is allowed stays that. */
 static int add_cost(struct file *f, struct item *to, struct item *part, int depth) {
-    if (!part)
-        return 0;
+    if (!part || !is_picture(part))    /* libheif ends the program over it */
+        return err_set(f->e, "HEIF: a picture that is made of something else");
     if (find_cost(f, part, depth + 1) < 0)
         return -1;
     to->cost = least(to->cost + part->cost, budget(f) + 1);
@@ -403,6 +427,8 @@ static int find_cost(struct file *f, struct item *it, int depth) {
         return 0;
     if (it->state == OPEN || depth > DEPTH)
         return err_set(f->e, "HEIF: a picture that is made of itself, or of too many layers");
+    if (it->bad_crop)
+        return err_set(f->e, "HEIF: a crop that is not possible");
     it->state = OPEN;
     if (coded || canvas) {
         r = item_data(f, it, &data, &copy);

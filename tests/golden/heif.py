@@ -51,9 +51,9 @@ def parts(data):
     return config, data[base + offset:base + offset + length]
 
 
-def item(kind, data, size=None, config=None, made_of=(), aux_of=(), at=None):
-    """at: (offset, length) instead of data, to point anywhere."""
-    return dict(kind=kind, data=data, size=size, config=config, made_of=made_of, aux_of=aux_of, at=at)
+def item(kind, data, size=None, config=None, made_of=(), aux_of=(), at=None, more=()):
+    """at: (offset, length) instead of data, to point anywhere; more: further properties, as boxes."""
+    return dict(kind=kind, data=data, size=size, config=config, made_of=made_of, aux_of=aux_of, at=at, more=more)
 
 
 def build(items, primary=1, brand=b"heic"):
@@ -64,7 +64,7 @@ def build(items, primary=1, brand=b"heic"):
         mine = []
         for p in ([full(b"ispe", 0, 0, b32(it["size"][0]), b32(it["size"][1]))] if it["size"] else []) + (
                 [box(*it["config"])] if it["config"] else []) + (
-                [full(b"auxC", 0, 0, b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")] if it["aux_of"] else []):
+                [full(b"auxC", 0, 0, b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0")] if it["aux_of"] else []) + list(it["more"]):
             if p not in props:
                 props.append(p)
             mine.append(props.index(p) + 1)

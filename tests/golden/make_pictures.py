@@ -166,7 +166,7 @@ turned("both.jpg", XAP, b"Exif\0\0" + tiff(3, 2))
 # and hold another.  forged/size.avif, 6000 x 6000 pixels behind a header of 10 x 10, was made by libheif with aom. ----
 
 def heif_files():
-    from heif import b16, build, config_of_size, grid, item, parts
+    from heif import b16, b32, box, build, config_of_size, grid, item, parts
     config, data = parts(open(os.path.join(DIR, "one.heic"), "rb").read())
 
     def one(size=(64, 64), **more):
@@ -182,6 +182,10 @@ def heif_files():
     save("forged/many.heic", build([item(b"grid", grid(1, 1, 64, 64), (64, 64), None, (2,) * 300), one()]))
     save("forged/self.heic", build([item(b"iden", b"", (64, 64), None, (1,))]))
     save("forged/loop.heic", build([item(b"iovl", overlay, (64, 64), None, (2,)), item(b"iden", b"", (64, 64), None, (1,))]))
+    save("forged/part.heic", build([item(b"iden", b"", (64, 64), None, (2,)), item(b"Exif", b"12345678")]))
+    save("forged/missing.heic", build([item(b"iden", b"", (64, 64), None, (9,)), one()]))
+    save("forged/crop.heic", build([one(more=[box(b"clap", *map(b32, (64, 1, 64, 1, 65536, 1, 0, 1)))])]))
+    save("forged/tiny.heic", build([one((1000, 1000))]))
     save("forged/deep.heic", build([item(b"iden", b"", (64, 64), None, (i + 2,)) for i in range(50)] + [one()]))
 
 

@@ -106,7 +106,8 @@ static void av1(void) {
             frame(&data, kinds[i], own);
             frame(&data, kinds[i], false);
             good = coded_av1(&c, config.p, config.bits / 8, data.p, data.bits / 8);
-            ok(good && c.w == (large ? 65536 : 6000) && c.h == (large ? 65536 : 321) && c.pictures == 2,
+            ok(good && c.w == (large ? 65536 : 6000) && c.h == (large ? 65536 : 321) && c.least_w == (large ? 1 : 6000) &&
+               c.pictures == 2,
                "AV1, kind %zu, %s: %d x %d, %d pictures", i, own ? "a frame of another size" : "one size", (int)c.w,
                (int)c.h, (int)c.pictures);
             c = (struct coded){0};
@@ -160,11 +161,13 @@ static void hevc(void) {
             if (chroma == 3)
                 put(&s, 0, 1);
             golomb(&s, 16384), golomb(&s, 8200);
+            put(&s, 1, 1), golomb(&s, 3), golomb(&s, 1), golomb(&s, 0), golomb(&s, 4);    /* a window */
             put(&s, 1, 1);
             align(&s);
             n = escape(s.p, s.bits / 8, nal);
             good = coded_hevc_set(&c, nal, n);
-            ok(good && c.w == 16384 && c.h == 8200, "HEVC, %u layers: %d x %d", layers, (int)c.w, (int)c.h);
+            ok(good && c.w == 16384 && c.h == 8200 && c.least_w == 16384 - 4 * (chroma == 1 ? 2 : 1) &&
+               c.least_h == 8200 - 4 * (chroma == 1 ? 2 : 1), "HEVC, %u layers: %d x %d", layers, (int)c.w, (int)c.h);
             data[3] = (unsigned char)n;
             memcpy(data + 4, nal, n);
             memcpy(data + 4 + n, "\0\0\0\3\x26\1\xaf\0\0\0\3\x26\1\x2f\0\0\0\3\2\1\x80", 21);
@@ -174,7 +177,7 @@ static void hevc(void) {
             c = (struct coded){0};
             ok(coded_hevc_set(&c, nal, n) && !c.w, "what belongs to another layer does not count");
             nal[1] = 1;
-            ok(!coded_hevc_set(&c, nal, n - 6), "a set that is cut");
+            ok(!coded_hevc_set(&c, nal, n - 9), "a set that is cut");
             for (size_t bit = 0; bit < n * 8; bit++) {
                 nal[bit / 8] ^= (unsigned char)(1 << bit % 8);
                 coded_hevc_set(&c, nal, n - bit % 3);

@@ -272,6 +272,10 @@ static void heif(void) {
         {"many.heic", 4096, "HEIF: coded pictures of more than 4 times 4096 pixels in all"},
         {"self.heic", 0, "HEIF: a picture that is made of itself, or of too many layers"},
         {"loop.heic", 0, "HEIF: a picture that is made of itself, or of too many layers"},
+        {"part.heic", 0, "HEIF: a picture that is made of something else"},
+        {"missing.heic", 0, "HEIF: a picture that is made of something else"},
+        {"crop.heic", 0, "HEIF: a crop that is not possible"},
+        {"tiny.heic", 0, "HEIF: a coded picture of 64 x 64 pixels, where its header says 1000 x 1000"},
         {"deep.heic", 0, "HEIF: a picture that is made of itself, or of too many layers"},
     };
     struct image tile, grid;
