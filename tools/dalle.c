@@ -114,9 +114,10 @@ static int given(struct job *j, const struct record *r, int **tokens, struct are
 
 /* ---- results ---- */
 
-static int params(struct job *j, const struct token_rules *k, const struct torch_rows *rows, struct span *out, struct arena *a,
-                  struct err *e) {
+/* drawn: how many of the tokens, or 0: all. */
+static int params(struct job *j, size_t drawn, struct span *out, struct arena *a, struct err *e) {
     static const char *const rule[] = {"hf", "mindalle", "cfg"};
+    const struct token_rules *k = &j->m.rules;
     struct mp m;
     size_t begin;
 
@@ -135,8 +136,8 @@ static int params(struct job *j, const struct token_rules *k, const struct torch
         for (size_t i = 0; i < j->keep.n; i++)
             mp_cstr(&m, j->keep.v[i]);
     }
-    if (rows)
-        mp_cstr(&m, "rng_rows"), mp_uint(&m, rows->rows);
+    if (drawn)
+        mp_cstr(&m, "drawn"), mp_uint(&m, drawn);
     mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
@@ -145,15 +146,17 @@ static int params(struct job *j, const struct token_rules *k, const struct torch
 /* Candidate i with `done` of its tokens; the others are the token that stands for them. */
 static int write_one(struct job *j, const struct draw *d, size_t i, size_t done, struct arena a, struct err *e) {
     const size_t side = j->m.side, n = side * side;
-    int *tokens = arena_take(&a, n, sizeof *tokens);
+    int *tokens = arena_take(&a, n, sizeof *tokens), got;
+    struct span map = j->map;
     struct record c;
 
-    if (!tokens)
+    if (!tokens || (done < n && params(j, done, &map, &a, e) < 0))
         return err_set(e, "out of memory");
     for (size_t k = 0; k < n; k++)
         tokens[k] = k < done ? d->tokens[i * n + k] : j->common;
-    if (tool_sample(&j->t, &c, j->r, &j->s, i, j->map, "image_tokens", j->fp, &a, e) < 0 ||
-        codes_set(&c, tokens, side, side, j->m.fingerprint, e) < 0 ||
+    if ((got = tool_sample(&j->t, &c, j->r, &j->s, i, map, "image_tokens", j->fp, &a, e)) <= 0)
+        return got;
+    if (codes_set(&c, tokens, side, side, j->m.fingerprint, e) < 0 ||
         record_set_float(&c, "logp", done == n ? d->logp[i] : d->logp[i] / (double)done, e) < 0)
         return -1;
     record_drop(&c, "image");    /* another picture */
@@ -185,7 +188,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     d.rules = j->m.rules;
     if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&j->s, r, a, e) < 0 ||
         (j->t.noise.rng && torch_rows_open(&rows, r, &j->s, (uint64_t)j->t.noise.seed, n, e) < 0) ||
-        params(j, &d.rules, j->t.noise.rng ? &rows : NULL, &j->map, a, e) < 0)
+        params(j, 0, &j->map, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, r, &j->s, j->map, j->fp, *a))
         return 0;
