@@ -1,3 +1,4 @@
+/* allocates: tables of items and boxes, and the bytes of an item in pieces */
 #include "formats/image/heif_limit.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* threads
- * DALL-E mini's encoder and decoder against min-dalle's own numbers (tests/golden/dalle/dallemini), and pictures drawn
+/* threads */
+/* DALL-E mini's encoder and decoder against min-dalle's own numbers (tests/golden/dalle/dallemini), and pictures drawn
  * with guidance, equal to what it drew. */
 #include "lib/net/bart.h"
 

@@ -1,5 +1,5 @@
-/* threads
- * The transformers of ruDALL-E (both versions) and minDALL-E against their own classes' numbers (tests/golden/dalle),
+/* threads */
+/* The transformers of ruDALL-E (both versions) and minDALL-E against their own classes' numbers (tests/golden/dalle),
  * step by step through the cache; and what may not depend on the number of candidates. */
 #include "lib/net/gpt.h"
 
