@@ -62,7 +62,7 @@ static void sink(const double *v, uint32_t *heap, size_t n, size_t i) {
     }
 }
 
-/* Only the most probable weights stay, up to the one with which their sum passes p of the total; returns their sum. */
+/* Keep the most probable weights only, up to the one with which their sum passes p of the total.  Returns their sum. */
 static double keep_nucleus(size_t n, double *weight, double total, double p, bool strictly, uint32_t *heap) {
     size_t left = 0;
     double sum = 0;
@@ -81,7 +81,7 @@ static double keep_nucleus(size_t n, double *weight, double total, double p, boo
         heap[0] = heap[--left];
         sink(weight, heap, left, 0);
     }
-    for (size_t i = 0; i < left; i++)    /* those that were not taken */
+    for (size_t i = 0; i < left; i++)    /* tokens that were not taken */
         weight[heap[i]] = 0;
     return sum;
 }

@@ -1,11 +1,11 @@
-/* token_draw.h - from the scores of all tokens to the one that is drawn
+/* token_draw.h - draw a token from the scores of all tokens
  *
- * What     Temperature, top-k and top-p give every token a weight, and one uniform number picks a token: the first in
+ * What     Temperature, top-k and top-p give every token a weight, and one uniform number u picks a token: the first in
  *          the order of the vocabulary at which the running sum of weights exceeds u times their total.  So one
- *          number for each token of each sample decides, whatever the batch and the language.
- * Rules    TOKEN_HF       l / T; scores below the k-th largest are dropped (equal ones stay); softmax; of the rest, most
- *                         probable first, what comes after a running sum above p is dropped; softmax again.
- *          TOKEN_MINDALLE the same, with "at least p" in the place of "above p".
+ *          number for each token of each sample decides, independent of the batch.
+ * Rules    TOKEN_HF       l / T; scores below the k-th largest are dropped (equal ones stay); softmax; of the others, most
+ *                         probable first, those after a running sum above p are dropped; softmax again.
+ *          TOKEN_MINDALLE as TOKEN_HF, with "at least p" instead of "above p".
  *          TOKEN_CFG      scores below the k-th largest are dropped; weights exp((l - max) / T); no top-p.
  *          k = 0 and p >= 1 drop nothing.
  * Source   transformers 4.10.2 generation_logits_process.py (ruDALL-E); kakaobrain/minDALL-E e548007
@@ -31,10 +31,10 @@ struct token_rules {
     size_t top_k;
 };
 
-/* guided = uncond + scale (cond - uncond), into cond. */
+/* Guidance: cond becomes uncond + scale (cond - uncond). */
 void token_guide(size_t n, const float *uncond, double scale, float *cond);
 
-/* weight receives what each token weighs; order is room for n numbers.  Returns the sum of the weights. */
+/* Fill weight with the weight of each token; order is room for n numbers.  Returns the sum of the weights. */
 double token_weights(const struct token_rules *r, size_t n, const float *scores, double *weight, uint32_t *order);
 
 size_t token_pick(size_t n, const double *weight, double u);
@@ -46,7 +46,7 @@ double token_log_probability(const double *weight, double total, size_t token);
  * NOISE_TOKENS. */
 double token_uniform(uint64_t seed, uint64_t id, unsigned sample, unsigned token);
 
-/* What torch.multinomial(p, 1) draws on a CPU from the weights of one row; rows of a batch follow each other. */
+/* The draw of torch.multinomial(p, 1) on a CPU from the weights of one row; the rows of a batch are drawn in order. */
 size_t token_multinomial(struct torch_rng *g, size_t n, const double *weight, double total);
 
 #endif

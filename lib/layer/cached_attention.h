@@ -1,13 +1,13 @@
-/* cached_attention.h - one query of each sequence against keys that lie in a cache
+/* cached_attention.h - attention of one query in each sequence to keys in a cache
  *
- * What     softmax(scale q K^T) V for a single row q of many sequences, as a decoder that draws one token after the
- *          other needs it.  The keys and values that a query sees come as runs of rows with a stride, so that a sparse
- *          pattern (the row above, a column, a window of the picture) is read from the cache without a mask.
+ * What     softmax(scale q K^T) V for a single row q of each of many sequences, for a decoder that draws one token
+ *          after the other.  The keys and values that a query sees come as runs of rows with a stride, so that a
+ *          sparse pattern (the row above, a column, a window of the image) is read from the cache without a mask.
  * Source   Vaswani et al. 2017, arXiv:1706.03762; Child et al. 2019, arXiv:1904.10509 (sparse patterns).
- * Shapes   q, o [H * d]; a run's row i is k + i * ld and v + i * ld, [H * d] each.  At least one key.
+ * Shapes   q, o [H * d]; row i of a run is k + i * ld and v + i * ld, [H * d] each.  Each query has at least one key.
  * Aliasing o may be q.
- * Numbers  f32; scores in the order of the runs, the maximum subtracted.  A sequence's bytes depend on its own rows
- *          and the kernel, not on the other sequences or the threads.
+ * Numbers  f32; scores in the order of the runs, with the maximum subtracted.  The bytes of a sequence depend on its
+ *          own rows and on the kernel, not on the other sequences or the threads.
  * Threads  Split over sequences and heads.
  */
 #ifndef UNCLIP_CACHED_ATTENTION_H
