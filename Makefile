@@ -41,7 +41,7 @@ B        = build$(if $(SAN),-$(firstword $(SANS)))$(if $(filter c,$(KERNELS)),-c
 #   /* threads */                   check-threads runs this unit test
 #   /* allocates: WHAT */           it may call malloc (lint)
 FILE_FLAGS = $(shell sed -n '1s|^/\* flags\( [a-z0-9_]*\)\{0,1\}: \(.*\) \*/$$|\2|p' $<)
-MACHINE := $(if $(filter c,$(KERNELS)),none,$(firstword $(subst -, ,$(shell $(CC) -dumpmachine))))
+MACHINE := $(if $(filter c,$(KERNELS)),none,$(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null))))
 FOREIGN := $(filter-out $(shell grep -l '^/\* flags $(MACHINE):' lib/*/*.c),$(shell grep -lE '^/\* flags [a-z0-9_]+:' lib/*/*.c))
 THREADED = $(basename $(notdir $(shell grep -lx '/\* threads \*/' tests/unit/*.c)))
 WRAPS    = $(basename $(notdir $(shell grep -lE '^/\* allocates: .* \*/$$' formats/*/*.c tools/stage/*.c)))
