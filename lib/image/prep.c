@@ -84,18 +84,6 @@ void prep_planes(const struct prep *p, const unsigned char *crop, float *out) {
     }
 }
 
-int prep_image(const struct prep *p, const unsigned char *rgb, size_t h, size_t w, float *out,
-               unsigned char *crop8, struct arena scratch, struct err *e) {
-    if (!crop8)
-        crop8 = arena_take(&scratch, p->crop * p->crop, 3);
-    if (!crop8)
-        return err_set(e, "no memory for a crop of %zu pixels", p->crop);
-    if (prep_crop(p, rgb, h, w, crop8, scratch, e) < 0)
-        return -1;
-    prep_planes(p, crop8, out);
-    return 0;
-}
-
 void prep_quantize(const float *planes, size_t h, size_t w, unsigned char *out) {
     size_t n = h * w;
 

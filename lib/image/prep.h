@@ -62,10 +62,6 @@ int prep_crop(const struct prep *p, const unsigned char *rgb, size_t h, size_t w
               unsigned char *out, struct arena scratch, struct err *e);
 void prep_planes(const struct prep *p, const unsigned char *crop, float *out);
 
-/* prep_crop and prep_planes in one call: out is f32 [3, S, S].  crop8, if not NULL, receives prep_crop's u8 [S, S, 3]. */
-int prep_image(const struct prep *p, const unsigned char *rgb, size_t h, size_t w, float *out,
-               unsigned char *crop8, struct arena scratch, struct err *e);
-
 /* Convert a network's picture, f32 [3, h, w] in [-1, 1], to bytes [h, w, 3]: 255 (x / 2 + 1 / 2), rounded half to even
  * and clamped. */
 void prep_quantize(const float *planes, size_t h, size_t w, unsigned char *out);

@@ -56,12 +56,12 @@ int condition_empty(struct condition *c, const char *uncond, const struct model_
 
     if (uncond)
         return from_stream(c, uncond, keep, e);
-    if (encode_open(&n, MODEL_TEXT, p, k, keep, e) < 0 ||
+    if (encode_open(&n, MODEL_TEXT, 1, p, k, keep, e) < 0 ||
         encode_states(&n, SPAN(""), &embed, &states, &c->n, keep, e) < 0)
         return -1;
     c->embed = embed, c->states = states;
-    c->d = n.d, c->w = n.model.config.text.width;
-    c->model = arena_span(keep, span_of(n.model.fingerprint));
+    c->d = n.d, c->w = n.model->config.text.width;
+    c->model = arena_span(keep, span_of(n.model->fingerprint));
     return 0;
 }
 

@@ -11,21 +11,22 @@
 #ifndef UNCLIP_ENCODE_H
 #define UNCLIP_ENCODE_H
 
-#include "formats/checkpoint/model.h"
 #include "tools/stage/labels.h"
+#include "tools/stage/towers.h"
+
+enum { ENCODE_BATCH = 32 };     /* texts in one run of the tower */
 
 struct encoder {
-    struct clip_model model;    /* config.scale, fingerprint */
+    struct towers towers;
+    const struct clip_model *model;    /* of the tower: config.scale, fingerprint */
     struct bpe *bpe;
-    struct clip_text *text;
-    struct clip_vision *vision;
-    const struct compute *compute;
     size_t d;
-    bool joint;                 /* the checkpoint holds both towers */
+    bool joint;                        /* the checkpoint holds both towers */
 };
 
-/* want: MODEL_TEXT (with its tokenizer) or MODEL_VISION. */
-int encode_open(struct encoder *n, unsigned want, const struct model_paths *p,
+/* want: MODEL_TEXT (with its tokenizer) or MODEL_VISION.  batch: inputs in one run, at most; ENCODE_BATCH for labels,
+ * else 1. */
+int encode_open(struct encoder *n, unsigned want, size_t batch, const struct model_paths *p,
                 const struct compute *c, struct arena *keep, struct err *e);
 
 /* out [n->d], not normalised */

@@ -62,8 +62,7 @@ static int from_model(struct scan_query *q, const struct query_source *from, dou
     float *x;
     int got;
 
-    if (encode_open(&n, from->text ? MODEL_TEXT : MODEL_VISION, &from->paths, from->compute, a,
-                    e) < 0)
+    if (encode_open(&n, from->text ? MODEL_TEXT : MODEL_VISION, 1, &from->paths, from->compute, a, e) < 0)
         return -1;
     if (!(x = arena_take(a, n.d, sizeof *x)))
         return err_set(e, "out of memory");
@@ -74,10 +73,10 @@ static int from_model(struct scan_query *q, const struct query_source *from, dou
         got = encode_image(&n, from->image, x, *a, &why);
     }
     v.d = n.d, v.data = x;
-    v.model = span_of(n.model.fingerprint);
+    v.model = span_of(n.model->fingerprint);
     q->joint = n.joint;
-    if (n.model.config.has_scale)
-        *scale = (double)n.model.config.scale;
+    if (n.model->config.has_scale)
+        *scale = (double)n.model->config.scale;
     if (got < 0 || keep(q, &v, a, &why) < 0)
         return err_at(e, from->text ? "--text" : from->image, &why);
     return 0;
@@ -96,10 +95,10 @@ static int embed_labels(struct labels *l, const struct query_source *from,
     struct encoder n;
     int got = 0;
 
-    if (encode_open(&n, MODEL_TEXT, &from->paths, from->compute, a, e) < 0)
+    if (encode_open(&n, MODEL_TEXT, ENCODE_BATCH, &from->paths, from->compute, a, e) < 0)
         return -1;
     *joint = n.joint;
-    labels_key(key, n.model.fingerprint, l, t);
+    labels_key(key, n.model->fingerprint, l, t);
     if (from->cache && (got = labels_cache_read(l, from->cache, key, a, &why)) != 0)
         return got < 0 ? err_at(e, from->cache, &why) : 0;
     if (encode_labels(&n, t, l, a, from->tick, from->ctx, &why) < 0)
