@@ -21,7 +21,7 @@ struct job {
     const char *mode, *field, *theta_list, *pca_file, *k_list;
     int64_t frames, components;
     struct beside second;      /* of two streams */
-    struct mix_vec text[2];    /* new, old */
+    struct vector text[2];    /* new, old */
     struct mix_total total;
     double theta[THETAS];
     size_t n;                  /* thetas, or counts of components */
@@ -93,7 +93,7 @@ static void difference(struct job *j, int n, char *file[]) {
     for (int i = 0; i < 2; i++) {
         if (stream_first(file[i + 1], &r, &j->t.arena, &e) < 0)
             die("%s", e.msg);
-        if (mix_get(&r, "text_embed", &j->text[i], &j->t.arena, &e) <= 0)
+        if (vector_floats(&j->text[i], &r, "text_embed", &j->t.arena, &e) <= 0)
             die("%s: %s", file[i + 1], e.msg[0] ? e.msg : "no text_embed");
     }
     if (mix_fits(&j->text[0], &j->text[1], j->total.force, &e) < 0)

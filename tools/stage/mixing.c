@@ -6,31 +6,18 @@
 #include "formats/record/params.h"
 #include "lib/vector/mix.h"
 
-int mix_get(const struct record *r, const char *field, struct mix_vec *out, struct arena *a, struct err *e) {
-    int got = record_floats(r, field, &out->v, &out->d, a, e);
+int mix_get(const struct record *r, const char *wanted, struct vector *out, struct arena *a, struct err *e) {
+    int got = vector_floats(out, r, wanted ? wanted : "image_embed", a, e);
 
-    out->model = (struct span){0};
-    if (got > 0 && record_sub_str(r, "model", field, &out->model, e) < 0)
-        return -1;
-    return got;
-}
-
-int mix_get_any(const struct record *r, const char *wanted, const char **field, struct mix_vec *out, struct arena *a,
-                struct err *e) {
-    static const char *const usual[] = {"image_embed", "text_embed"};
-    int got = 0;
-
-    for (size_t i = 0; i < (wanted ? 1 : 2) && got == 0; i++) {
-        *field = wanted ? wanted : usual[i];
-        got = mix_get(r, *field, out, a, e);
-    }
+    if (!got && !wanted)
+        got = vector_floats(out, r, "text_embed", a, e);
     return got ? got : err_set(e, "no %s", wanted ? wanted : "image_embed or text_embed");
 }
 
-int mix_fits(const struct mix_vec *a, const struct mix_vec *b, bool force, struct err *e) {
+int mix_fits(const struct vector *a, const struct vector *b, bool force, struct err *e) {
     if (a->d != b->d)
         return err_set(e, "vectors of %zu and of %zu", a->d, b->d);
-    if (!force && a->model.n && b->model.n && !span_equal(a->model, b->model))
+    if (!force && vector_models_differ(a, b))
         return err_set(e, "vectors of different models, %.*s and %.*s (--force mixes them)", (int)a->model.n,
                        (const char *)a->model.p, (int)b->model.n, (const char *)b->model.p);
     return 0;
@@ -82,31 +69,33 @@ static int between(bool lerp, const float *a, const float *b, double t, size_t d
 
 int mix_between(struct mix_way *w, const struct record *a, const struct record *b, const char *name, const char *wanted,
                 bool force, struct arena *mem, struct err *e) {
-    struct mix_vec to;
+    struct vector to;
     int got;
 
     *w = (struct mix_way){.a = a, .other = b};
-    if (mix_get_any(a, wanted, &w->field, &w->from, mem, e) < 0)
+    if (mix_get(a, wanted, &w->from, mem, e) < 0)
         return -1;
-    got = mix_get(b, w->field, &to, mem, e);
+    got = vector_floats(&to, b, w->from.field, mem, e);
     if (got <= 0)
-        return got < 0 ? -1 : err_set(e, "no %s in %s", w->field, name);
-    w->to = to.v;
+        return got < 0 ? -1 : err_set(e, "no %s in %s", w->from.field, name);
+    w->to = vector_f32(&to);
     return mix_fits(&w->from, &to, force, e) < 0 ? -1 : sample_of(&w->sample, a, mem, e);
 }
 
-int mix_along(struct mix_way *w, const struct record *a, const struct mix_vec *old, const struct mix_vec *fresh,
+int mix_along(struct mix_way *w, const struct record *a, const struct vector *old, const struct vector *fresh,
               struct arena *mem, struct err *e) {
     float *to = arena_take(mem, fresh->d, sizeof *to);
 
-    *w = (struct mix_way){.a = a, .to = to, .field = "image_embed"};
+    *w = (struct mix_way){.a = a, .to = to};
     if (!to)
         return err_set(e, "out of memory");
-    if (mix_get_any(a, w->field, &w->field, &w->from, mem, e) < 0)
+    if (mix_get(a, "image_embed", &w->from, mem, e) < 0)
         return -1;
     if (w->from.d != fresh->d)
         return err_set(e, "an image_embed of %zu, texts of %zu", w->from.d, fresh->d);
-    return mix_difference(old->v, fresh->v, w->from.v, w->from.d, to, e) < 0 ? -1 : sample_of(&w->sample, a, mem, e);
+    if (mix_difference(vector_f32(old), vector_f32(fresh), vector_f32(&w->from), w->from.d, to, e) < 0)
+        return -1;
+    return sample_of(&w->sample, a, mem, e);
 }
 
 int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, size_t n, double t, struct arena *mem,
@@ -120,7 +109,7 @@ int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, 
     if (!v)
         return err_set(e, "out of memory");
     if (record_copy(out, w->a, mem, e) < 0 || sample_child(out, &w->sample, i, n, e) < 0 ||
-        between(lerp, w->from.v, w->to, t, d, v, e) < 0 || mix_set(out, w->field, v, d, e) < 0 ||
+        between(lerp, vector_f32(&w->from), w->to, t, d, v, e) < 0 || mix_set(out, w->from.field, v, d, e) < 0 ||
         record_set_float(out, "theta", t, e) < 0)
         return -1;
     if (!record_has(w->a, "noise_id") && record_set_text(out, "noise_id", w->sample.root, e) < 0)
@@ -137,29 +126,28 @@ int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, 
 /* ---- sums ---- */
 
 /* sum += w v, or w v / |v| */
-static int add(const struct mix_vec *v, double w, bool raw, double *sum, struct err *e) {
+static int add(const struct vector *v, double w, bool raw, double *sum, struct err *e) {
+    const float *x = vector_f32(v);
     double sq = 0;
 
     for (size_t i = 0; i < v->d; i++)
-        sq += (double)v->v[i] * (double)v->v[i];
+        sq += (double)x[i] * (double)x[i];
     if (!(sq > 0))
         return err_set(e, "a vector of zeros has no direction");
     w = raw ? w : w / sqrt(sq);
     for (size_t i = 0; i < v->d; i++)
-        sum[i] += w * (double)v->v[i];
+        sum[i] += w * (double)x[i];
     return 0;
 }
 
 int mix_total_add(struct mix_total *t, const struct record *r, const char *wanted, double weight, struct arena *keep,
                   struct arena scratch, struct err *e) {
-    const char *field;
-    struct mix_vec v;
+    struct vector v;
 
-    if (mix_get_any(r, wanted, &field, &v, &scratch, e) < 0)
+    if (mix_get(r, wanted, &v, &scratch, e) < 0)
         return -1;
     if (!t->sum) {
-        t->field = field;
-        t->like = (struct mix_vec){NULL, v.d, arena_span(keep, v.model)};
+        t->like = (struct vector){.field = v.field, .d = v.d, .model = arena_span(keep, v.model)};
         t->sum = arena_zero(keep, v.d, sizeof *t->sum);
         if (!t->sum || !t->like.model.p)
             return err_set(e, "out of memory");
@@ -178,7 +166,7 @@ int mix_total_record(struct record *out, const struct mix_total *t, const char *
         return err_set(e, "out of memory");
     for (size_t i = 0; i < t->like.d; i++)
         v[i] = (float)(t->sum[i] * scale);
-    if (record_new(out, span_of(id), false, a, e) < 0 || mix_set(out, t->field, v, t->like.d, e) < 0)
+    if (record_new(out, span_of(id), false, a, e) < 0 || mix_set(out, t->like.field, v, t->like.d, e) < 0)
         return -1;
-    return t->like.model.n ? record_set_sub_text(out, "model", t->field, t->like.model, e) : 0;
+    return t->like.model.n ? record_set_sub_text(out, "model", t->like.field, t->like.model, e) : 0;
 }

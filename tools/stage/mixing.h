@@ -11,21 +11,12 @@
 #define UNCLIP_MIXING_H
 
 #include "tools/stage/sample.h"
+#include "tools/stage/vector.h"
 
-struct mix_vec {
-    const float *v;
-    size_t d;
-    struct span model;    /* fingerprint; empty when unknown */
-};
+/* The vector in `wanted`, or where that is NULL in image_embed, else text_embed; as vector_floats.  1 or -1. */
+int mix_get(const struct record *r, const char *wanted, struct vector *out, struct arena *a, struct err *e);
 
-/* A vector field as f32: 1, 0 absent, -1. */
-int mix_get(const struct record *r, const char *field, struct mix_vec *out, struct arena *a, struct err *e);
-
-/* `wanted`, or where it is NULL image_embed, else text_embed; *field says which.  1 or -1. */
-int mix_get_any(const struct record *r, const char *wanted, const char **field, struct mix_vec *out, struct arena *a,
-                struct err *e);
-
-int mix_fits(const struct mix_vec *a, const struct mix_vec *b, bool force, struct err *e);
+int mix_fits(const struct vector *a, const struct vector *b, bool force, struct err *e);
 
 int mix_set(struct record *r, const char *field, const float *v, size_t d, struct err *e);
 
@@ -35,14 +26,13 @@ int mix_set(struct record *r, const char *field, const float *v, size_t d, struc
 struct mix_way {
     const struct record *a, *other;
     struct sample sample;
-    struct mix_vec from;
+    struct vector from;
     const float *to;
-    const char *field;
 };
 
 int mix_between(struct mix_way *w, const struct record *a, const struct record *b, const char *name, const char *wanted,
                 bool force, struct arena *mem, struct err *e);
-int mix_along(struct mix_way *w, const struct record *a, const struct mix_vec *old, const struct mix_vec *fresh,
+int mix_along(struct mix_way *w, const struct record *a, const struct vector *old, const struct vector *fresh,
               struct arena *mem, struct err *e);
 
 /* Frame i of n, at t. */
@@ -50,11 +40,10 @@ int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, 
               struct err *e);
 
 /* A sum of vectors, or with `raw` false of their directions.  {0} is empty; the first vector added decides the field
- * (as in mix_get_any) and the model. */
+ * (as in mix_get) and the model. */
 struct mix_total {
     bool raw, force;
-    const char *field;
-    struct mix_vec like;
+    struct vector like;      /* field, width and model */
     double *sum;
     size_t n;
 };

@@ -47,11 +47,10 @@ int pca_record_load(struct pca_record *p, const char *file, struct arena *keep, 
 }
 
 int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, bool force, struct arena a, struct err *e) {
-    struct mix_vec v, like = {NULL, t->d, t->model};
+    struct vector v, like = {.d = t->d, .model = t->model};
     size_t row = t->d * sizeof *t->x;
-    const char *which;
 
-    if (mix_get_any(r, field, &which, &v, &a, e) < 0 || (t->n && mix_fits(&like, &v, force, e) < 0))
+    if (mix_get(r, field, &v, &a, e) < 0 || (t->n && mix_fits(&like, &v, force, e) < 0))
         return -1;
     if (!t->n) {
         t->d = v.d;
@@ -63,7 +62,7 @@ int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, 
     } else if (arena_grow(&t->rows, t->x, t->n * row, (t->n + 1) * row) < 0) {
         return err_set(e, "out of memory");
     }
-    memcpy(t->x + t->n++ * t->d, v.v, row);
+    memcpy(t->x + t->n++ * t->d, v.data, row);
     return 1;
 }
 
@@ -85,22 +84,21 @@ int pca_rows_record(struct record *r, const struct pca_rows *t, size_t most, str
 int pca_apply(struct record *out, const struct record *r, const struct pca_job *j, size_t i, size_t n, size_t k,
               struct arena *a, struct err *e) {
     const struct pca *p = &j->p->p;
-    struct mix_vec v, like = {NULL, p->d, j->p->model};
+    struct vector v, like = {.d = p->d, .model = j->p->model};
     float *c = arena_take(a, p->k, sizeof *c), *x = arena_take(a, p->d, sizeof *x);
-    const char *field;
     struct sample s;
 
     if (!c || !x)
         return err_set(e, "out of memory");
-    if (mix_get_any(r, j->field, &field, &v, a, e) < 0 || mix_fits(&like, &v, j->force, e) < 0 || sample_of(&s, r, a, e) < 0 ||
+    if (mix_get(r, j->field, &v, a, e) < 0 || mix_fits(&like, &v, j->force, e) < 0 || sample_of(&s, r, a, e) < 0 ||
         record_copy(out, r, a, e) < 0)
         return -1;
     k = k < p->k ? k : p->k;
-    pca_project(p, v.v, n ? k : p->k, c);
+    pca_project(p, vector_f32(&v), n ? k : p->k, c);
     if (!n)
         return record_set_tensor(out, "pca", DT_F32, c, 1, &p->k, e);
     pca_reconstruct(p, c, k, x);
-    if (sample_child(out, &s, i, n, e) < 0 || mix_set(out, field, x, p->d, e) < 0 ||
+    if (sample_child(out, &s, i, n, e) < 0 || mix_set(out, v.field, x, p->d, e) < 0 ||
         record_set_int(out, "components", (int64_t)k, e) < 0)
         return -1;
     return record_has(r, "noise_id") ? 0 : record_set_text(out, "noise_id", s.root, e);

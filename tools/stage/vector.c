@@ -29,14 +29,27 @@ int vector_find(struct vector *v, const struct record *r, const char *field, str
     return record_sub_str(r, "model", v->field, &v->model, e) < 0 ? -1 : 0;
 }
 
+int vector_floats(struct vector *v, const struct record *r, const char *field, struct arena *a,
+                  struct err *e) {
+    const float *f = NULL;
+    int got;
+
+    *v = (struct vector){.field = field, .dtype = DT_F32};
+    got = record_floats(r, field, &f, &v->d, a, e);
+    v->data = f;
+    return got > 0 && record_sub_str(r, "model", field, &v->model, e) < 0 ? -1 : got;
+}
+
+bool vector_models_differ(const struct vector *v, const struct vector *q) {
+    return v->model.n && q->model.n && !span_equal(v->model, q->model);
+}
+
 int vector_fits(const struct vector *v, const struct vector *q, bool joint, bool force,
                 struct err *e) {
     if (v->d != q->d)
         return err_set(e, "its %s has %zu elements, the %s that it is compared with %zu", v->field,
                        v->d, q->field, q->d);
-    if (force || v->model.n == 0 || q->model.n == 0 || (!joint && strcmp(v->field, q->field) != 0))
-        return 0;
-    if (span_equal(v->model, q->model))
+    if (force || (!joint && strcmp(v->field, q->field) != 0) || !vector_models_differ(v, q))
         return 0;
     return err_set(e, "its %s is of model %.*s, the %s that it is compared with of %.*s (--force)",
                    v->field, (int)(v->model.n < 40 ? v->model.n : 40), (const char *)v->model.p,

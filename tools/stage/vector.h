@@ -4,7 +4,7 @@
  *          for.  Two vectors are compared only if they are equally wide, and, where both say
  *          which model made them, of the same model: always for the same field; for text
  *          against image when one checkpoint is known to hold both towers (split towers
- *          have fingerprints of their own).
+ *          have fingerprints of their own).  What is mixed must belong together in the same way (mixing.h).
  * Errors   Reasons that name the field and both sides; --force lifts the models' check, never
  *          the widths'.
  */
@@ -24,6 +24,17 @@ struct vector {
 /* field NULL: image_embed, else text_embed. */
 int vector_find(struct vector *v, const struct record *r, const char *field, struct arena *a,
                 struct err *e);
+
+/* The vector in `field` as finite f32, which vector_f32 gives: 1, 0 absent, -1. */
+int vector_floats(struct vector *v, const struct record *r, const char *field, struct arena *a,
+                  struct err *e);
+
+static inline const float *vector_f32(const struct vector *v) {
+    return v->data;
+}
+
+/* Do both say which model made them, and is it not the same? */
+bool vector_models_differ(const struct vector *v, const struct vector *q);
 
 /* May v be compared with q?  joint: q's model holds both towers. */
 int vector_fits(const struct vector *v, const struct vector *q, bool joint, bool force,
