@@ -6,7 +6,7 @@
 #include "formats/io/mapfile.h"
 #include "formats/record/npy.h"
 
-int npy_out_open(struct npy_out *o, struct err *e) {
+static int out_open(struct npy_out *o, struct err *e) {
     if (!(o->f = fopen(o->file, "wb")) || fseek(o->f, 0, SEEK_SET) < 0)
         return err_set(e, "%s", strerror(errno));
     return 0;
@@ -29,7 +29,8 @@ static int read_row(struct npy_out *o, struct span v, struct err *e) {
     }
 }
 
-int npy_out_check(struct npy_out *o, const struct record *r, struct err *e) {
+/* Does the record have the field, in the form of those before it? */
+static int out_check(struct npy_out *o, const struct record *r, struct err *e) {
     struct span v;
     bool same;
 
@@ -59,7 +60,8 @@ static int head(struct npy_out *o, struct err *e) {
     return fwrite(text, 1, n, o->f) == n ? 0 : err_set(e, "%s", strerror(errno));
 }
 
-int npy_out_add(struct npy_out *o, struct err *e) {
+/* Write the row checked last. */
+static int out_add(struct npy_out *o, struct err *e) {
     size_t n;
 
     if (o->rows++ == 0 && head(o, e) < 0)
@@ -70,7 +72,8 @@ int npy_out_add(struct npy_out *o, struct err *e) {
     return fwrite(o->row.data, 1, n, o->f) == n ? 0 : err_set(e, "%s", strerror(errno));
 }
 
-int npy_out_close(struct npy_out *o, struct err *e) {
+/* Write the head again, with the number of rows, and close. */
+static int out_close(struct npy_out *o, struct err *e) {
     int rc = fseek(o->f, 0, SEEK_SET) < 0 ? err_set(e, "%s", strerror(errno)) : head(o, e);
 
     if (fclose(o->f) != 0)
@@ -90,7 +93,7 @@ static int write_failed(const char *file, const char *why, struct err *e) {
 /* Open every file, once. */
 static int open_all(struct npy_writer *w, struct err *e) {
     for (size_t i = 0; i < w->n && !w->open; i++)
-        if (npy_out_open(&w->out[i], e) < 0)
+        if (out_open(&w->out[i], e) < 0)
             return write_failed(w->out[i].file, e->msg, e);
     if (w->ids && !w->open && !(w->id_file = fopen(w->ids, "wb")))
         return write_failed(w->ids, strerror(errno), e);
@@ -113,14 +116,14 @@ int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e) 
     const char *why = w->ids ? no_line(w, r->id) : NULL;
 
     for (size_t i = 0; i < w->n; i++)
-        if (npy_out_check(&w->out[i], r, e) < 0)
+        if (out_check(&w->out[i], r, e) < 0)
             return -1;
     if (why)
         return err_set(e, "%s", why);
     if (open_all(w, e) < 0)
         return -2;
     for (size_t i = 0; i < w->n; i++)
-        if (npy_out_add(&w->out[i], e) < 0)
+        if (out_add(&w->out[i], e) < 0)
             return write_failed(w->out[i].file, e->msg, e);
     if (w->ids && (fwrite(r->id.p, 1, r->id.n, w->id_file) != r->id.n || putc(w->end, w->id_file) == EOF))
         return write_failed(w->ids, strerror(errno), e);
@@ -131,12 +134,13 @@ int npy_writer_close(struct npy_writer *w, struct err *e) {
     if (open_all(w, e) < 0)
         return -2;
     for (size_t i = 0; i < w->n; i++)
-        if (npy_out_close(&w->out[i], e) < 0)
+        if (out_close(&w->out[i], e) < 0)
             return write_failed(w->out[i].file, e->msg, e);
     return w->ids && fclose(w->id_file) != 0 ? write_failed(w->ids, strerror(errno), e) : 0;
 }
 
-int npy_in_open(struct npy_in *in, const char *field, const char *file, struct err *e) {
+/* Map the file; it stays mapped. */
+static int in_open(struct npy_in *in, const char *field, const char *file, struct err *e) {
     struct mapfile m;
     size_t n;
 
@@ -172,7 +176,8 @@ static int set_number(const char *field, enum dtype dt, const unsigned char *p, 
                           dt == DT_I8 ? (int8_t)u : (int64_t)u, e);
 }
 
-int npy_in_set(const struct npy_in *in, size_t i, struct record *r, struct arena scratch, struct err *e) {
+/* Set the field to row i: a number where rows have no size. */
+static int in_set(const struct npy_in *in, size_t i, struct record *r, struct arena scratch, struct err *e) {
     struct tensor row = tensor_rows(&in->t, i, i + 1);
     bool half = row.dtype == DT_F16 && row.nd > 1;
     size_t n;
@@ -193,7 +198,7 @@ int npy_reader_add(struct npy_reader *p, const char *field, const char *file, st
     struct npy_in *in = &p->in[p->n];
     struct err why = {0};
 
-    if (npy_in_open(in, field, file, &why) < 0)
+    if (in_open(in, field, file, &why) < 0)
         return err_at(e, file, &why);
     if (in->t.shape[0] != p->in[0].t.shape[0])
         return err_set(e, "%.300s: %zu rows, %.300s has %zu", file, in->t.shape[0], p->in[0].file, p->in[0].t.shape[0]);
@@ -227,7 +232,7 @@ int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, str
     if (record_new(r, id, !utf8_valid(id.p, id.n), a, e) < 0)
         return -2;
     for (size_t i = 0; i < p->n; i++)
-        if (npy_in_set(&p->in[i], p->row, r, scratch, e) < 0)
+        if (in_set(&p->in[i], p->row, r, scratch, e) < 0)
             break;
     p->row++;
     return e->msg[0] ? -1 : 1;

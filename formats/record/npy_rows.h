@@ -24,18 +24,6 @@ struct npy_out {
     unsigned char number[8];    /* its data where it is a number */
 };
 
-/* field and file are set by the caller, all else is zero. */
-int npy_out_open(struct npy_out *o, struct err *e);
-
-/* Does the record have the field, in the form of those before it?  0 or -1. */
-int npy_out_check(struct npy_out *o, const struct record *r, struct err *e);
-
-/* Write the row checked last. */
-int npy_out_add(struct npy_out *o, struct err *e);
-
-/* Write the head again, with the number of rows, and close. */
-int npy_out_close(struct npy_out *o, struct err *e);
-
 /* Several fields and the ids, row by row together.  The files are opened, and what they held is lost, when the first row
  * is written, or at the end where there was none. */
 struct npy_writer {
@@ -55,12 +43,6 @@ struct npy_in {
     const char *field, *file;
     struct tensor t;            /* nd >= 1 */
 };
-
-/* Map the file; it stays mapped. */
-int npy_in_open(struct npy_in *in, const char *field, const char *file, struct err *e);
-
-/* Set the field to row i: a number where rows have no size. */
-int npy_in_set(const struct npy_in *in, size_t i, struct record *r, struct arena scratch, struct err *e);
 
 /* Several files of as many rows, and their ids: records.  Without ids, rows are called by their number from 0. */
 struct npy_reader {

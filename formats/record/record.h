@@ -80,7 +80,6 @@ int record_raw(const struct record *r, const char *key, struct span *val);
 int record_str(const struct record *r, const char *key, struct span *s, struct err *e);    /* str or bin */
 int record_int(const struct record *r, const char *key, int64_t *v, struct err *e);
 int record_float(const struct record *r, const char *key, double *v, struct err *e);       /* int or float */
-int record_bool(const struct record *r, const char *key, bool *v, struct err *e);
 int record_ints(const struct record *r, const char *key, int64_t **v, size_t *n, struct arena *a,
                 struct err *e);                                                             /* array of int, or 1-D tensor */
 /* A tensor as a view; data may be unaligned.  Shape and data length agree. */

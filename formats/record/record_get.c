@@ -52,18 +52,6 @@ struct span record_root(const struct record *r) {
     return record_str(r, "root", &s, NULL) == 1 ? s : r->id;
 }
 
-int record_bool(const struct record *r, const char *key, bool *b, struct err *e) {
-    struct mp_item it;
-    struct span v;
-
-    if (!get(r, key, &v, &it))
-        return 0;
-    if (it.kind != MP_BOOL)
-        return err_set(e, "field %s is not a bool", key);
-    *b = it.b;
-    return 1;
-}
-
 int record_sub_str(const struct record *r, const char *key, const char *sub, struct span *s,
                    struct err *e) {
     struct mp_item map, k, it;

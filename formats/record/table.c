@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/io/base64.h"
 #include "formats/io/write_all.h"
-#include "formats/record/stream.h"
+#include "lib/base/size.h"
 
 static void put(struct table *t, const void *p, size_t n) {
     const char *s = p;
@@ -92,20 +93,14 @@ static void put_csv(struct table *t, struct span s) {
 }
 
 static void put_base64(struct table *t, struct span s) {
-    static const char digit[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char text[1024];
+    size_t k;
 
     put_str(t, "{\"$bytes\":\"");
-    for (size_t i = 0; i < s.n; i += 3) {
-        size_t k = s.n - i < 3 ? s.n - i : 3;
-        uint32_t v = (uint32_t)s.p[i] << 16 | (k > 1 ? (uint32_t)s.p[i + 1] << 8 : 0) |
-                     (k > 2 ? s.p[i + 2] : 0);
-        char c[4] = {digit[v >> 18], digit[v >> 12 & 63], digit[v >> 6 & 63], digit[v & 63]};
-
-        if (k < 3)
-            c[3] = '=';
-        if (k < 2)
-            c[2] = '=';
-        put(t, c, 4);
+    for (; s.n; s.p += k, s.n -= k) {
+        k = size_min(s.n, sizeof text / 4 * 3);
+        base64_encode(text, s.p, k);
+        put(t, text, base64_length(k));
     }
     put_str(t, "\"}");
 }

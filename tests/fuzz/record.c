@@ -29,14 +29,12 @@ static void get(const struct record *r, const char *key, struct arena a) {
     int64_t *ints, i;
     size_t n;
     double d;
-    bool b;
 
     check(record_has(r, key));
 #define GET(call) e.msg[0] = 0; check((call) == 1 || e.msg[0])
     GET(record_str(r, key, &s, &e));
     GET(record_int(r, key, &i, &e));
     GET(record_float(r, key, &d, &e));
-    GET(record_bool(r, key, &b, &e));
     GET(record_ints(r, key, &ints, &n, &a, &e));
     GET(record_tensor(r, key, &t, &e));
     GET(record_floats(r, key, &v, &n, &a, &e));

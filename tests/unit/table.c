@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "formats/io/base64.h"
 #include "tests/tap.h"
 
 static const char *const cols[] = {"id", "cos", "rank"};
@@ -62,6 +63,19 @@ static void long_rows(struct arena a) {
     unlink(path);
 }
 
+/* More bytes than are encoded at a time. */
+static void long_base64(struct arena a) {
+    static char name[2001], want[4000];
+    const char *text;
+
+    for (size_t i = 0; i < sizeof name - 1; i++)
+        name[i] = (char)(i % 255 + 1);
+    strcpy(want, "{\"id\":{\"$bytes\":\"");
+    base64_encode(want + strlen(want), name, sizeof name - 1);
+    text = rows(TABLE_JSON, name, a);
+    ok(strncmp(text, want, strlen(want)) == 0 && text[strlen(want)] == '"', "JSON: %zu bytes", sizeof name - 1);
+}
+
 static void full(struct arena a) {
     int fd = open("/dev/full", O_WRONLY);
     struct table t;
@@ -100,6 +114,7 @@ int main(void) {
     is(rows(TABLE_JSON, "\xff\xfe" "abc", a),
        "{\"id\":{\"$bytes\":\"//5hYmM=\"},\"cos\":0.25,\"rank\":1}\n{\"id\":\"b\",\"cos\":-0.3333333}\n",
        "JSON: five bytes");
+    long_base64(a);
     long_rows(a);
     full(a);
     free(a_mem.base);
