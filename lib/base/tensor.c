@@ -21,6 +21,10 @@ const char *dtype_name(enum dtype d) {
     return name[d];
 }
 
+bool dtype_is_float(enum dtype d) {
+    return d == DT_F32 || d == DT_F16 || d == DT_BF16 || d == DT_F64;
+}
+
 void tensor_contiguous(struct tensor *t) {
     size_t s = 1;
 
@@ -237,6 +241,8 @@ int weights_take(const struct weights *ws, const char *name, struct tensor *out,
         shape_text(has, sizeof has, w->t.nd, w->t.shape);
         return err_set(e, "tensor %.200s is [%s], expected [%s]", name, has, need);
     }
+    if (!dtype_is_float(w->t.dtype))
+        return err_set(e, "tensor %.200s is %s: quantised weights are not supported", name, dtype_name(w->t.dtype));
     w->used = true;
     *out = w->t;
     return 0;

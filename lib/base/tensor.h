@@ -38,6 +38,7 @@ struct tensor {
 /* Bytes of one element; its name as in safetensors ("F32"). */
 size_t dtype_size(enum dtype d);
 const char *dtype_name(enum dtype d);
+bool dtype_is_float(enum dtype d);
 
 /* Set C-order strides for nd and shape. */
 void tensor_contiguous(struct tensor *t);
@@ -85,7 +86,8 @@ int weights_sort(struct weights *ws, struct err *e);
 struct weight *weights_find(const struct weights *ws, const char *name);
 
 /* Find the tensor, check its shape (nd sizes follow as size_t), mark it used and copy the view
- * to *out.  -1 with a message that names the tensor, its shape and the shape expected. */
+ * to *out.  -1 with a message that names the tensor, its shape and the shape expected.  Integers
+ * are refused by name: they are a quantised network's, and mean nothing without its scales. */
 int weights_take(const struct weights *ws, const char *name, struct tensor *out, struct err *e,
                  int nd, ...);
 

@@ -89,6 +89,11 @@ static void tables(void) {
 
     ok(weights_sort(&ws, &e) == 0 && weights_find(&ws, "b") == &w[1] && !weights_find(&ws, "d"), "found by name");
     ok(weights_take(&ws, "b", &t, &e, 1, (size_t)3) == 0 && w[1].used, "taken with the right shape");
+    w[1].t.dtype = DT_I8;
+    ok(weights_take(&ws, "b", &t, &e, 1, (size_t)3) < 0 && strstr(e.msg, "tensor b is I8: quantised weights are not supported"),
+       "integers are not weights: %s", e.msg);
+    w[1].t.dtype = DT_F32;
+    e.msg[0] = 0;
     ok(weights_take(&ws, "b", &t, &e, 2, (size_t)3, (size_t)4) < 0 &&
        !strcmp(e.msg, "tensor b is [3], expected [3, 4]"), "a wrong shape is named: %s", e.msg);
     e.msg[0] = 0;
