@@ -126,6 +126,8 @@ static int check_metadata(json_t *v, struct err *e) {
     const char *key;
     json_t *x;
 
+    if (json_is_null(v))
+        return 0;
     if (!json_is_object(v))
         return err_set(e, "header: __metadata__ is not an object");
     json_object_foreach(v, key, x)

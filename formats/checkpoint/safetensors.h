@@ -4,7 +4,7 @@
  *          "data_offsets": [begin, end]}; then the data, in C order, little-endian.
  * Source   huggingface/safetensors @24b0b28 (format text, and what its validation refuses).
  * Checks   N <= 100,000,000 and inside the file; strict JSON that begins with "{", integers
- *          plain and non-negative; __metadata__ maps strings to strings; end - begin is the
+ *          plain and non-negative; __metadata__ maps strings to strings, or is null; end - begin is the
  *          product of the shape times the size of the type; sorted by offset the tensors tile
  *          the data exactly, without hole, overlap or rest.
  * Errors   Whatever breaks a rule is refused by name, and so are types that no network here

@@ -45,6 +45,7 @@ static void rules(void) {
     good("a zero dimension has none", "{" T("a", "F32", "[0,9]", "[0,0]") "," T("b", "U8", "[2]", "[0,2]") "}", 2);
     good("trailing spaces", "{" T("a", "F64", "[1]", "[0,8]") "}   ", 8);
     good("escapes in names", "{" T("\\u0061b", "I64", "[1]", "[0,8]") "}", 8);
+    good("no metadata", "{\"__metadata__\":null," T("a", "BF16", "[1]", "[0,2]") "}", 2);
     good("metadata of strings", "{\"__metadata__\":{\"format\":\"pt\"}," T("a", "BF16", "[1]", "[0,2]") "}", 2);
     good("any order", "{" T("a", "U8", "[1]", "[1,2]") "," T("b", "U8", "[1]", "[0,1]") "}", 2);
 
