@@ -25,10 +25,27 @@ static void cut(size_t side, size_t s, enum prep_crop rule, size_t *at, size_t *
         *pad = rule == CROP_HF ? d - half : half;
 }
 
+/* The sides under RESIZE_SHORTEST when the longer one would exceed p->most: the reference's own arithmetic, which
+ * cuts where exact arithmetic may not. */
+static bool limited(const struct prep *p, size_t h, size_t w, struct prep_place *l) {
+    double lo = (double)(h < w ? h : w), hi = (double)(h < w ? w : h), raw = (double)p->most * lo / hi;
+    size_t size = (size_t)rint(raw), shorter = size ? size : 1;
+
+    if (!p->most || !(hi / lo * (double)p->size > (double)p->most))
+        return false;
+    if (size == (size_t)lo)
+        return true;    /* as it is */
+    l->w = w < h ? shorter : (size_t)fmax(1, raw * (double)w / (double)h);
+    l->h = w < h ? (size_t)fmax(1, raw * (double)h / (double)w) : shorter;
+    return true;
+}
+
 struct prep_place prep_where(const struct prep *p, size_t h, size_t w) {
     struct prep_place l = {.h = h, .w = w};
 
-    if (p->size && p->resize == RESIZE_SHORTEST) {
+    if (p->size && p->resize == RESIZE_SHORTEST && limited(p, h, w, &l)) {
+        ;
+    } else if (p->size && p->resize == RESIZE_SHORTEST) {
         l.w = w <= h ? p->size : ratio(p->size, w, h);
         l.h = w <= h ? ratio(p->size, h, w) : p->size;
     } else if (p->size && p->resize == RESIZE_SQUASH) {

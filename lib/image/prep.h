@@ -6,7 +6,7 @@
  * Source   torchvision Resize + CenterCrop + ToTensor + Normalize over Pillow
  *          (openai/CLIP @d05afc4 clip/clip.py:79), transformers' CLIPImageProcessor on its
  *          PIL backend, open_clip's squash and longest (transform.py, ResizeKeepRatio and
- *          CenterCropOrPad).
+ *          CenterCropOrPad).  most is the longest_edge of transformers 5 (get_size_with_aspect_ratio).
  * Shapes   in: u8 [H, W, 3] RGB; out: u8 [S, S, 3], f32 [3, S, S].
  * Numbers  The bytes equal Pillow's.  The floats equal the reference's bit for bit: x / 255
  *          in f32 (torchvision), or x * rescale in double rounded to f32 (Hugging Face),
@@ -31,6 +31,7 @@ enum prep_crop { CROP_TORCHVISION, CROP_HF };    /* (side - S) / 2: half to even
 
 struct prep {
     size_t size;                /* shorter side after resize (SHORTEST), or S; 0: no resize */
+    size_t most;                /* SHORTEST: the longer side at most, whatever the shorter one becomes; 0: any */
     size_t crop;                /* S */
     enum prep_resize resize;
     enum prep_crop rule;

@@ -238,6 +238,22 @@ static void planes(void) {
     ok(q[0] == 0 && q[1] == 2 && q[2] == 255, "f32 pictures: half to even, clamped: %d %d %d", q[0], q[1], q[2]);
 }
 
+/* The longer side limited: the sizes that transformers 5.24 gives for {shortest_edge: 32, longest_edge: 40}. */
+static void longest_edge(void) {
+    static const struct { size_t w, h, rows, cols; } want[] = {
+        {100, 30, 12, 40}, {30, 100, 40, 12}, {64, 64, 32, 32}, {97, 61, 25, 40}, {32, 90, 40, 14}, {36, 32, 32, 36},
+        {100000, 1, 1, 40},
+    };
+    struct prep p = {.size = 32, .most = 40, .crop = 32, .resize = RESIZE_SHORTEST, .rule = CROP_HF};
+
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        struct prep_place l = prep_where(&p, want[i].h, want[i].w);
+        ok(l.h == want[i].rows && l.w == want[i].cols, "%zu x %zu becomes %zu x %zu", want[i].w, want[i].h, l.w, l.h);
+    }
+    p.most = 320;
+    ok(prep_where(&p, 30, 100).w == 106 && prep_where(&p, 30, 100).h == 32, "a limit that is not reached changes nothing");
+}
+
 int main(void) {
     TAP_ARENA(a, 32);
     TAP_ARENA(small, 1);
@@ -251,6 +267,7 @@ int main(void) {
         golden(a, k, k->name), filters(a, k, k->name), windows(a, k);
     ok(resize_kernel_best() == resize_kernel_at(i - 1), "the last kernel is the best: %s", resize_kernel_best()->name);
     longest(a);
+    longest_edge();
     planes();
     p.resize = RESIZE_SQUASH;
     small.end = small.at + 20000;
