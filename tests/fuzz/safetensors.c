@@ -7,7 +7,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
-    struct arena a = fuzz_arena();
+    struct arena a = fuzz_arena(n);
     struct err e = {0};
     struct weights ws;
 

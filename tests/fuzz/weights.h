@@ -1,19 +1,59 @@
-/* weights.h - what is done with a checkpoint once it is read: names, shapes, fingerprint */
+/* weights.h - what is done with a checkpoint once it is read: names, shapes, fingerprint; and how much memory reading
+ * it may take
+ *
+ * Memory   From the arena and from jansson, each: 256 KiB, and FILE_FACTOR bytes for each of the file's.  More is
+ *          a crash (jansson) or an error (arena).
+ */
 #ifndef UNCLIP_FUZZ_WEIGHTS_H
 #define UNCLIP_FUZZ_WEIGHTS_H
 
+#include <jansson.h>
 #include <stdlib.h>
 
 #include "lib/net/clip.h"
 
-enum { ROOM = 64 << 20 };
+enum { ROOM = 64 << 20, FILE_FACTOR = 512, HEAD = 16 };
 
-static struct arena fuzz_arena(void) {
+static size_t fuzz_limit(size_t file) {
+    size_t n = ((size_t)256 << 10) + FILE_FACTOR * file;
+
+    return n < ROOM ? n : ROOM;
+}
+
+static size_t json_held, json_most;
+
+static void *json_take(size_t n) {
+    char *p = malloc(n + HEAD);
+
+    if (!p)
+        return NULL;
+    *(size_t *)(void *)p = n;
+    json_held += n;
+    if (json_held > json_most)
+        abort();    /* more than the file justifies */
+    return p + HEAD;
+}
+
+static void json_give(void *p) {
+    if (!p)
+        return;
+    json_held -= *(size_t *)(void *)((char *)p - HEAD);
+    free((char *)p - HEAD);
+}
+
+/* The memory for reading a file of n bytes. */
+static struct arena fuzz_arena(size_t n) {
+    static char room[ROOM];    /* not from malloc, whose blocks the fuzzer limits */
     static struct arena_mem mem;
+    struct arena a;
 
-    if (!mem.base)
-        mem = (struct arena_mem){malloc(ROOM), ROOM, 0, 0, NULL};
-    return arena_open(&mem);
+    json_set_alloc_funcs(json_take, json_give);
+    json_held = 0;
+    json_most = fuzz_limit(n);
+    mem = (struct arena_mem){room, ROOM, 0, 0, NULL};
+    a = arena_open(&mem);
+    a.end = a.at + fuzz_limit(n);
+    return a;
 }
 
 /* Every element of every tensor can be read. */
@@ -40,6 +80,7 @@ static void use(struct weights *ws, struct arena a) {
     struct err e = {0};
 
     touch(ws);
+    a.end = a.mem->base + ROOM;    /* a fingerprint takes some 400 bytes a tensor, whatever the file's size */
     if (clip_canonical_names(ws, &c.family, &e) == 0 && clip_config_from_weights(&c, ws, &e) == 0 &&
         clip_check_names(&c, ws, &e) == 0 && !clip_fingerprint(&c, ws, a))
         abort();
