@@ -5,6 +5,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "formats/checkpoint/file_kind.h"
 #include "formats/io/file_read.h"
 #include "formats/io/json_text.h"
 #include "lib/base/utf8.h"
@@ -433,6 +434,12 @@ int bpe_read_json(struct bpe *b, const void *s, size_t n, struct arena *a, struc
 
 /* ---- files ---- */
 
+static int open_file(const char *path, struct span *s, struct arena *a, struct err *why) {
+    if (file_read(path, BPE_FILE_MAX, s, a, why) < 0)
+        return -1;
+    return file_kind_pointer(s->p, s->n) ? err_set(why, "%s", file_kind_pointer(s->p, s->n)) : 0;
+}
+
 /* A JSON object from a file; *j stays NULL where there is no file. */
 static int open_json(json_t **j, const char *path, struct arena scratch, struct err *e) {
     struct err why = {0};
@@ -440,7 +447,7 @@ static int open_json(json_t **j, const char *path, struct arena scratch, struct 
 
     if (!path)
         return 0;
-    if (file_read(path, BPE_FILE_MAX, &s, &scratch, &why) < 0 || !(*j = parse_json(s.p, s.n, &why)))
+    if (open_file(path, &s, &scratch, &why) < 0 || !(*j = parse_json(s.p, s.n, &why)))
         return err_at(e, path, &why);
     return 0;
 }
@@ -453,7 +460,7 @@ static int open_list(json_t **j, const char *path, struct arena scratch, struct 
 
     if (!path)
         return 0;
-    if (file_read(path, BPE_FILE_MAX, &s, &scratch, &why) < 0)
+    if (open_file(path, &s, &scratch, &why) < 0)
         return err_at(e, path, &why);
     t = added_tokens_in((const char *)s.p, s.n);
     if (t.at < t.end && !(*j = json_text_load(t.at, (size_t)(t.end - t.at), &why)))
@@ -487,14 +494,14 @@ static int open_base(struct bpe *b, const struct tok_files *f, struct arena *a, 
 
     if (!path)
         return err_set(e, "no tokenizer");
-    if (file_read(path, BPE_FILE_MAX, &s, a, &why) < 0)
+    if (open_file(path, &s, a, &why) < 0)
         return err_at(e, path, &why);
     if ((f->merges ? bpe_read_merges : bpe_read_json)(b, s.p, s.n, a, &why) < 0)
         return err_at(e, path, &why);
     if (!f->merges || !f->vocab)
         return 0;
     scratch = *a;
-    if (file_read(f->vocab, BPE_FILE_MAX, &s, &scratch, &why) < 0 ||
+    if (open_file(f->vocab, &s, &scratch, &why) < 0 ||
         bpe_check_vocab(b, s.p, s.n, &why) < 0)
         return err_at(e, f->vocab, &why);
     return 0;

@@ -1,19 +1,10 @@
 #include "formats/checkpoint/clip_config.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "formats/io/json_text.h"
-
-struct prep clip_prep_default(size_t side, enum prep_crop rule) {
-    return (struct prep){
-        .size = side, .crop = side, .resize = RESIZE_SHORTEST, .rule = rule,
-        .filter = FILTER_BICUBIC, .normalize = true,
-        .mean = {0.48145466f, 0.4578275f, 0.40821073f},
-        .std = {0.26862954f, 0.26130258f, 0.27577711f},
-        .rescale = rule == CROP_HF ? 1 / 255. : 0,
-    };
-}
 
 static int get_eps(const json_t *o, const char *key, float *eps, struct err *e) {
     double v = 1e-5;
@@ -21,24 +12,6 @@ static int get_eps(const json_t *o, const char *key, float *eps, struct err *e) 
     if (json_get_real(o, key, &v, 1e-12, 1e-2, e) < 0)
         return -1;
     *eps = (float)v;
-    return 0;
-}
-
-static int get_triple(const json_t *o, const char *key, float v[3], double min, double max,
-                      struct err *e) {
-    const json_t *x = json_get(o, key);
-
-    if (!x)
-        return 0;
-    if (json_array_size(x) != 3)
-        return err_set(e, "%s is not three numbers", key);
-    for (size_t i = 0; i < 3; i++) {
-        double f = json_number_value(json_array_get(x, i));
-
-        if (!json_is_number(json_array_get(x, i)) || !(f >= min && f <= max))
-            return err_set(e, "%s: %g is out of range", key, f);
-        v[i] = (float)f;
-    }
     return 0;
 }
 
@@ -155,81 +128,18 @@ int clip_config_hf(struct clip_config *c, const void *json, size_t n, struct err
         r = hf_vision(&c->vision, j, e) < 0 ? -1 : 1;
     else
         r = 0;
+    if (r == 1 && json_get(j, "quantization_config"))
+        r = err_set(e, "quantization_config is set, which is not supported");
     json_decref(j);
     return r;
 }
 
-/* {"shortest_edge": n}, {"height": n, "width": n} or n */
-static int hf_side(const json_t *o, const char *key, size_t *n, bool *shortest, struct err *e) {
-    const json_t *v = json_get(o, key);
-    size_t h = 0, w = 0;
+void clip_config_type(char type[64], const void *json, size_t n) {
+    json_t *j = json_object_load(json, n, NULL);
+    const char *s = json_string_value(json_get(j, "model_type"));
 
-    *shortest = !json_is_object(v) || json_get(v, "shortest_edge");
-    if (!json_is_object(v))
-        return json_get_size(o, key, n, e);
-    if (*shortest && json_object_size(v) == 1)
-        return json_get_size(v, "shortest_edge", n, e);
-    if (json_get_size(v, "height", &h, e) < 0 || json_get_size(v, "width", &w, e) < 0)
-        return -1;
-    if (h == 0 || h != w || json_object_size(v) != 2)
-        return err_set(e, "%s is neither a shortest edge nor a square", key);
-    *n = h;
-    return 0;
-}
-
-/* Which processor wrote it: CLIP's, or none said. */
-static int hf_processor(const json_t *j, struct err *e) {
-    static const char *const key[] = {"image_processor_type", "feature_extractor_type"};
-
-    for (size_t i = 0; i < 2; i++) {
-        const char *s = json_string_value(json_get(j, key[i]));
-
-        if (s && strncmp(s, "CLIPImageProcessor", 18) && strcmp(s, "CLIPFeatureExtractor"))
-            return err_set(e, "%s %.60s is not supported", key[i], s);
-    }
-    return 0;
-}
-
-static int hf_prep(struct prep *p, const json_t *j, struct err *e) {
-    size_t filter = FILTER_BICUBIC, crop = 224;
-    bool resize = true, center = true, scale = true, shortest, square;
-    const json_t *r = json_get(j, "resample");
-
-    *p = clip_prep_default(224, CROP_HF);
-    if (hf_processor(j, e) < 0 || json_get_bool(j, "do_resize", &resize, e) < 0 ||
-        json_get_bool(j, "do_center_crop", &center, e) < 0 || json_get_bool(j, "do_rescale", &scale, e) < 0 ||
-        json_get_bool(j, "do_normalize", &p->normalize, e) < 0 ||
-        json_get_real(j, "rescale_factor", &p->rescale, 1e-6, 1e6, e) < 0 ||
-        hf_side(j, "size", &p->size, &shortest, e) < 0 ||
-        hf_side(j, "crop_size", &crop, &square, e) < 0 ||
-        get_triple(j, "image_mean", p->mean, -1e3, 1e3, e) < 0 ||
-        get_triple(j, "image_std", p->std, 1e-6, 1e6, e) < 0)
-        return -1;
-    if (r && (!json_is_integer(r) || json_integer_value(r) < 0 || json_integer_value(r) > FILTER_HAMMING))
-        return err_set(e, "resample is none of Pillow's filters 0 to %d", FILTER_HAMMING);
-    if (r)
-        filter = (size_t)json_integer_value(r);
-    p->filter = (enum prep_filter)filter;
-    p->resize = shortest ? RESIZE_SHORTEST : RESIZE_SQUASH;
-    if (!center && (shortest || !resize))
-        return err_set(e, "without do_center_crop pictures would not be square");
-    p->crop = center ? crop : p->size;
-    if (!resize)
-        p->size = 0;
-    if (!scale)
-        p->rescale = 1;
-    return 0;
-}
-
-int clip_prep_hf(struct prep *p, const void *json, size_t n, struct err *e) {
-    json_t *j = json_object_load(json, n, e);
-    int r;
-
-    if (!j)
-        return -1;
-    r = hf_prep(p, j, e);
+    snprintf(type, 64, "%.63s", s ? s : "");
     json_decref(j);
-    return r;
 }
 
 /* ---- merging with the shapes ---- */

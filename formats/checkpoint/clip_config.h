@@ -24,8 +24,14 @@ struct prep clip_prep_default(size_t side, enum prep_crop rule);
  * another kind of model, or -1. */
 int clip_config_hf(struct clip_config *c, const void *json, size_t n, struct err *e);
 
-/* preprocessor_config.json */
+/* The model_type of another kind's config.json, "" if it has none. */
+void clip_config_type(char type[64], const void *json, size_t n);
+
+/* preprocessor_config.json; and processor_config.json, where transformers 5 writes the same keys under
+ * image_processor: 1, 0 if it has no such key, or -1.  Every key that would change a picture is read or refused
+ * by name, as is a key that is not known. */
 int clip_prep_hf(struct prep *p, const void *json, size_t n, struct err *e);
+int clip_prep_processor(struct prep *p, const void *json, size_t n, struct err *e);
 
 /* open_clip_config.json: both parts */
 int clip_config_openclip(struct clip_config *c, struct prep *p, const void *json, size_t n,

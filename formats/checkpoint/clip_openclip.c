@@ -212,7 +212,10 @@ static int read_model(struct clip_config *c, json_t *m, struct err *e) {
     const json_t *quick;
     size_t embed = 0;
     enum act act;
+    const char *timm = json_string_value(json_object_get(json_object_get(m, "vision_cfg"), "timm_model_name"));
 
+    if (timm && strstr(timm, "siglip"))
+        return err_set(e, "vision_cfg: timm_model_name %.60s is a SigLIP, which is not supported", timm);
     if (check_keys("model_cfg", m, model_keys, sizeof model_keys / sizeof *model_keys, e) < 0 ||
         get_size(m, "model_cfg", "embed_dim", &embed, e) < 0 ||
         read_vision(&c->vision, json_object_get(m, "vision_cfg"), e) < 0 ||

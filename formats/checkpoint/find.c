@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/checkpoint/file_kind.h"
 #include "formats/io/pathname.h"
 
 int find_failed(struct find *f, const char *file, const struct err *inner) {
@@ -13,7 +14,13 @@ int find_failed(struct find *f, const char *file, const struct err *inner) {
 int find_map(struct find *f, const char *file, struct mapfile *m) {
     struct err inner = {0};
 
-    return mapfile_open(m, file, &inner) < 0 ? find_failed(f, file, &inner) : 0;
+    if (mapfile_open(m, file, &inner) < 0)
+        return find_failed(f, file, &inner);
+    if (file_kind_pointer(m->p, m->n)) {
+        err_set(&inner, "%s", file_kind_pointer(m->p, m->n));
+        return find_failed(f, file, &inner);
+    }
+    return 0;
 }
 
 /* ---- names of weights ---- */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "formats/checkpoint/clip_config.h"
+#include "formats/checkpoint/file_kind.h"
 #include "formats/checkpoint/find.h"
 #include "formats/checkpoint/model_about.h"
 #include "formats/io/pathname.h"
@@ -33,7 +34,9 @@ static int read_config(struct clip_find *c, const char *path) {
     if (r < 0)
         return find_failed(c->f, path, &inner);
     if (r == 0) {
-        err_set(&c->f->why, "%s is not the config of a CLIP", path_base(path));
+        char type[64];
+        clip_config_type(type, m.p, m.n);
+        err_set(&c->f->why, "%s is not the config of a CLIP%s%s", path_base(path), *type ? ": its model_type is " : "", type);
         return NOT_HERE;
     }
     c->from.config = c->from.act = path_base(path);
@@ -52,25 +55,57 @@ static int read_openclip(struct clip_find *c, const char *path) {
     return FOUND;
 }
 
-/* preprocessor_config.json beside the weights, or in the folder of that name in a pipeline. */
+/* The preprocessing that a folder names: in processor_config.json, which transformers takes first, or in
+ * preprocessor_config.json. */
+static int prep_in(struct clip_find *c, const char *dir) {
+    static const char *const names[] = {"processor_config.json", "preprocessor_config.json"};
+
+    for (int i = 0; i < 2; i++) {
+        const char *path = path_first(c->f->a, dir, &names[i], 1);
+        struct err inner = {0};
+        struct mapfile m;
+        int r;
+
+        if (!path)
+            continue;
+        if (find_map(c->f, path, &m) < 0)
+            return FAILED;
+        r = i == 0 ? clip_prep_processor(&c->m->prep, m.p, m.n, &inner) : clip_prep_hf(&c->m->prep, m.p, m.n, &inner) < 0 ? -1 : 1;
+        if (r < 0)
+            return find_failed(c->f, path, &inner);
+        if (r > 0) {
+            c->from.prep = names[i];
+            return FOUND;
+        }
+    }
+    return NOT_HERE;
+}
+
+/* What a folder of Hugging Face's layout names, in it or in the folders that a pipeline has for it; or open_clip's
+ * preprocess_cfg, where nothing else does. */
 static int read_prep(struct clip_find *c, const char *dir) {
-    static const char *const names[] = {"preprocessor_config.json",
-                                        "feature_extractor/preprocessor_config.json",
-                                        "../feature_extractor/preprocessor_config.json"};
-    const char *path = path_first(c->f->a, dir, names, 3);
+    static const char *const folders[] = {"", "feature_extractor", "image_processor", "../feature_extractor",
+                                          "../image_processor"};
+    const char *open = path_join(c->f->a, dir, "open_clip_config.json");
+    struct clip_config unused = {.family = NULL};
     struct err inner = {0};
     struct mapfile m;
 
-    if (!path) {
-        c->m->prep = clip_prep_default(c->m->config.vision.image, CROP_HF);
-        c->from.prep = "Hugging Face's defaults: no preprocessor_config.json";
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        int r = prep_in(c, i ? path_join(c->f->a, dir, folders[i]) : dir);
+        if (r != NOT_HERE)
+            return r;
+    }
+    if (path_is_file(open)) {
+        if (find_map(c->f, open, &m) < 0)
+            return FAILED;
+        if (clip_config_openclip(&unused, &c->m->prep, m.p, m.n, &inner) < 0)
+            return find_failed(c->f, open, &inner);
+        c->from.prep = "open_clip_config.json";
         return FOUND;
     }
-    if (find_map(c->f, path, &m) < 0)
-        return FAILED;
-    if (clip_prep_hf(&c->m->prep, m.p, m.n, &inner) < 0)
-        return find_failed(c->f, path, &inner);
-    c->from.prep = path_base(path);
+    c->m->prep = clip_prep_default(c->m->config.vision.image, CROP_HF);
+    c->from.prep = "Hugging Face's defaults: no preprocessor_config.json";
     return FOUND;
 }
 
@@ -160,8 +195,15 @@ static int open_weights(struct clip_find *c, const char *path, const char *layou
     if (m->config.has_vision && dir && read_prep(c, dir) < 0)
         return FAILED;
     if (m->config.has_vision && !dir && !c->from.prep) {
-        m->prep = clip_prep_default(m->config.vision.image, CROP_TORCHVISION);
-        c->from.prep = "OpenAI's";
+        const char *folder = path_folder(c->f->a, path);
+        int r = folder ? prep_in(c, folder) : NOT_HERE;
+
+        if (r == FAILED)
+            return FAILED;
+        if (r == NOT_HERE) {
+            m->prep = clip_prep_default(m->config.vision.image, CROP_TORCHVISION);
+            c->from.prep = "OpenAI's";
+        }
     }
     if (m->config.has_vision && m->prep.crop != m->config.vision.image) {
         err_set(&inner, "%s crops to %zu, but the tower sees %zu", c->from.prep, m->prep.crop,
@@ -280,7 +322,7 @@ static int try_file(struct clip_find *c, const char *path) {
     if (find_map(c->f, path, &m) < 0)
         return FAILED;
     if (!weights_sniff(m.p, m.n) && !strstr(path_base(path), ".index.")) {
-        err_set(&c->f->why, "neither safetensors nor a PyTorch file");
+        err_set(&c->f->why, "%s", file_kind(m.p, m.n) ? file_kind(m.p, m.n) : "neither safetensors nor a PyTorch file");
         return NOT_HERE;
     }
     if (weights_load(&c->file, path, c->f->a, &inner) < 0)
@@ -288,8 +330,12 @@ static int try_file(struct clip_find *c, const char *path) {
     if (!from_openai(&c->file) && beside(c, path, dir, &hf) < 0)
         return FAILED;
     r = open_weights(c, path, "single file", hf ? dir : NULL);
-    if (r == NOT_HERE && !c->clip)
-        return try_openai(c, dir);    /* a Karlo checkpoint: its CLIP is in the same folder */
+    if (r == NOT_HERE && !c->clip) {
+        struct err why = c->f->why;
+        r = try_openai(c, dir);    /* a Karlo checkpoint: its CLIP is in the same folder */
+        if (r == NOT_HERE && !c->clip)
+            c->f->why = why;
+    }
     return r;
 }
 

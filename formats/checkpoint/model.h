@@ -42,6 +42,17 @@ enum { MODEL_TEXT = 1, MODEL_VISION = 2 };
 int model_open_clip(struct clip_model *m, unsigned want, const struct model_paths *p, struct arena *a,
                     struct err *e);
 
+/* Is a vector whose record names the fingerprint fp (n bytes) one of m's?
+ *   The fingerprint of a file with both towers covers both and logit_scale; that of a tower's own file covers the
+ *   tower.  When m has both towers, the fingerprints that each would have in a file of its own are known too (with
+ *   logit_scale and without), so the answer is certain.  When m is one tower, a fingerprint that is not m's own may
+ *   be that of the file which holds the other tower as well: then nothing can be told.
+ *   Weights that were rounded twice on their way (f32 to f16 to bf16) can have another fingerprint, and count as
+ *   another model's.  scratch: as for clip_fingerprint; too little of it gives ORIGIN_UNKNOWN. */
+enum model_origin { ORIGIN_UNKNOWN, ORIGIN_SAME, ORIGIN_OTHER };
+
+enum model_origin model_origin(const struct clip_model *m, const void *fp, size_t n, struct arena scratch);
+
 /* clip_bind_text and clip_bind_vision through a cache of packed weights (NULL: without).  NULL and err on failure. */
 struct clip_text *model_bind_text(struct clip_model *m, struct pack_cache *k, const struct compute *c, struct arena *a,
                                   struct err *e);

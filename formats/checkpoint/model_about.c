@@ -83,6 +83,8 @@ static void prep_line(struct text *t, const struct prep *p, const char *from) {
     line(t, "preprocessing: ");
     if (p->size)
         line(t, "%s %zu, %s, ", how[p->resize], p->size, filter[p->filter]);
+    if (p->size && p->most)
+        line(t, "longer side at most %zu, ", p->most);
     line(t, "centre %zu (%s)", p->crop, p->rule == CROP_HF ? "floor" : "half to even");
     if (p->normalize)
         line(t, ", mean %g %g %g, std %g %g %g", (double)p->mean[0], (double)p->mean[1],
@@ -104,6 +106,8 @@ const char *model_about_clip(const struct clip_model *m, enum weights_kind kind,
     weights_lines(t, m, kind);
     tower_lines(t, &m->config);
     line(t, "shapes: the tensors; heads and eps: %s\n", s->config);
+    if (m->config.has_text && m->config.text.eos >= 0)
+        line(t, "end of text: token %d (%s)\n", m->config.text.eos, s->config);
     act_line(t, &m->config, s->act);
     if (m->config.has_vision)
         prep_line(t, &m->prep, s->prep);

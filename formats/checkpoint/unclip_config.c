@@ -23,6 +23,14 @@ static int one_of(const json_t *j, const char *key, const char *otherwise, const
     return err_set(e, "%s %.60s is not supported", key, v);
 }
 
+int unclip_config_plain(const void *json, size_t n, struct err *e) {
+    json_t *j = json_object_load(json, n, e);
+    int r = !j ? -1 : json_get(j, "quantization_config") ? err_set(e, "quantization_config is set, which is not supported") : 0;
+
+    json_decref(j);
+    return r;
+}
+
 /* Options of the classes that this U-Net has no other value for. */
 static int refuse_options(const json_t *j, struct err *e) {
     static const char *const off[] = {"center_input_sample", "only_cross_attention", "dual_cross_attention",

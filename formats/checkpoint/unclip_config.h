@@ -14,6 +14,9 @@
 #include "lib/net/prior.h"
 #include "lib/net/unet.h"
 
+/* What no config of a component may say: quantization_config. */
+int unclip_config_plain(const void *json, size_t n, struct err *e);
+
 /* sample: the side of the picture, 0 where the file says null. */
 int unclip_config_unet(struct unet_config *c, size_t *sample, const void *json, size_t n, struct err *e);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/checkpoint/file_kind.h"
 #include "formats/checkpoint/find.h"
 #include "formats/checkpoint/unclip_config.h"
 #include "formats/checkpoint/weights.h"
@@ -42,6 +43,8 @@ static int open_component(struct find *f, const char *dir, const char *folder, s
     p->original = KARLO_NONE;
     if (find_map(f, p->config_file, &p->config) < 0)
         return FAILED;
+    if (unclip_config_plain(p->config.p, p->config.n, &inner) < 0)
+        return find_failed(f, p->config_file, &inner);
     if (weights_load(&p->mapped, weights, f->a, &inner) < 0)
         return find_failed(f, weights, &inner);
     p->w = p->mapped.weights;
@@ -54,8 +57,11 @@ static int open_original(struct find *f, const char *path, enum karlo_file want,
 
     if (find_map(f, path, &m) < 0)
         return FAILED;
-    if (!weights_sniff(m.p, m.n))
+    if (!weights_sniff(m.p, m.n)) {
+        if (file_kind(m.p, m.n))
+            err_set(&f->why, "%s", file_kind(m.p, m.n));
         return NOT_HERE;
+    }
     if (weights_load(&p->mapped, path, f->a, &inner) < 0)
         return find_failed(f, path, &inner);
     p->w = p->mapped.weights;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats/checkpoint/file_kind.h"
 #include "formats/checkpoint/safetensors.h"
 #include "formats/checkpoint/torch_file.h"
 #include "formats/io/json_text.h"
@@ -28,7 +29,7 @@ int weights_read(struct weights *ws, enum weights_kind *kind, const unsigned cha
         return safetensors_read(ws, p, n, a, e);
     }
     if (!torch_sniff(p, n))
-        return err_set(e, "neither safetensors nor a PyTorch file");
+        return err_set(e, "%s", file_kind(p, n) ? file_kind(p, n) : "neither safetensors nor a PyTorch file");
     if (torch_read(ws, &script, p, n, a, e) < 0)
         return -1;
     *kind = script ? WEIGHTS_TORCHSCRIPT : WEIGHTS_TORCH;

@@ -90,7 +90,11 @@ int clip_config_from_weights(struct clip_config *c, const struct weights *ws, st
  * read.  0 when scratch is too small (no fingerprint is 0). */
 uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws, struct arena scratch);
 
-/* The same for any network, under the names that its file has. */
+/* What clip_fingerprint gives for a file that holds one tower of c alone, with or without logit_scale. */
+uint64_t clip_fingerprint_tower(const struct clip_config *c, const struct weights *ws, enum clip_tower tower,
+                                bool scale, struct arena scratch);
+
+/* The fingerprint of any network, under the names that its file has. */
 uint64_t weights_fingerprint(const struct weights *ws, struct arena scratch);
 
 

@@ -80,7 +80,17 @@ static void add_tensor(XXH64_state_t *h, const struct entry *e, size_t parts) {
     add_elements(h, e, parts);
 }
 
-uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws, struct arena scratch) {
+/* Which tensors of a checkpoint count. */
+struct choice {
+    bool text, vision, scale;
+};
+
+static bool chosen(const struct choice *of, enum clip_tower tower) {
+    return tower == TOWER_TEXT ? of->text : tower == TOWER_VISION ? of->vision : of->scale;
+}
+
+static uint64_t hash_chosen(const struct clip_config *c, const struct weights *ws, const struct choice *of,
+                            struct arena scratch) {
     struct entry *e = arena_take(&scratch, ws->n, sizeof *e);
     XXH64_state_t h;
     size_t n = 0;
@@ -89,7 +99,7 @@ uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws,
     if (!e)
         return 0;
     for (size_t i = 0; i < ws->n; i++)
-        if (clip_name_parse(&e[n].name, c->family, ws->w[i].name)) {
+        if (clip_name_parse(&e[n].name, c->family, ws->w[i].name) && chosen(of, e[n].name.tower)) {
             e[n].t = ws->w[i].t;
             if (e[n].name.turned && e[n].t.nd == 2)
                 e[n].t = tensor_transposed(&e[n].t);
@@ -106,6 +116,15 @@ uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws,
     }
     r = XXH64_digest(&h);
     return r ? r : 1;
+}
+
+uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws, struct arena scratch) {
+    return hash_chosen(c, ws, &(struct choice){true, true, true}, scratch);
+}
+
+uint64_t clip_fingerprint_tower(const struct clip_config *c, const struct weights *ws, enum clip_tower tower,
+                                bool scale, struct arena scratch) {
+    return hash_chosen(c, ws, &(struct choice){tower == TOWER_TEXT, tower == TOWER_VISION, scale}, scratch);
 }
 
 uint64_t weights_fingerprint(const struct weights *ws, struct arena scratch) {

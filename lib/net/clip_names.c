@@ -262,6 +262,24 @@ static void strip(struct weights *ws, const char *prefix, const struct clip_fami
     ws->n = n;
 }
 
+/* Models that resemble a CLIP, by a tensor that no CLIP has. */
+static const char *other_model(const struct weights *ws) {
+    static const struct { const char *tensor, *what; } other[] = {
+        {"logit_bias", "a SigLIP"},
+        {"vision_model.head.probe", "the image tower of a SigLIP"},
+        {"text_model.head.weight", "the text tower of a SigLIP"},
+        {"vision_model.embeddings.convolution.weight", "an ALIGN"},
+        {"visual.trunk.patch_embed.proj.weight", "a CLIP whose image tower is timm's"},
+        {"visual.trunk.stem.0.weight", "a CLIP whose image tower is timm's"},
+        {"text.transformer.embeddings.word_embeddings.weight", "a CLIP whose text tower is transformers'"},
+    };
+
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (weights_find(ws, other[i].tensor))
+            return other[i].what;
+    return NULL;
+}
+
 int clip_canonical_names(struct weights *ws, const struct clip_family **family, struct err *e) {
     static const char *const prefix[] = {
         "", "module.", "_orig_mod.", "module._orig_mod.", "model.", "clip.",
@@ -269,6 +287,8 @@ int clip_canonical_names(struct weights *ws, const struct clip_family **family, 
         "conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."
     };
 
+    if (other_model(ws))
+        return err_set(e, "%s, which is not supported", other_model(ws));
     for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++) {
         *family = family_behind(ws, prefix[i]);
         if (!*family)
@@ -290,6 +310,9 @@ int clip_check_names(const struct clip_config *c, const struct weights *ws, stru
         if (!clip_name_parse(&n, c->family, name) ||
             (n.tower == TOWER_TEXT && !c->has_text) || (n.tower == TOWER_VISION && !c->has_vision))
             return err_set(e, "tensor %.200s is none that such a CLIP has", name);
+        if (!dtype_is_float(ws->w[i].t.dtype))
+            return err_set(e, "tensor %.200s is %s: quantised weights are not supported", name,
+                           dtype_name(ws->w[i].t.dtype));
         if (n.tower == TOWER_BOTH)
             continue;
         if (n.tower == TOWER_VISION && v->kind == VISION_RESNET) {

@@ -63,6 +63,11 @@ static void hugging_face(void) {
     ok(!c.has_text && c.has_vision, "the other's");
     ok(clip_config_hf(&c, "{\"model_type\":\"siglip\"}", 23, &e) == 0 && !e.msg[0], "another kind is no error");
     ok(clip_config_hf(&c, "{\"a\":1}", 7, &e) == 0, "nor is another file");
+    {
+        char type[64];
+        clip_config_type(type, "{\"model_type\":\"siglip\"}", 23);
+        ok(!strcmp(type, "siglip"), "whose type can be told");
+    }
 
     bad(hf, "not valid JSON", "{\"model_type\":\"clip\"");
     bad(hf, "not an object", "[]");
@@ -91,11 +96,24 @@ static void preprocessor(void) {
     good(prep, "{\"do_resize\":false,\"do_rescale\":false,\"image_mean\":[0,0,0],\"image_std\":[1,1,1]}");
     ok(p.size == 0 && p.rescale == 1, "neither resized nor rescaled");
 
-    bad(prep, "resample is none of Pillow's", "{\"resample\":6}");
-    bad(prep, "resample is none of Pillow's", "{\"resample\":\"bicubic\"}");
+    bad(prep, "resample is not one of Pillow's filters", "{\"resample\":6}");
+    bad(prep, "resample is not one of Pillow's filters", "{\"resample\":\"bicubic\"}");
     bad(prep, "size is neither a shortest edge nor a square", "{\"size\":{\"height\":256,\"width\":128}}");
     bad(prep, "size is neither a shortest edge nor a square", "{\"size\":{\"longest_edge\":256}}");
-    bad(prep, "size is neither", "{\"size\":{\"shortest_edge\":224,\"longest_edge\":256}}");
+    good(prep, "{\"size\":{\"shortest_edge\":224,\"longest_edge\":256}}");
+    ok(p.size == 224 && p.most == 256 && p.resize == RESIZE_SHORTEST, "the longer side may be limited");
+    good(prep, "{\"size\":[32,32],\"crop_size\":[32,32]}");
+    ok(p.size == 32 && p.most == 0 && p.resize == RESIZE_SQUASH && p.crop == 32, "a list of two is a square");
+    good(prep, "{\"size\":{\"shortest_edge\":224,\"longest_edge\":null,\"height\":null}}");
+    ok(p.size == 224 && p.most == 0, "null members are not there");
+    good(prep, "{\"do_convert_rgb\":true,\"data_format\":\"channels_first\",\"processor_class\":\"CLIPProcessor\",\"do_pad\":null}");
+    bad(prep, "do_pad is set, which is not supported", "{\"do_pad\":true}");
+    bad(prep, "use_square_size is set, which is not supported", "{\"use_square_size\":true}");
+    bad(prep, "size is neither", "{\"size\":[32,31]}");
+    bad(prep, "size is neither", "{\"size\":[32]}");
+    bad(prep, "size is neither", "{\"size\":[0,0]}");
+    bad(prep, "size is neither", "{\"size\":{\"shortest_edge\":224,\"height\":256}}");
+    bad(hf, "quantization_config is set, which is not supported", "{\"model_type\":\"clip\",\"quantization_config\":{}}");
     bad(prep, "image_mean is not three numbers", "{\"image_mean\":[0.5]}");
     bad(prep, "image_std: 0 is out of range", "{\"image_std\":[1,0,1]}");
     bad(prep, "do_normalize is neither true nor false", "{\"do_normalize\":1}");
@@ -135,6 +153,8 @@ static void open_clip(void) {
     bad(openclip, "vision_cfg: ls_init_value is set", V("\"ls_init_value\":0.1"));
     bad(openclip, "vision_cfg: pool_type is set to what is not implemented: avg", V("\"pool_type\":\"avg\""));
     bad(openclip, "vision_cfg: timm_model_name is set", V("\"timm_model_name\":\"convnext_base\""));
+    bad(openclip, "timm_model_name vit_base_patch16_siglip_224 is a SigLIP, which is not supported",
+        V("\"timm_model_name\":\"vit_base_patch16_siglip_224\""));
     bad(openclip, "vision_cfg: no_ln_pre is set", V("\"no_ln_pre\":true"));
     bad(openclip, "vision_cfg: final_ln_after_pool is set", V("\"final_ln_after_pool\":true"));
     bad(openclip, "vision_cfg: attentional_pool is set", V("\"attentional_pool\":true"));

@@ -48,6 +48,8 @@ static void copy_text(const char *name, const char *file) {
         fclose(f);
 }
 
+static const char *integers;    /* the tensor that subset calls I32 */
+
 /* A safetensors file of those tensors of the golden HF file whose names begin so; with an
  * extra scalar where one is named. */
 static void subset(const char *name, const char *prefix, const char *prefix2, const char *extra,
@@ -75,7 +77,7 @@ static void subset(const char *name, const char *prefix, const char *prefix2, co
         tensor_count(&w->t, &n);
         bytes = n * dtype_size(w->t.dtype);
         k += (size_t)sprintf(head + k, "%s\"%s\":{\"dtype\":\"%s\",\"shape\":[", some++ ? "," : "",
-                             w->name, dtype_name(w->t.dtype));
+                             w->name, integers && !strcmp(integers, w->name) ? "I32" : dtype_name(w->t.dtype));
         for (int d = 0; d < w->t.nd; d++)
             k += (size_t)sprintf(head + k, "%s%zu", d ? "," : "", w->t.shape[d]);
         k += (size_t)sprintf(head + k, "],\"data_offsets\":[%zu,%zu]}", off, off + bytes);
@@ -246,6 +248,124 @@ static void split(struct arena a) {
     refused(at("pipe"), MODEL_TEXT, "tensor text_projection.weight is missing", a);
 }
 
+/* Where a vector comes from, as far as fingerprints tell. */
+static void origin(struct arena a) {
+    struct clip_model both, text, image, scaled;
+    struct err e;
+
+    subset("pipe/text_encoder/model.safetensors", "text_model.", "text_projection.weight", NULL, a);
+    ok(open_one(&both, MODEL_TEXT, at("hf"), -1, &a, &e) == 0 && open_one(&text, MODEL_TEXT, at("pipe"), -1, &a, &e) == 0 &&
+       open_one(&image, MODEL_VISION, at("pipe"), -1, &a, &e) == 0, "a joint model and its two towers %s", e.msg);
+    subset("pipe/text_encoder/model.safetensors", "text_model.", "text_projection.weight", "logit_scale", a);
+    ok(open_one(&scaled, MODEL_TEXT, at("pipe"), -1, &a, &e) == 0 && strcmp(scaled.fingerprint, text.fingerprint),
+       "logit_scale counts %s", e.msg);
+#define ORIGIN(m, fp) model_origin(&(m), fp, strlen(fp), a)
+    ok(ORIGIN(both, both.fingerprint) == ORIGIN_SAME && ORIGIN(text, text.fingerprint) == ORIGIN_SAME, "its own");
+    ok(ORIGIN(both, text.fingerprint) == ORIGIN_SAME && ORIGIN(both, image.fingerprint) == ORIGIN_SAME,
+       "a joint model knows the towers' own files");
+    ok(ORIGIN(both, "0123456789abcdef") == ORIGIN_OTHER && ORIGIN(both, "") == ORIGIN_OTHER, "and what is not its");
+    ok(ORIGIN(both, scaled.fingerprint) == ORIGIN_OTHER, "another logit_scale is another model");
+    ok(ORIGIN(text, both.fingerprint) == ORIGIN_UNKNOWN && ORIGIN(text, "0123456789abcdef") == ORIGIN_UNKNOWN,
+       "a tower alone knows its own fingerprint only");
+    a.end = a.at;
+    ok(ORIGIN(both, "0123456789abcdef") == ORIGIN_UNKNOWN, "without memory nothing is told");
+}
+
+/* Folders that name their preprocessing in other ways than preprocessor_config.json. */
+static void preprocessing(struct arena a) {
+    struct clip_model m;
+    struct err e;
+
+    mkdir(at("v5"), 0700);
+    copy_text("v5/config.json", GOLD "micro_hf_config.json");
+    gold("v5/model.safetensors", "micro_hf.safetensors");
+    put("v5/processor_config.json", "{\"image_processor\": {\"image_processor_type\": \"CLIPImageProcessorFast\", \"size\": "
+        "{\"shortest_edge\": 20}, \"crop_size\": {\"height\": 16, \"width\": 16}, \"image_mean\": [0.25, 0.5, 0.5]}, "
+        "\"processor_class\": \"CLIPProcessor\"}");
+    ok(open_one(&m, MODEL_VISION, at("v5"), -1, &a, &e) == 0 && m.prep.size == 20 && m.prep.mean[0] == 0.25f,
+       "processor_config.json of transformers 5 %s", e.msg);
+    says(m.about, "(processor_config.json)\n");
+    put("v5/preprocessor_config.json", HF_PREP);
+    ok(open_one(&m, MODEL_VISION, at("v5"), -1, &a, &e) == 0 && m.prep.size == 20, "it counts first %s", e.msg);
+    put("v5/processor_config.json", "{\"image_processor\": {\"size\": {\"shortest_edge\": 20, \"longest_edge\": 60}, \"crop_size\": 16}}");
+    ok(open_one(&m, MODEL_VISION, at("v5"), -1, &a, &e) == 0, "the longer side limited %s", e.msg);
+    says(m.about, "preprocessing: shorter side to 20, bicubic, longer side at most 60, centre 16 (floor)");
+    put("v5/processor_config.json", "{\"processor_class\": \"CLIPProcessor\"}");
+    ok(open_one(&m, MODEL_VISION, at("v5"), -1, &a, &e) == 0 && m.prep.size == 16 && m.prep.mean[0] == 0.5f,
+       "without image_processor it says nothing %s", e.msg);
+    put("v5/processor_config.json", "{\"image_processor\": {\"do_pad\": true}}");
+    refused(at("v5"), MODEL_VISION, "processor_config.json: do_pad is set, which is not supported", a);
+    put("v5/processor_config.json", "{\"image_processor\": 3}");
+    refused(at("v5"), MODEL_VISION, "image_processor is not an object", a);
+    remove(at("v5/processor_config.json"));
+    remove(at("v5/preprocessor_config.json"));
+    put("v5/open_clip_config.json",
+        "{\"model_cfg\":{\"embed_dim\":16,\"vision_cfg\":{\"image_size\":16,\"layers\":1,\"width\":64,"
+        "\"patch_size\":8},\"text_cfg\":{\"context_length\":8,\"vocab_size\":64,\"width\":64,\"heads\":2,"
+        "\"layers\":1}},\"preprocess_cfg\":{\"mean\":[0.75,0.5,0.5]}}");
+    ok(open_one(&m, MODEL_VISION, at("v5"), -1, &a, &e) == 0 && m.prep.mean[0] == 0.75f && m.prep.rule == CROP_TORCHVISION,
+       "open_clip's preprocess_cfg where nothing else names it %s", e.msg);
+    put("one/preprocessor_config.json", HF_PREP);
+    ok(open_one(&m, MODEL_VISION, at("one/script.pt"), -1, &a, &e) == 0 && m.prep.mean[0] == 0.5f && m.prep.rule == CROP_HF,
+       "a file of OpenAI's, with a preprocessor_config.json next to it %s", e.msg);
+    remove(at("one/preprocessor_config.json"));
+}
+
+/* Files that are something else, by name. */
+static void kinds(struct arena a) {
+    static const struct { const char *file, *begin, *why; } kind[] = {
+        {"one/a.gguf", "GGUF\3", "a GGUF file, which is not supported"},
+        {"one/a.onnx", "\10\7\22\7pytorch\32\0062.13.0", "an ONNX model, which is not supported"},
+        {"one/a.h5", "\x89HDF\r\n", "an HDF5 file (Keras, TensorFlow), which is not supported"},
+        {"one/a.pt", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "a Git LFS pointer"},
+        {"one/a.html", "<!DOCTYPE html><html>", "an HTML page: the download went wrong"},
+        {"one/a.png", "\x89PNG\r\n", "a picture"},
+    };
+
+    for (size_t i = 0; i < sizeof kind / sizeof *kind; i++) {
+        put(kind[i].file, kind[i].begin);
+        refused(at(kind[i].file), MODEL_TEXT, kind[i].why, a);
+        remove(at(kind[i].file));
+    }
+    mkdir(at("lfs"), 0700);
+    copy_text("lfs/config.json", GOLD "micro_hf_config.json");
+    put("lfs/model.safetensors", kind[3].begin);
+    refused(at("lfs"), MODEL_TEXT, "lfs/model.safetensors: a Git LFS pointer: the file that it stands for was not downloaded", a);
+    put("lfs/config.json", kind[3].begin);
+    refused(at("lfs"), MODEL_TEXT, "lfs/config.json: a Git LFS pointer", a);
+    put("lfs/config.json", "{\"model_type\": \"siglip\", \"text_config\": {}}");
+    refused(at("lfs"), MODEL_TEXT, "config.json is not the config of a CLIP: its model_type is siglip", a);
+    subset("one/siglip.safetensors", "text_model.", "text_projection.weight", "logit_bias", a);
+    refused(at("one/siglip.safetensors"), MODEL_TEXT, "siglip.safetensors (a SigLIP, which is not supported)", a);
+    remove(at("one/siglip.safetensors"));
+}
+
+/* Numbers that are not the weights. */
+static void quantised(struct arena a) {
+    struct clip_model m;
+    struct err e;
+
+    mkdir(at("q"), 0700);
+    gold("q/model.safetensors", "micro_hf.safetensors");
+    put("q/config.json", "{\"model_type\":\"clip\",\"projection_dim\":16,\"text_config\":{\"vocab_size\":64,\"hidden_size\":64,"
+        "\"intermediate_size\":256,\"num_hidden_layers\":1,\"num_attention_heads\":1,\"max_position_embeddings\":8},"
+        "\"vision_config\":{\"hidden_size\":64,\"intermediate_size\":256,\"num_hidden_layers\":1,\"num_attention_heads\":1,"
+        "\"image_size\":16,\"patch_size\":8},\"quantization_config\":null}");
+    ok(open_one(&m, MODEL_TEXT, at("q"), -1, &a, &e) == 0, "quantization_config null says nothing %s", e.msg);
+    put("q/config.json", "{\"model_type\":\"clip_text_model\",\"eos_token_id\":63,\"vocab_size\":64,\"hidden_size\":64,"
+        "\"projection_dim\":16,\"intermediate_size\":256,\"num_hidden_layers\":1,\"num_attention_heads\":1,\"max_position_embeddings\":8}");
+    ok(open_one(&m, MODEL_TEXT, at("q"), -1, &a, &e) == 0 && m.config.text.eos == 63, "eos_token_id is read %s", e.msg);
+    says(m.about, "end of text: token 63 (config.json)\n");
+    put("q/config.json", "{\"model_type\":\"clip\",\"quantization_config\":{\"quant_method\":\"bitsandbytes\"}}");
+    refused(at("q"), MODEL_TEXT, "config.json: quantization_config is set, which is not supported", a);
+    remove(at("q/model.safetensors"));
+    copy_text("q/config.json", GOLD "micro_hf_config.json");
+    integers = "text_model.encoder.layers.0.mlp.fc1.weight";
+    subset("q/model.safetensors", "", NULL, NULL, a);
+    integers = NULL;
+    refused(at("q"), MODEL_TEXT, "tensor text_model.encoder.layers.0.mlp.fc1.weight is I32: quantised weights are not supported", a);
+}
+
 static void shards(struct arena a) {
     static const char index[] = "{\"metadata\":{\"total_size\":1},\"weight_map\":{";
     char text[16384], *s = text;
@@ -364,6 +484,10 @@ int main(void) {
     single(a);
     openclip(a);
     split(a);
+    origin(a);
+    preprocessing(a);
+    kinds(a);
+    quantised(a);
     shards(a);
     several(a);
     cache(a);
