@@ -49,7 +49,7 @@ static void about(struct job *j, unsigned want) {
     if (model_open_clip(&m, want, &j->w.paths, &j->t.arena, &e) < 0)
         die("%s", e.msg);
     if (j->info)
-        printf("%s", m.about);
+        tool_print(m.about);
     if (j->verify && model_verify_sha256(m.file, &name, &e) == 0) {
         printf("%s: OpenAI's %s, byte for byte\n", m.file, name);
     } else if (j->verify) {

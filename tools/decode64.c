@@ -40,6 +40,8 @@ struct job {
     const struct sample *s;
     struct span map, partial;
     struct arena room;
+    struct arena_mem room_mem;
+    struct err why;           /* it failed */
 };
 
 /* How one record is sampled: options over what its noise says over the model's defaults. */
@@ -124,13 +126,12 @@ static int write_picture(struct job *j, size_t i, const float *x, size_t step, s
 static bool watch(void *ctx, size_t done, size_t steps, const float *x, const float *x0) {
     struct job *j = ctx;
     size_t one = 3 * j->m.side * j->m.side;
-    struct err none = {{0}};
 
     tool_step(&j->t, done, steps);
     if (j->emit && done < steps && done % (size_t)j->emit == 0 && !tool_stopped())
         for (size_t i = 0; i < (size_t)j->t.noise.n; i++)
-            if (write_picture(j, i, (x0 ? x0 : x) + i * one, done, j->room, &none) < 0)
-                die("%s", none.msg);
+            if (write_picture(j, i, (x0 ? x0 : x) + i * one, done, j->room, &j->why) < 0)
+                return false;
     return !tool_stopped();
 }
 
@@ -162,7 +163,6 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct decoder_branch *cond = arena_take(a, n, sizeof *cond);
     float *x = arena_take(a, n * one, sizeof *x), *init = NULL;
     struct plan *p = arena_take(a, 1, sizeof *p);
-    struct arena_mem split;
     struct decode_branch b;
     struct condition c;
     struct sample s;
@@ -200,11 +200,9 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
                                 .timesteps = p->timesteps, .ddim = p->ddim, .eta = p->eta, .guidance = (float)p->guidance,
                                 .cond = cond, .uncond = &j->uncond_branch.b, .noise = z.source, .init = init, .clip = p->clip};
         struct sampler_watch w = {watch, j};
-        j->r = r, j->s = &s, j->room = *a;
-        if (j->emit && arena_split(a, (size_t)64 << 20, &split, &j->room) < 0)
-            return err_set(e, "out of memory");
+        j->r = r, j->s = &s, j->why.msg[0] = 0;
         if (sample_decoder(&d, &j->t.compute, x, &w, *a, e) < 0)
-            return -1;
+            return j->why.msg[0] ? err_set(e, "%s", j->why.msg) : -1;
     }
     for (size_t i = 0; i < n; i++)
         if (write_picture(j, i, x + i * one, 0, *a, e) < 0)
@@ -220,6 +218,8 @@ static void open_model(struct job *j) {
         condition_empty(&j->empty, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
         decode_branch(&j->uncond_branch, &j->m, &j->t.compute, NULL, &j->empty, &j->t.arena, &e) < 0)
         die("%s", e.msg);
+    if (j->emit && arena_split(&j->t.arena, arena_share(&j->t.arena, 8, (size_t)64 << 20), &j->room_mem, &j->room) < 0)
+        die("out of memory");
     if (j->t.verbose)
         warn("%s: pictures of %zu, %zu levels", j->m.file, j->m.side, j->m.config.levels);
 }

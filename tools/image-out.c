@@ -4,6 +4,7 @@
  * sequences; with --read, JSON lines.
  * Memory: one picture and its file; for a sheet all pictures, 67 million pixels at most.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "lib/image/sheet.h"
 #include "tools/common/input.h"
 #include "tools/common/output.h"
+#include "tools/common/terminal_here.h"
 #include "tools/common/tool.h"
 #include "tools/stage/caption.h"
 #include "tools/stage/name_pattern.h"
@@ -63,26 +65,15 @@ static int parse(struct job *j, int argc, char *argv[]) {
     return tool_start(&j->t, "image-out", argc, argv, SYNOPSIS, 0, own, sizeof own / sizeof *own);
 }
 
-static void choose_terminal(struct job *j) {
-    if (j->show != TERMINAL_UNKNOWN)
-        return;
-    if (!isatty(1))
-        die("--show: standard output is no terminal; --show=kitty and --show=sixel write all the same");
-    j->show = (int)terminal_of(getenv("TERM"), getenv("TERM_PROGRAM"), getenv("KITTY_WINDOW_ID"),
-                               getenv("KONSOLE_VERSION"));
-    if (j->show == TERMINAL_UNKNOWN)
-        die("this terminal is not known to draw pictures; if it does, say --show=kitty or --show=sixel");
-}
-
 static void choose_output(struct job *j) {
     struct err e = {{0}};
 
     if (j->out && j->show >= 0)
         die("only one of -o and --show");
-    if (j->show >= 0) {
-        choose_terminal(j);
+    if (j->show == TERMINAL_UNKNOWN)
+        j->show = (int)tool_terminal();
+    if (j->show >= 0)
         return;
-    }
     if (!j->out && isatty(1))
         die("pictures are not for a terminal: use -o FILE, --show, a pipe, or -o -");
     j->to_stdout = !j->out || !strcmp(j->out, "-");
@@ -115,9 +106,14 @@ static void write_stdout(const void *p, size_t n) {
         die_errno("write error");
 }
 
+/* Would the next picture fail in the same way? */
+static bool for_all(int why) {
+    return why == ENOSPC || why == EDQUOT || why == EROFS || why == EIO || why == ENOENT;
+}
+
 static int write_file(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
     const char *name = name_make(j->out, r, j->files + 1, &a, e);
-    char text[4200];
+    struct err why = {{0}};
     int new;
 
     if (!name)
@@ -127,13 +123,15 @@ static int write_file(struct job *j, const struct record *r, const struct record
     new = name_set_add(&j->names, name, &j->names_room);
     if (new <= 0)
         return err_set(e, new ? "out of memory" : "'%s' was written already: use %%d in its name", name);
-    tool_quote(span_of(name), text, sizeof text);
     if (tool_is_input(&j->t, name))
-        die("%s: input file is output file", text);
-    if (file_replace(name, j->file.p, j->file.n, e) < 0)
-        die("%s: %s", text, e->msg);
+        return err_set(e, "%s: input file is output file", name);
+    errno = 0;
+    if (file_replace(name, j->file.p, j->file.n, &why) < 0 && for_all(errno))
+        die("%s: %s", name, why.msg);
+    if (why.msg[0])
+        return err_set(e, "%s: %s", name, why.msg);
     if (j->t.verbose)
-        warn("%s: %zu x %zu pixels", text, im->w, im->h);
+        warn("%s: %zu x %zu pixels", name, im->w, im->h);
     return 0;
 }
 
@@ -191,7 +189,7 @@ static int add_cell(struct job *j, const struct record *r, const struct record_i
     if (caption_write(&j->title, r, j->caption, a, e) < 0)
         return -1;
     if (sheet_add(&j->sheet, im->h, im->w, e) < 0)
-        die("%s", e->msg);
+        return -1;
     if (j->sheet.n > j->cells) {
         size_t more = j->cells ? 2 * j->cells : 256;
 

@@ -152,6 +152,7 @@ static void open_subject(struct rank *k) {
 
     k->g.q.sim.kern = sim_kern_choose(k->t.compute.kern->name);
     k->g.q.force = k->force;
+    k->g.q.into = !k->table.table.format, k->g.q.kind = k->g.kind;
     if (k->from.text || k->from.image || k->from.labels)
         k->from.paths = tool_models(&k->t);
     k->from.compute = &k->t.compute;

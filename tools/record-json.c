@@ -97,10 +97,8 @@ static int show_raw(struct job *j, const struct record *r, struct arena scratch,
 }
 
 static int show(struct job *j, struct record *r, struct arena scratch, struct err *e) {
-    if (j->info) {
-        info_add(&j->counts, r);
-        return 0;
-    }
+    if (j->info)
+        return info_add(&j->counts, r), 0;
     if (j->npy.n)
         return npy_writer_add(&j->rows, r, e);
     if (j->as_csv)
@@ -117,7 +115,8 @@ static int show(struct job *j, struct record *r, struct arena scratch, struct er
 /* A failure at a place is named and counted; true: that was the last. */
 static bool failed(struct job *j, const char *file, const char *why) {
     text_out_flush(&j->out);
-    warn("%s: %s", file, why);
+    if (!tool_stopped())
+        warn("%s: %s", file, why);
     j->t.failed++;
     return j->strict;
 }

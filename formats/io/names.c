@@ -21,6 +21,8 @@ int names_next(struct names *s, const char **name, struct err *e) {
         if (s->number == s->noperands)
             return 0;
         *name = s->operand[s->number++];
+        if (strlen(*name) >= NAMES_MAX)
+            return err_set(e, "%s", strerror(ENAMETOOLONG));
         return **name ? 1 : err_set(e, "an empty file name");
     }
     got = lines_next(&s->list, &item, e);

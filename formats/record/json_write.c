@@ -30,10 +30,13 @@ static void put_string(struct out *o, struct span s) {
     put(o, "\"");
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = s.p[i];
+        size_t control = utf8_control(s.p + i, s.n - i);
 
-        if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
+        if (!control && c != '"' && c != '\\')
             continue;
         mp_raw(o->m, span_bytes(s.p + from, i - from));
+        if (control == 2)    /* U+0080 to U+009F */
+            c = s.p[++i];
         snprintf(code, sizeof code, "\\u%04x", c);
         put(o, c < sizeof name / sizeof *name && name[c] ? name[c] : code);
         from = i + 1;

@@ -140,11 +140,14 @@ static void put_count(struct mp *out, const char *name, uint64_t n) {
 static void put_name(struct mp *out, struct span s) {
     bool utf8 = utf8_valid(s.p, s.n);
 
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] < 0x20 || s.p[i] == 0x7f || (!utf8 && s.p[i] > 0x7f))
+    for (size_t i = 0, n; i < s.n; i += n) {
+        n = utf8_control(s.p + i, s.n - i);
+        if (n || (!utf8 && s.p[i] > 0x7f))
             put(out, "?");
         else
             mp_raw(out, span_bytes(s.p + i, 1));
+        n += !n;
+    }
 }
 
 static void put_range(struct mp *out, double lo, double hi, bool whole) {

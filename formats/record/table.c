@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "formats/io/base64.h"
 #include "formats/io/write_all.h"
@@ -27,6 +28,8 @@ static void put_str(struct table *t, const char *s) {
 }
 
 int table_flush(struct table *t) {
+    if (t->n && isatty(t->fd))    /* CSV has bytes as they are */
+        utf8_tame(t->buf, t->n);
     if (!t->error && t->n && write_all(t->fd, t->buf, t->n) < 0)
         t->error = errno;
     t->n = 0;
@@ -55,19 +58,27 @@ int table_open(struct table *t, int fd, enum table_format f, const char *const n
 
 static void put_tsv(struct table *t, struct span s) {
     size_t from = 0;
+    char hex[8];
 
-    for (size_t i = 0; i < s.n; i++) {
-        const char *e = s.p[i] == '\t'   ? "\\t"
-                        : s.p[i] == '\n' ? "\\n"
-                        : s.p[i] == '\r' ? "\\r"
-                        : s.p[i] == '\\' ? "\\\\"
-                                         : NULL;
-
-        if (!e)
+    for (size_t i = 0, n; i < s.n; i += n) {
+        n = utf8_control(s.p + i, s.n - i);
+        if (!n && s.p[i] != '\\') {
+            n = 1;
             continue;
+        }
         put(t, s.p + from, i - from);
-        put_str(t, e);
-        from = i + 1;
+        switch (s.p[i]) {
+        case '\\': put_str(t, "\\\\"), n = 1; break;
+        case '\t': put_str(t, "\\t"); break;
+        case '\n': put_str(t, "\\n"); break;
+        case '\r': put_str(t, "\\r"); break;
+        default:
+            for (size_t k = 0; k < n; k++) {
+                snprintf(hex, sizeof hex, "\\x%02x", s.p[i + k]);
+                put_str(t, hex);
+            }
+        }
+        from = i + n;
     }
     put(t, s.p + from, s.n - from);
 }
@@ -116,17 +127,19 @@ static void put_json(struct table *t, struct span s) {
     put_str(t, "\"");
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = s.p[i];
+        size_t control = utf8_control(s.p + i, s.n - i);
 
         if (c == '"' || c == '\\')
             snprintf(esc, sizeof esc, "\\%c", c);
         else if (c == '\n' || c == '\t' || c == '\r')
             snprintf(esc, sizeof esc, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : 'r');
-        else if (c < 32 || c == 127)
-            snprintf(esc, sizeof esc, "\\u%04x", c);
+        else if (control)
+            snprintf(esc, sizeof esc, "\\u%04x", s.p[i + control - 1]);
         else
             continue;
         put(t, s.p + from, i - from);
         put_str(t, esc);
+        i += control == 2;
         from = i + 1;
     }
     put(t, s.p + from, s.n - from);

@@ -3,8 +3,9 @@
  * What     A row is a fixed list of named columns, each a text, a number, or nothing.
  *
  *          TSV    no head line; backslash, tab, newline and carriage return inside a text
- *                 are \\ \t \n \r, so that a line is a row and cut(1) works; other bytes
- *                 as they are, names that are not UTF-8 included.
+ *                 are \\ \t \n \r, so that a line is a row and cut(1) works; other controls,
+ *                 U+0080 to U+009F too, are \xNN for each byte, so that a terminal takes no
+ *                 orders; other bytes as they are, names that are not UTF-8 included.
  *          CSV    RFC 4180: a head line, commas, rows end in CR LF, texts with a comma, a
  *                 quote or a line end in quotes, quotes doubled; bytes as they are.
  *          JSON   one object a line; a text that is not UTF-8 is {"$bytes": base64}, and

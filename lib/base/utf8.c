@@ -1,5 +1,7 @@
 #include "lib/base/utf8.h"
 
+#include <string.h>
+
 int utf8_get(const unsigned char *p, size_t n, uint32_t *c) {
     unsigned lo = 0x80, hi = 0xbf, b = p[0];
     int len, i;
@@ -63,4 +65,20 @@ bool utf8_valid(const void *s, size_t n) {
             return false;
     }
     return true;
+}
+
+size_t utf8_control(const unsigned char *p, size_t n) {
+    if (p[0] < 0x20 || p[0] == 0x7f)
+        return 1;
+    return n > 1 && p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0 ? 2 : 0;
+}
+
+void utf8_tame(void *text, size_t n) {
+    unsigned char *p = text;
+
+    for (size_t i = 0, k; i < n; i += k + !k) {
+        k = utf8_control(p + i, n - i);
+        if (k == 2 || (k == 1 && p[i] != '\t' && p[i] != '\n' && p[i] != '\r'))
+            memset(p + i, '?', k);
+    }
 }

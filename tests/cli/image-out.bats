@@ -243,7 +243,7 @@ image-out: z.ppm: 1 x 1 pixels" ]
 
 @test "--show: kitty's chunks hold a PNG, sixel begins and ends; no terminal, no pictures" {
     run -2 image-out --show one.clip
-    [ "$output" = "image-out: --show: standard output is no terminal; --show=kitty and --show=sixel write all the same" ]
+    [ "$output" = "image-out: --show: standard output is not a terminal; --show=kitty and --show=sixel write anyway" ]
     image-out --show=kitty one.clip >got
     sed -n 1p got | tr -d '\n' | sed 's/.*;//; s/\x1b\\$//' | base64 -d >got.png
     [ "$(sed -n 2p got)" = "some text" ]

@@ -94,8 +94,13 @@ void tool_record_failed(struct tool *t, const char *file, uint64_t number, struc
     warn("%s: record %llu (%s): %s", file, (unsigned long long)number,
          tool_quote(r->id, id, sizeof id), reason);
     if (t->input.keep_errors) {
-        if (record_set_text(r, "error", span_of(reason), &e) < 0)
-            die("%s", e.msg);
+        struct record bare;    /* where the record has no room for another field */
+
+        if (record_set_text(r, "error", span_of(reason), &e) < 0) {
+            if (record_new(&bare, r->id, r->id_bin, r->a, &e) < 0 || record_set_text(&bare, "error", span_of(reason), &e) < 0)
+                die("%s", e.msg);
+            r = &bare;
+        }
         tool_write(t, r, *r->a);
     }
     count_failure(t);
@@ -106,10 +111,10 @@ void tool_input_failed(struct tool *t, const char *where, struct span id, const 
     struct record r;
     struct err e = {0};
     bool bin;
-    char name[1100];
 
-    warn("%s: %s", tool_quote(span_of(where), name, sizeof name),
-         reason);
+    if (tool_stopped())
+        return;    /* the signal ended what failed */
+    warn("%s: %s", where, reason);
     if (t->input.keep_errors) {
         if (record_id(id, &id, &bin, &scratch, &e) < 0 || record_new(&r, id, bin, &scratch, &e) < 0 ||
             record_set_text(&r, "error", span_of(reason), &e) < 0)

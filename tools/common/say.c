@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,13 +32,12 @@ int tool_flush_own(void) {
 __attribute__((format(printf, 1, 0)))
 static void vsay(const char *fmt, va_list ap, int with_errno) {
     int e = errno;
+    char text[6000], line[6000];
 
     fflush(stdout);
-    fprintf(stderr, "%s: ", tool_prog);
-    vfprintf(stderr, fmt, ap);
-    if (with_errno)
-        fprintf(stderr, ": %s", strerror(e));
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, fmt, ap);
+    fprintf(stderr, "%s: %s%s%s\n", tool_prog, tool_quote(span_of(text), line, sizeof line), with_errno ? ": " : "",
+            with_errno ? strerror(e) : "");
 }
 
 /* What was done is written.  Where a signal came, the reason is the signal: it ended the call that failed. */
@@ -73,22 +73,35 @@ void warn(const char *fmt, ...) {
 
 const char *tool_quote(struct span s, char *buf, size_t room) {
     static const char hex[] = "0123456789abcdef";
-    bool utf8 = utf8_valid(s.p, s.n);
     size_t at = 0;
 
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = s.p[i];
-        if (at + 8 > room) {
+    for (size_t i = 0, n; i < s.n; i += n) {
+        uint32_t c = 0;
+        int len = utf8_get(s.p + i, s.n - i, &c);
+
+        n = len > 0 ? (size_t)len : 1;
+        if (at + 4 * n + 4 > room) {
             memcpy(buf + at, "...", 3);
             at += 3;
             break;
         }
-        if (c < 32 || c == 127 || (c >= 128 && !utf8)) {
-            buf[at++] = '\\', buf[at++] = 'x', buf[at++] = hex[c >> 4], buf[at++] = hex[c & 15];
-        } else {
-            buf[at++] = (char)c;
+        for (size_t k = 0; k < n; k++) {
+            unsigned char b = s.p[i + k];
+            if (len > 0 && !utf8_control(s.p + i, n))
+                buf[at++] = (char)b;
+            else
+                buf[at++] = '\\', buf[at++] = 'x', buf[at++] = hex[b >> 4], buf[at++] = hex[b & 15];
         }
     }
     buf[at] = 0;
     return buf;
+}
+
+void tool_print(const char *text) {
+    char line[9000];
+
+    for (size_t n; *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        printf("%s\n", tool_quote(span_bytes(text, n), line, sizeof line));
+    }
 }

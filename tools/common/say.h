@@ -1,6 +1,7 @@
 /* say.h - messages on standard error: "tool: file: reason"
  *
- * What     Only tools print and exit.  A message is one line in lower case, without a full stop.
+ * What     Only tools print and exit.  A message is one line in lower case, without a full stop.  Names in it come from
+ *          anywhere: what a terminal might take for an order is shown as \xNN (tool_quote).
  */
 #ifndef UNCLIP_SAY_H
 #define UNCLIP_SAY_H
@@ -20,7 +21,10 @@ void tool_at_end(int (*fn)(void *of), void *of);
 
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Bytes of a name as one printable line: control characters and bytes that are not UTF-8 as \xNN. */
+/* Lines of text to standard output, in which names are harmless to a terminal, too. */
+void tool_print(const char *text);
+
+/* Bytes of a name as one printable line: control characters (also U+0080 to U+009F) and bytes that are not UTF-8 as \xNN. */
 const char *tool_quote(struct span s, char *buf, size_t room);
 
 #endif

@@ -4,6 +4,7 @@
 #include "tools/common/common.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -155,12 +156,21 @@ static void parse_shard(struct tool *t) {
     t->input.shard_n = n;
 }
 
+/* A closed descriptor 0, 1 or 2 would be the number of the first file that is opened: messages would go into results.  What
+ * is opened in its place fails when it is used. */
+static void hold_descriptors(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
+            _exit(2);
+}
+
 int tool_start(struct tool *t, const char *name, int argc, char *argv[], const char *synopsis,
                unsigned groups, const struct opt *own, size_t nown) {
     struct opt o[OPT_MAX];
     bool help = false, version = false;
     size_t n;
 
+    hold_descriptors();
     tool_prog = name;
     t->name = name;
     t->groups = groups;

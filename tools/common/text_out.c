@@ -1,7 +1,10 @@
 /* Text in larger pieces. */
 #include "tools/common/text_out.h"
 
+#include <unistd.h>
+
 #include "formats/io/write_all.h"
+#include "lib/base/utf8.h"
 #include "tools/common/output.h"
 
 static int write_text(void *out) {
@@ -9,6 +12,8 @@ static int write_text(void *out) {
     size_t n = o->text.n;
 
     o->text.n = 0;
+    if (n && isatty(tool_out(o->t)))
+        utf8_tame(o->text.p, n);
     return n ? write_all(tool_out(o->t), o->text.p, n) : 0;
 }
 

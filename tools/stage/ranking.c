@@ -114,6 +114,8 @@ static int add_labels(struct ranking *g, struct record *r, struct arena *a, stru
 int ranking_add(struct ranking *g, struct record *r, struct arena *a, struct err *e) {
     double cos;
 
+    if (g->q.into && result_fits(r, g->kind, e) < 0)
+        return -1;
     if (g->kind == RESULT_LABEL)
         return add_labels(g, r, a, e);
     if (g->kind == RESULT_GROUP && add_to_group(g, r, *a, e) < 0)

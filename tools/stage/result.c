@@ -1,5 +1,7 @@
 #include "tools/stage/result.h"
 
+#include <string.h>
+
 static int set_one(struct record *r, const struct result *v, struct err *e) {
     if (record_set_float(r, "cos", v->cos, e) < 0 || record_set_float(r, "logit", v->logit, e) < 0 ||
         (v->prob >= 0 && record_set_float(r, "prob", v->prob, e) < 0) ||
@@ -34,6 +36,19 @@ int result_set(struct record *r, enum result_kind kind, const struct result *v, 
     if (kind == RESULT_MATCH || kind == RESULT_BEST)
         record_drop(r, "prob");
     return list ? set_list(r, v, n, a, e) : set_one(r, v, e);
+}
+
+int result_fits(const struct record *r, enum result_kind kind, struct err *e) {
+    size_t n, fields = r->nfield + !record_has(r, "params");
+    const char *const *name = result_columns(kind, &n);
+    struct mp_item it;
+    struct span params;
+
+    if (record_raw(r, "params", &params) > 0 && (mp_item(params.p, params.n, &it) != 1 || it.kind != MP_ARRAY))
+        return err_set(e, "field params is not an array");
+    for (size_t i = 0; i < n; i++)
+        fields += strcmp(name[i], "id") != 0 && strcmp(name[i], "root") != 0 && !record_has(r, name[i]);
+    return fields <= RECORD_FIELDS ? 0 : err_set(e, "with the result it has more than %d fields", RECORD_FIELDS);
 }
 
 const char *const *result_columns(enum result_kind kind, size_t *n) {

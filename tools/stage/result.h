@@ -29,6 +29,9 @@ enum result_kind {
 int result_set(struct record *r, enum result_kind kind, const struct result *v, size_t n,
                bool list, struct arena *a, struct err *e);
 
+/* Can a record take the fields of a kind, and params?  0 or -1. */
+int result_fits(const struct record *r, enum result_kind kind, struct err *e);
+
 /* The columns of a kind, and a row for each of n results. */
 const char *const *result_columns(enum result_kind kind, size_t *n);
 void result_rows(struct table *t, enum result_kind kind, const struct record *r,

@@ -33,6 +33,7 @@
 
 #include "lib/base/pool.h"
 #include "lib/vector/similarity.h"
+#include "tools/stage/result.h"
 #include "tools/stage/vector.h"
 
 enum { SCAN_PARTS = 256, SCAN_STEP = 1 << 18, SCAN_BUFFER = 1 << 19, SCAN_HITS = 2048,
@@ -45,6 +46,8 @@ struct scan_query {
     struct vector from;     /* the query's own: width, field, model */
     const char *field;      /* of the records; NULL as in vector_find */
     bool joint, force;
+    bool into;              /* the records get fields of `kind`, for which they must have room (result_fits) */
+    enum result_kind kind;
 };
 
 struct scan_hit {
