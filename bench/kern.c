@@ -140,7 +140,7 @@ static void find_peaks(void) {
             v[b][i] = burn_rate((enum arithmetic)b);
     for (int b = 0; b < ARITHMETICS; b++) {
         qsort(v[b], 41, sizeof **v, by_value);
-        peak[b] = v[b][38];    /* the best but for two: loops do not run faster than they can */
+        peak[b] = v[b][38];    /* the third best, in case a measurement was wrong */
     }
 }
 
@@ -184,7 +184,7 @@ static void find_memory(void) {
     }
 }
 
-/* ---- what is measured ---- */
+/* ---- shapes ---- */
 
 struct what {
     char name[64];

@@ -3,7 +3,7 @@
 
 The photos show noise whose amplitude falls with frequency as that of photographs does (1/f, the law of natural
 images, and a lens that blurs the finest detail), a few hard edges, the colours weaker than the brightness, and a sensor's
-grain; saved as cameras save, with 4:2:0 chroma.  12 megapixels at quality 88 come to four and a half megabytes, as a phone's do.  The same arguments give the
+grain.  They are saved as by cameras, with 4:2:0 chroma.  12 megapixels at quality 88 give four and a half megabytes, as on a phone.  The same arguments give the
 same files.  Needs numpy and Pillow.
 """
 import argparse
@@ -53,8 +53,8 @@ def main():
     a.dir.mkdir(parents=True, exist_ok=True)
     for size in a.size or ["4000x3000"]:
         w, h = map(int, size.split("x"))
-        # six scenes and their mirror images; then again, because making noise is slow and no decoder can tell,
-        # but with a comment, because rclip keeps what it knows of files with the same bytes
+        # Six scenes and their mirror images, then the same files again with a comment: making noise is slow, decoders take
+        # the same time for them, and rclip skips files with the same bytes.
         for i in range(a.n):
             name = a.dir / f"{size}-{i:03}.jpg"
             if i >= 24:

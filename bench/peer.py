@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""peer.py KIND FOLDER: one peer, kept ready, which runs what it is asked to.  peers.py starts it.
+"""peer.py KIND FOLDER: keep one peer loaded and run it on request.  peers.py starts this script.
 
-Prints "ready" and the versions of what it uses; then, for each line of JSON on standard input, one line: {"ms": of the run,
-"anon": MiB}.  "what" of a line: image or text (with "batch" and "tokens"), prior, decode64, upsample; "save": write the
-result, "input": raw numbers instead of noise.
-KIND: hf, hfc (transformers as it is, and compiled), oc (open_clip), ort (ONNX Runtime), ov (OpenVINO), df, dfc (diffusers),
-each with -f32 or -bf16.  All run on as many threads as there are processors.
+Prints "ready" and the versions of its libraries, then one line for each line of JSON on standard input: {"ms": of the run,
+"anon": MiB}.  A line of input has "what": image or text (with "batch" and "tokens"), prior, decode64, upsample; "save": a file
+for the result; "input": raw numbers instead of noise.
+KIND: hf, hfc (transformers without and with torch.compile), oc (open_clip), ort (ONNX Runtime), ov (OpenVINO), df, dfc
+(diffusers), each with -f32 or -bf16.  FOLDER: the directory of a model.  All use as many threads as there are processors.
 """
 import json
 import os

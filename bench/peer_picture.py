@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """peer_picture.py df-f32|df-bf16|dfc-bf16|dfc-f32 FOLDER STEPS OUT.png: an image by diffusers' UnCLIPPipeline, as its users make one.
 
-FOLDER: a Karlo in diffusers' layout, with text_encoder/ (tokenizer/ is not needed: the text is ids).  STEPS: of prior, decoder
-and upsampler, as in 25,25,7; at least 2 of each.  dfc compiles the networks (torch.compile) and runs once before.  Prints JSON:
-"run", the seconds of the call, "step", those of each step but the first of each stage, "warm", those of the compilation.
+FOLDER: the directory of a Karlo in diffusers' layout, with text_encoder/ (tokenizer/ is not needed: the text is given as ids).
+STEPS: of prior, decoder and upsampler, as in 25,25,7; at least 2 of each.  dfc compiles the networks (torch.compile) and runs once
+before.  Prints JSON: "run", the seconds of the call; "step", those of each step except the first of each stage; "warm", those of
+the compilation.
 """
 import json
 import os

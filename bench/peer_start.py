@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""peer_start.py hf-f32|oc-f32 FOLDER: what a user types to get one text embedding; timed from outside."""
+"""peer_start.py hf-f32|oc-f32 FOLDER: the script that a user writes to get one text embedding; peers.py times it."""
 import os
 import sys
 

@@ -8,9 +8,9 @@ Raw results are kept in the file given with --json, which later runs of other se
 prints the tables of BENCHMARKS.md from one or several of them, plot.py the pictures.
 
 Peers run in --python (which needs torch; transformers, diffusers, open_clip_torch, onnxruntime, onnxscript, openvino where
-they are to take part) and --rclip; what is not installed is named and left out.  Models have random weights: they are
+they are to take part) and --rclip; peers that are not installed are named and left out.  Models have random weights: they are
 made by tests/make_model and tests/make_karlo in --dir at the first run, as are photos and records (20 GB in all); --prepare
-does nothing else.  Nothing is downloaded.  The machine should do nothing else.
+only makes them.  Nothing is downloaded.  The machine should do nothing else.
 
 This script needs Python's own library, and for some sections numpy and msgpack.
 """
@@ -50,7 +50,7 @@ def aid(name):
     return str(A.build / "tests" / name)
 
 
-# ---- what is asked and answers ----
+# ---- the programs that are measured ----
 
 class Ours:
     """clip_run, which runs once for every line."""
@@ -640,7 +640,7 @@ print(json.dumps({n: version(n) for n in %r.split()}))"""
 
 
 def found():
-    """Versions of what is there; what is not is named, and its peers are left out."""
+    """Versions of the libraries that are installed; the others are named, and their peers are left out."""
     try:
         names = " ".join(["torch", *dict.fromkeys(NEEDS.values()), "accelerate"])
         r = subprocess.run([A.python, "-c", ASK % names], capture_output=True, text=True, check=True).stdout
