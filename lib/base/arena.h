@@ -71,11 +71,11 @@ struct span arena_span(struct arena *a, struct span s);
  * out.  0, or -1 when there is no room.  m must outlive the part. */
 int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *part);
 
-/* The parts-th part of what is left in a, at most `most`: how much to cut off, where a process may have little. */
+/* Bytes to cut off: the free bytes of a divided by `parts`, at most `most`, so that it works where memory is limited. */
 size_t arena_share(const struct arena *a, size_t parts, size_t most);
 
-/* Give a part back to a, which it was cut off: only the one cut off last is taken, and m is zero then.  What lies in it
- * is lost; m may be zero already. */
+/* Give a part back to a, from which it was cut off.  Only the part that was cut off last is taken back, and m is zero
+ * then.  The contents of the part are lost; m may be zero already. */
 void arena_join(struct arena *a, struct arena_mem *m);
 
 #endif

@@ -13,7 +13,7 @@ int utf8_get(const unsigned char *p, size_t n, uint32_t *c) {
     if (b < 0xc2 || b > 0xf4)
         return -1;
     len = b < 0xe0 ? 2 : b < 0xf0 ? 3 : 4;
-    /* the second byte excludes overlong forms, surrogates and what lies above U+10FFFF */
+    /* the second byte excludes overlong forms, surrogates and code points above U+10FFFF */
     if (b == 0xe0)
         lo = 0xa0;
     else if (b == 0xed)

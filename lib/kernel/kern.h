@@ -50,7 +50,7 @@ enum precision { PREC_F32, PREC_BF16 };
 /* "f32", "bf16" */
 const char *precision_name(enum precision p);
 
-/* The formats.  A table names one of them, and whatever depends on the precision is asked of its fields. */
+/* The formats.  A table names one of them.  All code that depends on the precision reads these fields. */
 #define KERN_F32          .precision = PREC_F32,  .weight = DT_F32,  .row = DT_F32,  .group = 1
 #define KERN_BF16         .precision = PREC_BF16, .weight = DT_BF16, .row = DT_BF16, .group = 2
 #define KERN_BF16_WEIGHTS .precision = PREC_BF16, .weight = DT_BF16, .row = DT_F32,  .group = 2

@@ -37,7 +37,7 @@ struct attention {
     bool causal;           /* query i sees the keys up to keys[0].n + keys[1].n - nq + i */
 };
 
-/* Bytes of scratch for sequences of at most `keys` keys (both runs), whatever the number of queries. */
+/* Bytes of scratch for sequences of at most `keys` keys (both runs), for any number of queries. */
 size_t attention_scratch(const struct attention *a, const struct compute *c, size_t keys);
 
 void attention_run(const struct attention *a, const struct compute *c, size_t n,

@@ -2,7 +2,7 @@
  *
  * What     A heap whose root is the worst score that is kept.  One comparison (topk_accepts)
  *          rejects most scores of a long stream; the others cost O(log k).  Equal scores
- *          rank in the order in which they came, whatever k is: the k best are the first k
+ *          rank in the order in which they came, for any k: the k best are the first k
  *          of a stable sort.  Hence lists can be merged: the k best of each shard, added in
  *          the order of the shards, give the k best of the whole.
  *          Each score in the list has a slot in [0, k) of its own, for the data that belong to it.
