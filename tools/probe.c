@@ -58,6 +58,7 @@ static void gather(struct job *j, int n, char *name[]) {
     f->force = j->c.force;
     f->normalise = j->normalise > 0;
     tool_gather(&j->t, f, &l, n, name);
+    labelling_close(&l);
 }
 
 /* ---- training ---- */

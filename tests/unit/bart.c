@@ -191,5 +191,6 @@ int main(void) {
         many(kern_list(i, cpu_flags()), a);
     }
     pictures(a);
+    free(a_mem.base);
     return done();
 }

@@ -179,5 +179,6 @@ int main(void) {
         for (size_t m = 0; m < sizeof models / sizeof *models; m++)
             golden(m, kern_list(i, cpu_flags()), a);
     refused(a);
+    free(a_mem.base);
     return done();
 }

@@ -231,5 +231,6 @@ int main(void) {
     hostile(a);
     calibration(a);
     sweep();
+    free(a_mem.base);
     return done();
 }

@@ -254,5 +254,6 @@ int main(void) {
                 same_bytes(kern_list(i, cpu_flags()), exact, a);
     weighted(&c, a);
     little_memory(&ws, &c, a);
+    free(a_mem.base);
     return done();
 }

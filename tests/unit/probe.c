@@ -170,8 +170,10 @@ static void labels(struct arena a) {
     labelling_open(&l, NULL, "([^/]+)/[^/]+$", &a, &e);
     ok(!strcmp(label_of(&l, &x, a), "robin") && !strcmp(label_of(&l, &y, a), "robin") && !strcmp(label_of(&l, &z, a), "-"),
        "by the folder's name");
+    labelling_close(&l);
     labelling_open(&l, NULL, "^[a-z]+", &a, &e);
     ok(!strcmp(label_of(&l, &x, a), "birds"), "all that matched");
+    labelling_close(&l);
     ok(labelling_open(&l, NULL, "(", &a, &e) == -1 && strstr(e.msg, "(: "), "refused: %s", e.msg);
     e.msg[0] = 0;
     lines("a\tb\nc\n", &a, &e);
@@ -226,5 +228,6 @@ int main(void) {
     fits(&ws, &c, a);
     labels(a);
     table(a);
+    free(a_mem.base);
     return done();
 }

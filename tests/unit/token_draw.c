@@ -227,5 +227,6 @@ int main(void) {
     properties(a);
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
         pictures(&models[i], a);
+    free(a_mem.base);
     return done();
 }

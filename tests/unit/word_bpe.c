@@ -121,5 +121,6 @@ int main(void) {
     cases(GOLD "dallemini", GOLD "dallemini/tok_cases.json", "ids", 64, false, a);
     refused(a);
     long_word(a);
+    free(a_mem.base);
     return done();
 }

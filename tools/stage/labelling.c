@@ -69,6 +69,12 @@ int labelling_open(struct labelling *l, const char *file, const char *regex, str
     return 0;
 }
 
+void labelling_close(struct labelling *l) {
+    if (l->by_regex)
+        regfree(&l->regex);
+    l->by_regex = false;
+}
+
 static int by_expression(const struct labelling *l, struct span name, struct span *label, struct arena *a, struct err *e) {
     const char *s = arena_str(a, name.p, name.n);
     regmatch_t m[2] = {{0, 0}, {-1, -1}};

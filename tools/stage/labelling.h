@@ -27,6 +27,9 @@ struct labelling {
 /* Both NULL: the field `label`. */
 int labelling_open(struct labelling *l, const char *file, const char *regex, struct arena *a, struct err *e);
 
+/* Frees the expression; no label is looked up afterwards. */
+void labelling_close(struct labelling *l);
+
 /* 1 and *label, which lives as long as the record or the file; 0: it has none; -1. */
 int labelling_of(const struct labelling *l, const struct record *r, struct span *label, struct arena *a, struct err *e);
 
