@@ -66,7 +66,7 @@ static void add_size(struct coded *c, uint64_t w, uint64_t h, uint64_t least_w, 
 enum { NAL_SPS = 33, NAL_VCL_END = 32 };
 
 static int nal_type(const unsigned char *nal, size_t n) {
-    /* what belongs to another layer than the first is not decoded */
+    /* decoders skip all layers except the first */
     return n < 3 || (nal[0] & 1) || nal[1] >> 3 ? -1 : nal[0] >> 1 & 63;
 }
 
@@ -132,7 +132,7 @@ bool coded_hevc(struct coded *c, const unsigned char *p, size_t n) {
 
 enum { OBU_SEQUENCE = 1, OBU_FRAME_HEADER = 3, OBU_FRAME = 6, SELECT = 2, SWITCH_FRAME = 3 };
 
-/* What a sequence header says that is needed to find whether a frame has a size of its own. */
+/* The fields of a sequence header that decide where a frame header says whether it has a size of its own. */
 struct sequence {
     bool known, reduced, equal_interval, model, ids;
     unsigned time_bits, id_bits, screen, integer;
@@ -212,7 +212,7 @@ static bool read_frame(struct coded *c, const struct sequence *s, const unsigned
     if (!s->known)
         return false;
     c->pictures++;
-    if (s->reduced || take(&b, 1))    /* no size of its own; or a frame that is there already */
+    if (s->reduced || take(&b, 1))    /* the size of the sequence; or an earlier frame is shown again */
         return true;
     type = take(&b, 2), shown = take(&b, 1);
     if (shown && s->model && !s->equal_interval)

@@ -168,7 +168,9 @@ static unsigned char *inflate_text(struct span in, size_t *n) {
 }
 
 static int digit(int c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    int letter = c | 32;
+
+    return c >= '0' && c <= '9' ? c - '0' : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
 /* ImageMagick's way to keep EXIF in a text: an empty line, "exif", a length, and lines of hexadecimal digits. */

@@ -92,8 +92,8 @@ struct item {
     uint32_t id, type;
     struct reader where;           /* in iloc, behind the id; p NULL: not there */
     struct reader parts;           /* what it is made of: dimg's ids behind their count */
-    size_t aux;                    /* first link to an item that is its alpha or the like, or SIZE_MAX */
-    struct reader config;          /* hvcC or av1C; p NULL: none */
+    size_t aux;                    /* first link to an auxiliary item such as its alpha, or SIZE_MAX */
+    struct reader config;          /* hvcC or av1C; p NULL: absent */
     uint64_t w, h;                 /* ispe; 0 when absent */
     bool bad_crop;
     uint64_t cost;                 /* pixels that decoding it makes */
@@ -289,8 +289,8 @@ static int read_references(struct file *f, struct reader iref) {
 
 /* ---- what an item costs ---- */
 
-/* The bytes of an item: where they are, or a copy in *copy that the caller frees.  Those of an item that libheif
- * cannot read are none. */
+/* The bytes of an item: inside the file, or in *copy, which the caller frees.  An item that libheif cannot
+ * read has no bytes. */
 static int item_data(const struct file *f, const struct item *it, struct span *data, unsigned char **copy) {
     struct reader r = it->where;
     unsigned method = f->loc_version >= 1 ? (unsigned)get(&r, 2) & 15 : 0;
@@ -407,10 +407,10 @@ static uint64_t budget(const struct file *f) {
     return TIMES * least(f->max, (uint64_t)1 << 40) + (1 << 20);
 }
 
-/* The cost of one of the items that another is made of, added up; more than all that is allowed stays that. */
+/* Add the cost of an item that `to` is made of.  The sum stops just above the budget. */
 static int add_cost(struct file *f, struct item *to, struct item *part, int depth) {
     if (!part || !is_picture(part))    /* libheif ends the program over it */
-        return err_set(f->e, "HEIF: a picture that is made of something else");
+        return err_set(f->e, "HEIF: a picture made of what is not a picture");
     if (find_cost(f, part, depth + 1) < 0)
         return -1;
     to->cost = least(to->cost + part->cost, budget(f) + 1);
@@ -427,9 +427,9 @@ static int find_cost(struct file *f, struct item *it, int depth) {
     if (it->state == DONE)
         return 0;
     if (it->state == OPEN || depth > DEPTH)
-        return err_set(f->e, "HEIF: a picture that is made of itself, or of too many layers");
+        return err_set(f->e, "HEIF: a picture made of itself, or of too many layers");
     if (it->bad_crop)
-        return err_set(f->e, "HEIF: a crop that is not possible");
+        return err_set(f->e, "HEIF: an impossible crop");
     it->state = OPEN;
     if (coded || canvas) {
         r = item_data(f, it, &data, &copy);

@@ -18,7 +18,7 @@ struct bmp {
     size_t pixels;                 /* where they begin */
     bool top_down;
     uint32_t mask[3];              /* of red, green and blue in a pixel of 16 or 32 bits */
-    unsigned char colour[256][3];  /* the palette; black where the file has none */
+    unsigned char colour[256][3];  /* the palette; black where the file lacks an entry */
 };
 
 static int ends(struct err *e) {
@@ -45,8 +45,8 @@ static void read_sizes(struct bmp *b, const unsigned char *head, uint32_t size) 
     b->compression = little32(head + 16);
 }
 
-/* Three masks follow the header of 40 bytes, and are a part of the others.  A mask is a row of ones; all may be
- * zero in 32 bits, which means that there are none. */
+/* Three masks follow the header of 40 bytes, and are a part of the others.  A mask is a row of ones; All
+ * three may be zero in 32 bits: then the usual masks hold. */
 static int read_masks(struct bmp *b, size_t at, struct err *e) {
     uint32_t all = 0;
     bool known = true;
@@ -58,7 +58,8 @@ static int read_masks(struct bmp *b, size_t at, struct err *e) {
 
         b->mask[c] = m;
         m /= low ? low : 1;
-        known &= !(m & (m + 1)) && (b->bits != 16 || b->mask[c] <= 0xffff) && (b->bits != 24 || b->mask[c] == 0xff0000u >> 8 * c);
+        known &= !(m & (m + 1)) && (b->bits != 16 || b->mask[c] <= 0xffff);
+        known &= b->bits != 24 || b->mask[c] == rgb888[c];
         all |= m;
     }
     if (!known || (b->bits == 16 && !all))

@@ -2,8 +2,8 @@
  *
  * What     A codec recognises its format by the first bytes and hands out the picture row by row.  A new
  *          format is a file with one such struct, and a line in image_codecs.c.
- * Errors   read returns -1 with a message: for a file that is broken, that ends early, or whose size is
- *          beyond the limit.  It checks the size by image_begin before it decodes or takes memory.
+ * Errors   read returns -1 with a message for a file that is broken, ends early, or is larger than the limit.
+ *          It checks the size (image_size, image_begin) before it decodes or takes memory.
  */
 #ifndef UNCLIP_IMAGE_CODEC_H
 #define UNCLIP_IMAGE_CODEC_H
@@ -16,7 +16,7 @@ struct image_codec {
     /* Decode all of p: image_begin, then `to->row` for each row.  May set im->note. */
     int (*read)(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                 const struct image_rows *to, struct err *e);
-    int (*orientation)(const unsigned char *p, size_t n);  /* 1 to 8, 0: none (exif.h); NULL: never any */
+    int (*orientation)(const unsigned char *p, size_t n);  /* 1 to 8, 0: absent (exif.h); may be NULL */
 };
 
 /* All formats, in the order in which they are probed; NULL at the end (image_codecs.c). */
@@ -32,7 +32,7 @@ int image_size(uint64_t w, uint64_t h, const struct image_options *o, struct err
 int image_begin(struct image *im, uint64_t w, uint64_t h, const struct image_options *o, const struct image_rows *to,
                 struct err *e);
 
-/* All rows of a picture that is in memory, `stride` bytes apart. */
+/* Hand out all rows of a picture in memory; they are `stride` bytes apart. */
 void image_give(const struct image *im, const unsigned char *rgb, size_t stride, const struct image_rows *to);
 
 /* A colour of Pillow's CMYK: files hold 255 - ink, whatever their markers say; R = K' - C K' / 255. */

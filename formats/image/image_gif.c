@@ -1,7 +1,7 @@
 /* allocates: a row, and the indices of a frame */
 /* GIF: the first frame, as colours of its palette.  Transparent pixels show the colour that their
- * index has there, as in Pillow; what the frame leaves free of the screen is of the transparent
- * index, or of index 0.  Source: the GIF89a specification. */
+ * index has there, as in Pillow; the part of the screen that the frame does not cover has the
+ * transparent index, or index 0.  Source: the GIF89a specification. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,7 +37,7 @@ static const unsigned char *take(struct gif *g, size_t n) {
     return p;
 }
 
-/* Blocks of a length and as many bytes, up to one of none. */
+/* Skip blocks, each a length and as many bytes, up to the block of length 0. */
 static int skip_blocks(struct gif *g) {
     const unsigned char *len;
 
@@ -186,7 +186,7 @@ static void colour(const struct gif *g, size_t index, unsigned char *rgb) {
         memset(rgb, 0, 3);
 }
 
-/* Row by row, each from the frame's line there and what lies around the frame. */
+/* Each row of the screen: pixels of the frame, and the background left and right of it. */
 static void paint(const struct image *im, const struct gif *g, const unsigned char *index, unsigned char *row,
                   const struct image_rows *to) {
     size_t rest = g->transparent >= 0 ? (size_t)g->transparent : 0;

@@ -11,8 +11,8 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-/* Encoders write about 10 scans, the most thorough ones up to 25.  A file of some bytes can ask for thousands, each a
- * pass over all blocks: so many are read, and of smaller pictures so many more that the work is that of SCAN_PIXELS. */
+/* Encoders write about 10 scans, the most thorough ones up to 25.  A file of 100 kB can ask for thousands, and each is
+ * a pass over all blocks.  SCANS are read; of pictures below SCAN_PIXELS as many more as cost the same time. */
 enum { SCANS = 32, SCAN_PIXELS = 8 << 20 };
 
 struct jpeg {
@@ -22,7 +22,7 @@ struct jpeg {
     struct jpeg_progress_mgr progress;
     size_t scans;
     struct image *im;
-    unsigned char *inks, *row;    /* a row as it comes where that is CMYK; a row of RGB */
+    unsigned char *inks, *row;    /* a row of CMYK, where the file holds that; a row of RGB */
     struct err *e;
     jmp_buf out;
 };
@@ -42,7 +42,7 @@ static void failed(j_common_ptr c) {
     longjmp(self(c)->out, 1);
 }
 
-/* Warnings: what is merely damaged is decoded, as Pillow does, and the first one noted. */
+/* Damaged data with a warning is decoded, as Pillow does.  The first warning becomes the note. */
 static void message(j_common_ptr c, int level) {
     struct jpeg *j = self(c);
 
@@ -62,7 +62,7 @@ static void no_source(j_decompress_ptr c) {
     (void)c;
 }
 
-/* All data was there from the beginning: being asked for more means that it is cut. */
+/* libjpeg got the whole file at the start: when it asks for more, the file ends early. */
 static boolean fill(j_decompress_ptr c) {
     err_set(self((j_common_ptr)c)->e, "the JPEG data ends early");
     longjmp(self((j_common_ptr)c)->out, 1);
@@ -119,8 +119,8 @@ static void read_row(struct jpeg *j, unsigned char *rgb) {
         cmyk(in, rgb, j->im->w);
 }
 
-/* Of a block in Huffman codes at least one bit is in the file: what is shorter ends early.  A progressive file costs 2
- * bytes of memory for each coefficient, so this is known before. */
+/* A block takes at least one bit of Huffman code, so a shorter file ends early.  This is asked first, because libjpeg
+ * holds 2 bytes for each coefficient of a progressive file. */
 static bool too_short(const struct jpeg *j, size_t n) {
     uint64_t blocks = 0;
 
@@ -129,7 +129,7 @@ static bool too_short(const struct jpeg *j, size_t n) {
     return !j->c.arith_code && blocks / 8 > n;
 }
 
-/* j lies in the caller: nothing here changes between setjmp and longjmp. */
+/* j is the caller's: no local variable changes between setjmp and longjmp. */
 static int start(struct jpeg *j, const unsigned char *p, size_t n, const struct image_options *o) {
     struct image *im = j->im;
 

@@ -86,7 +86,7 @@ static void setup(struct jpeg *j, const struct record_image *im, int quality) {
         j->c.comp_info[0].h_samp_factor = j->c.comp_info[0].v_samp_factor = 1;
 }
 
-/* j lies in the caller: nothing here changes between setjmp and longjmp. */
+/* j is the caller's: no local variable changes between setjmp and longjmp. */
 static int encode(struct jpeg *j, const struct record_image *im, const struct image_about *about) {
     struct span s = about->params;
 
@@ -97,7 +97,7 @@ static int encode(struct jpeg *j, const struct record_image *im, const struct im
     for (size_t at = 0; s.p && at < s.n; at += COMMENT)
         jpeg_write_marker(&j->c, JPEG_COM, s.p + at, (unsigned)(s.n - at < COMMENT ? s.n - at : COMMENT));
     for (size_t y = 0; y < im->h; y++) {
-        union {    /* libjpeg reads rows through a pointer to what is not const */
+        union {    /* libjpeg takes rows by a pointer without const */
             const unsigned char *from;
             JSAMPROW row;
         } u = {im->rgb + y * im->w * 3};

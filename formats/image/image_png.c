@@ -1,6 +1,6 @@
 /* allocates: a row, or all rows of an interlaced picture */
-/* PNG by libpng, row by row where the file is not interlaced.  Before it the chunks are walked over, so that a file
- * that ends early, has a wrong checksum or announces more pixels than its data can hold costs nothing.  Entries that
+/* PNG by libpng, row by row where the file is not interlaced.  All chunks are checked first: a file that ends early,
+ * has a wrong checksum or announces more pixels than its data can hold is refused before libpng starts.  Entries that
  * a palette does not have are black, as in Pillow (libpng clears the table). */
 #include <png.h>
 #include <stdlib.h>
@@ -74,11 +74,11 @@ static void more(png_structp png, png_bytep to, size_t n) {
     x->left -= n;
 }
 
-/* The header, and what makes RGB of 8 bits of whatever follows. */
+/* Read the header, and ask libpng for RGB of 8 bits. */
 static void start(struct png *x) {
     png_set_read_fn(x->png, x, more);
-    png_set_crc_action(x->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);    /* `check` has seen to them */
-    png_set_user_limits(x->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);       /* and image_size to that */
+    png_set_crc_action(x->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);    /* `check` has compared them */
+    png_set_user_limits(x->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);       /* image_size has checked them */
     png_set_keep_unknown_chunks(x->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_set_keep_unknown_chunks(x->png, PNG_HANDLE_CHUNK_NEVER, (png_const_bytep)"tRNS", 1);
     png_read_info(x->png, x->info);
@@ -89,7 +89,7 @@ static void start(struct png *x) {
     png_set_gray_to_rgb(x->png);
 }
 
-/* x lies in the caller: nothing here changes between setjmp and longjmp. */
+/* x is the caller's: no local variable changes between setjmp and longjmp. */
 static int decode(struct png *x, struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
                   const struct image_rows *to) {
     int passes;

@@ -33,7 +33,9 @@ static int read_header(struct psd *d, struct err *e) {
 
     if (d->n < 26)
         return ends(e);
-    d->channels = big16(p + 12), d->h = big32(p + 14), d->w = big32(p + 18), bits = big16(p + 22), d->mode = big16(p + 24);
+    d->channels = big16(p + 12);
+    d->h = big32(p + 14), d->w = big32(p + 18);
+    bits = big16(p + 22), d->mode = big16(p + 24);
     d->used = d->mode == RGB ? 3 : d->mode == CMYK ? 4 : 1;
     d->bytes = bits / 8;
     if (big16(p + 4) != 1 || d->channels < d->used)
@@ -41,7 +43,8 @@ static int read_header(struct psd *d, struct err *e) {
     if (d->mode > DUOTONE || d->mode == 5 || d->mode == 6 || (d->mode == 0 && bits != 8))
         return err_set(e, "PSD files of colour mode %u are not supported", (unsigned)d->mode);
     if (bits != 8 && !(bits == 16 && (d->mode == GREY || d->mode == RGB)))
-        return err_set(e, "PSD files of %u bits in colour mode %u are not supported", (unsigned)bits, (unsigned)d->mode);
+        return err_set(e, "PSD files of %u bits in colour mode %u are not supported", (unsigned)bits,
+                       (unsigned)d->mode);
     return 0;
 }
 

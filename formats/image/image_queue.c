@@ -10,7 +10,7 @@
 
 #include "lib/image/resize.h"
 
-static const size_t SCRATCH = (size_t)256 << 20;    /* of address space; pages as used */
+static const size_t SCRATCH = (size_t)256 << 20;    /* of address space; the system gives pages when they are used */
 
 struct worker {
     pthread_t thread;
@@ -21,7 +21,7 @@ struct worker {
 
 struct image_queue {
     struct image_queue_options o;
-    struct image_item *item;          /* ring; picture number n lies in n % slots */
+    struct image_item *item;          /* ring; picture number n is in slot n % slots */
     bool *done;
     size_t popped, taken, pushed;     /* numbers: popped <= taken <= pushed <= popped + slots */
     bool stop;
@@ -101,7 +101,7 @@ static void *work(void *arg) {
     return NULL;
 }
 
-/* Signals are the main thread's: the workers are born with all of them blocked. */
+/* Workers start with all signals blocked, so that signals reach the main thread. */
 static int start_workers(struct image_queue *q, struct err *e) {
     sigset_t all, before;
 

@@ -1,8 +1,8 @@
 /* image_queue.h - pictures are read, decoded, resized and cropped while the caller computes
  *
- * What     A ring of `slots` pictures between a caller, who pushes file names at one end and
- *          takes crops from the other in the same order, and `threads` workers, who do all the
- *          rest.  Workers never wait for each other; the ring bounds how far they are ahead.
+ * What     A ring of `slots` pictures between the caller and `threads` workers.  The caller pushes
+ *          file names and takes crops in the order of the names; workers read, decode, resize and
+ *          crop.  Workers never wait for each other, and are at most `slots` pictures ahead.
  * Shapes   crop u8 [S, S, 3] by options.prep; kept u8 [K, K, 3] by options.keep, where given.
  * Errors   Per picture: item->err.  image_queue_start fails when memory or
  *          threads run out; nothing else does.
@@ -42,8 +42,8 @@ struct image_queue *image_queue_start(const struct image_queue_options *o, struc
 /* Pictures pushed and not yet popped. */
 size_t image_queue_count(const struct image_queue *q);
 
-/* count < slots; name is shorter than NAMES_MAX.  failed: "", or why there is no such file: then it
- * takes its place in the order, and that is all. */
+/* count < slots; name is shorter than NAMES_MAX.  failed: "", or why the name stands for no file.  Then the item
+ * only keeps its place in the order and gets that message. */
 void image_queue_push(struct image_queue *q, const char *name, const char *failed);
 
 /* The i-th oldest, i < count; waits until it is done. */

@@ -27,7 +27,7 @@ const char *image_format(const unsigned char *p, size_t n) {
     return c ? c->name : NULL;
 }
 
-/* Why these bytes are no picture that can be read here. */
+/* Why no codec knows these bytes. */
 static const char *stranger(const unsigned char *p, size_t n) {
     if (!n)
         return "empty file";

@@ -30,14 +30,14 @@
 int image_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                struct err *e);
 
-/* The same row by row: rgb stays NULL, and where the decoder allows it (JPEG that is not turned)
- * there never is a whole picture.  After an error some rows may have been given out. */
+/* As image_read, but the rows go to `rows`, and im->rgb stays NULL.  Where the format allows it and the picture is not
+ * turned, no whole picture is ever in memory.  After an error some rows may have been given out. */
 int image_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                     const struct image_rows *rows, struct err *e);
 void image_free(struct image *im);
 
-/* A whole regular file of at most IMAGE_MAX_BYTES; folders, pipes and devices are refused by
- * what they are.  The caller frees *p with image_file_free. */
+/* A whole regular file of at most IMAGE_MAX_BYTES; directories, pipes and devices are refused, and the
+ * message says what the file is.  The caller frees *p with image_file_free. */
 int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *e);
 void image_file_free(unsigned char *p);
 

@@ -45,7 +45,7 @@ static int inflate_text(struct span in, struct span *out, struct arena *a, struc
     return 1;
 }
 
-/* tEXt is Latin-1 by its letter; some write UTF-8 all the same. */
+/* The specification says that tEXt is Latin-1, but some programs write UTF-8 into it. */
 static int latin1(struct span in, struct span *out, struct arena *a, struct err *e) {
     unsigned char *p;
     size_t n = 0;

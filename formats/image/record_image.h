@@ -1,6 +1,6 @@
 /* record_image.h - the picture inside a record, unclip(5)'s field `image`, as bytes and back
  *
- * What     u8 [H, W, 3] is handed out where it lies; f32 [3, H, W] in [-1, 1], as the networks
+ * What     u8 [H, W, 3] is handed out where it is stored; f32 [3, H, W] in [-1, 1], as the networks
  *          make it (f16 too), is quantised into the arena (prep_quantize).
  * Errors   1 found, 0 absent, -1 of another type or shape, not finite, or more than
  *          IMAGE_MAX_PIXELS.

@@ -50,7 +50,7 @@ int terminal_kitty(struct mp *out, struct span png) {
 
 enum { LEVELS = 6, COLOURS = LEVELS * LEVELS * LEVELS, BAND = 6 };
 
-/* The row's colours, and the errors that it leaves to the next: err [w + 2][3], sixteenths of a level. */
+/* The row's colours, and the errors that are passed on to the next row: err [w + 2][3], sixteenths of a level. */
 static void dither(const unsigned char *rgb, size_t w, int *carry, int *next, unsigned char *colour) {
     memset(next, 0, (w + 2) * 3 * sizeof *next);
     memset(colour, 0, w);
@@ -69,7 +69,7 @@ static void dither(const unsigned char *rgb, size_t w, int *carry, int *next, un
         }
 }
 
-/* n times the same six pixels. */
+/* One column of six pixels, n times. */
 static void put_run(struct mp *m, unsigned bits, size_t n) {
     char text[32];
 
@@ -100,7 +100,7 @@ static void put_colour(struct mp *m, unsigned colour, const unsigned char *band,
         }
         n++;
     }
-    if (last)    /* what is empty at the end needs no saying */
+    if (last)    /* empty columns at the end are left out */
         put_run(m, last, n);
 }
 

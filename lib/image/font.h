@@ -1,7 +1,7 @@
 /* font.h - ASCII in pixels, for captions
  *
  * What     Glyphs of 5 x 9 pixels in cells of FONT_W x FONT_H, enlarged by a whole number.
- * Errors   What is not printable ASCII is drawn as a question mark.
+ * Errors   Other characters than printable ASCII are drawn as question marks.
  * Threads  No state.
  */
 #ifndef UNCLIP_FONT_H

@@ -75,7 +75,7 @@ static void weigh(const struct resize_axis *x, enum prep_filter f, size_t i, siz
     if (!w)
         return;
     for (size_t j = *lo; j < *hi; j++) {
-        /* Pillow subtracts the centre from an integer: the same roundings */
+        /* in this order, as Pillow does it: another order rounds differently */
         w[j - *lo] = filters[f].f(((double)j - centre + 0.5) * inv);
         total += w[j - *lo];
     }
@@ -87,7 +87,7 @@ static void weigh(const struct resize_axis *x, enum prep_filter f, size_t i, siz
  * rounds differently from a product. */
 static void weigh_nearest(struct resize_axis *x) {
     double step = (double)x->in / (double)x->out, at = step * 0.5;
-    /* beyond this no Pillow could hold the picture, and adding up would take for ever */
+    /* Pillow cannot hold a larger picture, and adding up would take for ever */
     size_t skip = x->first < (size_t)1 << 28 ? 0 : x->first;
 
     at += (double)skip * step;
@@ -181,7 +181,7 @@ int resize_plan(struct resize *r, enum prep_filter f, size_t h, size_t w, size_t
     r->cols = r->down_first ? 3 * r->x.hi[r->x.n - 1] - r->from : 3 * win->w;
     r->sum = arena_take(a, r->slots, r->cols * sizeof *r->sum);
     r->row = arena_take(a, 3 * win->w + RESIZE_PAD, 1);
-    r->in = arena_zero(a, 3 * w + RESIZE_PAD, 1);    /* what lies behind the row is read, times 0 */
+    r->in = arena_zero(a, 3 * w + RESIZE_PAD, 1);    /* kernels read beyond the row, with weights of 0 */
     if (!r->sum || !r->row || !r->in)
         return err_set(e, "no memory to resize");
     return 0;

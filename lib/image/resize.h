@@ -12,7 +12,7 @@
  * Shapes   in: u8 [H, W, 3], rows together; out: u8 [window h, window w, 3].
  * Layout   out must not overlap in.
  * Rows     resize_begin and resize_row take the picture from the top, a row at a time, so that
- *          a decoder need never hold all of it; resize_run is both for one that is there.
+ *          a decoder need never hold all of it; resize_run does both for a picture in memory.
  * Memory   One row of input at a time goes through both passes: besides the weights only
  *          a row and the sums of the output rows that it belongs to are held.
  * Errors   resize_plan fails when the arena is too small for the weights (a picture many
@@ -38,7 +38,7 @@ struct resize_axis {
     size_t taps;          /* weights kept per output: a multiple of the kernel's group, zeros at the end */
     size_t *lo, *hi;      /* [n] input range of each output; both never decrease */
     int32_t *weight;      /* [n, taps] */
-    void *split;          /* the same in smaller integers, as the kernel's `split` laid them out */
+    void *split;          /* the weights in smaller integers, as the kernel's `split` laid them out */
 };
 
 /* What the passes are made of; a kernel may read RESIZE_PAD bytes beyond the last tap. */

@@ -1,9 +1,9 @@
 /* sheet.h - many pictures on one, in rows and columns, each with a caption below it
  *
- * What     A cell is as large as the largest picture; smaller ones stand in its middle.  Captions are
+ * What     A cell is as large as the largest picture; smaller pictures are centred in it.  Captions are
  *          broken between words (or after / - _) into SHEET_LINES lines at most, and cut with "..." where they are
  *          longer.  Their letters grow with the cell: about 27 of them on a line.
- * Shapes   u8 [H, W, 3], white where there is nothing.
+ * Shapes   u8 [H, W, 3], white where nothing is drawn.
  * Errors   A sheet of more than SHEET_PIXELS.
  * Threads  No state.
  */
@@ -18,7 +18,7 @@ enum { SHEET_LINES = 3, SHEET_PAD = 8, SHEET_PIXELS = 1 << 26 };
 struct sheet_cell {
     const unsigned char *rgb;    /* u8 [h, w, 3] */
     size_t h, w;
-    const char *caption;         /* ASCII; "" for none */
+    const char *caption;         /* ASCII; "": no caption */
 };
 
 struct sheet {

@@ -1,4 +1,4 @@
-/* mend_png.h - PNG files whose checksums are right, so that a fuzzer reaches what lies behind them */
+/* mend_png.h - PNG files whose checksums are right, so that a fuzzer gets past them */
 #include <stddef.h>
 #include <stdint.h>
 #include <zlib.h>

@@ -1,5 +1,5 @@
 /* Whatever a PNG or JPEG file says: its parameters are found or refused, nothing is longer than it may be, and
- * what image_params_lines prints is printed the same when it is read again. */
+ * what image_params_lines prints is printed unchanged when it is read again. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -64,7 +64,8 @@ def bmp(r):
         colours = r.randrange(1, (1 << bits) + 1)
     entries = colours or (1 << bits if bits <= 8 else 0)
     each = 3 if head == 12 else 4
-    if r.random() < 0.2:
+    # Pillow reads raw indices of 4 bits as bytes where the palette is a ramp of greys, and of 8 bits as single bits
+    if r.random() < 0.2 and (bits == 1 or compression or (bits == 8 and entries > 2)):
         palette = b"".join(bytes([i] * 3)[:3] + b"\0" * (each - 3) for i in range(entries))
     else:
         palette = noise(r, entries * each)

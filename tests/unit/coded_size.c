@@ -175,7 +175,7 @@ static void hevc(void) {
             ok(coded_hevc(&c, data, 4 + n + 21) && c.w == 16384 && c.pictures == 2, "three slices are two pictures");
             nal[1] |= 8;
             c = (struct coded){0};
-            ok(coded_hevc_set(&c, nal, n) && !c.w, "what belongs to another layer does not count");
+            ok(coded_hevc_set(&c, nal, n) && !c.w, "a set of another layer does not count");
             nal[1] = 1;
             ok(!coded_hevc_set(&c, nal, n - 9), "a set that is cut");
             for (size_t bit = 0; bit < n * 8; bit++) {

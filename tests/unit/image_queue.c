@@ -100,9 +100,9 @@ static void lists(void) {
     e.msg[0] = 0;
     ok(names_open(&s, NULL, 0, file, &a, &e) == 0, "opened");
     ok(names_next(&s, &n, &e) == 1 && !strcmp(n, "one"), "a name");
-    ok(names_next(&s, &n, &e) == -1 && s.number == 2, "an empty one");
+    ok(names_next(&s, &n, &e) == -1 && s.number == 2, "an empty name");
     ok(names_next(&s, &n, &e) == 1 && !strcmp(n, "t\nwo"), "a newline is a character");
-    ok(names_next(&s, &n, &e) == -1, "one that is too long");
+    ok(names_next(&s, &n, &e) == -1, "a name that is too long");
     ok(names_next(&s, &n, &e) == 1 && !strcmp(n, "last") && names_next(&s, &n, &e) == 0,
        "the last needs no NUL");
     names_close(&s);

@@ -1,6 +1,6 @@
 /* Every format against Pillow 13.0.0's pixels (CRC-32 of the RGB bytes of tests/golden/images),
  * each file cut at every byte and with every byte changed, hostile headers, EXIF, files that
- * are none. */
+ * are not pictures. */
 #include "formats/image/image_read.h"
 
 #include <fcntl.h>
@@ -270,13 +270,13 @@ static void heif(void) {
         {"alpha.heic", 0, "HEIF: a coded picture of 8192 x 4096 pixels, where its header says 64 x 64"},
         {"canvas.heic", 0, "HEIF: a canvas of 30000 x 30000 pixels, the limit is 178956970 in all"},
         {"many.heic", 4096, "HEIF: coded pictures of more than 4 times 4096 pixels in all"},
-        {"self.heic", 0, "HEIF: a picture that is made of itself, or of too many layers"},
-        {"loop.heic", 0, "HEIF: a picture that is made of itself, or of too many layers"},
-        {"part.heic", 0, "HEIF: a picture that is made of something else"},
-        {"missing.heic", 0, "HEIF: a picture that is made of something else"},
-        {"crop.heic", 0, "HEIF: a crop that is not possible"},
+        {"self.heic", 0, "HEIF: a picture made of itself, or of too many layers"},
+        {"loop.heic", 0, "HEIF: a picture made of itself, or of too many layers"},
+        {"part.heic", 0, "HEIF: a picture made of what is not a picture"},
+        {"missing.heic", 0, "HEIF: a picture made of what is not a picture"},
+        {"crop.heic", 0, "HEIF: an impossible crop"},
         {"tiny.heic", 0, "HEIF: a coded picture of 64 x 64 pixels, where its header says 1000 x 1000"},
-        {"deep.heic", 0, "HEIF: a picture that is made of itself, or of too many layers"},
+        {"deep.heic", 0, "HEIF: a picture made of itself, or of too many layers"},
     };
     struct image tile, grid;
     struct rusage before, after;
@@ -384,7 +384,7 @@ static void exif(void) {
     ok(TIFF("MM\0*\0\0\0\10\xff\xff") == 0, "more entries than bytes");
     ok(XMP("<a tiff:Orientation=\"6\"/>") == 6 && XMP("<tiff:Orientation>8</tiff:Orientation>") == 8,
        "XMP: an attribute, an element");
-    ok(XMP("tiff:Orientation='6' tiff:Orientation=\"3\"") == 3, "XMP: the first that is written as Pillow looks for it");
+    ok(XMP("tiff:Orientation='6' tiff:Orientation=\"3\"") == 3, "XMP: single quotes are passed over, as Pillow does");
     ok(XMP("tiff:Orientation=\"9\"") == 1 && XMP("tiff:Orientation=\"") == 0 && XMP("tiff") == 0, "XMP: nonsense");
 }
 
@@ -394,7 +394,7 @@ static void no_files(void) {
     struct err e = {0};
     size_t n;
 
-    if (!ok(mkdtemp(dir) != NULL, "a folder to try in"))
+    if (!ok(mkdtemp(dir) != NULL, "a directory to try in"))
         return;
     ok(image_file_read(dir, &p, &n, &e) < 0 && !p && !strcmp(e.msg, "Is a directory"), "a directory");
     snprintf(name, sizeof name, "%s/fifo", dir);
@@ -410,7 +410,7 @@ static void no_files(void) {
     rmdir(dir);
 }
 
-/* libheif's AV1 decoder loses memory over broken files; that is not ours to mend. */
+/* libheif's AV1 decoder leaks memory on broken files, which cannot be mended here. */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) {
     return "leak:libdav1d\nleak:libheif\n";

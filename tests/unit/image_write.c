@@ -140,7 +140,7 @@ static void others(struct mp *out, struct arena a) {
     ok(other(out, "tEXt", "unclip\0", 7, "{\"a\":\"\xe4\"}", false, &s, a, &e) == 1 && is(s, "{\"a\":\"\xc3\xa4\"}"),
        "tEXt in Latin-1");
     ok(other(out, "tEXt", "unclip\0", 7, "{\"a\":\"\xc3\xa4\"}", false, &s, a, &e) == 1 && is(s, "{\"a\":\"\xc3\xa4\"}"),
-       "tEXt that is UTF-8 all the same");
+       "tEXt in UTF-8");
     ok(other(out, "zTXt", "unclip\0\0", 8, params, true, &s, a, &e) == 1 && is(s, params), "zTXt %s", e.msg);
     ok(other(out, "iTXt", "unclip\0\1\0\0\0", 11, params, true, &s, a, &e) == 1 && is(s, params), "compressed iTXt %s", e.msg);
     ok(other(out, "iTXt", "unclip\0\0\0de\0x\0", 14, params, false, &s, a, &e) == 1 && is(s, params),
@@ -149,13 +149,13 @@ static void others(struct mp *out, struct arena a) {
     ok(other(out, "iTXt", "unclip\0\2\0\0\0", 11, params, false, &s, a, &e) == -1, "iTXt of compression 2: %s", e.msg);
     ok(other(out, "zTXt", "unclip\0\0", 8, "nonsense", false, &s, a, &e) == -1, "zTXt of nonsense: %s", e.msg);
     ok(other(out, "zTXt", "unclip\0", 7, "", false, &s, a, &e) == -1, "zTXt of nothing: %s", e.msg);
-    ok(other(out, "tEXt", "unclipped\0", 10, "x", false, &s, a, &e) == 0, "another keyword is none");
+    ok(other(out, "tEXt", "unclipped\0", 10, "x", false, &s, a, &e) == 0, "a text under another keyword is not found");
     big = arena_take(&a, IMAGE_PARAMS_MAX + 2, 1);
     memset(big, 'x', IMAGE_PARAMS_MAX + 1);
     big[IMAGE_PARAMS_MAX + 1] = 0;
     ok(other(out, "zTXt", "unclip\0\0", 8, big, true, &s, a, &e) == -1, "zTXt that swells: %s", e.msg);
     big[IMAGE_PARAMS_MAX] = 0;
-    ok(other(out, "zTXt", "unclip\0\0", 8, big, true, &s, a, &e) == 1 && s.n == IMAGE_PARAMS_MAX, "and one as long as may be %s", e.msg);
+    ok(other(out, "zTXt", "unclip\0\0", 8, big, true, &s, a, &e) == 1 && s.n == IMAGE_PARAMS_MAX, "a text of the largest size allowed %s", e.msg);
 }
 
 static void round_trip(struct mp *out, struct arena a) {
@@ -240,7 +240,7 @@ static void names(void) {
     ok(image_kind_of("a.b/c.PNG", &k) && k == IMAGE_PNG && image_kind_of(".jpg", &k) && k == IMAGE_JPEG &&
        image_kind_of("%d.jpeg", &k) && k == IMAGE_JPEG && image_kind_of("x.ppm", &k) && k == IMAGE_PPM, "kinds by name");
     ok(!image_kind_of("png", &k) && !image_kind_of("a.pngx", &k) && !image_kind_of("a.pn", &k) && !image_kind_of("", &k) &&
-       !image_kind_of("a.png/b", &k), "and names of none");
+       !image_kind_of("a.png/b", &k), "and names without such an extension");
 }
 
 static void limits(struct mp *out, struct arena a) {

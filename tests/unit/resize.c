@@ -143,8 +143,8 @@ static void filters(struct arena a, const struct resize_kernel *k, const char *k
     ok(good == 6 * n, "%s: six filters, %zu of %zu are Pillow's", kernel, good, 6 * n);
 }
 
-/* Any window equals that part of the whole, and no kernel differs from the C kernel.  What lies
- * behind the rows must not count: they come one by one, each in a block of its own. */
+/* Any window equals that part of the whole, and no kernel differs from the C kernel.  Bytes
+ * behind a row must not count, so each row comes in a block of its own. */
 static void windows(struct arena a, const struct resize_kernel *k) {
     uint32_t seed = 1;
     int bad = 0, widest = 0;

@@ -78,7 +78,7 @@ static void limits(void) {
        "a cell as high as one and as wide as the other");
 }
 
-/* Each glyph but the space has ink, none the same as another's, and none beyond its cell. */
+/* Each glyph except the space has ink, differs from all others, and stays inside its cell. */
 static void glyphs(void) {
     static unsigned char cell[95][12 * 8 * 3];
     size_t blank = 0, twins = 0, outside = 0;
