@@ -81,3 +81,16 @@ blocks() {
     PATH=$PWD/path:$PATH run -1 "$ROOT/.ci/needs" -i build    # still missing afterwards: not a success
     grep -q '^install\|install .*libjansson-dev' apt.log
 }
+
+@test "docs: the files that ARCHITECTURE, CONTRIBUTING and README name exist" {
+    cd "$ROOT" || return 1
+    # `lib/text/bpe` stands for bpe.c or bpe.h; NAME, MACHINE for any name; build and demo are made
+    grep -ohE '`(lib|formats|tools|tests|bench|man|examples|\.ci)/[A-Za-z0-9_./*-]*' ARCHITECTURE.md CONTRIBUTING.md README.md |
+        tr -d '`' | grep -v NAME | sort -u >"$BATS_TEST_TMPDIR/paths"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/paths")" -ge 60 ]
+    missing=
+    while read -r p; do
+        compgen -G "$p" >/dev/null || compgen -G "${p%.}.[ch]" >/dev/null || missing="$missing $p"
+    done <"$BATS_TEST_TMPDIR/paths"
+    [ -z "$missing" ] || { echo "missing:$missing"; false; }
+}
