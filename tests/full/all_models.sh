@@ -1,10 +1,10 @@
 #!/bin/sh
-# all_models.sh [-c] [MODEL ...] - every published shape at full size, with random weights
+# all_models.sh [-c] [MODEL ...] - run every published CLIP at full size, with random weights
 #
-# Prints a table: milliseconds for one image and one text (full length), alone and in a batch of
-# 8, by the clock and of all processors together (which is what counts on a busy machine), and the
-# most memory that was resident (the mapped weights included) in MiB.  One model is
-# written, run and removed at a time: the disk needs room for the largest (ViT-H-14: 4 GB).
+# Prints a table: milliseconds for one image and one text (full length), alone and in a batch of 8, as elapsed time
+# and as the time of all processors together (the reliable figure on a busy machine), and the largest resident memory
+# in MiB, mapped weights included.  The models are written, run and removed one after another: the disk needs room for
+# the largest (ViT-H-14: 4 GB).
 # -c also compares each with PyTorch (tests/full/compare.py; needs torch and safetensors).
 # THREADS (2), KERNEL (the fastest), PRECISION (f32), TMPDIR and B (build) are taken from the environment.
 set -eu

@@ -5,8 +5,8 @@ A second, independent implementation of CLIP's forward passes (from the paper an
 description of the tensors; OpenAI's names), run in float64 and float32 over the same raw inputs
 as tests/clip_run.  Prints, for each tower, the largest error of clip_run and of PyTorch's own
 float32 against float64, relative to the largest element; exit 1 when clip_run's is above 1e-5.
-MODEL: a folder in open_clip's layout (tests/make_model -l openclip).
-Needs torch and safetensors; no part of make check."""
+MODEL: a directory in open_clip's layout (tests/make_model -l openclip).
+Needs torch and safetensors; not part of make check."""
 import json
 import math
 import os

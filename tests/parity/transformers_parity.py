@@ -3,9 +3,9 @@
 
     transformers_parity.py [-b BIN] MODEL PHOTO...
 
-MODEL is a folder in Hugging Face's layout (build/tests/make_model writes one with random
-weights).  Each side decodes, resizes and embeds every photo for itself; token ids are drawn
-here and given to both.  See README.md in this folder.  Exit 0: everything within bounds.
+MODEL is a directory in Hugging Face's layout (build/tests/make_model writes one with random
+weights).  Each side decodes, resizes and embeds every photo on its own; the token ids are drawn
+here and given to both.  README.md in this directory has the bounds.  Exit status 0: all within them.
 """
 import argparse
 import os
@@ -33,7 +33,7 @@ LENGTHS = (2, 3, 5, 8, 13, 21, 34, 55, 76, 77)
 
 
 def clip_embed(tool, *args, **kwargs):
-    """What it writes, read with nothing but msgpack and msgpack_numpy."""
+    """Run clip-embed and read its records with msgpack and msgpack_numpy only."""
     run = subprocess.run([tool, *args], stdout=subprocess.PIPE, check=True, **kwargs)
     un = msgpack.Unpacker(raw=False, object_hook=msgpack_numpy.decode, max_buffer_size=1 << 31)
     un.feed(run.stdout)
@@ -49,7 +49,7 @@ def tensor(output):
 
 
 def report(what, ours, theirs):
-    """Smallest cosine, as they are and after subtracting the mean; True if within bounds."""
+    """Print the smallest cosine, plain and after subtracting the mean; True if both are within the bounds."""
     mean = theirs.mean(0)
     plain, centred = cosines(ours, theirs).min(), cosines(ours - mean, theirs - mean).min()
     largest = np.abs(ours - theirs).max() / np.abs(theirs).max()

@@ -1,7 +1,7 @@
 #!/bin/sh
-# many-files.sh: a folder of N files, 1 % of them broken, with a FIFO, a folder, a name with a
-# newline and one that is not UTF-8.  All good ones are embedded, the rest is named, the status
-# is 1, and the peak of memory is that of a tenth of the files.
+# many-files.sh: embed a directory of N files, of which 1 % are broken, with a FIFO, a directory, a name with a
+# newline and a name that is not UTF-8.  All good files must be embedded and the others named, the status must be
+# 1, and the peak of memory must equal that of a tenth of the files.
 #
 # usage: BIN=build/bin tests/stress/many-files.sh [N]        (10000; needs GNU time and python3)
 set -eu

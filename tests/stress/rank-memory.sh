@@ -1,11 +1,10 @@
 #!/bin/sh
-# rank-memory.sh: what rank's memory depends on (the records that it keeps) and on what it does not
-# (the length of the stream).
+# rank-memory.sh: show that the memory of rank depends on the records that it keeps, and not on the length of the stream.
 #
 # usage: BIN=build/bin AID=build/tests sh tests/stress/rank-memory.sh
 #
-# Prints MiB of memory of its own at most, and of the resident set at most: that also counts the pages of
-# a mapped file that were read last, which belong to the page cache.  Needs 330 MB in ${TMPDIR:-/tmp}.
+# Prints the largest MiB of rank's own memory, and of its resident set.  The resident set also counts the pages of a
+# mapped file that were read last, which belong to the page cache.  Needs 330 MB in ${TMPDIR:-/tmp}.
 set -eu
 BIN=${BIN:-build/bin}
 AID=${AID:-build/tests}
