@@ -1,13 +1,13 @@
 /* cores.h - how many processors this process may keep busy
  *
- * What     The smaller of the CPUs in its affinity mask (taskset, cpusets) and its cgroup quota (containers,
- *          systemd's CPUQuota): more threads than that only wait for each other.  A quota binds all groups
- *          below the one that sets it, so each group from the process's own up to where its hierarchy is
- *          mounted is asked, and the smallest counts, rounded up.
+ * What     The smaller of two numbers: the CPUs in the affinity mask (taskset, cpusets), and the cgroup quota (containers,
+ *          systemd's CPUQuota).  More threads than that only wait for each other.  A quota holds for all groups
+ *          below the group that sets it.  So the quota of each group is read, from the process's own group up to
+ *          the mount point of its hierarchy, and the smallest one counts, rounded up.
  * Source   cgroups(7), proc(5); kernel documentation: cgroup-v2 (cpu.max), sched-bwc (cpu.cfs_quota_us,
  *          cpu.cfs_period_us).  Mount points are taken from /proc/self/mountinfo; the path in
  *          /proc/self/cgroup counts from the root of the mount, which in a container may be the group itself.
- * Errors   None: what cannot be read is no limit.
+ * Errors   There are none.  A quota that cannot be read does not limit.
  * Threads  No state.
  */
 #ifndef UNCLIP_CORES_H
@@ -16,7 +16,7 @@
 /* At least 1. */
 int cores_available(void);
 
-/* The quota alone, 0: none.  root: "", or a folder that stands for / (tests). */
+/* The quota alone; 0 where there is no quota.  root is "", or in tests a directory that stands for /. */
 int cores_quota(const char *root);
 
 #endif

@@ -1,8 +1,8 @@
 /* file_read.h - all bytes of a file, a pipe or a device
  *
- * What     For small files whose bytes stay in memory: labels, templates, vocabularies.  Weights and streams are mapped
- *          (mapfile.h, formats/record/stream.h).
- * Errors   -1 with the system's reason, or when there are more than `most` bytes, a multiple of 1 MiB.
+ * What     For small files whose bytes stay in memory, such as labels, templates and vocabularies.  Weights and streams
+ *          are mapped instead (mapfile.h, formats/record/stream.h).
+ * Errors   -1 with the system's reason, or when there are more than `most` bytes.  `most` is a multiple of 1 MiB.
  * Memory   The bytes grow at the end of the arena as they arrive.
  */
 #ifndef UNCLIP_FILE_READ_H

@@ -2,7 +2,7 @@
  *
  * What     Strict JSON: UTF-8, nothing after the value, no duplicate names, no NUL in
  *          strings, nesting as deep as jansson allows (2048).
- * Memory   jansson's own, freed by json_decref; nothing of ours points into it afterwards.
+ * Memory   jansson allocates the value.  The caller frees it with json_decref.
  */
 #ifndef UNCLIP_JSON_TEXT_H
 #define UNCLIP_JSON_TEXT_H
@@ -15,10 +15,10 @@
 /* The value, or NULL with err ("byte N: what"). */
 json_t *json_text_load(const void *p, size_t n, struct err *e);
 
-/* The same, which must be an object. */
+/* json_text_load of a value that must be an object. */
 json_t *json_object_load(const void *p, size_t n, struct err *e);
 
-/* Members of an object.  Absent and null are the same: json_get gives NULL, the others leave the
+/* Members of an object.  A null member counts as absent: json_get returns NULL for it, the other functions leave the
  * default in *v.  A value of another type or out of range is an error that names the key. */
 enum { JSON_SIZE_MAX = 1 << 24 };
 

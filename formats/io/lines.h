@@ -3,9 +3,9 @@
  * What     What a pipe brings is handed out as soon as a line is whole.  The last line need not have an end.  An
  *          empty line is a line.  A byte order mark at the very start and a carriage return at the end are not
  *          part of a line; they are part of an item that ends in NUL.
- * Errors   lines_next: 1 a line, 0 the end, -1 this line is longer than `most` (it is passed over, and the next
- *          call goes on), -2 the file cannot be read any more.  With errno EINTR a signal came while lines_next
- *          waited, and the next call goes on.
+ * Errors   lines_next returns 1 for a line and 0 at the end.  -1: the line is longer than `most` bytes; it is passed
+ *          over, and the next call goes on.  -2: the file cannot be read any more; where errno is EINTR, a signal came
+ *          while lines_next waited, and the next call goes on.
  * Memory   One buffer that grows as data arrives, to `most` bytes and a little.  A line lives until the next call.
  */
 #ifndef UNCLIP_LINES_H

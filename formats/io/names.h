@@ -2,9 +2,9 @@
  *
  * What     One name after another, from argv or from the file that --files0-from names ("-" is
  *          standard input), as wc(1) and du(1) take them.  Names are bytes.
- * Errors   names_next: 1 a name, 0 the end, -1 this name is unusable (empty, or longer than any
- *          file's) and the list goes on, -2 the list cannot be read; with errno EINTR a signal
- *          came while it waited.
+ * Errors   names_next returns 1 for a name and 0 at the end.  -1: this name cannot be used, because it is empty or longer
+ *          than a name of a file can be; the next call goes on.  -2: the list cannot be read; where errno is EINTR, a
+ *          signal came while names_next waited.
  * Memory   One buffer; a name lives until the next call.
  */
 #ifndef UNCLIP_NAMES_H
@@ -27,7 +27,7 @@ int names_open(struct names *s, char *const operand[], size_t n, const char *fil
                struct arena *a, struct err *e);
 int names_next(struct names *s, const char **name, struct err *e);
 
-/* Would names_next return without waiting for whoever writes the list? */
+/* Would names_next return without waiting for the program that writes the list? */
 bool names_ready(const struct names *s);
 void names_close(struct names *s);
 

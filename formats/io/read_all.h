@@ -1,6 +1,6 @@
 /* read_all.h - read(2) until a buffer is full or the file ends
  *
- * What     Up to n bytes in as few read(2) calls as the system allows; fewer than n only at the end of the file.
+ * What     Returns the number of bytes read, which is less than n only at the end of the file.
  * Errors   -1 with errno.
  */
 #ifndef UNCLIP_READ_ALL_H

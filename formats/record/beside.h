@@ -1,8 +1,9 @@
-/* beside.h - a stream read beside another one, record by record
+/* beside.h - a second stream, read record by record next to the first
  *
- * What     Record k of a file for record k of another stream; where the file holds one record alone, that one
- *          for all of them.  What the other stream passes over (shards, failed records) is passed over here.
- * Errors   A record that is none: -1 for its place alone; the next is found again.
+ * What     For record k of a stream, gives record k of another file.  A file with one record gives that record every
+ *          time.  Records that are passed over in the stream (other shards, failed records) are passed over in the
+ *          file.
+ * Errors   -1 for a damaged record; the record after it is found again.
  * Memory   One record (stream.h).
  */
 #ifndef UNCLIP_BESIDE_H
@@ -17,11 +18,11 @@ struct beside {
     bool one;
 };
 
-/* It is opened once, so that it may be a pipe.  -1: there is no record in it. */
+/* The file is opened once, so that it may be a pipe.  -1: it has no record. */
 int beside_open(struct beside *b, const char *name, struct arena *a, size_t buffer, struct err *e);
 
-/* Record `number`, which grows from call to call, counted from 1; its bytes lie in the file or in a.
- * 1, 0 there are fewer, -1. */
+/* Record `number`, counted from 1, which grows from call to call.  Its bytes are in the file or in a.
+ * 1, 0 where there are fewer records, -1. */
 int beside_get(struct beside *b, uint64_t number, struct record *r, struct arena *a, struct err *e);
 
 #endif

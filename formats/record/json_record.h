@@ -1,27 +1,26 @@
 /* json_record.h - a record as JSON and back, losing nothing
  *
  * What     {"unclip":1,"id":"photo.jpg","data":{"cos":0.25,"label":"a cat", ...}}, one line a record.
- *          What JSON can say is said plainly: nil, bools, numbers (an integer has neither point
- *          nor exponent, a float has one of them and the fewest digits that give it again),
- *          strings, arrays, and maps whose keys are distinct strings.  The rest is an object
- *          with one key that begins with $:
+ *          Nil, bools, numbers, strings, arrays, and maps whose keys are distinct strings are written as
+ *          in JSON.  An integer has neither point nor exponent.  A float has one of them, and the fewest
+ *          digits that give the same float when they are read.  Everything else is an object with one
+ *          key that begins with $:
  *
  *          {"$bytes": base64}                             bin
  *          {"$nd": {"type": "<f4", "shape": [2, 3], "data": base64}}
- *                                                         a tensor as unclip writes it; reading,
- *                                                         data may be arrays of numbers too
+ *                                                         a tensor as unclip writes it; json_read
+ *                                                         takes arrays of numbers as data, too
  *          {"$ext": [type, base64]}                       ext
  *          {"$map": [[key, value], ...]}                  any other map
  *          {"$as": ["float32", 0.5]}                      not in the smallest form: the name of
  *                                                         the form, then the value (uint64 above
  *                                                         2^63 - 1: its digits as a string)
  *
- *          A record goes to JSON and back byte for byte, if the heads of its id and its data are
- *          the smallest; those are normalised.
+ *          A record comes back from JSON byte for byte, except that the heads of its id and its data
+ *          become the smallest.
  * Source   RFC 8259; reading through jansson (RFC 4648 for base64).
- * Errors   Reading: -1 with what is wrong; the result is checked like any record.
- * Memory   What grows (out, a) and scratch must not share a region.  Reading: jansson's tree,
- *          which is freed before json_read returns.
+ * Errors   json_read returns -1 with what is wrong.  Its result is checked as every record is.
+ * Memory   scratch must not share a region with out or a, which grow.  json_read frees jansson's tree before it returns.
  * Threads  No state.
  */
 #ifndef UNCLIP_JSON_RECORD_H
@@ -29,7 +28,7 @@
 
 #include "formats/record/record.h"
 
-enum { JSON_ARRAYS = 1 };    /* tensors as plain arrays of numbers: to be read, not to come back */
+enum { JSON_ARRAYS = 1 };    /* tensors as plain arrays of numbers, whose types and shapes are lost */
 
 /* Append the record as a line, newline included. */
 int json_write(struct mp *out, const struct record *r, unsigned flags, struct arena scratch,
@@ -39,8 +38,8 @@ int json_write(struct mp *out, const struct record *r, unsigned flags, struct ar
 int json_write_value(struct mp *out, struct span val, unsigned flags, struct arena scratch,
                      struct err *e);
 
-/* The shortest text that gives v again, as f64 or, with `single`, as f32: always with a point or
- * an exponent.  Returns its length; room for 32 characters. */
+/* The shortest text that gives v again when it is read as f64, or with `single` as f32.  It has a point or an
+ * exponent.  Returns its length; s has room for 32 characters. */
 size_t json_float(char *s, double v, bool single);
 
 /* Read one JSON object of n bytes. */

@@ -1,17 +1,17 @@
 /* mp.h - MessagePack: a walker over bytes that stay where they are, and a small encoder
  *
  * What     Reading: mp_item looks at one head, mp_walk passes over whole values.  Both
- *          touch heads only, so that a mapped file of pictures is walked without its
- *          pixels being read, and neither takes memory.  mp_walk can stop at the end of
- *          what has arrived and go on later at the same place: a value that comes through
- *          a pipe in n pieces costs one pass, not n.
+ *          touch heads only, so that walking over a mapped file of pictures does not read
+ *          the pixels.  Neither takes memory.  mp_walk can stop where the bytes that have
+ *          arrived end, and go on later at the same place, so that a value that comes
+ *          through a pipe in n pieces costs one pass, not n.
  *          Writing: msgpack-c packs into a buffer that grows in an arena.
  * Source   The MessagePack specification (str, bin, ext; "new" spec of 2013).
- * Why      msgpack-c's unpacker is not used for reading: it copies each object into a zone
- *          from malloc and forgets the bytes it came from, while records are copied field
- *          by field, byte for byte.  It is the oracle in tests/unit/record.c.
- * Errors   Nothing is read beyond p + n, whatever the bytes say.  Malformed is: the byte
- *          0xc1, containers nested deeper than asked for, a float that is not finite.
+ * Why      msgpack-c's unpacker is not used for reading.  It copies each object into memory
+ *          from malloc and forgets the bytes, while records are copied byte for byte, field
+ *          by field.  tests/unit/record.c compares the walker with that unpacker.
+ * Errors   Nothing is read beyond p + n, whatever the bytes say.  Malformed are the byte
+ *          0xc1, containers nested deeper than asked for, and floats that are not finite.
  * Threads  No global state.
  */
 #ifndef UNCLIP_MP_H
@@ -30,7 +30,7 @@ enum { MP_DEPTH = 32 };    /* containers inside each other, at most */
 
 /* ---- reading ---- */
 
-/* MP_UINT only above INT64_MAX: what fits is MP_INT. */
+/* An integer above INT64_MAX is MP_UINT, every other one MP_INT. */
 enum mp_kind {
     MP_NIL, MP_BOOL, MP_INT, MP_UINT, MP_FLOAT, MP_STR, MP_BIN, MP_EXT, MP_ARRAY, MP_MAP
 };
@@ -46,12 +46,12 @@ struct mp_item {
     uint64_t n;             /* payload bytes; of MP_ARRAY elements, of MP_MAP pairs */
 };
 
-/* The item that starts at p: 1, 0 if its head is longer than n, -1 if it is none. */
+/* The item that starts at p.  1; 0 if its head is longer than n bytes; -1 if no item starts there. */
 int mp_item(const unsigned char *p, size_t n, struct mp_item *it);
 
 struct mp_walk {
     size_t pos;             /* next head; beyond the end while inside a payload */
-    uint64_t items;         /* heads passed, for those who meter work */
+    uint64_t items;         /* heads passed, for a caller that limits work */
     unsigned depth, max;    /* containers open, and allowed */
     const char *why;        /* set with -1 */
     uint64_t left[MP_DEPTH + 1];
@@ -60,24 +60,24 @@ struct mp_walk {
 /* Prepare to pass over `count` values from pos on, nested up to max <= MP_DEPTH deep. */
 void mp_walk_start(struct mp_walk *w, size_t pos, uint64_t count, unsigned max);
 
-/* 1: passed, w->pos is behind them.  0: n bytes are not enough (call again with the same
- * bytes and more of them).  -1: malformed at w->pos, w->why says how. */
+/* 1: the values are passed, and w->pos is behind them.  0: n bytes are not enough; call again with these bytes and
+ * more.  -1: the bytes at w->pos are malformed, and w->why says how. */
 int mp_walk(struct mp_walk *w, const unsigned char *p, size_t n);
 
-/* The first byte of the smallest form of such an item: what the encoder below writes. */
+/* The first byte of the smallest form of such an item, which is the form that the encoder below writes. */
 unsigned char mp_smallest(const struct mp_item *it);
 
-/* The form of a first byte, as the specification calls it ("uint16", "fixstr"); the byte of
- * such a name from c0 to df, or -1. */
+/* The form of a first byte by the specification's name ("uint16", "fixstr").  mp_form gives the first byte, c0 to df,
+ * of such a name, or -1. */
 const char *mp_form_name(unsigned char first);
 int mp_form(const char *name);
 
-/* Bytes of the value at p, which is known to be whole and well-formed. */
+/* The length in bytes of the value at p, which must be whole and well-formed. */
 size_t mp_size(const unsigned char *p, size_t n);
 
 /* ---- writing: the smallest form of everything; floats as float64 ---- */
 
-struct mp {                /* grows in an arena; what went wrong is latched in `full` */
+struct mp {                /* grows in an arena; `full` stays set once something did not fit */
     unsigned char *p;
     size_t n, cap;
     struct arena *a;
@@ -107,14 +107,14 @@ void mp_map_end(struct mp *m, size_t begin);
 /* A tensor in the dialect of msgpack_numpy, from contiguous data of that type. */
 void mp_tensor(struct mp *m, enum dtype dt, const void *data, int nd, const size_t *shape);
 
-/* As mp_tensor up to the head of the data; n bytes of it must follow by mp_raw. */
+/* mp_tensor without the data, of which n bytes must follow by mp_raw. */
 void mp_tensor_head(struct mp *m, enum dtype dt, size_t n, int nd, const size_t *shape);
 
-/* The type as numpy spells it ("<f4"); NULL for bf16, which has none there. */
+/* The type as numpy spells it ("<f4").  NULL for bf16, which numpy does not have. */
 const char *mp_dtype_name(enum dtype dt);
-int mp_dtype(struct span name, enum dtype *dt);    /* 0, or -1 if it is none of ours */
+int mp_dtype(struct span name, enum dtype *dt);    /* 0, or -1 for a type that enum dtype does not have */
 
-/* What was written.  Check m->full first. */
+/* The bytes written so far.  Check m->full first. */
 struct span mp_span(const struct mp *m);
 
 #endif

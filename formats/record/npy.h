@@ -1,15 +1,15 @@
 /* npy.h - numpy's .npy files
  *
- * What     The bytes 93 'NUMPY', a version, the length of a text, the text: a Python literal like
- *          {'descr': '<f4', 'fortran_order': False, 'shape': (1000, 768), }, padded with
- *          spaces and ended by a newline so that the data starts at a multiple of 64.
+ * What     A file begins with the byte 93, 'NUMPY', a version, the length of a text, and the text.  The text is
+ *          a Python literal like {'descr': '<f4', 'fortran_order': False, 'shape': (1000, 768), }, padded with
+ *          spaces and ended by a newline, so that the data starts at a multiple of 64.
  * Source   numpy's NEP 1; versions 1 (16-bit length), 2 and 3 (32-bit; 3: UTF-8, which only the
  *          names of structured types need).
- * Types    < or | before f2 f4 f8 i1 i2 i4 i8 u1 b1.  Refused by name: big-endian, structured, objects
- *          (pickles), and everything else that a tensor cannot hold.
- * Layout   Fortran order becomes strides: the view's shape and indices are those numpy shows.
- * Errors   The literal is parsed, never evaluated: keys in any order, both quotes, spaces.  The
- *          data must be as long as type and shape say, to the byte.
+ * Types    < or | before f2 f4 f8 i1 i2 i4 i8 u1 b1.  The error for another type names it, such as big-endian,
+ *          structured types and objects, which are pickles.
+ * Layout   Fortran order becomes strides, so that the view has the shape and indices that numpy shows.
+ * Errors   The literal is parsed, never evaluated.  Keys may stand in any order, in either kind of quotes.  The
+ *          data must be exactly as long as type and shape say.
  * Threads  No state.
  */
 #ifndef UNCLIP_NPY_H
@@ -22,11 +22,11 @@
 
 enum { NPY_HEAD = 256 };    /* bytes of a head written here, at most */
 
-/* A view into the n bytes of a file: 0 or -1. */
+/* A view into the n bytes of a file.  0 or -1. */
 int npy_read(const unsigned char *p, size_t n, struct tensor *t, struct err *e);
 
-/* The head, version 1, of contiguous data; returns its length, a multiple of 64 that does not
- * depend on the first size: it can be written over when all rows are known.  0: bf16. */
+/* The head, version 1, of contiguous data.  Returns its length, a multiple of 64.  The length does not depend on the
+ * first size, so that the head can be written again when the number of rows is known.  0 for bf16. */
 size_t npy_head(unsigned char head[NPY_HEAD], enum dtype dt, int nd, const size_t *shape);
 
 /* Copy the elements of any view to out, in C order and of the same type. */

@@ -1,10 +1,10 @@
 /* npy_rows.h - fields of a stream as columns of .npy files, and back
  *
- * What     One file a field, one row a record: vectors of D become [N, D], numbers [N], pictures
- *          [N, 3, S, S].  The first record decides type and shape; integers and bools become i8
- *          and b1 arrays, floats f8, tensors keep their type.
- * Errors   A record that does not fit is refused before anything of it is written, so that the rows
- *          of several files, and of a list of ids, stay together.
+ * What     A file has one field of all records, a row for each record.  Vectors of D become [N, D], numbers [N], pictures
+ *          [N, 3, S, S].  The first record decides type and shape.  Integers become i8, bools b1, floats f8; tensors
+ *          keep their type.
+ * Errors   A record that does not fit is refused before a part of it is written, so that row i of every file and
+ *          of the list of ids belongs to the same record.
  * Memory   One row.  Writing needs a file that can be written over at its beginning.
  */
 #ifndef UNCLIP_NPY_ROWS_H
@@ -35,7 +35,7 @@ struct npy_writer {
     char end;                   /* of an id: newline or NUL */
 };
 
-/* 0; -1 the record does not fit; -2 writing failed: err names the file. */
+/* 0; -1: the record does not fit; -2: writing failed, and err names the file. */
 int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e);
 int npy_writer_close(struct npy_writer *w, struct err *e);
 
@@ -44,7 +44,8 @@ struct npy_in {
     struct tensor t;            /* nd >= 1 */
 };
 
-/* Several files of as many rows, and their ids: records.  Without ids, rows are called by their number from 0. */
+/* Makes records of several files with equal numbers of rows, and their ids.  Without ids, the id of a row is its number,
+ * from 0. */
 struct npy_reader {
     struct npy_in *in;          /* [n] */
     size_t n, row;              /* row: of the next record */
@@ -56,7 +57,7 @@ struct npy_reader {
 /* Add a file. */
 int npy_reader_add(struct npy_reader *p, const char *field, const char *file, struct err *e);
 
-/* 1, 0 at the end; -1 this row fails, r has its id at least; -2 the list of ids does: err names it. */
+/* 1, or 0 at the end.  -1: this row fails, and r has at least its id.  -2: the list of ids fails; err names it. */
 int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, struct arena scratch, struct err *e);
 
 #endif

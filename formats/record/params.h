@@ -1,8 +1,7 @@
 /* params.h - what earlier programs wrote in a record's `params`
  *
- * What     params is an array of [program, map]; a value is looked up in the last map that has it.
- * Errors   A malformed params has no values: the record was checked when it was read, and what is
- *          missing has a default.
+ * What     params is an array of [program, map].  The value of a key is that of the last map that has the key.
+ * Errors   In params of another form no key is found, and the caller takes its default.
  */
 #ifndef UNCLIP_PARAMS_H
 #define UNCLIP_PARAMS_H
@@ -14,7 +13,7 @@ int params_get(const struct record *r, const char *program, const char *key, str
 
 int params_int(const struct record *r, const char *program, const char *key, int64_t *v);
 
-/* An array of up to `most` integers: how many, or 0. */
+/* An array of at most `most` integers.  Returns how many there are, or 0. */
 size_t params_ints(const struct record *r, const char *program, const char *key, int64_t *v, size_t most);
 
 #endif

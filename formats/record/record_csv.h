@@ -1,11 +1,11 @@
 /* record_csv.h - records as rows of CSV
  *
- * What     RFC 4180: a head line, then a row a record; commas, lines that end in CR LF, quotes around
- *          what holds a comma, a quote or a line end.  The first column is the id.  Strings and
- *          bytes as they are; floats with the fewest digits that give them again; true and false;
- *          nothing where the field is absent or nil; arrays, maps and tensors as JSON.
- * Errors   -1 when memory is out, or a number in a tensor is not finite; the caller then takes back
- *          what was appended.
+ * What     RFC 4180: a head line, then a row for each record.  Commas separate the columns, CR LF ends a line, and quotes
+ *          stand around a value with a comma, a quote or a line end.  The first column is the id.  Strings and
+ *          bytes are written as they are, floats with the fewest digits that give the same float again, bools as
+ *          true and false, and arrays, maps and tensors as JSON.  A field that is absent or nil is empty.
+ * Errors   -1 when memory is out, or when a number in a tensor is not finite.  The caller then removes what was
+ *          appended.
  */
 #ifndef UNCLIP_RECORD_CSV_H
 #define UNCLIP_RECORD_CSV_H
@@ -20,7 +20,7 @@ struct csv {
     struct arena *keep;     /* for names */
 };
 
-/* Append the record's row, and before the first one the head.  Without names given, the fields of
+/* Append the record's row, and before the first row the head.  Without names given, the fields of
  * the first record that hold a string, a number or a bool are the columns.
  * out and scratch must not share a region with each other or with keep. */
 int csv_add(struct csv *c, struct mp *out, const struct record *r, struct arena scratch, struct err *e);

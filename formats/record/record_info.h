@@ -1,6 +1,6 @@
 /* record_info.h - what is in a stream: counts, fields, sizes, models, programs
  *
- * What     Collects, and prints lines of columns parted by tabs:
+ * What     Collects, and prints lines of columns separated by tabs:
  *              records  N
  *              errors   N                     records with an `error`
  *              bytes    N
@@ -8,8 +8,8 @@
  *                                             str, int 0..7, f32[768], i64[5..77], array[0..3], ...
  *              model    FIELD  N  FINGERPRINT
  *              program  NAME   N
- * Memory   INFO_LINES lines at most; what is beyond is counted on a line `other`.
- * Errors   None: a field that is not what its name promises is a line of its own.
+ * Memory   INFO_LINES lines at most.  Everything else is counted on a line `other`.
+ * Errors   There are none.  A field of an unusual type has a line of its own.
  */
 #ifndef UNCLIP_RECORD_INFO_H
 #define UNCLIP_RECORD_INFO_H

@@ -1,20 +1,19 @@
-/* stream.h - reading and writing streams of records, with everything that can go wrong
+/* stream.h - reading a stream of records, whatever is in it
  *
- * Reading  stream_next hands out one record at a time.  Regular files are mapped, the rest is
- *          read(2) into a buffer that grows only as data arrives.  Whatever is no record is
- *          reported once, with its byte offset; reading goes on at the next RECORD_START.
- *          A record that the end of the stream cuts is reported the same way.  A start
- *          inside a tensor's bytes is harmless: records are passed over whole.
- * Writing  One write(2) per record (looped only if the system takes less).
- * Errors   stream_next: 1 record, 0 end, -1 something was wrong at this place (err) and
- *          the caller may call again: the stream goes on.  -2: it cannot go on; with errno
- *          EINTR a signal came while it waited, and it can go on after all.
- *          A file that another program truncates while it is mapped ends this one (SIGBUS),
- *          as it does every program that maps files; pipe it if it may shrink.
- * Memory   A mapped file costs address space only: pages are given back as they are passed
+ * Reading  stream_next hands out one record at a time.  A regular file is mapped; everything else is
+ *          read(2) into a buffer that grows only as data arrives.  Bytes that are not a record are
+ *          reported once, with their offset, and reading goes on at the next RECORD_START.
+ *          A record that the end of the stream cuts is reported in this way, too.  A RECORD_START
+ *          inside a tensor's bytes is harmless, because whole records are passed over.
+ * Errors   stream_next returns 1 for a record and 0 at the end.  -1: something is wrong at this place, err
+ *          says what, and the next call goes on.  -2: the stream cannot go on; where errno is EINTR, a
+ *          signal came while stream_next waited, and the next call goes on.
+ *          A program that maps a file is ended by SIGBUS when another program truncates the file;
+ *          a file that may shrink can be read through a pipe.
+ * Memory   A mapped file costs address space only, because its pages are given back after they were read
  *          (WINDOW in stream.c).  A record's spans live until the next call.
- * Work     Linear in the bytes of the stream, also for hostile ones: damaged records whose
- *          claims overlap are given up (-2) once their heads outnumber the stream's bytes.
+ * Work     Linear in the bytes of the stream, also for a hostile one.  Damaged records may overlap, and
+ *          reading gives up (-2) once their heads are more than the stream's bytes.
  */
 #ifndef UNCLIP_STREAM_H
 #define UNCLIP_STREAM_H
@@ -30,7 +29,7 @@ struct stream {
     uint64_t base;               /* offset in the file of buf[0] */
     uint64_t number;             /* records handed out so far, bad ones included */
     bool eof;
-    bool lost;                   /* what comes next is no record: look for a start */
+    bool lost;                   /* what follows is not a record: look for a RECORD_START */
     uint64_t wasted;             /* heads walked in records that turned out bad */
     size_t cap, behind;          /* bytes of buf; bytes of map given back */
     struct arena_mem mem;
@@ -44,17 +43,17 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
 int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e);
 void stream_close(struct stream *s);
 
-/* The first record of a file, its bytes copied to keep.  -1 with the file's name in err. */
+/* The first record of a file, its bytes copied to keep.  -1: err names the file. */
 int stream_first(const char *name, struct record *r, struct arena *keep, struct err *e);
 
-/* Pass over bytes from s->at on that are known to be whole records, so many of them. */
+/* Pass over `bytes` bytes, which the caller knows to be so many whole records. */
 void stream_skip(struct stream *s, size_t bytes, uint64_t records);
 
-/* Is there something to hand out, or the end, without waiting for the writer of a pipe?  (A record
- * of which only the beginning is there counts: its writer is at work.) */
+/* Would stream_next return without waiting for a writer that is idle?  Where the beginning of a record has arrived,
+ * its writer is at work. */
 bool stream_ready(const struct stream *s);
 
-/* The offset in the file of the next byte to be read: after a record, of its end. */
+/* The offset in the file of the next byte to be read; after a record, the offset of its end. */
 uint64_t stream_offset(const struct stream *s);
 
 #endif

@@ -2,19 +2,18 @@
  *
  * What     A row is a fixed list of named columns, each a text, a number, or nothing.
  *
- *          TSV    no head line; backslash, tab, newline and carriage return inside a text
- *                 are \\ \t \n \r, so that a line is a row and cut(1) works; other controls,
- *                 U+0080 to U+009F too, are \xNN for each byte, so that a terminal takes no
- *                 orders; other bytes as they are, names that are not UTF-8 included.
- *          CSV    RFC 4180: a head line, commas, rows end in CR LF, texts with a comma, a
- *                 quote or a line end in quotes, quotes doubled; bytes as they are.
- *          JSON   one object a line; a text that is not UTF-8 is {"$bytes": base64}, and
- *                 nothing is a field that is not there.
+ *          TSV    There is no head line.  Backslash, tab, newline and carriage return inside a text
+ *                 are \\ \t \n \r, so that a line is a row and cut(1) works.  Each byte of another
+ *                 control character, U+0080 to U+009F included, is \xNN, so that a terminal takes
+ *                 no orders.  Other bytes are written as they are, also where a text is not UTF-8.
+ *          CSV    RFC 4180 with a head line.  A text with a comma, a quote or a line end stands in
+ *                 quotes, with its own quotes doubled.  Other bytes are written as they are.
+ *          JSON   One object a line.  A text that is not UTF-8 is {"$bytes": base64}.  A column with
+ *                 nothing is left out.
  *
- *          Numbers have seven digits in all three (%.7g): what a cosine of f32 vectors is
- *          good for.
- * Errors   -1 with errno when writing fails; a row is never cut in two by an error of ours.
- * Memory   One buffer of TABLE_BUFFER bytes; longer rows go out in pieces.
+ *          Numbers have seven digits (%.7g), which is the precision of a cosine of f32 vectors.
+ * Errors   -1 with errno when writing fails.
+ * Memory   One buffer of TABLE_BUFFER bytes.  A longer row is written in pieces.
  */
 #ifndef UNCLIP_TABLE_H
 #define UNCLIP_TABLE_H
@@ -37,17 +36,17 @@ struct table {
     int error;                  /* errno of the first write that failed */
 };
 
-/* fd: where to; the head line of CSV is written with the first row or by table_close. */
+/* fd is written to.  The head line of CSV is put into the buffer at once. */
 int table_open(struct table *t, int fd, enum table_format f, const char *const name[],
                size_t ncols, struct arena *a);
 
-/* The next column of the row; the last one ends the row. */
+/* The next column of the row.  The last column ends the row. */
 void table_text(struct table *t, struct span s);
 void table_number(struct table *t, double v);
 void table_int(struct table *t, int64_t v);
 void table_empty(struct table *t);
 
-/* Write what is buffered: 0, or -1 with errno if this or an earlier write failed. */
+/* Write the buffer.  0, or -1 with errno if this or an earlier write failed. */
 int table_flush(struct table *t);
 
 #endif
