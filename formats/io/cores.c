@@ -10,7 +10,7 @@
 
 enum { LINE = 4096, PATH = 3 * LINE, CPUS = 1 << 16 };
 
-/* A line without its end; what is longer than the room is cut.  false at the end of the file. */
+/* A line without its end, cut where it is longer than the room.  false at the end of the file. */
 static bool read_line(FILE *f, char line[LINE]) {
     size_t n;
 
@@ -30,7 +30,7 @@ static FILE *open_under(const char *root, const char *path, const char *name) {
     return n > 0 && (size_t)n < sizeof full ? fopen(full, "r") : NULL;
 }
 
-/* Quota over period in the files of one group, in cores; 0: none. */
+/* Quota over period in the files of one group, in cores; 0 where there is no quota. */
 static int quota_of(const char *root, const char *group, bool v2) {
     double quota = 0, period = 0;
     FILE *f = open_under(root, group, v2 ? "/cpu.max" : "/cpu.cfs_quota_us");
@@ -94,7 +94,7 @@ static void unescape(char *s) {
     *to = 0;
 }
 
-/* Where that hierarchy is mounted, and which of its groups lies there. */
+/* Where that hierarchy is mounted, and which of its groups is the root of the mount. */
 static bool find_mount(const char *root, bool v2, char from[LINE], char at[LINE]) {
     FILE *f = open_under(root, "/proc/self/mountinfo", "");
     bool found = false;

@@ -26,7 +26,7 @@ int file_new_at(struct file_new *f, int dir, const char *temp, const char *name,
     return f->fd < 0 ? failed(e) : 0;
 }
 
-/* The bytes go where the name leads: to a device, or through a link to what is not there. */
+/* For a device, or a link to a file that does not exist, the bytes are written where the name leads. */
 static int write_through(struct file_new *f, const char *name, struct err *e) {
     f->temp[0] = 0;
     f->fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);

@@ -15,7 +15,7 @@ void json_lines_close(struct json_lines *j) {
     lines_close(&j->lines);
 }
 
-struct balance {    /* where in a JSON text we are */
+struct balance {    /* a position in a JSON text */
     size_t depth;
     bool string, escape;
 };
@@ -82,7 +82,7 @@ int json_lines_next(struct json_lines *j, struct span *object, uint64_t *first, 
     } while (blank(j->line));
     scan(&b, j->line);
     *object = j->line;
-    if (!b.depth || b.string)    /* a string does not go over a line's end: it is damaged */
+    if (!b.depth || b.string)    /* a string that goes over the end of a line is damaged */
         return 1;
     for (j->n = 0;;) {
         fits = fits && append(j);

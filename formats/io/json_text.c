@@ -9,7 +9,7 @@ json_t *json_text_load(const void *p, size_t n, struct err *e) {
 
     if (j)
         return j;
-    /* what jansson quotes from the file does not belong on a terminal */
+    /* jansson quotes bytes of the file, which must not reach a terminal */
     near = strstr(je.text, " near ");
     if (near)
         *near = 0;

@@ -39,7 +39,7 @@ void lines_close(struct lines *l) {
     l->fd = -1;
 }
 
-/* Read more behind what is there. */
+/* Read more bytes after those that have been read. */
 static int fill(struct lines *l, struct err *e) {
     ssize_t n;
     size_t cap = l->cap;
@@ -71,7 +71,7 @@ static int fill(struct lines *l, struct err *e) {
     return 0;
 }
 
-/* The line text[at, at + n) is whole; `step` bytes are used up with it. */
+/* The line text[at, at + n) is whole.  `step` bytes are passed with it. */
 static int hand_out(struct lines *l, struct span *line, size_t n, size_t step, struct err *e) {
     const char *s = l->text + l->at;
     bool drop = l->drop || n > l->most;
@@ -98,7 +98,7 @@ int lines_next(struct lines *l, struct span *line, struct err *e) {
             return hand_out(l, line, n, n + 1, e);
         }
         l->seen = l->len;
-        if (l->len - l->at > l->most) {    /* keep nothing of what is too long */
+        if (l->len - l->at > l->most) {    /* a line that is too long is not kept */
             l->drop = true;
             l->at = l->len;
         }

@@ -54,7 +54,7 @@ bool mapfile_unchanged(const struct mapfile *m) {
 }
 
 int mapfile_open(struct mapfile *m, const char *path, struct err *e) {
-    /* O_NONBLOCK: a FIFO nobody writes to is opened, and then refused */
+    /* O_NONBLOCK: opening a FIFO that has no writer does not block; it is refused below */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
 
     if (fd < 0)
@@ -66,7 +66,7 @@ int mapfile_open(struct mapfile *m, const char *path, struct err *e) {
 
 static void advise(const struct mapfile *m, int how) {
     if (m->n)
-        madvise((void *)(uintptr_t)m->p, m->n, how);    /* advice: failure costs speed only */
+        madvise((void *)(uintptr_t)m->p, m->n, how);    /* a failure costs speed only */
 }
 
 void mapfile_random(const struct mapfile *m) {

@@ -36,7 +36,7 @@ int beside_get(struct beside *b, uint64_t number, struct record *r, struct arena
         bool first = b->s.number == 1 && !b->first.msg[0];
 
         got = stream_next(&b->s, r, a, &why);
-        if (got == 0 && first) {    /* the file holds one alone, for all */
+        if (got == 0 && first) {    /* the file has one record, which stands for all */
             b->one = true;
             *r = b->only;
             return 1;

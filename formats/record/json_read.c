@@ -22,7 +22,7 @@ static struct span text_of(const json_t *s) {
     return span_bytes(json_string_value(s), json_string_length(s));
 }
 
-/* The bytes of a base64 string; they live until the next call. */
+/* The bytes of a base64 string, valid until the next call. */
 static int bytes_of(struct in *in, const json_t *s, struct span *out) {
     struct arena a = in->scratch;
     size_t n = json_string_length(s), len;
@@ -36,7 +36,7 @@ static int bytes_of(struct in *in, const json_t *s, struct span *out) {
     return 0;
 }
 
-/* The one entry of an object like {"$bytes": ...}: its value, or NULL. */
+/* The value of an object with the one key `want`, like {"$bytes": ...}; else NULL. */
 static json_t *special(json_t *v, const char **name) {
     void *it;
 
@@ -375,7 +375,7 @@ int json_read(struct record *r, const char *text, size_t n, struct arena *a, str
     int rc;
 
     if (!v) {
-        for (char *s = why.text; *s; s++)    /* it quotes what it saw */
+        for (char *s = why.text; *s; s++)    /* the message quotes the text */
             *s = *s < 0x20 || *s == 0x7f ? '?' : *s;
         return err_set(e, "column %d: %s", why.column, why.text);
     }

@@ -20,7 +20,7 @@ static void put(struct out *o, const char *s) {
     mp_raw(o->m, span_of(s));
 }
 
-/* A string, known to be UTF-8. */
+/* A string that is UTF-8. */
 static void put_string(struct out *o, struct span s) {
     static const char *const name[] = {['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f",
                                        ['\r'] = "\\r", ['"'] = "\\\"", ['\\'] = "\\\\"};
@@ -72,7 +72,7 @@ size_t json_float(char *s, double v, bool single) {
 
 /* ---- tensors ---- */
 
-/* Is it what mp_tensor writes, so that type, shape and data say it all? */
+/* Are these the bytes that mp_tensor writes for its type, shape and data? */
 static bool is_own(struct out *o, struct span v, const struct tensor *t, size_t bytes) {
     struct arena scratch = o->scratch;
     struct mp m;
@@ -99,7 +99,7 @@ static void put_nd(struct out *o, const struct tensor *t, size_t bytes) {
     put(o, "}}");
 }
 
-/* One element as a number; false if it has none. */
+/* One element as a number; false if it is not finite. */
 static bool put_element(struct out *o, const struct tensor *t, size_t i) {
     const unsigned char *p = (const unsigned char *)t->data + i * dtype_size(t->dtype);
     char text[40];
@@ -143,7 +143,7 @@ static bool put_axis(struct out *o, const struct tensor *t, int axis, size_t *at
     return good;
 }
 
-/* 1: the map is a tensor and was written; 0: it is none. */
+/* 1: the map is a tensor and was written; 0: it is not a tensor. */
 static int put_tensor(struct out *o, struct span v) {
     struct tensor t;
     size_t n, bytes, at = 0, rows = 1;
@@ -152,7 +152,7 @@ static int put_tensor(struct out *o, struct span v) {
         return 0;
     bytes = n * dtype_size(t.dtype);
     if (o->flags & JSON_ARRAYS) {
-        /* [1000000, 1000000, 0] is no reason to write that many empty arrays */
+        /* the shape [1000000, 1000000, 0] must not become that many empty arrays */
         for (int i = 0; n == 0 && t.shape[i] != 0; i++)
             if (t.shape[i] > PLAIN_KEYS || (rows *= t.shape[i]) > PLAIN_KEYS)
                 return 0;
@@ -266,7 +266,7 @@ static void put_payload(struct out *o, struct span v, const struct mp_item *it) 
     }
 }
 
-/* Write the value at p; returns its bytes. */
+/* Write the value at p.  Returns its length in bytes. */
 static size_t put_value(struct out *o, const unsigned char *p, size_t n) {
     struct span v = {p, mp_size(p, n)};
     struct mp_item it;

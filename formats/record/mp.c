@@ -28,8 +28,8 @@ static double be_float(const unsigned char *p, size_t n) {
     return d;
 }
 
-/* Bytes c0 to df: the kind, the bytes of the head, and the bytes of its length if it has
- * one (for numbers: of the value). */
+/* For the first bytes c0 to df: the kind, the bytes of the head, and the bytes of its length if it has
+ * a length, or for a number the bytes of the value. */
 static const struct {
     unsigned char kind, head, width;
 } wide[32] = {
@@ -116,7 +116,7 @@ void mp_walk_start(struct mp_walk *w, size_t pos, uint64_t count, unsigned max) 
     w->left[0] = count;
 }
 
-/* An exponent of all ones, in either size. */
+/* Not finite is an exponent of all ones, in either size. */
 static bool finite(const unsigned char *p) {
     if (p[0] == 0xca)
         return (p[1] & 0x7f) != 0x7f || !(p[2] & 0x80);
@@ -137,7 +137,7 @@ static int open_in(struct mp_walk *w, uint64_t count) {
     return 1;
 }
 
-/* The item at w->pos, whose first byte is c0 to df: 1 and w->pos moved, 0 short, -1. */
+/* Pass the item at w->pos, whose first byte is c0 to df.  1; 0 where bytes are missing; -1. */
 static int pass_wide(struct mp_walk *w, const unsigned char *p, size_t n) {
     unsigned k = p[w->pos] - 0xc0u, head = wide[k].head;
     const unsigned char *at = p + w->pos;
@@ -280,7 +280,7 @@ static int put(void *to, const char *s, size_t n) {
 
 #define PACKER(m) (&(msgpack_packer){(m), put})
 
-/* Lengths have 32 bits at most. */
+/* A length has at most 32 bits. */
 static bool fits(struct mp *m, size_t n) {
     m->full |= n > UINT32_MAX;
     return !m->full;

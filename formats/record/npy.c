@@ -36,7 +36,7 @@ static bool word(struct text *t, const char *w) {
     return true;
 }
 
-/* 'text' or "text", without escapes: names and types have none. */
+/* 'text' or "text".  There are no escapes in names and types. */
 static bool string(struct text *t, struct span *s) {
     const char *close;
     char quote;
@@ -99,7 +99,7 @@ static int read_type(struct text *t, struct tensor *out, struct err *e) {
     return err_set(e, "type %s: not one of f2 f4 f8 i1 i2 i4 i8 u1 b1", name);
 }
 
-/* One entry of the dict; *seen collects which. */
+/* One entry of the dict.  *seen collects which keys there were. */
 static int read_entry(struct text *t, struct tensor *out, bool *fortran, unsigned *seen, struct err *e) {
     static const char *const key[] = {"descr", "fortran_order", "shape"};
     struct span s;
@@ -210,7 +210,7 @@ void npy_copy(const struct tensor *t, void *out) {
     }
     for (; n; n--, to += size) {
         memcpy(to, (const char *)t->data + off * size, size);
-        for (int i = t->nd; i-- > 0; at[i] = 0) {    /* like an odometer */
+        for (int i = t->nd; i-- > 0; at[i] = 0) {    /* count up, the last axis first */
             off += t->stride[i];
             if (++at[i] < t->shape[i])
                 break;

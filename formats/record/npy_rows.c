@@ -12,7 +12,7 @@ static int out_open(struct npy_out *o, struct err *e) {
     return 0;
 }
 
-/* The field's value as o->row; a number or bool is a tensor without sizes. */
+/* The field's value as o->row.  A number or bool becomes a tensor without sizes. */
 static int read_row(struct npy_out *o, struct span v, struct err *e) {
     struct tensor *t = &o->row;
     struct mp_item it;
@@ -149,7 +149,7 @@ static int in_open(struct npy_in *in, const char *field, const char *file, struc
         return -1;
     if (!in->t.nd)
         return err_set(e, "one number, not rows");
-    if (in->t.shape[0] && tensor_count(&in->t, &n) == 0 && !n)    /* there may be 2^62 of them in no bytes at all */
+    if (in->t.shape[0] && tensor_count(&in->t, &n) == 0 && !n)    /* a file without data may claim 2^62 of them */
         return err_set(e, "%zu rows without numbers", in->t.shape[0]);
     return 0;
 }
@@ -176,7 +176,7 @@ static int set_number(const char *field, enum dtype dt, const unsigned char *p, 
                           dt == DT_I8 ? (int8_t)u : (int64_t)u, e);
 }
 
-/* Set the field to row i: a number where rows have no size. */
+/* Set the field to row i, which is a number where rows have no sizes. */
 static int in_set(const struct npy_in *in, size_t i, struct record *r, struct arena scratch, struct err *e) {
     struct tensor row = tensor_rows(&in->t, i, i + 1);
     bool half = row.dtype == DT_F16 && row.nd > 1;
@@ -185,7 +185,7 @@ static int in_set(const struct npy_in *in, size_t i, struct record *r, struct ar
 
     if (tensor_count(&row, &n) < 0 || !(p = arena_take(&scratch, n, half ? 4 : dtype_size(row.dtype))))
         return err_set(e, "out of memory");
-    if (half)    /* record_set_tensor rounds from f32: these halves are exact in it */
+    if (half)    /* record_set_tensor takes f32, in which every half is exact */
         tensor_f32(&row, 0, n, p);
     else
         npy_copy(&row, p);
@@ -206,7 +206,7 @@ int npy_reader_add(struct npy_reader *p, const char *field, const char *file, st
     return 0;
 }
 
-/* The next id: 1, 0 there is none, -2. */
+/* The next id.  1, 0 at the end of the list, -2. */
 static int next_id(struct npy_reader *p, struct span *id, struct err *e) {
     struct err why = {0};
     int got = lines_next(p->lines, id, &why);

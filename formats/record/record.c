@@ -6,7 +6,7 @@
 
 #define DATA_KEY "\xa4" "data"
 
-/* A name out of a stream for a message: short, and harmless to a terminal. */
+/* A name from a stream as a message may show it: short, and without control characters. */
 struct shown {
     char s[68];
 };
@@ -24,7 +24,7 @@ static struct shown show(struct span name) {
 
 /* ---- parsing ---- */
 
-/* The first RECORD_START_LEN bytes: 1, 0 when there are too few, -1. */
+/* The first RECORD_START_LEN bytes.  1, 0 when there are too few, -1. */
 static int parse_start(const unsigned char *p, size_t n, struct err *e) {
     size_t have = n < RECORD_START_LEN ? n : RECORD_START_LEN;
     struct mp_item it;
@@ -37,7 +37,7 @@ static int parse_start(const unsigned char *p, size_t n, struct err *e) {
     return err_set(e, "not the start of a record");
 }
 
-/* A str (or bin, where `bin` can say so) at *pos: 1, 0, -1. */
+/* A str at *pos, or a bin where `bin` is not NULL.  1, 0, -1. */
 static int parse_name(const unsigned char *p, size_t n, size_t *pos, struct span *s, bool *bin,
                       unsigned char *head, struct err *e) {
     struct mp_item it;
@@ -57,7 +57,7 @@ static int parse_name(const unsigned char *p, size_t n, size_t *pos, struct span
     return 1;
 }
 
-/* The key `data` and the head of its map: 1 and the fields' number, 0, -1. */
+/* The key `data` and the head of its map.  1 with the number of fields, 0, -1. */
 static int parse_data(const unsigned char *p, size_t n, size_t *pos, size_t *fields, struct err *e) {
     const size_t len = sizeof DATA_KEY - 1;
     size_t have = n - *pos < len ? n - *pos : len;
@@ -190,7 +190,7 @@ int record_clone(struct record *to, const struct record *from, struct arena *a, 
     return record_parse(to, bytes.p, bytes.n, &used, a, e) == 1 ? 0 : err_set(e, "a record that cannot be read back");
 }
 
-/* A new last field of that name, its value still empty. */
+/* Add a field of that name, with an empty value, at the end. */
 static struct field *add(struct record *r, struct span key, struct err *e) {
     struct field *f, new = {0};
     size_t cap = r->cap * 2 + 8;
@@ -231,7 +231,7 @@ int record_set_raw(struct record *r, const char *key, struct span val, struct er
     return 0;
 }
 
-/* Set what was encoded into m. */
+/* Set the field to the value that was encoded into m. */
 static int set_mp(struct record *r, const char *key, const struct mp *m, struct err *e) {
     if (m->full)
         return no_memory(e);
@@ -310,7 +310,7 @@ int record_set_texts(struct record *r, const char *key, const struct span *v, si
     return set_mp(r, key, &m, e);
 }
 
-/* Append n f32 as f32 or f16 to m; false if one is not finite in that type. */
+/* Append n f32 to m as f32 or f16.  false if a number is not finite in that type. */
 static bool put_floats(struct mp *m, enum dtype dt, const float *v, size_t n) {
     unsigned char chunk[1024];
     size_t step = dt == DT_F16 ? 512 : 256, k;
@@ -381,8 +381,8 @@ void record_keep(struct record *r, const struct span *key, size_t n) {
 
 /* ---- changing what is inside a field ---- */
 
-/* What becomes of one entry of a map: `from` is called `to`, with the value val if there is
- * one; what was called `to` before goes. */
+/* A change of one entry of a map.  `from` is renamed to `to` and gets the value val, if val is not empty.  The entry
+ * that was called `to` before is dropped. */
 struct edit {
     struct span from, to, val;
     bool hit;    /* there was a `from` */
@@ -493,7 +493,7 @@ int record_encode(const struct record *r, struct span *out, struct arena *a, str
     mp_open(&m, a);
     if (!(m.p = arena_take(a, n, 1)))
         return no_memory(e);
-    m.cap = n;    /* all of it at once: heads of id and map need less than 32 bytes */
+    m.cap = n;    /* the whole record: the heads of id and map need less than 32 bytes */
     mp_raw(&m, SPAN(RECORD_START));
     if (r->id_bin)
         mp_bin(&m, r->id.p, r->id.n);

@@ -68,7 +68,7 @@ static void head(const struct csv *c, struct mp *out) {
     put(out, "\r\n", 2);
 }
 
-/* Remember a field that gets lost, so that somebody can say so. */
+/* Remember a field that is left out, so that the caller can warn of it. */
 static void find_extra(struct csv *c, const struct record *r) {
     for (size_t i = 0; i < r->nfield && !c->extra.p; i++) {
         struct span key = r->field[i].key;
@@ -95,7 +95,7 @@ static int value(struct mp *out, struct span v, struct arena scratch, struct err
         return 0;
     default: break;
     }
-    /* the text grows in scratch; what makes it may use out's region, which rests meanwhile */
+    /* the text grows in scratch; out's region, which does not change meanwhile, is scratch for json_write_value */
     mp_open(&json, &scratch);
     if (json_write_value(&json, v, JSON_ARRAYS, *out->a, e) < 0)
         return -1;

@@ -1,5 +1,5 @@
-/* The getters of record.h: from raw spans to numbers, with every way in which a value that
- * came from elsewhere can disagree with what the caller wants. */
+/* The getters of record.h make numbers of raw spans, and check everything in which a value from outside can differ
+ * from what the caller wants. */
 #include "formats/record/record.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ bool record_has(const struct record *r, const char *key) {
     return record_raw(r, key, &v) == 1;
 }
 
-/* The field's value and its head; 1 or 0. */
+/* The field's value and its head.  1 or 0. */
 static int get(const struct record *r, const char *key, struct span *v, struct mp_item *it) {
     return record_raw(r, key, v) == 1 && mp_item(v->p, v->n, it) == 1;
 }
@@ -135,7 +135,7 @@ static int read_parts(struct span v, const struct mp_item *map, struct parts *t)
     return 0;
 }
 
-/* The characters of a str or bin; empty if it is neither. */
+/* The characters of a str or bin, else an empty span. */
 static struct span text_of(struct span v) {
     struct mp_item it;
 
@@ -210,9 +210,8 @@ int record_tensor(const struct record *r, const char *key, struct tensor *t, str
     return record_raw(r, key, &v) == 1 ? record_tensor_of(v, key, t, e) : 0;
 }
 
-/* Is any of n elements of 2, 4 or 8 bytes, seen through its bits, infinite or NaN?  Eight
- * bytes at a time: adding one unit of the exponent's lowest bit to an exponent of all ones
- * carries into the sign's place, and into no neighbour. */
+/* Are all n elements, of 2, 4 or 8 bytes, finite?  Eight bytes are checked at a time.  Adding one to an exponent of
+ * all ones carries into the place of the sign, and not into the next element. */
 static bool all_finite(const unsigned char *p, size_t n, enum dtype dt) {
     static const uint64_t every[] = {[2] = 0x0001000100010001, [4] = 0x0000000100000001, [8] = 1};
     size_t size = dtype_size(dt), bytes = n * size;
@@ -287,7 +286,7 @@ static int64_t element_int(const struct tensor *t, size_t i) {
     }
 }
 
-/* The value as an item of kind MP_INT, MP_UINT or MP_FLOAT: 1, or -1 if it is no number. */
+/* The value as an item of kind MP_INT, MP_UINT or MP_FLOAT.  1, or -1 if it is not a number. */
 static int number(const char *key, struct span v, struct mp_item *it, struct err *e) {
     struct tensor t;
     float f;
@@ -369,7 +368,7 @@ int record_ints(const struct record *r, const char *key, int64_t **out, size_t *
         return 0;
     if (it.kind != MP_ARRAY)
         return tensor_ints(key, v, &it, out, n, a, e);
-    /* each element has a byte at least: the allocation is bounded by the record */
+    /* each element has at least one byte, so that the record bounds the allocation */
     if (!(*out = arena_take(a, (size_t)it.n, sizeof **out)))
         return err_set(e, "out of memory");
     *n = (size_t)it.n;

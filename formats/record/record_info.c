@@ -16,7 +16,7 @@ int info_open(struct info *s, struct arena *keep) {
     return s->line ? 0 : -1;
 }
 
-/* The line of that group, name, text and kind, made if there is room; NULL if not. */
+/* The line of that group, name, text and kind.  It is made if it is new.  NULL where there is no room. */
 static struct info_line *line(struct info *s, const struct info_line *key) {
     struct info_line *l;
 
@@ -72,7 +72,7 @@ static void add_field(struct info *s, struct span name, struct span v) {
     }
 }
 
-/* The characters of the str or bin at *p, which moves behind the value; empty if it is neither. */
+/* The characters of the str or bin at *p, else an empty span.  *p moves behind the value. */
 static struct span take_text(const unsigned char **p, const unsigned char *end) {
     struct mp_item it;
     const unsigned char *at = *p;
@@ -136,7 +136,7 @@ static void put_count(struct mp *out, const char *name, uint64_t n) {
     put(out, text);
 }
 
-/* A name, harmless to terminals and columns; what lies outside of UTF-8 too. */
+/* A name without control characters and tabs, and without bytes that are not UTF-8. */
 static void put_name(struct mp *out, struct span s) {
     bool utf8 = utf8_valid(s.p, s.n);
 

@@ -11,7 +11,7 @@
 
 enum { FIELDS_MAX = 8 };
 
-/* Each part goes in with its length before it, so that no two lists of parts run together. */
+/* The length of each part is hashed before the part, so that different lists of parts are different bytes. */
 static void part(XXH3_state_t *x, struct span s) {
     uint64_t n = s.n;
 
@@ -52,8 +52,8 @@ bool resume_take(struct resume *s, struct resume_key k) {
     return true;
 }
 
-/* Twice the room, half full at most.  The old table stays behind in the arena: their sum is
- * bounded by the last one's size. */
+/* Twice the room, so that the table is half full at most.  The old tables stay in the arena.  Together they are not
+ * larger than the last table. */
 static int grow(struct resume *s, struct arena *keep) {
     size_t cap = s->cap ? 2 * s->cap : 1024;
     struct resume_slot *slot = arena_zero(keep, cap, sizeof *slot);
@@ -108,7 +108,7 @@ int resume_load(struct resume *s, const char *file, const char *program, size_t 
         return err_set(e, "too many fields");
     if (access(file, F_OK) != 0 && errno == ENOENT)
         return 0;
-    /* the table lives at the far end of keep while records pass through scratch */
+    /* the table is at the far end of keep; records are read into scratch */
     if (arena_split(keep, (size_t)(keep->end - keep->at) / 4, &table_mem, &table) < 0)
         return err_set(e, "out of memory");
     scratch = *keep;

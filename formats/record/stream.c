@@ -56,7 +56,7 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
         err_set(e, "%s", strerror(EISDIR));
     else if (map_file(s, &st) == 0 || open_buffer(s, a, buffer, e) == 0) {
         if (S_ISFIFO(st.st_mode))
-            fcntl(s->fd, F_SETPIPE_SZ, PIPE);    /* the two ends wake each other less often; not having it is no error */
+            fcntl(s->fd, F_SETPIPE_SZ, PIPE);    /* reader and writer wait for each other less often; without it the stream works, too */
         return 0;
     }
     stream_close(s);
@@ -95,11 +95,11 @@ int stream_first(const char *name, struct record *r, struct arena *keep, struct 
     stream_close(&s);
     if (got == 1)
         return 0;
-    err_set(&inner, "no record in it");    /* unless there is a reason already */
+    err_set(&inner, "no record in it");    /* where no other reason was found */
     return err_at(e, name, &inner);
 }
 
-/* Make room behind s->len: move what is left to the front, or let the buffer grow. */
+/* Make room behind s->len.  The bytes that are left move to the front, or the buffer grows. */
 static int make_room(struct stream *s) {
     size_t cap = s->cap * 2;
 
@@ -126,14 +126,14 @@ static int make_room(struct stream *s) {
     return 0;
 }
 
-/* Wait for a descriptor that someone else made non-blocking. */
+/* Wait for a descriptor that another program made non-blocking. */
 static int wait_for(int fd, short what) {
     struct pollfd p = {.fd = fd, .events = what};
 
     return poll(&p, 1, -1) < 0 ? -1 : 0;
 }
 
-/* Read more behind s->len.  1: more or the end is there.  -1: the buffer is full.  -2. */
+/* Read more bytes behind s->len.  1: there are more, or the end was reached.  -1: the buffer is full.  -2. */
 static int more(struct stream *s, struct err *e) {
     ssize_t n;
 
@@ -160,7 +160,7 @@ static const unsigned char *here(const struct stream *s) {
     return (s->map ? s->map : s->buf) + s->at;
 }
 
-/* After damage: go on to the next start.  1: s->at is there.  0: the end.  -2. */
+/* After damage, go on to the next RECORD_START.  1: s->at is there.  0: the end.  -2. */
 static int find_start(struct stream *s, struct err *e) {
     const size_t keep = RECORD_START_LEN - 1;
 
@@ -183,8 +183,8 @@ static int find_start(struct stream *s, struct err *e) {
     }
 }
 
-/* Let the pages that lie well behind the reader go: what maps a file larger than memory
- * should not look as if it used it all.  They come back if anyone looks. */
+/* Give back the pages that are well behind the reader, so that reading a file larger than memory does not fill
+ * memory.  A page comes back when it is touched. */
 static void drop_behind(struct stream *s) {
     union { const unsigned char *in; void *out; } p;
     size_t upto;
@@ -197,7 +197,7 @@ static void drop_behind(struct stream *s) {
     s->behind = upto;
 }
 
-/* Report what is wrong at s->at and go on behind it. */
+/* Report what is wrong at s->at, and go on behind it. */
 static int damaged(struct stream *s, bool record, const char *why, uint64_t heads, struct err *e) {
     uint64_t offset = stream_offset(s);
 
@@ -213,8 +213,8 @@ static int damaged(struct stream *s, bool record, const char *why, uint64_t head
     return err_set(e, "garbage at byte %" PRIu64, offset);
 }
 
-/* Have the whole record at s->at in the buffer, or as much as shows that it is malformed or
- * cut: 1, record_parse will say it.  -1: longer than the buffer.  -2. */
+/* Read until the whole record at s->at is in the buffer, or until it is known to be malformed or cut, which
+ * record_parse will report.  1.  -1: it is longer than the buffer.  -2. */
 static int whole(struct stream *s, struct mp_walk *w, struct err *e) {
     int rc;
 
@@ -228,7 +228,7 @@ static int whole(struct stream *s, struct mp_walk *w, struct err *e) {
     return 1;
 }
 
-/* Does a record start here, of whatever version?  1; 0: the end; -1: garbage; -2. */
+/* Does a record of any version start here?  1; 0: the end; -1: garbage; -2. */
 static int at_start(struct stream *s, struct err *e) {
     size_t n;
 
@@ -256,7 +256,7 @@ int stream_next(struct stream *s, struct record *r, struct arena *a, struct err 
     if (!s->map && (rc = whole(s, &w, e)) < 0)
         return rc == -2 ? rc : damaged(s, true, "longer than the buffer", w.items, e);
     rc = record_parse(r, here(s), s->len - s->at, &used, a, &why);
-    if (rc <= 0 && s->map) {    /* what has it cost? */
+    if (rc <= 0 && s->map) {    /* count the heads that were walked */
         mp_walk_start(&w, 0, 1, MP_DEPTH);
         mp_walk(&w, here(s), s->len - s->at);
     }

@@ -146,7 +146,7 @@ static void put_json(struct table *t, struct span s) {
     put_str(t, "\"");
 }
 
-/* What stands before a value. */
+/* Put what comes before a value. */
 static void begin(struct table *t, bool value) {
     if (t->format != TABLE_JSON) {
         put_str(t, t->col == 0 ? "" : t->format == TABLE_TSV ? "\t" : ",");
