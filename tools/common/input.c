@@ -1,4 +1,4 @@
-/* The input: records that this run is to do, one after another, and those that fail. */
+/* The records that a run is to do, one after another, and those that fail. */
 #include "tools/common/input.h"
 
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 
-/* The last failure that --strict waits for: what is written is whole, then the end. */
+/* Count a failure.  With --strict the program finishes its output and ends. */
 static void count_failure(struct tool *t) {
     t->failed++;
     if (t->input.strict)
@@ -39,7 +39,7 @@ bool tool_other_shard(const struct tool *t, struct span root) {
     return t->input.shard_n && XXH64(root.p, root.n, 0) % t->input.shard_n != t->input.shard_i;
 }
 
-/* A record that failed before this program: on it goes, or is named where there are no records. */
+/* A record that failed in an earlier program is passed on, or named where the output is not records. */
 static void pass_failed(struct tool *t, const struct stream *s, const struct record *r, struct arena scratch) {
     struct span why = {0};
     char id[300], text[600];

@@ -9,33 +9,34 @@
 #include "formats/record/stream.h"
 #include "tools/common/tool.h"
 
-/* Open a stream for reading; "-" from a terminal is refused with a hint (exit 2).  0, or -1: it cannot be opened, which
- * is told and counted as a failed input. */
+/* Open a stream for reading.  "-" from a terminal is refused with a hint (exit 2).  0, or -1: the stream cannot be
+ * opened, which is reported and counted as a failed input. */
 int tool_stream(struct tool *t, struct stream *s, const char *name);
 
-/* Read the next record that this run is to do: garbage and cut tails are reported and counted,
- * other shards are passed over, records that carry an `error` are passed on and counted as failed.
+/* Read the next record that this run is to do.  Garbage and cut tails are reported and counted,
+ * other shards are passed over, and records that carry an `error` are passed on and counted as failed.
  * 1, or 0 at the end or when a signal came. */
 int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *a);
 
 /* Is this input another shard's?  root: its id, or the record's root. */
 bool tool_other_shard(const struct tool *t, struct span root);
 
-/* Does --skip-from hold this result already?  Counts it.  Asked once for each result: what the file holds n times is
- * skipped n times. */
+/* Does --skip-from hold this result already?  If so, it is counted as skipped.  To be called once for each result: a
+ * result that the file holds n times is skipped n times. */
 bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]);
 
-/* Every record of the files named (none: standard input) through fn: 1 done, 0 nothing to do or held back for
- * t->flush, -1 failed.  a is the record's own arena; it is empty again for the next record. */
+/* Call fn for every record of the files, or of standard input where n is 0.  fn returns 1 when the record is done, 0 when
+ * there was nothing to do or the record waits for t->input.flush, and -1 when it failed.  a is the record's own arena;
+ * it is empty again for the next record. */
 void tool_streams(struct tool *t, int n, char *files[], int (*fn)(void *ctx, struct record *r, struct arena *a, struct err *e),
                   void *ctx);
 
-/* A record failed: "tool: FILE: record N (id): reason", counted, and with --keep-errors written
- * with its `error` field.  Ends the program with --strict. */
+/* Report a record that failed, as "tool: FILE: record N (id): reason", and count it.  With --keep-errors it is written
+ * with an `error` field.  With --strict the program ends. */
 void tool_record_failed(struct tool *t, const char *file, uint64_t number, struct record *r, const char *reason);
 
-/* An input that is not a record failed: "tool: where: reason", counted; with --keep-errors a record
- * of that id and an `error` is written. */
+/* Report an input that is not a record, as "tool: where: reason", and count it.  With --keep-errors a record of that id
+ * with an `error` field is written.  With --strict the program ends. */
 void tool_input_failed(struct tool *t, const char *where, struct span id, const char *reason,
                        struct arena scratch);
 

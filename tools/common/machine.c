@@ -8,7 +8,7 @@
 #include "lib/base/pool.h"
 #include "lib/kernel/kern.h"
 
-/* Cores that this process may use: affinity and cgroup quota. */
+/* The number of cores that this process may use, by affinity and cgroup quota. */
 static int cores(void) {
     int n = cores_available();
 
@@ -21,7 +21,7 @@ void tool_compute(struct tool *t) {
 
     if (arch)
         setenv("BLIS_ARCH_TYPE", arch, 0);
-    if (t->machine.precision < 0)    /* what is slower than f32 is never chosen without being asked for */
+    if (t->machine.precision < 0)    /* bf16 where it is faster than f32 */
         t->machine.precision = kern_choose(t->machine.kernel, PREC_BF16, cpu_flags(), NULL) != NULL;
     t->compute.kern = kern_choose(t->machine.kernel, t->machine.precision == 1 ? PREC_BF16 : PREC_F32, cpu_flags(), &e);
     if (!t->compute.kern)

@@ -1,7 +1,7 @@
 /* result_table.h - a program's results as lines of text instead of records: --tsv, --csv, --json
  *
- * What     tool_table opens the output, as records where no format was asked for (then records are refused on a
- *          terminal).  Lines go out one by one to pipes and terminals, in larger pieces to files.
+ * What     tool_table opens the output.  Without a format, results are records, which are refused on a terminal.
+ *          Lines are written one by one to a pipe or terminal, and in larger pieces to a file.
  */
 #ifndef UNCLIP_RESULT_TABLE_H
 #define UNCLIP_RESULT_TABLE_H
@@ -15,13 +15,13 @@ struct result_table {
     bool line_by_line, any, ended;
 };
 
-/* At most one of the three; TABLE_NONE: records. */
+/* At most one of the three.  Without one, TABLE_NONE: records. */
 enum table_format tool_table_format(bool tsv, bool csv, bool json);
 
 /* r->table.format is set. */
 void tool_table(struct tool *t, struct result_table *r, const char *const column[], size_t n);
 
-/* Before and after the rows of one result; where the run came to its end: a table without rows is its result, then. */
+/* Before and after the rows of one result, and where the run came to its end: then a table without rows is its result. */
 void tool_table_begin(struct result_table *r);
 void tool_table_row(struct result_table *r);
 void tool_table_end(struct result_table *r);

@@ -16,15 +16,17 @@ extern const char *tool_prog;    /* the program's name; set once, at the start *
 noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 noreturn void die_errno(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* What is in a buffer of the program's own is written by fn before the program ends, however it ends: 0, or -1 with errno. */
+/* fn writes what is in a buffer of the program's own.  It is called before the program ends, however it ends.  fn returns
+ * 0, or -1 with errno. */
 void tool_at_end(int (*fn)(void *of), void *of);
 
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Lines of text to standard output, in which names are harmless to a terminal, too. */
+/* Print lines of text on standard output.  Control characters in them, as in names, do not reach a terminal. */
 void tool_print(const char *text);
 
-/* Bytes of a name as one printable line: control characters (also U+0080 to U+009F) and bytes that are not UTF-8 as \xNN. */
+/* Bytes of a name as one printable line.  Control characters (also U+0080 to U+009F) and bytes that are not UTF-8 become
+ * \xNN. */
 const char *tool_quote(struct span s, char *buf, size_t room);
 
 #endif

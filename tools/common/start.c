@@ -1,5 +1,4 @@
-/* From the command line to a program that is set up, and its end: the shared options, memory,
- * signals.  _GNU_SOURCE: MAP_NORESERVE. */
+/* The start of a program: shared options, memory, signals; and its end.  _GNU_SOURCE: MAP_NORESERVE. */
 #define _GNU_SOURCE
 #include "tools/common/common.h"
 
@@ -19,7 +18,7 @@
 #include "lib/base/pool.h"
 #include "tools/stage/sample.h"
 
-enum { TOOL_ANY = 1 << 30, OWN_MAX = OPT_MAX - 24 };    /* in every program; left to its own options */
+enum { TOOL_ANY = 1 << 30, OWN_MAX = OPT_MAX - 24 };    /* a group that every program has; how many options of its own a program may have */
 
 static volatile sig_atomic_t stop_signal;
 
@@ -93,7 +92,7 @@ bool tool_stopped(void) {
 
 static size_t shared_opts(struct tool *t, unsigned g, struct opt *o) {
     const struct {
-        unsigned groups;    /* of which any will do */
+        unsigned groups;    /* a program has the option if it has one of them */
         struct opt opt;
     } all[] = {
         {TOOL_MODEL, {'m', "model", OPT_LIST, &t->model.paths, "PATH", "a folder or file with (part of) the model; may be repeated", 0, 0, NULL}},
@@ -193,9 +192,9 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
     return optind;
 }
 
-/* Outputs are complete and closed: what was packed is written for the next start. */
+/* When the outputs are complete and closed, write the weights that were packed, for the next start. */
 static void keep_packed(struct tool *t) {
-    catch(SIGXFSZ, SIG_IGN, 0);    /* beyond ulimit -f: an error, like a full disk */
+    catch(SIGXFSZ, SIG_IGN, 0);    /* a file beyond ulimit -f is an error, as a full disk is */
     if (!t->model.cache)
         return;
     if (!tool_stopped())

@@ -1,7 +1,7 @@
 /* text_out.h - text that a program writes in larger pieces
  *
- * What     It is gathered in `text`, a region of its own, and goes to the output with text_out_flush, at the latest when
- *          the program ends, however it ends.
+ * What     The text is gathered in `text`, which has its own region.  text_out_flush writes it, at the latest when the
+ *          program ends, however it ends.
  */
 #ifndef UNCLIP_TEXT_OUT_H
 #define UNCLIP_TEXT_OUT_H

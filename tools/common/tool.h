@@ -1,14 +1,14 @@
-/* tool.h - what every main() in tools/ has: the shared options, memory, the count of what was done, the end
+/* tool.h - what every main() in tools/ has: shared options, memory, counts of what was done, the end
  *
- * What     Every program is one struct tool and this order:
+ * What     Every program has one struct tool and calls, in this order:
  *
  *              struct tool t;
  *              operand = tool_start(&t, "name", argc, argv, SYNOPSIS, GROUPS, own, nown);
  *              ...open model, loop over records...
- *              return tool_finish(&t);                  stdout checked, status
+ *              return tool_finish(&t);                  checks stdout; the exit status
  *
- *          Options and messages (options.h, say.h) come with it.  The other headers of this folder are for those that
- *          need them: machine (threads, kernels), paths (the model), input, output, samples, progress.
+ *          This header includes options.h and say.h.  A program includes the other headers of the directory when it
+ *          needs them: machine (threads, kernels), paths (the model), input, output, samples, progress.
  * Status   0 all done, 1 some inputs failed, 2 usage or fatal.  SIGPIPE keeps its default.
  */
 #ifndef UNCLIP_TOOL_H
@@ -25,7 +25,7 @@
 
 struct pack_cache;
 
-/* Shared options, by group; a tool names the groups that it takes. */
+/* Shared options by group.  A program names the groups that it has. */
 enum {
     TOOL_MODEL = 1,      /* -m, --activation, --crop is clip-embed's own */
     TOOL_STREAM = 2,     /* reads records: --strict, --keep-errors, --shard, --skip-from */
@@ -37,19 +37,19 @@ enum {
     TOOL_NUL = 128       /* -0 */
 };
 
-/* ---- the parts, by topic; each is used by the file of that name ---- */
+/* ---- the parts of struct tool by topic; the file of the same name uses each part ---- */
 
 struct tool_model {
     struct strs paths;           /* -m */
     int activation;              /* index into ""|"quick_gelu"|"gelu" */
     const char *cache_dir;       /* --cache */
-    struct pack_cache *cache;    /* of packed weights, after tool_models() */
+    struct pack_cache *cache;    /* packed weights; set by tool_models() */
 };
 
 struct tool_machine {
     int64_t threads;             /* 0: the cores available */
     const char *kernel;          /* --kernel, or NULL: the best there is */
-    int precision;               /* 0 f32, 1 bf16; -1: bf16 where the CPU has it */
+    int precision;               /* 0 f32, 1 bf16, -1 bf16 where the CPU has it */
 };
 
 struct tool_noise {
@@ -63,18 +63,18 @@ struct tool_input {
     bool strict, keep_errors, nul;
     int64_t batch;
     const char *shard;
-    uint64_t shard_i, shard_n;   /* 0-based I of N; N = 0: no shards */
-    const char *name;            /* tool_next: the stream's name */
-    uint64_t number;             /* and of the record in it, from 1 */
-    void (*flush)(void *);       /* tool_next, tool_streams: do what is held back, before a failure is told
-                                  * and where the next record has to be waited for */
+    uint64_t shard_i, shard_n;   /* I, from 0, of N; N is 0 without shards */
+    const char *name;            /* the stream of the record that tool_next read last */
+    uint64_t number;             /* the number of that record, from 1 */
+    void (*flush)(void *);       /* does the records that wait.  Called before a failure is reported, and before
+                                  * the program waits for the next record */
     void *flush_of;
 };
 
 struct tool_output {
     const char *name;            /* -o; NULL or "-": standard output */
-    bool text;                   /* the program writes text by itself: no records, a terminal is fine */
-    int fd, held;                /* held: -o's file before the first result, locked, or -1 */
+    bool text;                   /* the program writes text, not records: a terminal may get it */
+    int fd, held;                /* held: the locked file of -o before the first result, or -1 */
     bool open, there, full, append;    /* append: -o is what --skip-from names */
     const char *skip_from;
     struct resume resume;        /* what --skip-from holds */
@@ -104,8 +104,8 @@ struct tool {
     const char *name;
     unsigned groups;             /* TOOL_MODEL | ... */
     struct arena_mem mem;
-    struct arena arena;          /* one reservation; everything comes from here */
-    struct compute compute;      /* after tool_compute() */
+    struct arena arena;          /* all memory of the program */
+    struct compute compute;      /* set by tool_compute() */
     bool quiet, verbose;
     struct tool_model model;
     struct tool_machine machine;
@@ -115,16 +115,16 @@ struct tool {
     struct tool_files files;
     struct tool_progress progress;
     uint64_t done, failed, skipped;
-    int status;                  /* what tool_finish returns unless something is worse */
+    int status;                  /* what tool_finish returns where it is not 0 */
 };
 
-/* Parse options; -h, -V and usage errors do not return.  Returns the index of the first
- * operand.  `synopsis` is one line after the name. */
+/* Parse the options and set the program up.  -h, -V and usage errors do not return.  Returns the index of the first
+ * operand.  `synopsis` follows the name in the first line of -h. */
 int tool_start(struct tool *t, const char *name, int argc, char *argv[], const char *synopsis,
                unsigned groups, const struct opt *own, size_t nown);
 int tool_finish(struct tool *t);
 
-/* SIGINT or SIGTERM came: write nothing more and call tool_finish, which raises it again. */
+/* Did SIGINT or SIGTERM come?  Then write nothing more and call tool_finish, which raises the signal again. */
 bool tool_stopped(void);
 
 #endif
