@@ -27,7 +27,7 @@ void yaml_text_free(struct yaml_text *y);
 /* NULL where the text is empty. */
 const yaml_node_t *yaml_text_root(struct yaml_text *y);
 
-/* The value of a key, NULL where there is none, it is null (an empty value, ~), or `map` is NULL or no map. */
+/* The value of a key, NULL where it is absent or null (an empty value, ~), or where `map` is NULL or not a map. */
 const yaml_node_t *yaml_get(struct yaml_text *y, const yaml_node_t *map, const char *key);
 
 /* The same along a path of keys, separated by dots. */

@@ -70,7 +70,7 @@ static int find_directory(struct directory *d, const unsigned char *p, size_t n,
     if (read_end64(d, p, (size_t)(end - p), e) < 0)
         return -1;
     if (d->at > d->limit || d->size > d->limit - d->at)
-        return err_set(e, "ZIP directory lies outside the file");
+        return err_set(e, "ZIP directory is outside the file");
     if (d->count > d->size / CENTRAL_LEN)
         return err_set(e, "ZIP directory of %llu bytes cannot hold %llu entries",
                        (unsigned long long)d->size, (unsigned long long)d->count);
@@ -119,7 +119,7 @@ static int read_local(struct zip_entry *z, const unsigned char *p, uint64_t dir,
     extra = le(l + 28, 2);
     data = at + LOCAL_LEN + name + extra;
     if (data > dir || size > dir - data)
-        return err_set(e, "entry %.*s lies outside the file", (int)z->len, z->name);
+        return err_set(e, "entry %.*s is outside the file", (int)z->len, z->name);
     if (name != z->len || memcmp(l + LOCAL_LEN, z->name, z->len) || le(l + 8, 2) != method)
         return err_set(e, "entry %.*s: its two headers differ", (int)z->len, z->name);
     z->head = (size_t)at;

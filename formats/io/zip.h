@@ -1,10 +1,10 @@
 /* zip.h - the directory of a ZIP archive, for entries that are stored and can stay mapped
  *
- * What     Reads the central directory (ZIP64 too) and finds where each entry's bytes lie.
+ * What     Reads the central directory (ZIP64 too) and finds each entry's bytes.
  *          torch.save writes local headers with sizes of zero, so that only the central
  *          directory counts; the local one says how long its own name and extra field are.
  * Source   PKWARE APPNOTE 6.3.10; pytorch caffe2/serialize/inline_container.cc.
- * Checks   Every record, name and entry lies inside the file; no two entries overlap each other
+ * Checks   Every record, name and entry is inside the file; no two entries overlap each other
  *          or the directory; no name twice, no absolute names or "..", both headers agree on name
  *          and method; one disk.  CRCs are not checked.
  * Memory   Views into p; the table in the arena (as many bytes as the directory justifies).
@@ -22,7 +22,7 @@ struct zip_entry {
     const char *name;     /* in the file, not terminated */
     size_t len;           /* of name */
     size_t head;          /* offset of the local header */
-    size_t size;          /* bytes as they lie in the file */
+    size_t size;          /* bytes in the file */
     const unsigned char *data;
     bool stored;          /* neither deflated nor encrypted: data is the content */
 };

@@ -123,7 +123,7 @@ static int put_numbers(struct in *in, enum dtype dt, json_t *v, int nd, const si
         return 0;
     }
     if (!json_is_number(v) && !json_is_boolean(v))
-        return bad(in, "$nd: its data holds something that is no number");
+        return bad(in, "$nd: its data has a value that is not a number");
     d = json_number_value(v);
     f = (float)d;
     h = f32_f16(f);

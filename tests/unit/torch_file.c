@@ -257,7 +257,7 @@ static void archives(void) {
     SPOIL(0, 'p', "ZIP directory is damaged");
 #undef SPOIL
     file[start[1] + 26]++;
-    refused("lies outside the file");
+    refused("is outside the file");
     file[start[1] + 26]--;
     file[start[1] + 30]++;
     refused("two headers differ");
@@ -355,7 +355,7 @@ static void zip64(void) {
     refused("several parts");
     file[len - 22 - 4]--;
     file[len - 22 - 20 - 1] = 0x80;
-    refused("lies outside the file");
+    refused("is outside the file");
 }
 
 static int parse(const unsigned char *p, size_t n, struct arena a, struct err *e) {

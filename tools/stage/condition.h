@@ -1,7 +1,7 @@
 /* condition.h - the text that a prior or decoder is conditioned on
  *
- * What     text_embed and text_states of a record; or of the empty prompt, which guidance needs: from a
- *          record of --uncond FILE (a negative prompt), else "" through the model's own text tower.
+ * What     text_embed and text_states of a record, or of the empty prompt, which guidance needs.  The empty prompt is the
+ *          record in --uncond FILE (a negative prompt), else "" through the model's own text tower.
  * Shapes   embed [D]; states [n, W], the valid tokens only.
  * Errors   A text embedding without states, states that are not a finite [n, W] matrix, widths that do not
  *          fit.
@@ -18,14 +18,14 @@ struct condition {
     struct span model;    /* fingerprint of the embedding; empty when unknown */
 };
 
-/* 1: the record's text; 0: it has none (an image variation); -1 */
+/* 1: the record's text; 0: the record has no text (an image variation); -1 */
 int condition_of(struct condition *c, const struct record *r, struct arena *a, struct err *e);
 
-/* uncond: a stream's name, or NULL for the empty text through the model. */
+/* uncond: the name of a stream, or NULL for the empty text through the model. */
 int condition_empty(struct condition *c, const char *uncond, const struct model_paths *p, const struct compute *k,
                     struct arena *keep, struct err *e);
 
-/* Is it as wide as the model wants?  most: states at most. */
+/* 0 if the embedding has d elements and there are at most `most` states of w elements, else -1. */
 int condition_fits(const struct condition *c, size_t d, size_t w, size_t most, struct err *e);
 
 #endif

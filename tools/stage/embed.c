@@ -188,8 +188,8 @@ int embed_run(struct embed_item *it, size_t n, const struct embed_options *o, co
 
 /* ---- what is written ---- */
 
-/* Move the vector that the picture was made from out of the way.  It is no such vector where
- * this program was the last to touch the record: then it shows the same picture. */
+/* Rename the vector that the picture was made from.  Where this program was the last to change the record, the vector is
+ * that of the picture itself, and is replaced. */
 static int put_aside(struct record *r, const char *program, struct err *e) {
     struct span all, map;
 

@@ -6,8 +6,8 @@
  * Fields   text_embed [E], text_states [n, W] f32, image_embed [E], image_features [W] of a ViT, un-normalised; `model` gets the
  *          fingerprints, `params` what is needed to make them again.  Where a picture's vector
  *          replaces one that another program had put there, that one becomes prior_embed.
- * Errors   item->err says why an item failed; it is then left out of the run.  Functions return -1
- *          when memory is out or a model cannot be opened: err is fatal.
+ * Errors   item->err says why an item failed; the item is then left out of the run.  Functions return -1
+ *          when memory is out or a model cannot be opened.  Then the program cannot go on.
  * Memory   What belongs to items is taken from the arena given, which lasts one batch.
  */
 #ifndef UNCLIP_EMBED_H
@@ -42,17 +42,17 @@ struct embed_item {
     struct err err;
 };
 
-/* What is to be done for it->r, as it->todo; opens the towers that it needs. */
+/* Find out what is to be done for it->r, as it->todo, and open the towers that it needs. */
 int embed_plan(struct embed_item *it, const struct embed_options *o, struct towers *w, struct err *e);
 
 /* Tokens, and the picture inside the record, checked and prepared. */
 int embed_load(struct embed_item *it, const struct towers *w, struct arena *a, struct err *e);
 
-/* The vectors of n items. */
+/* Compute the vectors of n items. */
 int embed_run(struct embed_item *it, size_t n, const struct embed_options *o, const struct towers *w,
               struct arena *a, struct err *e);
 
-/* Fields into it->r, whose own arena a is. */
+/* Set the fields of it->r.  a is the record's own arena. */
 int embed_set(struct embed_item *it, const struct embed_options *o, const struct towers *w,
               struct arena *a, struct err *e);
 

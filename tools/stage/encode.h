@@ -1,9 +1,9 @@
 /* encode.h - one text, one picture, or a set of labels, through a model's towers
  *
- * What     What a program needs that compares with a sentence: the checkpoint, its
- *          tokenizer and the tower, opened together and run on a few inputs.
- * Source   Class vectors: each sentence's vector divided by its length, the mean over the
- *          templates, divided by its length (openai/CLIP @d05afc4
+ * What     A program that compares records with a sentence or a picture needs the checkpoint, its
+ *          tokenizer and a tower.  They are opened together here, and run on a few inputs.
+ * Source   The vector of a label is the mean of its sentences' vectors, each divided by its length;
+ *          the mean, too, is divided by its length (openai/CLIP @d05afc4
  *          notebooks/Prompt_Engineering_for_ImageNet.ipynb).
  * Errors   A text longer than the model's context is refused, as the reference does.
  * Memory   What stays is taken from `keep`; weights stay mapped.

@@ -50,7 +50,7 @@ static int name_of(const struct record *r, struct span *name, struct err *e) {
     return got < 0 ? -1 : 0;
 }
 
-/* Record i: its name, and where there is room for vectors, its vector. */
+/* Take the name of record i and, where there is room for vectors, its vector. */
 static int take(struct labels *l, size_t i, const struct record *r, struct arena scratch,
                 struct err *e) {
     struct span model = {0};
@@ -79,7 +79,7 @@ static int take(struct labels *l, size_t i, const struct record *r, struct arena
     return got == SIM_OK ? 0 : err_set(e, "its text_embed %s", sim_reason(got));
 }
 
-/* One pass over the records of a text in memory; key, where given, must be in each. */
+/* One pass over the records of a text in memory.  If key is not NULL, each record must have it. */
 static int pass(struct labels *l, struct span text, const char *key, struct arena scratch,
                 struct err *e) {
     size_t at = 0, used, i;
@@ -118,7 +118,7 @@ static int from_stream(struct labels *l, struct span text, const char *key, stru
         return -1;
     if (l->d == 0)
         return err_set(e, "its vectors are empty");
-    l->v = arena_take(a, l->n * l->d, sizeof *l->v);    /* less than the text itself */
+    l->v = arena_take(a, l->n * l->d, sizeof *l->v);    /* fewer bytes than the text has */
     if (!l->v)
         return err_set(e, "out of memory");
     return pass(l, text, key, *a, e);         /* vectors */
@@ -177,7 +177,7 @@ static bool is_cache(struct span text, struct arena scratch) {
     size_t used;
     int got = is_stream(text) ? record_parse(&r, text.p, text.n, &used, &scratch, NULL) : -1;
 
-    return got == 0 || (got == 1 && record_has(&r, "labels_key"));    /* 0: it is cut */
+    return got == 0 || (got == 1 && record_has(&r, "labels_key"));    /* 0: the first record is cut */
 }
 
 int labels_cache_read(struct labels *l, const char *path, const char *key, struct arena *a,

@@ -1,10 +1,10 @@
 /* labels.h - the labels of a zero-shot classification, and their vectors
  *
- * What     A labels file is text, one label a line, or a stream of records with
- *          `text_embed`, one a label: its `label` where it has that field, else its `text`,
- *          else its id.  So vectors can come from anywhere, and a cache is such a stream
- *          too: text_embed of length one and, with each, a key over all that the vectors
- *          depend on.
+ * What     A labels file is text with one label a line, or a stream with one record for each
+ *          label.  The record has `text_embed`; its label is the field `label`, else `text`,
+ *          else the id.  So vectors can come from any program.  A cache is such a stream,
+ *          too: its vectors have length one, and each record has a key over everything that
+ *          the vectors depend on.
  * Keys     32 hex digits of XXH128 over the model's fingerprint, the labels and the
  *          templates, each with its length in front.
  * Errors   A labels file without labels, text that is not UTF-8, vectors of different
@@ -29,7 +29,7 @@ struct labels {
 
 int labels_open(struct labels *l, const char *path, struct arena *a, struct err *e);
 
-/* The same from memory; the text stays where it is. */
+/* labels_open of a text in memory, which stays where it is. */
 int labels_parse(struct labels *l, struct span text, struct arena *a, struct err *e);
 
 enum { LABELS_KEY = 33 };

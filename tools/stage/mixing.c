@@ -29,7 +29,7 @@ int mix_set(struct record *r, const char *field, const float *v, size_t d, struc
 
 /* ---- between two records ---- */
 
-/* Noises can be mixed when they lie at the same level: the same timesteps. */
+/* Noises can be mixed when their timesteps are equal. */
 static int same_timesteps(const struct record *a, const struct record *b, struct err *e) {
     struct span x, y;
     int p = params_get(a, "ddim-invert", "timesteps", &x), q = params_get(b, "ddim-invert", "timesteps", &y);
@@ -39,7 +39,7 @@ static int same_timesteps(const struct record *a, const struct record *b, struct
     return 0;
 }
 
-/* noise [3, S, S] of both, flat; the shape is a's. */
+/* The noises [3, S, S] of both as flat arrays.  *ta receives the shape. */
 static int noises(const struct record *a, const struct record *b, struct tensor *ta, const float **x, const float **y,
                   size_t *n, struct arena *mem, struct err *e) {
     struct tensor tb;

@@ -1,10 +1,10 @@
 /* mixing.h - the vectors and noises of records, mixed: what embed-mix does to one record
  *
- * What     Getting vectors, checking that they belong together, frames on the way from one record to another, sums.
+ * What     Vectors of records, whether they belong together, frames on the way from one record to another, and sums.
  * Source   Ramesh et al. 2022, arXiv:2204.06125, section 3: slerp between image embeddings and between the
  *          noises x_T; text differences.  The arithmetic is mix.h's.
  * Fields   A frame is a copy of the first record with the new vector, `theta`, and `noise_id` (its root), so that
- *          all frames of a record are drawn from one noise; where both records bring a noise, that is mixed too.
+ *          all frames of a record are drawn from one noise.  Where both records have a noise, the noises are mixed, too.
  * Errors   Vectors of different widths or models, noises of different shapes or timesteps.
  */
 #ifndef UNCLIP_MIXING_H
@@ -20,9 +20,9 @@ int mix_fits(const struct vector *a, const struct vector *b, bool force, struct 
 
 int mix_set(struct record *r, const char *field, const float *v, size_t d, struct err *e);
 
-/* The way from record a (its vector `from`) to the vector `to`; `other`: the record whose noise is mixed in, or
- * NULL.  Both make it: between the same field of two records (`name`: where b is from, for the message), and from a's
- * image_embed along the difference of two texts.  a, other and mem's bytes must outlive it. */
+/* The way from the vector `from` of record a to the vector `to`.  The noise of `other`, if it is not NULL, is mixed in.
+ * mix_between makes a way between one field of two records; `name` is the file of b, for messages.  mix_along makes one from
+ * a's image_embed along the difference of two texts.  a, other and mem's bytes must outlive the way. */
 struct mix_way {
     const struct record *a, *other;
     struct sample sample;
@@ -48,7 +48,7 @@ struct mix_total {
     size_t n;
 };
 
-/* sum += weight * vector of r; keep: for the sum and what is known of it.  0 or -1. */
+/* sum += weight * vector of r.  The sum, its field and model are kept in keep.  0 or -1. */
 int mix_total_add(struct mix_total *t, const struct record *r, const char *wanted, double weight, struct arena *keep,
                   struct arena scratch, struct err *e);
 

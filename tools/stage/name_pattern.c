@@ -10,7 +10,7 @@
 
 #include "lib/base/utf8.h"
 
-/* A directive at s, which points behind the percent sign: its letter, and how long it is; 0: none. */
+/* The letter of the directive at s, which points behind the percent sign, and its length.  0 where there is no directive. */
 static char directive(const char *s, size_t *len, int *width, bool *zeros) {
     const char *p = s;
 
@@ -46,7 +46,7 @@ static bool harmless(uint32_t c) {
     return c >= 0x20 && c != '/' && !(c >= 0x7f && c < 0xa0);
 }
 
-/* Bytes that came from a record, as part of a name. */
+/* Append bytes from a record as a part of a name. */
 static void put_safe(struct mp *m, struct span s) {
     const unsigned char bar = '_';
     size_t n = 0, most = s.n > NAME_PART ? NAME_PART - 17 : NAME_PART;

@@ -1,4 +1,4 @@
-/* pca_record.h - principal components as a record, and what they do to others
+/* pca_record.h - principal components as a record, and records as components
  *
  * What     pca-fit's record: pca_mean [d], pca_components [k, d], pca_variance [k], and in `model` under
  *          pca_mean the fingerprint of the vectors.
@@ -16,10 +16,10 @@ struct pca_record {
     struct span model;    /* of the vectors; empty when unknown */
 };
 
-/* From the first record of a file, which the message names. */
+/* Read the first record of a file.  Messages name the file. */
 int pca_record_load(struct pca_record *p, const char *file, struct arena *keep, struct err *e);
 
-/* Vectors gathered one behind the other, for pca_fit; rows: an arena of their own. */
+/* Vectors one after another, for pca_fit.  rows is an arena of their own. */
 struct pca_rows {
     float *x;
     size_t n, d;
@@ -29,10 +29,10 @@ struct pca_rows {
 
 int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, bool force, struct arena a, struct err *e);
 
-/* A new record: their components, `most` at most. */
+/* A new record with at most `most` components of the vectors. */
 int pca_rows_record(struct record *r, const struct pca_rows *t, size_t most, struct arena *a, struct err *e);
 
-/* Reconstruction i of n of r from its first k components; n = 0: r with its coordinates in `pca`. */
+/* Reconstruction i of n of r from its first k components.  With n = 0, r with its coordinates in `pca`. */
 struct pca_job {
     const struct pca_record *p;
     const char *field;

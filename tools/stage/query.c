@@ -4,7 +4,7 @@
 
 #include "formats/record/stream.h"
 
-static const size_t BUFFER = (size_t)1 << 30;    /* address space for a query that comes by a pipe */
+static const size_t BUFFER = (size_t)1 << 30;    /* address space for a query that comes through a pipe */
 
 /* Keep v as the query. */
 static int keep(struct scan_query *q, const struct vector *v, struct arena *a, struct err *e) {
@@ -87,7 +87,7 @@ int query_open(struct scan_query *q, const struct query_source *from, double *sc
     return from->stream ? from_stream(q, from->stream, a, e) : from_model(q, from, scale, a, e);
 }
 
-/* Vectors for the names in l: from the cache if it is fresh, else computed and put there. */
+/* Get vectors for the names in l from the cache if it is fresh.  Else compute them and write them to the cache. */
 static int embed_labels(struct labels *l, const struct query_source *from,
                         const struct templates *t, bool *joint, char key[LABELS_KEY],
                         struct arena *a, struct err *e) {

@@ -1,9 +1,9 @@
 /* query.h - what records are compared with: one vector, or the vectors of labels
  *
- * What     A query is a vector out of a stream of one record, or a text or picture through
- *          the model's own tower.  Labels' vectors come with their file, from a cache, or
+ * What     A query is the vector of a stream's only record, or that of a text or picture from
+ *          the model's tower.  The vectors of labels come from their file, from a cache, or
  *          from the text tower.
- * Errors   Messages begin with the file or path that is to blame.
+ * Errors   Messages begin with the file or path that caused the error.
  */
 #ifndef UNCLIP_QUERY_H
 #define UNCLIP_QUERY_H
@@ -12,7 +12,7 @@
 #include "tools/stage/labels.h"
 #include "tools/stage/ranking.h"
 
-/* Where queries come from; NULL where not given. */
+/* What the user gave; NULL where an option was not given. */
 struct query_source {
     const char *stream, *text, *image;
     const char *labels, *templates, *cache;
@@ -22,17 +22,17 @@ struct query_source {
     void *ctx;
 };
 
-/* q->sim.kern, field and force are set by the caller; *scale receives the checkpoint's if
+/* The caller sets q->sim.kern, field and force.  *scale receives the checkpoint's scale if
  * it has one. */
 int query_open(struct scan_query *q, const struct query_source *from, double *scale,
                struct arena *a, struct err *e);
 
-/* *joint: the vectors come from a checkpoint with both towers; key: "" where the file holds
+/* *joint: the vectors come from a checkpoint with both towers.  key is "" where the file holds
  * vectors. */
 int query_open_labels(struct labels *l, const struct query_source *from, bool *joint,
                       char key[LABELS_KEY], struct arena *a, struct err *e);
 
-/* What goes into params: enough to make the results again.  key: the labels', or "". */
+/* The map for params, with all that is needed to make the results again.  key: that of the labels, or "". */
 int query_params(struct span *out, const struct query_source *from, const struct ranking *g,
                  const char *key, struct arena *a, struct err *e);
 

@@ -8,7 +8,7 @@
  * Memory   The k best records (best.h), a root, and the record at hand; nothing grows with the
  *          stream.
  * Errors   ranking_add: -1, this record failed and is not part of the ranking; -2, memory is
- *          out and it cannot go on.
+ *          out and the ranking cannot go on.
  * Numbers  As similarity.h.  Equal cosines keep the order of the stream.
  */
 #ifndef UNCLIP_RANKING_H
@@ -47,14 +47,14 @@ struct ranking {
 
 int ranking_start(struct ranking *g, struct arena *a, struct err *e);
 
-/* a: the record's own. */
+/* a: the record's own arena. */
 int ranking_add(struct ranking *g, struct record *r, struct arena *a, struct err *e);
 
 /* Before the first record of a stream. */
 void ranking_stream(struct ranking *g);
 
-/* Pass over plain records of s, on all threads; how many.  After 0 (or `full`: memory is
- * out) the caller goes on with stream_next. */
+/* Pass over plain records of s on all threads.  Returns how many.  After 0, or where `full`
+ * says that memory is out, the caller goes on with stream_next. */
 uint64_t ranking_forward(struct ranking *g, struct stream *s, struct arena a);
 
 /* After the last record. */

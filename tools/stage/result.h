@@ -1,8 +1,8 @@
 /* result.h - what rank says about a record, as fields of it or as rows of a table
  *
  * What     cos, logit, prob, label and rank of unclip(5).  A record that was ranked before
- *          loses what this run does not say, but for the label: a picture that was
- *          classified stays so when it is ranked by a sentence.
+ *          loses the fields that this run does not set, except the label: a picture that was
+ *          classified keeps its label when it is ranked by a sentence.
  */
 #ifndef UNCLIP_RESULT_H
 #define UNCLIP_RESULT_H
@@ -12,9 +12,9 @@
 
 struct result {
     double cos, logit;
-    double prob;           /* -1: none */
-    int64_t rank;          /* from 1; 0: none */
-    struct span label;     /* p NULL: none */
+    double prob;           /* -1 where there is none */
+    int64_t rank;          /* from 1; 0 where there is none */
+    struct span label;     /* p is NULL where there is none */
 };
 
 enum result_kind {
@@ -24,7 +24,7 @@ enum result_kind {
     RESULT_LABEL     /* of each record: label, cos, logit, prob */
 };
 
-/* As fields; n results of RESULT_LABEL are written as arrays when `list` is set, else n is
+/* Set the fields.  With `list`, n results of RESULT_LABEL are written as arrays; else n is
  * 1. */
 int result_set(struct record *r, enum result_kind kind, const struct result *v, size_t n,
                bool list, struct arena *a, struct err *e);

@@ -91,8 +91,8 @@ int torch_rows_open(struct torch_rows *t, const struct record *r, const struct s
     return 0;
 }
 
-/* A draw of [rows, each] values of which ours are wanted.  Blocks of 16 values come from 16 outputs, so
- * rows of a multiple of 16 can be drawn by themselves. */
+/* Our rows of a draw of [rows, each] values.  16 values come from 16 outputs of the generator, so that rows whose length
+ * is a multiple of 16 can be drawn alone. */
 void noise_torch_rows(void *ctx, unsigned step, size_t n, size_t each, float *out) {
     struct torch_rows *t = ctx;
 
@@ -112,7 +112,7 @@ int sample_noise_open(struct sample_noise *z, const struct record *r, const stru
     z->source = (struct noise_source){noise_torch_rows, &z->torch};
     if (torch_rows_open(&z->torch, r, s, seed, n, e) < 0)
         return -1;
-    if (each % 16)    /* a generator's blocks of 16 would run over the samples */
+    if (each % 16)    /* a block of 16 values would belong to two samples */
         return err_set(e, "--rng torch: %zu values are not a multiple of 16", each);
     z->used = z->torch.g.used + draws * z->torch.rows * each;
     return 0;

@@ -1,7 +1,7 @@
 /* sample.h - several results of one record, and the noise that each is drawn from
  *
- * What     Which noise a record's next sampler takes: noise_id, else root, else id; and the number of
- *          the sample.  And the records that -n N makes of one: R#0 .. R#N-1 with `root` and `sample`.
+ * What     A record's next sampler takes the noise of its noise_id, else root, else id, and of the number of
+ *          the sample.  -n N makes of one record R the records R#0 .. R#N-1 with `root` and `sample`.
  * Numbers  The number of a sample in the noise's counter is s[0] + 1024 s[1] of its array `sample`, so that
  *          sample 0 of any N is the record that -n 1 would have made, at each level.
  * Torch    With --rng torch each root is one pipeline call of B samples: every draw is [B, ..] and this
@@ -18,7 +18,7 @@
 
 enum { SAMPLE_MAX = 1024 };    /* of -n, and of each level */
 
-/* The record's place among the samples of its root, and what its noise hangs on. */
+/* The record's place among the samples of its root, and the key of its noise. */
 struct sample {
     uint64_t noise;            /* XXH64 of the noise id */
     struct span root;
@@ -34,7 +34,7 @@ int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, s
 /* The key of our own noise for this record's sample i of n at a stage. */
 struct noise_key sample_key(const struct sample *s, uint64_t seed, enum noise_stage stage, size_t i);
 
-/* A PyTorch generator that stands where the programs before left it, and which rows are ours. */
+/* A PyTorch generator at the place where the programs before left it, and the rows that are ours. */
 struct torch_rows {
     struct torch_rng g;
     size_t row, n, rows;       /* rows row .. row + n - 1 of `rows` */
@@ -45,7 +45,7 @@ struct torch_rows {
 int torch_rows_open(struct torch_rows *t, const struct record *r, const struct sample *s, uint64_t seed, size_t n,
                     struct err *e);
 
-/* One input's noise for the samplers: ours or torch's, behind one face. */
+/* One input's noise for the samplers, from our generator or from PyTorch's. */
 struct sample_noise {
     struct noise_key key;
     struct torch_rows torch;
@@ -58,7 +58,7 @@ struct sample_noise {
 int sample_noise_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed,
                       enum noise_stage stage, size_t n, size_t draws, size_t each, struct err *e);
 
-/* rng_used and rng_rows, where torch drew: two more pairs of a params map. */
+/* Where PyTorch's generator drew, write the pairs rng_used and rng_rows of a params map. */
 void sample_noise_params(const struct sample_noise *z, struct mp *m);
 
 /* draw of a noise_source with ctx a struct torch_rows */

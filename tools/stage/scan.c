@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static const size_t ROOM = (size_t)1 << 28;    /* address space for one record's tables */
-enum { AHEAD = 8192, SLACK = 64 };             /* of a part's end, for its last record; of a longer id */
+enum { AHEAD = 8192, SLACK = 64 };             /* bytes read beyond a part's end, for its last record; bytes more for a longer id */
 enum { PAGE = 4096 };
 
 int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, struct arena *a,
@@ -50,7 +50,7 @@ int scan_record(const struct scan_query *q, const struct record *r, double *cos,
     return got == SIM_OK ? 0 : err_set(e, "its %s %s", v.field, sim_reason(got));
 }
 
-/* The head of an id: its length and characters; false if it is not whole. */
+/* The length and characters of an id; false if the bytes end inside it. */
 static bool id_at(const unsigned char *p, size_t n, struct span *id, bool *bin) {
     struct mp_item it;
 
@@ -61,7 +61,7 @@ static bool id_at(const unsigned char *p, size_t n, struct span *id, bool *bin) 
     return true;
 }
 
-/* Is the record at p of the mould?  Then its numbers and its end; else NULL. */
+/* The numbers and the end of the record at p if it has the shared bytes of the mould, else NULL. */
 static const unsigned char *fill(const struct scan_mould *m, const unsigned char *p, size_t n,
                                  size_t *used) {
     const unsigned char *q;
@@ -81,7 +81,7 @@ static const unsigned char *fill(const struct scan_mould *m, const unsigned char
     return q + m->before;
 }
 
-/* Parse the record at p and make a mould of it: its numbers, or NULL if it is not plain. */
+/* Parse the record at p and make a mould of it.  Returns its numbers, or NULL if it is not plain. */
 static const void *make(struct scan_mould *m, const struct scan_query *q, const unsigned char *p,
                         size_t n, size_t *used, struct arena *a) {
     const unsigned char *from, *data, *behind;
@@ -116,8 +116,8 @@ struct view {
     size_t base, n;    /* p[0] is byte base of the stream */
 };
 
-/* Have bytes from `at` on in view, of a file up to `to`.  Whole pages are copied to whole pages: with other
- * distances between the two some processors copy at a third of that speed (bench/NOTES.md, rank). */
+/* Bring the bytes from `at` on into view; of a file, up to `to`.  Whole pages are copied to whole pages, because with
+ * other offsets some processors copy at a third of the speed (bench/NOTES.md, rank). */
 static bool look(const struct scan *s, struct scan_thread *t, struct view *v, size_t at,
                  size_t to) {
     size_t base = at / PAGE * PAGE, want, n = 0;
@@ -141,7 +141,7 @@ static bool look(const struct scan *s, struct scan_thread *t, struct view *v, si
     return n > at - base;
 }
 
-/* Score the record at `at`: its length, or 0 if it is not plain or not whole. */
+/* Score the record at `at`.  Returns its length, or 0 if it is not plain or not whole. */
 static size_t score(const struct scan *s, struct scan_thread *t, const struct view *v, size_t at,
                     double *cos) {
     const unsigned char *p = v->p + (at - v->base);
@@ -160,7 +160,7 @@ static size_t score(const struct scan *s, struct scan_thread *t, const struct vi
     return used;
 }
 
-/* From record to record; where one is cut by the view's end, look again from there. */
+/* Go from record to record.  Where the end of the view cuts one, move the view to its beginning. */
 static void pass_over(const struct scan *s, struct scan_thread *t, struct scan_part *part) {
     struct view v;
     size_t at = part->lo, used;
@@ -208,15 +208,15 @@ static void scan_part(void *ctx, size_t i, int thread) {
         s->part[i].ns = now() - begun;
 }
 
-/* Grows when something had to come from a disk. */
+/* A number that grows when something is read from a disk. */
 static long disk(void) {
     struct rusage u;
 
     return getrusage(RUSAGE_SELF, &u) < 0 ? 0 : u.ru_inblock + u.ru_majflt;
 }
 
-/* After a stretch whose parts were read and mapped in turn: the map, if it was the faster of most pairs (a part
- * that waited for the processor says nothing). */
+/* The faster way after a stretch whose parts were read and mapped in turn.  It is the map if the map was faster in most
+ * pairs.  Pairs are counted, not times, because a part may have waited for the processor. */
 static enum scan_way better(const struct scan *s) {
     size_t pairs = 0, wins = 0;
 
@@ -230,8 +230,8 @@ static enum scan_way better(const struct scan *s) {
     return 2 * wins > pairs ? SCAN_MAP : SCAN_READ;
 }
 
-/* How many parts: few at first, because a threshold comes soon, and then most records are turned away; of a map
- * never so many as may be read, since its pages stay until the stretch is taken. */
+/* The number of parts.  It is small at first, because after a few parts there is a threshold, which most records do not
+ * reach.  It is smaller for a map than for reading, since the map's pages stay until the stretch is taken. */
 static size_t most(struct scan *s) {
     size_t before = s->warm;
 
@@ -262,7 +262,7 @@ void scan_run(struct scan *s, const unsigned char *p, size_t n, size_t at, int f
         return;
     if (s->way == SCAN_TRY)
         s->way = s->parts == parts ? better(s) : SCAN_READ;
-    if (s->way == SCAN_MAP && disk() != before)    /* reading ahead is better at it */
+    if (s->way == SCAN_MAP && disk() != before)    /* reading is faster, because the system reads ahead */
         s->way = SCAN_READ;
 }
 
@@ -284,7 +284,7 @@ size_t scan_take(struct scan *s, size_t at, uint64_t *count,
         *count += part->count;
         at = part->end;
         if (at < part->hi)
-            break;                  /* something there is not plain */
+            break;                  /* a record there is not plain */
     }
     return at;
 }

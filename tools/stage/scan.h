@@ -6,25 +6,24 @@
  *          stream.
  *
  *          A part of a file is read(2) into a buffer that stays in the cache, or looked at
- *          where it is mapped: which is faster depends on the processor and on the size of
+ *          where it is mapped.  Which is faster depends on the processor and on the size of
  *          the pages in the page cache.  So one stretch of SCAN_TRIAL parts or more does both
- *          in turn; reading goes on unless the map was faster, and is gone back to
- *          when pages come from a disk.  What came through a pipe is one part.
+ *          in turn.  The map is used afterwards if it was faster, until pages have to come from
+ *          a disk.  Bytes from a pipe are one part.
  *
  *          Where only cosines above a threshold count (over, least), a record is looked at in
- *          f32 first, and those that this turns away (sim_below) are never scored.
+ *          f32 first.  A record that is below the threshold then (sim_below) is never scored.
  *
- *          Most records of a file differ in nothing but the id and the numbers.  After one
- *          record was parsed whole, the next one is accepted by comparing the bytes around
- *          its numbers with the first one's; only if they differ it is parsed too.
- * Safety   This is a fast way through what is plain.  Whatever is not - a record that is
- *          cut, malformed, longer than SCAN_BUFFER, carries an error, lacks the vector, or
- *          does not fit the query - ends the part, and the caller goes on there with
- *          stream_next, which says what is wrong.  A start found inside a tensor's bytes is
- *          harmless: a part counts only if it begins exactly where the record before it
- *          ended.
- * Numbers  As similarity.h: nothing depends on the parts, the threads, the filter or the
- *          trial's outcome.
+ *          Most records of a file differ only in the id and the numbers.  After one record was
+ *          parsed whole, the next one is accepted if the bytes around its numbers are those of
+ *          the first one.  It is parsed only if they differ.
+ * Safety   This is a fast way for plain records.  A record that is not plain ends the part: it is
+ *          cut, malformed or longer than SCAN_BUFFER, carries an error, lacks the vector, or
+ *          does not fit the query.  The caller goes on there with stream_next, which says what
+ *          is wrong.  A RECORD_START inside a tensor's bytes is harmless, because a part counts
+ *          only if it begins exactly where the record before it ended.
+ * Numbers  Those of similarity.h.  They do not depend on the parts, the threads, the filter or
+ *          the outcome of the trial.
  * Memory   SCAN_BUFFER for each thread, as much of a map as stream.h keeps, and up to
  *          SCAN_PARTS x SCAN_HITS x 16 bytes of hits.
  */
@@ -64,7 +63,7 @@ struct scan_part {
     struct scan_hit *hit;   /* [SCAN_HITS] */
 };
 
-/* What all records of a kind share: everything but the id and the numbers. */
+/* The bytes that all records of a kind share, which are all bytes except the id and the numbers. */
 struct scan_mould {
     size_t bytes;           /* of the numbers; 0: no mould */
     size_t before, after;   /* bytes in text: from the id to the numbers, from there to the record's end */
@@ -101,17 +100,17 @@ struct scan {
 int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, struct arena *a,
                struct err *e);
 
-/* The cosine of one record: 0, or -1 and why not. */
+/* The cosine of one record.  0, or -1 with the reason. */
 int scan_record(const struct scan_query *q, const struct record *r, double *cos,
                 struct arena scratch, struct err *e);
 
-/* Score what is plain in a stretch that begins at byte `at` of p: with fd >= 0 of a mapped
- * file, as much as SCAN_PARTS hold; else all n bytes. */
+/* Score the plain records of a stretch that begins at byte `at` of p.  With fd >= 0, p is a mapped
+ * file, and the stretch is at most SCAN_PARTS long; else it is all n bytes. */
 void scan_run(struct scan *s, const unsigned char *p, size_t n, size_t at, int fd);
 
-/* Take results from byte `at` on, as far as they go without a gap: each(ctx, score, bytes)
- * for the hits in order, -1 stops.  Returns where the first record begins that was not
- * taken; *count grows by the records passed. */
+/* Take results from byte `at` on, up to the first gap.  Calls each(ctx, score, bytes) for the
+ * hits in order, and stops when it returns -1.  Returns where the first record begins that was
+ * not taken.  *count grows by the number of records that were passed. */
 size_t scan_take(struct scan *s, size_t at, uint64_t *count,
                  int (*each)(void *ctx, double score, struct span bytes), void *ctx);
 

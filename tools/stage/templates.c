@@ -111,7 +111,7 @@ int templates_open(struct templates *t, const char *name, struct arena *a, struc
 
 int template_fill(const struct template *t, struct span label, struct span *out,
                   struct arena *a) {
-    size_t n = t->before.n + label.n + t->after.n;    /* parts of files in memory: no overflow */
+    size_t n = t->before.n + label.n + t->after.n;    /* no overflow: the parts are in memory */
     unsigned char *p = arena_take(a, n, 1);
 
     if (!p)

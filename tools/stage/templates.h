@@ -1,9 +1,9 @@
 /* templates.h - sentences that a label is put into before it is embedded
  *
- * What     Each template is a line of text with one placeholder, "{}"; the label replaces
- *          it verbatim: the article is not adapted ("a origami apple" is meant so).
- *          "openai80" and "openai7" are the lists that openai/CLIP publishes for ImageNet;
- *          "none" is the label as it is; anything else is a file, one template a line.
+ * What     Each template is a line of text with one placeholder, "{}", which the label replaces.
+ *          The article is not adapted: "a origami apple" is intended.
+ *          "openai80" and "openai7" are the lists that openai/CLIP publishes for ImageNet.
+ *          "none" is the label as it is.  Another name is that of a file with one template a line.
  * Source   openai/CLIP @d05afc4 notebooks/Prompt_Engineering_for_ImageNet.ipynb (MIT
  *          licence, copyright (c) 2021 OpenAI): the 80, and the 7 found by forward
  *          selection.
@@ -24,10 +24,10 @@ struct templates {
     size_t n;
 };
 
-/* name: NULL for "a photo of a {}." */
+/* name is NULL for "a photo of a {}." */
 int templates_open(struct templates *t, const char *name, struct arena *a, struct err *e);
 
-/* The templates in a text of n bytes that stays where it is. */
+/* The templates in a text of n bytes, which stays where it is. */
 int templates_parse(struct templates *t, const char *text, size_t n, struct arena *a,
                     struct err *e);
 

@@ -2,8 +2,8 @@
  *
  * What     Finds the checkpoint, binds the tower and takes the memory of one batch; then runs it.
  *          A checkpoint that holds both is opened once; towers in files of their own are two.
- * Errors   Opening fails as model_open_clip and clip_bind_* do; running cannot.
- * Memory   All from keep, for `batch` inputs.
+ * Errors   Opening fails where model_open_clip or clip_bind_* fail.  Running cannot fail.
+ * Memory   Taken from keep, for `batch` inputs.
  */
 #ifndef UNCLIP_TOWERS_H
 #define UNCLIP_TOWERS_H
@@ -22,11 +22,11 @@ struct towers {
     float *planes;                                   /* [batch, 3, S, S] */
 };
 
-/* Open it if it is not open. */
+/* Open the tower if it is not open. */
 int towers_text(struct towers *t, struct err *e);
 int towers_vision(struct towers *t, struct err *e);
 
-/* n <= batch: as clip_text_run; crops u8 [S, S, 3] by the model's prep. */
+/* clip_text_run and clip_image_run of n <= batch inputs.  A crop is u8 [S, S, 3], made by the model's prep. */
 void towers_texts(const struct towers *t, size_t n, const int *const tokens[], const size_t len[],
                   float *embed, float *const states[]);
 /* features as in clip_image_run. */

@@ -1,12 +1,12 @@
 /* vector.h - the vector of a record that is compared, and what it may be compared with
  *
- * What     image_embed where the record has one, else text_embed, or the field that was asked
- *          for.  Two vectors are compared only if they are equally wide, and, where both say
- *          which model made them, of the same model: always for the same field; for text
- *          against image when one checkpoint is known to hold both towers (split towers
- *          have fingerprints of their own).  What is mixed must belong together in the same way (mixing.h).
- * Errors   Reasons that name the field and both sides; --force lifts the models' check, never
- *          the widths'.
+ * What     The vector is image_embed, else text_embed, or the field that was asked for.  Two
+ *          vectors are compared only if they have the same width and the same model, where both
+ *          say which model made them.  For text against image, the models are compared only when
+ *          one checkpoint is known to hold both towers, because towers in separate files have
+ *          separate fingerprints.  mixing.h has the rule for vectors that are mixed.
+ * Errors   The reason names the field and both sides.  --force lifts the check of the models, never
+ *          that of the widths.
  */
 #ifndef UNCLIP_VECTOR_H
 #define UNCLIP_VECTOR_H
@@ -33,7 +33,7 @@ static inline const float *vector_f32(const struct vector *v) {
     return v->data;
 }
 
-/* Do both say which model made them, and is it not the same? */
+/* Do both say which model made them, and are these different models? */
 bool vector_models_differ(const struct vector *v, const struct vector *q);
 
 /* May v be compared with q?  joint: q's model holds both towers. */
