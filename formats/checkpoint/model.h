@@ -2,8 +2,8 @@
  *
  * What     A component is a CLIP (text tower, image tower, or both), a tokenizer, later a prior,
  *          decoder, upsampler and schedulers.  Each comes from the first path that has it.
- *          Layouts: architecture.md section 5 in words of unclip(7): diffusers pipelines, HF
- *          CLIP folders (joint and split), open_clip folders, single files.
+ *          The layouts are those of unclip(7): diffusers pipelines, Hugging Face CLIP directories (joint and split),
+ *          open_clip directories, single files.
  * Memory   Weights stay mapped read-only; tables and strings come from the arena.
  * Errors   A component that no path has: err names every place tried.
  */
