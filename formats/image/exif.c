@@ -47,12 +47,13 @@ static double real(const unsigned char *p, size_t n, bool big) {
     return (double)f;
 }
 
-/* A number of one of TIFF's types; false if the type is not a number's, or the data does not hold it. */
+/* A number of one of TIFF's types; 0 for bytes and text.  False if the type is unknown, or the data does not hold it. */
 static bool number(struct span tiff, const unsigned char *entry, bool big, double *v) {
-    static const size_t size[] = {[3] = 2, [4] = 4, [5] = 8, [6] = 1, [8] = 2, [9] = 4, [10] = 8, [11] = 4, [12] = 8,
-                                  [13] = 4, [16] = 8};
+    static const size_t size[] = {[1] = 1, [2] = 1, [3] = 2, [4] = 4, [5] = 8, [6] = 1, [7] = 1, [8] = 2, [9] = 4,
+                                  [10] = 8, [11] = 4, [12] = 8, [13] = 4, [16] = 8};
     uint32_t type = get16(entry + 2, big), count = get32(entry + 4, big);
-    size_t each = type < sizeof size / sizeof *size ? size[type] : 0, all = each * count, at;
+    size_t each = type < sizeof size / sizeof *size ? size[type] : 0, at;
+    uint64_t all = (uint64_t)each * count;
     const unsigned char *p = entry + 8;
 
     if (!all)
@@ -64,6 +65,7 @@ static bool number(struct span tiff, const unsigned char *entry, bool big, doubl
         p = tiff.p + at;
     }
     switch (type) {
+    case 1: case 2: case 7: *v = 0; break;
     case 3: *v = get16(p, big); break;
     case 6: *v = p[0] < 128 ? p[0] : p[0] - 256; break;
     case 8: *v = (int16_t)get16(p, big); break;

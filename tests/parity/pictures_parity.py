@@ -3,11 +3,13 @@
 
 usage: AID=build/tests tests/parity/pictures_parity.py [-n FILES] [-s SEED] [FILE ...]
 
+With -x, JPEG, PNG and WebP files that say in any way how they are turned.
+
 Prints how many files of each kind both read to the same bytes, and each that differs.  Where Pillow refuses a file
 and we do not (or the other way round), that is counted apart.  With FILE operands, these are compared instead.
 Status 1 if one differs.  Needs Pillow 13.
 """
-import argparse, collections, os, random, struct, subprocess, sys, tempfile, zlib
+import argparse, collections, io, os, random, struct, subprocess, sys, tempfile, zlib
 
 from PIL import Image, ImageOps
 
@@ -175,6 +177,46 @@ def png(r):
     return f"png{kind}/{depth}{'i' if laced else ''}", out
 
 
+def tiff(r):
+    """An orientation of any type, count and byte order."""
+    e, kind, v = r.choice("<>"), r.choice([1, 2, 3, 3, 3, 4, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 0, 99]), r.choice([1, 2, 3, 4, 5, 6, 7, 8, 0, 9, 300])
+    form = {1: "B", 2: "B", 3: "H", 4: "I", 5: "II", 6: "b", 7: "B", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d", 16: "Q"}.get(kind, "I")
+    times, count = r.choice([1, 2]), r.choice([1, 1, 1, 2, 3])
+    data = struct.pack(e + form, *((v * times, times) if len(form) == 2 else (min(v, 100) if form in "bB" else v,))) * count
+    place = data.ljust(4, b"\0") if len(data) <= 4 else struct.pack(e + "I", 26)
+    return ((b"II*\0" if e == "<" else b"MM\0*") + struct.pack(e + "IHHHI", 8, 1, r.choice([0x112] * 8 + [0x110]), kind, count) +
+            place + bytes(4) + (data if len(data) > 4 else b""))
+
+
+def turned(r):
+    """A picture that says in EXIF, in XMP, or in both how it is turned."""
+    exif = tiff(r) if r.random() < 0.75 else None
+    n = r.choice(b"0123456789")
+    xmp = r.choice([b'<a tiff:Orientation="%c"/>' % n, b"<tiff:Orientation>%c<" % n, b"tiff:Orientation='%c'" % n]) if r.random() < 0.5 else None
+    kind = r.choice(["jpg", "png", "webp"])
+    im, out = Image.frombytes("RGB", (13, 9), noise(r, 13 * 9 * 3)), io.BytesIO()
+    if kind == "webp":
+        im.save(out, "WEBP", **({"exif": exif} if exif else {}), **({"xmp": xmp} if xmp else {}))
+        return "turned webp", out.getvalue()
+    im.save(out, {"jpg": "JPEG", "png": "PNG"}[kind])
+    data, parts = out.getvalue(), []
+    if kind == "jpg":
+        parts += [b"Exif\0\0" + exif] if exif else []
+        parts += [b"http://ns.adobe.com/xap/1.0/\0" + xmp] if xmp else []
+        parts = [b"\xff\xe1" + struct.pack(">H", len(s) + 2) + s for s in parts]
+        at = 2
+    else:
+        raw = b"\nexif\n%8d\n" % (len(exif) + 6) + (b"Exif\0\0" + exif).hex().encode() + b"\n" if exif else b""
+        parts += [r.choice([(b"eXIf", exif), (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(raw)),
+                            (b"tEXt", b"Raw profile type exif\0" + raw)])] if exif else []
+        parts += [r.choice([(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp), (b"tEXt", b"XML:com.adobe.xmp\0" + xmp),
+                            (b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(xmp))])] if xmp else []
+        parts = [struct.pack(">I", len(b)) + t + b + struct.pack(">I", zlib.crc32(t + b)) for t, b in parts]
+        at = r.choice([33, len(data) - 12])    # before or behind the pixels
+    r.shuffle(parts)
+    return f"turned {kind}", data[:at] + b"".join(parts) + data[at:]
+
+
 def pillow(path, turn):
     try:
         with Image.open(path) as im:
@@ -205,7 +247,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         names = [(os.path.basename(f), f) for f in a.files]
         for i in range(0 if a.files else a.n):
-            kind, data = r.choice([bmp, tga, psd, png])(r)
+            kind, data = r.choice([turned] if a.x else [bmp, tga, psd, png])(r)
             names.append((kind, os.path.join(folder, f"{i}.{kind[:3]}")))
             open(names[-1][1], "wb").write(data)
         got = ours([f for _, f in names], a.x)
