@@ -190,11 +190,23 @@ int record_clone(struct record *to, const struct record *from, struct arena *a, 
     return record_parse(to, bytes.p, bytes.n, &used, a, e) == 1 ? 0 : err_set(e, "a record that cannot be read back");
 }
 
+/* Give a field the name `key`. */
+static int set_key(struct record *r, struct field *f, struct span key, struct err *e) {
+    struct mp m;
+
+    mp_open(&m, r->a);
+    mp_str(&m, key.p, key.n);
+    if (m.full)
+        return no_memory(e);
+    f->key_head = (unsigned char)(m.n - key.n);
+    f->key = span_bytes(m.p + f->key_head, key.n);
+    return 0;
+}
+
 /* Add a field of that name, with an empty value, at the end. */
 static struct field *add(struct record *r, struct span key, struct err *e) {
     struct field *f, new = {0};
     size_t cap = r->cap * 2 + 8;
-    struct mp m;
 
     if (r->nfield >= RECORD_FIELDS) {
         err_set(e, "field %s: more than %d fields", show(key).s, RECORD_FIELDS);
@@ -210,14 +222,8 @@ static struct field *add(struct record *r, struct span key, struct err *e) {
         r->field = f;
         r->cap = cap;
     }
-    mp_open(&m, r->a);
-    mp_str(&m, key.p, key.n);
-    if (m.full) {
-        no_memory(e);
+    if (set_key(r, &new, key, e) < 0)
         return NULL;
-    }
-    new.key_head = (unsigned char)(m.n - key.n);
-    new.key = span_bytes(m.p + new.key_head, key.n);
     r->field[r->nfield] = new;
     return &r->field[r->nfield++];
 }
@@ -451,17 +457,12 @@ int record_set_sub_text(struct record *r, const char *key, const char *sub, stru
 
 int record_rename(struct record *r, const char *from, const char *to, struct err *e) {
     struct edit ed = {.from = span_of(from), .to = span_of(to)};
-    struct field *f, *last;
 
     if (!find(r, ed.from) || !strcmp(from, to))
         return 0;
     record_drop(r, to);
-    if (!(last = add(r, ed.to, e)))
+    if (set_key(r, find(r, ed.from), ed.to, e) < 0)
         return -1;
-    f = find(r, ed.from);
-    last->val = f->val;
-    *f = *last;
-    r->nfield--;
     return record_has(r, "model") ? edit_map(r, "model", &ed, false, e) : 0;
 }
 

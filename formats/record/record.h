@@ -105,7 +105,7 @@ int record_sub_str(const struct record *r, const char *key, const char *sub, str
 /* ---- setting fields: replaced in place or added last ----
  *
  * A setter returns -1 when memory is out, when the record would have more than RECORD_FIELDS fields, or when the value
- * cannot be written (a float that is not finite, 4 GiB or more).  The record is then unchanged. */
+ * cannot be written (a float that is not finite, 4 GiB or more). */
 
 /* The id is not copied. */
 int record_new(struct record *r, struct span id, bool id_bin, struct arena *a, struct err *e);

@@ -140,7 +140,8 @@ static void changes(struct arena a) {
 static void hostile(struct arena a) {
     unsigned char deep[128] = HEAD "\x81\xa1" "a", wide[RECORD_START_LEN + 64 + 4 * 1025];
     size_t n = sizeof HEAD - 1 + 3, k;
-    struct record r;
+    struct record r, again;
+    struct span out;
     struct err e;
 
     memset(deep + n, 0x91, 40);
@@ -173,6 +174,39 @@ static void hostile(struct arena a) {
         memcpy(wide + k, (unsigned char[]){0xa2, (unsigned char)('0' + i / 64), (unsigned char)('0' + i % 64), 0xc0}, 4);
     ok(parse(&r, span_bytes(wide, k), &a, &e) == 1 && r.nfield == 1024, "1024 fields");
     ok(record_set_int(&r, "zz", 1, &e) == -1, "and no more: %s", e.msg);
+    e.msg[0] = 0;
+    ok(record_set_int(&r, "0o", 1, &e) == 0 && record_rename(&r, "0o", "renamed", &e) == 0 && r.nfield == 1024 && record_has(&r, "renamed"),
+       "a full record: its fields are set and renamed %s", e.msg);
+    ok(record_add_params(&r, "p", SPAN("\x80"), &e) == -1 && r.nfield == 1024 && record_encode(&r, &out, &a, &e) == 0 &&
+       record_parse(&again, out.p, out.n, &k, &a, &e) == 1, "and what does not fit leaves it whole: %s", e.msg);
+}
+
+/* params of any length take one more pair; params of another form are refused. */
+static void long_params(struct arena a) {
+    static const size_t count[] = {0, 1022, 1023, 1024, 65535, 65536};
+    size_t right = 0;
+    struct err e = {0};
+    struct record r;
+
+    for (size_t i = 0; i < sizeof count / sizeof *count; i++) {
+        struct arena b = a;
+        struct mp_item it;
+        struct span s, map;
+        struct mp m;
+
+        mp_open(&m, &b);
+        mp_array(&m, count[i]);
+        for (size_t k = 0; k < count[i]; k++)
+            mp_array(&m, 2), mp_cstr(&m, "p"), mp_map(&m, 0);
+        record_new(&r, SPAN("x"), false, &b, &e);
+        record_set_raw(&r, "params", mp_span(&m), &e);
+        right += record_add_params(&r, "q", SPAN("\x81\xa1n\x02"), &e) == 0 && record_raw(&r, "params", &s) == 1 &&
+                 mp_item(s.p, s.n, &it) == 1 && it.n == count[i] + 1 && mp_size(s.p, s.n) == s.n && mp_last_pair(s, "q", &map) == 1;
+    }
+    ok(right == sizeof count / sizeof *count && !e.msg[0], "one more pair for params of 0 to 65,536 %s", e.msg);
+    record_new(&r, SPAN("x"), false, &a, &e);
+    record_set_raw(&r, "params", SPAN("\x81\xa1n\x02"), &e);
+    ok(record_add_params(&r, "q", SPAN("\x80"), &e) == -1 && !strcmp(e.msg, "field params is not an array"), "params that are a map: %s", e.msg);
 }
 
 /* Every beginning of a record is "not enough", and the whole is read at any alignment. */
@@ -479,6 +513,7 @@ int main(void) {
     tensors(a);
     not_finite(a);
     ids(a);
+    long_params(a);
     maps(a);
     copies(a);
     free(a_mem.base);
