@@ -1,4 +1,4 @@
-/* Quotas of control groups, in folders that stand for /. */
+/* Quotas of control groups, in directories that stand for /. */
 #define _GNU_SOURCE    /* mkdtemp, sched_setaffinity */
 #include "formats/io/cores.h"
 
@@ -10,7 +10,7 @@
 
 static char top[] = "/tmp/unclip-cores-XXXXXX";
 
-/* A file below top, with its folders. */
+/* A file below top, with its directories. */
 static void put(const char *name, const char *text) {
     char path[512];
     FILE *f;
@@ -48,7 +48,7 @@ static void version2(void) {
     fresh("0::/user/app\n", "21 1 8:1 / / rw - ext4 /dev/sda rw\n" V2);
     ok(cores_quota(top) == 0, "no file, no limit");
     put("/sys/fs/cgroup/user/app/cpu.max", "max 100000\n");
-    ok(cores_quota(top) == 0, "max is no limit");
+    ok(cores_quota(top) == 0, "max does not limit");
     put("/sys/fs/cgroup/user/app/cpu.max", "400000 100000\n");
     ok(cores_quota(top) == 4, "cpu.max of the group itself");
     put("/sys/fs/cgroup/user/cpu.max", "150000 100000\n");
@@ -69,7 +69,7 @@ static void version1(void) {
     fresh("12:cpuset:/x\n4:cpu,cpuacct:/box/one\n0::/other\n", V2 V1);
     put("/sys/fs/cgroup/cpu,cpuacct/box/one/cpu.cfs_quota_us", "-1\n");
     put("/sys/fs/cgroup/cpu,cpuacct/box/one/cpu.cfs_period_us", "100000\n");
-    ok(cores_quota(top) == 0, "version 1: -1 is no limit");
+    ok(cores_quota(top) == 0, "version 1: -1 does not limit");
     put("/sys/fs/cgroup/cpu,cpuacct/box/one/cpu.cfs_quota_us", "250000\n");
     ok(cores_quota(top) == 3, "cpu.cfs_quota_us over cpu.cfs_period_us");
     put("/sys/fs/cgroup/other/cpu.max", "200000 100000\n");

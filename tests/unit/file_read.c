@@ -1,4 +1,4 @@
-/* Whole files: sizes around the room's, a limit, and what is not a regular file. */
+/* Whole files: sizes around that of the buffer, a limit, FIFOs and directories. */
 #include "formats/io/file_read.h"
 
 #include <fcntl.h>
@@ -35,7 +35,7 @@ static void sizes(const char *name, unsigned char *p, struct arena a) {
         right += write(fd, p, size[i]) == (ssize_t)size[i] && file_read(name, 2 * MIB, &s, &b, &e) == 0 && is_pattern(s, size[i]);
         close(fd);
     }
-    ok(right == sizeof size / sizeof *size, "sizes around the room's and up to the limit: all bytes");
+    ok(right == sizeof size / sizeof *size, "sizes around the buffer's and up to the limit: all bytes");
 }
 
 static void refused(const char *name, size_t most, const char *want, struct arena a) {
@@ -87,7 +87,7 @@ int main(void) {
 
     for (size_t i = 0; i <= 2 * MIB; i++)
         p[i] = byte_at(i);
-    ok(mkdtemp(folder) != NULL, "a folder");
+    ok(mkdtemp(folder) != NULL, "a directory");
     snprintf(name, sizeof name, "%s/file", folder);
     snprintf(pipe_name, sizeof pipe_name, "%s/fifo", folder);
     fd = open(name, O_WRONLY | O_CREAT, 0600);

@@ -25,7 +25,7 @@ static void files(void) {
     struct stat st;
 
     if (!mkdtemp(dir) || chdir(dir) < 0) {
-        skip("no folder for it");
+        skip("no directory for it");
         return;
     }
     ok(file_replace("a", "one", 3, &e) == 0 && holds("a", "one"), "a new file %s", e.msg);
@@ -37,9 +37,9 @@ static void files(void) {
     symlink("nowhere", "dangling");
     ok(file_replace("dangling", "x", 1, &e) == 0 && holds("nowhere", "x"), "through a link to what is not there %s", e.msg);
     ok(file_replace("/dev/null", "x", 1, &e) == 0 && stat("/dev/null", &st) == 0 && S_ISCHR(st.st_mode), "a device stays one %s", e.msg);
-    ok(file_replace(dir, "x", 1, &e) == -1, "a folder: %s", e.msg);
+    ok(file_replace(dir, "x", 1, &e) == -1, "a directory: %s", e.msg);
     e.msg[0] = 0;
-    ok(file_replace("no/such", "x", 1, &e) == -1, "no folder: %s", e.msg);
+    ok(file_replace("no/such", "x", 1, &e) == -1, "no directory: %s", e.msg);
     unlink("a"), unlink("link"), unlink("nowhere"), unlink("dangling");
     ok(chdir("/") == 0 && rmdir(dir) == 0, "nothing else is left");
 }
@@ -52,7 +52,7 @@ static void pieces(void) {
     struct stat st;
 
     if (!mkdtemp(dir) || chdir(dir) < 0) {
-        skip("no folder for it");
+        skip("no directory for it");
         return;
     }
     file_replace("a", "old", 3, &e);

@@ -1,5 +1,5 @@
 /* Records to JSON and back: byte for byte, whatever they hold.  The generator below makes values of
- * every form MessagePack has, smallest or not. */
+ * every form of MessagePack, also those that are not the smallest. */
 #include "formats/record/json_record.h"
 
 #include "formats/io/base64.h"
@@ -204,7 +204,7 @@ static void forms(struct arena a, struct arena b) {
     ok(!strcmp(shown(mp_span(&m), 0, a, b), "{\"$nd\":{\"type\":\"<f4\",\"shape\":[2,1],\"data\":\"zczMPQAAQMA=\"}}"), "a tensor");
     ok(!strcmp(shown(mp_span(&m), JSON_ARRAYS, a, b), "[[0.1],[-3.0]]"), "as arrays");
     m.p[m.n - 1] = 0x7f, m.p[m.n - 2] = 0x80;
-    ok(!strcmp(shown(mp_span(&m), JSON_ARRAYS, a, b), "a tensor with a number that is not finite"), "infinity is no JSON");
+    ok(!strcmp(shown(mp_span(&m), JSON_ARRAYS, a, b), "a tensor with a number that is not finite"), "infinity is not JSON");
     ok(!strcmp(shown(SPAN("\x83\xc4\x02nd\xc2\xc4\x04type\xa3<i4\xc4\x04" "data\xc4\x04\xff\xff\xff\x7f"), JSON_ARRAYS, a, b), "2147483647"),
        "a numpy scalar");
 }

@@ -7,7 +7,7 @@
 
 #include "tests/tap.h"
 
-/* All items of s, written to a file, as one string: "|" after each, "!" for one too long. */
+/* All items of s, which is written to a file, as one string: "|" after each, "!" for an item that is too long. */
 static const char *all(const char *s, size_t n, char end, size_t most, struct arena a) {
     static char out[1 << 20];
     char name[] = "/tmp/lines-XXXXXX";
@@ -55,7 +55,7 @@ static void json(struct arena a) {
     int bad = put(path, text, sizeof text - 1), rc;
     char *p = arena_take(&a, 3 << 20, 1);
 
-    for (int pass = 0; pass < 2; pass++) {    /* opened again, the buffers are used again */
+    for (int pass = 0; pass < 2; pass++) {    /* the second time, the buffers are used again */
         room = (size_t)(a.end - a.at);
         right = 0;
         bad |= json_lines_open(&j, path, 1 << 20, &a, &e) < 0;

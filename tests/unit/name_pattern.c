@@ -51,7 +51,7 @@ static void names(struct arena a) {
     ok(utf8_valid(got, strlen(got)) && strlen(got) == 100 + 17, "and between characters");
 }
 
-/* Whatever an id is, what stands for it is one harmless component of a path. */
+/* Whatever the id, its part of the name is one harmless component of a path. */
 static void any_id(struct arena a) {
     size_t bad = 0;
     unsigned seed = 7;
@@ -113,7 +113,7 @@ static void captions(struct arena a, struct arena b) {
     record_set_int(&r, "rank", 3, &e);
     record_set_ints(&r, "tokens", (const int64_t[]){1, 2}, 2, &e);
     mp_open(&m, &b);
-    ok(caption_write(&m, &r, NULL, a, &e) == 0 && m.n == 5 && !memcmp(m.p, "caf\xc3\xa9", 5), "a path without folders and extension");
+    ok(caption_write(&m, &r, NULL, a, &e) == 0 && m.n == 5 && !memcmp(m.p, "caf\xc3\xa9", 5), "a path without directories and extension");
     m.n = 0;
     ok(caption_write(&m, &r, "rank,nosuch,,cos,tokens,id", a, &e) == 0, "several fields");
     is(caption_ascii(mp_span(&m), &a), "3 0.1235 [1,2] dir/caf?.png");

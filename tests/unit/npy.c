@@ -1,4 +1,4 @@
-/* .npy: what numpy writes is read, what is written is what numpy writes, the rest is refused. */
+/* .npy: the files that numpy writes are read, the files written here are numpy's byte for byte, others are refused. */
 #include "formats/record/npy.h"
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-/* What rank's callback gets: a record that it may change, and the arena that the record lives in. */
+/* rank's callback gets a record that it may change, and the record's own arena. */
 #define _GNU_SOURCE    /* MAP_NORESERVE */
 #include "tools/stage/ranking.h"
 
@@ -14,7 +14,7 @@ struct seen {
     struct mp ids;
 };
 
-/* Change the record, take more memory, and look whether the record is still what it was. */
+/* Change the record, take more memory, and check that the record is still whole. */
 static int emit(void *ctx, struct record *r, const struct result *v, size_t n, struct arena *a) {
     struct seen *s = ctx;
     struct err e = {{0}};

@@ -1,5 +1,5 @@
-/* Records: what is not changed stays byte for byte, what is changed keeps its place, and nothing
- * that can arrive makes the reader read outside its bytes.  msgpack-c is the oracle. */
+/* Records: fields that are not changed stay byte for byte, changed fields keep their places, and no input makes the
+ * reader read outside its bytes.  Results are compared with msgpack-c's. */
 #include "formats/record/record.h"
 
 #include <msgpack.h>
@@ -8,8 +8,7 @@
 
 #define HEAD RECORD_START "\xa1x\xa4" "data"
 
-/* Parse bytes that stand at the very end of an allocation of their own, so that a sanitizer sees
- * a byte too many being read. */
+/* Parse bytes at the very end of their own allocation, so that a sanitizer sees a read beyond them. */
 static int parse(struct record *r, struct span s, struct arena *a, struct err *e) {
     unsigned char *p = arena_take(a, s.n, 1);
     size_t used;
@@ -29,7 +28,7 @@ static void refuses(struct span s, const char *why, struct arena a) {
     ok(rc == -1 && !strcmp(e.msg, why), "refused: %s", rc == -1 ? e.msg : "not at all");
 }
 
-/* A record as a program writes it, with a bit of everything. */
+/* A record as a program writes it, with a field of each kind. */
 static struct span sample(struct arena *a) {
     static const float vec[3] = {1, -2.5f, 0x1p-20f};
     const int64_t tok[4] = {49406, 320, -1, INT64_MIN};
@@ -88,7 +87,7 @@ static void getters(struct arena a) {
     ok(record_tensor(&r, "image", &t, &e) == 1 && t.nd == 3 && t.dtype == DT_U8 && t.shape[2] == 3 &&
        !memcmp(t.data, "abcdef", 6), "a picture");
     ok(record_floats(&r, "image", &v, &n, &a, &e) == -1 && !strcmp(e.msg, "field image: not a vector of floats"),
-       "which is no vector: %s", e.msg);
+       "which is not a vector: %s", e.msg);
     ok(record_float(&r, "cos", &f, &e) == 1 && f == 0.25 && record_float(&r, "rank", &f, &e) == 1 && f == 7, "numbers");
     ok(record_int(&r, "rank", &i, &e) == 1 && i == 7 && record_int(&r, "none", &i, &e) == 0, "an int; an absent one");
     e.msg[0] = 0;
@@ -105,7 +104,7 @@ static int name_is(const struct record *r, size_t i, const char *name) {
 }
 
 static void changes(struct arena a) {
-    /* wide heads everywhere: foreign, but legal */
+    /* wide heads everywhere, which our encoder does not write */
     static const char foreign[] = HEAD "\xde\x00\x04\xd9\x01" "a\xd2\x00\x00\x00\x05\xda\x00\x01" "b\xca\x3f\x80\x00\x00"
                                   "\xdb\x00\x00\x00\x01" "c\xdd\x00\x00\x00\x01\xc0\xa1" "d\xc7\x03\x05xyz";
     static const char want[] = HEAD "\x84\xd9\x01" "a\xd2\x00\x00\x00\x05\xda\x00\x01" "b\x03"
@@ -129,7 +128,7 @@ static void changes(struct arena a) {
        record_sub_str(&r, "model", "prior_embed", &s, &e) == 1 && span_equal(s, SPAN("fedcba9876543210")),
        "onto a name that is taken: the old one goes");
     ok(record_rename(&r, "nothing", "cos", &e) == 0 && record_has(&r, "cos"), "an absent field: nothing happens");
-    ok(record_set_sub_text(&r, "cos", "x", SPAN("y"), &e) == -1, "a number is no map: %s", e.msg);
+    ok(record_set_sub_text(&r, "cos", "x", SPAN("y"), &e) == -1, "a number is not a map: %s", e.msg);
     e.msg[0] = 0;
     ok(record_set_float(&r, "cos", (double)NAN, &e) == -1, "NaN is not written: %s", e.msg);
     e.msg[0] = 0;
@@ -209,7 +208,7 @@ static void long_params(struct arena a) {
     ok(record_add_params(&r, "q", SPAN("\x80"), &e) == -1 && !strcmp(e.msg, "field params is not an array"), "params that are a map: %s", e.msg);
 }
 
-/* Every beginning of a record is "not enough", and the whole is read at any alignment. */
+/* Every beginning of a record is "not enough", and the whole record is read at any alignment. */
 static void cuts(struct arena a) {
     struct span s = sample(&a);
     struct arena was = a;
@@ -222,7 +221,7 @@ static void cuts(struct arena a) {
     ok(!bad, "cut at any of %zu bytes: more is wanted", s.n);
 }
 
-/* Out of memory, wherever it strikes, is an error and nothing else. */
+/* Wherever memory runs out, the result is an error and nothing else. */
 static void little_memory(struct arena a) {
     struct span s = sample(&a), out;
     int bad = 0, failed = 0;
@@ -332,7 +331,7 @@ static void integers(struct arena a) {
     ok(!bad, "integers around every power of two, as msgpack-c packs them");
 }
 
-/* ---- tensors from elsewhere ---- */
+/* ---- tensors of other programs ---- */
 
 static int tensor_of(struct span val, struct tensor *t, struct arena a, struct err *e) {
     struct record r;
@@ -475,7 +474,7 @@ static void maps(struct arena a) {
        "one inside another, an array among its values");
 }
 
-/* A copy shares the values, a clone does not; neither shares the table or the arena. */
+/* A copy shares the values with its record, a clone does not.  Neither shares the table or the arena. */
 static void copies(struct arena a) {
     static struct arena_mem mem;
     struct span bytes = sample(&a), out = {0};

@@ -1,4 +1,4 @@
-/* What an output holds already: keys, how often each, and where a cut tail begins. */
+/* The results that an output holds already: keys, how often each occurs, and where a cut tail begins. */
 #include "formats/record/resume.h"
 
 #include <unistd.h>
@@ -37,7 +37,7 @@ static int load(struct resume *s, const char *file, struct arena *a) {
     return resume_load(s, file, "prior", 1, FIELDS, a, &e);
 }
 
-/* a b a c, of which another seed, another model and another program made more. */
+/* a b a c, and results of another seed, another model and another program. */
 static void counts(const char *file, int fd, struct arena a) {
     struct resume s;
     size_t taken = 0;

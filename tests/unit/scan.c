@@ -1,5 +1,5 @@
 /* threads */
-/* A stretch on many threads against one record after the other; zero-shot likewise. */
+/* A stretch on many threads gives the scores of one record after another; zero-shot, too. */
 #include "tools/stage/scan.h"
 
 #include <unistd.h>
@@ -57,7 +57,7 @@ static void write_records(struct mp *m, struct arena a) {
     }
 }
 
-/* The specification: each record by itself. */
+/* The specification: score each record alone. */
 static void one_by_one(struct list *l, const struct scan_query *q, struct span all, struct arena a) {
     size_t used;
 
@@ -74,7 +74,7 @@ static void one_by_one(struct list *l, const struct scan_query *q, struct span a
     }
 }
 
-/* Stretches, and a step by hand where they stop, as rank does it. */
+/* Stretches, and where they stop one record alone, as in rank. */
 static void in_stretches(struct list *l, struct scan *s, struct span all, int fd, struct arena a) {
     uint64_t count = 0;
     size_t at = 0, used;
@@ -109,7 +109,8 @@ static int by_score(const void *a, const void *b) {
     return (*x < *y) - (*x > *y);
 }
 
-/* With thresholds that some record has exactly: with the filter what the cosines say, read, mapped, in turn. */
+/* Thresholds that are the score of a record: with the filter the result is that of the cosines, whether parts are read,
+ * mapped, or both in turn. */
 static void filtered(struct scan *s, const struct list *all, struct span bytes, int fd, struct arena a) {
     static struct list want, got;
     static double sorted[N + 50];

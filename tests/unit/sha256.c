@@ -1,5 +1,5 @@
-/* The vectors of FIPS 180-4's examples, and lengths around the padding's edges against
- * sha256sum(1) of GNU coreutils 9.1. */
+/* The examples of FIPS 180-4, and lengths around the edges of the padding, for which sha256sum(1) of GNU coreutils 9.1
+ * gave the values. */
 #include "formats/io/sha256.h"
 
 #include "tests/tap.h"

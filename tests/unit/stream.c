@@ -1,5 +1,5 @@
-/* Streams: the same records from a file, from a pipe in pieces of any size, and between damage of
- * every kind; linear work and no page too many, whatever the bytes say. */
+/* Streams: a file, a pipe in pieces of any size, and a stream with damage of every kind give the same records.  The work
+ * is linear and no page is read without need, whatever the bytes say. */
 #define _DEFAULT_SOURCE
 #include "formats/record/stream.h"
 
@@ -18,7 +18,7 @@
 
 static char path[] = "/tmp/unclip-stream-XXXXXX";
 
-/* Append a record called `id` with a tensor of n bytes; a small one looks like starts of records. */
+/* Append a record called `id` with a tensor of n bytes.  The bytes of a small tensor look like starts of records. */
 static void add(struct mp *out, int id, size_t n, struct arena a) {
     struct span name, bytes;
     struct record r;
@@ -44,8 +44,8 @@ static void save(struct span s) {
     close(fd);
 }
 
-/* Read the stream s, from the file or through a pipe in pieces; describe what came as text:
- * numbers of records, and messages in brackets. */
+/* Read the stream s, from the file or through a pipe in pieces, and describe it as text: numbers of records, and
+ * messages in brackets. */
 static const char *read_all(struct span s, size_t piece, size_t buffer, struct arena a) {
     static char text[8192];
     struct stream in;
@@ -163,7 +163,7 @@ static void damage(struct arena a) {
           "[record 2 at byte 14: its id is neither str nor bin] [record 3 at byte 26: its id is neither str nor bin] 2 3", "begun inside a tensor that looks like starts", a);
 }
 
-/* Cut at every byte: what is whole comes, what is cut is named once, the end is the end. */
+/* Cut at every byte: whole records are handed out, the cut record is reported once, then the stream ends. */
 static void cuts(struct arena a) {
     struct mp m;
     size_t first;
@@ -215,7 +215,7 @@ static void pipes(struct arena a) {
                "[record 1 at byte 0: longer than the buffer]"), "4 GiB announced in a pipe: refused at once");
 }
 
-/* Overlapping claims: each start opens an array that runs over all starts behind it. */
+/* Records that overlap: each start opens an array that covers all starts behind it. */
 static void hostile(struct arena a) {
     static const char one[] = "\xc4\x1f" HEAD "\x81\xa1" "a\xdd\x7f\xff\xff\xff\xc0\xc0\xc0\xc0";
     struct mp m;

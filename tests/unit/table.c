@@ -1,4 +1,4 @@
-/* Rows as TSV, CSV and JSON: what must be escaped, what must not, long rows, a full disk. */
+/* Rows as TSV, CSV and JSON: bytes that must be escaped and bytes that must not, long rows, a full disk. */
 #include "formats/record/table.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 static const char *const cols[] = {"id", "cos", "rank"};
 static char got[300000];
 
-/* What two rows look like. */
+/* Two rows as text. */
 static const char *rows(enum table_format f, const char *id, struct arena a) {
     int p[2];
     struct table t;
