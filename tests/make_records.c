@@ -94,7 +94,7 @@ int main(int argc, char *argv[]) {
     struct options o = {1000, 768, 0, 0, 0, -1ul, 0, 0, 1, false, "image_embed", "00112233445566aa", "r"};
     struct arena_mem mem;
     struct arena a;
-    struct err e = {{0}};
+    struct err e = {0};
     float *v, *w;
     int c;
 

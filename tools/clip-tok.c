@@ -220,7 +220,7 @@ static void do_items(struct job *j, const char *name) {
         tool_input_failed(&j->t, name, (struct span){0}, e.msg, j->t.arena);
         return;
     }
-    while (!tool_stopped() && (e.msg[0] = 0, r = lines_next(in, &line, &e)) != 0) {
+    while (!tool_stopped() && (err_clear(&e), r = lines_next(in, &line, &e)) != 0) {
         if (r == -2 && errno == EINTR)
             continue;
         snprintf(where, sizeof where, "%s: %s %" PRIu64, name, j->t.input.nul ? "item" : "line", in->number);

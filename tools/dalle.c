@@ -167,7 +167,7 @@ static int write_one(struct job *j, const struct draw *d, size_t i, size_t done,
 static bool watch(void *ctx, const struct draw *d, size_t first, size_t count, size_t done) {
     struct job *j = ctx;
     const size_t n = draw_tokens(d->m);
-    struct err e = {{0}};
+    struct err e = {0};
 
     tool_step(&j->t, done, n);
     if (j->every && done % (size_t)j->every == 0 && done < n)
@@ -219,7 +219,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
 
 static void open_model(struct job *j) {
     struct model_paths p = tool_models(&j->t);
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (dalle_open(&j->m, false, &p, &j->t.compute, &j->t.arena, &e) < 0)
         die("%s", e.msg);

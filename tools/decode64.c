@@ -200,7 +200,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
                                 .timesteps = p->timesteps, .ddim = p->ddim, .eta = p->eta, .guidance = (float)p->guidance,
                                 .cond = cond, .uncond = &j->uncond_branch.b, .noise = z.source, .init = init, .clip = p->clip};
         struct sampler_watch w = {watch, j};
-        j->r = r, j->s = &s, j->why.msg[0] = 0;
+        j->r = r, j->s = &s, err_clear(&j->why);
         if (sample_decoder(&d, &j->t.compute, x, &w, *a, e) < 0)
             return j->why.msg[0] ? err_set(e, "%s", j->why.msg) : -1;
     }
@@ -212,7 +212,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
 
 static void open_model(struct job *j) {
     struct model_paths p = tool_models(&j->t);
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (unclip_open_decoder(&j->m, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
         condition_empty(&j->empty, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||

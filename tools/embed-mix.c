@@ -69,7 +69,7 @@ static int pair(void *ctx, struct record *a, struct arena *mem, struct err *e) {
 }
 
 static void pairs(struct job *j, int n, char *file[]) {
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (!strcmp(file[0], "-") && !strcmp(file[1], "-"))
         die("standard input cannot be both streams");
@@ -88,7 +88,7 @@ static int along(void *ctx, struct record *r, struct arena *mem, struct err *e) 
 /* diff IMAGES NEW OLD: along the difference of two texts. */
 static void difference(struct job *j, int n, char *file[]) {
     struct record r;
-    struct err e = {{0}};
+    struct err e = {0};
 
     for (int i = 0; i < 2; i++) {
         if (stream_first(file[i + 1], &r, &j->t.arena, &e) < 0)
@@ -106,7 +106,7 @@ static void difference(struct job *j, int n, char *file[]) {
 static void write_total(struct job *j, const struct mix_total *t, const char *id, double scale) {
     struct arena a = j->t.arena;
     struct record r;
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (mix_total_record(&r, t, id, scale, &a, &e) < 0 || record_add_params(&r, j->t.name, j->map, &e) < 0)
         die("%s", e.msg);
@@ -128,7 +128,7 @@ static void mean(struct job *j, int n, char *file[]) {
 /* sum a.clip + b.clip - c.clip */
 static void sum(struct job *j, int n, char *word[]) {
     struct arena *a = &j->t.arena;
-    struct err e = {{0}};
+    struct err e = {0};
     double sign = 1;
 
     for (int i = 0; i < n; i++) {
@@ -160,7 +160,7 @@ static int add_row(void *ctx, struct record *r, struct arena *a, struct err *e) 
 
 static void pca_write(struct job *j, int n, char *file[]) {
     struct record r;
-    struct err e = {{0}};
+    struct err e = {0};
     struct arena a;
 
     j->rows.names = j->room;
@@ -188,7 +188,7 @@ static int project(void *ctx, struct record *r, struct arena *a, struct err *e) 
 }
 
 static void pca_run(struct job *j, int n, char *file[]) {
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (!j->pca_file)
         die("--pca FILE is wanted: what pca-fit wrote");

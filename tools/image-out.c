@@ -66,7 +66,7 @@ static int parse(struct job *j, int argc, char *argv[]) {
 }
 
 static void choose_output(struct job *j) {
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (j->out && j->show >= 0)
         die("only one of -o and --show");
@@ -113,7 +113,7 @@ static bool for_all(int why) {
 
 static int write_file(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
     const char *name = name_make(j->out, r, j->files + 1, &a, e);
-    struct err why = {{0}};
+    struct err why = {0};
     int new;
 
     if (!name)
@@ -209,7 +209,7 @@ static int add_cell(struct job *j, const struct record *r, const struct record_i
 
 static void finish_sheet(struct job *j) {
     struct arena a = j->t.arena;
-    struct err e = {{0}};
+    struct err e = {0};
     struct record_image im;
     struct record r;
     unsigned char *rgb;
@@ -253,7 +253,7 @@ static int one(void *job, struct record *r, struct arena *a, struct err *e) {
 static void read_file(struct job *j, const char *name) {
     struct arena a = j->t.arena;
     struct span text = {NULL, 0};
-    struct err e = {{0}};
+    struct err e = {0};
     unsigned char *p;
     size_t n;
 

@@ -74,7 +74,7 @@ static int prefix(struct job *j, const struct condition *c, struct transformer_c
 static void open_model(struct job *j) {
     struct model_paths p = tool_models(&j->t);
     struct condition c;
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (unclip_open_prior(&j->m, &p, &j->t.compute, &j->t.arena, &e) < 0)
         die("%s", e.msg);
@@ -187,7 +187,7 @@ static void flush(void *job) {
                           .text = j->text, .guidance = (float)j->guidance, .empty = &j->empty};
     struct sampler_watch w = {tool_watch, &j->t};
     struct arena *a = &j->room;    /* the records' own */
-    struct err e = {{0}};
+    struct err e = {0};
     float *v = arena_take(a, n * one, sizeof *v);
 
     j->n = 0;
@@ -195,7 +195,7 @@ static void flush(void *job) {
         die("%s", v ? e.msg : "out of memory");
     for (size_t i = 0; i < n && !tool_stopped(); i++) {
         struct item *it = &j->item[i];
-        e.msg[0] = 0;
+        err_clear(&e);
         if (write_item(j, it, v + i * one, *a, &e) < 0)
             tool_record_failed(&j->t, it->file, it->number, &it->r, e.msg);
         else

@@ -50,7 +50,7 @@ struct job {
 static void gather(struct job *j, int n, char *name[]) {
     struct features *f = &j->features;
     struct labelling l;
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (labelling_open(&l, j->labels, j->label_from, &j->t.arena, &e) < 0 ||
         features_open(f, j->field ? j->field : "image_embed", &j->t.arena, &e) < 0)
@@ -70,7 +70,7 @@ static bool go_on(void *ctx, size_t iteration, double gradient) {
 }
 
 static void print_report(struct job *j) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct span text;
 
     if (probe_report(&text, &j->fit, j->json, &j->t.arena, &e) < 0)
@@ -81,7 +81,7 @@ static void print_report(struct job *j) {
 
 static void train(struct job *j, int n, char *name[]) {
     struct probe_fit *p = &j->fit;
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (!j->t.output.name || !strcmp(j->t.output.name, "-"))
         die("--train needs -o FILE for the classifier");
@@ -125,7 +125,7 @@ static void train(struct job *j, int n, char *name[]) {
 
 static void open_head(struct job *j) {
     struct mapfile m;
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (mapfile_open(&m, j->file, &e) < 0 ||
         head_file_parse(&j->model, m.p, m.n, (enum head_activation)(j->hidden + 1), &j->t.arena, &e) < 0)
@@ -146,7 +146,7 @@ static void open_head(struct job *j) {
 
 static void open_near(struct job *j) {
     char *name[] = {(char *)(uintptr_t)j->file}, key[LABELS_KEY] = "";
-    struct err e = {{0}};
+    struct err e = {0};
     struct labels l;
     bool joint;
 
@@ -202,7 +202,7 @@ static int apply(void *job, struct record *r, struct arena *a, struct err *e) {
 }
 
 static void run(struct job *j, int n, char *name[]) {
-    struct err e = {{0}};
+    struct err e = {0};
     const char *const *column;
     size_t columns;
 

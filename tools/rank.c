@@ -38,7 +38,7 @@ struct rank {
 static int emit(void *ctx, struct record *r, const struct result *v, size_t n, struct arena *a) {
     struct rank *k = ctx;
     bool list = k->g.kind == RESULT_LABEL && k->k > 1;
-    struct err e = {{0}};
+    struct err e = {0};
 
     k->matched++;
     if (k->table.table.format) {
@@ -86,7 +86,7 @@ static void rank_stream(struct rank *k, const char *file) {
     ranking_stream(&k->g);
     for (;;) {
         struct arena a = t->arena;
-        struct err e = {{0}};
+        struct err e = {0};
         int got;
 
         forward(k, &s, a);
@@ -148,7 +148,7 @@ static void open_subject(struct rank *k) {
     struct arena *a = &k->t.arena;
     double given = k->scale;
     char key[LABELS_KEY] = "";
-    struct err e = {{0}};
+    struct err e = {0};
 
     k->g.q.sim.kern = sim_kern_choose(k->t.compute.kern->name);
     k->g.q.force = k->force;

@@ -215,7 +215,7 @@ static bool read_json(struct job *j, const char *name) {
         }
         snprintf(why, sizeof why, "line %llu: %s", (unsigned long long)line, e.msg);
         stop = failed(j, name, got == -2 ? e.msg : why);
-        e.msg[0] = 0;
+        err_clear(&e);
     }
     json_lines_close(&j->json);
     return !stop;
@@ -239,7 +239,7 @@ static void read_npy(struct job *j) {
         struct arena a = j->t.arena;
         struct record r;
 
-        e.msg[0] = 0;
+        err_clear(&e);
         got = npy_reader_next(&p, &r, &a, j->text_room, &e);
         if (got == 0)
             break;

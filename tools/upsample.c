@@ -111,7 +111,7 @@ int main(int argc, char *argv[]) {
     int i = tool_start(&j.t, "upsample", argc, argv, SYNOPSIS,
                        TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_PROGRESS | TOOL_NOISE, own,
                        sizeof own / sizeof *own);
-    struct err e = {{0}};
+    struct err e = {0};
     struct model_paths p;
 
     tool_reads_all(&j.t, argc - i, argv + i);

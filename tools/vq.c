@@ -125,7 +125,7 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
 static bool not_ours(struct job *j, const struct record *r) {
     struct arena a = j->room;
     struct span map, fp = codes_fingerprint(&j->net);
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (params(j, true, &map, &a, &e) < 0)
         die("%s", e.msg);
@@ -152,7 +152,7 @@ static void take_file(struct job *j, const char *name, const char *failed) {
     struct arena before = j->room;
     unsigned char *p = NULL;
     struct span hash = {0};
-    struct err e = {{0}};
+    struct err e = {0};
     size_t n = 0;
 
     *it = (struct codes_item){.file = arena_str(&j->room, name, strlen(name))};
@@ -179,7 +179,7 @@ static void take_file(struct job *j, const char *name, const char *failed) {
 }
 
 static void take_files(struct job *j, char *names[], size_t n) {
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (names_open(&j->names, names, n, j->files0, &j->t.arena, &e) < 0)
         die("%s: %s", j->files0, e.msg);
@@ -190,7 +190,7 @@ static void take_files(struct job *j, char *names[], size_t n) {
 
         if (j->n && !names_ready(&j->names))
             flush(j);
-        e.msg[0] = 0;
+        err_clear(&e);
         got = names_next(&j->names, &name, &e);
         if (got == 0 || (got == -2 && tool_stopped()))
             break;
@@ -205,7 +205,7 @@ static void take_files(struct job *j, char *names[], size_t n) {
 
 static void open_model(struct job *j) {
     struct model_paths p = tool_models(&j->t);
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (vq_open(&j->m, j->net.decode ? VQ_DECODER : VQ_ENCODER, &p, &j->t.compute, &j->t.arena, &e) < 0)
         die("%s", e.msg);

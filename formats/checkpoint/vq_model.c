@@ -27,7 +27,7 @@ struct part {
 /* FOUND, or NOT_HERE and why. */
 static int try_file(struct find *f, const char *file, struct part *p) {
     struct arena before = *f->a;
-    struct err inner = {{0}};
+    struct err inner = {0};
     const char *what = NULL;
     bool vq = false;
 
@@ -43,7 +43,7 @@ static int try_file(struct find *f, const char *file, struct part *p) {
     if (!what)
         return FOUND;
     if (!p->seen) {
-        f->why.msg[0] = 0;
+        err_clear(&f->why);
         err_set(&f->why, "%.80s: %.300s", path_base(file), what);
     }
     p->seen |= vq;
@@ -127,7 +127,7 @@ static const char *renamed(struct arena *a, const char *file, const char *ending
 
 /* 1 and *v, 0, or FAILED. */
 static int yaml_in(struct find *f, const char *file, struct vq_yaml *v) {
-    struct err inner = {{0}};
+    struct err inner = {0};
     struct mapfile m;
     int r;
 
@@ -212,7 +212,7 @@ static int fingerprints(struct vq_model *m, const struct part *p, struct arena *
 /* A dVAE's decoder does not have the layer that its tokens come from; the encoder, if it is there, does. */
 static void codes_of_dvae(struct vq_model *m, const struct model_paths *paths, const struct arena *a) {
     struct arena scratch = *a;
-    struct err none = {{0}};
+    struct err none = {0};
     struct find f = {.paths = paths, .a = &scratch, .e = &none};
     struct part p = {.half = VQ_ENCODER};
 
@@ -255,7 +255,7 @@ int vq_open(struct vq_model *m, enum vq_half half, const struct model_paths *pat
     struct pack_of what = {.part = half == VQ_ENCODER ? "vq_encoder" : "vq_decoder", .weights = &p.mapped.weights,
                            .source = &p.mapped, .fingerprint = m->fingerprint,
                            .bind = half == VQ_ENCODER ? bind_encoder : bind_decoder, .ctx = &b};
-    struct err inner = {{0}};
+    struct err inner = {0};
     struct vq_yaml v;
     int r;
 

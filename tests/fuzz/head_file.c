@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct arena a = arena_open(&mem);
     enum head_activation hidden = size ? (enum head_activation)(data[size - 1] % 3) : HEAD_ACT_UNKNOWN;
     struct head_file f;
-    struct err e = {{0}};
+    struct err e = {0};
     float *x;
     double *y;
     void *scratch;

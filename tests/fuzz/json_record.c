@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct arena a = region(&m1), b = region(&m2);
     struct record r, again;
     struct span first, second;
-    struct err e = {{0}};
+    struct err e = {0};
     struct mp text;
 
     if (json_read(&r, (const char *)data, size, &a, b, &e) < 0) {

@@ -21,7 +21,7 @@ static void check_vectors(const struct labels *l) {
 /* From a cache of these bytes: absent, refused, or whole; the file is never changed by reading. */
 static void as_cache(const uint8_t *data, size_t size, struct labels l, struct arena a) {
     static const char key[] = "00000000000000000000000000000000";
-    struct err e = {{0}};
+    struct err e = {0};
     char path[64];
     FILE *f;
     int got;
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct span text = {data, size}, out;
     struct templates t;
     struct labels l;
-    struct err e = {{0}};
+    struct err e = {0};
     char key[LABELS_KEY];
 
     b = a;

@@ -12,7 +12,7 @@ enum { ROOM = 16 << 20 };
 static char room[4][ROOM];
 
 static void lines(struct span text, struct arena *a) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct mp once, twice;
 
     mp_open(&once, &a[1]);
@@ -30,7 +30,7 @@ static void lines(struct span text, struct arena *a) {
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     struct arena_mem mem[4];
     struct arena a[4];
-    struct err e = {{0}};
+    struct err e = {0};
     struct span text;
     uint8_t *q;
     int got;

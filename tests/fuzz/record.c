@@ -22,7 +22,7 @@ static void check(int good) {
 
 /* All getters on one field: none may fall over it, and each failure says why. */
 static void get(const struct record *r, const char *key, struct arena a) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct tensor t;
     struct span s;
     const float *v;
@@ -47,7 +47,7 @@ static void get(const struct record *r, const char *key, struct arena a) {
 static void same(const struct record *r, struct span first, struct arena a) {
     struct record again;
     struct span second;
-    struct err e = {{0}};
+    struct err e = {0};
     size_t used;
 
     check(record_parse(&again, first.p, first.n, &used, &a, &e) == 1 && used == first.n);
@@ -61,7 +61,7 @@ static void same(const struct record *r, struct span first, struct arena a) {
 static void json(const struct record *r, struct span first, struct arena a, struct arena b) {
     struct record again;
     struct span second;
-    struct err e = {{0}};
+    struct err e = {0};
     struct mp text;
 
     mp_open(&text, &b);
@@ -76,7 +76,7 @@ static void json(const struct record *r, struct span first, struct arena a, stru
 static void table(const struct record *r, struct arena a, struct arena b, struct arena c) {
     struct csv csv = {.keep = &c};
     struct info info;
-    struct err e = {{0}};
+    struct err e = {0};
     struct mp text;
 
     mp_open(&text, &b);
@@ -89,7 +89,7 @@ static void table(const struct record *r, struct arena a, struct arena b, struct
 }
 
 static void change(struct record *r, struct arena *a) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct span out;
 
     record_set_text(r, "a", r->id, &e);
@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static struct arena_mem m1, m2, m3;
     struct arena a = region(&m1, 64), b = region(&m2, 64), c = region(&m3, 8);
     struct record r;
-    struct err e = {{0}};
+    struct err e = {0};
     struct span first;
     size_t used;
     int rc = record_parse(&r, data, size, &used, &a, &e);

@@ -6,7 +6,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct vq_yaml v;
     int r = vq_yaml_read(&v, p, n, &e);
 

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const uint8_t *first = memchr(data, 0, size), *second = first ? memchr(first + 1, 0, (size_t)(data + size - first - 1)) : NULL;
     struct span file = {data, first ? (size_t)(first - data) : size}, merges = {data, 0}, text = file;
     struct word_bpe b;
-    struct err e = {{0}};
+    struct err e = {0};
     int64_t *wide;
     size_t n, len;
     int *ids;

@@ -20,7 +20,7 @@ static const struct {
 
 static void where(void) {
     struct codes_place p;
-    struct err e = {{0}};
+    struct err e = {0};
 
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         const struct codes_fit f = {places[i].side, places[i].whole, places[i].factor};
@@ -38,7 +38,7 @@ static void where(void) {
 static void picture(struct arena a) {
     unsigned char rgb[3 * 20 * 12];
     const struct codes_fit as_is = {0, true, 8}, small = {8, false, 8};
-    struct err e = {{0}};
+    struct err e = {0};
     size_t rows, cols;
     int good = 1;
     float *x;
@@ -58,7 +58,7 @@ static void picture(struct arena a) {
 }
 
 static void set(struct record *r, const int64_t *t, size_t n, const int64_t *grid, size_t sides, struct arena *a) {
-    struct err e = {{0}};
+    struct err e = {0};
 
     if (record_new(r, span_of("x"), false, a, &e) < 0 || (t && record_set_ints(r, "image_tokens", t, n, &e) < 0) ||
         (grid && record_set_ints(r, "grid", grid, sides, &e) < 0))
@@ -68,7 +68,7 @@ static void set(struct record *r, const int64_t *t, size_t n, const int64_t *gri
 static void tokens(struct arena a) {
     static const int64_t t[] = {0, 7, 3, 1, 2, 7}, grids[][2] = {{2, 3}, {6, 1}, {3, 3}, {0, 6}, {-2, -3}, {INT64_MAX, 2}};
     struct record r;
-    struct err e = {{0}};
+    struct err e = {0};
     size_t h, w;
     int *id;
 
@@ -94,7 +94,7 @@ static void tokens(struct arena a) {
 }
 
 static void params(struct record *r, const char *program, struct arena *a) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct mp m;
 
     mp_open(&m, a);
@@ -106,7 +106,7 @@ static void params(struct record *r, const char *program, struct arena *a) {
 static void whose(struct arena a) {
     static const int id[] = {1, 2, 3, 4};
     struct record r;
-    struct err e = {{0}};
+    struct err e = {0};
     struct span theirs, s;
     int64_t *grid;
     size_t n;

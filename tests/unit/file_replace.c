@@ -21,7 +21,7 @@ static bool holds(const char *file, const char *want) {
 
 static void files(void) {
     char dir[] = "/tmp/unclip-test-XXXXXX";
-    struct err e = {{0}};
+    struct err e = {0};
     struct stat st;
 
     if (!mkdtemp(dir) || chdir(dir) < 0) {
@@ -47,7 +47,7 @@ static void files(void) {
 /* Bytes that come piece by piece. */
 static void pieces(void) {
     char dir[] = "/tmp/unclip-test-XXXXXX";
-    struct err e = {{0}};
+    struct err e = {0};
     struct file_new f;
     struct stat st;
 

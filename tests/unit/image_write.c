@@ -38,7 +38,7 @@ static void exact(struct mp *out, struct arena scratch) {
     static const size_t sizes[][2] = {{1, 1}, {1, 7}, {7, 1}, {2, 3}, {64, 64}, {100, 333}, {300, 40}};
     static unsigned char rgb[100 * 333 * 3];
     const struct image_options o = {0};
-    struct err e = {{0}};
+    struct err e = {0};
     struct image im;
 
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
@@ -59,7 +59,7 @@ static void exact(struct mp *out, struct arena scratch) {
 static void near(struct mp *out, int quality, double most, struct arena scratch) {
     static unsigned char rgb[96 * 128 * 3];
     const struct image_options o = {0};
-    struct err e = {{0}};
+    struct err e = {0};
     struct image im = {.rgb = NULL};
     double sum = 0;
 
@@ -133,7 +133,7 @@ static int other(struct mp *out, const char *type, const char *head, size_t nhea
 }
 
 static void others(struct mp *out, struct arena a) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct span s;
     char *big;
 
@@ -160,7 +160,7 @@ static void others(struct mp *out, struct arena a) {
 
 static void round_trip(struct mp *out, struct arena a) {
     static unsigned char rgb[8 * 8 * 3];
-    struct err e = {{0}};
+    struct err e = {0};
     struct span s;
     size_t good = 0, quiet = 0;
 
@@ -197,7 +197,7 @@ static void long_text(struct mp *out, struct arena a) {
     const struct record_image im = {rgb, 1, 1};
     char *text = arena_take(&a, 200001, 1);
     struct image_about about = {.quality = 50};
-    struct err e = {{0}};
+    struct err e = {0};
     struct span s;
 
     memset(text, 'y', 200000);
@@ -216,7 +216,7 @@ static void long_text(struct mp *out, struct arena a) {
 static void of_records(struct mp *out, struct arena a, struct arena b) {
     const float x[6] = {0, 1, 2, 3, 4, 5};
     const size_t shape[2] = {2, 3};
-    struct err e = {{0}};
+    struct err e = {0};
     struct record r, back;
     char *long_ = arena_take(&a, 1 << 17, 1);
 
@@ -247,7 +247,7 @@ static void limits(struct mp *out, struct arena a) {
     const unsigned char rgb[3] = {0};
     const struct image_about about = {.quality = 0};
     struct record_image im = {rgb, 1, 65501};
-    struct err e = {{0}};
+    struct err e = {0};
     struct arena little = a;
     struct mp full;
 

@@ -15,7 +15,7 @@ static bool is(struct span a, const char *b) {
 
 static void text(struct arena a) {
     struct labels l;
-    struct err e = {{0}};
+    struct err e = {0};
 
     ok(labels_parse(&l, span_of("\xef\xbb\xbf" "cat\r\n\n two words \ncaf\xc3\xa9"), &a, &e) == 0 &&
            l.n == 3 && is(l.name[0], "cat") && is(l.name[1], " two words ") && is(l.name[2], "caf\xc3\xa9"),
@@ -32,7 +32,7 @@ static void text(struct arena a) {
 
 static void templates(struct arena a) {
     struct templates t;
-    struct err e = {{0}};
+    struct err e = {0};
     struct span s;
 
     ok(templates_open(&t, NULL, &a, &e) == 0 && t.n == 1 &&
@@ -84,7 +84,7 @@ static void cache(struct arena a) {
     static const char key[] = "0123456789abcdef0123456789abcdef", other[] = "1123456789abcdef0123456789abcdef";
     float v[6] = {0.6f, 0.8f, 0, 1, 0, 0};
     struct labels l, m, n;
-    struct err e = {{0}};
+    struct err e = {0};
     char path[] = "/tmp/labels-XXXXXX";
     struct span blob;
     int fd = mkstemp(path), cuts = 0;
@@ -126,7 +126,7 @@ static void streams(struct arena a) {
     struct mp m;
     struct record r;
     struct labels l;
-    struct err e = {{0}};
+    struct err e = {0};
     struct span one, two;
     float v[2] = {3, 4}, z[2] = {0, 0};
     size_t d = 2;

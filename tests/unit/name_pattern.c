@@ -79,7 +79,7 @@ static void any_id(struct arena a) {
 
 static void patterns(void) {
     static const char *const bad[] = {"%", "a%", "%x", "%4i", "%0", "%21d", "%99999999999999999999d", "%-3d", "% d", "%ld", "%n"};
-    struct err e = {{0}};
+    struct err e = {0};
     size_t n = 0;
 
     ok(name_parse("a%d%%%04d%i%b%r%s.png", &n, &e) == 0 && n == 6, "six directives");
@@ -104,7 +104,7 @@ static void sets(struct arena a) {
 }
 
 static void captions(struct arena a, struct arena b) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct record r;
     struct mp m;
 

@@ -91,7 +91,7 @@ static int run_unet(const struct weights *ws, const struct compute *k, float *ou
     struct unet_context ctx;
     const struct unet_context *one = &ctx;
     struct unet_config c;
-    struct err none = {{0}};
+    struct err none = {0};
     struct mapfile m;
     struct unet *u;
     size_t side;

@@ -17,7 +17,7 @@ struct seen {
 /* Change the record, take more memory, and check that the record is still whole. */
 static int emit(void *ctx, struct record *r, const struct result *v, size_t n, struct arena *a) {
     struct seen *s = ctx;
-    struct err e = {{0}};
+    struct err e = {0};
     struct span text, bytes;
     const float *x;
     size_t d;
@@ -36,7 +36,7 @@ static int emit(void *ctx, struct record *r, const struct result *v, size_t n, s
 static void make(struct record *r, int i, const char *root, char id[8], struct arena *a) {
     float text[D] = {0}, image[D] = {0};
     size_t d = D;
-    struct err e = {{0}};
+    struct err e = {0};
 
     text[0] = text[D - 1] = image[D - 1] = 1;
     image[0] = 1 - 0.1f * (float)i;
@@ -55,7 +55,7 @@ static void run(enum result_kind kind, const char *want, struct arena a) {
                         .labels = {1, D, &name, label, {NULL, 0}, 0}, .emit = emit, .ctx = &s};
     struct arena ids_room;
     struct arena_mem ids_mem;
-    struct err e = {{0}};
+    struct err e = {0};
 
     g.q.sim.kern = sim_kern_choose("c");
     g.q.from = (struct vector){"text_embed", DT_F32, D, NULL, {NULL, 0}};

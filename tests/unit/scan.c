@@ -37,7 +37,7 @@ static void write_records(struct mp *m, struct arena a) {
     for (int i = 0; i < N; i++) {
         struct arena b = a;
         struct record r;
-        struct err e = {{0}};
+        struct err e = {0};
         struct span s;
         float v[D];
         size_t d = i % 701 == 700 ? D - 1 : D;
@@ -178,7 +178,7 @@ int main(void) {
     static struct list want, got, piped;
     TAP_ARENA(a, 64);
     struct scan_query q = {.from = {"image_embed", DT_F32, D, NULL, {NULL, 0}}};
-    struct err e = {{0}};
+    struct err e = {0};
     struct pool *pool = pool_start(&a, 4, &e);
     char path[] = "/tmp/scan-XXXXXX";
     int fd = mkstemp(path);

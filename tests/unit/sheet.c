@@ -12,7 +12,7 @@ static void layout(struct arena a) {
     static unsigned char red[4 * 2 * 3], grey[6 * 6 * 3];
     struct sheet_cell c[5] = {{red, 2, 4, ""}, {grey, 6, 6, ""}, {red, 2, 4, ""}, {grey, 6, 6, ""}, {red, 2, 4, ""}};
     struct sheet s = {0};
-    struct err e = {{0}};
+    struct err e = {0};
     unsigned char *rgb;
 
     for (size_t i = 0; i < sizeof red; i += 3)
@@ -63,7 +63,7 @@ static void captions(struct arena a) {
 }
 
 static void limits(void) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct sheet s = {0};
     size_t n = 0;
 

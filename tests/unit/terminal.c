@@ -118,7 +118,7 @@ static void sixel(struct arena a, struct arena scratch) {
         struct record_image im = {rgb, sizes[i][0], sizes[i][1]};
         struct arena out = a, read = scratch;
         struct sixel s = {.w = 0};
-        struct err e = {{0}};
+        struct err e = {0};
         struct mp m;
         size_t holes = 0;
         double worst;

@@ -23,7 +23,7 @@ struct net {
 };
 
 static int open_net(struct net *n, const char *file, size_t band, const struct compute *k, struct arena *a) {
-    struct err e = {{0}};
+    struct err e = {0};
     char path[128];
 
     memset(n, 0, sizeof *n);
@@ -66,7 +66,7 @@ static float *picture(const struct weights *io, struct arena *a, const char *nam
 }
 
 static void load(struct weights *io, const char *file, struct arena *a) {
-    struct err e = {{0}};
+    struct err e = {0};
     char path[128];
 
     snprintf(path, sizeof path, GOLDEN "%s/io.safetensors", file);
@@ -79,7 +79,7 @@ static void encodes(const struct net *n, const struct compute *k, const struct w
     size_t y, x, f = n->c.factor, cells;
     const float *p = picture(io, &a, image, &y, &x), *t = get(io, &a, want, NULL, NULL);
     float *raw, *first;
-    struct err e = {{0}};
+    struct err e = {0};
     int *tokens, same = 1;
     char what[120];
 
@@ -105,7 +105,7 @@ static void decodes(const struct net *n, const struct compute *k, const struct w
     const float *t = get(io, &a, tokens, NULL, NULL);
     size_t count, cells, ch, pixels;
     float *out, *first;
-    struct err e = {{0}};
+    struct err e = {0};
     char what[120];
     int *id;
 
@@ -187,7 +187,7 @@ static void golden(const struct compute *k, struct arena a) {
 static void same(const struct compute *k, const char *file, struct arena a) {
     enum { N = 2 };
     struct compute one = {.kern = k->kern, .pool = NULL};
-    struct err e = {{0}};
+    struct err e = {0};
     struct net n;
     size_t f, y, x, cells, pixels;
     float *in, *out, *got;
@@ -261,7 +261,7 @@ static void refusals(const struct compute *k, struct arena a) {
         struct weights w;
         struct weight *t;
         struct vq_config c;
-        struct err e = {{0}};
+        struct err e = {0};
         char path[128];
 
         snprintf(path, sizeof path, GOLDEN "%s", cases[i].file);
@@ -279,7 +279,7 @@ static void refusals(const struct compute *k, struct arena a) {
 int main(void) {
     const char *arch = cpu_blis_arch();    /* as programs do */
     TAP_ARENA(a, 256);
-    struct err e = {{0}};
+    struct err e = {0};
     struct compute k = {.kern = &kern_c, .pool = pool_start(&a, 2, &e)};
     const struct kern *list;
 

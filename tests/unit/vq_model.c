@@ -22,7 +22,7 @@ static int opens(struct vq_model *m, enum vq_half half, const char *path, struct
 
 static void good(const char *path, enum vq_half half, const char *file, const char *yaml, size_t side, struct arena a) {
     struct vq_model m;
-    struct err e = {{0}};
+    struct err e = {0};
     int r = opens(&m, half, path, &a, &e);
 
     ok(r == 0 && !strcmp(m.file, file) && (yaml ? m.yaml && !strcmp(m.yaml, yaml) : !m.yaml) && m.side == side &&
@@ -33,7 +33,7 @@ static void good(const char *path, enum vq_half half, const char *file, const ch
 
 static void bad(const char *path, enum vq_half half, const char *why, struct arena a) {
     struct vq_model m;
-    struct err e = {{0}};
+    struct err e = {0};
 
     ok(opens(&m, half, path, &a, &e) < 0 && strstr(e.msg, why), "refused: %s (%s)", why, e.msg);
 }
@@ -106,7 +106,7 @@ static void codes(struct arena a) {
 
 int main(void) {
     TAP_ARENA(a, 64);
-    struct err e = {{0}};
+    struct err e = {0};
     char dir[] = "/tmp/vq_model.XXXXXX", cmd[64];
 
     compute = (struct compute){.kern = &kern_c, .pool = pool_start(&a, 1, &e)};

@@ -16,7 +16,7 @@ static int file(struct vq_yaml *v, const char *path, struct err *e) {
 }
 
 static void good(const char *what, const char *text, struct vq_yaml want) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct vq_yaml v;
     int r = vq_yaml_read(&v, text, strlen(text), &e);
 
@@ -25,14 +25,14 @@ static void good(const char *what, const char *text, struct vq_yaml want) {
 }
 
 static void other(const char *text) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct vq_yaml v;
 
     ok(vq_yaml_read(&v, text, strlen(text), &e) == 0 && !e.msg[0], "something else: %.*s", (int)strcspn(text, "\n"), text);
 }
 
 static void bad(const char *text, const char *why) {
-    struct err e = {{0}};
+    struct err e = {0};
     struct vq_yaml v;
 
     ok(vq_yaml_read(&v, text, strlen(text), &e) < 0 && strstr(e.msg, why), "refused: %s (%s)", why, e.msg);
@@ -40,7 +40,7 @@ static void bad(const char *text, const char *why) {
 
 int main(void) {
     struct vq_yaml v;
-    struct err e = {{0}};
+    struct err e = {0};
     char *long_text = malloc(YAML_TEXT_MAX + 2);
 
     ok(file(&v, "tests/golden/dalle/vqgan/vq/config.yaml", &e) == 1 && v.resolution == 64 && v.codes == 96 && v.width == 24 &&

@@ -162,7 +162,7 @@ static int through(struct codes_item *it, size_t n, const struct codes_net *net,
 void codes_run(struct codes_item *it, size_t n, const struct codes_net *net, struct arena *a) {
     for (size_t i = 0, k; i < n; i += k) {
         const struct arena before = *a;
-        struct err e = {{0}};
+        struct err e = {0};
 
         k = 1;
         if (it[i].err.msg[0])
