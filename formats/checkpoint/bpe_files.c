@@ -56,7 +56,7 @@ static int gunzip(struct bytes *b, const void *s, size_t n, size_t most, struct 
     z_stream z = {.zalloc = z_take, .zfree = z_free, .opaque = &part};
     int r = Z_OK;
 
-    /* zlib's window (about 40 kB) must not lie behind the buffer, which grows */
+    /* zlib's window (about 40 kB) must not follow the buffer, which grows */
     part_mem = (struct arena_mem){arena_take(a, 1 << 16, 1), 1 << 16, 0, 0, NULL};
     if (!part_mem.base || bytes_open(b, a, e) < 0)
         return err_set(e, "no memory");
@@ -140,7 +140,7 @@ static int parse_merges(struct bpe *b, const char *s, size_t n, struct arena *a,
         if (len == 0 && s == end)
             break;
         if (split(&m[count], line, len) < 0)
-            return err_set(e, "line %zu is no merge: two tokens with a space between them",
+            return err_set(e, "line %zu is not a merge: two tokens separated by a space",
                            number);
         count++;
     }
@@ -149,8 +149,8 @@ static int parse_merges(struct bpe *b, const char *s, size_t n, struct arena *a,
     return bpe_build(b, m, count, a, e);
 }
 
-/* OpenAI's file is unpacked only as far as it is used, which is the sixth part: that this is its beginning, the
- * merges' hash says, better than gzip's sum over the rest would.  false: it is something else. */
+/* OpenAI's file is unpacked only as far as it is used, which is a sixth of it.  The hash of the merges proves that
+ * this is its beginning, better than gzip's sum over the rest would.  false: it is another file. */
 static bool openai_file(struct bpe *b, const void *s, size_t n, struct arena *a) {
     struct arena copy = *a;
     struct bytes raw;
@@ -185,12 +185,12 @@ static json_t *parse_json(const void *s, size_t n, struct err *e) {
 
     if (!j || json_is_object(j))
         return j;
-    err_set(e, "no JSON object");
+    err_set(e, "not a JSON object");
     json_decref(j);
     return NULL;
 }
 
-/* All ids that b has must be in vocab under the same names; more may follow them. */
+/* All ids of b must be in vocab under the names that they have in b; more may follow them. */
 static int check_vocab(const struct bpe *b, json_t *vocab, struct err *e) {
     const char *name;
     json_t *v;
@@ -226,7 +226,7 @@ static void skip(struct text *t) {
         t->at++;
 }
 
-/* Is this the next byte that is no blank? */
+/* Is this the next byte that is not a blank? */
 static bool next(struct text *t, char c) {
     skip(t);
     return t->at < t->end && *t->at++ == c;
@@ -285,8 +285,8 @@ static bool number_is(struct text *t, uint32_t want) {
     return v == want && t->at > from && t->at < t->end && (*from != '0' || t->at - from == 1);
 }
 
-/* Every token once, in the order of the ids, and no more: what is always written.  Anything else,
- * right or wrong, is left to a reader of JSON, which takes twice the time of everything else here. */
+/* Does the file list every token once, in the order of the ids, as libraries write it?  Any other file, right or
+ * wrong, is left to a JSON reader, which takes twice the time of everything else here. */
 static bool usual_vocab(const struct bpe *b, const char *s, size_t n) {
     struct text t = {s, s + n};
     char name[NAME_MOST + 4];
@@ -327,8 +327,8 @@ static void skip_value(struct text *t) {
     }
 }
 
-/* The array under "added_tokens" in the outermost object, as text; empty if there is none.  What is written
- * before it is all that is read: it is at the beginning of the files that people have. */
+/* The array under "added_tokens" in the outermost object, as text; empty if there is no such array.  Only the
+ * text before it is read: the array is near the beginning of the files that libraries write. */
 static struct text added_tokens_in(const char *s, size_t n) {
     struct text t = {s, s + n}, out = {s, s};
     const char *key;
@@ -388,7 +388,7 @@ static int json_model(struct bpe *b, json_t *model, struct arena *a, struct err 
     if (type && strcmp(type, "BPE"))
         return err_set(e, "model is %.40s, CLIP's is BPE", type);
     if (!mark || strcmp(mark, "</w>"))
-        return err_set(e, "end_of_word_suffix is not </w>: no tokenizer of CLIP's kind");
+        return err_set(e, "end_of_word_suffix is not </w>: not a tokenizer of CLIP's kind");
     if (n == 0 || !json_is_object(vocab))
         return err_set(e, "no merges or no vocab in its model");
     m = arena_take(a, n, sizeof *m);

@@ -11,8 +11,8 @@
  * Differs  An id that added_tokens.json gives is kept (transformers 5 numbers such tokens anew); a special
  *          token that no file gives an id is not a token (transformers gives it the next free id).
  * Errors   Name the file.  A file above BPE_FILE_MAX bytes, packed or unpacked, is refused;
- *          so is a vocabulary whose ids come from elsewhere, and an added token that is a single_word.  Of OpenAI's gzip'd file what lies behind the
- *          merges that count is not read: it may be damaged or missing.
+ *          so is a vocabulary whose ids come from elsewhere, and an added token that is a single_word.
+ *          Only the merges that count are read of OpenAI's gzip'd file: the rest may be damaged or missing.
  * Memory   From the arena: the tables of bpe.h, and the file's text (a few MB), which stays.
  *          zlib works in the arena too.  jansson allocates by itself: at most some 20 bytes
  *          for each of a JSON file's, freed before return.
@@ -29,7 +29,7 @@ enum { BPE_FILE_MAX = 32 << 20 };
 
 int bpe_open(struct bpe *b, const struct tok_files *f, struct arena *a, struct err *e);
 
-/* The same from memory: what a merges file (gzip'd or not) or a tokenizer.json holds. */
+/* From memory: what a merges file (gzip'd or not) or a tokenizer.json holds. */
 int bpe_read_merges(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e);
 int bpe_read_json(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e);
 
@@ -41,7 +41,7 @@ struct tok_texts {
 
 int bpe_read_added(struct bpe *b, const struct tok_texts *t, struct arena *a, struct err *e);
 
-/* Does vocab.json say the same ids as b? */
+/* Does vocab.json give the tokens the ids that they have in b? */
 int bpe_check_vocab(const struct bpe *b, const void *s, size_t n, struct err *e);
 
 #endif

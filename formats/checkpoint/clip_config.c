@@ -37,14 +37,14 @@ static int get_act(const json_t *o, enum act *act, struct err *e) {
 
 static int heads_fit(size_t width, size_t heads, const char *what, struct err *e) {
     if (heads == 0 || width % heads)
-        return err_set(e, "%s width %zu is no multiple of its %zu heads", what, width, heads);
+        return err_set(e, "%s width %zu is not a multiple of its %zu heads", what, width, heads);
     return 0;
 }
 
 /* ---- Hugging Face ---- */
 
-/* transformers pools at the first eos_token_id, but for 2, which is what files of before 2023 have: then at the
- * largest id.  An id that the vocabulary does not have (the default of small models) means that, too. */
+/* transformers pools at the first eos_token_id.  The value 2, which files of before 2023 have, means the
+ * largest id instead.  An id that the vocabulary does not have (the default of small models) means that, too. */
 static int get_eos(const json_t *o, struct clip_text_config *t, struct err *e) {
     const json_t *x = json_get(o, "eos_token_id");
     json_int_t id = x ? json_integer_value(x) : 49407;
@@ -86,11 +86,11 @@ static int hf_vision(struct clip_vision_config *v, const json_t *o, struct err *
     if (channels != 3)
         return err_set(e, "num_channels is %zu, not 3", channels);
     if (v->image % v->patch)
-        return err_set(e, "image_size %zu is no multiple of patch_size %zu", v->image, v->patch);
+        return err_set(e, "image_size %zu is not a multiple of patch_size %zu", v->image, v->patch);
     return heads_fit(v->width, v->heads, "image", e);
 }
 
-/* text_config_dict of old files, where it is there, is what counts. */
+/* Old files may have text_config_dict: then it counts, and text_config does not. */
 static const json_t *section(const json_t *j, const char *key, const char *dict) {
     const json_t *v = json_get(j, dict);
 

@@ -8,7 +8,7 @@
  * Errors   A value of the wrong type or range, an unknown activation, another kind of model
  *          and, in open_clip's files, every key that is set to something which is not implemented
  *          here, are refused by name.
- * Memory   None stays.
+ * Memory   Nothing stays allocated.
  */
 #ifndef UNCLIP_CLIP_CONFIG_H
 #define UNCLIP_CLIP_CONFIG_H

@@ -46,7 +46,7 @@ static const struct key text_keys[] = {
     {"pool_type", ONLY, {"argmax", "eos"}}, {"proj_type", ONLY, {"linear"}},
 };
 
-/* A key that no table has counts as ABSENT. */
+/* A key that is not in a table counts as ABSENT. */
 static int check_key(const char *where, const char *name, const json_t *v, const struct key *k,
                      size_t n, struct err *e) {
     const char *s = json_string_value(v);
@@ -127,7 +127,7 @@ static int get_side(const json_t *o, const char *where, const char *key, size_t 
     h = json_integer_value(json_array_get(x, 0));
     w = json_integer_value(json_array_get(x, 1));
     if (json_array_size(x) != 2 || h != w || h < 1 || h > SIZE_LIMIT)
-        return err_set(e, "%s: %s is no square", where, key);
+        return err_set(e, "%s: %s is not a square", where, key);
     *v = (size_t)h;
     return 0;
 }
@@ -169,9 +169,9 @@ static int read_vision(struct clip_vision_config *v, json_t *o, struct err *e) {
     v->patch = patch;
     v->heads = v->width / head;
     if (v->heads == 0 || v->width % head)
-        return err_set(e, "%s: width %zu is no multiple of head_width %zu", where, v->width, head);
+        return err_set(e, "%s: width %zu is not a multiple of head_width %zu", where, v->width, head);
     if (v->image % patch)
-        return err_set(e, "%s: image_size %zu is no multiple of patch_size %zu", where, v->image, patch);
+        return err_set(e, "%s: image_size %zu is not a multiple of patch_size %zu", where, v->image, patch);
     return get_mlp(o, where, v->width, &v->mlp, e);
 }
 
@@ -204,7 +204,7 @@ static int read_text(struct clip_text_config *t, json_t *o, struct err *e) {
         get_eos(o, t, e) < 0)
         return -1;
     if (t->width % t->heads)
-        return err_set(e, "%s: width %zu is no multiple of %zu heads", where, t->width, t->heads);
+        return err_set(e, "%s: width %zu is not a multiple of %zu heads", where, t->width, t->heads);
     return get_mlp(o, where, t->width, &t->mlp, e);
 }
 

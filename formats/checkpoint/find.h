@@ -1,7 +1,7 @@
 /* find.h - look for one component of a model in the paths that the user gave
  *
  * What     The walk that a CLIP, a tokenizer and each part of a diffusion pipeline share: each path is looked at
- *          in turn, the first that has the component ends the walk, and what was tried is told when none has it.
+ *          in turn; the first that has the component ends the walk.  When no path has it, the message names them all.
  *          A path that is a repository in a Hugging Face cache (refs and snapshots in it) stands for the snapshot
  *          that refs/main names.
  * Source   huggingface_hub's documentation of its cache; transformers' and diffusers' names of weight files.
@@ -34,7 +34,7 @@ int find_failed(struct find *f, const char *file, const struct err *inner);
 /* Map a file: 0, or FAILED. */
 int find_map(struct find *f, const char *file, struct mapfile *m);
 
-/* The weights in a folder, under the first name that a library would take; NULL when there are none. */
+/* The weights in a folder, under the first name that a library would take; NULL when the folder has no weights. */
 enum weights_names { WEIGHTS_TRANSFORMERS, WEIGHTS_DIFFUSERS, WEIGHTS_OPENCLIP, WEIGHTS_OPENAI };
 
 const char *find_weights(struct find *f, const char *dir, enum weights_names names);

@@ -17,7 +17,7 @@ struct clip_find {
     unsigned want;
     struct weights_file file;
     bool clip;                   /* the weights looked at last were those of a CLIP */
-    struct clip_config config;   /* what a config file said; has_* all false: there was none */
+    struct clip_config config;   /* what a config file said; has_* all false: no file was read */
     struct model_source from;
 };
 
@@ -36,7 +36,8 @@ static int read_config(struct clip_find *c, const char *path) {
     if (r == 0) {
         char type[64];
         clip_config_type(type, m.p, m.n);
-        err_set(&c->f->why, "%s is not the config of a CLIP%s%s", path_base(path), *type ? ": its model_type is " : "", type);
+        err_set(&c->f->why, "%s is not the config of a CLIP%s%s", path_base(path),
+                *type ? ": its model_type is " : "", type);
         return NOT_HERE;
     }
     c->from.config = c->from.act = path_base(path);
@@ -70,7 +71,10 @@ static int prep_in(struct clip_find *c, const char *dir) {
             continue;
         if (find_map(c->f, path, &m) < 0)
             return FAILED;
-        r = i == 0 ? clip_prep_processor(&c->m->prep, m.p, m.n, &inner) : clip_prep_hf(&c->m->prep, m.p, m.n, &inner) < 0 ? -1 : 1;
+        if (i == 0)
+            r = clip_prep_processor(&c->m->prep, m.p, m.n, &inner);
+        else
+            r = clip_prep_hf(&c->m->prep, m.p, m.n, &inner) < 0 ? -1 : 1;
         if (r < 0)
             return find_failed(c->f, path, &inner);
         if (r > 0) {
@@ -116,7 +120,7 @@ static bool from_openai(const struct weights_file *f) {
            weights_find(&f->weights, "context_length") && weights_find(&f->weights, "vocab_size");
 }
 
-/* Fingerprint without leaving what it touched in memory. */
+/* Fingerprint the weights, and drop the pages that this touched. */
 static int fingerprint(struct clip_find *c) {
     struct clip_model *m = c->m;
     uint64_t h;
@@ -145,8 +149,7 @@ static int choose_activation(struct clip_find *c, bool openai, struct err *e) {
     return 0;
 }
 
-/* The config as tensors and file together give it, and nothing in the file that it does not
- * explain. */
+/* Join what the tensors and the config file tell, and refuse a tensor that this config does not explain. */
 static int settle(struct clip_find *c, bool openai, struct err *e) {
     struct clip_model *m = c->m;
 
@@ -169,7 +172,7 @@ static bool wanted(const struct clip_find *c) {
            (c->m->config.has_vision || !(c->want & MODEL_VISION));
 }
 
-/* Weights whose config, if there is one, was read.  dir: where to look for the preprocessing
+/* Open weights after their config, if there is one, was read.  dir: where to look for the preprocessing
  * of Hugging Face's layout, NULL for torchvision's or open_clip's. */
 static int open_weights(struct clip_find *c, const char *path, const char *layout, const char *dir) {
     struct clip_model *m = c->m;
@@ -248,7 +251,7 @@ static int try_hf(struct clip_find *c, const char *dir, const char *layout) {
     return open_weights(c, weights, layout, dir);
 }
 
-/* Also weights under such a name without any config. */
+/* open_clip's layout, and weights under one of its names without a config. */
 static int try_openclip(struct clip_find *c, const char *dir) {
     const char *weights = find_weights(c->f, dir, WEIGHTS_OPENCLIP);
     const char *config = in(c, dir, "open_clip_config.json");

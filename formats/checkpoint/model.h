@@ -1,9 +1,9 @@
 /* model.h - find and open the components of a model among the paths given
  *
- * What     A component is a CLIP (text tower, image tower, or both), a tokenizer, later a prior,
- *          decoder, upsampler and schedulers.  Each comes from the first path that has it.
- *          The layouts are those of unclip(7): diffusers pipelines, Hugging Face CLIP directories (joint and split),
- *          open_clip directories, single files.
+ * What     A component is a CLIP (text tower, image tower, or both) or a tokenizer.  Each comes from the first
+ *          path that has it.  Priors, decoders and upsamplers are opened by unclip_model.h.
+ *          Layouts, as in unclip(7): diffusers pipelines, Hugging Face CLIP directories (of both towers
+ *          or of one), open_clip directories, single files.
  * Memory   Weights stay mapped read-only; tables and strings come from the arena.
  * Errors   A component that no path has: err names every place tried.
  */
@@ -17,15 +17,15 @@
 struct model_paths {
     const char *const *v;
     size_t n;
-    int activation;               /* --activation: -1 none, else enum act */
-    struct pack_cache *cache;     /* of packed weights, or NULL: used by who binds */
+    int activation;               /* --activation: an enum act, or -1 where it was not given */
+    struct pack_cache *cache;     /* of packed weights, or NULL; model_bind_* and unclip_open_* use it */
 };
 
 struct clip_model {
     struct weights weights;
     struct clip_config config;
     struct prep prep;             /* when has_vision */
-    const char *path;             /* the path of the list that had it */
+    const char *path;             /* the path of the list that had it, or the snapshot that this path stands for */
     const char *file;             /* the weights file, or the index of its shards */
     const char *about;            /* --info: what was recognised, and where each fact came from */
     char fingerprint[17];

@@ -26,7 +26,7 @@ static void add(XXH3_state_t *h, uint64_t v) {
     XXH3_128bits_update(h, &v, sizeof v);
 }
 
-/* Which of the files t lies in, and where: 0, or -1 if in none. */
+/* The file that holds t, and the place in it: 0, or -1 if no file holds it. */
 static int place(const struct weights_file *f, const struct tensor *t, uint64_t *file, uint64_t *at) {
     uintptr_t p = (uintptr_t)t->data;
 
@@ -72,7 +72,7 @@ static int make_key(struct pack_entry *n, const struct pack_of *w, const struct 
     int key, name;
 
     if (hash_source(&h, w) < 0) {
-        snprintf(n->say, sizeof n->say, "not kept: a tensor lies in none of the files");
+        snprintf(n->say, sizeof n->say, "not kept: a tensor is in none of the files");
         return -1;
     }
     if (!realpath(w->file, path)) {
@@ -85,7 +85,7 @@ static int make_key(struct pack_entry *n, const struct pack_of *w, const struct 
                    w->part, kern->name, kern->panel, dtype_size(kern->weight), PACKED_LAYOUT, w->cut, w->fingerprint,
                    (uint64_t)h.high64, (uint64_t)h.low64);
     name = snprintf(n->file, sizeof n->file, "%.32s.%.16s%s.%016" PRIx64 PACK_SUFFIX, w->part, kern->name,
-                    kern->weight == DT_BF16 && kern->row == DT_F32 ? "-bf16" : "",    /* beside the f32 table of that name */
+                    kern->weight == DT_BF16 && kern->row == DT_F32 ? "-bf16" : "",    /* the f32 table is called so */
                     (uint64_t)XXH64(path, strlen(path), 0));
     n->nkey = (size_t)key;
     return key < (int)sizeof n->key && name < (int)sizeof n->file ? 0 : -1;
@@ -141,7 +141,7 @@ static int bind_found(const struct pack_cache *k, struct pack_entry *n, const st
 
 /* ---- noting ---- */
 
-/* Nothing changed while it was read, and nothing can have changed without being seen. */
+/* Did no file change while it was read, and could every change be seen? */
 static bool settled(const struct weights_file *f) {
     time_t now = time(NULL);
 

@@ -1,27 +1,28 @@
 /* pack_cache.h - keep what was packed of a model in a file, for the next start
  *
- * What     Each tower, prior, U-Net is bound through here.  Where a file of its packed weights is
- *          in the folder, it is mapped and nothing is packed; else what was packed is remembered and,
- *          when the program has done its work, written.  A model's file is called after
- *          the component, the kernel, and a hash of where the weights lie, so that a model that
- *          changes replaces its own file:  text.bf16.0123456789abcdef.packed
+ * What     Each tower, prior and U-Net is bound through this cache.  A file of its packed weights in the directory
+ *          is mapped, and no weight is packed.  Without such a file the packed weights are remembered, and
+ *          written when the program has done its work.  A file's name has the component, the kernel, and a hash
+ *          of the paths of the weights, so that a changed model replaces its own file:
+ *          text.bf16.0123456789abcdef.packed
  * Key      The component, the kernel, PACKED_LAYOUT, the model's fingerprint (64 elements of each
  *          tensor), name, type, shape, strides and place of every tensor, and inode, size, mtime and ctime of
- *          each file of weights.  No weight but the fingerprint's is read.  So a model that is
- *          replaced, edited, touched, copied or restored is packed anew.  What this does not see: a change
- *          by somebody who writes to the disk below the file system, and one through a shared mapping that
+ *          each file of weights.  Only the weights of the fingerprint are read.  So a model that is
+ *          replaced, edited, touched, copied or restored is packed anew.  Two changes are not seen: one that
+ *          is written to the disk below the file system, and one through a shared mapping that
  *          was open while the file was written.  A file of weights that changed less than two
  *          seconds before, or while it was packed, is not kept: its times could be those of an earlier
  *          content.
- * Trust    A file's content is not checked against a sum, only its structure (pack_file.h): starting is to
- *          cost page faults, no more.  So the folder and the file must belong to this user or to
- *          root and be writable by nobody else, and a file is complete and synced before it gets its name.
- *          Who can write to the user's files can do worse than change weights.
- * Errors   None that stop a program: without the folder, without permission, with a full disk or a
- *          file that does not fit, the weights are packed as ever.  `say` has why, for -v.
+ * Trust    A file's structure is checked (pack_file.h), its content is not checked against a sum, because a
+ *          start shall cost page faults only.  Therefore the directory and the file must belong to this user or to
+ *          root, no other user may write to them, and a file is complete and synced before it gets its name.
+ *          A person who can write to the user's files can do worse than change weights.
+ * Errors   No error stops a program: without the directory, without permission, with a full disk or with a
+ *          file that does not fit, the weights are packed as without a cache.  `say` has the reason, for -v.
  * Limits   Networks below `least` bytes are packed faster than found.  A file is written only where its size is free
  *          twice.  After one was written, those that were not used for PACK_DAYS, and
- *          then the longest unused until PACK_MOST bytes are left, are removed; use is mtime, renewed once a day.
+ *          then the longest unused until PACK_MOST bytes are left, are removed.  The time of use is mtime, renewed
+ *          once a day.
  * Memory   The file's pages are shared with all processes that use it.
  */
 #ifndef UNCLIP_PACK_CACHE_H
@@ -56,7 +57,7 @@ struct pack_cache {
 struct pack_of {
     const char *part;                     /* "text" */
     struct weights *weights;              /* its `packed` is set while binding */
-    const struct weights_file *source;    /* where all of them lie */
+    const struct weights_file *source;    /* the files that hold all of them */
     const char *file;                     /* what source was opened as */
     const char *fingerprint;
     uint64_t cut;                         /* what rows are cut by that the tensors do not say, or 0 */

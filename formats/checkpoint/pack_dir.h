@@ -1,10 +1,11 @@
-/* pack_dir.h - the folder of pack_cache.h: who may write there, new files, old files
+/* pack_dir.h - the directory of pack_cache.h: its permissions, new files, old files
  *
- * What     Files are opened, made, renamed and removed relative to the folder's descriptor, after the folder
- *          was found to be the user's own or root's and writable by nobody else; a file likewise.
+ * What     Files are opened, made, renamed and removed relative to the directory's descriptor, after it was
+ *          seen that the directory is the user's own or root's and that no other user may write to it.  Files
+ *          are checked in the same way.
  * New      A file is written under a random name that did not exist (O_EXCL), synced, and renamed:
- *          readers see the old file, or the new one, or none, and any number of processes may write the
- *          same file at once.  What a killed process leaves is removed a day later.
+ *          a reader sees the old file, the new file, or no file, and any number of processes may write the
+ *          same file at once.  The file that a killed process leaves is removed a day later.
  * Pages    A file is written in runs that begin and end at multiples of 16 MiB, and mapped for large pages:
  *          a kernel whose file system keeps large folios then maps 2 MiB with one fault, not 64 KiB.
  * Errors   -1 and the reason.  An error of pack_dir_write is kept until pack_dir_publish, which then
@@ -25,7 +26,7 @@
 #define PACK_MOST ((uint64_t)16 << 30)    /* bytes of all files */
 enum { PACK_DAYS = 30, PACK_NAME_LENGTH = 96 };
 
-/* A descriptor of the folder; make: with its parent and itself, if they are not there. */
+/* A descriptor of the directory; make: create it and its parent if they do not exist. */
 int pack_dir_open(const char *path, bool make, struct err *e);
 
 /* A descriptor of a file that may be trusted. */

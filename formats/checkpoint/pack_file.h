@@ -1,13 +1,13 @@
-/* pack_file.h - a file of packed weights: the blocks of lib/kernel/packed.h, as they lie in memory
+/* pack_file.h - a file of packed weights: the blocks of lib/kernel/packed.h, as they are in memory
  *
- * What     A key says what the blocks were made of and for whom; a reader that wants them knows its
- *          key beforehand, and takes a file for its own only if the keys are equal byte for byte.
+ * What     A key says which weights and which kernel the blocks were made for.  A reader knows the key that it
+ *          needs, and uses a file only if the keys are equal byte for byte.
  * Layout   Numbers are 64 bits, little-endian; the blocks are as the machine has them (the key names
  *          its kernel).
  *
  *              0   16       "unclip packed 1\n"
  *             16    8       length of the file
- *             24    8       XXH64 of the head but for these 8 bytes
+ *             24    8       XXH64 of the head without these 8 bytes
  *             32    8       K, bytes of the key
  *             40    8       N, number of blocks
  *             48    K       the key, then zeros up to a multiple of 8
@@ -15,10 +15,10 @@
  *              .    .       zeros up to a multiple of 64; the head ends here
  *              .            the blocks, each followed by zeros up to a multiple of 64
  *
- *          Where a block lies follows from the sizes before it, so none can overlap or be left out.
+ *          The place of a block follows from the sizes before it, so blocks cannot overlap or be left out.
  * Checks   Everything in the head: its length and sum, the file's length, that the sizes add up to
- *          it.  The blocks are not looked at, as no checkpoint's numbers are checked against a sum
- *          either: who may write the file is what pack_cache.h looks at.
+ *          it.  The blocks are not checked against a sum, as a checkpoint's numbers are not; pack_cache.h checks
+ *          which users may write the file.
  * Memory   None; blocks are views.
  */
 #ifndef UNCLIP_PACK_FILE_H

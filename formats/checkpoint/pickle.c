@@ -68,7 +68,7 @@ static int two_lines(struct in *in, struct op *op, struct err *e) {
     return 0;
 }
 
-/* Bytes of the number that follows an opcode; 0 none, -1 unknown; BYTES: a string of that many
+/* Bytes of the number that follows an opcode; 0: no number, -1: not known; BYTES: a string of that many
  * bytes follows the number. */
 enum { BYTES = 16, LINES = 32 };
 
@@ -156,7 +156,7 @@ static int scan(struct need *need, const unsigned char *p, size_t n, struct err 
 
 struct vm {
     struct pickle *k;
-    uint32_t *stack, *memo;    /* memo: MARK where nothing was put */
+    uint32_t *stack, *memo;    /* memo: MARK where no object was put */
     size_t sp, nmemo;
     size_t held;               /* entries of the memo: the index that MEMOIZE uses */
 };
@@ -252,7 +252,7 @@ static int add(struct vm *m, size_t n, size_t multiple, bool mark, struct err *e
     to = m->stack[m->sp - 1 - below];
     kind = m->k->obj[to].kind;
     if (kind != PK_CALL && kind != (multiple == 2 ? PK_DICT : PK_LIST) && kind != PK_SET)
-        return err_set(e, "pickle: items are added to what is no container");
+        return err_set(e, "pickle: items are added to something that is not a container");
     if (n % multiple)
         return err_set(e, "pickle: a key without a value");
     if (take(m, to, n, e) < 0)
@@ -273,7 +273,7 @@ static int call(struct vm *m, bool keywords, struct err *e) {
     if ((keywords && pop(m, &kw, e) < 0) || pop(m, &args, e) < 0 || pop(m, &fn, e) < 0)
         return -1;
     if (m->k->obj[args].kind != PK_TUPLE)
-        return err_set(e, "pickle: arguments of a call are no tuple");
+        return err_set(e, "pickle: arguments of a call are not a tuple");
     push_new(m, (struct pickle_obj){.kind = PK_CALL, .a = fn, .b = args});
     return 0;
 }
@@ -311,7 +311,7 @@ static int stack_global(struct vm *m, struct err *e) {
     if (pop(m, &name, e) < 0 || pop(m, &module, e) < 0)
         return -1;
     if (m->k->obj[module].kind != PK_STR || m->k->obj[name].kind != PK_STR)
-        return err_set(e, "pickle: a global's name is no string");
+        return err_set(e, "pickle: a global's name is not a string");
     push_new(m, (struct pickle_obj){.kind = PK_GLOBAL, .a = module, .b = name});
     return 0;
 }

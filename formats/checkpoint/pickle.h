@@ -1,17 +1,17 @@
 /* pickle.h - what a Python pickle would build, without building it
  *
- * What     A pickle is a program for a stack machine.  This reader runs the machine but makes
- *          nothing: a call of a Python function becomes an object that says which function and
- *          which arguments, and stays that.  No name in the file ever causes code to run.
- *          What the objects mean (tensors, for one) is the caller's business.
- * Source   CPython Lib/pickletools.py; the opcodes of protocols 2 to 5 but INST, OBJ, PERSID,
+ * What     A pickle is a program for a stack machine.  This reader runs the machine without building
+ *          Python objects: a call of a Python function becomes an object that holds the function's name and
+ *          the arguments.  No name in the file ever causes code to run.
+ *          The caller decides what the objects mean (tensors, for example).
+ * Source   CPython Lib/pickletools.py; the opcodes of protocols 2 to 5 except INST, OBJ, PERSID,
  *          the extension registry, out-of-band buffers and the text opcodes of protocol 0.
  * Checks   A first pass over the opcodes finds the end and counts what the tables need, the
  *          second builds.  Arguments stay inside the input; at most PICKLE_OPS opcodes; memo
  *          indices below the length of the input; stack never popped below its mark.
  * Memory   About 50 bytes of arena for each opcode; strings are views into the input.
  *          Objects refer to each other by index.  The graph may be shared, and even cyclic
- *          (memo): who walks it must bound depth and visits.
+ *          (memo): a caller that walks it must bound depth and visits.
  */
 #ifndef UNCLIP_PICKLE_H
 #define UNCLIP_PICKLE_H
@@ -56,7 +56,7 @@ struct pickle_cell {
 
 struct pickle {
     struct pickle_obj *obj;      /* [nobj]; obj[0] is None */
-    struct pickle_cell *cell;    /* cell[0] is none */
+    struct pickle_cell *cell;    /* cell[0] is not used */
     uint32_t nobj, ncell;
     uint32_t top;                /* the object that STOP returned */
     size_t used;                 /* bytes of the input, STOP included */
@@ -64,7 +64,7 @@ struct pickle {
 
 int pickle_parse(struct pickle *k, const unsigned char *p, size_t n, struct arena *a, struct err *e);
 
-/* The first cell of obj's items (0: none); the next is k->cell[c].next. */
+/* The first cell of obj's items (0: it is empty); the next is k->cell[c].next. */
 static inline uint32_t pickle_items(const struct pickle *k, uint32_t obj) {
     return k->obj[obj].first;
 }

@@ -24,7 +24,7 @@ bool safetensors_sniff(const unsigned char *p, size_t n);
 int safetensors_read(struct weights *ws, const unsigned char *p, size_t n, struct arena *a,
                      struct err *e);
 
-/* The strings of __metadata__ as a JSON object, empty where there are none; the caller frees it with
+/* The strings of __metadata__ as a JSON object, empty where it has no entries; the caller frees it with
  * json_decref. */
 int safetensors_metadata(const unsigned char *p, size_t n, json_t **metadata, struct err *e);
 

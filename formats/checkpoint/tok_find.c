@@ -8,12 +8,12 @@
 
 enum { LIMIT_MAX = 1 << 20, CONFIG_MAX = 1 << 20 };    /* "no limit" is written as 10^30 */
 
-/* "folder/name" if such a file is there, else NULL. */
+/* "folder/name" if there is a file of that name, else NULL. */
 static const char *file_in(const char *folder, const char *name, struct arena *a) {
     return path_first(a, folder, &name, 1);
 }
 
-/* The integer at this place of a small JSON file; 0 where there is none that makes sense. */
+/* The integer at this place of a small JSON file; 0 where it is missing or out of range. */
 static size_t number_in(const char *path, const char *const key[3]) {
     struct mapfile f;
     size_t v = 0;
@@ -30,7 +30,7 @@ static size_t number_in(const char *path, const char *const key[3]) {
     return v;
 }
 
-/* How many tokens the model in this folder takes; 0 if nothing says so. */
+/* How many tokens the model in this folder takes; 0 if no file says so. */
 static size_t limit_in(const char *folder, struct arena scratch) {
     static const struct {
         const char *file, *key[3];

@@ -63,7 +63,7 @@ static bool mapping(const struct pickle *k, uint32_t obj, struct pairs *it) {
 /* What a pickled torch.nn.Module consists of. */
 struct module {
     struct pairs parameters, buffers, modules;
-    uint32_t transient;    /* the names of buffers that are no part of a state dict */
+    uint32_t transient;    /* the names of buffers that are not part of a state dict */
 };
 
 /* Is obj a record whose fields are those of a torch.nn.Module?  Its class is not looked at.  The fields count as
@@ -122,7 +122,7 @@ static int add(struct torch *t, const char *name, size_t len, const struct tenso
     return 0;
 }
 
-/* Append a key to the path; its new length, or 0 if the key is no name. */
+/* Append a key to the path; its new length, or 0 if the key is not a name. */
 static size_t join(char path[NAME_MAX_LEN + 1], size_t len, const struct pickle_obj *key) {
     size_t at = len ? len + 1 : 0;
 
@@ -297,7 +297,7 @@ static const unsigned char legacy_magic[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c
                                              0x6a, 0xa8, 0x50, 0x19, '.'};
 
 /* The bytes of one element of each storage, from the ids that name it.  Another kind of id holds the source text of a
- * pickled module's class: nobody reads that. */
+ * pickled module's class, which is not read. */
 static int blob_sizes(const struct torch *t) {
     for (uint32_t i = 1; i < t->k.nobj; i++) {
         struct storage s = {0};
@@ -359,7 +359,7 @@ static int list_blobs(struct torch *t, const struct pickle *keys) {
         const struct pickle_obj *o = &keys->obj[keys->cell[c].obj];
 
         if ((o->kind != PK_STR && o->kind != PK_BYTES) || !torch_plain_key(o->s, o->n))
-            return err_set(t->e, "a storage's key is no plain name");
+            return err_set(t->e, "a storage's key is not a plain name");
         b[i] = (struct blob){.key = o->s, .len = o->n};
     }
     if (t->nblob)

@@ -2,7 +2,7 @@
  *
  * What     torch.save archives (ZIP), TorchScript archives, and the files that torch.save
  *          wrote before 1.6.  Names are the keys of the state dict, nested ones joined by
- *          ".", or the attribute paths of a TorchScript module, which are the same names.
+ *          ".", or the attribute paths of a TorchScript module, which are equal to those keys.
  *          A whole torch.nn.Module that was pickled gives its parameters and buffers under the names that its
  *          state dict would have; its classes are names, and no source text in the file is read.
  *          A training checkpoint is entered through its key state_dict, model_state_dict,
@@ -10,8 +10,8 @@
  * Source   torch/serialization.py, torch/_utils.py (the _rebuild functions), torch/csrc/jit/
  *          serialization/pickler.cpp; formats/io/zip.h and formats/checkpoint/pickle.h for the containers.
  * Checks   Storage keys are plain names; a storage has exactly the bytes that its type and
- *          length say; every element of a view lies inside its storage, whatever its strides;
- *          little-endian only.  Values that are no tensors are passed over.
+ *          length say; every element of a view is inside its storage, whatever its strides;
+ *          little-endian only.  Values that are not tensors are passed over.
  * Errors   A tensor that is stored in a way not known here (quantised, sparse) is refused by
  *          name; so is a file without any tensor, and tar files of 2016.
  * Memory   Views into p, which may be unaligned; names, table and the parsed pickle in the

@@ -1,6 +1,6 @@
 /* torch_part.h - what torch_file.c and torch_tensor.c share
  *
- * What     The state of reading one file: its pickle, and where the bytes of storages lie.
+ * What     The state of reading one file: its pickle, and where the bytes of storages are.
  */
 #ifndef UNCLIP_TORCH_PART_H
 #define UNCLIP_TORCH_PART_H
@@ -22,7 +22,7 @@ struct torch {
     struct weights *ws;
     struct arena *a;
     struct err *e;
-    size_t visits;             /* values looked at: bounded, for the graph may fan out */
+    size_t visits;             /* values looked at: bounded, because the graph may fan out */
     const struct zip *zip;     /* where storages are, in an archive... */
     const char *top;           /* ...below this folder */
     size_t top_len;

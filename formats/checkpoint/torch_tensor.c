@@ -28,7 +28,7 @@ static int find_blob(const struct torch *t, struct blob *b, const unsigned char 
     char path[4096 + 8 + TORCH_KEY_MAX];
 
     if (!torch_plain_key(key, len))
-        return err_set(t->e, "a storage's key is no plain name");
+        return err_set(t->e, "a storage's key is not a plain name");
     if (!t->zip) {
         got = t->nblob ? bsearch(&want, t->blob, t->nblob, sizeof want, torch_blob_order) : NULL;
         if (!got)

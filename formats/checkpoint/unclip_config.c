@@ -25,13 +25,15 @@ static int one_of(const json_t *j, const char *key, const char *otherwise, const
 
 int unclip_config_plain(const void *json, size_t n, struct err *e) {
     json_t *j = json_object_load(json, n, e);
-    int r = !j ? -1 : json_get(j, "quantization_config") ? err_set(e, "quantization_config is set, which is not supported") : 0;
+    int r = j ? 0 : -1;
 
+    if (json_get(j, "quantization_config"))
+        r = err_set(e, "quantization_config is set, which is not supported");
     json_decref(j);
     return r;
 }
 
-/* Options of the classes that this U-Net has no other value for. */
+/* Options of the classes for which this U-Net has one value only. */
 static int refuse_options(const json_t *j, struct err *e) {
     static const char *const off[] = {"center_input_sample", "only_cross_attention", "dual_cross_attention",
                                       "use_linear_projection", "addition_embed_type", "encoder_hid_dim",
@@ -124,7 +126,7 @@ int unclip_config_unet(struct unet_config *c, size_t *sample, const void *json, 
     return r;
 }
 
-/* A newer PriorTransformer has parts that Karlo's has not: only its defaults are this network. */
+/* A newer PriorTransformer can have parts that Karlo's does not have: only its defaults describe this network. */
 static int prior(struct prior_config *c, const json_t *j, struct err *e) {
     static const struct { const char *key, *only; } fixed[] = {
         {"time_embed_act_fn", "silu"}, {"encoder_hid_proj_type", "linear"}, {"added_emb_type", "prd"}};

@@ -16,9 +16,9 @@
 /* One component: its weights, and the config that goes with them in diffusers' layout. */
 struct part {
     struct weights w;
-    struct weights_file mapped;    /* what w lies in */
+    struct weights_file mapped;    /* the files that hold w */
     const char *file;
-    const char *folder;       /* the pipeline that it lies in, for schedulers and siblings */
+    const char *folder;       /* the pipeline's folder, where schedulers and other components are */
     struct mapfile config;
     const char *config_file;
     enum karlo_file original;
@@ -184,7 +184,7 @@ static int bind(struct find *f, const char *name, const struct part *p, struct w
 
 /* ---- prior ---- */
 
-/* ViT-L-14_stats.th beside the original checkpoint: the pair (mean, std) of image embeddings. */
+/* ViT-L-14_stats.th in the folder of the original checkpoint: the pair (mean, std) of image embeddings. */
 static int add_stats(struct find *f, struct part *p) {
     const char *file = path_join(f->a, p->folder, "ViT-L-14_stats.th");
     static const char *const from[] = {"0", "1"}, *const to[] = {"clip_mean", "clip_std"};

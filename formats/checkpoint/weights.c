@@ -79,7 +79,7 @@ static int find_shard(struct shards *s, const char *name, size_t *i) {
         if (!strcmp(s->name[*i], name))
             return 0;
     if (!plain_name(name))
-        return err_set(s->e, "index: a shard's name is not that of a file beside it");
+        return err_set(s->e, "index: a shard's name is not that of a file in the same folder");
     if (*i == SHARDS)
         return err_set(s->e, "index: more than %d shards", SHARDS);
     return load_shard(s, name);

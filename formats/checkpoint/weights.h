@@ -2,9 +2,9 @@
  *
  * What     safetensors, torch.save archives, TorchScript, legacy torch files; and the index of
  *          a sharded checkpoint (model.safetensors.index.json, pytorch_model.bin.index.json),
- *          whose shards lie beside it.  Names and extensions of files say nothing.
+ *          whose shards are in the same folder.  The name and extension of a file do not matter.
  * Checks   Those of safetensors.h and torch_file.h.  A shard's name is a plain file name; each
- *          tensor of the index is in the shard that it names, and in no other.
+ *          tensor of the index is in the shard that it names, and only there.
  * Errors   Messages name the shard, not the file given: the caller prefixes that.
  * Memory   Files stay mapped; tables and names come from the arena.
  */
@@ -29,7 +29,7 @@ bool weights_sniff(const unsigned char *p, size_t n);
 /* "safetensors", "TorchScript", ... */
 const char *weights_kind_name(enum weights_kind k);
 
-/* One file that lies in memory (no index). */
+/* One file in memory, not an index. */
 int weights_read(struct weights *ws, enum weights_kind *kind, const unsigned char *p, size_t n,
                  struct arena *a, struct err *e);
 
@@ -38,14 +38,14 @@ int weights_load(struct weights_file *f, const char *path, struct arena *a, stru
 /* A few places of each tensor will be read: do not read ahead.  Undone by weights_forget. */
 void weights_scattered(const struct weights_file *f);
 
-/* After a network was bound: what was packed need not stay resident a second time.  What is used
- * as it lies comes back when it is touched. */
+/* After a network was bound: weights that were packed need not stay resident in their file as well.  Pages that
+ * are used from the file come back when they are touched. */
 void weights_forget(const struct weights_file *f);
 
-/* f's files and also g's: who uses tensors of both has them in one list. */
+/* Append g's files to f's, for a network that uses tensors of both. */
 int weights_join(struct weights_file *f, const struct weights_file *g, struct arena *a);
 
-/* The same as weights_load, for who wants the tensors only. */
+/* weights_load for a caller that wants the tensors only. */
 int weights_open(struct weights *ws, const char *path, struct arena *a, struct err *e);
 
 #endif

@@ -57,7 +57,7 @@ struct clip_config {
 
 /* Rename to the plain names of the family (prefixes `module.`, `text.`, `cond_stage_model.*`, ... off), drop
  * what is to be ignored, and say which family it is.  A text_projection that is a Linear (open_clip's
- * CustomTextCLIP) becomes the [D, E] view that the family has otherwise.  -1 if it is no CLIP. */
+ * CustomTextCLIP) becomes the [D, E] view that the family has otherwise.  -1 if it is not a CLIP. */
 int clip_canonical_names(struct weights *ws, const struct clip_family **family, struct err *e);
 
 /* A name of any family, taken apart. */
@@ -74,20 +74,19 @@ struct clip_name {
 /* false: no tensor of a CLIP is called so. */
 bool clip_name_parse(struct clip_name *n, const struct clip_family *f, const char *name);
 
-/* After clip_canonical_names: refuse, by name, a tensor that a model of this config has not. */
+/* After clip_canonical_names: refuse, by name, a tensor that a model of this config does not have. */
 int clip_check_names(const struct clip_config *c, const struct weights *ws, struct err *e);
 
 /* Everything that shapes tell, for checkpoints without a config.  c->family is given; act_known
- * comes out false, the activations QuickGELU.  Heads are 64 wide, but 16 in number in image towers
- * of width 1280, 1408 and 1664 (open_clip's), and 0 where the width is no multiple of 64 and only a
- * config can tell.
+ * comes out false, the activations QuickGELU.  Heads are 64 wide, except in image towers
+ * of width 1280, 1408 and 1664 (open_clip's), which have 16 heads.  heads is 0 where the width is not a
+ * multiple of 64: then only a config can tell.
  * Where a config was read from a file, it is checked against this instead. */
 int clip_config_from_weights(struct clip_config *c, const struct weights *ws, struct err *e);
 
-/* 64 bits over canonical names, shapes and 64 elements of each tensor rounded to bf16: equal
- * for the same weights in any container, naming family and dtype (unless a dtype between was
- * rounded twice).  The elements are four runs of 16, so that few pages of a mapped file are
- * read.  0 when scratch is too small (no fingerprint is 0). */
+/* 64 bits over canonical names, shapes and 64 elements of each tensor rounded to bf16.  Weights have one
+ * fingerprint in every container, naming family and dtype, unless they were rounded twice on their way.  The
+ * elements are four runs of 16, so that few pages of a mapped file are read.  0 when scratch is too small (no fingerprint is 0). */
 uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws, struct arena scratch);
 
 /* What clip_fingerprint gives for a file that holds one tower of c alone, with or without logit_scale. */
@@ -112,8 +111,8 @@ size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len);
 size_t clip_image_scratch(const struct clip_vision *v, size_t n);
 
 /* n texts, tokens[i][0 .. len[i]): start and end included, unpadded, each len <= context and id <
- * vocab, config.text.eos among them (checked by the caller; texts without it are pooled at their last token).  embed [n, E]; states: where not NULL, states[i] receives
- * [len[i], D] after the final LayerNorm. */
+ * vocab, config.text.eos among them (checked by the caller; texts without it are pooled at their last token).
+ * embed [n, E]; states: where not NULL, states[i] receives [len[i], D] after the final LayerNorm. */
 void clip_text_run(const struct clip_text *t, const struct compute *k, size_t n,
                    const int *const tokens[], const size_t len[], float *embed,
                    float *const states[], void *scratch);

@@ -61,7 +61,7 @@ int clip_check_vision(const struct clip_config *c, struct err *e) {
         if (check_ranges(resnet, sizeof resnet / sizeof *resnet, "image", e) < 0)
             return -1;
         if (v->width % 2 || v->image % 32)
-            return err_set(e, "image tower: width %zu or side %zu is none of a ResNet", v->width,
+            return err_set(e, "image tower: width %zu or side %zu is not one of a ResNet", v->width,
                            v->image);
         return check_heads(32 * v->width, v->heads, "image", e);
     }

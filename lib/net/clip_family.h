@@ -8,7 +8,7 @@
  * Names    A field that ends in a dot is a prefix.  ln_*, and all names in `layer`, stand for a pair: the name
  *          with .weight and with .bias.  Other names are whole.  NULL: the family has no such tensor.
  * Canon    A tensor's canonical name is the name that the first family (OpenAI's) has in the same field, or
- *          the family's own name where the first family has none.  Fingerprints hash canonical names.
+ *          the family's own name where the first family has no such tensor.  Fingerprints hash canonical names.
  */
 #ifndef UNCLIP_CLIP_FAMILY_H
 #define UNCLIP_CLIP_FAMILY_H

@@ -32,7 +32,7 @@ static void add_size(XXH64_state_t *h, size_t v) {
     XXH64_update(h, b, sizeof b);
 }
 
-/* Element i of up to three tensors that lie one behind the other. */
+/* Element i of up to three tensors, counted as if they were joined. */
 static float element(const struct entry *e, size_t parts, const size_t count[3], size_t i) {
     float f = 0;
 

@@ -50,7 +50,7 @@ static const char *field(const struct clip_family *f, size_t at) {
     return s;
 }
 
-/* The canonical family's name for a field, or the family's own where the canonical one has none. */
+/* The canonical family's name for a field, or the family's own where the canonical one has no such tensor. */
 static const char *canonical(const struct clip_family *f, size_t at) {
     const char *s = field(clip_families[0], at);
 
@@ -211,7 +211,7 @@ static bool has(const struct weights *ws, const char *prefix, const char *inner,
     return weights_find(ws, full) != NULL;
 }
 
-/* Which family has its names behind this prefix?  NULL: none. */
+/* The family that has its names behind this prefix, or NULL. */
 static const struct clip_family *family_behind(const struct weights *ws, const char *prefix) {
     for (size_t i = 0; clip_families[i]; i++) {
         const struct clip_family *f = clip_families[i];
@@ -239,7 +239,7 @@ static bool ignored(const struct weight *w) {
            ends(w->name, ".position_ids");
 }
 
-/* Keep what lies behind the prefix, without it and without what is ignored. */
+/* Keep the tensors behind the prefix, take the prefix off, and drop what is ignored. */
 static void strip(struct weights *ws, const char *prefix, const struct clip_family *f) {
     size_t len = strlen(prefix), n = 0;
 
@@ -296,7 +296,7 @@ int clip_canonical_names(struct weights *ws, const struct clip_family **family, 
         strip(ws, prefix[i], *family);
         return weights_sort(ws, e);
     }
-    return err_set(e, "no CLIP: it has neither OpenAI's nor Hugging Face's names");
+    return err_set(e, "not a CLIP: it has neither OpenAI's nor Hugging Face's names");
 }
 
 int clip_check_names(const struct clip_config *c, const struct weights *ws, struct err *e) {
@@ -309,7 +309,7 @@ int clip_check_names(const struct clip_config *c, const struct weights *ws, stru
 
         if (!clip_name_parse(&n, c->family, name) ||
             (n.tower == TOWER_TEXT && !c->has_text) || (n.tower == TOWER_VISION && !c->has_vision))
-            return err_set(e, "tensor %.200s is none that such a CLIP has", name);
+            return err_set(e, "tensor %.200s is not one that such a CLIP has", name);
         if (!dtype_is_float(ws->w[i].t.dtype))
             return err_set(e, "tensor %.200s is %s: quantised weights are not supported", name,
                            dtype_name(ws->w[i].t.dtype));

@@ -5,7 +5,7 @@
 
 #include "lib/net/clip.h"
 
-/* The shape of a tensor that has to be there with nd axes, none of them empty. */
+/* The shape of a tensor that must be there with nd axes, all of them at least 1 long. */
 static int shape(const struct weights *ws, const char *name, int nd, const size_t **s, struct err *e) {
     const struct weight *w = weights_find(ws, name);
 
@@ -153,7 +153,7 @@ static int read_scale(struct clip_config *c, const struct weights *ws, struct er
     if (!w)
         return 0;
     if (tensor_count(&w->t, &n) < 0 || n != 1)
-        return err_set(e, "tensor logit_scale is no single number");
+        return err_set(e, "tensor logit_scale is not a single number");
     tensor_f32(&w->t, 0, 1, &s);
     c->scale = expf(s);
     if (!isfinite(c->scale) || !(c->scale > 0))

@@ -40,7 +40,7 @@ enum karlo_file karlo_file(const struct weights *ws) {
     return KARLO_NONE;
 }
 
-/* name under the table: the table's word, then what follows it (".weight", ".bias" or nothing). */
+/* The name by the table: the table's word, then the end of the name (".weight", ".bias" or ""). */
 static const char *apply(const struct rename *t, size_t n, const char *before, const char *name, struct arena *a) {
     char out[256];
 

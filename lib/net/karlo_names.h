@@ -1,13 +1,13 @@
 /* karlo_names.h - the tensors of the original Karlo checkpoints under diffusers' names
  *
- * What     kakaobrain/karlo's files hold the same tensors as diffusers' under other names.  Prior and
+ * What     kakaobrain/karlo's files hold the tensors of diffusers' files under other names.  Prior and
  *          text_proj are renamed here; the U-Nets are bound by their original names (unet.h), because
  *          there the shapes differ too.
  * Source   kakaobrain/karlo @3c68a50 prior.py, unet; diffusers' convert_kakao_brain_unclip_to_diffusers.py
- *          for which is which.
+ *          for the pairs of names.
  * EASY TO GET WRONG
  *          The prior's c_qkv is interleaved per head (row h * 192 + part * 64 + c): it becomes
- *          attn1.qkv, which transformer.h takes apart by heads.
+ *          attn1.qkv, which transformer.h splits by heads.
  */
 #ifndef UNCLIP_KARLO_NAMES_H
 #define UNCLIP_KARLO_NAMES_H
@@ -24,7 +24,7 @@ enum karlo_file karlo_file(const struct weights *ws);
 int karlo_prior(const struct weights *in, struct weights *out, struct arena *a, struct err *e);
 int karlo_text_proj(const struct weights *in, struct weights *out, struct arena *a, struct err *e);
 
-/* Those whose names begin with prefix (it stays): one U-Net of a file of several. */
+/* The tensors whose names begin with prefix, which stays: one U-Net of a file that holds several. */
 int karlo_unet(const struct weights *in, const char *prefix, struct weights *out, struct arena *a, struct err *e);
 
 #endif

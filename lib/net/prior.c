@@ -25,7 +25,7 @@ static const struct transformer_names layer_names = {
     .ln1 = "norm1", .q = "attn1.to_q", .k = "attn1.to_k", .v = "attn1.to_v",
     .out = "attn1.to_out.0", .ln2 = "norm3", .fc = "ff.net.0.proj", .proj = "ff.net.2",
 };
-/* The original files', once karlo_names.h has renamed them. */
+/* The names of the original files, after karlo_names.h has renamed them. */
 static const struct transformer_names original_names = {
     .ln1 = "norm1", .interleaved = "attn1.qkv", .out = "attn1.to_out.0", .ln2 = "norm3",
     .fc = "ff.net.0.proj", .proj = "ff.net.2",

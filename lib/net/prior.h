@@ -2,8 +2,8 @@
  *
  * What     A causal transformer over [text states; text embedding; timestep; noisy image
  *          embedding; a learned query], whose last row predicts the clean image embedding.
- *          All rows up to the text embedding depend on the text alone and see nothing of what
- *          follows: prior_prefill computes them once, for all steps and all samples of a text.
+ *          All rows up to the text embedding depend on the text alone, because the attention is
+ *          causal: prior_prefill computes them once, for all steps and all samples of a text.
  *          Guidance is two rows of a batch, one with the empty text's prefix.
  * Source   Ramesh et al. 2022, arXiv:2204.06125, section 2.2; kakaobrain/karlo @3c68a50 and
  *          diffusers' PriorTransformer (tensor names).
@@ -29,11 +29,11 @@ struct prior;
 struct prior *prior_bind(const struct prior_config *config, const struct weights *ws,
                          const struct compute *c, struct arena *keep, struct err *e);
 
-/* Everything but the heads can be read from the shapes. */
+/* The shapes tell everything except the heads. */
 int prior_config_from_weights(struct prior_config *config, size_t heads, const struct weights *ws,
                               struct err *e);
 
-/* An empty prefix for a text of `tokens` tokens, its memory from a.  -1 when there is none. */
+/* An empty prefix for a text of `tokens` tokens, with memory from a.  -1 when a is full. */
 int prior_cache(const struct prior *p, size_t tokens, struct transformer_cache *cache, struct arena *a);
 
 /* Bytes of scratch for prefixes of at most `tokens` tokens and steps of at most n rows. */

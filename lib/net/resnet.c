@@ -102,7 +102,7 @@ void resnet_bind(struct resnet *r, const struct clip_vision_config *config, cons
 
 /* ---- running ---- */
 
-/* Two large pictures, two small ones, and the scratch of convolutions.  Per image, with
+/* Two large feature maps, two small ones, and the scratch of convolutions.  Per image, with
  * u = S^2 w / 8: the stem's last convolution and layer1 need 2 u, everything else u or less. */
 struct work {
     float *x, *y;      /* 2 u */
@@ -115,14 +115,14 @@ static size_t unit(const struct resnet *r) {
     return r->image * r->image / 8 * r->width;
 }
 
-/* Images a pass: large pictures should stay near the caches.  No result depends on it. */
+/* Images in a pass: large feature maps should stay in the caches.  No result depends on it. */
 static size_t per_pass(const struct resnet *r, size_t n) {
     size_t most = ((size_t)4 << 20) / unit(r);
 
     return n < most ? n : most ? most : 1;
 }
 
-/* What any step takes: the walk of run_stem and run_block. */
+/* The scratch of the largest step, found by the walk of run_stem and run_block. */
 static size_t rest_of(const struct resnet *r, const struct compute *c, size_t n) {
     size_t side = r->image, most, d = 32 * r->width, rows;
     struct attention a = {r->heads, d / r->heads, 0, false};
@@ -205,7 +205,7 @@ static void halve_line(void *ctx, size_t task, int thread) {
     }
 }
 
-/* 2 x 2 average pool; the result is n pictures of side x side */
+/* 2 x 2 average pool; the result is n feature maps of side x side */
 static void halve(const struct compute *c, size_t n, size_t side, size_t channels, const float *in,
                   float *out) {
     struct feature_map p = {in, out, side, channels};

@@ -4,10 +4,10 @@
  *          pools, and an attention pool whose only query is the mean.
  * Source   He et al. 2016, arXiv:1512.03385; openai/CLIP @d05afc4 clip/model.py ModifiedResNet,
  *          AttentionPool2d.
- * Shapes   images [n, 3, S, S], embed [n, E].  Inside, pictures are [n, Y, X, C].
+ * Shapes   images [n, 3, S, S], embed [n, E].  Inside, feature maps are [n, Y, X, C].
  * Numbers  BatchNorm (inference) is folded into the convolutions at load, in f32:
  *          W' = W k, b' = beta - mean k, k = gamma / sqrt(var + 1e-5).
- *          Of the attention pool's queries only the mean's is computed: nothing reads the rest.
+ *          Of the attention pool's queries only that of the mean is computed, because the others are not read.
  * Errors   resnet_bind leaves them in b.
  */
 #ifndef UNCLIP_RESNET_H

@@ -17,7 +17,7 @@ struct run {
     bool full;                                        /* scratch ran out */
 };
 
-/* A picture in memory. */
+/* A feature map in memory. */
 struct map {
     float *x;
     size_t c, y, w;
@@ -93,7 +93,7 @@ static void res_run(struct run *r, const struct unet_res *b, const struct map *h
     conv(r, &b->conv2, &s, out->x, residual, a);
 }
 
-/* Attention between the pixels, and to the context of each picture. */
+/* Attention between the pixels, and to the context of each feature map. */
 static void attention_block(struct run *r, const struct unet_attention *b, struct map *h, struct arena a) {
     struct attention_keys *context = NULL;
 
@@ -130,7 +130,7 @@ static float *embed_time(struct run *r, int t, const float *class_add, struct ar
     return out;
 }
 
-/* What waits for the way up, in memory of its own, one behind the other: popped, its place is free. */
+/* The feature maps that wait for the way up, in memory of their own, as a stack: popping frees the place. */
 struct stack {
     struct map skip[UNET_LEVELS * 17];
     struct arena before[UNET_LEVELS * 17];    /* the arena without it */
@@ -168,7 +168,7 @@ static struct map down_path(struct run *r, struct map h, struct stack *s) {
     return h;
 }
 
-/* Two places that the pictures of the way up take in turns. */
+/* Two places that the feature maps of the way up use in turns. */
 struct swing {
     float *x[2];
     int next;
@@ -203,7 +203,7 @@ static struct map up_path(struct run *r, struct map h, struct stack *s, struct s
     return h;
 }
 
-/* The largest picture of the middle and the way up, in elements. */
+/* The largest feature map of the middle and the way up, in elements. */
 static size_t swing_size(const struct unet_config *c, size_t y, size_t x) {
     size_t most = 0;
 

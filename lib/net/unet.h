@@ -16,8 +16,8 @@
  *          time embedding in each block, after the class embedding was added.  Context keys come first.
  *          Original checkpoints interleave q, k and v per head.
  * Numbers  within 1e-6 of the largest output of diffusers in f32 (tests/unit/unet.c).
- * Memory   The skip stack, two pictures that the way up takes in turns, one between two convolutions, and a
- *          band of rows of what a convolution reads: some 840 MiB in Karlo's upsampler at 256 pixels.
+ * Memory   The skip stack, two feature maps that the way up uses in turns, one between two convolutions, and a
+ *          band of the rows that a convolution reads: some 840 MiB in Karlo's upsampler at 256 pixels.
  * Threads  Those of the kernels.  No bit depends on them, on N or on the bands.
  */
 #ifndef UNCLIP_UNET_H
@@ -41,7 +41,7 @@ struct unet_config {
     bool mid_attention;
     size_t head;                    /* channels of a head, in attention */
     size_t mid_head;
-    size_t context;                 /* Dc; 0: none */
+    size_t context;                 /* Dc; 0: no context */
     size_t groups;                  /* of GroupNorm */
     float eps;
     bool film;                      /* resnet_time_scale_shift "scale_shift" */

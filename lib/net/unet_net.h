@@ -22,7 +22,7 @@ struct unet_attention {
 
 struct unet_level {
     struct unet_res *down, *up;                     /* [layers], [layers + 1] */
-    struct unet_attention *down_att, *up_att;       /* NULL where the level has none */
+    struct unet_attention *down_att, *up_att;       /* NULL where the level has no attention */
     struct unet_res halve, twice;                   /* not in the last (lowest) level */
 };
 

@@ -29,7 +29,7 @@ void vit_bind(struct vit *v, const struct clip_vision_config *config,
     clip_bind_projection(b, &v->projection, names, names->vision.projection, v->embed, d);
 }
 
-/* Images a pass: the work of a pass should stay in the caches, and more rows than this do not
+/* Images in a pass: the work of a pass should stay in the caches, and more rows than this do not
  * make the products faster.  No result depends on it. */
 static size_t per_pass(const struct vit *v, size_t n) {
     size_t most = 2048 / v->tokens;

@@ -7,7 +7,7 @@
  * Shapes   images [n, 3, S, S], embed [n, E]; features [n, D], the class token before the projection, or NULL.
  *          Token 0 is the class token; patch (y, x) is token 1 + y * (S / patch) + x, its vector ordered channel,
  *          row, column.
- * Numbers  The last layer computes the class token's row only: nothing else reads it.
+ * Numbers  The last layer computes the class token's row only, because the others are not read.
  *          bf16: each channel's mean is subtracted from a patch before the product, and the means are multiplied
  *          by the sums of the filters in f32.  Without this, pixels of one colour are all rounded alike, and their
  *          errors add up in every patch: the least cosine of 26 drawings with the small model was 0.99974, and is

@@ -63,7 +63,7 @@ struct names {
     size_t mask;
 };
 
-/* The slot where the token lies or belongs. */
+/* The slot that holds the token, or will hold it. */
 static uint32_t *name_slot(const struct names *t, const unsigned char *s, size_t n, bool last) {
     const struct bpe *b = t->b;
     size_t h = (size_t)XXH64(s, n, last);
@@ -113,10 +113,10 @@ static int build_merge(struct bpe *b, const struct names *t,
     size_t nl, nr;
 
     if (l < 0 || r < 0)
-        return err_set(e, "merge %zu: '%.*s' is no token yet", i + 1,
+        return err_set(e, "merge %zu: '%.*s' is not a token yet", i + 1,
                        (int)(l < 0 ? m->nleft : m->nright) & 127, l < 0 ? m->left : m->right);
     if (b->last[l])
-        return err_set(e, "merge %zu: '%.*s' ends a word, nothing can follow it", i + 1,
+        return err_set(e, "merge %zu: '%.*s' ends a word, no token can follow it", i + 1,
                        (int)m->nleft & 127, m->left);
     nl = b->at[l + 1] - b->at[l];
     nr = b->at[r + 1] - b->at[r];

@@ -5,7 +5,7 @@
  *          word, are merged pair by pair, the earliest merge of the list first.
  * Source   openai/CLIP @d05afc4 clip/simple_tokenizer.py: __init__, pat, bpe, encode, decode.
  * Ids      0..255      single bytes: 21..7e, a1..ac, ae..ff, then the rest in order
- *          256..511    the same at the end of a word
+ *          256..511    those bytes at the end of a word
  *          512 + r     merge r
  *          512 + n     <|startoftext|>, and after it <|endoftext|>, for n merges
  *          So an id orders merges as well as it names tokens, and one table from pairs to
@@ -73,11 +73,11 @@ struct bpe_added {
 
 enum { BPE_ADDED_MAX = 1 << 16, BPE_ADDED_TEXT_MAX = 256 };
 
-/* Add n tokens to a vocabulary that has none yet.  What start and end are called is passed over.  An id of the
- * merges must be that of the same text; two ids for one text, or two texts for one id, are refused by name. */
+/* Add n tokens to a vocabulary without added tokens.  The names of the start and end tokens are passed over.  An id
+ * of the merges must be that of the same text; two ids for one text, or two texts for one id, are refused by name. */
 int bpe_add(struct bpe *b, const struct bpe_added *v, size_t n, struct arena *a, struct err *e);
 
-/* The id of a token as files spell it, UINT32_MAX if there is none.  Slow: it looks at all tokens. */
+/* The id of a token as files spell it, UINT32_MAX if there is no such token.  Slow: it looks at all tokens. */
 uint32_t bpe_find(const struct bpe *b, const char *s, size_t n);
 
 /* XXH64 of all pairs, the special ids and the added tokens that the merges do not have: what `tokens` carry as
@@ -117,8 +117,8 @@ int bpe_encode(const struct bpe *b, const struct bpe_text *text, bool special, s
 /* The first `limit` ids, the last of which becomes the end of the text. */
 void bpe_truncate(const struct bpe *b, struct bpe_tokens *t, size_t limit);
 
-/* The text of ids: a space after each word, none at the end, U+FFFD for what is not UTF-8.
- * special: write the special tokens' names, else nothing for them.  NULL on error. */
+/* The text of ids: a space after each word except the last, U+FFFD for bytes that are not UTF-8.
+ * special: write the names of special tokens; otherwise they are left out.  NULL on error. */
 char *bpe_decode(const struct bpe *b, const int64_t *id, size_t n, bool special, size_t *len,
                  struct arena *a, struct err *e);
 

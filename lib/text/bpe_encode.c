@@ -125,8 +125,8 @@ static size_t merge_long(const struct bpe *b, uint32_t *w, size_t n, struct aren
 
 /* ---- splitting ---- */
 
-/* Does one of the special tokens' names lie at s?  Its length or 0.  The reference ignores
- * case here, and U+017F is another s: such a name is one piece, but not special. */
+/* The length of the special token's name that s begins with, or 0.  The reference ignores case
+ * here, and takes U+017F for an s: such a name is one piece, and it is not special. */
 static size_t special_at(const char *s, size_t n) {
     static const char *const name[] = {BPE_SOT, BPE_EOT};
 

@@ -124,7 +124,7 @@ static size_t collapse_space(uint32_t *s, size_t n) {
     return k;
 }
 
-/* Nothing in it that ftfy or HTML would change: printable ASCII and white space, without
+/* Does ftfy or HTML change no character of it?  True for printable ASCII and white space without
  * "&".  (U+000B is removed, not white space.) */
 static bool is_plain(const unsigned char *s, size_t n) {
     for (size_t i = 0; i < n; i++)

@@ -1,7 +1,7 @@
 /* text_clean.h - what CLIP's tokenizer does to a text before it splits it
  *
  * What     ftfy.fix_text without the repair of mojibake, then html.unescape twice, then
- *          every run of white space becomes one space and none stays at the ends, then
+ *          every run of white space becomes one space, spaces at the ends are removed, then
  *          Unicode lower case (with final sigma, and U+0130 as i and U+0307).
  * Source   openai/CLIP @d05afc4 clip/simple_tokenizer.py: basic_clean, whitespace_clean,
  *          str.lower; ftfy 6.3.1 with fix_encoding=False; Python's html.unescape.
@@ -12,7 +12,7 @@
  *          3 n + 1 are taken from the arena, or n + 1 for plain ASCII.  Scratch: at most
  *          24 n + 2048 bytes.
  * Time     Linear in n, whatever the text: nested entities ("&amp;amp;amp;...") and runs of
- *          combining marks are taken apart in one pass.
+ *          combining marks are resolved in one pass.
  * Threads  No global state.
  */
 #ifndef UNCLIP_TEXT_CLEAN_H
@@ -33,7 +33,7 @@ char *text_clean(const void *s, size_t n, size_t *len, struct arena *a, struct e
 /* s in Unicode lower case alone, likewise. */
 char *text_lower(const void *s, size_t n, size_t *len, struct arena *a, struct err *e);
 
-/* What the tokenizer tells apart. */
+/* The classes of characters that the tokenizer distinguishes. */
 enum text_class { TEXT_SPACE, TEXT_LETTER, TEXT_NUMBER, TEXT_OTHER };
 enum text_class text_class(uint32_t c);
 

@@ -10,7 +10,7 @@
 
 /* ---- entities ---- */
 
-/* What the bytes 80..9f mean in windows-1252; 0: nothing. */
+/* What the bytes 80..9f mean in windows-1252; 0: no character. */
 static const uint16_t cp1252[32] = {
     0x20ac, 0,      0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
     0x2039, 0x0152, 0,      0x017d, 0,      0,      0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
@@ -20,7 +20,7 @@ static uint32_t from_c1(uint32_t c) {
     return c >= 0x80 && c <= 0x9f && cp1252[c - 0x80] ? cp1252[c - 0x80] : c;
 }
 
-/* The character that a numeric reference stands for; 0: none, it vanishes. */
+/* The character that a numeric reference stands for; 0: no character, it vanishes. */
 static uint32_t charref(uint32_t num) {
     if (num == 0 || num > 0x10ffff || (num >= 0xd800 && num <= 0xdfff))
         return 0xfffd;
@@ -41,7 +41,7 @@ static bool is_alnum(uint32_t c) {
     return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
-/* The number at s, which follows "#": how many characters it takes (0: none). */
+/* The number at s, which follows "#": how many characters it takes; 0: there is no number. */
 static size_t number(const uint32_t *s, size_t n, uint32_t *num) {
     uint32_t base = n > 1 && (s[0] | 32) == 'x' && digit(s[1], 16) >= 0 ? 16 : 10;
     size_t i, start = base == 16;
@@ -384,7 +384,7 @@ static int fix_segment(struct points b[2], struct points *tmp, bool entities) {
 }
 
 int text_fix(const unsigned char *s, size_t n, struct points *p, struct arena *a, struct err *e) {
-    /* No byte stands for more than one and a half code points, taken apart by NFD:
+    /* No byte stands for more than one and a half code points in NFD:
      * U+01D5 has two bytes and three points. */
     size_t cap = n + n / 2 + 16, len, bad;
     struct points b[2], tmp;

@@ -136,7 +136,7 @@ clip-tok: long: line 1: longer than 16777216 bytes" ]
     [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in empty, nothing (no such file or directory)" ]
     echo 'a b c' >bad
     run -2 --separate-stderr clip-tok -m bad x
-    [ "$stderr" = "clip-tok: bad: line 1 is no merge: two tokens with a space between them" ]
+    [ "$stderr" = "clip-tok: bad: line 1 is not a merge: two tokens separated by a space" ]
 }
 
 @test "folders: merges, tokenizer/, a limit of the model's own, gzip" {

@@ -191,12 +191,12 @@ static void merge_files(struct arena a) {
     ok(merges(&b, "a b\r\nab c</w>\r\n", a, &e) == 0 && b.merges == 2, "no header, lines of another system");
     ok(refused(merges(&b, "", a, &e), "no merges in it", &e), "empty");
     ok(refused(merges(&b, "#version: 0.2\n", a, &e), "no merges in it", &e), "a header only");
-    ok(refused(merges(&b, "a b\n\na c\n", a, &e), "line 2 is no merge: two tokens with a space between them", &e), "a blank line");
-    ok(refused(merges(&b, "a b c\n", a, &e), "line 1 is no merge: two tokens with a space between them", &e), "three tokens");
-    ok(refused(merges(&b, "ab c\n", a, &e), "merge 1: 'ab' is no token yet", &e), "a token too early");
-    ok(refused(merges(&b, "a \xff\n", a, &e), "merge 1: '\xff' is no token yet", &e), "not UTF-8");
-    ok(refused(merges(&b, "a </w>\n", a, &e), "merge 1: '</w>' is no token yet", &e), "a bare mark");
-    ok(refused(merges(&b, "a</w> b\n", a, &e), "merge 1: 'a</w>' ends a word, nothing can follow it", &e), "after the end");
+    ok(refused(merges(&b, "a b\n\na c\n", a, &e), "line 2 is not a merge: two tokens separated by a space", &e), "a blank line");
+    ok(refused(merges(&b, "a b c\n", a, &e), "line 1 is not a merge: two tokens separated by a space", &e), "three tokens");
+    ok(refused(merges(&b, "ab c\n", a, &e), "merge 1: 'ab' is not a token yet", &e), "a token too early");
+    ok(refused(merges(&b, "a \xff\n", a, &e), "merge 1: '\xff' is not a token yet", &e), "not UTF-8");
+    ok(refused(merges(&b, "a </w>\n", a, &e), "merge 1: '</w>' is not a token yet", &e), "a bare mark");
+    ok(refused(merges(&b, "a</w> b\n", a, &e), "merge 1: 'a</w>' ends a word, no token can follow it", &e), "after the end");
     ok(refused(merges(&b, "a b\nb c\nab c\na bc\n", a, &e), "merge 4: 'a' and 'bc' make token 514, which is there already", &e), "a token twice");
 }
 
@@ -349,7 +349,7 @@ static void json_files(const struct bpe *plain, const char *s, size_t n, struct 
         json_object_del(v, "a");
         ok(refused(read_json(&b, j, a, &e), "716 tokens have ids below 717, the merges make that many", &e), "a token missing");
         json_object_set_new(json_object_get(j, "model"), "end_of_word_suffix", json_null());
-        ok(refused(read_json(&b, j, a, &e), "end_of_word_suffix is not </w>: no tokenizer of CLIP's kind", &e), "another kind");
+        ok(refused(read_json(&b, j, a, &e), "end_of_word_suffix is not </w>: not a tokenizer of CLIP's kind", &e), "another kind");
         free(text);
         json_decref(j);
     }

@@ -103,7 +103,7 @@ static void refusals(struct arena a) {
         {"added_tokens.json", "{\"<cat>\": \"3000\"}", "added token '<cat>' has no id"},
         {"added_tokens.json", "{\" \": 3000}", "is white space"},
         {"added_tokens.json", "{\"\": 3000}", "is empty"},
-        {"added_tokens.json", "[]", "no JSON object"},
+        {"added_tokens.json", "[]", "not a JSON object"},
         {"tokenizer_config.json", "{\"added_tokens_decoder\": {\"x\": {}}}", "added_tokens_decoder: 'x' is not an id"},
         {"tokenizer_config.json", "{\"added_tokens_decoder\": {\"3000\": \"<cat>\"}}", "an added token has no content"},
         {"tokenizer_config.json", "{\"added_tokens_decoder\": []}", "added_tokens_decoder is not an object"},

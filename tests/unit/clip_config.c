@@ -76,10 +76,10 @@ static void hugging_face(void) {
     bad(hf, "hidden_size is not a number", "{\"model_type\":\"clip_text_model\",\"hidden_size\":0}");
     bad(hf, "hidden_size is not a number", "{\"model_type\":\"clip_text_model\",\"hidden_size\":1.5}");
     bad(hf, "hidden_size is not a number", "{\"model_type\":\"clip_text_model\",\"hidden_size\":99999999999}");
-    bad(hf, "no multiple of its 7 heads", "{\"model_type\":\"clip_text_model\",\"num_attention_heads\":7}");
+    bad(hf, "not a multiple of its 7 heads", "{\"model_type\":\"clip_text_model\",\"num_attention_heads\":7}");
     bad(hf, "layer_norm_eps is not a number", "{\"model_type\":\"clip_text_model\",\"layer_norm_eps\":1}");
     bad(hf, "num_channels is 1", "{\"model_type\":\"clip_vision_model\",\"num_channels\":1}");
-    bad(hf, "no multiple of patch_size", "{\"model_type\":\"clip_vision_model\",\"patch_size\":15}");
+    bad(hf, "not a multiple of patch_size", "{\"model_type\":\"clip_vision_model\",\"patch_size\":15}");
 }
 
 static void preprocessor(void) {
@@ -160,8 +160,8 @@ static void open_clip(void) {
     bad(openclip, "vision_cfg: attentional_pool is set", V("\"attentional_pool\":true"));
     bad(openclip, "vision_cfg: act_kwargs is set", V("\"act_kwargs\":{\"approximate\":\"tanh\"}"));
     bad(openclip, "norm_kwargs: elementwise_affine", V("\"norm_kwargs\":{\"elementwise_affine\":0.001}"));
-    bad(openclip, "image_size is no square", V("\"image_size\":[224,256]"));
-    bad(openclip, "no multiple of patch_size", V("\"image_size\":225"));
+    bad(openclip, "image_size is not a square", V("\"image_size\":[224,256]"));
+    bad(openclip, "not a multiple of patch_size", V("\"image_size\":225"));
     bad(openclip, "layers is not four numbers", V("\"layers\":[1,2]"));
     bad(openclip, "vision_cfg: something_new is set", V("\"something_new\":1"));
     bad(openclip, "mlp_ratio is not a number", V("\"mlp_ratio\":-1"));

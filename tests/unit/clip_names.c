@@ -107,19 +107,19 @@ static void refusals(void) {
     refused(&t, "tensor text_projection is missing");
     FRESH;
     add(&t, "", "lora.up", 1, 3, 0, 0, 0);
-    refused(&t, "tensor lora.up is none that such a CLIP has");
+    refused(&t, "tensor lora.up is not one that such a CLIP has");
     FRESH;
     add(&t, "", "transformer.resblocks.01.ln_1.weight", 1, 64, 0, 0, 0);
-    refused(&t, "resblocks.01.ln_1.weight is none");
+    refused(&t, "resblocks.01.ln_1.weight is not one");
     FRESH;
     add(&t, "", "transformer.resblocks.2.ln_1.weight", 1, 64, 0, 0, 0);
     refused(&t, "there are 1 layers");
     FRESH;
     add(&t, "", "visual.ln_pre.weight", 1, 64, 0, 0, 0);
-    refused(&t, "visual.ln_pre.weight is none");
+    refused(&t, "visual.ln_pre.weight is not one");
     FRESH;
     add(&t, "", "logit_scale", 1, 2, 0, 0, 0);
-    refused(&t, "logit_scale is no single number");
+    refused(&t, "logit_scale is not a single number");
     FRESH;
     vision(&t, 64);
     t.w[t.ws.n - 14].t.shape[0] = 11;    /* visual.positional_embedding */
@@ -134,7 +134,7 @@ static void refusals(void) {
     memset(&t, 0, sizeof t);
     t.ws.w = t.w;
     add(&t, "", "model.diffusion_model.input_blocks.0.0.weight", 1, 3, 0, 0, 0);
-    refused(&t, "no CLIP");
+    refused(&t, "not a CLIP");
     FRESH;
     vision(&t, 1280);
     ok(read_table(&t, &c, &e) == 0 && c.vision.heads == 16, "width 1280 means 16 heads of 80");

@@ -240,7 +240,7 @@ static void split(struct arena a) {
     ok(open_one(&t, MODEL_TEXT, at("pipe"), -1, &a, &e) == 0 && t.config.has_scale &&
        fabsf(t.config.scale - expf(4)) < 1e-4f, "a logit_scale there is the scale %s", e.msg);
     subset("pipe/text_encoder/model.safetensors", "text_model.", "text_projection.weight", "lora.up", a);
-    refused(at("pipe"), MODEL_TEXT, "tensor lora.up is none that such a CLIP has", a);
+    refused(at("pipe"), MODEL_TEXT, "tensor lora.up is not one that such a CLIP has", a);
     subset("pipe/text_encoder/model.safetensors", "text_model.", "text_projection.weight",
            "text_model.encoder.layers.7.mlp.fc1.bias", a);
     refused(at("pipe"), MODEL_TEXT, "there are 1 layers", a);
@@ -390,7 +390,7 @@ static void shards(struct arena a) {
     says(m.about, "(sharded)\n");
     memcpy(strstr(text, "model-00001"), "../el-00001", 11);
     put("sh/model.safetensors.index.json", text);
-    refused(at("sh"), MODEL_TEXT, "a shard's name is not that of a file beside it", a);
+    refused(at("sh"), MODEL_TEXT, "a shard's name is not that of a file in the same folder", a);
     memcpy(strstr(text, "../el-00001"), "model-00002", 11);
     put("sh/model.safetensors.index.json", text);
     refused(at("sh"), MODEL_TEXT, "shard model-00002-of-00002.safetensors has no tensor logit_scale", a);

@@ -164,14 +164,14 @@ static void machine(void) {
     BAD("\x80\2" "0.", "stack is too short");
     BAD("\x80\2t.", "no mark on the stack");
     BAD("\x80\2K\1R.", "stack is too short");
-    BAD("\x80\2K\1K\1R.", "arguments of a call are no tuple");
+    BAD("\x80\2K\1K\1R.", "arguments of a call are not a tuple");
     BAD("\x80\2K\1K\1s.", "stack is too short");
-    BAD("\x80\2K\1K\1K\1s.", "what is no container");
+    BAD("\x80\2K\1K\1K\1s.", "that is not a container");
     BAD("\x80\2}(K\1u.", "a key without a value");
     BAD("\x80\2h\0.", "nothing was memoized as 0");
     BAD("\x80\2r\xff\xff\xff\x7f.", "memo index");
     BAD("\x80\2q\0.", "stack is too short");
-    BAD("\x80\2K\1K\1\x93.", "a global's name is no string");
+    BAD("\x80\2K\1K\1\x93.", "a global's name is not a string");
     BAD("\x80\4\x95\xff\xff\xff\xff\xff\xff\xff\xff.", "a frame is longer");
     BAD("\x80\2P0\n.", "opcode 0x50 is not allowed");
     BAD("\x80\2(cos\nsystem\no.", "opcode 0x6f is not allowed");

@@ -103,7 +103,7 @@ static void upsample(const struct compute *k, struct arena a, const char *what) 
     close_to(got, want, 3 * P, 0, 3.4e-6, what);    /* observed 8.8e-7 */
 }
 
-/* A few rows at a time, two pictures, and a shape that is no square: the same bytes. */
+/* A few rows at a time, two pictures, and a shape that is not a square: the same bytes. */
 static void bands(const struct compute *k, struct arena a, const char *file) {
     enum { N = 2, Y = 24, X = 16, P = N * Y * X };
     struct weights w;
