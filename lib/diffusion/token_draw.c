@@ -87,12 +87,12 @@ static double keep_nucleus(size_t n, double *weight, double total, double p, boo
 }
 
 double token_weights(const struct token_rules *r, size_t n, const float *scores, double *weight, uint32_t *order) {
-    double top = -INFINITY, least = -INFINITY, total = 0;
+    double top = -HUGE_VAL, least = -HUGE_VAL, total = 0;
 
     for (size_t i = 0; i < n; i++) {
         weight[i] = r->rule == TOKEN_CFG ? (double)scores[i] : (double)(scores[i] / (float)r->temperature);
         if (!isfinite(weight[i]))
-            weight[i] = -INFINITY;
+            weight[i] = -HUGE_VAL;
         top = fmax(top, weight[i]);
     }
     if (r->top_k && r->top_k < n)

@@ -114,7 +114,7 @@ static double between(struct point a, struct point b) {
 static int search(struct state *s, double *value) {
     const struct point start = {0, s->value, dot(s->o->n, s->g, s->p)};
     const double noise = s->o->noise * fabs(start.v);
-    struct point lo = start, hi = {.t = INFINITY}, q;
+    struct point lo = start, hi = {.t = HUGE_VAL}, q;
     double t = 1;
 
     if (!(start.d < 0))

@@ -260,7 +260,7 @@ static double block_pass(struct pass *q, struct arena scratch) {
         void *room = arena_take(&scratch, need, 1);
 
         if (!room)
-            return NAN;
+            return (double)NAN;
         linear_run(&q->b->rows, c, l->k, q->w, l->d, q->s32, q->b->n, ACT_NONE, NULL, room);
         pool_run(c->pool, chunks, fast_residuals, q);
         linear_run(&q->b->columns, c, l->k, q->s32, q->b->n, q->xy, l->d, ACT_NONE, NULL, room);
@@ -281,7 +281,7 @@ static double objective(void *ctx, const double *theta, double *gradient) {
     if (l->failed || pass_open(&q, &a) < 0) {
         err_set(&l->err, "no memory for the gradient");
         l->failed = true;
-        return NAN;
+        return (double)NAN;
     }
     memset(gradient, 0, l->k * (d + 1) * sizeof *gradient);
     if (q.w)
@@ -293,7 +293,7 @@ static double objective(void *ctx, const double *theta, double *gradient) {
         struct block room;
 
         if (!(q.b = block_of(l, i, &room, &scratch)))
-            return NAN;
+            return (double)NAN;
         loss += block_pass(&q, scratch);
     }
     for (size_t j = 0; j < l->k; j++) {

@@ -139,7 +139,7 @@ static uint64_t pop(struct heap *h) {
     return top;
 }
 
-enum { GONE = UINT32_MAX, UNKNOWN = UINT32_MAX - 1 };
+static const uint32_t GONE = UINT32_MAX, UNKNOWN = UINT32_MAX - 1;
 
 struct chain {
     uint32_t *s, *next, *prev, n;    /* s: symbols, UNKNOWN, or GONE: merged into the one before */

@@ -106,7 +106,7 @@ static void long_word(struct arena a) {
     struct err e = {0};
     char *text = arena_take(&a, N, 1);
     int *ids;
-    size_t n;
+    size_t n = 0;
 
     memset(text, 'a', N);
     ok(word_bpe_open_dir(&b, GOLD "rudalle", &a, &e) == 1 && word_bpe_encode(&b, text, N, &ids, &n, &a, &e) == 0 && n > 0 && n <= N + 1,
