@@ -42,6 +42,7 @@ static void vsay(const char *fmt, va_list ap, int with_errno) {
 
 /* What was done is written.  Where a signal came, the reason is the signal: it ended the call that failed. */
 __attribute__((format(printf, 1, 0)))
+__attribute__((format(printf, 1, 0)))
 static noreturn void end(const char *fmt, va_list ap, int with_errno) {
     if (!tool_stopped())
         vsay(fmt, ap, with_errno);
