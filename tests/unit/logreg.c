@@ -1,5 +1,5 @@
-/* threads
- * Logistic regression against the optima of tests/golden/probe, which scikit-learn and then Newton's method
+/* threads */
+/* Logistic regression against the optima of tests/golden/probe, which scikit-learn and then Newton's method
  * found; the two ways of multiplying against each other; any number of threads against one. */
 #include "lib/probe/logreg.h"
 
