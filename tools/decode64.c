@@ -42,6 +42,7 @@ struct job {
     struct arena room;
     struct arena_mem room_mem;
     struct err why;           /* it failed */
+    bool told;                /* that a record never saw a prior */
 };
 
 /* How one record is sampled: options over what its noise says over the model's defaults. */
@@ -154,6 +155,9 @@ static int embed_of(struct job *j, const struct record *r, const float **v, stru
     got = decode_embed(&j->m, r, fields[j->embed], v, a, e);
     if (got == 0 && !record_has(r, "text_embed"))
         return err_set(e, "%s", j->embed ? "no text_embed" : "neither image_embed nor text_embed");
+    if (got == 0 && j->embed == EMBED_IMAGE && !j->told && !j->t.quiet)
+        warn("records without image_embed are drawn from their text alone (prior makes image_embed; --embed=none means this)");
+    j->told = j->told || got == 0;
     return got;
 }
 

@@ -4,6 +4,7 @@
  * label and rank; or the same as text.
  * Memory: the k best records so far and one more; the stream may be endless.
  */
+#include "formats/record/params.h"
 #include "tools/common/input.h"
 #include "tools/common/machine.h"
 #include "tools/common/output.h"
@@ -30,6 +31,10 @@ struct rank {
     bool force, tsv, csv, json;
     struct result_table table;
     struct span params;
+    struct arena_mem params_mem;
+    struct arena params_room;
+    char key[LABELS_KEY];    /* of the labels */
+    bool learnt;             /* the scale, from the first record */
     uint64_t matched;
 };
 
@@ -76,6 +81,23 @@ static void forward(struct rank *k, struct stream *s, struct arena a) {
     }
 }
 
+static void set_params(struct rank *k) {
+    struct arena room = k->params_room;
+    struct err e = {{0}};
+
+    if (query_params(&k->params, &k->from, &k->g, k->key, &room, &e) < 0)
+        die("%s", e.msg);
+}
+
+/* Where no model is used the factor of logits is that of the model which made the vectors, as the first record says it. */
+static void learn_scale(struct rank *k, const struct record *r) {
+    if (k->learnt)
+        return;
+    k->learnt = true;
+    if (params_float(r, "clip-embed", "logit_scale", &k->g.scale))
+        set_params(k);
+}
+
 static void rank_stream(struct rank *k, const char *file) {
     struct tool *t = &k->t;
     struct record r;
@@ -94,6 +116,7 @@ static void rank_stream(struct rank *k, const char *file) {
             break;
         if (tool_skip(t, r.id, k->params, 0, NULL))
             continue;
+        learn_scale(k, &r);
         if ((got = ranking_add(&k->g, &r, &a, &e)) == -2)
             die("%s", e.msg);
         if (got < 0)
@@ -147,7 +170,6 @@ static void tick(void *ctx, uint64_t done, uint64_t total) {
 static void open_subject(struct rank *k) {
     struct arena *a = &k->t.arena;
     double given = k->scale;
-    char key[LABELS_KEY] = "";
     struct err e = {0};
 
     k->g.q.sim.kern = sim_kern_choose(k->t.compute.kern->name);
@@ -159,7 +181,7 @@ static void open_subject(struct rank *k) {
     k->from.tick = tick, k->from.ctx = &k->t;
     k->scale = 100;
     if (k->from.labels) {
-        if (query_open_labels(&k->g.labels, &k->from, &k->g.q.joint, key, a, &e) < 0)
+        if (query_open_labels(&k->g.labels, &k->from, &k->g.q.joint, k->key, a, &e) < 0)
             die("%s", e.msg);
         if (k->g.labels.scale > 0)
             k->scale = k->g.labels.scale;
@@ -173,8 +195,12 @@ static void open_subject(struct rank *k) {
     k->g.scale = k->scale, k->g.k = (size_t)k->k;
     k->g.pool = k->t.compute.pool;
     k->g.emit = emit, k->g.ctx = k;
-    if (query_params(&k->params, &k->from, &k->g, key, a, &e) < 0 || ranking_start(&k->g, a, &e) < 0)
+    k->learnt = given > 0 || !k->g.own_text;
+    if (ranking_start(&k->g, a, &e) < 0)
         die("%s", e.msg);
+    if (arena_split(a, (size_t)1 << 20, &k->params_mem, &k->params_room) < 0)
+        die("out of memory");
+    set_params(k);
 }
 
 static void name_files(struct rank *k, int n, char *file[]) {

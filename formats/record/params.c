@@ -75,6 +75,16 @@ int params_int(const struct record *r, const char *program, const char *key, int
     return params_get(r, program, key, &val) && integer(val, v);
 }
 
+int params_float(const struct record *r, const char *program, const char *key, double *v) {
+    struct mp_item it;
+    struct span val;
+
+    if (!params_get(r, program, key, &val) || mp_item(val.p, val.n, &it) != 1 || (it.kind != MP_FLOAT && it.kind != MP_INT))
+        return 0;
+    *v = it.kind == MP_FLOAT ? it.f : (double)it.i;
+    return 1;
+}
+
 size_t params_ints(const struct record *r, const char *program, const char *key, int64_t *v, size_t most) {
     struct span val;
     struct mp_item it;

@@ -13,6 +13,8 @@ int params_get(const struct record *r, const char *program, const char *key, str
 
 int params_int(const struct record *r, const char *program, const char *key, int64_t *v);
 
+int params_float(const struct record *r, const char *program, const char *key, double *v);    /* int or float */
+
 /* An array of at most `most` integers.  Returns how many there are, or 0. */
 size_t params_ints(const struct record *r, const char *program, const char *key, int64_t *v, size_t most);
 

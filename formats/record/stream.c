@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { FIRST = 256 << 10, PIPE = 1 << 20 };      /* bytes of the buffer at first, and of a pipe's own */
+#include "formats/record/not_records.h"
+
+enum { FIRST = 256 << 10, PIPE = 1 << 20, KIND = 64 };      /* bytes of the buffer at first, of a pipe's own, that tell what else it is */
 static const size_t WINDOW = (size_t)32 << 20;   /* of a mapped file kept behind the reader */
 
 uint64_t stream_offset(const struct stream *s) {
@@ -200,7 +202,11 @@ static void drop_behind(struct stream *s) {
 /* Report what is wrong at s->at, and go on behind it. */
 static int damaged(struct stream *s, bool record, const char *why, uint64_t heads, struct err *e) {
     uint64_t offset = stream_offset(s);
+    const char *what;
 
+    while (!record && !offset && s->len - s->at < KIND && !s->eof && more(s, e) == 1)
+        ;
+    what = record || offset ? NULL : not_records(here(s), s->len - s->at);
     s->wasted += heads;
     s->lost = true;
     s->at++;
@@ -210,7 +216,7 @@ static int damaged(struct stream *s, bool record, const char *why, uint64_t head
     }
     if (record)
         return err_set(e, "record %" PRIu64 " at byte %" PRIu64 ": %s", ++s->number, offset, why);
-    return err_set(e, "garbage at byte %" PRIu64, offset);
+    return what ? err_set(e, "%s", what) : err_set(e, "garbage at byte %" PRIu64, offset);
 }
 
 /* Read until the whole record at s->at is in the buffer, or until it is known to be malformed or cut, which

@@ -173,3 +173,66 @@ harmless() {
     record-json --info in >shown
     harmless shown
 }
+
+# what FILE COMMAND: how COMMAND calls what FILE holds
+what() {
+    run -1 --separate-stderr bash -c '"${@:2}" <"$1"' - "$@"
+    what=${stderr_lines[0]#*: -: }
+}
+
+@test "what is on standard input instead of records is called by its name" {
+    for c in "rank --text x" prior decode64 upsample ddim-invert record-json image-out "embed-mix mean" "clip-tok --decode -" clip-embed; do
+        # shellcheck disable=SC2086
+        what "$EMOJI/demo/fish.png" $c
+        [ "$what" = "a PNG picture, not records (clip-embed FILE makes records of pictures)" ]
+    done
+    what "$EMOJI/demo/jpeg/fish.jpg" prior
+    [[ "$what" == "a JPEG picture"* ]]
+    what "$EMOJI/demo/labels.txt" prior
+    [ "$what" = "text, not records (clip-tok makes records of lines of text, clip-embed FILE of pictures)" ]
+    what "$EMOJI/prior/config.json" prior
+    [ "$what" = "JSON, not records (record-json --from-json makes records of it)" ]
+    printf 'a.png\0b c.png\0' >names
+    what names prior
+    [ "$what" = "names that end in NUL, not records (clip-embed --files0-from=- makes records of pictures)" ]
+    gzip -c pictures >gz
+    what gz prior
+    [[ "$what" == "compressed by gzip"* ]]
+    printf '\377\376a\0\n\0' >utf16
+    what utf16 prior
+    [[ "$what" == "text in UTF-16"* ]]
+    # damage at the beginning of a stream is damage
+    { echo text; cat pictures; } >late
+    run -1 --separate-stderr record-json --info late
+    [ "$stderr" = "record-json: late: garbage at byte 0" ]
+    head -c 100 /dev/zero >zeros
+    what zeros prior
+    [ "$what" = "garbage at byte 0" ]
+}
+
+@test "decode64 says once that records never saw a prior" {
+    cat text text >two
+    run -0 --separate-stderr decode64 --steps 2 -o got two
+    [ "$stderr" = "decode64: records without image_embed are drawn from their text alone (prior makes image_embed; --embed=none means this)" ]
+    for c in "decode64 -q --steps 2 two" "decode64 --embed=none --steps 2 two" "decode64 --embed=text --steps 2 two" "decode64 --steps 2 pictures"; do
+        # shellcheck disable=SC2086
+        run -0 --separate-stderr $c -o got
+        [ -z "$stderr" ]
+    done
+}
+
+@test "one factor of logits: of the model that made the vectors, whatever rank compares them with" {
+    record-json text | jq -c --argjson v "$(record-json pictures | head -n 1 | jq .data.image_embed)" '.data.image_embed = $v' | record-json --from-json >own
+    rank --tsv own | cut -f 3,4 >want                             # each with its own text: columns id root cos logit
+    record-json pictures | head -n 1 | record-json --from-json >fish
+    [ "$(rank --query text --tsv fish | cut -f 2,3)" = "$(cat want)" ]
+    [ "$(rank --text fish --tsv fish | cut -f 2,3)" = "$(cat want)" ]
+    echo fish >labels
+    [ "$(rank --labels labels --templates none --tsv fish | cut -f 3,4)" = "$(cat want)" ]
+    [ "$(rank --labels text --tsv fish | cut -f 3,4)" = "$(cat want)" ]
+    cos=$(cut -f 1 want) logit=$(cut -f 2 want)
+    awk -v c="$cos" -v l="$logit" 'BEGIN { f = l / c; exit !(f > 37.50 && f < 37.51) }'    # the model in the box
+    rank --tsv --logit-scale 10 own | awk '{ exit !($4 / $3 > 9.999 && $4 / $3 < 10.001) }'
+    # records that do not say
+    record-json own | jq -c 'del(.data.params)' | record-json --from-json | rank --tsv | awk '{ exit !($4 / $3 > 99.999 && $4 / $3 < 100.001) }'
+}

@@ -31,6 +31,7 @@ int embed_params(const struct embed_options *o, const struct towers *w, unsigned
                  struct span *map, struct arena *a, struct err *e) {
     bool f16 = o->dtype == DT_F16, image = todo & EMBED_IMAGE;
     bool dropped = todo & EMBED_TEXT && !o->states, turned = image && o->exif;
+    const struct clip_model *m_of = image ? w->vision_model : w->text_model;
     struct mp m;
     size_t begin;
 
@@ -41,6 +42,8 @@ int embed_params(const struct embed_options *o, const struct towers *w, unsigned
     pair(&m, "precision", precision_name(w->compute->kern->precision));
     if (f16)
         pair(&m, "dtype", "f16");
+    if (m_of && m_of->config.has_scale)    /* the factor from cosines to logits, for rank */
+        mp_cstr(&m, "logit_scale"), mp_float(&m, (double)m_of->config.scale);
     if (dropped)
         mp_cstr(&m, "states"), mp_bool(&m, false);
     if (image)

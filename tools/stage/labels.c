@@ -11,6 +11,7 @@
 #include "formats/io/file_replace.h"
 #include "formats/io/lines.h"
 #include "formats/io/write_all.h"
+#include "formats/record/params.h"
 #include "formats/record/stream.h"
 #include "lib/vector/similarity.h"
 
@@ -70,8 +71,11 @@ static int take(struct labels *l, size_t i, const struct record *r, struct arena
         return err_set(e, "its text_embed is %zu wide, the first one %zu", d, l->d);
     if (!span_equal(model, l->model))
         return err_set(e, "its text_embed is of another model than the first one");
-    if (record_float(r, "logit_scale", &l->scale, e) < 0)
+    got = record_float(r, "logit_scale", &l->scale, e);
+    if (got < 0)
         return -1;
+    if (got == 0)
+        params_float(r, "clip-embed", "logit_scale", &l->scale);
     if (!l->v)
         return 0;
     memcpy(l->v + i * d, v, d * sizeof *v);

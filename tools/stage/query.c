@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "formats/record/params.h"
 #include "formats/record/stream.h"
 
 static const size_t BUFFER = (size_t)1 << 30;    /* address space for a query that comes through a pipe */
@@ -21,7 +22,7 @@ static int keep(struct scan_query *q, const struct vector *v, struct arena *a, s
     return 0;
 }
 
-static int first_record(struct scan_query *q, struct stream *s, struct arena scratch, struct arena *a,
+static int first_record(struct scan_query *q, struct stream *s, double *scale, struct arena scratch, struct arena *a,
                         struct err *e) {
     struct record r;
     struct vector v;
@@ -29,6 +30,7 @@ static int first_record(struct scan_query *q, struct stream *s, struct arena scr
 
     if ((got = stream_next(s, &r, &scratch, e)) <= 0)
         return got < 0 ? -1 : err_set(e, "no record in it");
+    params_float(&r, "clip-embed", "logit_scale", scale);
     if (vector_find(&v, &r, NULL, &scratch, e) < 0 || keep(q, &v, a, e) < 0)
         return -1;
     if (stream_next(s, &r, &scratch, NULL) != 0)
@@ -36,7 +38,7 @@ static int first_record(struct scan_query *q, struct stream *s, struct arena scr
     return 0;
 }
 
-static int from_stream(struct scan_query *q, const char *path, struct arena *a,
+static int from_stream(struct scan_query *q, const char *path, double *scale, struct arena *a,
                        struct err *e) {
     struct err why = {0};
     struct arena_mem mem = {.base = NULL};
@@ -47,7 +49,7 @@ static int from_stream(struct scan_query *q, const char *path, struct arena *a,
     if (stream_open(&s, path, a, arena_share(a, 4, BUFFER), &why) < 0)
         return err_at(e, path, &why);
     got = arena_split(a, arena_share(a, 4, BUFFER), &mem, &scratch) < 0 ? err_set(&why, "out of memory")
-                                                                         : first_record(q, &s, scratch, a, &why);
+                                                                         : first_record(q, &s, scale, scratch, a, &why);
     arena_join(a, &mem);
     stream_close(&s);
     return got < 0 ? err_at(e, path, &why) : 0;
@@ -84,7 +86,7 @@ static int from_model(struct scan_query *q, const struct query_source *from, dou
 
 int query_open(struct scan_query *q, const struct query_source *from, double *scale,
                struct arena *a, struct err *e) {
-    return from->stream ? from_stream(q, from->stream, a, e) : from_model(q, from, scale, a, e);
+    return from->stream ? from_stream(q, from->stream, scale, a, e) : from_model(q, from, scale, a, e);
 }
 
 /* Get vectors for the names in l from the cache if it is fresh.  Else compute them and write them to the cache. */
