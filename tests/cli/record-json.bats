@@ -178,7 +178,7 @@ record-json: bad.clip: record 3 at byte $((8 + size)): cut short: the stream end
     run -2 --separate-stderr record-json --ids x two.clip
     run -2 --separate-stderr record-json --npy cos two.clip
     [ "${stderr_lines[0]}" = "record-json: --npy: 'cos' is not FIELD=FILE" ]
-    run -2 --separate-stderr record-json nowhere
+    run -1 --separate-stderr record-json nowhere
     [ "$stderr" = "record-json: nowhere: No such file or directory" ]
     run -2 record-json --fields a,,b two.clip
 }
