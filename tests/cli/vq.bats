@@ -111,8 +111,8 @@ vq: in.clip: record 5 (none): no image_tokens" ]
 ["fish.png",false]
 ["rgb.jpg",false]' ]
     done
-    run -1 --separate-stderr vq --strict none.png fish.png -o p.clip
-    [ ! -s p.clip ]
+    run -1 --separate-stderr vq --strict none.png fish.png -o strict.clip
+    [ ! -s strict.clip ]
     run -1 --separate-stderr sh -c 'vq -o p.clip <t.clip'
     [ "${stderr_lines[0]}" = "vq: -: record 1 (fish.png): no image" ]
     run -1 --separate-stderr vq --max-pixels=1000 fish.png -o p.clip
