@@ -142,11 +142,14 @@ check-arm64:
 portable: $(PORTABLE:%=$B/unit/%)
 
 # Each parser for FUZZ_TIME seconds, two at a time, from its corpus; what is new stays in build-fuzz/corpus.
+# Then the programs, built with ASan and UBSan, for as long on hostile records.
 FUZZ_TIME = 60
 fuzz:
 	@$(NEEDS) build lint
 	@$(MAKE) --no-print-directory -j2 CC=clang SAN=fuzzer-no-link,address,undefined B=build-fuzz fuzzers >/dev/null
 	@printf '%s\n' $(FUZZERS) | xargs -P 2 -I '{}' sh tests/fuzz/run build-fuzz '{}' $(FUZZ_TIME)
+	@$(MAKE) --no-print-directory -j2 SAN=address,undefined B=build-address all >/dev/null
+	@python3 tests/stress/hostile.py build-address/bin $(FUZZ_TIME)
 fuzzers: $(FUZZERS:%=$B/fuzz/%)
 
 bench: all
