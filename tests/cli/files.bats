@@ -79,7 +79,7 @@ kept() {
 refused() {
     local file=$1
     cp "$file" before
-    run -2 --separate-stderr "${@:2}"
+    run -"${STATUS:-2}" --separate-stderr "${@:2}"
     [[ "$stderr" == *": $file: input file is output file"* ]]
     cmp before "$file"
 }
@@ -115,13 +115,13 @@ refused() {
     refused in.clip record-json in.clip -o in.clip
     refused in.clip record-json --npy image_embed=in.clip in.clip
     refused in.clip record-json --npy image_embed=x.npy --ids in.clip in.clip
-    refused in.clip image-out --format png -o in.clip in.clip
+    STATUS=1 refused in.clip image-out --format png -o in.clip in.clip
     record-json --npy image_embed=x.npy --ids ids I
     refused x.npy record-json --from-npy image_embed=x.npy -o x.npy
     refused ids record-json --from-npy image_embed=x.npy --ids ids -o ids
     # standard input
     refused in.clip bash -c 'rank --text x -o in.clip <in.clip'
-    refused in.clip bash -c 'image-out --format png -o in.clip <in.clip'
+    STATUS=1 refused in.clip bash -c 'image-out --format png -o in.clip <in.clip'
     # two outputs in one file
     run -2 --separate-stderr record-json --npy image_embed=y --ids y I
     [ "$stderr" = "record-json: y: named for two outputs" ]
