@@ -19,7 +19,7 @@
 
 #define SYNOPSIS "[-Sqv] [-m PATH]... [-b N] [-j N] [-o FILE] [option]... [file]..."
 
-enum { BATCH = 16, RING = 3, SIDE_MAX = 4096 };    /* RING: batches of crops */
+enum { BATCH = 16, RING = 3, SIDE_MAX = 4096 };    /* RING: batches of crops that are read ahead */
 
 static const char *const FIELDS[] = {"text_embed", "image_embed"};
 
@@ -28,7 +28,7 @@ struct job {
     struct embed_options o;
     struct towers w;
     struct arena_mem mem;
-    struct arena room, empty;   /* of one batch; as it was before */
+    struct arena room, empty;   /* the memory of one batch; the same memory while no batch is in it */
     struct embed_item *item;    /* [batch] */
     size_t n;
     struct names names;
@@ -39,7 +39,7 @@ struct job {
     int64_t keep, max_pixels;
 };
 
-/* ---- --info, --verify: headers are enough, nothing is bound ---- */
+/* ---- --info and --verify: no tower is bound ---- */
 
 static void about(struct job *j, unsigned want) {
     struct clip_model m = {0};
@@ -56,7 +56,7 @@ static void about(struct job *j, unsigned want) {
         warn("%s: %s", m.file, e.msg);
         j->t.status = 1;
     }
-    if (want == MODEL_TEXT && !m.config.has_vision)    /* the other is in a file of its own */
+    if (want == MODEL_TEXT && !m.config.has_vision)    /* the image tower has a file of its own */
         about(j, MODEL_VISION);
 }
 
@@ -70,7 +70,7 @@ static bool skip(struct job *j, struct span id, struct span map, const struct re
 }
 
 static void finish_item(struct job *j, struct embed_item *it) {
-    struct arena before = j->room;    /* the records' own */
+    struct arena before = j->room;    /* what embed_set takes is given back at the end */
 
     if (!it->err.msg[0] && embed_set(it, &j->o, &j->w, &j->room, &it->err) == 0) {
         tool_write(&j->t, &it->r, j->room);
@@ -83,7 +83,7 @@ static void finish_item(struct job *j, struct embed_item *it) {
     j->room = before;
 }
 
-/* Compute what waits, and write it in the order in which it came. */
+/* Embed the items that wait, and write their records in the order of the input. */
 static void flush(void *job) {
     struct job *j = job;
     struct err e = {0};
@@ -101,7 +101,8 @@ static void flush(void *job) {
 
 /* ---- records ---- */
 
-/* Does the output hold it already?  A record with nothing to do is known by what it says. */
+/* Does the output hold the record's result already?  For a record that needs no new embedding the parameters are those
+ * that an earlier clip-embed wrote into it. */
 static bool skip_record(struct job *j, const struct embed_item *it) {
     struct arena a = j->room;
     struct err e = {0};
@@ -116,7 +117,7 @@ static bool skip_record(struct job *j, const struct embed_item *it) {
     return skip(j, it->r.id, map, &it->r, it->todo);
 }
 
-/* A copy: what a pipe brought is gone when the next record is read. */
+/* Take a copy of the record, because the stream uses the record's memory again for the next record. */
 static int take_record(void *job, struct record *r, struct arena *scratch, struct err *e) {
     struct job *j = job;
     struct embed_item *it = &j->item[j->n];
@@ -145,7 +146,7 @@ static void embed_records(struct job *j) {
 
 /* ---- files ---- */
 
-/* Another shard's, or done already?  By the id that the record will have. */
+/* Is the file another shard's, or does the output hold its result already?  text: what the record's id is made from. */
 static bool not_ours(struct job *j, struct span text) {
     struct arena a = j->room;
     struct span id, map;
@@ -158,7 +159,7 @@ static bool not_ours(struct job *j, struct span text) {
     return tool_other_shard(&j->t, id) || skip(j, id, map, NULL, EMBED_IMAGE);
 }
 
-/* Have the workers read ahead as far as the ring goes; 0: there are no more names. */
+/* Give names to the workers until the ring is full; false: no name is left. */
 static bool push_names(struct job *j, size_t slots) {
     while (image_queue_count(j->queue) < slots && !tool_stopped()) {
         struct err e = {0};

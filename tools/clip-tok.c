@@ -1,8 +1,8 @@
 /* clip-tok - text to the tokens of CLIP or of another model, and back
  *
- * Reads: texts, one a line, from files or standard input, or operands as they are.
- * Writes: a record for each with id, text, tokens, truncated; or lines of text.
- * Memory: the vocabulary, and at most 100 bytes for each of the longest text's (TEXT_MAX).
+ * Reads: texts, one on each line of files or of standard input; or operands, each of which is a text.
+ * Writes: for each text a record with id, text, tokens and truncated; with --ids or --decode, lines of text.
+ * Memory: the vocabulary, and at most 100 bytes for each byte of the longest text (TEXT_MAX bytes).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,8 +30,8 @@ static const char *const FIELDS[] = {"tokens"};
 struct job {
     struct tool t;
     struct vocabulary words;
-    struct span params;        /* for records */
-    int64_t context;           /* 0 until the model said it */
+    struct span params;        /* of this run, as records have them */
+    int64_t context;           /* tokens at most; 0 until the model's limit is known */
     int cut, id;
     bool special, ids, decode;
     struct strs files;
@@ -70,7 +70,7 @@ static void make_params(struct job *j) {
 
 /* ---- text to tokens ---- */
 
-/* Lines go to standard output, and that to -o. */
+/* Lines of text are written through stdout: make standard output the file of -o. */
 static void open_text(struct job *j) {
     if (!j->t.output.open && dup2(tool_out(&j->t), 1) < 0)
         die_errno("%s", j->t.output.name);
@@ -100,7 +100,7 @@ static void write_record(struct job *j, struct span id, bool bin, struct span te
     tool_write(&j->t, &r, a);
 }
 
-/* Say what a text loses: all of it where it is short, else how it begins. */
+/* Quote the part of a text that is cut off: the whole part where it is short, else its beginning. */
 static void cut_message(char *msg, size_t room, const struct job *j, const struct bpe_tokens *t, struct span clean) {
     struct span s = span_bytes(clean.p + t->cut, clean.n - t->cut);
     char shown[4 * SHOWN + 16];
@@ -113,7 +113,7 @@ static void cut_message(char *msg, size_t room, const struct job *j, const struc
              tool_quote(s, shown, sizeof shown), more ? "..." : "");
 }
 
-/* One text; where: how messages call its place. */
+/* Encode one text.  where: its place, as messages name it. */
 static void do_text(struct job *j, struct span text, const char *where) {
     struct span hash = span_of(j->words.hash), id, clean;
     struct arena a = j->t.arena;
@@ -162,7 +162,7 @@ static void print_text(struct job *j, const int64_t *id, size_t n, struct arena 
     j->t.done++;
 }
 
-/* A line that --ids writes. */
+/* Decode a line of token ids, which --ids wrote. */
 static void do_ids(struct job *j, struct span line, const char *where) {
     struct arena a = j->t.arena;
     struct err e = {0};

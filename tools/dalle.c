@@ -1,7 +1,7 @@
 /* dalle - draw picture tokens for texts: the transformers of the DALL-E 1 family
  *
- * Reads: records with text (or tokens of the model's own vocabulary).  Writes: each with image_tokens and grid, or -n of
- * each.
+ * Reads: records with text (or tokens of the model's own vocabulary).
+ * Writes: each record with image_tokens, grid and logp; with -n N, N such records for each.
  * Memory: the weights; the keys and values of a prompt and of the candidates that are drawn at the same time.
  */
 #include <string.h>
@@ -21,12 +21,12 @@
 static const char *const FIELDS[] = {"image_tokens"};
 
 enum { RULE_DEFAULT = -1 };
-#define ROOM ((size_t)4 << 30)    /* bytes for candidates, unless -b says how many */
+#define ROOM ((size_t)4 << 30)    /* bytes for the candidates that are drawn together, where -b is not given */
 
 struct job {
     struct tool t;
     struct dalle_model m;
-    double temperature, top_p, guidance;      /* below 0: the model's own */
+    double temperature, top_p, guidance;      /* below 0: not given, the model's default counts */
     int64_t top_k, every, keep_top;
     int rule;
     struct strs keep;
@@ -36,12 +36,12 @@ struct job {
     struct sample s;
     struct span map;
     struct arena *a;
-    int common;               /* the token that stands for those that are not drawn yet */
+    int common;               /* the token that --every writes where no token is drawn yet */
 };
 
 /* ---- the prompt ---- */
 
-/* The record's tokens where they are of this vocabulary, else its text through the model's tokenizer. */
+/* The prompt's ids: the record's tokens if they are of the model's vocabulary, else the tokens of its text. */
 static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct arena *a, struct err *e) {
     struct span text, model = {0};
     int64_t *own;
@@ -74,7 +74,7 @@ static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct 
 
 /* ---- picture prompts ---- */
 
-/* "X,Y,W,H" in tokens: that part of keep becomes true. */
+/* Set the part "X,Y,W,H" of keep to true.  The numbers count tokens. */
 static void keep_part(const struct job *j, const char *text, bool *keep) {
     double v[4];
     const size_t side = j->m.side;
@@ -86,7 +86,7 @@ static void keep_part(const struct job *j, const char *text, bool *keep) {
             keep[((size_t)v[1] + y) * side + (size_t)v[0] + x] = true;
 }
 
-/* The tokens that are given, -1 elsewhere; NULL: none. */
+/* *tokens: the tokens that are kept, and -1 where a token is to be drawn; NULL if no option keeps tokens. */
 static int given(struct job *j, const struct record *r, int **tokens, struct arena *a, struct err *e) {
     const size_t side = j->m.side, n = side * side;
     bool *keep = arena_zero(a, n, sizeof *keep);
@@ -114,7 +114,7 @@ static int given(struct job *j, const struct record *r, int **tokens, struct are
 
 /* ---- results ---- */
 
-/* drawn: how many of the tokens, or 0: all. */
+/* The parameters as a map.  drawn: how many tokens a partial result has; 0 for a result with all tokens. */
 static int params(struct job *j, size_t drawn, struct span *out, struct arena *a, struct err *e) {
     static const char *const rule[] = {"hf", "mindalle", "cfg"};
     const struct token_rules *k = &j->m.rules;
@@ -143,7 +143,7 @@ static int params(struct job *j, size_t drawn, struct span *out, struct arena *a
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* Candidate i with `done` of its tokens; the others are the token that stands for them. */
+/* Write candidate i with its first `done` tokens; the other places hold j->common. */
 static int write_one(struct job *j, const struct draw *d, size_t i, size_t done, struct arena a, struct err *e) {
     const size_t side = j->m.side, n = side * side;
     int *tokens = arena_take(&a, n, sizeof *tokens), got;
@@ -159,7 +159,7 @@ static int write_one(struct job *j, const struct draw *d, size_t i, size_t done,
     if (codes_set(&c, tokens, side, side, j->m.fingerprint, e) < 0 ||
         record_set_float(&c, "logp", done == n ? d->logp[i] : d->logp[i] / (double)done, e) < 0)
         return -1;
-    record_drop(&c, "image");    /* another picture */
+    record_drop(&c, "image");    /* the record's picture is not the picture of these tokens */
     tool_write(&j->t, &c, a);
     return 0;
 }

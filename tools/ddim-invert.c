@@ -1,7 +1,7 @@
 /* ddim-invert - the noise from which the decoder makes a given picture
  *
  * Reads: records with image_embed and a picture: the field image, or the file that path or the id names.
- * Writes: each with noise, x_T; a plain decode64 brings the picture back.
+ * Writes: each record with the field noise, which is x_T: decode64 without options makes the picture from it again.
  * Memory: the weights, the network's activations for one picture, the picture.
  */
 #include <string.h>
@@ -21,7 +21,7 @@
 
 static const char *const FIELDS[] = {"noise"};
 
-enum { TOP = 980 };    /* above it the cosine schedule has next to no signal left */
+enum { TOP = 980 };    /* above this timestep the cosine schedule leaves almost no signal */
 
 struct job {
     struct tool t;
@@ -53,7 +53,7 @@ static int params(struct job *j, bool text, struct span *out, struct arena *a, s
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* ---- the picture: CLIP's crop at the decoder's side, in [-1, 1] ---- */
+/* ---- the picture: CLIP's crop at the decoder's size, in [-1, 1] ---- */
 
 static int shrink(const struct job *j, const unsigned char *rgb, size_t h, size_t w, float *x, struct arena a, struct err *e) {
     size_t side = j->m.side, n = side * side;
@@ -91,7 +91,7 @@ static int from_file(const struct job *j, const struct record *r, float *x, stru
     return got;
 }
 
-/* An image that is as large as the decoder's is taken as it is. */
+/* The picture x [3, S, S].  An image field of S x S pixels, the decoder's size, is taken without scaling. */
 static int picture(const struct job *j, const struct record *r, float *x, struct arena a, struct err *e) {
     struct record_image im;
     const float *f;

@@ -1,7 +1,7 @@
 /* decode64 - from image embeddings to small pictures: unCLIP's decoder
  *
  * Reads: records with image_embed and, unless they are variations of a picture, text_embed and text_states.
- * Writes: each with image, f32 [3, S, S]; or -n of each.
+ * Writes: each record with image, f32 [3, S, S]; with -n N, N such records for each.
  * Memory: the weights, the network's activations for the samples of one record, one record.
  */
 #include <string.h>
@@ -32,20 +32,21 @@ struct job {
     double guidance, eta;     /* negative: not given */
     int64_t steps, emit;
     bool ddim, no_text, u8;
-    int embed;                /* of EMBEDS: what stands for the picture */
+    int embed;                /* index in EMBEDS: which embedding the decoder gets for the picture */
     struct condition empty;
     struct decode_branch uncond_branch;
-    /* of the record at hand, for the watcher */
+    /* the record that is being sampled, for watch() */
     const struct record *r;
     const struct sample *s;
     struct span map, partial;
     struct arena room;
     struct arena_mem room_mem;
-    struct err why;           /* it failed */
-    bool told;                /* that a record never saw a prior */
+    struct err why;           /* why watch() failed */
+    bool told;                /* the warning about records without image_embed was printed */
 };
 
-/* How one record is sampled: options over what its noise says over the model's defaults. */
+/* How one record is sampled.  An option comes first, then what the record says about its noise (decode_recipe), then
+ * the model's default. */
 struct plan {
     struct decode_recipe recipe;
     bool ddim, text, clip;
@@ -65,7 +66,7 @@ static int plan(struct job *j, const struct record *r, struct plan *p, struct er
     p->eta = j->eta >= 0 ? j->eta : 0;
     p->guidance = j->guidance >= 0 ? j->guidance : known ? 1 : 8;
     p->text = !j->no_text && (!known || p->recipe.text);
-    p->clip = !known;    /* a clamp would leave the way that the inversion came */
+    p->clip = !known;    /* the inversion did not clamp x_0 either */
     p->steps = (size_t)(j->steps ? j->steps : known ? (int64_t)p->recipe.steps : (int64_t)j->m.steps);
     if (p->steps > s->c.train_steps)
         return err_set(e, "%zu steps, the schedule has %zu", p->steps, s->c.train_steps);
@@ -78,7 +79,8 @@ static int plan(struct job *j, const struct record *r, struct plan *p, struct er
     return 0;
 }
 
-/* How often the sampler draws: x_T, unless the record brings one, and for each step but the last. */
+/* How many times the sampler draws noise: once for x_T, unless the record has it, and once for each step except the
+ * last.  The steps of DDIM with eta 0 draw no noise. */
 static size_t draws(const struct plan *p, const struct record *r) {
     return !record_has(r, "noise") + (!p->ddim || p->eta > 0 ? p->steps - 1 : 0);
 }
@@ -101,7 +103,7 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
         mp_cstr(&m, "embed"), mp_cstr(&m, EMBEDS[j->embed]);
     if (j->uncond)
         mp_cstr(&m, "uncond"), mp_cstr(&m, j->uncond);
-    if (partial)    /* no result: --skip-from must not take it for one */
+    if (partial)    /* --skip-from must not take a partial picture for a result */
         mp_cstr(&m, "partial"), mp_bool(&m, true);
     sample_noise_params(z, &m);
     mp_map_end(&m, begin);
@@ -109,7 +111,7 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* The i-th picture as a record.  step: of a partial one, or 0. */
+/* Write picture i as a record.  step: the steps that a partial picture has had; 0 for a result. */
 static int write_picture(struct job *j, size_t i, const float *x, size_t step, struct arena a, struct err *e) {
     struct span fp = span_of(j->m.fingerprint);
     struct record out;
@@ -136,7 +138,7 @@ static bool watch(void *ctx, size_t done, size_t steps, const float *x, const fl
     return !tool_stopped();
 }
 
-/* The text of a record: its own, or the empty one of a variation. */
+/* The condition of a record's text; that of the empty text if the text is not wanted or the record has no text. */
 static int text_of(struct job *j, const struct record *r, bool wanted, struct condition *c, struct arena *a, struct err *e) {
     int got = wanted ? condition_of(c, r, a, e) : 0;
 
@@ -145,7 +147,7 @@ static int text_of(struct job *j, const struct record *r, bool wanted, struct co
     return got;
 }
 
-/* What stands for the picture: 1, 0 nothing does and the text speaks alone, -1 */
+/* *v: the embedding that stands for the picture: 1; 0 if there is no such embedding and only the text guides; or -1. */
 static int embed_of(struct job *j, const struct record *r, const float **v, struct arena *a, struct err *e) {
     static const char *const fields[] = {"image_embed", "text_embed"};
     int got;

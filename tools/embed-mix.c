@@ -1,7 +1,7 @@
 /* embed-mix - arithmetic on the vectors of records: between two, along a difference, means, components
  *
- * Reads: streams with embeddings and noises.  Writes: records with new ones.
- * Memory: two records; for mean a vector; for pca-fit all vectors and, in f64, their covariance.
+ * Reads: streams with embeddings and noises.  Writes: records with new embeddings and noises.
+ * Memory: two records; for mean and sum one vector; for pca-fit all vectors and, in f64, their covariance.
  */
 #include <limits.h>
 #include <string.h>
@@ -20,11 +20,11 @@ struct job {
     struct tool t;
     const char *mode, *field, *theta_list, *pca_file, *k_list;
     int64_t frames, components;
-    struct beside second;      /* of two streams */
+    struct beside second;      /* the second of two streams */
     struct vector text[2];    /* new, old */
     struct mix_total total;
     double theta[THETAS];
-    size_t n;                  /* thetas, or counts of components */
+    size_t n;                  /* numbers in theta: thetas, or counts of components */
     struct pca_record pca;
     struct pca_rows rows;
     struct span map;
@@ -32,13 +32,13 @@ struct job {
     struct arena_mem rows_mem, room_mem;
 };
 
-/* Write what was made, unless --skip-from holds it. */
+/* Write a new record, unless the file of --skip-from holds it. */
 static int put(struct job *j, struct record *r, const struct arena *mem, struct err *e) {
     if (tool_skip(&j->t, r->id, j->map, 0, NULL))
         return 0;
     if (record_add_params(r, j->t.name, j->map, e) < 0)
         return -1;
-    tool_write(&j->t, r, *mem);    /* behind what add_params took */
+    tool_write(&j->t, r, *mem);    /* *mem begins after what record_add_params took */
     return 0;
 }
 
@@ -173,7 +173,7 @@ static void pca_write(struct job *j, int n, char *file[]) {
     tool_write(&j->t, &r, a);
 }
 
-/* pca-project: one record; pca-reconstruct: one for each count. */
+/* For each input record pca-project writes one record, and pca-reconstruct one record for each count. */
 static int project(void *ctx, struct record *r, struct arena *a, struct err *e) {
     struct job *j = ctx;
     struct pca_job p = {&j->pca, j->field, j->total.force};
@@ -202,8 +202,8 @@ static void pca_run(struct job *j, int n, char *file[]) {
 struct mode {
     const char *name;
     int least, most;     /* files */
-    const char *files;   /* what is wanted of them */
-    double theta;        /* the last by default; 0: there are none */
+    const char *files;   /* the message if their number is wrong */
+    double theta;        /* the last theta by default; 0: the mode has no thetas */
     void (*run)(struct job *j, int n, char *file[]);
 };
 
@@ -230,7 +230,7 @@ static const struct mode *mode_of(const char *name, int n) {
     return m;
 }
 
-/* thetas, or counts of components */
+/* Fill j->theta with thetas, or for pca-reconstruct with counts of components. */
 static void steps(struct job *j, const struct mode *m) {
     if (!strcmp(m->name, "pca-reconstruct")) {
         j->n = tool_numbers("counts", j->k_list ? j->k_list : "20,40,80,160,320", 65536, j->theta, THETAS);
@@ -262,7 +262,7 @@ static void params(struct job *j, const char *mode) {
         die("out of memory");
 }
 
-/* Regions apart: records pass through the rest of the arena while these fill. */
+/* Regions for what grows from record to record: the rest of the arena is used again for each record. */
 static void make_rooms(struct job *j) {
     size_t all = (size_t)(j->t.arena.end - j->t.arena.at);
 

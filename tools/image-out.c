@@ -1,7 +1,7 @@
 /* image-out - records' pictures to files, to a contact sheet, or onto the terminal
  *
- * Reads: records with image; with --read, files that it wrote.  Writes: PNG, JPEG or PPM files; escape
- * sequences; with --read, JSON lines.
+ * Reads: records with image; with --read, picture files that image-out wrote.
+ * Writes: PNG, JPEG or PPM files; escape sequences; with --read, JSON lines.
  * Memory: one picture and its file; for a sheet all pictures, 67 million pixels at most.
  */
 #include <errno.h>
@@ -30,8 +30,8 @@
 struct job {
     struct tool t;
     const char *out, *caption;
-    int64_t quality, columns;      /* columns: 0 no sheet, -1 as many as are good */
-    int format, show;              /* format: 0 by the name; show: -1 no, else enum terminal */
+    int64_t quality, columns;      /* columns: 0: no sheet, -1: sheet_plan chooses their number */
+    int format, show;              /* format: 0: the file's name decides; show: -1: not given, else an enum terminal */
     bool read;
     /* ---- */
     enum image_kind kind;
@@ -40,7 +40,7 @@ struct job {
     uint64_t files;
     struct name_set names;
     struct sheet sheet;
-    struct sheet_cell *cell;       /* [sheet.n of cells] */
+    struct sheet_cell *cell;       /* [cells], of which sheet.n are used */
     size_t cells;
     struct mp params, title, file;
     struct arena_mem mem[6];
@@ -86,7 +86,7 @@ static void choose_output(struct job *j) {
         die("-o: '%s' ends in none of .png .jpg .jpeg .ppm: use --format", j->out);
 }
 
-/* Regions for what grows beside the records. */
+/* Regions for what grows from record to record. */
 static void make_rooms(struct job *j) {
     struct arena *const room[] = {&j->params_room, &j->title_room, &j->names_room, &j->cell_room, &j->file_room, &j->keep};
     size_t all = (size_t)(j->t.arena.end - j->t.arena.at);
@@ -106,7 +106,7 @@ static void write_stdout(const void *p, size_t n) {
         die_errno("write error");
 }
 
-/* Would the next picture fail in the same way? */
+/* Would the next picture fail for the same reason?  why: an errno */
 static bool for_all(int why) {
     return why == ENOSPC || why == EDQUOT || why == EROFS || why == EIO || why == ENOENT;
 }
@@ -135,7 +135,7 @@ static int write_file(struct job *j, const struct record *r, const struct record
     return 0;
 }
 
-/* The escape sequences, then the caption on a line of its own (a sheet has them inside). */
+/* Write the escape sequences, then the caption on a line of its own (the captions of a sheet are in its picture). */
 static int show(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
     const struct image_about none = {.quality = 0};
     char line[1024];
@@ -160,7 +160,7 @@ static int show(struct job *j, const struct record *r, const struct record_image
     return 0;
 }
 
-/* A picture with its parameters, as one file. */
+/* Show a picture, or write it and its parameters as one file. */
 static int deliver(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
     struct image_about about = {.params = mp_span(&j->params), .title = mp_span(&j->title), .quality = (int)j->quality};
 

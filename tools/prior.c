@@ -1,7 +1,8 @@
 /* prior - from the embedding of a text to that of an image: unCLIP's diffusion prior
  *
- * Reads: records with text_embed and text_states.  Writes: each with image_embed, or -n of each.
- * Memory: the weights, the keys and values of the empty text and of those of one batch, and its records.
+ * Reads: records with text_embed and text_states.
+ * Writes: each record with image_embed; with -n N, N such records for each.
+ * Memory: the weights, the records of one batch, and the keys and values of their texts and of the empty text.
  */
 #include <stdio.h>
 #include <string.h>
@@ -53,7 +54,7 @@ struct job {
 
 /* ---- texts ---- */
 
-/* Keys and values of a text, computed once for all its samples and steps. */
+/* Prefill: the keys and values of a text, computed once for all its samples and steps. */
 static int prefix(struct job *j, const struct condition *c, struct transformer_cache *cache, struct arena *a,
                   struct err *e) {
     struct arena s;
@@ -109,7 +110,8 @@ static int params(struct job *j, const struct sample_noise *z, struct span *out,
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* Of each best_of candidates, the one most like the text: v [n, E] <- v [n * best_of, E]. */
+/* Of every best_of candidates keep the candidate with the largest cosine to the text: v [n * best_of, E] becomes
+ * v [n, E]. */
 static int keep_best(const struct job *j, const float *text, float *v, size_t n, struct arena a, struct err *e) {
     size_t d = j->m.config.embed, k = (size_t)j->best_of;
     double *room = arena_take(&a, d, sizeof *room);
@@ -136,7 +138,7 @@ static int keep_best(const struct job *j, const float *text, float *v, size_t n,
 
 /* ---- records ---- */
 
-/* Hold a copy of the record for the next batch: what a pipe brought is gone when the next is read. */
+/* Hold a copy of the record for the next batch: the stream uses the record's memory again for the next record. */
 static int hold(struct job *j, struct item *it, const struct record *r, struct err *e) {
     size_t all = (size_t)(j->t.noise.n * j->best_of);
     struct arena *a = &j->room;
@@ -160,7 +162,7 @@ static int hold(struct job *j, struct item *it, const struct record *r, struct e
     return 1;
 }
 
-/* v [n * best_of, E]: what was drawn for the record. */
+/* Write the results of one record.  v [n * best_of, E]: the embeddings that were drawn for it. */
 static int write_item(struct job *j, struct item *it, float *v, struct arena a, struct err *e) {
     size_t n = (size_t)j->t.noise.n, d = j->m.config.embed;
 
@@ -186,7 +188,7 @@ static void flush(void *job) {
     struct prior_job p = {.prior = j->m.prior, .sched = &j->m.sched, .steps = (size_t)j->steps, .ntexts = n,
                           .text = j->text, .guidance = (float)j->guidance, .empty = &j->empty};
     struct sampler_watch w = {tool_watch, &j->t};
-    struct arena *a = &j->room;    /* the records' own */
+    struct arena *a = &j->room;    /* the memory of the batch */
     struct err e = {0};
     float *v = arena_take(a, n * one, sizeof *v);
 

@@ -1,9 +1,9 @@
-/* probe - train classifiers on embeddings, and say with them, or with published heads, what records show
+/* probe - train classifiers on embeddings, and apply them or published heads to records
  *
- * Reads: streams with vectors.  Writes: a classifier; or each record with label, prob and logit, or score;
- * or the same as text.
- * Memory: training keeps vectors up to 2 GiB in three copies; of larger sets 24 bytes a vector, and they are read
- * again for each step.  k-NN keeps its labelled vectors.  Applying a head keeps one record.
+ * Reads: streams with vectors.
+ * Writes: a classifier; or each record with label, prob and logit, or with score; or these fields as text.
+ * Memory: training keeps up to 2 GiB of vectors, in three copies.  Of a larger set it keeps 24 bytes for each vector,
+ * and reads the vectors again in each step.  k-NN keeps its labelled vectors.  Applying a head keeps one record.
  */
 #include <stdio.h>
 #include <string.h>
@@ -31,7 +31,7 @@ struct job {
     bool train, exact, report, tsv, csv, json, plain;
     const char *head, *knn, *tip, *labels, *label_from, *file, *field;
     struct query_source names;
-    int normalise, hidden;      /* -1: as the file says */
+    int normalise, hidden;      /* -1: not given, the head's file decides */
     int64_t k, nearest, folds, max_iter;
     double min_prob, alpha, beta;
     struct probe_fit fit;
@@ -183,7 +183,7 @@ static int apply(void *job, struct record *r, struct arena *a, struct err *e) {
         return 0;
     n = classify_run(&j->c, r, *a, e);
     if (n == -2 && !j->t.done && !j->t.failed)
-        die("%s: %s", j->file, e->msg);    /* the whole stream will not fit: one message is enough */
+        die("%s: %s", j->file, e->msg);    /* no record of the stream will fit: one message is enough */
     if (n < 0)
         return -1;
     if (j->c.classes && j->c.verdict[0].prob < j->min_prob)

@@ -1,7 +1,7 @@
-/* rank - order records by similarity, rerank each prompt's pictures, or say what they show
+/* rank - order records by similarity, rerank each prompt's pictures, or give records labels
  *
- * Reads: streams with vectors.  Writes: the records that were asked for, with cos, logit, prob,
- * label and rank; or the same as text.
+ * Reads: streams with vectors.
+ * Writes: the records that were asked for, with cos, logit, prob, label and rank; or these fields as text.
  * Memory: the k best records so far and one more; the stream may be endless.
  */
 #include "formats/record/params.h"
@@ -33,8 +33,8 @@ struct rank {
     struct span params;
     struct arena_mem params_mem;
     struct arena params_room;
-    char key[LABELS_KEY];    /* of the labels */
-    bool learnt;             /* the scale, from the first record */
+    char key[LABELS_KEY];    /* the labels' key, from query_open_labels */
+    bool learnt;             /* the scale is settled: no record is asked for it */
     uint64_t matched;
 };
 
@@ -68,7 +68,7 @@ static void open_output(struct rank *k) {
 
 /* ---- input ---- */
 
-/* All threads at once, where that is possible. */
+/* Rank what ranking_forward can take of the stream, with all threads. */
 static void forward(struct rank *k, struct stream *s, struct arena a) {
     uint64_t n = 1;
 
@@ -89,7 +89,8 @@ static void set_params(struct rank *k) {
         die("%s", e.msg);
 }
 
-/* Where no model is used the factor of logits is that of the model which made the vectors, as the first record says it. */
+/* Where no model is opened, the scale of the logits is the logit_scale of the model that made the vectors: the first
+ * record's params give it. */
 static void learn_scale(struct rank *k, const struct record *r) {
     if (k->learnt)
         return;
@@ -130,7 +131,7 @@ static void rank_stream(struct rank *k, const char *file) {
 
 /* ---- options ---- */
 
-/* What the options ask for, and what does not go together. */
+/* Choose the kind of result, and refuse options that exclude each other. */
 static void decide(struct rank *k) {
     const struct query_source *f = &k->from;
     int subjects = !!f->text + !!f->image + !!f->stream + !!f->labels;
@@ -156,7 +157,7 @@ static void decide(struct rank *k) {
         die("--skip-from is for --labels: a ranking needs the whole stream");
     if (!k->k)
         k->k = k->g.kind == RESULT_LABEL ? 1 : DEFAULT_K;
-    k->t.status = threshold ? 3 : 0;    /* until it is known to have gone well */
+    k->t.status = threshold ? 3 : 0;    /* 3 until main knows the result */
 }
 
 static void tick(void *ctx, uint64_t done, uint64_t total) {

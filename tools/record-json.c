@@ -1,7 +1,8 @@
-/* record-json - show streams of records as JSON, CSV, .npy or raw numbers, and make them of these
+/* record-json - write records as JSON, CSV, .npy or raw numbers, and make records from JSON or .npy
  *
  * Reads: streams (unclip(5)) from the files named, or from standard input; with --from-json, JSON;
- * with --from-npy, numpy's files.  Writes: JSON lines, CSV, counts (--info), vectors; or records.
+ * with --from-npy, numpy's files.
+ * Writes: JSON lines, CSV, counts (--info), vectors; or records.
  * Memory: one record and its text.
  */
 #include <stdio.h>
@@ -34,7 +35,7 @@ struct job {
     struct arena text_room, keep;
     struct json_lines json;
     struct lines id_lines;
-    size_t longest;                     /* JSON value or id */
+    size_t longest;                     /* bytes of a JSON value or an id at most */
     struct csv csv;
     struct info counts;
     struct npy_out columns[TOOL_LIST];
@@ -43,7 +44,7 @@ struct job {
 
 /* ---- options ---- */
 
-/* FIELD=FILE: the field, and *file. */
+/* Split FIELD=FILE: returns the field, and sets *file. */
 static const char *split_pair(struct job *j, const char *option, const char *arg, const char **file) {
     const char *eq = strchr(arg, '=');
 
@@ -112,7 +113,7 @@ static int show(struct job *j, struct record *r, struct arena scratch, struct er
 
 /* ---- streams to something else ---- */
 
-/* A failure at a place is named and counted; true: that was the last. */
+/* Print and count a failure; true: the run ends here (--strict). */
 static bool failed(struct job *j, const char *file, const char *why) {
     text_out_flush(&j->out);
     if (!tool_stopped())
@@ -121,7 +122,7 @@ static bool failed(struct job *j, const char *file, const char *why) {
     return j->strict;
 }
 
-/* true: go on with the next stream. */
+/* Show one stream; true: go on with the next stream. */
 static bool show_stream(struct job *j, const char *name) {
     struct stream s;
     struct record r;
@@ -171,7 +172,7 @@ static void open_outputs(struct job *j) {
     j->rows.ids = j->ids, j->rows.end = j->t.input.nul ? 0 : '\n';
 }
 
-/* Where all failed there is nothing to say, and files stay as they are. */
+/* If every record failed, --info prints no counts, and the files of --npy stay as they are. */
 static void close_outputs(struct job *j) {
     struct err e = {0};
     char field[100];
@@ -254,7 +255,7 @@ static void read_npy(struct job *j) {
     }
 }
 
-/* Regions for what grows beside the records. */
+/* Regions for what grows from record to record. */
 static void make_rooms(struct job *j) {
     size_t all = (size_t)(j->t.arena.end - j->t.arena.at);
 

@@ -1,6 +1,6 @@
 /* upsample - enlarge pictures by the model's upsamplers: unCLIP's 64 to 256
  *
- * Reads: records with image.  Writes: each with a larger image; or -n of each.
+ * Reads: records with image.  Writes: each record with a larger image; with -n N, N such records for each.
  * Memory: the weights, and the network's activations for one picture, which grow with its area.
  */
 #include <string.h>
@@ -44,7 +44,7 @@ static int params(struct job *j, const struct sample_noise *z, size_t side, stru
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* The picture, which must be square with a side that the networks can halve. */
+/* The picture x [3, S, S].  It must be square, and `ratio` times S must be a multiple of 8. */
 static int input(const struct record *r, size_t ratio, const float **x, size_t *side, struct arena *a, struct err *e) {
     size_t h, w;
     int got = record_picture(r, "image", x, &h, &w, a, e);

@@ -29,7 +29,7 @@ struct job {
     struct codes_fit fit;
     struct names names;
     struct arena_mem mem;
-    struct arena room, empty;    /* of one batch; as it was before */
+    struct arena room, empty;    /* the memory of one batch; the same memory while no batch is in it */
     struct codes_item *item;           /* [batch] */
     size_t n;
     const char *files0;
@@ -80,7 +80,7 @@ static void finish_item(struct job *j, struct codes_item *it) {
     j->room = before;
 }
 
-/* Compute what waits, and write it in the order in which it came. */
+/* Run the network on the items that wait, and write their records in the order of the input. */
 static void flush(void *job) {
     struct job *j = job;
     size_t n = j->n;
@@ -101,7 +101,7 @@ static void push(struct job *j) {
 
 /* ---- records ---- */
 
-/* A copy: what a pipe brought is gone when the next record is read. */
+/* Take a copy of the record, because the stream uses the record's memory again for the next record. */
 static int take_record(void *job, struct record *r, struct arena *scratch, struct err *e) {
     struct job *j = job;
     struct codes_item *it = &j->item[j->n];
@@ -121,7 +121,7 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
 
 /* ---- files ---- */
 
-/* Another shard's, or done already? */
+/* Is the file another shard's, or does the output hold its result already? */
 static bool not_ours(struct job *j, const struct record *r) {
     struct arena a = j->room;
     struct span map, fp = codes_fingerprint(&j->net);
@@ -146,7 +146,7 @@ static void read_picture(struct job *j, struct codes_item *it, const unsigned ch
     image_free(&im);
 }
 
-/* failed: why there is no such file, or "". */
+/* Take one file.  failed: why its name could not be read, or "". */
 static void take_file(struct job *j, const char *name, const char *failed) {
     struct codes_item *it = &j->item[j->n];
     struct arena before = j->room;
@@ -240,7 +240,7 @@ int main(int argc, char *argv[]) {
         die("%s: files cannot be named beside --files0-from", argv[at]);
     if (j.files0 && j.net.decode)
         die("--files0-from: -d reads records, not files");
-    if (!j.net.decode && j.t.machine.precision < 0)    /* tokens are those of the reference */
+    if (!j.net.decode && j.t.machine.precision < 0)    /* in f32 the tokens are those of the reference */
         j.t.machine.precision = PREC_F32;
     tool_reads_all(&j.t, argc - at, argv + at);
     tool_reads(&j.t, j.files0);
