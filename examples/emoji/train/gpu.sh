@@ -4,7 +4,8 @@
 # PACK is what pack.py wrote.  Needs Python with PyTorch, numpy, Pillow, safetensors and regex; of examples/emoji the folders train,
 # tokenizer, text_encoder, image_encoder and those of the parts that are trained.  Everything starts from the weights in there.
 #   --seconds N   when all is to be done, 480 unless given: the last 45 s are for writing
-#   --parts LIST  of: decoder prior upsampler, those two first unless given; they learn side by side
+#   --parts LIST  of: decoder prior upsampler vq dalle ar_prior noised_clip glide; the first two unless given.  They learn side by side, but
+#                 for dalle, which comes after vq, and ar_prior, which waits for what prior has painted
 #   --work DIR    checkpoints, kept; started again with the same DIR, a run goes on (a fresh folder unless given)
 #   --small       for a test of a minute on a CPU: few things, batches of 4
 # Every minute and at the end OUT gets part-00, part-01 ... of 15 MiB, at most eight: averaged weights in float16 and sheets of
@@ -42,7 +43,12 @@ if [ -n "$small" ]; then
     decoder='--batch 4 --chosen 1 --styles 1 --shown 2 --warm 2'
     prior='--batch 16 --chosen 1 --styles 1 --pool 400 --warm 2'
     upsampler='--batch 3 --warm 2'
-    often='--save 5 --sheet 0.2'
+    vq='--batch 2 --chosen 1 --shown 2 --warm 2'
+    dalle='--batch 2 --chosen 1 --shown 1 --pool 200 --warm 2'
+    ar_prior='--batch 8 --warm 2'
+    noised_clip='--batch 8 --chosen 1 --warm 2'
+    glide='--batch 2 --chosen 1 --shown 2 --warm 2'
+    often='--save 5 --sheet 1'
 else
     # batches that fill the memory: a sample of the decoder takes some 40 MB, all else together less than 12 GB
     memory=$("$py" -c 'import torch; print(torch.cuda.mem_get_info()[0] >> 20 if torch.cuda.is_available() else 0)')
@@ -53,21 +59,35 @@ else
     decoder="--batch $batch --workers 8 --compile $compile --lr 1e-3 --muon 3e-3"
     prior='--batch 1024 --pool 200000'
     upsampler='--batch 96 --workers 4'
+    vq='--batch 64 --workers 3'
+    dalle='--batch 256 --workers 3 --pool 60000'
+    ar_prior='--batch 512'
+    noised_clip='--batch 512 --workers 3'
+    glide='--batch 256 --workers 3'
     often='--save 45 --sheet 1'
     echo "memory $memory MB, decoder: batches of $batch, compiled: $compile"
 fi
 
 train() { # PART FOLDER ARGUMENT ...
-    local part=$1
+    local part=$1 stop=$until
     shift
+    case $part in
+        vq) stop=$((began + (until - began) * 45 / 100)) ;;
+        dalle) until [ -s vq/done.json ]; do sleep 1; done ;;
+        ar_prior) until [ -s prior/last.pt ]; do sleep 1; done ;;
+    esac
     # shellcheck disable=SC2086
-    exec "$py" "$here/train_$part.py" cache "$@" "$part" --weights "$emoji" $often --until "$until" ${!part} >"$part.log" 2>&1
+    exec "$py" "$here/train_$part.py" cache "$@" "$part" $often --until "$stop" ${!part} >"$part.log" 2>&1
 }
 running=()
 for part in $parts; do
     case $part in
-        decoder | prior) train $part "$emoji" & ;;
-        upsampler) train $part & ;;
+        decoder | prior) train $part "$emoji" --weights "$emoji" & ;;
+        upsampler | glide) train $part --weights "$emoji" & ;;
+        vq) train vq & ;;
+        dalle) train dalle vq/last.pt & ;;
+        ar_prior) train ar_prior "$emoji" prior & ;;
+        noised_clip) train noised_clip "$emoji" & ;;
         *) echo "gpu.sh: no part $part" >&2; exit 2 ;;
     esac
     running+=($!)
@@ -76,12 +96,19 @@ trap 'kill "${running[@]}" 2>/dev/null || true' EXIT
 
 # What there is so far, as files of 15 MiB.
 deliver() {
-    local given=() part
-    for part in $parts; do
-        [ -s "$part/last.pt" ] && given+=("--$part" "$part/last.pt")
-    done
+    local given=() coded=() part
     rm -rf new
     mkdir -p new/log
+    for part in $parts; do
+        [ -s "$part/last.pt" ] || continue
+        case $part in
+            decoder | prior | upsampler) given+=("--$part" "$part/last.pt") ;;
+            vq) coded+=(--vq vq/last.pt) ;;
+            dalle) coded+=(--dalle dalle) ;;
+            *) [ ! -d "$part/$part" ] || cp -r "$part/$part" new/ ;; # written when it ends
+        esac
+    done
+    [ ${#coded[@]} -eq 0 ] || CUDA_VISIBLE_DEVICES='' "$py" "$here/export_dalle.py" new "${coded[@]}" >export.log 2>&1 || { cat export.log; return 0; }
     [ ${#given[@]} -eq 0 ] || OMP_NUM_THREADS=2 CUDA_VISIBLE_DEVICES='' "$py" "$here/export_unclip.py" new "${given[@]}" --unchecked >export.log 2>&1 || { cat export.log; return 0; }
     rm -rf new/super_res_last new/*_scheduler new/model_index.json # the first once more, and what never changes
     for part in $parts; do

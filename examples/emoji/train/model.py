@@ -26,7 +26,7 @@ class Attention(nn.Module):
         q, k, v = F.linear(x, w, b).view(n, t, 3, self.heads, 64).permute(2, 0, 3, 1, 4).unbind(0)
         s = (q * 0.125) @ k.transpose(2, 3)  # written out: for short rows faster on a CPU than the fused kernel
         if causal:
-            s = s + torch.full((t, t), -1e4, dtype=s.dtype).triu(1)
+            s = s + torch.full((t, t), -1e4, dtype=s.dtype, device=s.device).triu(1)
         y = s.softmax(3) @ v
         return self.out_proj(y.transpose(1, 2).reshape(n, t, d))
 
@@ -79,7 +79,7 @@ class Text(nn.Module):
         return m.final_layer_norm(x)
 
     def pool(self, states, ids):
-        return self.text_projection(states[torch.arange(len(ids)), ids.argmax(1)])
+        return self.text_projection(states[torch.arange(len(ids), device=ids.device), ids.argmax(1)])
 
     def forward(self, ids):
         return self.pool(self.states(ids), ids)

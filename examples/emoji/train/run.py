@@ -70,7 +70,7 @@ def batches(plan, args, first):
                 torch.set_num_threads(1)
             for step in itertools.count(first + k, n):
                 yield plan(np.random.default_rng([args.seed, step, *[RANK] * (RANK > 0)]))
-    return iter(torch.utils.data.DataLoader(Steps(), batch_size=None, num_workers=args.workers, prefetch_factor=4 if args.workers else None))
+    return iter(torch.utils.data.DataLoader(Steps(), batch_size=None, collate_fn=lambda x: x, num_workers=args.workers, prefetch_factor=4 if args.workers else None))
 
 
 def write_sheet(x, path, columns=8):

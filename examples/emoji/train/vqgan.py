@@ -119,7 +119,8 @@ class VQModel(nn.Module):
     def codes(self, h):
         """The nearest code of each vector, the first of equals."""
         e = self.quantize.embedding.weight
-        return (e.square().sum(1) - 2 * h.float() @ e.T).argmin(-1)
+        with torch.autocast(e.device.type, enabled=False):
+            return (e.square().sum(1) - 2 * h.float() @ e.T).argmin(-1)
 
     def decode(self, q):
         """[N,h,w,z] to pictures."""
