@@ -135,8 +135,8 @@ END
     [ "$(stat -c %a x.ppm)" = 640 ]
     image-out --format=ppm one.clip | cmp - x.ppm
     mkdir dir.ppm
-    run -2 image-out -o dir.ppm one.clip
-    [ "$output" = "image-out: dir.ppm: Is a directory" ]
+    run -1 image-out -o dir.ppm one.clip
+    [[ "$output" = "image-out: one.clip: record 1 ("*"): dir.ppm: Is a directory" ]]
     run -2 image-out -o no/x.ppm one.clip
     [ "$output" = "image-out: no/x.ppm: No such file or directory" ]
     [ -z "$(find . -name '*.tmp')" ]
@@ -166,8 +166,8 @@ END
     echo '{"unclip":1,"id":"w","data":{"image":{"$nd":{"type":"|u1","shape":[1,20000,3],"data":"'"$(head -c 60000 /dev/zero | base64 -w 0)"'"}}}}' |
         record-json --from-json >wide.clip
     echo old >x.ppm
-    run -2 bash -c 'trap "" XFSZ; ulimit -f 8; image-out -o x.ppm wide.clip'
-    [ "$output" = "image-out: x.ppm: File too large" ]
+    run -1 bash -c 'trap "" XFSZ; ulimit -f 8; image-out -o x.ppm wide.clip'
+    [ "$output" = "image-out: wide.clip: record 1 (w): x.ppm: File too large" ]
     [ "$(cat x.ppm)" = old ]
     [ "$(ls -A)" = "$(printf 'one.clip\ntwo.clip\nwide.clip\nx.ppm')" ]
 }
@@ -236,9 +236,10 @@ image-out: z.ppm: 1 x 1 pixels" ]
     { echo '{"unclip":1,"id":"w","data":{"image":{"$nd":{"type":"|u1","shape":[1,20000,3],"data":"'"$wide"'"}}}}'
       echo '{"unclip":1,"id":"h","data":{"image":{"$nd":{"type":"|u1","shape":[20000,1,3],"data":"'"$wide"'"}}}}'; } |
         record-json --from-json >absurd.clip
-    run -2 image-out --sheet -o x.png absurd.clip
-    [ "$output" = "image-out: the sheet would have more than 67108864 pixels" ]
-    [ ! -e x.png ]
+    # what does not fit fails alone
+    run -1 image-out --sheet --caption none -o x.ppm absurd.clip
+    [ "$output" = "image-out: absurd.clip: record 2 (h): the sheet would have more than 67108864 pixels" ]
+    [ "$(head -n 2 x.ppm | tail -n 1)" = "20016 17" ]
 }
 
 @test "--show: kitty's chunks hold a PNG, sixel begins and ends; no terminal, no pictures" {
