@@ -104,7 +104,7 @@ def main():
     (out / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges), encoding="utf-8")
     t = Tokenizer(out / "merges.txt")
     (out / "vocab.json").write_text(json.dumps(t.id, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
-    special = dict(bos_token="<|startoftext|>", eos_token="<|endoftext|>", pad_token="!", unk_token="<|endoftext|>")
+    special = dict(bos_token="<|startoftext|>", eos_token="<|endoftext|>", pad_token="<|endoftext|>", unk_token="<|endoftext|>")
     (out / "special_tokens_map.json").write_text(json.dumps(special, indent=2) + "\n")
     config = dict(tokenizer_class="CLIPTokenizer", model_max_length=48, do_lower_case=True, add_prefix_space=False, errors="replace", **special)
     (out / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
