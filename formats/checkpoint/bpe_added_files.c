@@ -1,4 +1,4 @@
-/* Added tokens out of the JSON files that name them: bpe_read_added of bpe_files.h. */
+/* Read added tokens from the JSON files that name them: bpe_read_added of bpe_files.h. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,13 +13,13 @@ struct added {
     struct err *e;
 };
 
-enum { SPECIALS = 64 };    /* room for those that a file names without an id */
+enum { SPECIALS = 64 };    /* room for the special tokens that a file names without an id */
 
 static const char *const special_keys[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
                                            "cls_token", "mask_token"};
 static const char *const special_lists[] = {"additional_special_tokens", "extra_special_tokens"};
 
-/* A text, or the content of an object; NULL where it is neither. */
+/* The text of a token: a string, or the "content" of an object; NULL for other values. */
 static const char *content(const json_t *v) {
     return json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
 }
@@ -31,7 +31,7 @@ static struct bpe_added *find(struct added *s, const char *text) {
     return NULL;
 }
 
-/* The texts stay jansson's: bpe_add copies them. */
+/* jansson owns the text; bpe_add copies it. */
 static int add(struct added *s, const char *text, json_int_t id, bool raw, bool special) {
     if (id < 0 || id > INT32_MAX)
         return err_set(s->e, "added token '%.80s' has the id %" JSON_INTEGER_FORMAT, text, id);
@@ -41,8 +41,8 @@ static int add(struct added *s, const char *text, json_int_t id, bool raw, bool 
     return 0;
 }
 
-/* {"content": ..., "normalized": ..., "special": ..., "single_word": ...}.  What is stripped with a token
- * (lstrip, rstrip) is white space, which is not a token in any case. */
+/* Add the token {"content": ..., "normalized": ..., "special": ..., "single_word": ...}.  lstrip and rstrip are
+ * ignored: they strip white space, which never becomes a token. */
 static int add_object(struct added *s, const json_t *v, json_int_t id) {
     bool special = false, raw, normalized, single = false;
     const char *text = json_is_object(v) ? content(v) : NULL;
@@ -128,7 +128,7 @@ static int from_added(struct added *s, const struct tok_texts *t) {
     return 0;
 }
 
-/* A special token that has an id already. */
+/* Add a special token that the merges gave an id; other special tokens are passed over. */
 static int from_special(struct added *s, const json_t *v) {
     const char *text = content(v);
     uint32_t id;

@@ -49,7 +49,7 @@ static void z_free(void *a, void *p) {
     (void)p;
 }
 
-/* Unpack s, which may have several members, into b: all of it, or no more than `most` bytes. */
+/* Unpack the gzip data s, which may have several members, into b: the whole data, or its first `most` bytes. */
 static int gunzip(struct bytes *b, const void *s, size_t n, size_t most, struct arena *a, struct err *e) {
     struct arena_mem part_mem;
     struct arena part;
@@ -84,11 +84,12 @@ static int gunzip(struct bytes *b, const void *s, size_t n, size_t most, struct 
 
 /* ---- merges.txt ---- */
 
-/* The slice [1 : 48895] of the reference; the bytes of OpenAI's file up to there, which has 3,194,984; bpe_hash. */
+/* OpenAI's file has 3,194,984 bytes.  The reference uses its lines [1 : 48895], which end at byte OPENAI_USED.
+ * OPENAI_HASH is the bpe_hash of these merges. */
 enum { OPENAI_MERGES = 49152 - 256 - 2, OPENAI_USED = 524645 };
 #define OPENAI_HASH 0xd9b255737dd40c6eu
 
-/* The line at s, without its end; s moves to the next one. */
+/* The length of the line at *s, without its line end; *s moves to the next line. */
 static size_t take_line(const char **s, const char *end) {
     const char *nl = memchr(*s, '\n', (size_t)(end - *s));
     size_t n = (size_t)((nl ? nl : end) - *s);
@@ -106,7 +107,7 @@ static int has(const char *s, size_t n, const char *word) {
     return 0;
 }
 
-/* "left right" */
+/* Split the merge "left right". */
 static int split(struct bpe_merge *m, const char *s, size_t n) {
     const char *gap = memchr(s, ' ', n);
     size_t left = gap ? (size_t)(gap - s) : 0, right = gap ? n - left - 1 : 0;
@@ -149,8 +150,8 @@ static int parse_merges(struct bpe *b, const char *s, size_t n, struct arena *a,
     return bpe_build(b, m, count, a, e);
 }
 
-/* OpenAI's file is unpacked only as far as it is used, which is a sixth of it.  The hash of the merges proves that
- * this is its beginning, better than gzip's sum over the rest would.  false: it is another file. */
+/* Read OpenAI's file, of which only the first sixth, which is used, is unpacked.  The hash of the merges proves that
+ * they are OpenAI's, so gzip's sum over the whole file is not needed.  false: it is another file. */
 static bool openai_file(struct bpe *b, const void *s, size_t n, struct arena *a) {
     struct arena copy = *a;
     struct bytes raw;
@@ -190,7 +191,7 @@ static json_t *parse_json(const void *s, size_t n, struct err *e) {
     return NULL;
 }
 
-/* All ids of b must be in vocab under the names that they have in b; more may follow them. */
+/* All ids of b must be in vocab under the names that they have in b; vocab may have higher ids too. */
 static int check_vocab(const struct bpe *b, json_t *vocab, struct err *e) {
     const char *name;
     json_t *v;
@@ -213,9 +214,9 @@ static int check_vocab(const struct bpe *b, json_t *vocab, struct err *e) {
     return 0;
 }
 
-/* ---- vocab.json as it is written ---- */
+/* ---- vocab.json in the form in which libraries write it ---- */
 
-enum { NAME_MOST = 1024 };    /* bytes of a token's name that we look at */
+enum { NAME_MOST = 1024 };    /* a token with a longer name, in bytes, is left to jansson */
 
 struct text {
     const char *at, *end;
@@ -226,13 +227,14 @@ static void skip(struct text *t) {
         t->at++;
 }
 
-/* Is this the next byte that is not a blank? */
+/* Is c the next byte that is not a blank?  The byte is passed. */
 static bool next(struct text *t, char c) {
     skip(t);
     return t->at < t->end && *t->at++ == c;
 }
 
-/* What follows a backslash as UTF-8, at most 3 bytes; 0: something else. */
+/* Write the character of an escape, whose backslash was read, as UTF-8: its length, at most 3 bytes; 0 if the escape is
+ * not handled here. */
 static size_t unescape(struct text *t, char *out) {
     static const char digits[] = "0123456789abcdef";
     uint32_t c = 0;
@@ -254,7 +256,7 @@ static size_t unescape(struct text *t, char *out) {
     return c < 0x20 || c >= 0xd800 ? 0 : (size_t)utf8_put(c, (unsigned char *)out);
 }
 
-/* A name whose opening quote was read; false where it is longer than any, or not plain. */
+/* Read a name whose opening quote was read; false if it is too long, or has a character that is not handled here. */
 static bool name_of(struct text *t, char out[NAME_MOST + 4], size_t *n) {
     for (*n = 0; t->at < t->end && *n < NAME_MOST;) {
         char c = *t->at++;
@@ -285,8 +287,8 @@ static bool number_is(struct text *t, uint32_t want) {
     return v == want && t->at > from && t->at < t->end && (*from != '0' || t->at - from == 1);
 }
 
-/* Does the file list every token once, in the order of the ids, as libraries write it?  Any other file, right or
- * wrong, is left to a JSON reader, which takes twice the time of everything else here. */
+/* Does the file list every token once, in the order of the ids, as libraries write it?  Any other file, valid or not,
+ * is left to jansson, which takes twice as long as all the rest of opening a tokenizer. */
 static bool usual_vocab(const struct bpe *b, const char *s, size_t n) {
     struct text t = {s, s + n};
     char name[NAME_MOST + 4];
@@ -302,7 +304,7 @@ static bool usual_vocab(const struct bpe *b, const char *s, size_t n) {
     return t.at == t.end;
 }
 
-/* Past a string whose opening quote was read; *text and *n: what is in it. */
+/* Skip a string whose opening quote was read; *text and *n: its characters, escapes included. */
 static bool skip_string(struct text *t, const char **text, size_t *n) {
     for (*text = t->at; t->at < t->end && *t->at != '"'; t->at++)
         t->at += *t->at == '\\' && t->end - t->at > 1;
@@ -310,7 +312,7 @@ static bool skip_string(struct text *t, const char **text, size_t *n) {
     return t->at < t->end && *t->at++ == '"';
 }
 
-/* Past a value that begins with a bracket: to its end, or to that of the text. */
+/* Skip a value that begins with a bracket or a quote: move to its end, or to the end of the text. */
 static void skip_value(struct text *t) {
     const char *text;
     size_t depth = 0, n;
@@ -400,7 +402,7 @@ static int json_model(struct bpe *b, json_t *model, struct arena *a, struct err 
     return bpe_build(b, m, n, a, e);
 }
 
-/* The special tokens may be in `added_tokens` only. */
+/* Put the tokens of `added` into vocab, since special tokens may be in added_tokens only. */
 static int add_tokens(json_t *vocab, json_t *added, struct err *e) {
     json_t *v;
     size_t i;
@@ -440,7 +442,7 @@ static int open_file(const char *path, struct span *s, struct arena *a, struct e
     return file_kind_pointer(s->p, s->n) ? err_set(why, "%s", file_kind_pointer(s->p, s->n)) : 0;
 }
 
-/* A JSON object from a file; *j stays NULL where there is no file. */
+/* Read a JSON object from a file; *j stays NULL where path is NULL. */
 static int open_json(json_t **j, const char *path, struct arena scratch, struct err *e) {
     struct err why = {0};
     struct span s;
@@ -452,7 +454,8 @@ static int open_json(json_t **j, const char *path, struct arena scratch, struct 
     return 0;
 }
 
-/* Only added_tokens of tokenizer.json: the vocabulary, which is most of the file, was read from other files. */
+/* Read only the added_tokens of a tokenizer.json, because the vocabulary, which is most of the file, was read from
+ * other files. */
 static int open_list(json_t **j, const char *path, struct arena scratch, struct err *e) {
     struct err why = {0};
     struct span s;
@@ -512,6 +515,6 @@ int bpe_open(struct bpe *b, const struct tok_files *f, struct arena *a, struct e
         return -1;
     if (!(f->merges && f->tokenizer_json) && !f->added_tokens && !f->config && !f->special_tokens)
         return 0;
-    b->vocab = b->eot + 1;    /* what tokenizer.json alone added is read again, with the others */
+    b->vocab = b->eot + 1;    /* drop what bpe_read_json added: open_added reads it again, with the other files */
     return open_added(b, f, a, e);
 }

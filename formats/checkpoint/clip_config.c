@@ -43,8 +43,8 @@ static int heads_fit(size_t width, size_t heads, const char *what, struct err *e
 
 /* ---- Hugging Face ---- */
 
-/* transformers pools at the first eos_token_id.  The value 2, which files of before 2023 have, means the
- * largest id instead.  An id that the vocabulary does not have (the default of small models) means that, too. */
+/* transformers pools at the first eos_token_id.  The value 2, which files from before 2023 have, stands for the
+ * largest id.  So does an id that the vocabulary does not have (the default id in small models). */
 static int get_eos(const json_t *o, struct clip_text_config *t, struct err *e) {
     const json_t *x = json_get(o, "eos_token_id");
     json_int_t id = x ? json_integer_value(x) : 49407;
@@ -90,7 +90,7 @@ static int hf_vision(struct clip_vision_config *v, const json_t *o, struct err *
     return heads_fit(v->width, v->heads, "image", e);
 }
 
-/* Old files may have text_config_dict: then it counts, and text_config does not. */
+/* If an old file has text_config_dict, it is used instead of text_config. */
 static const json_t *section(const json_t *j, const char *key, const char *dict) {
     const json_t *v = json_get(j, dict);
 

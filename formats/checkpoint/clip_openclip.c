@@ -1,5 +1,5 @@
-/* open_clip_config.json.  Every key is in a table: read here, of no consequence for
- * inference, or implemented for one value only. */
+/* open_clip_config.json: clip_config_openclip of clip_config.h.  Every known key is in a table that says whether it
+ * is read, changes nothing in inference, or is implemented for some of its values only. */
 #include <math.h>
 #include <string.h>
 
@@ -9,10 +9,10 @@
 enum { SIZE_LIMIT = 1 << 24 };
 
 enum rule {
-    READ,       /* looked at below */
-    ANY,        /* changes nothing here */
-    ABSENT,     /* null, false or {}: the feature is not implemented */
-    ONLY        /* absent or the string given */
+    READ,       /* read below */
+    ANY,        /* any value: it changes nothing here */
+    ABSENT,     /* must be absent, null, false or {}: the feature is not implemented */
+    ONLY        /* must be absent or one of the strings `only` */
 };
 
 struct key {
@@ -89,7 +89,7 @@ static int get_size(const json_t *o, const char *where, const char *key, size_t 
     return 0;
 }
 
-/* int(width * ratio), as Python cuts it */
+/* int(width * ratio), rounded towards zero as in Python */
 static int get_mlp(const json_t *o, const char *where, size_t width, size_t *mlp, struct err *e) {
     const json_t *x = json_object_get(o, "mlp_ratio");
     double ratio = x && !json_is_null(x) ? json_number_value(x) : 4;
@@ -117,7 +117,7 @@ static int get_eps(json_t *o, const char *where, float *eps, struct err *e) {
     return json_is_object(k) ? 0 : err_set(e, "%s: norm_kwargs is not an object", where);
 }
 
-/* A number, or [h, w] of a square. */
+/* A number, or [h, w] with h equal to w. */
 static int get_side(const json_t *o, const char *where, const char *key, size_t *v, struct err *e) {
     const json_t *x = json_object_get(o, key);
     json_int_t h, w;
@@ -132,7 +132,7 @@ static int get_side(const json_t *o, const char *where, const char *key, size_t 
     return 0;
 }
 
-/* [3, 4, 6, 3] */
+/* The numbers of blocks of a ResNet, for example [3, 4, 6, 3]. */
 static int get_blocks(struct clip_vision_config *v, const json_t *x, struct err *e) {
     if (json_array_size(x) != 4)
         return err_set(e, "vision_cfg: layers is not four numbers");
@@ -175,7 +175,7 @@ static int read_vision(struct clip_vision_config *v, json_t *o, struct err *e) {
     return get_mlp(o, where, v->width, &v->mlp, e);
 }
 
-/* pool_type "eos": at the first eos_id, whatever it is; absent or "argmax": at the largest id. */
+/* pool_type "eos" pools at the first eos_id, also where the id is 2; absent or "argmax" pools at the largest id. */
 static int get_eos(const json_t *o, struct clip_text_config *t, struct err *e) {
     const char *pool = json_string_value(json_object_get(o, "pool_type"));
     const json_t *x = json_object_get(o, "eos_id");
@@ -252,7 +252,7 @@ static int read_triple(const json_t *o, const char *key, float v[3], double min,
     return 0;
 }
 
-/* A name out of a list, into *v; absent leaves it. */
+/* *v: the index in `names` of the value of key.  If the key is absent, *v does not change. */
 static int read_choice(const json_t *o, const char *key, const char *const *names, size_t n, int *v,
                        struct err *e) {
     const json_t *x = json_object_get(o, key);

@@ -1,5 +1,6 @@
-/* preprocessor_config.json and processor_config.json: what an image processor of transformers is told.  Every key
- * is in a table: read here, of no consequence for a picture from a file, or refused where it is set. */
+/* preprocessor_config.json and processor_config.json, the settings of transformers' image processors.  A key in
+ * read_keys is read, and a key in any_keys changes no picture that comes from a file.  Any other key is refused if it
+ * is set. */
 #include <string.h>
 
 #include "formats/checkpoint/clip_config.h"
@@ -20,7 +21,7 @@ static const char *const read_keys[] = {
     "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std",
 };
 
-/* Of the library's own affairs, or of pictures that are not files. */
+/* Keys for the library itself, or for pictures that do not come from files. */
 static const char *const any_keys[] = {
     "processor_class", "_processor_class", "_valid_processor_keys", "do_convert_rgb", "data_format", "input_data_format",
     "device", "return_tensors", "disable_grouping", "transformers_version", "name_or_path", "_name_or_path",
@@ -73,7 +74,7 @@ static int not_a_size(const char *key, struct err *e) {
     return err_set(e, "%s is neither a shortest edge nor a square", key);
 }
 
-/* Members that are set. */
+/* The number of members that are not null. */
 static size_t members(json_t *o) {
     const char *name;
     json_t *v;
@@ -84,7 +85,7 @@ static size_t members(json_t *o) {
     return n;
 }
 
-/* {"shortest_edge": n}, the same with longest_edge, {"height": n, "width": n}, [n, n] or n */
+/* Read {"shortest_edge": n}, {"shortest_edge": n, "longest_edge": m}, {"height": n, "width": n}, [n, n] or n. */
 static int get_side(json_t *o, const char *key, struct side *s, struct err *e) {
     json_t *v = json_object_get(o, key);
     size_t h = 0, w = 0, most = 0, shortest = 0;
@@ -114,7 +115,7 @@ static int get_side(json_t *o, const char *key, struct side *s, struct err *e) {
     return 0;
 }
 
-/* Which processor wrote it: CLIP's, or none is named. */
+/* If the file names the processor that wrote it, this must be CLIP's. */
 static int check_processor(const json_t *j, struct err *e) {
     static const char *const key[] = {"image_processor_type", "feature_extractor_type"};
 

@@ -18,7 +18,7 @@ enum { MINI_CODES = 16384 };
 struct part {
     struct dalle_model *m;
     bool tokenizer_alone;
-    struct weights_file weights, decoder;    /* decoder: of DALL-E mini, whose encoder is weights */
+    struct weights_file weights, decoder;    /* DALL-E mini: weights is the encoder's file, decoder the decoder's */
     const char *file, *decoder_file, *dir;
     struct gpt_config gpt;
     struct bart_config bart;
@@ -27,7 +27,7 @@ struct part {
 
 /* ---- configs ---- */
 
-/* The JSON object in dir/config.json, or NULL: *r is 0 where there is none. */
+/* The JSON object in dir/config.json; or NULL, with *r 0 if there is no such file, and FAILED for an error. */
 static json_t *config_json(struct find *f, const char *dir, const char **file, int *r) {
     struct err inner = {0};
     struct mapfile m;
@@ -52,7 +52,7 @@ static bool says(const json_t *j, const char *key, const char *value) {
     return s && !strcmp(s, value);
 }
 
-/* Is the element (q, k) of the stored window mask there and set? */
+/* Does the file have a window mask whose element (q, k) is set? */
 static bool masked_in(const struct weights *ws, size_t q, size_t k) {
     const struct weight *w = weights_find(ws, "transformer.conv_mask");
     struct tensor row;
@@ -86,7 +86,7 @@ static int rudalle(struct find *f, struct part *p) {
     const char *file;
     int r;
     json_t *j = config_json(f, p->dir, &file, &r);
-    /* a key at the other end of the row is seen only where windows wrap */
+    /* the mask of a key at the other end of the row is set only where windows wrap (v2) */
     bool v2 = c->side > 10 && masked_in(&p->weights.weights, window + c->side - 1, window);
     double first = 2, kernel = 11;
 
@@ -194,7 +194,7 @@ static void unload(const struct weights_file *w) {
         mapfile_close(&w->map[i]);
 }
 
-/* One weights file: a decoder-only transformer? */
+/* Try a weights file as a decoder-only transformer. */
 static int try_gpt(struct find *f, const char *file, struct part *p) {
     struct arena before = *f->a;
     struct err inner = {0};

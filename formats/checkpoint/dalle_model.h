@@ -1,16 +1,19 @@
 /* dalle_model.h - open the transformer of a model that draws picture tokens, and its tokenizer
  *
- * What     Each path is looked at for, in this order, itself, its dalle/, its dalle_bart_mini/ and dalle_bart_mega/:
+ * What     A path is a weights file (ruDALL-E, minDALL-E) or a directory.  A directory is searched for these files,
+ *          then its subdirectories dalle/, dalle_bart_mini/ and dalle_bart_mega/:
  *            DALL-E mini, mega   encoder.pt and decoder.pt (or encoder_mini.pt, decoder_mini.pt), config.json
  *            ruDALL-E            model.safetensors, pytorch_model_v3.bin, _v2.bin, pytorch_model.bin; a config.json of
  *                                ours (below) or, without it, the sizes of the published models
  *            minDALL-E           stage2_last.ckpt and config.yaml
- *          The tokenizer is beside them, in their tokenizer/, or in another path: bpe.model, or vocab and merges.
- * Config   family "rudalle", hf_version "v2" or "v3", num_attention_heads, cogview_sandwich_layernorm, and optionally
- *          conv_wrap, bos_token_id, activation ("gelu_tanh" or "gelu"), kernel.  What shapes say is checked, not read.
- * Version  Without a config: what the stored window mask says; v3 where there is no mask.
+ *          The tokenizer is next to the weights, in tokenizer/ there, or in another path: bpe.model, or a vocabulary
+ *          and merges.
+ * Config   ruDALL-E's config.json: hf_version "v2" or "v3", num_attention_heads; optional are conv_wrap, bos_token_id,
+ *          activation ("gelu_tanh" or "gelu") and kernel.  Sizes come from the shapes of the tensors.
+ * Version  Without hf_version the stored window mask tells v2 from v3; without a mask the version is v3.
  * Defaults The settings of each family's notebooks: temperature, top-k, top-p, guidance.
- * Errors   A component that no path has: err names the places tried.  Everything else names the file.
+ * Errors   -1.  If no path has the component, err names all paths and what each lacks; other errors name the file.
+ * Memory   Weights stay mapped until they are packed; what is bound comes from the arena.
  */
 #ifndef UNCLIP_DALLE_MODEL_H
 #define UNCLIP_DALLE_MODEL_H
@@ -23,12 +26,12 @@
 
 struct dalle_model {
     const char *family;             /* "ruDALL-E v3" */
-    struct gpt *gpt;                /* or */
-    struct bart *bart;
+    struct gpt *gpt;                /* ruDALL-E and minDALL-E; else NULL */
+    struct bart *bart;              /* DALL-E mini and mega; else NULL */
     size_t text, side, codes;       /* text positions, tokens on a side, V */
-    bool unconditional;             /* it is guided by the empty prompt */
-    struct token_rules rules;       /* defaults */
-    double guidance;                /* default; 1: none */
+    bool unconditional;             /* guidance uses the scores of the empty prompt */
+    struct token_rules rules;       /* the model's defaults */
+    double guidance;                /* the model's default; 1: without guidance */
     const char *file;
     char fingerprint[17];
     struct word_bpe bpe;
@@ -36,11 +39,12 @@ struct dalle_model {
     char bpe_hash[17];
 };
 
-/* tokenizer alone: nothing else is opened (clip-tok). */
+/* tokenizer_alone: open only the tokenizer (for clip-tok). */
 int dalle_open(struct dalle_model *m, bool tokenizer_alone, const struct model_paths *p, const struct compute *c,
                struct arena *a, struct err *e);
 
-/* Ids of a text with start and end, at most `text` of them, unpadded; *cut: some were left out. */
+/* The ids of a text with start and end tokens, without padding: *count of them, at most m->text.  *cut: the text has
+ * more ids, and the rest was left out. */
 int dalle_tokens(const struct dalle_model *m, const char *text, size_t n, int **ids, size_t *count, bool *cut,
                  struct arena *a, struct err *e);
 

@@ -1,17 +1,17 @@
-/* file_kind.h - what a file is that is not the file that was expected
+/* file_kind.h - name the kind of a file that was found in the place of weights or a config
  *
- * What     A phrase for a message: files that people meet where weights or their configs should be, told by how
- *          they begin.
+ * What     Other kinds of files are recognised by their first bytes; the answer is a phrase for a message.
+ * Memory   The phrases are constants.
  */
 #ifndef UNCLIP_FILE_KIND_H
 #define UNCLIP_FILE_KIND_H
 
 #include <stddef.h>
 
-/* "a GGUF file, which is not supported"; NULL for anything else. */
+/* The phrase for the file p, for example "a GGUF file, which is not supported"; NULL for a kind that is not known. */
 const char *file_kind(const unsigned char *p, size_t n);
 
-/* The phrase for a Git LFS pointer, NULL for anything else: such a file may be in the place of any other. */
+/* The phrase for a Git LFS pointer, which may be in the place of any file; NULL for other files. */
 const char *file_kind_pointer(const unsigned char *p, size_t n);
 
 #endif

@@ -72,7 +72,7 @@ static const char *commit_of(struct find *f, const char *ref) {
     return n && (n == m.n || m.p[n] == '\n') ? arena_str(f->a, m.p, n) : NULL;
 }
 
-/* Is it a folder of repositories, that is the root of a cache or the folder above it? */
+/* Is it the root of a Hugging Face cache, which holds repositories, or the directory above the root? */
 static bool is_cache_root(struct find *f, const char *dir) {
     DIR *d = opendir(dir);
     struct dirent *e;
@@ -85,7 +85,8 @@ static bool is_cache_root(struct find *f, const char *dir) {
     return found || path_is_dir(path_join(f->a, dir, "hub"));
 }
 
-/* The folder that f->path stands for: itself, or the snapshot of a repository; NULL and `why` where it cannot be told. */
+/* The directory that f->path stands for: itself, or the main snapshot of a repository in a cache; NULL and `why` if
+ * the repository does not have its main snapshot. */
 static const char *resolve(struct find *f) {
     const char *snapshots = path_join(f->a, f->path, "snapshots"), *commit, *dir;
 

@@ -44,7 +44,7 @@ static int read_labels(struct head_file *f, const json_t *v, struct arena *a, st
     return 0;
 }
 
-/* A member that is a number, or text that is one. */
+/* Read a member that is a number, or a string that holds a number. */
 static int read_number(const json_t *o, const char *key, double *v, struct err *e) {
     const json_t *x = json_get(o, key);
     const char *s = json_string_value(x);
@@ -61,7 +61,7 @@ static int read_number(const json_t *o, const char *key, double *v, struct err *
     return 0;
 }
 
-/* One of the words, separated by "|": its index in *v. */
+/* Read a member that is one of `words`, which are separated by "|": 1 and its index in *v; 0 if it is absent; -1. */
 static int read_word(const json_t *o, const char *key, const char *words, int *v, struct err *e) {
     const json_t *x = json_get(o, key);
     const char *s = json_is_true(x) ? "true" : json_is_false(x) ? "false" : json_string_value(x);
@@ -123,7 +123,7 @@ static int read_metadata(struct head_file *f, const json_t *o, enum head_activat
     return 0;
 }
 
-/* Labels and outputs go together: one output is two classes. */
+/* Compare the numbers of labels and outputs, and choose the link.  One output stands for two classes. */
 static int check_labels(struct head_file *f, struct err *e) {
     const size_t out = head_out(&f->head);
 
@@ -175,10 +175,10 @@ static int take_layer(struct head_layer *l, const struct weights *ws, const char
     return 0;
 }
 
-/* Which layers of a published head have ReLU behind them. */
+/* The published heads, and which of their layers ReLU follows. */
 static const struct known {
     int n, number[HEAD_LAYERS];
-    unsigned relu;    /* bit i: behind the i-th */
+    unsigned relu;    /* bit i: ReLU follows layer number[i] */
     const char *kind;
 } known[] = {
     {5, {0, 2, 4, 6, 7}, 0, "layers 0 2 4 6 7"},
@@ -190,7 +190,7 @@ static int by_number(const void *a, const void *b) {
     return *(const int *)a - *(const int *)b;
 }
 
-/* The numbers N of layers.N.weight in order: how many, or -1. */
+/* Find the numbers N of the tensors layers.N.weight, in ascending order.  Returns how many there are, or -1. */
 static int layer_numbers(const struct weights *ws, int number[HEAD_LAYERS], struct err *e) {
     int n = 0;
 

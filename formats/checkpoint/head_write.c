@@ -1,4 +1,4 @@
-/* Writing the files that head_file.c reads. */
+/* Write the files that head_file.c reads: head_file_write of head_file.h. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "formats/io/file_replace.h"
 #include "formats/io/json_text.h"
 
-enum { DIGITS = 17 };    /* of a number in JSON: every f64 comes back */
+enum { DIGITS = 17 };    /* of a number in JSON, so that a reader gets every f64 exactly */
 
 static json_t *labels(const struct head_file *f) {
     json_t *list = json_array();
@@ -28,7 +28,7 @@ static int set_text(json_t *o, const char *key, const char *s) {
     return json_object_set_new(o, key, json_string(s));
 }
 
-/* What both kinds of file say, as text or as JSON's own types. */
+/* Set the metadata that both kinds of file have.  text: as strings; else as JSON's own types. */
 static int set_metadata(json_t *o, const struct head_file *f, size_t k, bool text) {
     const struct {
         const char *key;

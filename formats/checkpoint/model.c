@@ -16,8 +16,8 @@ struct clip_find {
     struct clip_model *m;
     unsigned want;
     struct weights_file file;
-    bool clip;                   /* the weights looked at last were those of a CLIP */
-    struct clip_config config;   /* what a config file said; has_* all false: no file was read */
+    bool clip;                   /* the weights that were opened last are those of a CLIP */
+    struct clip_config config;   /* from a config file; has_text and has_vision false: no config was read */
     struct model_source from;
 };
 
@@ -56,7 +56,7 @@ static int read_openclip(struct clip_find *c, const char *path) {
     return FOUND;
 }
 
-/* The preprocessing that a folder names: in processor_config.json, which transformers takes first, or in
+/* Read the preprocessing that a directory gives in processor_config.json, which transformers takes first, or in
  * preprocessor_config.json. */
 static int prep_in(struct clip_find *c, const char *dir) {
     static const char *const names[] = {"processor_config.json", "preprocessor_config.json"};
@@ -85,8 +85,8 @@ static int prep_in(struct clip_find *c, const char *dir) {
     return NOT_HERE;
 }
 
-/* What a folder of Hugging Face's layout names, in it or in the folders that a pipeline has for it; or open_clip's
- * preprocess_cfg, where nothing else does. */
+/* Read the preprocessing of Hugging Face's layout: from dir, or from the directories that a pipeline has for it.  If
+ * they do not give it, open_clip's preprocess_cfg is read, and if that file is missing, the defaults are used. */
 static int read_prep(struct clip_find *c, const char *dir) {
     static const char *const folders[] = {"", "feature_extractor", "image_processor", "../feature_extractor",
                                           "../image_processor"};
@@ -120,7 +120,7 @@ static bool from_openai(const struct weights_file *f) {
            weights_find(&f->weights, "context_length") && weights_find(&f->weights, "vocab_size");
 }
 
-/* Fingerprint the weights, and drop the pages that this touched. */
+/* Compute the fingerprint of the weights, and drop the pages that were read for it. */
 static int fingerprint(struct clip_find *c) {
     struct clip_model *m = c->m;
     uint64_t h;
@@ -141,7 +141,7 @@ static int choose_activation(struct clip_find *c, bool openai, struct err *e) {
         g->text.act = g->vision.act = (enum act)c->f->paths->activation;
         c->from.act = "--activation";
     } else if (!g->act_known && openai) {
-        c->from.act = "a TorchScript archive of OpenAI's";    /* QuickGELU, all of them */
+        c->from.act = "a TorchScript archive of OpenAI's";    /* all of OpenAI's models use QuickGELU */
     } else if (!g->act_known && (g->has_text || vit)) {
         return err_set(e, "nothing says which activation it was trained with: use --activation");
     }
@@ -149,7 +149,7 @@ static int choose_activation(struct clip_find *c, bool openai, struct err *e) {
     return 0;
 }
 
-/* Join what the tensors and the config file tell, and refuse a tensor that this config does not explain. */
+/* Join what the tensors and the config file tell, and refuse a tensor that does not belong to this network. */
 static int settle(struct clip_find *c, bool openai, struct err *e) {
     struct clip_model *m = c->m;
 
@@ -172,8 +172,8 @@ static bool wanted(const struct clip_find *c) {
            (c->m->config.has_vision || !(c->want & MODEL_VISION));
 }
 
-/* Open weights after their config, if there is one, was read.  dir: where to look for the preprocessing
- * of Hugging Face's layout, NULL for torchvision's or open_clip's. */
+/* Open the weights at path, whose config, if it has one, was read.  dir: the directory in which the preprocessing of
+ * Hugging Face's layout is looked for; NULL for other layouts. */
 static int open_weights(struct clip_find *c, const char *path, const char *layout, const char *dir) {
     struct clip_model *m = c->m;
     struct err inner = {0};
@@ -251,7 +251,7 @@ static int try_hf(struct clip_find *c, const char *dir, const char *layout) {
     return open_weights(c, weights, layout, dir);
 }
 
-/* open_clip's layout, and weights under one of its names without a config. */
+/* Try open_clip's layout, or weights without a config under one of open_clip's names. */
 static int try_openclip(struct clip_find *c, const char *dir) {
     const char *weights = find_weights(c->f, dir, WEIGHTS_OPENCLIP);
     const char *config = in(c, dir, "open_clip_config.json");
@@ -266,7 +266,7 @@ static int try_openclip(struct clip_find *c, const char *dir) {
     return open_weights(c, weights, c->from.config ? "open_clip folder" : "weights without a config", NULL);
 }
 
-/* A file that OpenAI published, under its name. */
+/* Try a file under the name under which OpenAI published it. */
 static int try_openai(struct clip_find *c, const char *dir) {
     const char *weights = find_weights(c->f, dir, WEIGHTS_OPENAI);
 
@@ -294,11 +294,11 @@ static int try_folder(struct clip_find *c, const char *dir) {
     if (r == NOT_HERE && !c->clip)
         r = try_openai(c, dir);
     if (r == NOT_HERE && !c->clip)
-        c->f->why = why;    /* what the likeliest layout lacked */
+        c->f->why = why;    /* the reason from Hugging Face's layout, which is the likeliest */
     return r;
 }
 
-/* The config next to a single file, if its layout has one. */
+/* Read the config next to a single file, if its layout has a config. */
 static int beside(struct clip_find *c, const char *path, const char *dir, bool *hf) {
     const char *config = in(c, dir, "config.json"), *open = in(c, dir, "open_clip_config.json");
     int r = NOT_HERE;
@@ -335,7 +335,7 @@ static int try_file(struct clip_find *c, const char *path) {
     r = open_weights(c, path, "single file", hf ? dir : NULL);
     if (r == NOT_HERE && !c->clip) {
         struct err why = c->f->why;
-        r = try_openai(c, dir);    /* a Karlo checkpoint: its CLIP is in the same folder */
+        r = try_openai(c, dir);    /* a Karlo checkpoint: its CLIP is in the checkpoint's directory */
         if (r == NOT_HERE && !c->clip)
             c->f->why = why;
     }

@@ -8,14 +8,15 @@
 
 #include "formats/checkpoint/model.h"
 
-/* Where the facts came from: names of files, or what else there was. */
+/* Where the facts came from: names of files, or phrases such as "the rules for widths". */
 struct model_source {
-    const char *layout;
-    const char *config;    /* heads and eps */
-    const char *act;
-    const char *prep;
+    const char *layout;    /* the layout of the path, for example "single file" */
+    const char *config;    /* the source of heads and eps */
+    const char *act;       /* the source of the activation */
+    const char *prep;      /* the source of the preprocessing */
 };
 
+/* m->path, file, weights, config, prep and fingerprint must be set.  The text comes from a. */
 const char *model_about_clip(const struct clip_model *m, enum weights_kind kind,
                              const struct model_source *s, struct arena *a);
 

@@ -1,4 +1,4 @@
-/* Binding the towers of a CLIP, through the cache of packed weights. */
+/* Bind the towers of a CLIP through the cache of packed weights: model_bind_text and model_bind_vision of model.h. */
 #include "formats/checkpoint/model.h"
 
 struct binding {

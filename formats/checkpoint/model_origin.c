@@ -1,4 +1,4 @@
-/* Whether a vector comes from this CLIP: model_origin of model.h. */
+/* Tell whether a vector comes from a given CLIP: model_origin of model.h. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>

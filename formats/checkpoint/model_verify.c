@@ -5,7 +5,7 @@
 #include "formats/io/mapfile.h"
 #include "formats/io/sha256.h"
 
-/* From the download addresses in openai/CLIP clip/clip.py, which contain them. */
+/* The SHA-256 of OpenAI's files, which the download addresses in openai/CLIP clip/clip.py contain. */
 static const struct { const char *name, *sha256; } published[] = {
     {"RN50.pt", "afeb0e10f9e5a86da6080e35cf09123aca3b358a0c3e3b6c78a7b63bc04b6762"},
     {"RN101.pt", "8fa8567bab74a42d41c5915025a8e4538c3bdbe8804a470a72f30b0d94fab599"},

@@ -18,7 +18,7 @@
 
 #include "formats/checkpoint/pack_file.h"
 
-enum { SETTLED = 2 };    /* seconds after which a file's times tell its states apart */
+enum { SETTLED = 2 };    /* seconds after a change of a file; a later change gives the file another time */
 
 /* ---- the key ---- */
 
@@ -26,7 +26,7 @@ static void add(XXH3_state_t *h, uint64_t v) {
     XXH3_128bits_update(h, &v, sizeof v);
 }
 
-/* The file that holds t, and the place in it: 0, or -1 if no file holds it. */
+/* *file: the number of the file that holds t, *at: t's place in that file.  0, or -1 if no file holds t. */
 static int place(const struct weights_file *f, const struct tensor *t, uint64_t *file, uint64_t *at) {
     uintptr_t p = (uintptr_t)t->data;
 
@@ -85,7 +85,7 @@ static int make_key(struct pack_entry *n, const struct pack_of *w, const struct 
                    w->part, kern->name, kern->panel, dtype_size(kern->weight), PACKED_LAYOUT, w->cut, w->fingerprint,
                    (uint64_t)h.high64, (uint64_t)h.low64);
     name = snprintf(n->file, sizeof n->file, "%.32s.%.16s%s.%016" PRIx64 PACK_SUFFIX, w->part, kern->name,
-                    kern->weight == DT_BF16 && kern->row == DT_F32 ? "-bf16" : "",    /* the f32 table is called so */
+                    kern->weight == DT_BF16 && kern->row == DT_F32 ? "-bf16" : "",    /* as f32 kernels are called */
                     (uint64_t)XXH64(path, strlen(path), 0));
     n->nkey = (size_t)key;
     return key < (int)sizeof n->key && name < (int)sizeof n->file ? 0 : -1;
@@ -93,7 +93,7 @@ static int make_key(struct pack_entry *n, const struct pack_of *w, const struct 
 
 /* ---- finding ---- */
 
-/* The entry's file, mapped and understood. */
+/* Map the entry's file, and read its head into n->packed. */
 static int find(const struct pack_cache *k, struct pack_entry *n, struct mapfile *m, struct err *e) {
     int dir = pack_dir_open(k->dir, false, e), fd, r;
 
@@ -141,7 +141,7 @@ static int bind_found(const struct pack_cache *k, struct pack_entry *n, const st
 
 /* ---- noting ---- */
 
-/* Did no file change while it was read, and could every change be seen? */
+/* Did no file change while it was read, and is every file old enough that its times would tell a change? */
 static bool settled(const struct weights_file *f) {
     time_t now = time(NULL);
 

@@ -1,28 +1,28 @@
-/* pack_cache.h - keep what was packed of a model in a file, for the next start
+/* pack_cache.h - keep the packed weights of a model in files, for the next start
  *
  * What     Each tower, prior and U-Net is bound through this cache.  A file of its packed weights in the directory
  *          is mapped, and no weight is packed.  Without such a file the packed weights are remembered, and
  *          written when the program has done its work.  A file's name has the component, the kernel, and a hash
- *          of the paths of the weights, so that a changed model replaces its own file:
+ *          of the path of the weights file, so that a changed model replaces its own file:
  *          text.bf16.0123456789abcdef.packed
  * Key      The component, the kernel, PACKED_LAYOUT, the model's fingerprint (64 elements of each
  *          tensor), name, type, shape, strides and place of every tensor, and inode, size, mtime and ctime of
- *          each file of weights.  Only the weights of the fingerprint are read.  So a model that is
- *          replaced, edited, touched, copied or restored is packed anew.  Two changes are not seen: one that
- *          is written to the disk below the file system, and one through a shared mapping that
- *          was open while the file was written.  A file of weights that changed less than two
- *          seconds before, or while it was packed, is not kept: its times could be those of an earlier
- *          content.
- * Trust    A file's structure is checked (pack_file.h), its content is not checked against a sum, because a
+ *          each file of weights.  Of the weights only the elements for the fingerprint are read.  So a model that is
+ *          replaced, edited, touched, copied or restored is packed anew.  Two kinds of change are not seen: a change
+ *          that is written to the disk below the file system, and a change through a shared mapping that was open
+ *          while the file of packed weights was written.  If a file of weights changed less than two seconds before
+ *          it was packed, or while it was packed, its packed weights are not kept: its times could be those of an
+ *          earlier content.
+ * Trust    A file's structure is checked (pack_file.h).  Its content is not checked against a sum, because a
  *          start shall cost page faults only.  Therefore the directory and the file must belong to this user or to
  *          root, no other user may write to them, and a file is complete and synced before it gets its name.
  *          A person who can write to the user's files can do worse than change weights.
- * Errors   No error stops a program: without the directory, without permission, with a full disk or with a
- *          file that does not fit, the weights are packed as without a cache.  `say` has the reason, for -v.
- * Limits   Networks below `least` bytes are packed faster than found.  A file is written only where its size is free
- *          twice.  After one was written, those that were not used for PACK_DAYS, and
- *          then the longest unused until PACK_MOST bytes are left, are removed.  The time of use is mtime, renewed
- *          once a day.
+ * Errors   An error of the cache does not stop a program: without the directory, without permission, with a full disk
+ *          or with a file of another network, the weights are packed as without a cache.  `say` has the reason, for -v.
+ * Limits   A network with fewer than `least` bytes of packed weights is not kept: packing it is faster than finding it.
+ *          A file is written only where twice its size is free on the disk.  After a file was written, the files that
+ *          were not used for PACK_DAYS are removed, and then the files that were unused longest, until at most
+ *          PACK_MOST bytes are left.  The time of use is mtime, renewed once a day.
  * Memory   The file's pages are shared with all processes that use it.
  */
 #ifndef UNCLIP_PACK_CACHE_H
@@ -36,7 +36,7 @@
 enum { PACK_KEY_LENGTH = 256 };
 #define PACK_LEAST ((size_t)1 << 20)
 
-/* What became of one component. */
+/* One component, and whether its packed weights were found or are to be written. */
 struct pack_entry {
     struct pack_entry *next;
     const char *part;
@@ -44,33 +44,34 @@ struct pack_entry {
     size_t nkey;
     struct packed packed;
     bool pending;                /* packed anew, to be written */
-    char say[512];
+    char say[512];               /* for -v: "12.3 MiB found in FILE", or why the weights were packed */
 };
 
 struct pack_cache {
     const char *dir;             /* NULL: keep nothing */
-    size_t least;                /* keep no file of fewer bytes: PACK_LEAST, fewer in tests */
+    size_t least;                /* keep no file of fewer bytes: PACK_LEAST, or less in tests */
     struct pack_entry *entry;    /* the first */
 };
 
-/* What is to be bound. */
+/* A component that is to be bound. */
 struct pack_of {
     const char *part;                     /* "text" */
     struct weights *weights;              /* its `packed` is set while binding */
-    const struct weights_file *source;    /* the files that hold all of them */
-    const char *file;                     /* what source was opened as */
+    const struct weights_file *source;    /* the files that hold all weights */
+    const char *file;                     /* the path under which source was opened */
     const char *fingerprint;
-    uint64_t cut;                         /* what rows are cut by that the tensors do not say, or 0 */
-    /* Bind it: 0 or -1.  Called a second time if what was found did not fit. */
+    uint64_t cut;                         /* sizes that packing depends on and the tensors do not tell (heads), or 0 */
+    /* Bind it: 0 or -1.  It is called a second time if the file that was found belongs to another network. */
     int (*bind)(void *ctx, struct arena *a, struct err *e);
     void *ctx;
 };
 
-/* Bind with what is found, or noting it for pack_cache_save.  k may be NULL.  What stays is taken from a. */
+/* Bind from the file of packed weights, or pack them and note the blocks for pack_cache_save.  k may be NULL: then the
+ * weights are packed and not noted.  What stays is taken from a.  0, or -1: binding failed. */
 int pack_cache_bind(struct pack_cache *k, const struct pack_of *what, const struct kern *kern, struct arena *a,
                     struct err *e);
 
-/* Write what was packed anew.  stop() is asked now and then whether to give up. */
+/* Write the files of the weights that were packed anew.  stop() is asked before each write whether to give up. */
 void pack_cache_save(struct pack_cache *k, bool (*stop)(void));
 
 #endif

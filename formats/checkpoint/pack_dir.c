@@ -79,7 +79,7 @@ void pack_dir_used(int fd) {
     struct stat st;
 
     if (fstat(fd, &st) == 0 && time(NULL) - st.st_mtime > DAY)
-        futimens(fd, NULL);    /* not ours to change, or read-only: it is older than it might be */
+        futimens(fd, NULL);    /* if the time cannot be set, the file only counts as unused for longer */
 }
 
 /* ---- new files ---- */
@@ -187,7 +187,8 @@ static int longest_unused(const void *a, const void *b) {
     return x->used < y->used ? -1 : x->used > y->used;
 }
 
-/* The name of a file that a program of ours may have made: WORD.WORD.16-HEX.packed, 16-HEX.tmp */
+/* May unclip have made a file of this name: WORD.WORD.HEX.packed (2 dots before the suffix) or HEX.tmp (no dot), with
+ * 16 hexadecimal digits? */
 static bool ours(const char *name, const char *suffix, int dots) {
     size_t n = strlen(name), end = n - strlen(suffix);
 
@@ -199,7 +200,7 @@ static bool ours(const char *name, const char *suffix, int dots) {
     return dots == 0;
 }
 
-/* Remove what is too old; the rest goes to list. */
+/* Remove the files that are too old, and put the other packed files into list.  Returns how many it has. */
 static size_t sweep(int dir, DIR *d, const char *keep, struct old *list) {
     time_t now = time(NULL);
     struct dirent *e;
@@ -216,7 +217,7 @@ static size_t sweep(int dir, DIR *d, const char *keep, struct old *list) {
         } else if (file) {
             list[n].used = st.st_mtime;
             list[n].size = (uint64_t)st.st_size;
-            strcpy(list[n++].name, e->d_name);    /* ours() */
+            strcpy(list[n++].name, e->d_name);    /* ours() checked the length */
         }
     }
     return n;

@@ -1,15 +1,15 @@
 /* pack_dir.h - the directory of pack_cache.h: its permissions, new files, old files
  *
- * What     Files are opened, made, renamed and removed relative to the directory's descriptor, after it was
- *          seen that the directory is the user's own or root's and that no other user may write to it.  Files
- *          are checked in the same way.
+ * What     Files are opened, made, renamed and removed relative to the directory's descriptor.  Before that, the
+ *          directory is checked: it must belong to the user or to root, and no other user may write to it.  Files
+ *          are checked as the directory is.
  * New      A file is written under a random name that did not exist (O_EXCL), synced, and renamed:
- *          a reader sees the old file, the new file, or no file, and any number of processes may write the
- *          same file at once.  The file that a killed process leaves is removed a day later.
+ *          a reader sees the old file, the new file, or no file, and any number of processes may write a file of the
+ *          same name at once.  The file that a killed process leaves is removed when it is a day old.
  * Pages    A file is written in runs that begin and end at multiples of 16 MiB, and mapped for large pages:
  *          a kernel whose file system keeps large folios then maps 2 MiB with one fault, not 64 KiB.
- * Errors   -1 and the reason.  An error of pack_dir_write is kept until pack_dir_publish, which then
- *          removes the file.
+ * Errors   -1 and the reason.  An error of pack_dir_write is remembered; pack_dir_publish returns it and removes the
+ *          file.
  */
 #ifndef UNCLIP_PACK_DIR_H
 #define UNCLIP_PACK_DIR_H
@@ -29,10 +29,10 @@ enum { PACK_DAYS = 30, PACK_NAME_LENGTH = 96 };
 /* A descriptor of the directory; make: create it and its parent if they do not exist. */
 int pack_dir_open(const char *path, bool make, struct err *e);
 
-/* A descriptor of a file that may be trusted. */
+/* A descriptor of the file `name` in dir, after its owner and permissions were checked. */
 int pack_dir_file(int dir, const char *name, struct err *e);
 
-/* Remember that it was used today. */
+/* Remember the file's use of today in its mtime. */
 void pack_dir_used(int fd);
 
 enum { PACK_HELD = 128 };
@@ -41,13 +41,13 @@ struct pack_new {
     struct file_new file;
     int error;                       /* an errno, or 0 */
     bool stopped, (*stop)(void);
-    struct iovec held[PACK_HELD];    /* what is to be written together */
+    struct iovec held[PACK_HELD];    /* pieces that the next writev writes */
     int nheld;
-    size_t at;                       /* bytes before the end of it */
+    size_t at;                       /* bytes of the file so far, the held pieces included */
 };
 
-/* Begin a file of `bytes` bytes that will be called `name`.  stop(), or NULL: asked now and then whether to give up.
- * What is given to pack_dir_write stays where it is until pack_dir_publish. */
+/* Begin a file of `bytes` bytes in the directory `path`, which will be called `name`.  stop(), or NULL: asked before
+ * each write whether to give up.  The caller keeps what it gives to pack_dir_write until pack_dir_publish returns. */
 int pack_dir_create(struct pack_new *f, const char *path, const char *name, size_t bytes, bool (*stop)(void),
                     struct err *e);
 void pack_dir_write(struct pack_new *f, const void *p, size_t n);

@@ -67,7 +67,7 @@ void pack_file_head(unsigned char *out, const struct packed *p, const char *key,
     put(out + AT_SUM, sum(out, head));
 }
 
-/* Views of the blocks, which must end where the file does. */
+/* Fill p->block with views of the blocks.  The last block must end where the file ends. */
 static int read_blocks(struct packed *p, const unsigned char *data, size_t n, const unsigned char *table, size_t head,
                        struct err *e) {
     size_t at = head;

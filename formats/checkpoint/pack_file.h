@@ -16,10 +16,11 @@
  *              .            the blocks, each followed by zeros up to a multiple of 64
  *
  *          The place of a block follows from the sizes before it, so blocks cannot overlap or be left out.
- * Checks   Everything in the head: its length and sum, the file's length, that the sizes add up to
- *          it.  The blocks are not checked against a sum, as a checkpoint's numbers are not; pack_cache.h checks
- *          which users may write the file.
- * Memory   None; blocks are views.
+ * Checks   The head's length and sum, the file's length, the key, and that the sizes of the blocks add up to the
+ *          file's length.  The blocks are not checked against a sum; pack_cache.h checks which users may write the
+ *          file.
+ * Errors   -1 and what is wrong with the file.
+ * Memory   No memory is taken; blocks are views of the file.
  */
 #ifndef UNCLIP_PACK_FILE_H
 #define UNCLIP_PACK_FILE_H
@@ -29,16 +30,18 @@
 
 enum { PACK_KEY_MAX = 1024, PACK_ALIGN = 64 };
 
-/* The head of a file of these blocks: its bytes, and of the whole file.  -1 when that is too long. */
+/* *head, *file: the bytes of the head and of the whole file for these blocks and a key of `key` bytes.  -1: the key is
+ * too long, or there are too many blocks or bytes. */
 int pack_file_size(const struct packed *p, size_t key, size_t *head, size_t *file);
 
-/* Write the head, `head` bytes as pack_file_size gave it. */
+/* Write the head to out; head and file are the bytes that pack_file_size gave. */
 void pack_file_head(unsigned char *out, const struct packed *p, const char *key, size_t nkey, size_t head, size_t file);
 
-/* What follows a block of n bytes: fewer than PACK_ALIGN zeros. */
+/* How many zeros follow a block of n bytes: fewer than PACK_ALIGN. */
 size_t pack_file_gap(size_t n);
 
-/* Fill p (block and room are given) for finding.  data: aligned to PACK_ALIGN, stays as long as p. */
+/* Fill p for finding; p->block and p->room are set by the caller.  data: the file, aligned to PACK_ALIGN, which stays
+ * as long as p is used. */
 int pack_file_read(struct packed *p, const unsigned char *data, size_t n, const char *key, size_t nkey, struct err *e);
 
 #endif

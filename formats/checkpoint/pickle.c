@@ -68,8 +68,8 @@ static int two_lines(struct in *in, struct op *op, struct err *e) {
     return 0;
 }
 
-/* Bytes of the number that follows an opcode; 0: no number, -1: not known; BYTES: a string of that many
- * bytes follows the number. */
+/* The argument of an opcode: a number of so many bytes (0: no argument); BYTES + a number of so many bytes, which is
+ * the length of the string that follows it; or LINES, two lines of text.  -1: the opcode is not known. */
 enum { BYTES = 16, LINES = 32 };
 
 static int argument(unsigned char code) {
@@ -152,13 +152,13 @@ static int scan(struct need *need, const unsigned char *p, size_t n, struct err 
     return 0;
 }
 
-/* ---- the second: the machine ---- */
+/* ---- the second pass: the machine ---- */
 
 struct vm {
     struct pickle *k;
-    uint32_t *stack, *memo;    /* memo: MARK where no object was put */
+    uint32_t *stack, *memo;    /* memo: MARK where no object is stored */
     size_t sp, nmemo;
-    size_t held;               /* entries of the memo: the index that MEMOIZE uses */
+    size_t held;               /* objects in the memo, which is the index that MEMOIZE uses next */
 };
 
 static int underflow(struct err *e) {
@@ -167,7 +167,7 @@ static int underflow(struct err *e) {
 }
 
 static void push(struct vm *m, uint32_t obj) {
-    m->stack[m->sp++] = obj;    /* one push an opcode at most: need.ops entries are enough */
+    m->stack[m->sp++] = obj;    /* an opcode pushes at most once, so need.ops entries are enough */
 }
 
 static int pop(struct vm *m, uint32_t *obj, struct err *e) {
@@ -213,7 +213,7 @@ static int take(struct vm *m, uint32_t to, size_t n, struct err *e) {
     return 0;
 }
 
-/* Items above the topmost mark. */
+/* *n: the number of items above the topmost mark. */
 static int above_mark(const struct vm *m, size_t *n, struct err *e) {
     for (*n = 0; *n < m->sp; ++*n)
         if (m->stack[m->sp - 1 - *n] == MARK)
@@ -241,7 +241,7 @@ static int marked_sequence(struct vm *m, enum pickle_kind kind, struct err *e) {
     return 0;
 }
 
-/* n items go into the container below them. */
+/* Move the n topmost items into the container below them; mark: a mark is between the two. */
 static int add(struct vm *m, size_t n, size_t multiple, bool mark, struct err *e) {
     size_t below = n + mark;
     uint32_t to;
@@ -342,7 +342,7 @@ static int get(struct vm *m, uint64_t at, struct err *e) {
     return 0;
 }
 
-/* Two's complement, little-endian; what does not fit stays bytes. */
+/* Push an integer of n bytes, two's complement, little-endian; one of more than 8 bytes becomes PK_BYTES. */
 static void integer(struct vm *m, const unsigned char *s, size_t n) {
     uint64_t v = n && s[n - 1] & 0x80 ? UINT64_MAX : 0;
 
@@ -374,7 +374,7 @@ static int drop_marked(struct vm *m, struct err *e) {
     return 0;
 }
 
-/* Opcodes that push a value of their own. */
+/* Run an opcode that pushes a constant: 1; 0 if it is another opcode. */
 static int literal(struct vm *m, const struct op *op) {
     switch (op->code) {
     case OP_NONE: push(m, PICKLE_NONE); return 1;
@@ -460,7 +460,7 @@ int pickle_parse(struct pickle *k, const unsigned char *p, size_t n, struct aren
     m.memo = arena_take(&scratch, need.memo, sizeof *m.memo);
     if (!k->obj || !k->cell || !m.stack || !m.memo)
         return err_set(e, "out of memory");
-    memset(m.memo, 0xff, need.memo * sizeof *m.memo);    /* all MARK: empty */
+    memset(m.memo, 0xff, need.memo * sizeof *m.memo);    /* every entry is MARK */
     make(&m, PK_NONE);
     k->cell[0] = (struct pickle_cell){0};
     k->ncell = 1;

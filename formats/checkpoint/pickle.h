@@ -6,12 +6,13 @@
  *          The caller decides what the objects mean (tensors, for example).
  * Source   CPython Lib/pickletools.py; the opcodes of protocols 2 to 5 except INST, OBJ, PERSID,
  *          the extension registry, out-of-band buffers and the text opcodes of protocol 0.
- * Checks   A first pass over the opcodes finds the end and counts what the tables need, the
- *          second builds.  Arguments stay inside the input; at most PICKLE_OPS opcodes; memo
- *          indices below the length of the input; stack never popped below its mark.
+ * Checks   A first pass over the opcodes finds the end and counts the entries that the tables need.  A
+ *          second pass builds the objects.  Arguments stay inside the input; at most PICKLE_OPS opcodes; memo
+ *          indices below the length of the input; the stack is never popped below its mark.
+ * Errors   -1, and err names the byte, the opcode or the rule that was broken.
  * Memory   About 50 bytes of arena for each opcode; strings are views into the input.
- *          Objects refer to each other by index.  The graph may be shared, and even cyclic
- *          (memo): a caller that walks it must bound depth and visits.
+ *          Objects refer to each other by index.  Through the memo an object may be part of several others, or even
+ *          of itself: a caller that walks the graph must bound depth and visits.
  */
 #ifndef UNCLIP_PICKLE_H
 #define UNCLIP_PICKLE_H
@@ -25,21 +26,21 @@
 enum { PICKLE_OPS = 1 << 22, PICKLE_NONE = 0 };
 
 enum pickle_kind {
-    PK_NONE, PK_BOOL, PK_INT, PK_FLOAT,    /* i, or f */
+    PK_NONE, PK_BOOL, PK_INT, PK_FLOAT,    /* the value is in i, of PK_FLOAT in f */
     PK_STR, PK_BYTES,                      /* s, n; integers of more than 64 bits are PK_BYTES */
     PK_TUPLE, PK_LIST, PK_SET,             /* items */
     PK_DICT,                               /* items: key, value, key, value, ... */
-    PK_GLOBAL,                             /* a module, b name: both PK_STR */
-    PK_CALL,                               /* a what was called, b its arguments; items: what was added */
-    PK_PERSID                              /* a the id */
+    PK_GLOBAL,                             /* a: the module, b: the name; both PK_STR */
+    PK_CALL,                               /* a: what was called, b: its arguments; items: what was added to it */
+    PK_PERSID                              /* a: the persistent id */
 };
 
 struct pickle_obj {
     enum pickle_kind kind;
     uint32_t a, b;
-    uint32_t state;          /* given to BUILD, or PICKLE_NONE */
-    uint32_t first, last;    /* chain of cells, 0 where empty */
-    uint32_t count;          /* items */
+    uint32_t state;          /* the object that BUILD gave to it, or PICKLE_NONE */
+    uint32_t first, last;    /* the chain of cells that holds the items; 0 where it is empty */
+    uint32_t count;          /* number of items */
     union {
         int64_t i;
         double f;
@@ -62,6 +63,7 @@ struct pickle {
     size_t used;                 /* bytes of the input, STOP included */
 };
 
+/* Parse the pickle at the beginning of the n bytes at p; k->used tells how many of them belong to it. */
 int pickle_parse(struct pickle *k, const unsigned char *p, size_t n, struct arena *a, struct err *e);
 
 /* The first cell of obj's items (0: it is empty); the next is k->cell[c].next. */

@@ -1,4 +1,4 @@
-/* Looking at what pickle_parse built. */
+/* Look at the objects that pickle_parse built. */
 #include "formats/checkpoint/pickle.h"
 
 #include <string.h>

@@ -20,8 +20,8 @@ bool safetensors_sniff(const unsigned char *p, size_t n) {
     return n > 8 && p[8] == '{' && head_length(p) <= HEAD_MAX;
 }
 
-/* What jansson would let pass: -0; and what would make it allocate out of proportion: deep
- * nesting and long arrays.  Strings are skipped, their contents are jansson's to judge. */
+/* Refuse what jansson would accept (-0), and what would make it allocate far more memory than the header has bytes
+ * (deep nesting and long arrays).  Strings are skipped: jansson checks their contents. */
 static int check_tokens(const unsigned char *s, size_t n, struct err *e) {
     char open[DEPTH + 1] = {0};
     int depth = 0, commas = 0;
@@ -64,7 +64,7 @@ static int read_dtype(enum dtype *d, const char *name, const json_t *v, struct e
     return err_set(e, "tensor %.200s: dtype %.20s is not supported", name, s);
 }
 
-/* The integers of an array: their number, or -1. */
+/* Read the integers of an array.  Returns their number, or -1. */
 static int read_sizes(size_t *out, int room, const json_t *v) {
     int n = (int)json_array_size(v);    /* check_tokens: at most TENSOR_DIMS */
 

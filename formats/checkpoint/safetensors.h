@@ -1,15 +1,15 @@
 /* safetensors.h - read a safetensors file
  *
- * What     8 bytes of little-endian N; N bytes of JSON, name -> {"dtype", "shape",
+ * What     The file has 8 bytes of little-endian N; N bytes of JSON, name -> {"dtype", "shape",
  *          "data_offsets": [begin, end]}; then the data, in C order, little-endian.
  * Source   huggingface/safetensors @24b0b28 (format text, and what its validation refuses).
  * Checks   N <= 100,000,000 and inside the file; strict JSON that begins with "{", integers
  *          plain and non-negative; __metadata__ maps strings to strings, or is null; end - begin is the
  *          product of the shape times the size of the type; sorted by offset the tensors tile
  *          the data exactly, without hole, overlap or rest.
- * Errors   Whatever breaks a rule is refused by name, and so are types that no network here
- *          reads (F8, U16, C64, ...) and names with control characters.
- * Memory   Views into p; names and the table in the arena.  NaN and Inf are legal here.
+ * Errors   -1, and err names the tensor or the byte that breaks a rule.  Types that no network here
+ *          reads (F8, U16, C64, ...) and names with control characters are refused too.  NaN and Inf are allowed.
+ * Memory   The tensors are views of p; their names and the table come from the arena.
  */
 #ifndef UNCLIP_SAFETENSORS_H
 #define UNCLIP_SAFETENSORS_H
@@ -21,6 +21,7 @@
 /* Does p look like a safetensors file?  The length of its header must fit, and the header must begin with "{". */
 bool safetensors_sniff(const unsigned char *p, size_t n);
 
+/* Read the table of tensors of the file p into ws, sorted by name. */
 int safetensors_read(struct weights *ws, const unsigned char *p, size_t n, struct arena *a,
                      struct err *e);
 

@@ -1,4 +1,4 @@
-/* Where a tokenizer's files are: model_find_tokenizer of model.h. */
+/* Find the files of a tokenizer: model_find_tokenizer of model.h. */
 #include <string.h>
 
 #include "formats/checkpoint/find.h"
@@ -6,14 +6,14 @@
 #include "formats/io/mapfile.h"
 #include "formats/io/pathname.h"
 
-enum { LIMIT_MAX = 1 << 20, CONFIG_MAX = 1 << 20 };    /* "no limit" is written as 10^30 */
+enum { LIMIT_MAX = 1 << 20, CONFIG_MAX = 1 << 20 };    /* files write 10^30 for "no limit" */
 
-/* "folder/name" if there is a file of that name, else NULL. */
+/* The path of the file `name` in a directory, or NULL if there is no such file. */
 static const char *file_in(const char *folder, const char *name, struct arena *a) {
     return path_first(a, folder, &name, 1);
 }
 
-/* The integer at this place of a small JSON file; 0 where it is missing or out of range. */
+/* The integer under the nested keys `key` of a small JSON file; 0 if it is missing or out of range. */
 static size_t number_in(const char *path, const char *const key[3]) {
     struct mapfile f;
     size_t v = 0;
@@ -30,7 +30,7 @@ static size_t number_in(const char *path, const char *const key[3]) {
     return v;
 }
 
-/* How many tokens the model in this folder takes; 0 if no file says so. */
+/* How many tokens the model in this directory takes; 0 if no file says it. */
 static size_t limit_in(const char *folder, struct arena scratch) {
     static const struct {
         const char *file, *key[3];
@@ -48,7 +48,7 @@ static size_t limit_in(const char *folder, struct arena scratch) {
     return v;
 }
 
-/* Look in one folder. */
+/* Look for a tokenizer in one directory. */
 static int in_folder(struct tok_files *t, const char *folder, struct arena *a) {
     static const char *const merges[] = {"merges.txt", "bpe_simple_vocab_16e6.txt.gz"};
 
@@ -64,7 +64,7 @@ static int in_folder(struct tok_files *t, const char *folder, struct arena *a) {
     return FOUND;
 }
 
-/* path/, path/tokenizer/; the limit may be told in either. */
+/* Look for a tokenizer in path/ and path/tokenizer/; the limit of tokens may be in either directory. */
 static int in_model(struct tok_files *t, const char *path, struct arena *a) {
     if (in_folder(t, path, a) == NOT_HERE && in_folder(t, path_join(a, path, "tokenizer"), a) == NOT_HERE)
         return NOT_HERE;
@@ -79,7 +79,7 @@ static bool ends(const char *s, const char *tail) {
     return n >= k && !strcmp(s + n - k, tail);
 }
 
-/* A file is the tokenizer itself, unless it is a checkpoint: then its folder is looked at. */
+/* A path that is a file is the tokenizer itself.  For a checkpoint, the tokenizer is looked for in its directory. */
 static int look(void *ctx, struct find *f) {
     static const char *const weights[] = {".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".th"};
     struct tok_files *t = ctx;

@@ -14,7 +14,7 @@ enum { NAME_MAX_LEN = 240, DEPTH = 32, WRAPPERS = 4 };
 /* A walk over the keys and values of a mapping. */
 struct pairs {
     uint32_t cell;
-    bool nested;    /* each cell is a pair: Python 2 gave OrderedDict a list of those */
+    bool nested;    /* each cell is a pair (key, value): Python 2 pickled an OrderedDict as a list of pairs */
 };
 
 static bool next_pair(const struct pickle *k, struct pairs *it, uint32_t *key, uint32_t *value) {
@@ -34,7 +34,8 @@ static bool next_pair(const struct pickle *k, struct pairs *it, uint32_t *key, u
     return true;
 }
 
-/* Containers may be shared, so that a small file can stand for a huge tree: what is looked at is bounded. */
+/* Count a value that is looked at.  A container can have many parents, so a small file can describe a huge tree: the
+ * number of visits is bounded. */
 static int visit(struct torch *t) {
     return ++t->visits > (size_t)t->k.nobj + t->k.ncell ? err_set(t->e, "modules share too much") : 0;
 }
@@ -60,14 +61,14 @@ static bool mapping(const struct pickle *k, uint32_t obj, struct pairs *it) {
            k->obj[o->state].kind == PK_DICT;
 }
 
-/* What a pickled torch.nn.Module consists of. */
+/* The parts of a pickled torch.nn.Module. */
 struct module {
     struct pairs parameters, buffers, modules;
     uint32_t transient;    /* the names of buffers that are not part of a state dict */
 };
 
-/* Is obj a record whose fields are those of a torch.nn.Module?  Its class is not looked at.  The fields count as
- * visits: -1 when there were too many. */
+/* Does obj have the fields of a torch.nn.Module?  Its class does not matter.  The fields count as visits: -1 if there
+ * were too many. */
 static int module_of(struct torch *t, uint32_t obj, struct module *m) {
     static const char *const name[] = {"_parameters", "_buffers", "_modules"};
     const struct pickle *k = &t->k;
@@ -90,7 +91,7 @@ static int module_of(struct torch *t, uint32_t obj, struct module *m) {
     return found == 3;
 }
 
-/* Is the name in a set, or in what a call of set() was given? */
+/* Is the name in `set`, which is a set, a list, or a call of set() with one of these? */
 static bool in_set(struct torch *t, uint32_t set, const struct pickle_obj *name) {
     const struct pickle *k = &t->k;
 
@@ -122,7 +123,7 @@ static int add(struct torch *t, const char *name, size_t len, const struct tenso
     return 0;
 }
 
-/* Append a key to the path; its new length, or 0 if the key is not a name. */
+/* Append a key to the path.  Returns the path's new length, or 0 if the key is not a name or the path is too long. */
 static size_t join(char path[NAME_MAX_LEN + 1], size_t len, const struct pickle_obj *key) {
     size_t at = len ? len + 1 : 0;
 
@@ -141,7 +142,7 @@ static size_t join(char path[NAME_MAX_LEN + 1], size_t len, const struct pickle_
 
 static int flatten_module(struct torch *t, const struct module *m, char path[NAME_MAX_LEN + 1], size_t len, int depth);
 
-/* The tensors of a mapping; hidden: names to pass over, or PICKLE_NONE. */
+/* Add the tensors of a mapping.  hidden: a set of names to pass over, or PICKLE_NONE. */
 static int flatten(struct torch *t, struct pairs it, uint32_t hidden, char path[NAME_MAX_LEN + 1], size_t len,
                    int depth) {
     const struct pickle *k = &t->k;
@@ -180,7 +181,7 @@ static int flatten_module(struct torch *t, const struct module *m, char path[NAM
                ? -1 : 0;
 }
 
-/* A tuple, list or single tensor at the top. */
+/* Add the tensors of a tuple or list at the top, or a single tensor there. */
 static int flatten_sequence(struct torch *t, uint32_t top) {
     const struct pickle *k = &t->k;
     bool alone = k->obj[top].kind != PK_TUPLE && k->obj[top].kind != PK_LIST;
@@ -223,7 +224,7 @@ static void unwrap(const struct pickle *k, struct pairs *it) {
     }
 }
 
-/* All tensors: of a mapping, a module, or what else is at the top. */
+/* Add all tensors of the object at the top: a mapping, a module, a tuple, a list or a tensor. */
 static int flatten_top(struct torch *t) {
     char path[NAME_MAX_LEN + 1] = "";
     struct module module;
@@ -240,7 +241,7 @@ static int flatten_top(struct torch *t) {
     return flatten_sequence(t, t->k.top);
 }
 
-/* Count the tensors, take the table, fill it. */
+/* Count the tensors, take memory for the table, and fill it. */
 static int collect(struct torch *t) {
     for (int pass = 0; pass < 2; pass++) {
         t->fill = pass;
@@ -296,8 +297,8 @@ static int read_archive(struct torch *t, bool *script, const unsigned char *p, s
 static const unsigned char legacy_magic[] = {0x80, 2, 0x8a, 10, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20,
                                              0x6a, 0xa8, 0x50, 0x19, '.'};
 
-/* The bytes of one element of each storage, from the ids that name it.  Another kind of id holds the source text of a
- * pickled module's class, which is not read. */
+/* Set n of each storage to the bytes of one element, from the persistent ids that name the storage.  Another kind of
+ * persistent id holds the source text of a pickled module's class, which is not read. */
 static int blob_sizes(const struct torch *t) {
     for (uint32_t i = 1; i < t->k.nobj; i++) {
         struct storage s = {0};
@@ -316,8 +317,8 @@ static int blob_sizes(const struct torch *t) {
     return 0;
 }
 
-/* Find the data of each storage of a legacy file.  After the list of keys the file has, for each key in the order of the
- * list, the number of elements and then the elements. */
+/* Find the data of each storage of a legacy file.  After the list of keys the file has, for each key in the order of
+ * the list, the number of elements and then the elements. */
 static int place_blobs(const struct pickle *keys, struct blob *b, size_t n, const unsigned char *p,
                        size_t room, struct err *e) {
     for (uint32_t c = pickle_items(keys, keys->top); c; c = keys->cell[c].next) {
@@ -344,7 +345,7 @@ static int place_blobs(const struct pickle *keys, struct blob *b, size_t n, cons
     return room ? err_set(e, "%zu bytes after the last storage", room) : 0;
 }
 
-/* The list of keys as blobs without bytes yet, sorted. */
+/* Make a sorted table of the storages' keys; blob_sizes and place_blobs fill in their bytes. */
 static int list_blobs(struct torch *t, const struct pickle *keys) {
     struct blob *b;
     size_t i = 0;
@@ -378,7 +379,7 @@ static int read_blobs(struct torch *t, const unsigned char *p, size_t n) {
     return place_blobs(&keys, t->blob, t->nblob, p + keys.used, n - keys.used, t->e);
 }
 
-/* {"protocol_version": ..., "little_endian": True, ...} */
+/* Check the system record {"protocol_version": ..., "little_endian": True, ...}. */
 static int check_system(const struct pickle *k, struct err *e) {
     uint32_t key, value;
     struct pairs it;

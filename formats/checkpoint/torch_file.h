@@ -1,7 +1,7 @@
-/* torch_file.h - read the tensors of a PyTorch file, without running anything of it
+/* torch_file.h - read the tensors of a PyTorch file, without running code of the file
  *
  * What     torch.save archives (ZIP), TorchScript archives, and the files that torch.save
- *          wrote before 1.6.  Names are the keys of the state dict, nested ones joined by
+ *          wrote before 1.6.  Names are the keys of the state dict, where nested keys are joined by
  *          ".", or the attribute paths of a TorchScript module, which are equal to those keys.
  *          A whole torch.nn.Module that was pickled gives its parameters and buffers under the names that its
  *          state dict would have; its classes are names, and no source text in the file is read.
@@ -12,10 +12,10 @@
  * Checks   Storage keys are plain names; a storage has exactly the bytes that its type and
  *          length say; every element of a view is inside its storage, whatever its strides;
  *          little-endian only.  Values that are not tensors are passed over.
- * Errors   A tensor that is stored in a way not known here (quantised, sparse) is refused by
- *          name; so is a file without any tensor, and tar files of 2016.
- * Memory   Views into p, which may be unaligned; names, table and the parsed pickle in the
- *          arena.
+ * Errors   -1, and err names the tensor or storage.  A tensor that is stored in a way not known here (quantised,
+ *          sparse) is refused.  So is a file without any tensor, and a tar file of early PyTorch.
+ * Memory   The tensors are views of p, which may be unaligned; the names, the table and the parsed pickle come
+ *          from the arena.
  */
 #ifndef UNCLIP_TORCH_FILE_H
 #define UNCLIP_TORCH_FILE_H
@@ -25,7 +25,7 @@
 /* Does p look like a torch file of any kind? */
 bool torch_sniff(const unsigned char *p, size_t n);
 
-/* *script: whether it is a TorchScript archive. */
+/* Read the table of tensors of the file p into ws, sorted by name.  *script: the file is a TorchScript archive. */
 int torch_read(struct weights *ws, bool *script, const unsigned char *p, size_t n, struct arena *a,
                struct err *e);
 

@@ -1,4 +1,4 @@
-/* Storages, and the tensors that are views of them. */
+/* Read storages, and the tensors that are views of them: torch_storage and torch_tensor of torch_part.h. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +47,7 @@ static int find_blob(const struct torch *t, struct blob *b, const unsigned char 
     return 0;
 }
 
-/* "FloatStorage" or "float32", without "Storage": one table for both. */
+/* The type that a global names: "FloatStorage", or "torch.float32". */
 static bool find_dtype(const struct torch *t, uint32_t global, enum dtype *d) {
     static const struct { const char *storage, *dtype; enum dtype d; } known[] = {
         {"FloatStorage", "float32", DT_F32},    {"HalfStorage", "float16", DT_F16},
@@ -101,8 +101,8 @@ static int read_sizes(const struct pickle *k, uint32_t tuple, size_t out[TENSOR_
     return n;
 }
 
-/* One more than the furthest element that the view reaches, from its own start; 0 if empty.
- * -1 on overflow. */
+/* *n: 1 + the index of the last element of the storage that the view reaches, counted from the view's first element;
+ * 0 if the view is empty.  -1 on overflow. */
 static int reach(const struct tensor *v, size_t *n) {
     size_t step;
 
@@ -119,7 +119,7 @@ static int reach(const struct tensor *v, size_t *n) {
     return 0;
 }
 
-/* Place v at element `offset` of the storage, whose element type v has by now. */
+/* Place v, whose type is set, at element `offset` of the storage. */
 static int place(const struct torch *t, struct tensor *v, const struct storage *s, size_t offset,
                  const char *name) {
     size_t size = dtype_size(v->dtype), bytes, count, far, numel;
@@ -131,7 +131,7 @@ static int place(const struct torch *t, struct tensor *v, const struct storage *
         return err_set(t->e, "tensor %s: its storage should have %zu elements, but has %zu bytes",
                        name, s->numel, b.n);
     numel = bytes / size;
-    /* a stride of 0 could make any size of one element: no state dict needs that */
+    /* with a stride of 0 a view of one element could have any size; state dicts do not have such views */
     if (tensor_count(v, &count) < 0 || count > numel)
         return err_set(t->e, "tensor %s has more elements than its storage", name);
     if (reach(v, &far) < 0 || offset > numel || far > numel - offset)
@@ -140,7 +140,8 @@ static int place(const struct torch *t, struct tensor *v, const struct storage *
     return 0;
 }
 
-/* (storage, offset, size, stride[, requires_grad, hooks[, dtype]]) */
+/* Read a view from its arguments (storage, offset, size, stride[, requires_grad, hooks[, dtype]]).  v3: dtype is one
+ * of them. */
 static int read_view(const struct torch *t, struct tensor *v, uint32_t args, bool v3,
                      const char *name) {
     const struct pickle *k = &t->k;
@@ -166,7 +167,7 @@ static int read_view(const struct torch *t, struct tensor *v, uint32_t args, boo
 int torch_tensor(const struct torch *t, struct tensor *v, uint32_t obj, const char *name) {
     const struct pickle *k = &t->k;
 
-    for (int i = 0; i < 4; i++) {    /* a Parameter in a subclass around a tensor, no deeper */
+    for (int i = 0; i < 4; i++) {    /* a tensor, or up to three Parameters around it */
         const struct pickle_obj *o = &k->obj[obj];
         const char *m = "torch._utils";
 

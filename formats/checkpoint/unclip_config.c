@@ -4,14 +4,14 @@
 
 #include "formats/io/json_text.h"
 
-/* The name under key, or what it is where the file does not say. */
+/* The name under key, or `otherwise` if the key is absent. */
 static const char *word(const json_t *j, const char *key, const char *otherwise) {
     const json_t *v = json_get(j, key);
 
     return !v ? otherwise : json_is_string(v) ? json_string_value(v) : "(no name)";
 }
 
-/* The name under key must be one of the two: 0 or 1, else -1. */
+/* The name under key, or `otherwise` if the key is absent, must be `zero` or `one`: returns 0 or 1, else -1. */
 static int one_of(const json_t *j, const char *key, const char *otherwise, const char *zero, const char *one,
                   struct err *e) {
     const char *v = word(j, key, otherwise);
@@ -33,7 +33,7 @@ int unclip_config_plain(const void *json, size_t n, struct err *e) {
     return r;
 }
 
-/* Options of the classes for which this U-Net has one value only. */
+/* Refuse options of the diffusers classes that have another value than the one implemented here. */
 static int refuse_options(const json_t *j, struct err *e) {
     static const char *const off[] = {"center_input_sample", "only_cross_attention", "dual_cross_attention",
                                       "use_linear_projection", "addition_embed_type", "encoder_hid_dim",
@@ -57,7 +57,8 @@ static int refuse_options(const json_t *j, struct err *e) {
     return 0;
 }
 
-/* Which levels have attention: from the names of the blocks, which must agree on both ways. */
+/* Read the widths of the levels, and which levels have attention.  The names of the blocks tell it, and they must agree
+ * on the way down and on the way up. */
 static int levels(struct unet_config *c, const json_t *j, struct err *e) {
     const json_t *w = json_get(j, "block_out_channels"), *down = json_get(j, "down_block_types");
     const json_t *up = json_get(j, "up_block_types");
@@ -103,7 +104,7 @@ static int unet(struct unet_config *c, size_t *sample, const json_t *j, struct e
         return -1;
     c->film = film;
     c->mid_head = c->head;
-    if (!conditional) {    /* UNet2DModel's middle attends unless told not to */
+    if (!conditional) {    /* the middle block of a UNet2DModel has attention unless add_attention is false */
         bool add = true;
         if (json_get_bool(j, "add_attention", &add, e) < 0)
             return -1;
@@ -126,7 +127,8 @@ int unclip_config_unet(struct unet_config *c, size_t *sample, const void *json, 
     return r;
 }
 
-/* A newer PriorTransformer can have parts that Karlo's does not have: only its defaults describe this network. */
+/* A newer PriorTransformer can have parts that Karlo's prior does not have.  Options that add such parts must have
+ * their defaults. */
 static int prior(struct prior_config *c, const json_t *j, struct err *e) {
     static const struct { const char *key, *only; } fixed[] = {
         {"time_embed_act_fn", "silu"}, {"encoder_hid_proj_type", "linear"}, {"added_emb_type", "prd"}};

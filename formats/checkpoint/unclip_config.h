@@ -4,8 +4,9 @@
  *          Keys that are absent have the defaults of the classes that wrote the files.
  * Source   diffusers @58eb52c: models/unets, models/transformers/prior_transformer.py,
  *          schedulers/scheduling_unclip.py; kakaobrain/karlo-v1-alpha's files.
- * Errors   Another class, a block or option that is not implemented here, and values out of range are
- *          refused by name.
+ * Errors   -1, and err names the key: another class, a block or option that is not implemented here, or a value out
+ *          of range.
+ * Memory   No memory stays allocated.
  */
 #ifndef UNCLIP_UNCLIP_CONFIG_H
 #define UNCLIP_UNCLIP_CONFIG_H
@@ -14,15 +15,16 @@
 #include "lib/net/prior.h"
 #include "lib/net/unet.h"
 
-/* What no config of a component may say: quantization_config. */
+/* Check a component's config for the key that is refused in all of them, quantization_config.  0 or -1. */
 int unclip_config_plain(const void *json, size_t n, struct err *e);
 
-/* sample: the side of the picture, 0 where the file says null. */
+/* The config of a U-Net.  *sample: the side of its pictures in pixels, 0 where the file does not say it.  0 or -1. */
 int unclip_config_unet(struct unet_config *c, size_t *sample, const void *json, size_t n, struct err *e);
 
-/* heads: what shapes cannot tell. */
+/* The config of a prior.  0 or -1. */
 int unclip_config_prior(struct prior_config *c, const void *json, size_t n, struct err *e);
 
+/* A scheduler_config.json.  0 or -1. */
 int unclip_config_scheduler(struct sched_config *c, const void *json, size_t n, struct err *e);
 
 #endif

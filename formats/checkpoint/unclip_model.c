@@ -18,7 +18,7 @@ struct part {
     struct weights w;
     struct weights_file mapped;    /* the files that hold w */
     const char *file;
-    const char *folder;       /* the pipeline's folder, where schedulers and other components are */
+    const char *folder;       /* the pipeline's directory, which holds the schedulers and the other components */
     struct mapfile config;
     const char *config_file;
     enum karlo_file original;
@@ -30,7 +30,7 @@ static const struct sched_config karlo_upsampler_sched = {1000, BETAS_COSINE, PR
 
 /* ---- where a component is ---- */
 
-/* dir holds config.json and weights of a diffusers component. */
+/* Open the diffusers component in dir, if dir holds its config.json and weights. */
 static int open_component(struct find *f, const char *dir, const char *folder, struct part *p) {
     const char *weights = find_weights(f, dir, WEIGHTS_DIFFUSERS);
     struct err inner = {0};
@@ -71,7 +71,8 @@ static int open_original(struct find *f, const char *path, enum karlo_file want,
     return p->original == want ? FOUND : NOT_HERE;
 }
 
-/* The original's files carry their step counts in their names: the first that begins so. */
+/* Open an original Karlo file in dir.  Such a file has a number of steps in its name: of the names that begin as
+ * expected, the first in alphabetical order is taken. */
 static int original_in(struct find *f, const char *dir, enum karlo_file want, struct part *p) {
     static const char *const begin[] = {"", "prior-ckpt", "decoder-ckpt", "improved-sr-ckpt"};
     DIR *d = opendir(*dir ? dir : ".");
@@ -86,7 +87,7 @@ static int original_in(struct find *f, const char *dir, enum karlo_file want, st
     return best ? open_original(f, path_join(f->a, dir, best), want, p) : NOT_HERE;
 }
 
-/* A component by its folder's name, or the original file that has it. */
+/* The component that is looked for: the name of its directory, and the original file that has it. */
 struct wanted {
     const char *name;
     enum karlo_file original;
@@ -138,7 +139,7 @@ static void fingerprint(const struct part *p, const struct arena *a, char out[17
 
 /* ---- binding ---- */
 
-/* What one component is bound from and to. */
+/* What the functions below bind a component from, and the network that they bind. */
 struct binding {
     const struct compute *c;
     const struct weights *w;
@@ -184,7 +185,8 @@ static int bind(struct find *f, const char *name, const struct part *p, struct w
 
 /* ---- prior ---- */
 
-/* ViT-L-14_stats.th in the folder of the original checkpoint: the pair (mean, std) of image embeddings. */
+/* Add the tensors of ViT-L-14_stats.th, in the directory of the original checkpoint: the pair (mean, std) of image
+ * embeddings. */
 static int add_stats(struct find *f, struct part *p) {
     const char *file = path_join(f->a, p->folder, "ViT-L-14_stats.th");
     static const char *const from[] = {"0", "1"}, *const to[] = {"clip_mean", "clip_std"};
@@ -252,7 +254,7 @@ int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, co
 
 /* ---- U-Nets ---- */
 
-/* Config and tensors of one U-Net of a part. */
+/* The config and the tensors of one U-Net of a component. */
 static int unet_of(struct find *f, const struct part *p, const char *prefix, struct unet_config *c, size_t *sample,
                    struct weights *w) {
     struct err inner = {0};
@@ -315,7 +317,8 @@ int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths
     return 0;
 }
 
-/* The ratio is that of the sides which the two configs name. */
+/* How many times as long the sides become: `big`, the side from the upsampler's config, divided by the side from the
+ * decoder's config; 4 if either is not known. */
 static size_t ratio_of(struct find *f, size_t big) {
     struct err unused = {0};
     struct find quiet = {.paths = f->paths, .a = f->a, .e = &unused};

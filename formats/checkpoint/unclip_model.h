@@ -1,14 +1,12 @@
 /* unclip_model.h - open the diffusion side of a model: prior, decoder, upsamplers
  *
- * What     Components are found among the paths as model.h finds a CLIP: each from the first path that
- *          has it.  A path is a diffusers pipeline (prior/, text_proj/, decoder/, super_res_first/,
- *          super_res_last/, *_scheduler/), one such folder, a folder with the original Karlo .ckpt files, or
- *          one of those files.
+ * What     Each component comes from the first path that has it.  A path is a diffusers pipeline (prior/,
+ *          text_proj/, decoder/, super_res_first/, super_res_last/, *_scheduler/), one of these subdirectories, a
+ *          directory with the original Karlo .ckpt files, or one of these files.
  * Source   kakaobrain/karlo-v1-alpha (diffusers layout); kakaobrain/karlo @3c68a50 for the original names.
- *          What the files leave open (schedulers of original checkpoints) is Karlo's.
+ *          Original checkpoints do not store their schedulers: Karlo's settings are used.
  * Memory   Weights stay mapped until they are packed; what is bound comes from the arena.
- * Errors   A component that no path has: err names the places tried.  Everything else is final and
- *          names the file.
+ * Errors   -1.  If no path has the component, err names all paths and what each lacks; other errors name the file.
  */
 #ifndef UNCLIP_UNCLIP_MODEL_H
 #define UNCLIP_UNCLIP_MODEL_H
@@ -21,7 +19,7 @@ struct prior_model {
     struct prior *prior;
     struct prior_config config;
     struct sched sched;
-    size_t steps;              /* the model's default: 25 */
+    size_t steps;              /* the default number of sampling steps: 25 */
     const char *file;
     char fingerprint[17];
 };
@@ -31,7 +29,7 @@ struct decoder_model {
     struct unet_config config;
     struct text_proj proj;
     struct sched sched;
-    size_t side, steps;        /* 64, 25 */
+    size_t side, steps;        /* Karlo: pictures of 64 x 64 pixels; 25 sampling steps by default */
     const char *file;
     char fingerprint[17];
 };
@@ -39,7 +37,7 @@ struct decoder_model {
 struct upsampler_model {
     struct unet *first, *last;
     struct sched sched;
-    size_t ratio, steps;       /* 4, 7 */
+    size_t ratio, steps;       /* Karlo: sides 4 times as long; 7 sampling steps by default */
     const char *file;
     char fingerprint[17];
 };

@@ -13,18 +13,18 @@
 
 enum { FILES = 256 };
 
-/* One half, found. */
+/* The half that is looked for, and its file once it was found. */
 struct part {
     enum vq_half half;
     struct weights_file mapped;
     struct vq_config config;
     const char *file;
-    bool seen;    /* f->why is about such an autoencoder, not about some other file in the folder */
+    bool seen;    /* f->why is about an autoencoder, not about another file in the directory */
 };
 
 /* ---- where it is ---- */
 
-/* FOUND, or NOT_HERE and why. */
+/* Does the file have the half?  FOUND, or NOT_HERE and f->why. */
 static int try_file(struct find *f, const char *file, struct part *p) {
     struct arena before = *f->a;
     struct err inner = {0};
@@ -112,7 +112,7 @@ static int look(void *ctx, struct find *f) {
 
 /* ---- its yaml ---- */
 
-/* The name without its ending, which is then put in its place. */
+/* The name of the file with another ending. */
 static const char *renamed(struct arena *a, const char *file, const char *ending) {
     const char *base = path_base(file), *dot = strrchr(base, '.');
     size_t stem = dot && dot > base ? (size_t)(dot - file) : strlen(file);
@@ -125,7 +125,7 @@ static const char *renamed(struct arena *a, const char *file, const char *ending
     return s;
 }
 
-/* 1 and *v, 0, or FAILED. */
+/* Read a yaml: 1 and *v; 0 if there is no such file or it describes something else; or FAILED. */
 static int yaml_in(struct find *f, const char *file, struct vq_yaml *v) {
     struct err inner = {0};
     struct mapfile m;
@@ -156,7 +156,7 @@ static int yaml_next_to(struct find *f, const struct part *p, struct vq_yaml *v,
     return r;
 }
 
-/* What yaml and tensors both say must be the same. */
+/* The numbers that the yaml and the tensors both give must be equal. */
 static int agree(const struct vq_yaml *v, const struct vq_config *c, const struct weights *ws, struct err *e) {
     const struct weight *codes = vq_codebook(c, ws);
     size_t levels = 1;
@@ -176,7 +176,7 @@ static int agree(const struct vq_yaml *v, const struct vq_config *c, const struc
 
 /* ---- fingerprints ---- */
 
-/* Of the codebook, under one name for all families. */
+/* The fingerprint of the codebook, which gets one name in all families. */
 static void codes_of(const struct vq_config *c, const struct weights *ws, const struct arena *a, char out[17]) {
     struct weight w = *vq_codebook(c, ws);
     const struct weights one = {.w = &w, .n = 1};
@@ -185,7 +185,8 @@ static void codes_of(const struct vq_config *c, const struct weights *ws, const 
     snprintf(out, 17, "%016" PRIx64, weights_fingerprint(&one, *a));
 }
 
-/* Of all tensors except a training's, without their prefix. */
+/* The fingerprint of all tensors except those of the training loss, under their names without the prefix; and the
+ * codebook's. */
 static int fingerprints(struct vq_model *m, const struct part *p, struct arena *a, struct err *e) {
     const struct weights *ws = &p->mapped.weights;
     const size_t n = strlen(p->config.prefix);
@@ -209,7 +210,8 @@ static int fingerprints(struct vq_model *m, const struct part *p, struct arena *
     return 0;
 }
 
-/* A dVAE's decoder does not have the layer that its tokens come from; the encoder, if it is there, does. */
+/* The codebook's fingerprint for a dVAE's decoder.  Tokens come from the last layer of the encoder, which the decoder's
+ * file does not have: the encoder is looked for in the paths. */
 static void codes_of_dvae(struct vq_model *m, const struct model_paths *paths, const struct arena *a) {
     struct arena scratch = *a;
     struct err none = {0};

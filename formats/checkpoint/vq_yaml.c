@@ -4,7 +4,8 @@
 
 #include "formats/io/yaml_text.h"
 
-/* A map that holds embed_dim, n_embed and, under `sizes`, the sizes of the networks; the map whose target names the class. */
+/* Where the maps are: at `at` the map that holds embed_dim, n_embed and, under `sizes`, the sizes of the networks; at
+ * `class` the map whose member `target` names the class. */
 static const struct { const char *class, *at, *sizes; } places[] = {
     {"model", "model.params", "ddconfig"},
     {"model.params.first_stage_config", "model.params.first_stage_config.params", "ddconfig"},
@@ -12,7 +13,7 @@ static const struct { const char *class, *at, *sizes; } places[] = {
     {"", "params", "ddconfig"},
 };
 
-/* The class that the sizes are for: taming.models.vqgan.GumbelVQ.  Other names say nothing. */
+/* 1 if the class is a GumbelVQ ("taming.models.vqgan.GumbelVQ"), 0 if it is a VQModel, -1 for other names. */
 static int gumbel(const char *target) {
     const char *dot = target ? strrchr(target, '.') : NULL;
 

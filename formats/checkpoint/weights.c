@@ -50,8 +50,8 @@ static bool plain_name(const char *s) {
 struct shards {
     struct weights_file *f;
     struct weights part[SHARDS];
-    const char *name[SHARDS];    /* jansson's, while the index is open */
-    const char *dir;             /* "" or with its slash */
+    const char *name[SHARDS];    /* jansson owns the names while the index is open */
+    const char *dir;             /* the directory of the index: "", or a path that ends in "/" */
     struct arena *a;
     struct err *e;
 };

@@ -1,11 +1,11 @@
-/* weights.h - the tensors of any weights file, told by its content
+/* weights.h - read the tensors of any weights file, whose kind is recognised by its content
  *
  * What     safetensors, torch.save archives, TorchScript, legacy torch files; and the index of
  *          a sharded checkpoint (model.safetensors.index.json, pytorch_model.bin.index.json),
- *          whose shards are in the same folder.  The name and extension of a file do not matter.
+ *          whose shards are in the directory of the index.  The name and extension of a file do not matter.
  * Checks   Those of safetensors.h and torch_file.h.  A shard's name is a plain file name; each
  *          tensor of the index is in the shard that it names, and only there.
- * Errors   Messages name the shard, not the file given: the caller prefixes that.
+ * Errors   -1.  err names the shard, the tensor or the rule; the caller puts the file's name before it.
  * Memory   Files stay mapped; tables and names come from the arena.
  */
 #ifndef UNCLIP_WEIGHTS_H
@@ -23,23 +23,25 @@ struct weights_file {
     size_t nmap;
 };
 
-/* Does it look like a weights file (other than an index)? */
+/* Does the file p look like safetensors or a PyTorch file?  An index does not. */
 bool weights_sniff(const unsigned char *p, size_t n);
 
-/* "safetensors", "TorchScript", ... */
+/* The kind as --info prints it: "safetensors", "TorchScript", ... */
 const char *weights_kind_name(enum weights_kind k);
 
-/* One file in memory, not an index. */
+/* Read the tensors of one file in memory, which is not an index. */
 int weights_read(struct weights *ws, enum weights_kind *kind, const unsigned char *p, size_t n,
                  struct arena *a, struct err *e);
 
+/* Map the file `path`, or the shards of an index, and read their tensors. */
 int weights_load(struct weights_file *f, const char *path, struct arena *a, struct err *e);
 
-/* A few places of each tensor will be read: do not read ahead.  Undone by weights_forget. */
+/* Tell the kernel that a few places of each tensor will be read, so that it does not read ahead.  weights_forget ends
+ * this. */
 void weights_scattered(const struct weights_file *f);
 
-/* After a network was bound: weights that were packed need not stay resident in their file as well.  Pages that
- * are used from the file come back when they are touched. */
+/* Drop the files' pages from memory, after a network was bound: packed weights need not be resident in their file as
+ * well.  A page that is used later is read from the file again. */
 void weights_forget(const struct weights_file *f);
 
 /* Append g's files to f's, for a network that uses tensors of both. */

@@ -14,7 +14,7 @@
 
 /* ---- YouTokenToMe ---- */
 
-/* The next line as n whole numbers. */
+/* Read the next line, which must have n whole numbers. */
 static int numbers(struct lines *l, size_t n, long long v[], struct err *e) {
     struct span line;
     char text[96], *s = text, *end;
@@ -32,7 +32,8 @@ static int numbers(struct lines *l, size_t n, long long v[], struct err *e) {
     return 0;
 }
 
-/* Symbols are ids; one that no line names has no text. */
+/* Give the symbol `id` its text.  In this file a symbol's number is its id, and a symbol that no line names keeps no
+ * text. */
 static int put(struct word_bpe *b, long long id, const char *text, size_t n, const struct lines *l, struct err *e) {
     if (id < 0 || (uint64_t)id >= b->symbols)
         return err_set(e, "line %" PRIu64 ": id %lld of %zu", l->number, id, b->symbols);
@@ -93,7 +94,7 @@ int word_bpe_read_yttm(struct word_bpe *b, struct span text, struct arena *a, st
 
     if (numbers(&l, 2, v, e) < 0)
         return -1;
-    /* a line has five bytes at least */
+    /* every line has at least five bytes: this bounds the tables by the file's length */
     if (v[0] < 1 || v[1] < 0 || (uint64_t)(v[0] + v[1]) > text.n / 4)
         return err_set(e, "line 1: %lld characters and %lld rules in a file of %zu bytes", v[0], v[1], text.n);
     if (word_bpe_open(b, WORD_YTTM, (size_t)(v[0] + v[1]) + 4, (size_t)v[1], a, e) < 0)
@@ -136,7 +137,7 @@ static int special(const struct word_bpe *b, const char *name) {
     return s < 0 ? -1 : b->symbol[s].id;
 }
 
-/* The symbol of that text, a new one without an id if it is not in the vocabulary. */
+/* The symbol of a text.  A text that is not in the vocabulary becomes a new symbol without an id. */
 static int64_t symbol_of(struct word_bpe *b, const char *text, size_t n) {
     int64_t s = word_bpe_find(b, text, n);
 
@@ -168,7 +169,7 @@ static int read_merges(struct word_bpe *b, struct span text, struct arena *a, st
         if (left < 0 || right < 0 || made < 0)
             return err_set(e, "merges: more symbols than lines");
         if (*word_bpe_pair(b, (uint32_t)left, (uint32_t)right))
-            continue;    /* the first of two counts */
+            continue;    /* of two rules for one pair the first counts */
         if (word_bpe_rule(b, (uint32_t)left, (uint32_t)right, (uint32_t)made, e) < 0)
             return -1;
     }

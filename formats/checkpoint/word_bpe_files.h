@@ -1,12 +1,13 @@
 /* word_bpe_files.h - the tokenizers of the DALL-E 1 family from their files
  *
- * What     YouTokenToMe's bpe.model (text): "characters rules", lines "code point, id", lines "left right made" in the
- *          order of merging, and "unk pad bos eos"; or vocab.json with merges.txt, where "[UNK]" in the vocabulary tells
- *          minDALL-E's from DALL-E mini's, which has "<unk>".
+ * What     YouTokenToMe's bpe.model, a text file: a line with the numbers of characters and of rules; for each
+ *          character a line "code point, id"; for each rule a line "left right made" in the order of merging; and the
+ *          line "unk pad bos eos".  Or vocab.json with merges.txt: minDALL-E's vocabulary has "[UNK]", DALL-E mini's
+ *          has "<unk>".
  * Source   VKCOM/YouTokenToMe utils.cpp; minDALL-E's and min-dalle's readers: lines of merges that begin with
- *          "#version" and empty ones do not count.
- * Errors   Name the line.  Files above WORD_FILE_MAX bytes are refused.
- * Memory   From the arena; the files' text stays.
+ *          "#version" and empty lines do not count.
+ * Errors   -1, and err names the line.  Files above WORD_FILE_MAX bytes are refused.
+ * Memory   From the arena; the files' text stays there.
  */
 #ifndef UNCLIP_WORD_BPE_FILES_H
 #define UNCLIP_WORD_BPE_FILES_H
@@ -16,11 +17,12 @@
 
 enum { WORD_FILE_MAX = 64 << 20 };
 
-/* The text stays where it is. */
+/* Read a tokenizer from the text of its files. */
 int word_bpe_read_yttm(struct word_bpe *b, struct span text, struct arena *a, struct err *e);
 int word_bpe_read_vocab(struct word_bpe *b, struct span vocab, struct span merges, struct arena *a, struct err *e);
 
-/* A file, or a directory that holds bpe.model, or a *vocab*.json and a *merges*.txt: 1 opened, 0: not there. */
+/* Open a bpe.model, or a directory that holds bpe.model, or a *vocab*.json and a *merges*.txt: 1.  0: there are no such
+ * files.  -1: an error in a file, whose name begins the message. */
 int word_bpe_open_dir(struct word_bpe *b, const char *dir, struct arena *a, struct err *e);
 
 #endif
