@@ -174,7 +174,7 @@ static int mini(struct find *f, struct part *p) {
             json_get_real(j, "decoder_start_token_id", &start, 0, 1e9, &inner) < 0)
             r = find_failed(f, file, &inner);
         else if (json_get(j, "ln_positions") && !says(j, "ln_positions", "normformer"))
-            r = err_set(f->e, "%.300s: ln_positions is not normformer, which is the only one handled", file);
+            r = err_set(f->e, "%.300s: ln_positions is not normformer, and only normformer is supported", file);
         json_decref(j);
         if (r < 0)
             return FAILED;

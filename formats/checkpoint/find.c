@@ -96,7 +96,7 @@ static const char *resolve(struct find *f) {
     dir = commit ? path_join(f->a, snapshots, commit) : NULL;
     if (dir && path_is_dir(dir))
         return dir;
-    err_set(&f->why, "a Hugging Face repository without its main snapshot: name a folder in its snapshots");
+    err_set(&f->why, "a Hugging Face repository without its main snapshot: name a directory in its snapshots");
     return NULL;
 }
 

@@ -224,7 +224,7 @@ static int take_layers(struct head_file *f, const struct weights *ws, enum head_
         if (known[i].n == n && !memcmp(known[i].number, number, (size_t)n * sizeof *number))
             is = &known[i];
     if (n > 1 && !is && activation == HEAD_ACT_UNKNOWN)
-        return err_set(e, "its layers are not those of a known head: --hidden says whether ReLU stands behind each");
+        return err_set(e, "its layers are not those of a known head: say with --hidden whether ReLU follows them");
     for (int i = 0; i < n; i++) {
         struct head_layer *l = &f->head.layer[f->head.n++];
 

@@ -157,7 +157,7 @@ static int settle(struct clip_find *c, bool openai, struct err *e) {
         return -1;
     if (!c->from.config && ((m->config.has_text && !m->config.text.heads) ||
                             (m->config.has_vision && !m->config.vision.heads)))
-        return err_set(e, "heads are not 64 wide, and no config says how wide");
+        return err_set(e, "heads are not 64 wide, and no config gives their width");
     if (!c->from.config)
         c->from.config = "the rules for widths";
     else if (clip_config_merge(&m->config, &c->config, e) < 0)

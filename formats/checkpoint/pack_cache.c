@@ -72,7 +72,7 @@ static int make_key(struct pack_entry *n, const struct pack_of *w, const struct 
     int key, name;
 
     if (hash_source(&h, w) < 0) {
-        snprintf(n->say, sizeof n->say, "not kept: a tensor is in none of the files");
+        snprintf(n->say, sizeof n->say, "not kept: a tensor is not in any of the files");
         return -1;
     }
     if (!realpath(w->file, path)) {
@@ -133,7 +133,7 @@ static int bind_found(const struct pack_cache *k, struct pack_entry *n, const st
         snprintf(n->say, sizeof n->say, "%.1f MiB found in %.300s", (double)m.n / 1048576, n->file);
         return 0;
     }
-    snprintf(n->say, sizeof n->say, "packed anew (%.200s: it is another network's)", n->file);
+    snprintf(n->say, sizeof n->say, "packed anew (%.200s: it belongs to another network)", n->file);
     mapfile_close(&m);
     *a = before;
     return -1;

@@ -110,7 +110,7 @@ int pack_dir_create(struct pack_new *f, const char *path, const char *name, size
     if (bytes > PACK_MOST)
         err_set(e, "%zu MiB are too many", bytes >> 20);
     else if (room / 2 < bytes)
-        err_set(e, "not twice %zu MiB free", bytes >> 20);
+        err_set(e, "less than twice %zu MiB is free", bytes >> 20);
     else if (create(f, dir, name, e) == 0)
         return 0;
     close(dir);

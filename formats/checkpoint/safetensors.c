@@ -132,7 +132,7 @@ static int check_metadata(json_t *v, struct err *e) {
         return err_set(e, "header: __metadata__ is not an object");
     json_object_foreach(v, key, x)
         if (!json_is_string(x))
-            return err_set(e, "header: __metadata__ holds something else than strings");
+            return err_set(e, "header: __metadata__ has a value that is not a string");
     return 0;
 }
 

@@ -100,7 +100,7 @@ static int read_map(struct shards *s, json_t *map) {
         const struct weight *w;
 
         if (!json_is_string(v))
-            return err_set(s->e, "index: weight_map holds something else than file names");
+            return err_set(s->e, "index: weight_map has a value that is not a file name");
         if (find_shard(s, json_string_value(v), &i) < 0)
             return -1;
         w = weights_find(&s->part[i], key);
