@@ -147,7 +147,8 @@ static int text_of(struct job *j, const struct record *r, bool wanted, struct co
     return got;
 }
 
-/* *v: the embedding that stands for the picture: 1; 0 if there is no such embedding and only the text guides; or -1. */
+/* Set *v to the embedding that stands for the picture: 1; 0 if there is no such embedding and only the text guides;
+ * or -1. */
 static int embed_of(struct job *j, const struct record *r, const float **v, struct arena *a, struct err *e) {
     static const char *const fields[] = {"image_embed", "text_embed"};
     int got;

@@ -46,7 +46,7 @@ int model_open_clip(struct clip_model *m, unsigned want, const struct model_path
  *   The fingerprint of a file with both towers covers both towers and logit_scale.  The fingerprint of a tower's own
  *   file covers the tower.  When m has both towers, the fingerprints that each tower would have in a file of its own
  *   (with logit_scale and without) are computed too, so the answer is certain.  When m is one tower, a fingerprint
- *   that is not m's own may belong to a file with both towers, of which m is one: the answer is ORIGIN_UNKNOWN.
+ *   that is not m's own may belong to a file that holds m and the other tower: the answer is ORIGIN_UNKNOWN.
  *   Weights that were rounded twice (f32 to f16 to bf16) can have another fingerprint, and then count as another
  *   model's.  scratch: as for clip_fingerprint; too little of it gives ORIGIN_UNKNOWN. */
 enum model_origin { ORIGIN_UNKNOWN, ORIGIN_SAME, ORIGIN_OTHER };

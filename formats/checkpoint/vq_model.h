@@ -26,7 +26,7 @@ struct vq_model {
     size_t side;                   /* of the pictures that it was trained on, in pixels; 256 where no yaml says it */
     const char *file, *yaml;       /* yaml NULL: no yaml was found */
     char fingerprint[17];          /* of all tensors in the file except those of the training loss */
-    /* The fingerprint of the codebook: it is equal for two files whose tokens mean the same.  A dVAE's decoder has no
+    /* The fingerprint of the codebook, which is equal in files with the same codebook.  A dVAE's decoder has no
      * codebook: codes is then that of the encoder in the same paths, or "" if they have no such encoder. */
     char codes[17];
 };
