@@ -14,7 +14,7 @@ void token_guide(size_t n, const float *uncond, double scale, float *cond) {
 
 /* ---- the k largest ---- */
 
-/* The k-th largest of v, 1 <= k <= n; order is overwritten. */
+/* The k-th largest number of v, 1 <= k <= n.  order [n] is scratch. */
 static double kth_largest(size_t n, const double *v, size_t k, uint32_t *order) {
     size_t lo = 0, hi = n - 1;
 
@@ -62,7 +62,8 @@ static void sink(const double *v, uint32_t *heap, size_t n, size_t i) {
     }
 }
 
-/* Keep the most probable weights only, up to the one with which their sum passes p of the total.  Returns their sum. */
+/* Keep the largest weights until their sum is above p times the total (strictly), or at least that (otherwise).  The
+ * other weights become 0.  Returns the sum of those that are kept. */
 static double keep_nucleus(size_t n, double *weight, double total, double p, bool strictly, uint32_t *heap) {
     size_t left = 0;
     double sum = 0;
@@ -81,7 +82,7 @@ static double keep_nucleus(size_t n, double *weight, double total, double p, boo
         heap[0] = heap[--left];
         sink(weight, heap, left, 0);
     }
-    for (size_t i = 0; i < left; i++)    /* tokens that were not taken */
+    for (size_t i = 0; i < left; i++)    /* the tokens left on the heap were not taken */
         weight[heap[i]] = 0;
     return sum;
 }

@@ -23,7 +23,7 @@ struct glu {
 };
 
 struct layer {
-    struct block self, cross;           /* cross: the decoder's */
+    struct block self, cross;           /* cross: in the decoder only */
     struct glu glu;
 };
 
@@ -73,7 +73,7 @@ int bart_config_from_weights(struct bart_config *c, const struct weights *encode
     if (!text || !places || !codes || !grid || !fe || !fd)
         return err_set(e, "the tensors are not those of DALL-E mini's encoder and decoder");
     if (text->shape[1] != codes->shape[1])
-        return err_set(e, "the encoder is %zu wide, the decoder %zu", text->shape[1], codes->shape[1]);
+        return err_set(e, "the encoder has width %zu, but the decoder has width %zu", text->shape[1], codes->shape[1]);
     c->width = text->shape[1];
     c->text_vocab = text->shape[0];
     c->picture_vocab = codes->shape[0];
@@ -86,7 +86,7 @@ int bart_config_from_weights(struct bart_config *c, const struct weights *encode
     return 0;
 }
 
-/* A norm whose scale may be missing: ones. */
+/* A norm.  Where the file has no scale for it, the scale is 1. */
 static struct gain bind_norm(struct bind *b, const char *name, size_t n) {
     struct gain g;
     float *ones;
@@ -150,7 +150,8 @@ struct bart *bart_open(const struct bart_config *c, struct arena *keep, struct e
     if (!c->encoder_heads || !c->decoder_heads || c->width % c->encoder_heads || c->width % c->decoder_heads)
         return err_set(e, "%zu and %zu heads do not divide a width of %zu", c->encoder_heads, c->decoder_heads, c->width), NULL;
     if (!c->encoder_layers || !c->decoder_layers || !c->codes || c->codes > c->picture_vocab || c->start >= c->picture_vocab)
-        return err_set(e, "%zu codes and the start token %zu in a vocabulary of %zu", c->codes, c->start, c->picture_vocab), NULL;
+        return err_set(e, "%zu codes and start token %zu do not fit a vocabulary of %zu, or layers are missing",
+                       c->codes, c->start, c->picture_vocab), NULL;
     *b = (struct bart){.c = *c};
     b->encoder.layers = c->encoder_layers, b->encoder.heads = c->encoder_heads, b->encoder.ffn = c->encoder_ffn;
     b->decoder.layers = c->decoder_layers, b->decoder.heads = c->decoder_heads, b->decoder.ffn = c->decoder_ffn;
@@ -241,7 +242,7 @@ size_t bart_scratch(const struct bart *b, const struct compute *k, size_t n) {
 
 /* ---- running ---- */
 
-/* Row i of x: the embedding of token id[i * step] at position place (+ i in a text), normalised. */
+/* Row i of x becomes the normalised sum of the embeddings of token `id` and of position `place`. */
 static void embed(const struct half *h, const struct compute *k, size_t d, size_t i, int id, size_t place, float *x) {
     float *y = x + i * d;
 
@@ -300,7 +301,7 @@ void bart_encode(const struct bart *b, const struct compute *k, size_t n, const 
         linear_run(&b->decoder.layer[i].cross.kv, k, n, w.x, d, prompt + i * n * 2 * d, 2 * d, ACT_NONE, NULL, w.rest);
 }
 
-/* One attention of a step: keys and values of run [rows] of each candidate. */
+/* One attention of a step.  Candidate i attends to the keys[i] rows of kv[i], each a key and then its value. */
 static void attend(const struct bart *b, const struct compute *k, size_t n, const float *const kv[], const size_t keys[],
                    const struct work *w) {
     const size_t d = b->c.width, width = d / b->c.decoder_heads;
@@ -312,7 +313,7 @@ static void attend(const struct bart *b, const struct compute *k, size_t n, cons
     cached_attention_run(&a, k, n, w->query, w->rest);
 }
 
-enum { CANDIDATES = 64 };    /* of one pass */
+enum { CANDIDATES = 64 };    /* computed in one pass, at most */
 
 static void pass(const struct bart *b, const struct compute *k, size_t at, size_t n, const struct bart_candidate c[],
                  float *scores, const struct work *w) {

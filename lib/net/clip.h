@@ -1,9 +1,9 @@
 /* clip.h - CLIP: what a checkpoint is, and its two towers
  *
- * What     Text and image towers that map to one space of E dimensions.  A config says
- *          what the tensors are; clip_bind_* checks each by name and shape and packs it;
- *          clip_text_run and clip_image_run compute.  Everything is un-normalised, as the
- *          reference's encode_text and encode_image are.
+ * What     A text tower and an image tower that map to one space of E dimensions.  A config gives the sizes.
+ *          clip_bind_text and clip_bind_vision check each tensor by name and shape and pack it.
+ *          clip_text_run and clip_image_run compute embeddings.  Embeddings are not scaled to length 1, as
+ *          those of the reference's encode_text and encode_image are not.
  * Source   Radford et al. 2021, arXiv:2103.00020; openai/CLIP @d05afc4 clip/model.py;
  *          transformers' CLIPModel for the HF names.
  * Shapes   images [N, 3, S, S] f32 normalised by the checkpoint's mean and std; tokens [N, T].
@@ -30,7 +30,7 @@ struct clip_vision_config {
     size_t image;          /* S: side of the square that the tower sees */
     size_t width;          /* D (ViT), or the stem's output channels (ResNet) */
     size_t heads, embed;   /* attention (pool) heads; E */
-    size_t layers, patch, mlp;    /* ViT */
+    size_t layers, patch, mlp;    /* ViT; patch: side of a patch in pixels */
     size_t blocks[4];             /* ResNet: bottlenecks in layer1..4 */
     enum act act;
     float eps;             /* of LayerNorm: 1e-5 */
@@ -40,7 +40,7 @@ struct clip_text_config {
     size_t context, vocab, width, heads, layers, mlp, embed;
     enum act act;
     float eps;
-    int eos;               /* the token whose first place is pooled; CLIP_LARGEST: the largest id's */
+    int eos;               /* a text is pooled where this id first occurs; CLIP_LARGEST: where its largest id does */
 };
 
 enum { CLIP_LARGEST = -1 };
@@ -48,52 +48,55 @@ enum { CLIP_LARGEST = -1 };
 struct clip_config {
     const struct clip_family *family;
     bool has_text, has_vision;
-    bool act_known;               /* false: a bare state dict, which cannot say */
+    bool act_known;               /* false: no config file, and tensors do not tell the activation */
     struct clip_text_config text;
     struct clip_vision_config vision;
     bool has_scale;
-    float scale;                  /* exp(logit_scale), the stored tensor's, never the config's */
+    float scale;                  /* exp(logit_scale) of the stored tensor, never the config file's initial value */
 };
 
-/* Rename to the plain names of the family (prefixes `module.`, `text.`, `cond_stage_model.*`, ... off), drop
- * what is to be ignored, and say which family it is.  A text_projection that is a Linear (open_clip's
- * CustomTextCLIP) becomes the [D, E] view that the family has otherwise.  -1 if it is not a CLIP. */
+/* Find the family of a checkpoint and give its tensors the plain names of that family.  Prefixes such as `module.`,
+ * `text.` and `cond_stage_model.*` are taken off.  Buffers that no network reads are dropped.  A text_projection that
+ * is stored as a Linear [E, D] (open_clip's CustomTextCLIP) becomes a [D, E] view, as in other files of its family.
+ * -1 if the tensors are not those of a CLIP. */
 int clip_canonical_names(struct weights *ws, const struct clip_family **family, struct err *e);
 
 /* A name of any family, taken apart. */
-enum clip_tower { TOWER_BOTH, TOWER_TEXT, TOWER_VISION };    /* both: logit_scale */
+enum clip_tower { TOWER_BOTH, TOWER_TEXT, TOWER_VISION };    /* TOWER_BOTH: logit_scale only */
 
 struct clip_name {
-    char canon[80];     /* the canonical name (clip_family.h); query, key and value are fused */
-    int part;           /* 0 query, 1 key, 2 value of a fused tensor; -1 whole */
+    char canon[80];     /* the canonical name (clip_family.h); query, key and value have one name */
+    int part;           /* 0, 1, 2: this tensor is the query, key or value part of `canon`; -1: it is the whole */
     bool turned;        /* stored [D, E]; the canonical projection is [E, D] */
     enum clip_tower tower;
-    size_t index[2];    /* layer; or stage and block of a ResNet, or 0 */
+    size_t index[2];    /* the layer, or a ResNet's stage (1 to 4) and block; 0 elsewhere */
 };
 
-/* false: no tensor of a CLIP is called so. */
+/* Take a tensor's name apart.  false: family f has no tensor of this name. */
 bool clip_name_parse(struct clip_name *n, const struct clip_family *f, const char *name);
 
-/* After clip_canonical_names: refuse, by name, a tensor that a model of this config does not have. */
+/* Refuse, by name, a tensor that a model of this config does not have, or whose elements are integers.  Call
+ * clip_canonical_names first. */
 int clip_check_names(const struct clip_config *c, const struct weights *ws, struct err *e);
 
-/* Everything that shapes tell, for checkpoints without a config.  c->family is given; act_known
- * comes out false, the activations QuickGELU.  Heads are 64 wide, except in image towers
- * of width 1280, 1408 and 1664 (open_clip's), which have 16 heads.  heads is 0 where the width is not a
- * multiple of 64: then only a config can tell.
- * Where a config was read from a file, it is checked against this instead. */
+/* Fill the config from the shapes of the tensors, for checkpoints without a config file.  The caller sets c->family.
+ * act_known becomes false, and the activations become QuickGELU.  Heads are taken to be 64 wide, except in image
+ * towers of width 1280, 1408 and 1664 (open_clip's), which have 16 heads.  heads becomes 0 where the width is not a
+ * multiple of 64, because only a config file can tell it then.  A config that was read from a file is compared with
+ * this result. */
 int clip_config_from_weights(struct clip_config *c, const struct weights *ws, struct err *e);
 
-/* 64 bits over canonical names, shapes and 64 elements of each tensor rounded to bf16.  Weights have one
- * fingerprint in every container, naming family and dtype, unless they were rounded twice on their way.  The
- * elements are four runs of 16, so that few pages of a mapped file are read.  0 when scratch is too small (no fingerprint is 0). */
+/* The fingerprint of a CLIP: 64 bits (XXH64) over the canonical names, the shapes, and 64 elements of each tensor
+ * rounded to bf16.  Equal weights have equal fingerprints in every file format, naming family and dtype, unless an
+ * element was rounded twice on its way.  The 64 elements are four runs of 16, so that few pages of a mapped file are
+ * read.  0 when scratch is too small; a fingerprint is never 0. */
 uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws, struct arena scratch);
 
-/* What clip_fingerprint gives for a file that holds one tower of c alone, with or without logit_scale. */
+/* The result of clip_fingerprint for a file that holds only one tower of c, with or without logit_scale. */
 uint64_t clip_fingerprint_tower(const struct clip_config *c, const struct weights *ws, enum clip_tower tower,
                                 bool scale, struct arena scratch);
 
-/* The fingerprint of any network, under the names that its file has. */
+/* The fingerprint of any other network, computed from the names that its file has.  0 when scratch is too small. */
 uint64_t weights_fingerprint(const struct weights *ws, struct arena scratch);
 
 
@@ -105,24 +108,25 @@ struct clip_text *clip_bind_text(const struct clip_config *c, const struct weigh
 struct clip_vision *clip_bind_vision(const struct clip_config *c, const struct weights *ws,
                                      const struct compute *k, struct arena *keep, struct err *e);
 
-/* Bytes of scratch for one call with the compute that the tower was bound with: n texts of at
- * most `len` tokens; n images.  It stops growing with n: a run takes its batch in passes. */
+/* Bytes of scratch for one call with the compute that the tower was bound with, for n texts of at most `len` tokens or
+ * for n images.  A large n needs no more than a smaller one, because a run computes its batch in passes. */
 size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len);
 size_t clip_image_scratch(const struct clip_vision *v, size_t n);
 
-/* n texts, tokens[i][0 .. len[i]): start and end included, unpadded, each len <= context and id <
- * vocab, config.text.eos among them (checked by the caller; texts without it are pooled at their last token).
- * embed [n, E]; states: where not NULL, states[i] receives [len[i], D] after the final LayerNorm. */
+/* Embed n texts.  Text i is tokens[i][0 .. len[i]), with its start and end tokens and without padding.  The caller
+ * has checked that 1 <= len[i] <= context and that 0 <= id < vocab.  A text without config.text.eos is pooled at its
+ * last token.  embed receives [n, E].  Where states and states[i] are not NULL, states[i] receives the rows
+ * [len[i], D] after the final LayerNorm. */
 void clip_text_run(const struct clip_text *t, const struct compute *k, size_t n,
                    const int *const tokens[], const size_t len[], float *embed,
                    float *const states[], void *scratch);
 
-/* D of a Vision Transformer, whose output before the projection is another feature; 0 for a ResNet, whose
- * attention pool ends in the embedding. */
+/* The length D of a Vision Transformer's feature, which is its output before the projection.  0 for a ResNet, whose
+ * attention pool gives the embedding itself. */
 size_t clip_image_features(const struct clip_vision *v);
 
-/* images [n, 3, S, S]; embed [n, E]; features: NULL, or [n, clip_image_features], the class token after the final
- * LayerNorm. */
+/* Embed n images [n, 3, S, S].  embed receives [n, E].  features is NULL, or receives [n, clip_image_features(v)], the
+ * class token after the final LayerNorm. */
 void clip_image_run(const struct clip_vision *v, const struct compute *k, size_t n,
                     const float *images, float *embed, float *features, void *scratch);
 

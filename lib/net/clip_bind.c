@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* Larger than any network; small enough that products of three stay far from overflow. */
+/* Each limit is larger than in any published network.  A product of three such numbers is far from overflow. */
 enum { MOST_WIDTH = 1 << 16, MOST_ROWS = 1 << 20, MOST_LAYERS = 1 << 10, MOST_SIDE = 1 << 13 };
 
 struct range { const char *what; size_t value, most; };
@@ -61,8 +61,8 @@ int clip_check_vision(const struct clip_config *c, struct err *e) {
         if (check_ranges(resnet, sizeof resnet / sizeof *resnet, "image", e) < 0)
             return -1;
         if (v->width % 2 || v->image % 32)
-            return err_set(e, "image tower: width %zu or side %zu is not one of a ResNet", v->width,
-                           v->image);
+            return err_set(e, "image tower: a ResNet needs an even width and a side that is a multiple of 32, "
+                           "not width %zu and side %zu", v->width, v->image);
         return check_heads(32 * v->width, v->heads, "image", e);
     }
     if (check_ranges(vit, sizeof vit / sizeof *vit, "image", e) < 0)

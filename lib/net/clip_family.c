@@ -34,8 +34,8 @@ static const struct clip_family openai = {
                .projection = "visual.proj"},
     .resnet = &openai_resnet,
     .transposed = true,
-    .inner = "text.",                       /* open_clip's CustomTextCLIP */
-    .linear = "text_projection.weight",     /* of CustomTextCLIP too */
+    .inner = "text.",                       /* in files of open_clip's CustomTextCLIP */
+    .linear = "text_projection.weight",     /* in files of CustomTextCLIP */
 };
 
 static const struct clip_family hf = {
@@ -51,7 +51,7 @@ static const struct clip_family hf = {
     .vision = {.class_token = "vision_model.embeddings.class_embedding",
                .patch = "vision_model.embeddings.patch_embedding.weight",
                .position = "vision_model.embeddings.position_embedding.weight",
-               .ln_pre = "vision_model.pre_layrnorm",    /* spelled so */
+               .ln_pre = "vision_model.pre_layrnorm",    /* "layrnorm" is spelled so in the files */
                .layers = "vision_model.encoder.layers.",
                .ln_post = "vision_model.post_layernorm",
                .projection = "visual_projection.weight"},

@@ -1,7 +1,7 @@
-/* The fingerprint of a checkpoint: what is hashed, tensor by tensor in the order of the canonical
- * names, is name NUL, the number of axes and each size as 64 bits, then the chosen elements as
- * bf16, all little-endian.  Query, key and value count as one tensor, projections are [E, D],
- * logit_scale has no axes. */
+/* The fingerprint of a checkpoint.  Tensors are hashed in the order of their canonical names.  Of each tensor, the name
+ * with a NUL is hashed, then the number of axes and each size as 64 bits, then the chosen elements as bf16; all are
+ * little-endian.  Query, key and value count as one tensor.  Projections count as [E, D].  logit_scale counts as a
+ * scalar. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ static void add_size(XXH64_state_t *h, size_t v) {
     XXH64_update(h, b, sizeof b);
 }
 
-/* Element i of up to three tensors, counted as if they were joined. */
+/* Element i of up to three tensors, counted as if they followed each other in one tensor. */
 static float element(const struct entry *e, size_t parts, const size_t count[3], size_t i) {
     float f = 0;
 
@@ -51,7 +51,7 @@ static void add_elements(XXH64_state_t *h, const struct entry *e, size_t parts) 
 
     for (size_t k = 0; k < parts; k++) {
         if (tensor_count(&e[k].t, &count[k]) < 0)
-            return;    /* the readers refuse such a tensor */
+            return;    /* cannot happen: the readers of checkpoints refuse such a tensor */
         n += count[k];
     }
     for (size_t i = 0; i < SAMPLE && i < n; i++) {
@@ -80,7 +80,7 @@ static void add_tensor(XXH64_state_t *h, const struct entry *e, size_t parts) {
     add_elements(h, e, parts);
 }
 
-/* Which tensors of a checkpoint count. */
+/* Which tensors of a checkpoint are hashed. */
 struct choice {
     bool text, vision, scale;
 };

@@ -1,4 +1,4 @@
-/* A tensor's name taken apart by the table of its family, and the wrappings that names come in. */
+/* Take a tensor's name apart by the table of its family, and take off the prefixes that training code puts in front. */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 enum kind {
     WHOLE,          /* one tensor */
     PROJECTION,     /* one tensor, which some families store [D, E] */
-    PAIR            /* two: .weight and .bias */
+    PAIR            /* two tensors, NAME.weight and NAME.bias */
 };
 
 struct role {
@@ -31,7 +31,8 @@ static const struct role roles[] = {
     {offsetof(struct clip_family, vision.projection), PROJECTION, TOWER_VISION},
 };
 
-/* The fields of struct transformer_names: each a pair.  part: which third of the fused tensor it is. */
+/* The fields of struct transformer_names, each of which names two tensors.  part: 0, 1 or 2 for query, key or value,
+ * else -1. */
 static const struct {
     size_t at;
     int part;
@@ -57,14 +58,14 @@ static const char *canonical(const struct clip_family *f, size_t at) {
     return s ? s : field(f, at);
 }
 
-/* What follows the word in s, or NULL. */
+/* The rest of s behind `word`, or NULL where s does not begin with it. */
 static const char *after(const char *s, const char *word) {
     size_t n = word ? strlen(word) : 0;
 
     return word && !strncmp(s, word, n) ? s + n : NULL;
 }
 
-/* A number of at most five digits without leading zeros: what follows it, or NULL. */
+/* Read a number of at most five digits, without leading zeros, into *v.  Returns what follows it, or NULL. */
 static const char *number(const char *s, size_t *v) {
     const char *from = s;
 
@@ -96,7 +97,7 @@ static bool in_roles(struct clip_name *n, const struct clip_family *f, const cha
     return false;
 }
 
-/* Inside a layer: name behind the layer's number. */
+/* A tensor of a layer; `name` is what follows the layer's number and its dot. */
 static bool in_layer(struct clip_name *n, const struct clip_family *f, const char *prefix, const char *name) {
     for (size_t i = 0; i < sizeof layer_roles / sizeof *layer_roles; i++) {
         size_t at = layer_roles[i].at;
@@ -135,7 +136,7 @@ static bool bn_end(const char *s) {
     return is(s, ".weight", ".bias") || is(s, ".running_mean", ".running_var");
 }
 
-/* conv1.weight, bn1.*: what a block and the stem have, each three times. */
+/* conv1.weight, bn1.* and so on: a block and the stem each have three convolutions and three BatchNorms. */
 static bool in_convs(struct clip_name *n, const struct resnet_names *r, const char *prefix, const char *name) {
     const struct resnet_names *c = clip_families[0]->resnet;
     const char *rest = after(name, r->conv);
@@ -200,7 +201,7 @@ bool clip_name_parse(struct clip_name *n, const struct clip_family *f, const cha
     return f->resnet && in_resnet(n, f->resnet, name);
 }
 
-/* ---- wrappings ---- */
+/* ---- prefixes ---- */
 
 static bool has(const struct weights *ws, const char *prefix, const char *inner, const char *name) {
     char full[160];
@@ -211,7 +212,7 @@ static bool has(const struct weights *ws, const char *prefix, const char *inner,
     return weights_find(ws, full) != NULL;
 }
 
-/* The family that has its names behind this prefix, or NULL. */
+/* The family whose names are found behind this prefix, or NULL. */
 static const struct clip_family *family_behind(const struct weights *ws, const char *prefix) {
     for (size_t i = 0; clip_families[i]; i++) {
         const struct clip_family *f = clip_families[i];
@@ -229,8 +230,7 @@ static bool ends(const char *s, const char *suffix) {
     return n >= k && !strcmp(s + n - k, suffix);
 }
 
-/* Buffers that no network reads: causal masks, counters, numbers of positions; the three integers
- * of OpenAI's archives. */
+/* Buffers that no network reads: causal masks, counters, position ids, and the three integers of OpenAI's archives. */
 static bool ignored(const struct weight *w) {
     if (!strcmp(w->name, "input_resolution") || !strcmp(w->name, "context_length") ||
         !strcmp(w->name, "vocab_size"))
@@ -239,7 +239,7 @@ static bool ignored(const struct weight *w) {
            ends(w->name, ".position_ids");
 }
 
-/* Keep the tensors behind the prefix, take the prefix off, and drop what is ignored. */
+/* Keep only the tensors whose names begin with the prefix, take the prefix off, and drop ignored tensors. */
 static void strip(struct weights *ws, const char *prefix, const struct clip_family *f) {
     size_t len = strlen(prefix), n = 0;
 
@@ -262,7 +262,7 @@ static void strip(struct weights *ws, const char *prefix, const struct clip_fami
     ws->n = n;
 }
 
-/* Models that resemble a CLIP, by a tensor that no CLIP has. */
+/* Models that resemble a CLIP, each recognised by a tensor that no CLIP has. */
 static const char *other_model(const struct weights *ws) {
     static const struct { const char *tensor, *what; } other[] = {
         {"logit_bias", "a SigLIP"},

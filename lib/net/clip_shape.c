@@ -1,11 +1,11 @@
-/* What the shapes of a checkpoint's tensors tell about it. */
+/* Read a CLIP's config from the shapes of its tensors. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/net/clip.h"
 
-/* The shape of a tensor that must be there with nd axes, all of them at least 1 long. */
+/* The shape of a tensor, in *s.  The tensor must exist and have nd axes, each of length 1 or more. */
 static int shape(const struct weights *ws, const char *name, int nd, const size_t **s, struct err *e) {
     const struct weight *w = weights_find(ws, name);
 
@@ -20,7 +20,7 @@ static int shape(const struct weights *ws, const char *name, int nd, const size_
     return 0;
 }
 
-/* The tensor `prefix`i.`name`, then what follows. */
+/* The tensor named prefix, i, a dot, name and end, or NULL. */
 static const struct weight *numbered(const struct weights *ws, const char *prefix, size_t i, const char *name,
                                      const char *end) {
     char full[160];
@@ -29,7 +29,7 @@ static const struct weight *numbered(const struct weights *ws, const char *prefi
     return weights_find(ws, full);
 }
 
-/* Layers from 0 on until one is missing. */
+/* Count the layers, from 0 until one is missing; *mlp is the width of the MLP. */
 static int layers(const struct weights *ws, const char *prefix, const char *fc, size_t *n, size_t *mlp,
                   struct err *e) {
     const struct weight *w = numbered(ws, prefix, 0, fc, ".weight");
@@ -52,7 +52,7 @@ static size_t root(size_t n) {
     return r;
 }
 
-/* A table of 1 + g * g positions: g, or -1. */
+/* *g for a table of 1 + g * g positions; -1 if its length has another form. */
 static int grid(const size_t *s, const char *name, size_t *g, struct err *e) {
     *g = root(s[0] - 1);
     if (*g == 0 || *g * *g + 1 != s[0])
@@ -94,13 +94,13 @@ static int vit_shape(struct clip_vision_config *v, const struct weights *ws, con
     if (__builtin_mul_overflow(g, v->patch, &v->image))
         return err_set(e, "tensor %s is too large", f->vision.patch);
     v->embed = proj[f->transposed];
-    /* H/14, g/14 and bigG/14 have 16 heads; all others heads of 64 */
+    /* H/14, g/14 and bigG/14 have 16 heads; in all others a head is 64 wide */
     v->heads = v->width == 1280 || v->width == 1408 || v->width == 1664 ? 16
                : v->width % 64 ? 0 : v->width / 64;
     return 0;
 }
 
-/* "visual.layer1.": the blocks of stage i, 1 to 4, follow. */
+/* The prefix of the blocks of stage i, 1 to 4, such as "visual.layer1.". */
 static const char *stage(char s[64], const struct resnet_names *r, size_t i) {
     snprintf(s, 64, "%.20s%.20s%zu.", r->prefix, r->stage, i);
     return s;
@@ -125,7 +125,7 @@ static int resnet_shape(struct clip_vision_config *v, const struct weights *ws, 
     v->embed = proj[0];
     v->heads = v->width / 2;
     if (v->width % 2)
-        return err_set(e, "tensor %s: odd width %zu", first, v->width);
+        return err_set(e, "tensor %s has an odd width, %zu", first, v->width);
     for (size_t i = 0; i < 4; i++) {
         stage(at, r, i + 1);
         for (v->blocks[i] = 0; numbered(ws, at, v->blocks[i], conv1, ""); v->blocks[i]++)

@@ -6,11 +6,11 @@
 #include "lib/layer/norm.h"
 
 struct clip_text {
-    const struct compute *c;   /* what it was packed for */
+    const struct compute *c;   /* the weights are packed for it */
     size_t context, vocab, width, embed;
     float eps;
     int eos;
-    struct tensor token;       /* [vocab, D] as stored: only the rows that occur are read */
+    struct tensor token;       /* [vocab, D] as stored; only the rows of tokens that occur are read */
     const float *position;     /* [context, D] */
     struct transformer blocks;
     struct gain ln_final;
@@ -57,16 +57,16 @@ static struct work plan(const struct clip_text *t, const struct compute *c, size
     return w;
 }
 
-enum { PASS_ROWS = 2048 };    /* as per_pass in lib/net/vit.c */
+enum { PASS_ROWS = 2048 };    /* the limit of per_pass in lib/net/vit.c, for the same reason */
 
-/* Texts a pass, when the longest has len tokens. */
+/* The number of texts in a pass, when the longest has len tokens. */
 static size_t per_pass(size_t n, size_t len) {
     size_t most = PASS_ROWS / len;
 
     return n < most ? n : most ? most : 1;
 }
 
-/* For any n texts of at most len tokens, so for the most texts and the most rows of a pass. */
+/* Enough for any n texts of at most len tokens: the most texts and the most rows that a pass can have are planned. */
 size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len) {
     struct scratch s = {0};
     size_t texts = n < PASS_ROWS ? n : PASS_ROWS, rows = len > PASS_ROWS ? len : PASS_ROWS;
@@ -79,7 +79,7 @@ size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len) {
     return s.used;
 }
 
-/* The place of the end of the text, whatever it is padded with. */
+/* The position at which the text is pooled (clip_text_config.eos). */
 static size_t end_of(const struct clip_text *t, const int *id, size_t n) {
     size_t at = 0;
 
@@ -112,7 +112,7 @@ static void pass(const struct clip_text *t, const struct compute *c, size_t n,
 
     for (size_t i = 0; i < n; i++) {
         w->row[i] = end_of(t, tokens[i], len[i]);
-        w->len[i] = states && states[i] ? len[i] : w->row[i] + 1;    /* causal */
+        w->len[i] = states && states[i] ? len[i] : w->row[i] + 1;    /* causal: later rows do not change this one */
         embed_tokens(t, tokens[i], w->len[i], w->x + rows * d);
         rows += w->len[i];
     }

@@ -3,7 +3,7 @@
 #include "lib/net/vit.h"
 
 struct clip_vision {
-    const struct compute *c;    /* what it was packed for */
+    const struct compute *c;    /* the weights are packed for it */
     enum clip_vision_kind kind;
     union {
         struct vit vit;
@@ -20,7 +20,7 @@ struct clip_vision *clip_bind_vision(const struct clip_config *config, const str
     if (clip_check_vision(config, e) < 0)
         return NULL;
     if (config->vision.kind == VISION_RESNET && !names->resnet) {
-        err_set(e, "image tower: a ResNet has no tensors under %s names", names->name);
+        err_set(e, "image tower: a ResNet under %s names is not supported", names->name);
         return NULL;
     }
     if (!(v = bind_take(&b, 1, sizeof *v)))

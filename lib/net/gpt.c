@@ -27,7 +27,7 @@ static size_t picture(const struct gpt_config *c) {
     return c->side * c->side;
 }
 
-/* ---- who sees whom ---- */
+/* ---- which positions a position sees ---- */
 
 static size_t apart(const struct gpt_config *c, size_t a, size_t b) {
     size_t d = a < b ? b - a : a - b;
@@ -49,7 +49,7 @@ bool gpt_sees(const struct gpt_config *c, enum gpt_sees kind, size_t a, size_t b
     return apart(c, a / d % d, b / d % d) <= reach && apart(c, a % d, b % d) <= reach;
 }
 
-/* Places in the cache of a layer: as many as there are keys that a later query can still see. */
+/* The number of places in the cache of a layer: as many as there are keys that a later query can still see. */
 static size_t places(const struct gpt_config *c, enum gpt_sees kind) {
     const size_t all = picture(c) + c->shifted, reach = c->kernel / 2;
     size_t n = all;
@@ -121,7 +121,7 @@ size_t gpt_scratch(const struct gpt *g, const struct compute *k, size_t n) {
 
 /* ---- the parts of a layer ---- */
 
-/* x += branch, which a sandwich normalises first; branch may be changed. */
+/* x += branch.  A branch with a norm (sandwich) is normalised in place first. */
 static void add_branch(const struct gpt *g, const struct compute *k, size_t n, struct gain norm, float *branch, float *x) {
     const size_t d = g->c.width;
 
@@ -138,7 +138,7 @@ static void project(const struct gpt *g, const struct compute *k, const struct g
     linear_run(&l->qkv, k, n, w->h, d, w->qkv, 3 * d, ACT_NONE, NULL, w->rest);
 }
 
-/* Behind the attention, whose result lies in the first third of qkv's rows. */
+/* The rest of a layer after the attention, whose result is stored in the first third of qkv's rows. */
 static void finish_layer(const struct gpt *g, const struct compute *k, const struct gpt_layer *l, size_t n,
                          const struct work *w) {
     const size_t d = g->c.width;
@@ -169,7 +169,7 @@ static void embed_text(const struct gpt *g, const int ids[], float *x) {
     const size_t d = c->width;
 
     for (size_t p = 0; p < gpt_prefix(g); p++) {
-        const size_t at = p - c->shifted;    /* wraps for the token in front, and is not used then */
+        const size_t at = p - c->shifted;    /* for the token in front this wraps around, and is not used */
         size_t id = p < c->shifted ? (size_t)c->first : (size_t)ids[at];
 
         if (p >= c->shifted && c->pads && id == 0)
@@ -211,7 +211,7 @@ static void add_run(struct cached_query *q, const float *kv, size_t n, size_t ld
         q->run[q->runs++] = (struct cached_run){kv, kv + d, n, ld};
 }
 
-/* Picture positions [from, to] of a ring of `ring` places. */
+/* Add the picture positions from `from` to `to`, both included, of a ring of `ring` places. */
 static void add_ring(struct cached_query *q, const float *cache, size_t from, size_t to, size_t ring, size_t d) {
     const size_t first = from % ring, n = to - from + 1, before = size_min(n, ring - first);
 
@@ -219,7 +219,7 @@ static void add_ring(struct cached_query *q, const float *cache, size_t from, si
     add_run(q, cache, n - before, 2 * d, d);
 }
 
-/* The columns of the window around column c that lie in one row, as up to two stretches. */
+/* Add the positions of one row that the window around position b covers: one run, or two where the window wraps. */
 static void add_window_row(const struct gpt_config *c, struct cached_query *q, const float *cache, size_t row, size_t b,
                            size_t least, size_t ring) {
     const size_t d = c->width, side = c->side, reach = c->kernel / 2, base = row * side;
@@ -237,7 +237,7 @@ static void add_window_row(const struct gpt_config *c, struct cached_query *q, c
     }
 }
 
-/* The picture positions from `least` on that b sees, as runs of the layer's cache. */
+/* Add the picture positions from `least` on that position b sees, as runs of the layer's cache. */
 static void visible(const struct gpt_config *c, enum gpt_sees kind, size_t b, size_t least, const float *cache,
                     struct cached_query *q) {
     const size_t d = c->width, side = c->side, ring = places(c, kind), reach = c->kernel / 2;
@@ -263,7 +263,7 @@ static void visible(const struct gpt_config *c, enum gpt_sees kind, size_t b, si
     }
 }
 
-/* Keys and values of this step go into the cache; each candidate's query gets its runs. */
+/* Store the keys and values of this step in the caches, and list for each candidate the runs that its query sees. */
 static void look(const struct gpt *g, size_t layer, size_t at, size_t n, const struct gpt_candidate c[], size_t offset,
                  const struct work *w) {
     const size_t d = g->c.width, text = gpt_prefix(g), b = at + g->c.shifted;
@@ -278,7 +278,7 @@ static void look(const struct gpt *g, size_t layer, size_t at, size_t n, const s
         *q = (struct cached_query){.q = w->qkv + i * 3 * d, .o = w->qkv + i * 3 * d};
         memcpy(cache + b % ring * 2 * d, q->q + d, 2 * d * sizeof *cache);
         add_run(q, prompt, g->c.text, 2 * d, d);
-        /* the position that the token in front has pushed into the picture */
+        /* with a token in front, the last text position is picture position 0 of the masks */
         if (g->c.shifted && gpt_sees(&g->c, kind, 0, b))
             add_run(q, prompt + g->c.text * 2 * d, 1, 2 * d, d);
         visible(&g->c, kind, b, g->c.shifted, cache, q);

@@ -1,26 +1,31 @@
 /* gpt.h - a decoder-only transformer that draws one token after the other: text first, then a picture
  *
- * What     The transformer of DALL-E 1 and of its relatives.  A prompt's text positions are run once (prefill) and
- *          their keys and values are kept for all of its candidates; then each step takes every candidate's last
- *          picture token and gives the scores of the next.  Layers may see all earlier picture tokens, the row
- *          above, a column, or a window; a cache holds only the keys that its layer can still see.
+ * What     The transformer of DALL-E 1 and of its relatives.  A prompt's text positions are computed once (prefill),
+ *          and their keys and values are kept for all of its candidates.  A candidate is one picture that is being
+ *          drawn.  Each step takes every candidate's last picture token and gives the scores of its next one.  A
+ *          layer sees all earlier picture tokens, those back to the place above, a column, or a window.  The cache
+ *          of a layer holds only the keys and values that a later token can still see.
  * Source   Ramesh et al. 2021, arXiv:2102.12092, section 2.2 and figure 11 (masks);
  *          ai-forever/ru-dalle 0255cec rudalle/dalle/{model,transformer}.py; kakaobrain/minDALL-E e548007
  *          dalle/models/stage2/{transformer,layers}.py.
- * Shapes   T text positions, N = D x D picture tokens in raster order, V codes; x [rows, width] f32.
- * Masks    With a = the number of a key and b of a query among the picture positions (0 is the first; with
- *          `shifted` the last text position is 0 and the first picture token 1), a <= b, and text always seen:
+ * Shapes   T text positions; N = D x D picture tokens in raster order; V codes.  Scores are [candidates, V] f32.
+ * Masks    Every picture position sees the text.  Let a be the number of a key and b the number of a query among the
+ *          picture positions.  Position 0 is the first picture token; with `shifted` it is the last text position,
+ *          and the first picture token is 1.  b sees a if a <= b and
  *              column   (b - a) mod D = 0
  *              row      b - a <= D
  *              window   |row(b) - row(a)| <= K/2 and |col(b) - col(a)| <= K/2, the differences modulo D where it wraps
- *          Layer i is a column layer where i mod 4 = 1, else a window layer where it is the last, else a row layer.
+ *          Layer i is a column layer if i mod 4 = 1.  The last layer is a window layer otherwise.  All others are row
+ *          layers.
  * EASY TO GET WRONG
- *          Pad tokens have an embedding for each position, 16384 + position in the published files, and are seen.
- *          ruDALL-E v2 puts one more token (id 2) in front, the masks do not know of it, and its windows wrap.
- *          The sandwich's norms are on the branches, before the addition.  Two norms follow each other before the
- *          scores.
+ *          Each position has a pad token of its own, id 16384 + position in the published files, and pads are seen.
+ *          ruDALL-E v2 puts one more token (id 2) in front, but its masks count positions as if it were not there.
+ *          Its windows wrap around the edges of the picture.  The sandwich's norms (after_attention, after_mlp)
+ *          are applied to a branch before it is added.  ruDALL-E has two norms in a row before the scores.
  * Numbers  Within 1e-5 of the largest score of torch in f32 (tests/unit/gpt.c).  A candidate's scores do not depend
  *          on the others, on their number or on the threads.
+ * Errors   NULL or -1, with a message in e: a tensor is missing, has another shape or is not used; the config and the
+ *          shapes do not fit; memory is exhausted.  gpt_prefill and gpt_step cannot fail.
  * Threads  Those of the kernels.
  */
 #ifndef UNCLIP_GPT_H
@@ -33,64 +38,65 @@
 #include "lib/base/tensor.h"
 #include "lib/kernel/kern.h"
 
-struct gpt_names;    /* of gpt_bind.c: the family */
+struct gpt_names;    /* the tensor names of a family (gpt_bind.c) */
 extern const struct gpt_names *const gpt_rudalle, *const gpt_mindalle;
 
 struct gpt_config {
     const struct gpt_names *names;
-    size_t layers, width, heads, mlp;
+    size_t layers, width, heads, mlp;    /* mlp: width of the hidden layer */
     size_t text, side, codes;      /* T, D, V */
     size_t text_vocab;             /* rows of the text embedding */
     enum act act;
-    bool sparse;                   /* row, column and window layers, else all layers see everything */
-    bool shifted;                  /* one more token in front, of which the masks do not know */
-    bool wrap;                     /* windows wrap around */
-    bool sandwich;                 /* norms on the branches */
-    bool pads;                     /* id 0 is a pad: text_vocab - T + position */
-    size_t kernel;                 /* K, odd */
-    int64_t first;                 /* the token in front where shifted */
+    bool sparse;                   /* row, column and window layers; false: each layer sees all earlier tokens */
+    bool shifted;                  /* one more token in front, which the masks do not count */
+    bool wrap;                     /* windows wrap around the edges of the picture */
+    bool sandwich;                 /* each branch is normalised before it is added */
+    bool pads;                     /* id 0 is a pad, and stands for id text_vocab - T + position */
+    size_t kernel;                 /* K, the side of a window in tokens; odd */
+    int64_t first;                 /* with `shifted`: the id of the token in front */
 };
 
-/* What names and shapes say: all except heads, text position rules and the version; those are left as they were set.
- * -1 where the tensors are not those of such a network. */
+/* Read names, layers, width, mlp, text, side, codes, text_vocab and sandwich from the tensors' names and shapes.  The
+ * other fields keep their values.  -1 where the tensors are not those of such a network. */
 int gpt_config_from_weights(struct gpt_config *c, const struct weights *ws, struct err *e);
 
 struct gpt;
 
-/* Checks the config against the tensors; packs them. */
+/* Check the tensors against the config, and pack them. */
 struct gpt *gpt_bind(const struct gpt_config *c, const struct weights *ws, const struct compute *k, struct arena *keep,
                      struct err *e);
 
 const struct gpt_config *gpt_config_of(const struct gpt *g);
 
-/* Positions before the first picture token: T, or T + 1. */
+/* The number of positions before the first picture token: T, or T + 1 with `shifted`. */
 size_t gpt_prefix(const struct gpt *g);
 
-/* Floats of a prompt's keys and values, and of one candidate's. */
+/* The number of floats in a prompt's keys and values, and in those of one candidate. */
 size_t gpt_prompt_floats(const struct gpt *g);
 size_t gpt_candidate_floats(const struct gpt *g);
 
-/* Bytes of scratch for a prefill, and for a step of n candidates. */
+/* Bytes of scratch for gpt_prefill (any n), and for gpt_step with n candidates. */
 size_t gpt_scratch(const struct gpt *g, const struct compute *k, size_t n);
 
-/* Run the text ids [T] (0 <= id < text_vocab): prompt receives the keys and values, scores [V] those of the first
- * picture token. */
+/* Compute the text positions, ids [T] with 0 <= id < text_vocab.  prompt receives the keys and values
+ * (gpt_prompt_floats floats).  scores is NULL, or receives the scores [V] of the first picture token. */
 void gpt_prefill(const struct gpt *g, const struct compute *k, const int ids[], float *prompt, float *scores,
                  void *scratch);
 
 struct gpt_candidate {
-    const float *prompt;    /* of its text */
-    float *cache;           /* its own keys and values */
+    const float *prompt;    /* the keys and values of its text, from gpt_prefill */
+    float *cache;           /* its own keys and values, gpt_candidate_floats floats */
     int token;              /* the picture token drawn last */
 };
 
-/* Token number `at` of every candidate goes in, and the scores of token at + 1 come out, [n, V]; scores NULL: only the
- * caches are filled. */
+/* Give picture token `at` of each candidate to the network, and write the scores of picture token at + 1, [n, V].
+ * Where scores is NULL, only the caches are filled.  Steps are taken in order, at = 0, 1, 2, ... */
 void gpt_step(const struct gpt *g, const struct compute *k, size_t at, size_t n, const struct gpt_candidate c[],
               float *scores, void *scratch);
 
-/* For tests and traces: the state after layer i (or the final norm, i = layers) of the last step's candidates.  NULL
- * turns it off. */
+/* For tests: `layer` is called in each step with the candidates' states x [n, width] after layer i, and, where scores
+ * are computed, with those after the final norm (i = layers).  gpt_prefill calls it for the final norm only.  t = NULL
+ * turns the trace off. */
 struct gpt_trace {
     void (*layer)(void *ctx, size_t i, size_t n, const float *x);
     void *ctx;

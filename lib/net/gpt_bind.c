@@ -4,7 +4,7 @@
 
 #include "lib/net/gpt_net.h"
 
-/* What one family calls its tensors.  NULL: it has none. */
+/* What one family calls its tensors.  NULL: the family has no such tensor. */
 struct gpt_names {
     const char *family;
     const char *text, *codes, *text_pos, *row, *column, *place;
@@ -12,8 +12,8 @@ struct gpt_names {
     const char *in, *after_attention, *post, *after_mlp;
     const char *qkv, *q, *k, *v, *out, *fc, *proj;
     const char *final, *head_norm, *head;
-    bool head_has_text;                            /* the rows of the text vocabulary come first */
-    const char *ignored;                           /* ends of names that are not weights, separated by "|" */
+    bool head_has_text;                            /* the head scores text tokens too, in its first text_vocab rows */
+    const char *ignored;                           /* tensors whose names end so are ignored; separated by "|" */
 };
 
 static const struct gpt_names families[] = {
@@ -54,7 +54,7 @@ static bool is_matrix(const struct tensor *t) {
     return t && t->nd == 2 && t->shape[0] && t->shape[1];
 }
 
-/* D of D * D, or 0. */
+/* The square root of n, or 0 where n is not a square. */
 static size_t root(size_t n) {
     size_t d = 0;
 
@@ -90,7 +90,8 @@ int gpt_config_from_weights(struct gpt_config *c, const struct weights *ws, stru
     for (c->layers = 0; find(ws, "%s%zu.%s.weight", f->layer, c->layers, f->fc);)
         c->layers++;
     if (!c->text || !c->side)
-        return err_set(e, "%s: %zu text positions and %zu picture positions", f->family, pos->shape[0], grid->shape[0]);
+        return err_set(e, "%s: %zu text positions are too few, or %zu picture positions are not a square", f->family,
+                       pos->shape[0], grid->shape[0]);
     return 0;
 }
 
@@ -103,15 +104,17 @@ static bool sane(const struct gpt_config *c, struct err *e) {
         return err_set(e, "%zu layers and a grid of %zu tokens a side are more than this program handles", c->layers,
                        c->side), false;
     if (c->sparse && (c->kernel > KERNEL_MAX || c->kernel % 2 == 0))
-        return err_set(e, "a window of %zu tokens; odd numbers to %d are handled", c->kernel, KERNEL_MAX), false;
+        return err_set(e, "a window of %zu tokens is not supported: it must be odd and at most %d", c->kernel,
+                       KERNEL_MAX), false;
     if (c->pads && c->text_vocab < c->text)
-        return err_set(e, "%zu text ids for %zu pads", c->text_vocab, c->text), false;
+        return err_set(e, "%zu text ids are fewer than the %zu pad ids", c->text_vocab, c->text), false;
     if (c->shifted && (c->first < 0 || (uint64_t)c->first >= c->text_vocab))
-        return err_set(e, "a first token %lld of %zu", (long long)c->first, c->text_vocab), false;
+        return err_set(e, "the first token is %lld, which is not one of %zu text ids", (long long)c->first,
+                       c->text_vocab), false;
     return true;
 }
 
-/* `name`.weight and, where it is there, `name`.bias. */
+/* Bind `name`.weight and, where the file has it, `name`.bias. */
 static void bind_maybe(struct bind *b, struct linear *l, const char *name, size_t n, size_t k) {
     struct tensor w, v;
     char base[200];
@@ -163,7 +166,7 @@ static void bind_layer(struct bind *b, struct gpt_layer *l, const struct gpt_con
     bind_maybe(b, &l->proj, bind_name(b, "%s.%s", at, f->proj), d, c->mlp);
 }
 
-/* The rows of the scores for picture tokens. */
+/* Bind the rows of the head that score picture tokens. */
 static void bind_head(struct bind *b, struct gpt *g) {
     const struct gpt_config *c = &g->c;
     const size_t before = c->names->head_has_text ? c->text_vocab : 0, rows = before + c->codes;

@@ -1,6 +1,6 @@
-/* gpt_net.h - what gpt.c and gpt_bind.c share: the network's parts
+/* gpt_net.h - the parts of a bound transformer, for gpt.c and gpt_bind.c only
  *
- * What     Parts of gpt.h, and which keys a layer sees.
+ * What     struct gpt of gpt.h with its layers, and the rule that says which keys a layer sees.
  */
 #ifndef UNCLIP_GPT_NET_H
 #define UNCLIP_GPT_NET_H
@@ -10,7 +10,7 @@
 #include "lib/net/gpt.h"
 
 struct gpt_layer {
-    struct gain in, after_attention, post, after_mlp;    /* the second and fourth with a sandwich only */
+    struct gain in, after_attention, post, after_mlp;    /* after_*: g is NULL without `sandwich` */
     struct linear qkv, out, fc, proj;
 };
 
@@ -20,9 +20,9 @@ struct gpt {
     struct gpt_config c;
     struct tensor text, codes;            /* [text_vocab, width], [V, width], as they are stored */
     const float *text_pos;                /* [T or T + 1, width] */
-    const float *row, *column, *place;    /* [D, width] twice, or [N, width] */
+    const float *row, *column, *place;    /* row and column [D, width]; or place [N, width], and they are NULL */
     struct gpt_layer *layer;
-    struct gain final, head_norm;         /* the second with g NULL: there is one norm */
+    struct gain final, head_norm;         /* head_norm follows final; its g is NULL where the network has only final */
     struct linear head;                   /* [V, width] */
     const struct gpt_trace *trace;
 };
@@ -35,7 +35,7 @@ static inline enum gpt_sees gpt_kind(const struct gpt_config *c, size_t layer) {
     return layer + 1 == c->layers ? GPT_WINDOW : GPT_ROW;
 }
 
-/* Does picture position b see a <= b in that layer? */
+/* Does picture position b see picture position a in a layer of that kind?  ("Masks" in gpt.h.) */
 bool gpt_sees(const struct gpt_config *c, enum gpt_sees kind, size_t a, size_t b);
 
 #endif

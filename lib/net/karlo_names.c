@@ -4,7 +4,7 @@
 #include <string.h>
 
 struct rename {
-    const char *from, *to;    /* whole names, or what stands before the last dot */
+    const char *from, *to;    /* complete names, or names without ".weight" or ".bias" */
 };
 
 static const struct rename prior[] = {
@@ -14,7 +14,7 @@ static const struct rename prior[] = {
     {"model.prd_emb", "prd_embedding"}, {"model.final_ln", "norm_out"}, {"model.out_proj", "proj_to_clip_embeddings"},
 };
 
-/* After "model.transformer.resblocks.N." and "transformer_blocks.N." */
+/* What follows "model.transformer.resblocks.N." (from) and "transformer_blocks.N." (to). */
 static const struct rename layer[] = {
     {"ln_1", "norm1"}, {"ln_2", "norm3"}, {"attn.c_qkv", "attn1.qkv"}, {"attn.c_proj", "attn1.to_out.0"},
     {"mlp.c_fc", "ff.net.0.proj"}, {"mlp.c_proj", "ff.net.2"},
@@ -40,7 +40,8 @@ enum karlo_file karlo_file(const struct weights *ws) {
     return KARLO_NONE;
 }
 
-/* The name by the table: the table's word, then the end of the name (".weight", ".bias" or ""). */
+/* The new name of a tensor: `before`, the table's `to`, and the end of the old name (".weight", ".bias" or nothing).
+ * NULL where the table does not have the name. */
 static const char *apply(const struct rename *t, size_t n, const char *before, const char *name, struct arena *a) {
     char out[256];
 
@@ -73,7 +74,7 @@ static const char *text_proj_name(const char *name, struct arena *a) {
     return apply(text_proj, COUNT(text_proj), "", name, a);
 }
 
-/* A table of those tensors that `to` has a name for. */
+/* Fill *out with those tensors of *in that `to` has a name for, under that name. */
 static int pick(const struct weights *in, struct weights *out, const char *(*to)(const char *, struct arena *),
                 struct arena *a, struct err *e) {
     const struct weights all = *in;    /* out may be in */
@@ -89,7 +90,8 @@ static int pick(const struct weights *in, struct weights *out, const char *(*to)
     return weights_sort(out, e);
 }
 
-/* Stacked vectors of the original have fewer leading axes than diffusers'. */
+/* Put axes of length 1 in front of a tensor until it has nd axes: diffusers stores these tensors with more leading axes
+ * than Karlo's files do. */
 static void lead(struct weights *ws, const char *name, int nd) {
     struct weight *w = weights_find(ws, name);
 
@@ -111,7 +113,7 @@ int karlo_prior(const struct weights *in, struct weights *out, struct arena *a, 
 int karlo_text_proj(const struct weights *in, struct weights *out, struct arena *a, struct err *e) {
     if (pick(in, out, text_proj_name, a, e) < 0)
         return -1;
-    for (size_t i = 0; i < out->n; i++)    /* [1, E] in some, [E] in diffusers' */
+    for (size_t i = 0; i < out->n; i++)    /* [1, E] in some original files, [E] in diffusers' files */
         if (!strcmp(out->w[i].name, text_proj[0].to) && out->w[i].t.nd == 2 && out->w[i].t.shape[0] == 1) {
             out->w[i].t.shape[0] = out->w[i].t.shape[1];
             out->w[i].t.stride[0] = out->w[i].t.stride[1];

@@ -7,15 +7,15 @@
 #include "lib/layer/norm.h"
 #include "lib/layer/timestep.h"
 
-/* Rows of a step, after those of the text: timestep, noisy embedding, query. */
+/* The rows of a step are timestep, noisy embedding and query.  One more row holds the text embedding. */
 enum { STEP_ROWS = 3, EXTRA_ROWS = STEP_ROWS + 1 };
 
 struct prior {
-    const struct compute *c;            /* what it was packed for */
+    const struct compute *c;            /* the weights are packed for it */
     struct prior_config config;
     const float *position, *query;      /* [context + 4, D], [D] */
     const float *mean, *std;            /* [E] */
-    struct linear time1, time2;         /* of the timestep */
+    struct linear time1, time2;         /* the MLP of the timestep's embedding */
     struct linear noisy, text, states, out;
     struct transformer blocks;
     struct gain norm;
@@ -25,7 +25,7 @@ static const struct transformer_names layer_names = {
     .ln1 = "norm1", .q = "attn1.to_q", .k = "attn1.to_k", .v = "attn1.to_v",
     .out = "attn1.to_out.0", .ln2 = "norm3", .fc = "ff.net.0.proj", .proj = "ff.net.2",
 };
-/* The names of the original files, after karlo_names.h has renamed them. */
+/* The names that karlo_names.h gives to the tensors of the original files. */
 static const struct transformer_names original_names = {
     .ln1 = "norm1", .interleaved = "attn1.qkv", .out = "attn1.to_out.0", .ln2 = "norm3",
     .fc = "ff.net.0.proj", .proj = "ff.net.2",
@@ -105,7 +105,7 @@ int prior_config_from_weights(struct prior_config *g, size_t heads, const struct
     const struct weight *in = weights_find(ws, "proj_in.weight");
 
     if (!pos || pos->t.nd != 3 || pos->t.shape[1] <= EXTRA_ROWS || !in || in->t.nd != 2)
-        return err_set(e, "no prior: positional_embedding or proj_in.weight is missing");
+        return err_set(e, "not a prior: positional_embedding or proj_in.weight is missing");
     *g = (struct prior_config){in->t.shape[1], pos->t.shape[2], heads, layers_of(ws),
                                pos->t.shape[1] - EXTRA_ROWS};
     return check(g, e);

@@ -11,7 +11,7 @@ static const double bn_eps = 1e-5;
 
 /* ---- binding ---- */
 
-/* The convolution and the BatchNorm after it, whose names stand behind `at`. */
+/* Bind a convolution and the BatchNorm after it.  Their names are `at` followed by `conv` and by `bn`. */
 static void bind_block_conv(struct bind *b, struct conv *k, const char *at, const char *conv,
                             const char *bn, size_t in, size_t out, size_t side, size_t stride) {
     float *bias = bind_take(b, out, sizeof *bias);
@@ -28,13 +28,14 @@ static void bind_block_conv(struct bind *b, struct conv *k, const char *at, cons
         bias[i] = (float)((double)beta[i] - (double)mean[i] * f);
         if (!isfinite(scale[i]) || !isfinite(bias[i])) {
             b->bad = true;
-            err_set(b->e, "tensor %.64s%.64s.running_var holds %g", at, bn, (double)var[i]);
+            err_set(b->e, "tensor %.64s%.64s.running_var holds %g, which is not a usable variance", at, bn,
+                    (double)var[i]);
         }
     }
     bind_conv(b, k, &w, scale, bias, stride, side / 2);
 }
 
-/* Convolution i of the stem or of a block, 1 to 3. */
+/* Bind convolution i, 1 to 3, of the stem or of a block, with its BatchNorm. */
 static void bind_numbered(struct bind *b, struct conv *k, const struct resnet_names *names, const char *at, int i,
                           size_t in, size_t out, size_t side, size_t stride) {
     char conv[32], bn[32];
@@ -102,8 +103,8 @@ void resnet_bind(struct resnet *r, const struct clip_vision_config *config, cons
 
 /* ---- running ---- */
 
-/* Two large feature maps, two small ones, and the scratch of convolutions.  Per image, with
- * u = S^2 w / 8: the stem's last convolution and layer1 need 2 u, everything else u or less. */
+/* Two large feature maps, two small ones, and the scratch of convolutions.  Let u = S^2 w / 8 floats for each image.
+ * The result of the stem's last convolution and those of layer1 have 2 u floats.  All others have u or fewer. */
 struct work {
     float *x, *y;      /* 2 u */
     float *s, *t;      /* max(u, 3 S^2) */
@@ -115,14 +116,14 @@ static size_t unit(const struct resnet *r) {
     return r->image * r->image / 8 * r->width;
 }
 
-/* Images in a pass: large feature maps should stay in the caches.  No result depends on it. */
+/* The number of images in a pass, so that large feature maps stay in the CPU's caches.  No result depends on it. */
 static size_t per_pass(const struct resnet *r, size_t n) {
     size_t most = ((size_t)4 << 20) / unit(r);
 
     return n < most ? n : most ? most : 1;
 }
 
-/* The scratch of the largest step, found by the walk of run_stem and run_block. */
+/* The scratch that the largest step needs.  The steps are those of run_stem, run_block and attention_pool. */
 static size_t rest_of(const struct resnet *r, const struct compute *c, size_t n) {
     size_t side = r->image, most, d = 32 * r->width, rows;
     struct attention a = {r->heads, d / r->heads, 0, false};
@@ -176,7 +177,7 @@ struct feature_map {
     size_t side, channels;    /* of the result */
 };
 
-/* One line of [n, 3, S, S] as [n, S, S, 3] */
+/* Copy one line of [n, 3, S, S] to [n, S, S, 3]. */
 static void interleave(void *ctx, size_t task, int thread) {
     const struct feature_map *p = ctx;
     size_t s = p->side, i = task / s, y = task % s;
@@ -190,7 +191,7 @@ static void interleave(void *ctx, size_t task, int thread) {
     }
 }
 
-/* One line of the 2 x 2 means */
+/* Compute one line of the means of 2 x 2 pixels. */
 static void halve_line(void *ctx, size_t task, int thread) {
     const struct feature_map *p = ctx;
     size_t s = p->side, ch = p->channels;
@@ -205,7 +206,7 @@ static void halve_line(void *ctx, size_t task, int thread) {
     }
 }
 
-/* 2 x 2 average pool; the result is n feature maps of side x side */
+/* Average pool of 2 x 2 pixels.  The result is n feature maps of side x side. */
 static void halve(const struct compute *c, size_t n, size_t side, size_t channels, const float *in,
                   float *out) {
     struct feature_map p = {in, out, side, channels};
@@ -213,7 +214,7 @@ static void halve(const struct compute *c, size_t n, size_t side, size_t channel
     pool_run(c->pool, n * side, halve_line, &p);
 }
 
-/* images -> w->x [n, S / 4, S / 4, w] */
+/* Compute the stem's result, w->x [n, S / 4, S / 4, w], from the images. */
 static void run_stem(const struct resnet *r, const struct compute *c, size_t n, const float *images,
                      const struct work *w) {
     struct feature_map p = {images, w->s, r->image, 3};
@@ -234,7 +235,7 @@ static void swap(float **a, float **b) {
     *b = t;
 }
 
-/* w->x -> w->x; returns the side of the result */
+/* Replace w->x by the block's result.  Returns the side of the result. */
 static size_t run_block(const struct bottleneck *k, const struct compute *c, size_t n, size_t side,
                         struct work *w) {
     const float *x = w->x;
@@ -256,7 +257,7 @@ static size_t run_block(const struct bottleneck *k, const struct compute *c, siz
     return side;
 }
 
-/* z = [mean of the pixels; pixels] + position, of one image */
+/* z = [mean of the pixels; pixels] + position, for one image. */
 static void prepend_mean(const struct resnet *r, size_t pixels, const float *x, float *z) {
     size_t d = 32 * r->width;
 

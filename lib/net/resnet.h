@@ -1,14 +1,15 @@
 /* resnet.h - the modified ResNet image tower of CLIP
  *
- * What     A stem of three convolutions, four stages of bottlenecks whose strides are average
- *          pools, and an attention pool whose only query is the mean.
+ * What     A stem of three convolutions, four stages of bottlenecks in which average pools take the place of
+ *          strides, and an attention pool whose only query is the mean of all pixels.
  * Source   He et al. 2016, arXiv:1512.03385; openai/CLIP @d05afc4 clip/model.py ModifiedResNet,
  *          AttentionPool2d.
- * Shapes   images [n, 3, S, S], embed [n, E].  Inside, feature maps are [n, Y, X, C].
+ * Shapes   images [n, 3, S, S], embed [n, E], f32.  Feature maps between the layers are [n, Y, X, C].
  * Numbers  BatchNorm (inference) is folded into the convolutions at load, in f32:
  *          W' = W k, b' = beta - mean k, k = gamma / sqrt(var + 1e-5).
- *          Of the attention pool's queries only that of the mean is computed, because the others are not read.
- * Errors   resnet_bind leaves them in b.
+ *          In the attention pool only the query of the mean is computed, because nothing reads the others.
+ * Errors   resnet_bind leaves its error in b (bind.h).  resnet_run cannot fail.
+ * Threads  Those of the kernels.
  */
 #ifndef UNCLIP_RESNET_H
 #define UNCLIP_RESNET_H
@@ -18,13 +19,13 @@
 #include "lib/net/clip.h"
 
 struct bottleneck {
-    size_t in, planes, stride;    /* channels in; out is 4 planes */
-    bool shortcut;                /* has a convolution of its own */
+    size_t in, planes, stride;    /* channels in; channels out are 4 * planes */
+    bool shortcut;                /* x goes through the convolution `down` before it is added */
     struct conv conv1, conv2, conv3, down;
 };
 
 struct resnet {
-    size_t image, width, embed, heads;    /* S, w, E, of the pool */
+    size_t image, width, embed, heads;    /* S, w, E, heads of the attention pool */
     struct conv stem[3];
     size_t blocks;
     struct bottleneck *block;             /* of all four stages */
@@ -34,6 +35,7 @@ struct resnet {
 
 void resnet_bind(struct resnet *r, const struct clip_vision_config *config, const struct resnet_names *names,
                  struct bind *b);
+/* Bytes of scratch for n images. */
 size_t resnet_scratch(const struct resnet *r, const struct compute *c, size_t n);
 void resnet_run(const struct resnet *r, const struct compute *c, size_t n, const float *images,
                 float *embed, void *scratch);

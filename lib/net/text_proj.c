@@ -19,7 +19,7 @@ int text_proj_config_from_weights(struct text_proj_config *g, const struct weigh
     const struct tensor *extra = shape_of(ws, "clip_extra_context_tokens_proj.weight", 2);
 
     if (!text || !states || !extra)
-        return err_set(e, "no text_proj: embedding_proj, encoder_hidden_states_proj or "
+        return err_set(e, "not a text_proj: embedding_proj, encoder_hidden_states_proj or "
                           "clip_extra_context_tokens_proj is missing");
     *g = (struct text_proj_config){text->shape[1], states->shape[1], text->shape[0],
                                    states->shape[0], 0};

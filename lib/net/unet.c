@@ -7,7 +7,7 @@
 #include "lib/layer/timestep.h"
 #include "lib/net/unet_net.h"
 
-/* One forward: what every block needs. */
+/* What every block needs in one forward pass. */
 struct run {
     const struct unet *u;
     const struct compute *k;
@@ -130,10 +130,10 @@ static float *embed_time(struct run *r, int t, const float *class_add, struct ar
     return out;
 }
 
-/* The feature maps that wait for the way up, in memory of their own, as a stack: popping frees the place. */
+/* The feature maps that the way up will read, as a stack in memory of its own.  Popping frees the last one's memory. */
 struct stack {
     struct map skip[UNET_LEVELS * 17];
-    struct arena before[UNET_LEVELS * 17];    /* the arena without it */
+    struct arena before[UNET_LEVELS * 17];    /* the arena before that feature map was pushed */
     size_t n;
     struct arena a;
 };
@@ -168,7 +168,7 @@ static struct map down_path(struct run *r, struct map h, struct stack *s) {
     return h;
 }
 
-/* Two places that the feature maps of the way up use in turns. */
+/* Two blocks of memory that the feature maps of the middle and the way up use in turns. */
 struct swing {
     float *x[2];
     int next;
@@ -228,7 +228,7 @@ int unet_run(const struct unet *u, const struct compute *k, size_t n, size_t y, 
     struct map h;
 
     if (!y || !x || y % unit || x % unit)
-        return err_set(e, "a picture of %zux%zu: its sides must be multiples of %zu", x, y, unit);
+        return err_set(e, "the sides of a %zux%zu feature map must be multiples of %zu", x, y, unit);
     r.time = embed_time(&r, t, class_add, &scratch);
     for (int i = 0; i < 2; i++)
         sw.x[i] = take(&r, &scratch, n * most);

@@ -1,4 +1,4 @@
-/* Binding: which tensor is which block's, in diffusers' files and in the original ones. */
+/* Bind a U-Net: take each block's tensors, from diffusers' files or from the original ones. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +20,7 @@ static const char *whole(struct binder *s, const char *name) {
     return bind_name(&s->b, "%.120s%s", s->u->c.prefix, name);
 }
 
-/* `name`.weight [co, ci, side, side] and `name`.bias; name may be b.name. */
+/* Bind `name`.weight [co, ci, side, side] and `name`.bias.  name may be s->b.name, which is overwritten. */
 static void bind_named_conv(struct binder *s, struct conv *v, const char *name, size_t co, size_t ci, size_t side) {
     char base[256];
     struct tensor w;
@@ -50,7 +50,7 @@ static void bind_res(struct binder *s, struct unet_res *r, size_t ci, size_t co,
         bind_named_conv(s, &r->shortcut, sub(s, f->shortcut), co, ci, 1);
 }
 
-/* A matrix that the original files hold as a convolution over positions, [n, k, 1]. */
+/* A matrix that the original files store as a convolution over positions, [n, k, 1]. */
 static struct tensor matrix1(struct binder *s, const char *name, size_t n, size_t k) {
     struct tensor t = {.dtype = DT_F32, .nd = 0};
 
@@ -61,8 +61,8 @@ static struct tensor matrix1(struct binder *s, const char *name, size_t n, size_
     return t;
 }
 
-/* q, k, v (parts = 3) or k, v (parts = 2) as matrices one above the other, from rows that are
- * interleaved per head: row = h * parts * d + part * d + c. */
+/* Bind q above k above v (parts = 3) or k above v (parts = 2) as one matrix.  In the file the rows are interleaved per
+ * head: row h * parts * d + part * d + c is element c of that part of head h. */
 static void bind_interleaved(struct binder *s, struct linear *l, const char *name, size_t parts, size_t heads,
                              size_t d, size_t k) {
     enum { MOST = 3 * 64 };
@@ -154,7 +154,7 @@ static void bind_down(struct binder *s, size_t l) {
     }
 }
 
-/* Channels of the skip that block j of level l (upwards) takes: what was pushed last. */
+/* Channels of the feature map that block j of level l pops on the way up. */
 static size_t skip_width(const struct unet_config *c, size_t l, size_t j) {
     return j < c->layers ? c->width[l] : c->width[l ? l - 1 : 0];
 }
@@ -194,7 +194,7 @@ static int check(const struct unet_config *c, struct err *e) {
     if (c->mid_attention && (!c->mid_head || c->width[c->levels - 1] % c->mid_head))
         return err_set(e, "%zu channels do not fit heads of %zu", c->width[c->levels - 1], c->mid_head);
     if (c->width[0] % 2)
-        return err_set(e, "an odd width, %zu", c->width[0]);
+        return err_set(e, "the first level has an odd number of channels, %zu", c->width[0]);
     return 0;
 }
 

@@ -9,7 +9,7 @@ struct unet_res {
     size_t ci, co;
     enum resample resample;
     struct gain norm1, norm2;
-    struct linear time;            /* [co, 4 C0], or [2 co, 4 C0] */
+    struct linear time;            /* [co, 4 C0], or [2 co, 4 C0] with film */
     struct conv conv1, conv2, shortcut;
     bool has_shortcut;
 };
@@ -17,13 +17,13 @@ struct unet_res {
 struct unet_attention {
     struct pixel_attention a;
     struct linear context;    /* [2 C, Dc] */
-    size_t index;             /* of its keys and values in struct unet_context */
+    size_t index;             /* of its keys and values in kv of struct unet_context */
 };
 
 struct unet_level {
     struct unet_res *down, *up;                     /* [layers], [layers + 1] */
     struct unet_attention *down_att, *up_att;       /* NULL where the level has no attention */
-    struct unet_res halve, twice;                   /* not in the last (lowest) level */
+    struct unet_res halve, twice;    /* to the level below, to the level above; unused where there is no such level */
 };
 
 struct unet {

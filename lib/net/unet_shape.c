@@ -1,4 +1,4 @@
-/* What the shapes of a U-Net's tensors tell about it: original files have no config. */
+/* Read a U-Net's config from the shapes of its tensors, because original files have no config. */
 #include <stdio.h>
 
 #include "lib/net/unet_names.h"
@@ -10,7 +10,7 @@ struct reading {
     char at[2 * UNET_BLOCK_NAME];    /* the tensor looked at last */
 };
 
-/* The tensor `where`.`name`.weight with nd axes, or NULL. */
+/* The tensor named where, name and ".weight" if it has nd axes, else NULL. */
 static const struct tensor *find(struct reading *r, const char *where, const char *name, int nd) {
     const struct weight *w;
 
@@ -30,7 +30,7 @@ static const struct tensor *in_block(struct reading *r, enum unet_place p, size_
     return find(r, where, name, nd);
 }
 
-/* Residual blocks on the way down, those that halve included: with layers = 0 each is a level of its own. */
+/* Count the residual blocks on the way down, with those that halve.  With layers = 0, block n is found as level n. */
 static size_t count_blocks(struct reading *r) {
     size_t n = 0;
 
@@ -40,7 +40,8 @@ static size_t count_blocks(struct reading *r) {
     return n;
 }
 
-/* Blocks of a level: the first block upwards that doubles is that of number `layers`. */
+/* The number of blocks in a level.  On the way up, the first block that doubles is number `layers` of the lowest level,
+ * so numbers are tried until the tensor of such a block is found. */
 static size_t count_layers(struct reading *r, size_t blocks) {
     struct unet_config *c = r->c;
 
@@ -51,7 +52,7 @@ static size_t count_layers(struct reading *r, size_t blocks) {
             if (in_block(r, TWICE, 0, 0, r->names->conv1, 4))
                 return c->layers;
         }
-    return blocks;    /* one level: nothing doubles */
+    return blocks;    /* a network of one level has no block that doubles */
 }
 
 int unet_config_from_weights(struct unet_config *c, const struct weights *ws, const char *prefix, struct err *e) {
@@ -70,7 +71,7 @@ int unet_config_from_weights(struct unet_config *c, const struct weights *ws, co
     c->levels = (blocks + 1) / (c->layers + 1);
     c->attention[0] = false;
     if (!c->layers || c->levels < 1 || c->levels > UNET_LEVELS || (blocks + 1) % (c->layers + 1))
-        return err_set(e, "%zu input blocks are not levels of %zu", blocks, c->layers);
+        return err_set(e, "%zu input blocks cannot be divided into levels of %zu", blocks, c->layers);
     for (size_t l = 0; l < c->levels; l++) {
         t = in_block(&r, DOWN_RES, l, 0, r.names->conv2, 4);
         c->width[l] = t ? t->shape[0] : 0;

@@ -29,7 +29,7 @@ void vit_bind(struct vit *v, const struct clip_vision_config *config,
     clip_bind_projection(b, &v->projection, names, names->vision.projection, v->embed, d);
 }
 
-/* Images in a pass: the work of a pass should stay in the caches, and more rows than this do not
+/* The number of images in a pass.  The work of a pass should stay in the CPU's caches, and more rows than this do not
  * make the products faster.  No result depends on it. */
 static size_t per_pass(const struct vit *v, size_t n) {
     size_t most = 2048 / v->tokens;
@@ -91,7 +91,7 @@ static float mean(size_t n, const float *x) {
     return (s[0] + s[1] + (s[2] + s[3])) / (float)n;
 }
 
-/* Take its channels' means from a patch, and add what they give to its row of x. */
+/* Subtract from each channel of a patch its mean, and add the product of the means and the filters to its row of x. */
 static void take_means(const struct gathering *g, float *patch, float *x) {
     const size_t n = g->v->patch * g->v->patch, d = g->v->width;
 
@@ -104,7 +104,7 @@ static void take_means(const struct gathering *g, float *patch, float *x) {
     }
 }
 
-/* One row of patches of one image; with the first, the zeros of the class token. */
+/* Copy one row of patches of one image.  The task of an image's first row also writes the zeros of its class token. */
 static void gather(void *ctx, size_t task, int thread) {
     const struct gathering *g = ctx;
     size_t s = g->v->image, p = g->v->patch, grid = s / p, cols = 3 * p * p;

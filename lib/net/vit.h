@@ -1,18 +1,19 @@
 /* vit.h - the Vision Transformer image tower of CLIP
  *
- * What     Patches as one product, class token, position, ln_pre, layers, then ln_post and
- *          the projection of the class token alone.
+ * What     The patches of all images go through one matrix product.  The class token and the positions are added,
+ *          then come ln_pre and the layers.  ln_post and the projection read the class token alone.
  * Source   Dosovitskiy et al. 2021, arXiv:2010.11929; openai/CLIP @d05afc4 clip/model.py
  *          VisionTransformer.
- * Shapes   images [n, 3, S, S], embed [n, E]; features [n, D], the class token before the projection, or NULL.
- *          Token 0 is the class token; patch (y, x) is token 1 + y * (S / patch) + x, its vector ordered channel,
- *          row, column.
- * Numbers  The last layer computes the class token's row only, because the others are not read.
+ * Shapes   images [n, 3, S, S], embed [n, E], f32.  features is NULL, or [n, D]: the class token after ln_post.
+ *          Token 0 is the class token.  Patch (y, x) is token 1 + y * (S / patch) + x.  The vector of a patch is
+ *          ordered by channel, then row, then column.
+ * Numbers  The last layer computes the class token's row only, because nothing reads the others.
  *          bf16: each channel's mean is subtracted from a patch before the product, and the means are multiplied
  *          by the sums of the filters in f32.  Without this, pixels of one colour are all rounded alike, and their
  *          errors add up in every patch: the least cosine of 26 drawings with the small model was 0.99974, and is
  *          now 0.99999 (bench/NOTES.md).
- * Errors   vit_bind leaves them in b.
+ * Errors   vit_bind leaves its error in b (bind.h).  vit_run cannot fail.
+ * Threads  Those of the kernels.
  */
 #ifndef UNCLIP_VIT_H
 #define UNCLIP_VIT_H
@@ -24,13 +25,14 @@ struct vit {
     float eps;
     const float *class_token, *position;          /* [D], [T, D] */
     struct linear patches, projection;
-    const float *sums;                            /* [3, D] of the filters, by channel; NULL: f32 */
+    const float *sums;                            /* [3, D]: the sums of the filters by channel; NULL in f32 */
     struct gain ln_pre, ln_post;
     struct transformer blocks;
 };
 
 void vit_bind(struct vit *v, const struct clip_vision_config *config,
               const struct clip_family *names, struct bind *b);
+/* Bytes of scratch for n images. */
 size_t vit_scratch(const struct vit *v, const struct compute *c, size_t n);
 void vit_run(const struct vit *v, const struct compute *c, size_t n, const float *images,
              float *embed, float *features, void *scratch);

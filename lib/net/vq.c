@@ -15,14 +15,15 @@ struct map {
     size_t c, y, w;
 };
 
-/* One forward.  Feature maps swing between two places; what a block needs on its way is in the place that is free. */
+/* One forward pass.  Two blocks of memory (places) hold the feature map in turns.  The feature maps between the steps
+ * of a block are in the place that is free, where they fit. */
 struct run {
     const struct vq_net *net;
     const struct compute *k;
     size_t n;
     float *place[2];
     size_t room;    /* floats of a place */
-    int now;        /* the place of the feature map at hand */
+    int now;        /* the place of the current feature map */
     bool full;      /* scratch ran out */
 };
 
@@ -45,7 +46,7 @@ static struct map after(const struct vq_op *o, struct map h) {
     return h;
 }
 
-/* Elements of the largest feature map of one picture. */
+/* The number of elements of the largest feature map of one picture. */
 static size_t largest(const struct vq_net *net, size_t y, size_t w) {
     struct map h = {NULL, net->in, y, w};
     size_t most = h.y * h.w * h.c;
@@ -66,7 +67,7 @@ static float *take(struct run *r, struct arena *a, size_t n) {
     return p;
 }
 
-/* dst = convolution of one step (+ residual), which reads h. */
+/* dst = the step applied to h, plus residual unless it is NULL. */
 static void step(struct run *r, const struct vq_step *s, const struct map *h, enum resample resample, float *dst,
                  const float *residual, struct arena a) {
     const struct feature_map p = {{h->x, NULL}, {h->c, 0}, r->n, h->y, h->w};
@@ -77,7 +78,7 @@ static void step(struct run *r, const struct vq_step *s, const struct map *h, en
               feature_conv(&s->conv, &from, r->net->band, r->k, dst, residual, a) < 0;
 }
 
-/* What is added to the result of a block, already at its place. */
+/* What is added to the result of a block, written to `out` already.  NULL where nothing is added. */
 static const float *shortcut(struct run *r, const struct vq_op *o, const struct map *h, float *out, struct arena a) {
     const struct feature_map p = {{h->x, NULL}, {h->c, 0}, r->n, h->y, h->w};
     const struct vq_step skip = {.conv = o->skip};
@@ -149,14 +150,14 @@ static struct map operation(struct run *r, const struct vq_op *o, struct map h, 
     return out;
 }
 
-/* All operations over what fill() wrote into the first place. */
+/* Apply all operations to the feature map that start() and its caller made. */
 static struct map run(struct run *r, struct map h, struct arena a) {
     for (size_t i = 0; i < r->net->n && !r->full; i++)
         h = operation(r, &r->net->op[i], h, a);
     return h;
 }
 
-/* The two places, and the first feature map in one of them. */
+/* Take the two places.  Returns the first feature map, which the caller fills. */
 static struct map start(struct run *r, size_t y, size_t w, struct arena *a) {
     struct map h = {NULL, r->net->in, y, w};
 
@@ -168,8 +169,7 @@ static struct map start(struct run *r, size_t y, size_t w, struct arena *a) {
 
 /* ---- encoder ---- */
 
-/* Rows of scores at once, and the token of each. */
-enum { SCORES = 1 << 21 };
+enum { SCORES = 1 << 21 };    /* the most scores that are computed at once */
 
 struct choose {
     const float *scores;
@@ -177,7 +177,7 @@ struct choose {
     int *token;
 };
 
-/* The first of the largest. */
+/* The token of a row is the index of its largest score; of equal scores the first counts. */
 static void choose_row(void *ctx, size_t i, int thread) {
     const struct choose *c = ctx;
     const float *s = c->scores + i * c->codes;
@@ -190,7 +190,7 @@ static void choose_row(void *ctx, size_t i, int thread) {
     c->token[i] = (int)best;
 }
 
-/* Pictures as the network wants them, channels last. */
+/* Map pixels from [-1, 1] to the network's range, and put channels last. */
 static void pixels_in(const struct vq_config *c, size_t n, size_t pixels, const float *in, float *out) {
     static const float mul[] = {1, 0.5f, 0.4f}, add[] = {0, 0.5f, 0.5f};
 
@@ -209,7 +209,7 @@ static int encode(const struct vq_encoder *v, const struct compute *k, size_t n,
     void *work;
 
     if (!y || !x || y % f || x % f)
-        return err_set(e, "a picture of %zux%zu: its sides must be multiples of %zu", x, y, f);
+        return err_set(e, "the sides of a %zux%zu picture must be multiples of %zu", x, y, f);
     h = start(&r, y, x, &a);
     if (!r.full) {
         pixels_in(&v->c, n, y * x, pictures, h.x);
@@ -262,7 +262,7 @@ static int decode(const struct vq_decoder *v, const struct compute *k, size_t n,
     return r->full ? err_set(e, "out of memory") : 0;
 }
 
-/* One number of the network as a pixel in [-1, 1]. */
+/* Map one number of the network's result to a pixel in [-1, 1]. */
 static float pixel(enum vq_pixels p, float y) {
     double v = (double)y;
 
@@ -273,7 +273,8 @@ static float pixel(enum vq_pixels p, float y) {
     return (float)(v < -1 ? -1 : v > 1 ? 1 : v);
 }
 
-/* Haar's inverse: 12 channels, low and three bands of each colour, become 3 of twice the side. */
+/* The inverse Haar transform of one pixel's 12 channels, which are the low bands of three colours and then three high
+ * bands of each colour.  Returns pixel (s, t) of the 2x2 pixels that they become. */
 static float wavelet(const float *f, size_t colour, size_t s, size_t t) {
     const float *band = f + 3 + 3 * colour;
     float v = f[colour] + (s ? -band[0] : band[0]) + (t ? -band[1] : band[1]) + (s ^ t ? -band[2] : band[2]);

@@ -1,4 +1,4 @@
-/* The families by name: which tensor is which operation's, and what a checkpoint's tensors say about its network. */
+/* The tensor names of each family, the config that a checkpoint's tensors give, and the binding of both halves. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,14 +8,14 @@
 /* What a family calls its parts.  Levels and blocks count from `base`. */
 struct vq_names {
     const char *weight, *bias;
-    const char *encoder, *decoder;           /* in front of the names of each half */
+    const char *encoder, *decoder;           /* the prefixes of each half's names */
     size_t base;
     const char *in, *out, *norm_out;
-    const char *down, *up;                   /* of a block: level, block */
+    const char *down, *up;                   /* the name of a block, from its level and its number */
     const char *conv[VQ_STEPS], *norm[VQ_STEPS], *skip;    /* within a block */
-    const char *down_attention, *up_attention;             /* NULL: none */
-    const char *halve, *twice;               /* convolutions between levels; NULL: the largest of 2x2, nearest only */
-    const char *mid[3];                      /* block, attention, block; NULL: none */
+    const char *down_attention, *up_attention;             /* NULL: no attention */
+    const char *halve, *twice;               /* convolutions between levels; NULL: maximum of 2x2, repeated pixels */
+    const char *mid[3];                      /* block, attention, block; NULL: no middle */
     enum act act;
     bool fine_first;                         /* the decoder's level 0 is the finest */
     bool scaled;                             /* branches are multiplied by 1 / blocks^2 */
@@ -38,12 +38,12 @@ static const struct vq_names openai = {
 
 /* ---- looking ---- */
 
-/* In front of the names of one half. */
+/* The prefix of the names of one half. */
 static const char *half_of(const struct vq_config *c, bool up) {
     return !up ? c->names->encoder : c->wavelet ? "decoder.decoder." : c->names->decoder;
 }
 
-/* The tensor whose name is these parts, or NULL. */
+/* The tensor whose name consists of these parts, or NULL. */
 static const struct weight *find(const struct weights *ws, const char *prefix, const char *half, const char *name,
                                  const char *suffix) {
     char full[256];
@@ -52,7 +52,7 @@ static const struct weight *find(const struct weights *ws, const char *prefix, c
     return weights_find(ws, full);
 }
 
-/* A name with numbers in it. */
+/* Replace the first "%zu" of a pattern by the level, and the second by the block. */
 static const char *numbered(char room[96], const char *pattern, size_t level, size_t block) {
     char *at = room;
 
@@ -96,7 +96,7 @@ static size_t count_blocks(const struct vq_config *c, const struct weights *ws, 
 
 static const char *const prefixes[] = {"", "model.", "first_stage_model."};
 
-/* Family and prefix. */
+/* Find the family and the prefix.  false: no family fits. */
 static bool recognise(struct vq_config *c, const struct weights *ws) {
     const struct weight *w = weights_find(ws, "blocks.input.w");
 
@@ -137,7 +137,7 @@ const struct weight *vq_codebook(const struct vq_config *c, const struct weights
     return find(ws, c->prefix, "", c->table, "");
 }
 
-/* A dVAE's halves have the same names; the 1x1 convolution of a block says which it is. */
+/* The two halves of a dVAE use equal names.  A block of the encoder begins with a convolution larger than 1x1. */
 static int dvae_config(struct vq_config *c, const struct weights *ws, struct err *e) {
     const struct weight *first = block(c, ws, false, 0, 0), *codes;
 
@@ -171,7 +171,7 @@ static int vqgan_config(struct vq_config *c, const struct weights *ws, struct er
     c->decoder = block(c, ws, true, 0, 0) != NULL;
     codes = vq_codebook(c, ws);
     if (codes->t.nd != 2)
-        return err_set(e, "tensor %s%s is no matrix", c->prefix, c->table);
+        return err_set(e, "tensor %s%s is not a matrix", c->prefix, c->table);
     c->codes = codes->t.shape[0];
     return 0;
 }
@@ -181,17 +181,17 @@ int vq_config_from_weights(struct vq_config *c, const struct weights *ws, struct
 
     *c = (struct vq_config){.prefix = "", .eps = 1e-6f};
     if (!recognise(c, ws))
-        return err_set(e, "not a discrete autoencoder: neither a VQGAN's tensors nor a dVAE's");
+        return err_set(e, "not a discrete autoencoder: it has neither a VQGAN's tensors nor a dVAE's");
     if ((c->names == &openai ? dvae_config(c, ws, e) : vqgan_config(c, ws, e)) < 0)
         return -1;
     if (c->codes < 1 || c->codes > VQ_CODES)
-        return err_set(e, "%zu codes: 1 to %d are possible", c->codes, VQ_CODES);
+        return err_set(e, "%zu codes are not supported: there must be 1 to %d", c->codes, VQ_CODES);
     down = c->encoder ? count_levels(c, ws, false) : 0;
     up = c->decoder ? count_levels(c, ws, true) : 0;
     if (down > VQ_LEVELS || up > VQ_LEVELS)
-        return err_set(e, "more than %d levels", VQ_LEVELS);
+        return err_set(e, "more than %d levels are not supported", VQ_LEVELS);
     if (down && up && down != up)
-        return err_set(e, "an encoder of %zu levels and a decoder of %zu", down, up);
+        return err_set(e, "the encoder has %zu levels, but the decoder has %zu", down, up);
     c->factor = (size_t)1 << ((down ? down : up) - 1);
     c->ratio = c->factor << c->wavelet;
     return 0;
@@ -205,8 +205,8 @@ struct binder {
     const struct vq_names *f;
     const char *half;
     struct vq_net *net;
-    size_t channels;    /* of the feature map so far */
-    float scale;        /* of a block's branch; 1: as it is */
+    size_t channels;    /* of the feature map that the next operation reads */
+    float scale;        /* a block's branch is multiplied by it */
 };
 
 static void refuse(struct binder *s, const char *what, const char *name) {
@@ -215,12 +215,12 @@ static void refuse(struct binder *s, const char *what, const char *name) {
     s->b.bad = true;
 }
 
-/* "prefix half name suffix", in b.name; name may hold two parts. */
+/* The name of a tensor, in b.name: prefix, half, `at`, a dot, `name` and suffix.  at or name may be "". */
 static const char *full(struct binder *s, const char *at, const char *name, const char *suffix) {
     return bind_name(&s->b, "%.60s%.60s%.80s%s%.40s%.20s", s->c->prefix, s->half, at, *at && *name ? "." : "", name, suffix);
 }
 
-/* Numbers that are computed at each start, times a scale. */
+/* The numbers x times a scale.  With scale 1 this is x itself. */
 static const float *scaled(struct binder *s, const float *x, size_t n, float scale) {
     float *o = scale == 1 ? NULL : bind_take(&s->b, n, sizeof *o);
 
@@ -229,7 +229,7 @@ static const float *scaled(struct binder *s, const float *x, size_t n, float sca
     return o ? o : x;
 }
 
-/* A convolution that reads the feature map as it is by now; its channels are the tensor's to say. */
+/* Bind a convolution that reads ci channels.  The tensor's shape gives its size and the channels that it writes. */
 static void bind_named(struct binder *s, struct conv *v, const char *at, const char *name, size_t ci, size_t stride,
                        float scale) {
     const struct weight *w = weights_find(s->b.ws, full(s, at, name, s->f->weight));
@@ -240,7 +240,7 @@ static void bind_named(struct binder *s, struct conv *v, const char *at, const c
     if (s->b.bad)
         return;
     if (!w || w->t.nd != 4) {
-        refuse(s, w ? "is no convolution" : "is missing", s->b.name);
+        refuse(s, w ? "is not a convolution" : "is missing", s->b.name);
         return;
     }
     co = w->t.shape[0], side = w->t.shape[2];
@@ -275,13 +275,13 @@ static struct vq_op *next(struct binder *s) {
 
 static void group_norm(struct binder *s, struct gain *g, const char *at, const char *name, size_t n) {
     if (n % VQ_GROUPS) {
-        refuse(s, "has channels that do not fit 32 groups", full(s, at, name, ""));
+        refuse(s, "has a number of channels that is not a multiple of 32", full(s, at, name, ""));
         return;
     }
     *g = bind_gain(&s->b, full(s, at, name, ""), n);
 }
 
-/* One convolution between or around the levels. */
+/* Bind a convolution before, between or after the levels as one operation. */
 static struct vq_op *bind_one(struct binder *s, const char *at, size_t stride) {
     struct vq_op *o = next(s);
 
@@ -311,7 +311,7 @@ static void bind_block(struct binder *s, const char *at) {
     if (o->has_skip) {
         bind_named(s, &o->skip, at, f->skip, s->channels, 1, 1);
         if (o->skip.out != ci)
-            refuse(s, "has other channels than its block", full(s, at, f->skip, f->weight));
+            refuse(s, "does not have as many channels as its block", full(s, at, f->skip, f->weight));
     } else if (ci != s->channels) {
         refuse(s, "is missing", full(s, at, f->skip, f->weight));
     }
@@ -345,7 +345,7 @@ static void bind_attention(struct binder *s, const char *at) {
     bind_parts(&s->b, &p->out, 1, &wo, &bo);
 }
 
-/* Attention is where its tensors are. */
+/* Bind an attention if the file has its tensors. */
 static void bind_attention_if(struct binder *s, const char *at) {
     if (weights_find(s->b.ws, full(s, at, "q", s->f->weight)))
         bind_attention(s, at);
@@ -359,7 +359,7 @@ static void bind_mid(struct binder *s) {
     bind_block(s, s->f->mid[2]);
 }
 
-/* The blocks of one level; the first reads a feature map that is enlarged. */
+/* Bind the blocks of one level.  The first block reads its feature map through `resample`. */
 static void bind_level(struct binder *s, bool up, size_t level, enum resample resample) {
     const struct vq_names *f = s->f;
     size_t n = count_blocks(s->c, s->b.ws, up, level), first = s->net->n;
@@ -386,7 +386,7 @@ static void bind_out(struct binder *s) {
         group_norm(s, &o->step[0].norm, s->f->norm_out, "", o->step[0].conv.in);
 }
 
-/* A layer outside the two halves: quant_conv. */
+/* Bind a convolution whose name is outside the two halves, such as quant_conv. */
 static void bind_outside(struct binder *s, const char *name) {
     const char *half = s->half;
 
@@ -395,7 +395,7 @@ static void bind_outside(struct binder *s, const char *name) {
     s->half = half;
 }
 
-/* Names outside the half at hand that are the other half's, or of what training needs. */
+/* Is this a tensor of one of the halves, of the layers between them, or of what only training needs? */
 static bool known(const char *name) {
     static const char *const begin[] = {"loss.", "colorize", "quantize.", "embedding.", "quant_conv.",
                                         "post_quant_conv.", "decoder.idwt.", "decoder.post_quant_conv.", "encoder.", "decoder."};
@@ -406,7 +406,7 @@ static bool known(const char *name) {
     return false;
 }
 
-/* Tensors that were not used: those of the half at hand are an error, so are those of no half. */
+/* Refuse an unused tensor of the half that is being bound, and one whose name is not known at all. */
 static void refuse_unused(struct binder *s) {
     const size_t n = strlen(s->c->prefix), half = strlen(s->half);
 
@@ -423,7 +423,7 @@ static void refuse_unused(struct binder *s) {
     }
 }
 
-/* The half of the tensors that is bound, with room for its operations. */
+/* Begin to bind one half, with room for its operations. */
 static int begin(struct binder *s, struct vq_net *net, bool up) {
     size_t blocks = 0;
 
@@ -505,7 +505,7 @@ struct vq_encoder *vq_bind_encoder(const struct vq_config *c, const struct weigh
     }
     bind_mid(&s);
     if (c->names == &openai) {
-        v->act = f->act;    /* its last convolution is the scores */
+        v->act = f->act;    /* the last convolution of a dVAE's encoder gives the scores */
     } else {
         bind_out(&s);
         bind_outside(&s, "quant_conv");
@@ -519,7 +519,7 @@ struct vq_encoder *vq_bind_encoder(const struct vq_config *c, const struct weigh
 
 /* ---- the decoder ---- */
 
-/* The rows of the codebook; a dVAE has them as the columns of its first convolution. */
+/* Bind the rows of the codebook.  A dVAE stores them as the columns of its decoder's first convolution. */
 static void bind_table_of_codes(struct binder *s, struct vq_decoder *v) {
     const struct vq_config *c = s->c;
     const struct weight *t = vq_codebook(c, s->b.ws);
@@ -570,7 +570,7 @@ struct vq_decoder *vq_bind_decoder(const struct vq_config *c, const struct weigh
     bind_out(&s);
     v->net.out = s.channels;
     if (!s.b.bad && s.channels != (c->wavelet ? 12u : c->names == &openai ? 6u : 3u))
-        refuse(&s, "gives other channels than pictures have", full(&s, f->out, "", f->weight));
+        refuse(&s, "does not give as many channels as a picture needs", full(&s, f->out, "", f->weight));
     refuse_unused(&s);
     return s.b.bad ? NULL : v;
 }

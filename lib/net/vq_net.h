@@ -7,20 +7,20 @@
 
 enum { VQ_STEPS = 4, VQ_OPS = 2 * VQ_LEVELS * (2 * VQ_BLOCKS + 1) + 8, VQ_GROUPS = 32 };
 
-/* convolution(act(norm(x))) */
+/* One step: convolution(act(norm(x))). */
 struct vq_step {
-    struct gain norm;    /* g NULL: none */
+    struct gain norm;    /* g is NULL where the step has no norm */
     enum act act;
     struct conv conv;
 };
 
-/* What happens to the feature map next. */
+/* One operation of a network, which turns the feature map into the next one. */
 struct vq_op {
-    enum { VQ_CONVS, VQ_ATTENTION, VQ_POOL } kind;    /* VQ_POOL: the largest of 2x2 */
+    enum { VQ_CONVS, VQ_ATTENTION, VQ_POOL } kind;    /* VQ_POOL: the maximum of 2x2 pixels */
     enum resample resample;                           /* of what VQ_CONVS reads */
     size_t steps;
     struct vq_step step[VQ_STEPS];
-    bool residual, has_skip;                          /* + x, or + skip(x) */
+    bool residual, has_skip;                          /* residual: x is added, or skip(x) with has_skip */
     struct conv skip;
     struct pixel_attention attention;
 };

@@ -2,12 +2,13 @@
 
 #include <math.h>
 
-/* Score j of a row; two classes have one score, the other is 0. */
+/* Score j of a row.  With k = 1 the row stores the score of class 1 only, and the score of class 0 is 0. */
 static double score(const double *s, size_t k, size_t j) {
     return k == 1 ? (j ? s[0] : 0) : s[j];
 }
 
-/* The row's distribution at 1/T = b: its cross entropy, and the mean and variance of the scores under it. */
+/* The cross entropy of a row for class y at 1/T = b.  *mean and *variance are those of the row's scores under the
+ * softmax of b * scores. */
 static double moments(const double *s, size_t k, size_t y, double b, double *mean, double *variance) {
     const size_t classes = k == 1 ? 2 : k;
     double top = score(s, k, 0), sum = 0, m = 0, v = 0;
@@ -31,7 +32,7 @@ static double moments(const double *s, size_t k, size_t y, double b, double *mea
     return b * (top - score(s, k, y)) + log(sum);
 }
 
-/* First and second derivative by b of the mean cross entropy. */
+/* The derivative of the mean cross entropy with respect to b.  *curve is the second derivative. */
 static double slope(const double *scores, size_t n, size_t k, const int32_t *y, double b, double *curve) {
     double d = 0, c = 0;
 
@@ -60,7 +61,7 @@ double calibrate_temperature(const double *scores, size_t n, size_t k, const int
             lo = b;
         else
             hi = b;
-        next = b - d / curve;    /* Newton, unless it leaves what is left of the range */
+        next = b - d / curve;    /* Newton's step, or the geometric mean of lo and hi where the step leaves them */
         if (!(next > lo && next < hi))
             next = sqrt(lo * hi);
         if (fabs(next - b) <= 1e-15 * b)

@@ -26,7 +26,7 @@ size_t head_scratch(const struct head *h) {
     return 2 * widest(h) * sizeof(double);
 }
 
-/* b after a as one layer: weight = Wb Wa, bias = Wb ba + bb, in f64. */
+/* Replace *a by one layer that does what a and then b do: weight = Wb Wa, bias = Wb ba + bb, computed in f64. */
 static int join(struct head_layer *a, const struct head_layer *b, struct arena *keep, struct err *e) {
     float *w = arena_take(keep, b->out * a->in, sizeof *w), *bias = arena_take(keep, b->out, sizeof *bias);
     struct arena scratch = *keep;
@@ -58,19 +58,19 @@ int head_fold(struct head *h, struct arena *keep, struct err *e) {
     size_t n = 0;
 
     if (!h->n)
-        return err_set(e, "a head without layers");
+        return err_set(e, "the head has no layers");
     for (size_t i = 0; i < h->n; i++) {
         const struct head_layer *l = &h->layer[i];
 
         if (!l->in || !l->out || (i && l->in != h->layer[i - 1].out))
-            return err_set(e, "layer %zu takes %zu numbers, and the one before gives %zu", i, l->in,
+            return err_set(e, "layer %zu takes %zu numbers, but the layer before it gives %zu", i, l->in,
                            i ? h->layer[i - 1].out : 0);
     }
     for (size_t i = 1; i < h->n; i++) {
         struct head_layer *last = &h->layer[n];
         const struct head_layer *next = &h->layer[i];
 
-        /* only where the product is no larger than its factors */
+        /* fold only where the product has no more weights than its two factors together */
         if (!last->relu && last->in * next->out <= last->in * last->out + next->in * next->out) {
             if (join(last, next, keep, e) < 0)
                 return -1;
@@ -82,7 +82,7 @@ int head_fold(struct head *h, struct arena *keep, struct err *e) {
     return 0;
 }
 
-/* x as the first layer wants it. */
+/* Normalise x as the head was trained. */
 static void prepare(const struct head *h, const float *x, double *out) {
     const size_t d = head_in(h);
     double square = 0, scale = 1;

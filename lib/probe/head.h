@@ -1,15 +1,15 @@
 /* head.h - a small network on top of an embedding: aesthetic scores, NSFW detectors, linear classifiers
  *
- * What     y = link(layer_n(... act(layer_1(x)))), where x is the embedding, scaled to length one (or made
- *          (x - mean) / max(sqrt(variance), 1e-7)) where the head was trained so.  Layers that follow each
- *          other without an activation are folded into one, so the five layers of LAION's improved
- *          predictor cost one dot product.
+ * What     y = link(layer_n(... act(layer_1(x)))), where x is the embedding.  Where the head was trained so, x is
+ *          scaled to length 1, or replaced by (x - mean) / max(sqrt(variance), 1e-7), before the first layer.
+ *          Consecutive layers without an activation between them are folded into one, so the five layers of LAION's
+ *          improved predictor cost one dot product.
  * Source   christophschuhmann/improved-aesthetic-predictor @fe88a16 simple_inference.py (MLP),
  *          LAION-AI/aesthetic-predictor, LAION-AI/CLIP-based-NSFW-Detector (H-14 and Keras models).
- * Shapes   Layer l: weight [out, in] f32, bias [out]; x [in of the first]; y [out of the last].
- * Numbers  Folding and all sums in f64; against torch within 2e-6 of the largest output (tests/unit/head.c).
- * Errors   -1: layers that do not fit together, or memory.
- * Threads  Re-entrant: one row a call.
+ * Shapes   Of each layer, weight [out, in] f32 and bias [out] f32.  x [head_in] f32.  y [head_out] f64.
+ * Numbers  Folding and all sums are in f64.  y is within 2e-6 of torch's largest output (tests/unit/head.c).
+ * Errors   head_fold returns -1 where layers do not fit together, or when memory is exhausted.  head_run cannot fail.
+ * Threads  Re-entrant.  A call computes one row.
  */
 #ifndef UNCLIP_HEAD_H
 #define UNCLIP_HEAD_H
@@ -29,27 +29,28 @@ struct head_layer {
     size_t in, out;
     const float *weight;     /* [out, in] */
     const float *bias;       /* [out] or NULL */
-    bool relu;               /* behind it */
+    bool relu;               /* a ReLU follows the layer */
 };
 
 struct head {
     struct head_layer layer[HEAD_LAYERS];
-    size_t n;
-    bool normalise;          /* x to length one */
-    const float *mean, *variance;    /* [in of the first], or NULL */
+    size_t n;                /* layers */
+    bool normalise;          /* scale x to length 1 */
+    const float *mean, *variance;    /* [head_in], or NULL */
     enum head_link link;
 };
 
-/* Do the layers fit together?  Then fold what can be folded; the products are taken from keep. */
+/* Check that the layers fit together, and fold those that can be folded.  The new weights are taken from keep. */
 int head_fold(struct head *h, struct arena *keep, struct err *e);
 
+/* The length of the embedding, and the number of outputs. */
 size_t head_in(const struct head *h);
 size_t head_out(const struct head *h);
 
 /* Bytes of scratch for one row. */
 size_t head_scratch(const struct head *h);
 
-/* y [head_out]: before the link if raw.  x of zeros stays as it is. */
+/* Compute y [head_out] from one x.  With raw, the link is left out.  An x of zeros is not scaled. */
 void head_run(const struct head *h, const struct sim_kern *sim, const float *x, bool raw, double *y, void *scratch);
 
 #endif

@@ -11,14 +11,14 @@
 #include "lib/probe/lbfgs.h"
 #include "lib/vector/similarity.h"
 
-enum { CHUNK = 64 };                    /* rows that a task of the softmax takes */
-static const double NOISE_F32 = 1e-6;   /* of an objective whose products are f32 */
-static const double RIDGE = 1e-6;       /* of the mean diagonal: the preconditioner's inverse is kept in f32 */
+enum { CHUNK = 64 };                    /* rows, or columns, in one task of the pool */
+static const double NOISE_F32 = 1e-6;   /* relative error of an objective whose products are f32 */
+static const double RIDGE = 1e-6;       /* of the mean diagonal is added, as the inverse is kept in f32 */
 
 struct block {
     const float *x;                     /* [n, d] */
-    const float *xt;                    /* [d, n], exact problems */
-    struct linear rows, columns;        /* of [n, d] and of its transpose, others */
+    const float *xt;                    /* [d, n], in exact problems only */
+    struct linear rows, columns;        /* x and its transpose, packed; in other problems only */
     size_t from, n;
 };
 
@@ -28,12 +28,12 @@ struct logreg {
     size_t n, d, k, nblock;
     double total;                       /* sum of the weights */
     bool exact;
-    struct block *block;                /* [nblock], or NULL: made again for each gradient */
-    double *moments;                    /* [d + 1, d + 1] of [x, 1], or NULL: no preconditioner */
-    float *inverse;                     /* of the preconditioner */
-    /* one fit */
+    struct block *block;                /* [nblock]; NULL: each gradient makes the blocks again */
+    double *moments;                    /* [d + 1, d + 1], second moments of [x, 1]; NULL: no preconditioner */
+    float *inverse;                     /* [d + 1, d + 1]: what a gradient is multiplied by */
+    /* of the current fit */
     double penalty;                     /* 1 / (C S) */
-    struct arena *scratch;              /* what a gradient may use */
+    struct arena *scratch;              /* memory that a gradient may use */
     bool (*go_on)(void *, size_t, double);
     void *ctx;
     bool failed;
@@ -98,11 +98,11 @@ struct pass {
     const struct block *b;
     const double *theta;
     float *w;                  /* [k, d]: theta without its biases */
-    float *s32, *xy;           /* [k, n]: scores, then residuals; products of the gradient [k, d] */
-    double *s64;               /* [k, n] */
+    float *s32, *xy;           /* [k, n]: scores, then residuals; [k, d]: the residuals times x */
+    double *s64;               /* [k, n]: as s32, in exact problems */
     double *loss;              /* of each chunk */
     double *gradient;
-    float *rows;               /* each thread: [CHUNK, k] */
+    float *rows;               /* scratch of each thread: [CHUNK, k] f32, or [k] f64 in exact problems */
 };
 
 static void exact_scores(void *ctx, size_t i, int thread) {
@@ -114,7 +114,8 @@ static void exact_scores(void *ctx, size_t i, int thread) {
         q->s64[j * q->b->n + r] = q->l->sim->dot(q->theta + j * (d + 1), q->b->x + r * d, d);
 }
 
-/* Residual of a row's scores in place, times its weight; returns the weighted loss. */
+/* Replace a row's scores by their residuals, which are probabilities minus the true class, times the row's weight.
+ * Returns the row's loss times its weight. */
 static double residual(double *s, size_t k, size_t y, double weight) {
     double top = s[0], sum = 0, loss;
 
@@ -175,7 +176,7 @@ static float top(size_t n, const float *x) {
     return m;
 }
 
-/* The same in f32: scores become residuals a chunk of rows at a time, transposed so that a row's are contiguous. */
+/* exact_residuals in f32.  The scores of a chunk of rows are transposed first, so that a row's are contiguous. */
 static void fast_residuals(void *ctx, size_t i, int thread) {
     const struct pass *q = ctx;
     const struct logreg *l = q->l;
@@ -244,7 +245,7 @@ static int pass_open(struct pass *q, struct arena *a) {
     return q->loss && q->w && q->s32 && q->xy && q->rows ? 0 : -1;
 }
 
-/* Adds the block's gradient; returns its loss. */
+/* Add the gradient of one block.  Returns the block's loss, or NaN when memory is exhausted. */
 static double block_pass(struct pass *q, struct arena scratch) {
     const struct logreg *l = q->l;
     const struct compute *c = l->p->compute;
@@ -311,7 +312,7 @@ static double objective(void *ctx, const double *theta, double *gradient) {
 
 /* ---- the preconditioner ---- */
 
-/* Lower triangle of s becomes L of s = L L^T, then the whole becomes the inverse of s.  -1: not positive. */
+/* Replace the symmetric matrix s by its inverse, through s = L L^T (Cholesky).  -1 if s is not positive definite. */
 static int invert(size_t n, double *s) {
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j <= i; j++) {
@@ -327,7 +328,7 @@ static int invert(size_t n, double *s) {
                 s[i * n + j] = sum / s[j * n + j];
             }
         }
-    /* L^-1, kept above the diagonal as its transpose, its diagonal in place */
+    /* compute L^-1: its transpose is stored above the diagonal, and its diagonal on the diagonal */
     for (size_t i = 0; i < n; i++)
         s[i * n + i] = 1 / s[i * n + i];
     for (size_t j = 0; j < n; j++)
@@ -338,7 +339,7 @@ static int invert(size_t n, double *s) {
                 sum += s[i * n + k] * s[j * n + k];
             s[j * n + i] = -sum * s[i * n + i];
         }
-    /* (L^-1)^T L^-1 into the lower triangle: row i of the upper one is column i of L^-1 */
+    /* compute (L^-1)^T L^-1 into the lower triangle; row i of the upper triangle is column i of L^-1 */
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < i; j++) {
             double sum = 0;
@@ -382,7 +383,7 @@ static void precondition(void *ctx, const double *g, double *out) {
     pool_run(l->p->compute->pool, l->k * div_up(l->d + 1, CHUNK), inverse_times, &p);
 }
 
-/* Second moments of [x, 1] into m [d + 1, d + 1], divided by the number of rows. */
+/* Compute m [d + 1, d + 1], the mean over all rows of [x, 1]^T [x, 1]. */
 static int moments(struct logreg *l, double *m, struct arena scratch) {
     const size_t d = l->d, side = d + 1;
     const struct compute *c = l->p->compute;
@@ -423,7 +424,8 @@ static int moments(struct logreg *l, double *m, struct arena scratch) {
     return 0;
 }
 
-/* The curvature of a class that has an equal share of the rows times the moments, plus the penalty. */
+/* Compute l->inverse.  The inverted matrix is the moments, times the curvature of a class that has an equal share of
+ * the rows, plus the penalty. */
 static int preconditioner(struct logreg *l, struct arena scratch) {
     const size_t side = l->d + 1;
     const double share = 1 / (double)l->p->classes, curve = share * (1 - share);
@@ -438,15 +440,15 @@ static int preconditioner(struct logreg *l, struct arena scratch) {
     for (size_t i = 0; i < side; i++)
         m[i * side + i] += RIDGE * mean + (i < l->d ? l->penalty : 0);
     if (invert(side, m) < 0)
-        return err_set(&l->err, "rows that are not finite");
+        return err_set(&l->err, "the rows hold numbers that are not finite");
     for (size_t i = 0; i < side * side; i++)
         l->inverse[i] = (float)m[i];
     return 0;
 }
 
-/* ---- the whole ---- */
+/* ---- fitting ---- */
 
-/* Is the preconditioner, which costs d^3, worth it beside a few dozen gradients of 4 n d k operations? */
+/* Does the preconditioner, which costs d^3 operations, cost less than some fifty gradients of 4 n d k operations? */
 static bool worth_it(const struct logreg *l) {
     const double d = (double)l->d;
 
@@ -512,7 +514,7 @@ int logreg_fit(struct logreg *l, double c, double tol, size_t max_iter, bool (*m
             return err_set(e, "%s", l->err.msg);
         o.precondition = precondition;
     }
-    /* the solver's vectors come first, then what a gradient needs */
+    /* the solver takes its vectors from the front of the scratch, and a gradient uses what is behind them */
     rest = a;
     if (!arena_take(&rest, vectors, 1))
         return err_set(e, "no memory for %zu variables", o.n);
@@ -523,7 +525,7 @@ int logreg_fit(struct logreg *l, double c, double tol, size_t max_iter, bool (*m
     return 0;
 }
 
-/* ---- using it ---- */
+/* ---- using a result ---- */
 
 void logreg_scores(const double *theta, size_t k, size_t d, const float *x, double *scores) {
     for (size_t j = 0; j < k; j++) {

@@ -1,11 +1,12 @@
 /* sweep.h - the search for C that the CLIP paper's linear probes use
  *
- * What     C_i = 10^(-6 + i/8) for i = 0..96.  Every sixteenth is tried, then both neighbours of the best one
- *          at steps of 8, 4, 2 and 1: at most 15 fits.  The best has the highest accuracy on the validation
- *          rows, then the lowest cross entropy, then the smallest C.
+ * What     C_i = 10^(-6 + i/8) for i = 0..96.  Every sixteenth C is tried.  Then both neighbours of the best C so far
+ *          are tried at a distance of 8, then of 4, 2 and 1.  This takes at most 15 fits.  The best C has the highest
+ *          accuracy on the validation rows.  Of equal ones it has the lowest cross entropy, and then the smallest C.
  * Source   Radford et al. 2021, arXiv:2103.00020, appendix A.3: the grid and the halving.  The paper does not
  *          say how ties are broken.
- * Errors   -1 when try does.
+ * Errors   -1 when `try` returns -1.
+ * Threads  No global state.
  */
 #ifndef UNCLIP_SWEEP_H
 #define UNCLIP_SWEEP_H
@@ -17,7 +18,7 @@
 enum { SWEEP_LAST = 96, SWEEP_FITS = 15 };
 
 struct sweep_fit {
-    int i;
+    int i;                                /* c is C_i */
     double c, accuracy, cross_entropy;    /* on the validation rows; cross entropy is the mean of a row */
 };
 
@@ -26,6 +27,7 @@ struct sweep {
     size_t n, best;                       /* best: an index into fit */
 };
 
+/* Run the search.  `try` fits with f->c, and sets f->accuracy and f->cross_entropy. */
 int sweep_run(struct sweep *s, int (*try)(void *ctx, struct sweep_fit *f, struct err *e), void *ctx, struct err *e);
 
 #endif

@@ -36,7 +36,7 @@ static int byte_of(const struct bpe_alphabet *t, uint32_t c) {
     return c < 0x100 + 256 - PRINTING ? t->byte[PRINTING + c - 0x100] : -1;
 }
 
-/* Spelled s as bytes in out (room for n) and mark.  The length, or -1. */
+/* Turn the spelled token s into bytes in out, which has room for n, and *last.  Returns the number of bytes, or -1. */
 static long unspell(const struct bpe_alphabet *t, const char *s, size_t n, unsigned char *out, bool *last) {
     long k = 0;
     uint32_t c;
@@ -63,7 +63,7 @@ struct names {
     size_t mask;
 };
 
-/* The slot that holds the token, or will hold it. */
+/* The slot that holds the token, or the free slot where it belongs. */
 static uint32_t *name_slot(const struct names *t, const unsigned char *s, size_t n, bool last) {
     const struct bpe *b = t->b;
     size_t h = (size_t)XXH64(s, n, last);
@@ -206,7 +206,7 @@ bool bpe_is_token(const struct bpe *b, uint64_t id, const char *s, size_t n) {
 
 /* ---- decoding ---- */
 
-/* Ill-formed parts of s become U+FFFD: the new length, in out (NULL: only count). */
+/* Copy s to out, with U+FFFD in place of ill-formed parts.  Returns the new length.  With out NULL, only counts. */
 static size_t mend(const unsigned char *s, size_t n, char *out) {
     size_t k = 0;
     uint32_t c;
@@ -223,7 +223,7 @@ static size_t mend(const unsigned char *s, size_t n, char *out) {
     return k;
 }
 
-/* The bytes of ids in out (NULL: only count). */
+/* Write the bytes of n ids to out.  Returns their number.  With out NULL, only counts. */
 static size_t join(const struct bpe *b, const int64_t *id, size_t n, bool special,
                    unsigned char *out) {
     size_t k = 0;

@@ -1,11 +1,11 @@
-/* Added tokens: kept sorted, and found in texts. */
+/* Added tokens: build their sorted table, and find them in texts. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/text/bpe_table.h"
 #include "lib/text/text_clean.h"
 
-enum { ID_ROOM = 1 << 20 };    /* ids behind those of the merges */
+enum { ID_ROOM = 1 << 20 };    /* an added id is at most eot + ID_ROOM */
 
 static int by_text(const void *p, const void *q) {
     const struct bpe_added *x = p, *y = q;
@@ -26,7 +26,7 @@ uint32_t bpe_find(const struct bpe *b, const char *s, size_t n) {
     return UINT32_MAX;
 }
 
-/* One more: its text as it will be found. */
+/* Check one token and add it to the table.  Its text is cleaned unless it is raw, like the text it is looked for in. */
 static int keep(struct bpe *b, const struct bpe_added *from, struct arena *a, struct err *e) {
     struct bpe_added *t = &b->added[b->nadded];
 
@@ -49,7 +49,7 @@ static int keep(struct bpe *b, const struct bpe_added *from, struct arena *a, st
     return 0;
 }
 
-/* Sorted as they are, equal texts stand next to each other. */
+/* Refuse one text with two ids.  The table is sorted, so equal texts are next to each other. */
 static int check(struct bpe *b, struct err *e) {
     for (size_t i = 0; i + 1 < b->nadded; i++)
         if (!by_text(&b->added[i], &b->added[i + 1]) && b->added[i].id != b->added[i + 1].id)
@@ -57,7 +57,7 @@ static int check(struct bpe *b, struct err *e) {
     return 0;
 }
 
-/* Each once. */
+/* Keep one of the tokens that are equal. */
 static void drop_twins(struct bpe *b) {
     size_t n = 0;
 
@@ -110,7 +110,7 @@ int bpe_add(struct bpe *b, const struct bpe_added *v, size_t n, struct arena *a,
 
 /* ---- finding ---- */
 
-/* The first of v[lo .. hi) whose byte at depth d is c or more. */
+/* The index of the first of v[lo .. hi) whose byte d is c or larger. */
 static size_t bound(const struct bpe_added *v, size_t lo, size_t hi, size_t d, int c) {
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -123,7 +123,7 @@ static size_t bound(const struct bpe_added *v, size_t lo, size_t hi, size_t d, i
     return lo;
 }
 
-/* The longest token that s begins with, or NULL. */
+/* The longest of the n tokens v that s, `left` bytes long, begins with; or NULL. */
 static const struct bpe_added *match_at(const struct bpe_added *v, size_t n, const char *s, size_t left) {
     const struct bpe_added *best = NULL;
     size_t lo = 0, hi = n;
@@ -139,7 +139,8 @@ static const struct bpe_added *match_at(const struct bpe_added *v, size_t n, con
     return best;
 }
 
-/* The tokens of v in s, from left to right, into mark (NULL: only count). */
+/* Find the tokens of v in s, from left to right, and write their places to mark.  Returns their number.  With mark
+ * NULL, only counts. */
 static size_t find_all(const struct bpe_added *v, size_t n, const char *s, size_t len, struct bpe_mark *mark) {
     size_t k = 0;
 
@@ -154,7 +155,7 @@ static size_t find_all(const struct bpe_added *v, size_t n, const char *s, size_
     return k;
 }
 
-/* Cleaned text with the tokens of v in it. */
+/* Mark the added tokens of the cleaned text t->s. */
 static int find_clean(const struct bpe *b, struct bpe_text *t, struct arena *a, struct err *e) {
     const struct bpe_added *v = b->nadded ? b->added + b->nraw : NULL;
     size_t n = b->nadded - b->nraw;
@@ -180,7 +181,7 @@ static void put(struct joining *j, const char *s, size_t n) {
     j->t->n += n;
 }
 
-/* What is between two raw tokens: cleaned, and its own added tokens found. */
+/* Append the text between two raw tokens, cleaned and with the added tokens in it marked. */
 static int put_between(struct joining *j, const char *s, size_t n, struct arena scratch, struct err *e) {
     const struct bpe_added *v = j->b->added + j->b->nraw;
     size_t len, at, k, nv = j->b->nadded - j->b->nraw;
@@ -196,7 +197,7 @@ static int put_between(struct joining *j, const char *s, size_t n, struct arena 
     return 0;
 }
 
-/* The raw tokens of s, and between them cleaned text. */
+/* Prepare a text that contains raw tokens. */
 static int prepare_raw(const struct bpe *b, const char *s, size_t n, struct bpe_text *t, struct arena *a, struct err *e) {
     struct joining j = {.b = b, .t = t, .room = (TEXT_GROWTH + 1) * n + 1};
     struct arena scratch;
@@ -233,7 +234,7 @@ int bpe_prepare(const struct bpe *b, const void *s, size_t n, struct bpe_text *t
         t->s = text_clean(s, n, &t->n, a, e);
         return t->s ? find_clean(b, t, a, e) : -1;
     }
-    if (!text_clean(s, n, &t->n, &scratch, e))    /* an error tells its place in the whole text */
+    if (!text_clean(s, n, &t->n, &scratch, e))    /* done only so that an error tells its offset in the whole text */
         return -1;
     return prepare_raw(b, s, n, t, a, e);
 }

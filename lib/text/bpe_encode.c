@@ -4,18 +4,19 @@
 #include "lib/text/bpe_table.h"
 #include "lib/text/text_clean.h"
 
-enum { SHORT = 48 };    /* bytes of a piece that needs no heap */
+enum { SHORT = 48 };    /* a piece of at most so many bytes is merged without a heap */
 
 /* ---- one piece ---- */
 
-/* The merge of two neighbours, or UINT32_MAX. */
+/* The id that two neighbours merge to, or UINT32_MAX. */
 static uint32_t merge_of(const struct bpe *b, uint32_t left, uint32_t right) {
     uint32_t id = *bpe_slot(b, left, right);
 
     return id ? id : UINT32_MAX;
 }
 
-/* Short pieces: look for the best pair again and again.  Merges ids in w; the count left. */
+/* Merge the n ids of a short piece in place, by a new search for the best pair after each merge.  Returns how many ids
+ * are left. */
 static size_t merge_short(const struct bpe *b, uint32_t *w, size_t n) {
     uint32_t m[SHORT], best;    /* m[i]: the merge of w[i] and w[i + 1] */
     size_t at = 0;
@@ -42,9 +43,9 @@ static size_t merge_short(const struct bpe *b, uint32_t *w, size_t n) {
     return n;
 }
 
-/* Long pieces: a heap of (merge, place), smallest first, over a linked list.  Taking the
- * smallest place first among equal merges is the reference's left to right; a new pair
- * has a larger id than the merge that made it, so no merge is passed over. */
+/* Long pieces are merged with a heap of (merge, place), smallest first, and a linked list of the ids.  Of equal merges
+ * the smallest place comes first, as in the reference, which goes from left to right.  A new pair has a larger id than
+ * the merge that made it, so no smaller merge can appear later. */
 struct heap {
     uint64_t *v;    /* merge << 32 | place */
     size_t n;
@@ -74,7 +75,7 @@ static uint64_t heap_pop(struct heap *h) {
 }
 
 struct chain {
-    uint32_t *id, *next, *prev;    /* id UINT32_MAX: merged into the one before */
+    uint32_t *id, *next, *prev;    /* id is UINT32_MAX where it was merged into the id before it */
     uint32_t n;
 };
 
@@ -85,7 +86,7 @@ static void offer(const struct bpe *b, struct heap *h, const struct chain *c, ui
         heap_push(h, (uint64_t)m << 32 | i);
 }
 
-/* Merges ids in w; the count left, or 0: no memory. */
+/* Merge the n ids of a long piece in place.  Returns how many are left, or 0 when memory is exhausted. */
 static size_t merge_long(const struct bpe *b, uint32_t *w, size_t n, struct arena scratch) {
     /* each merge takes one entry off the heap, adds two at most, and happens < n times */
     struct heap h = {arena_take(&scratch, 2 * n, sizeof *h.v), 0};
@@ -104,7 +105,7 @@ static size_t merge_long(const struct bpe *b, uint32_t *w, size_t n, struct aren
     while (h.n > 0) {
         uint64_t top = heap_pop(&h);
         uint32_t i = (uint32_t)top, m = (uint32_t)(top >> 32), j;
-        /* stale unless the pair is still there as it was */
+        /* an entry is stale when one of its two ids has been merged since */
         if (c.id[i] == UINT32_MAX || (j = c.next[i]) >= c.n ||
             b->pair[m - BPE_BYTES].left != c.id[i] || b->pair[m - BPE_BYTES].right != c.id[j])
             continue;
@@ -125,8 +126,8 @@ static size_t merge_long(const struct bpe *b, uint32_t *w, size_t n, struct aren
 
 /* ---- splitting ---- */
 
-/* The length of the special token's name that s begins with, or 0.  The reference ignores case
- * here, and takes U+017F for an s: such a name is one piece, and it is not special. */
+/* The length of the special token's name that s begins with, or 0.  The reference ignores case here, so U+017F counts
+ * as an s.  A name that is spelled with U+017F is one piece, but it is not a special token. */
 static size_t special_at(const char *s, size_t n) {
     static const char *const name[] = {BPE_SOT, BPE_EOT};
 
@@ -169,7 +170,7 @@ static enum text_class class_at(const char *s, size_t n, size_t *len) {
     return k < 0 ? TEXT_OTHER : text_class(c);
 }
 
-/* The length of the piece at s; 0 where a space is. */
+/* The length of the piece that s begins with; 0 where s begins with white space. */
 static size_t piece_at(const char *s, size_t n, bool special) {
     size_t len = special && s[0] == '<' ? special_at(s, n) : 0, step;
     enum text_class c;
@@ -186,7 +187,7 @@ static size_t piece_at(const char *s, size_t n, bool special) {
     return len;
 }
 
-/* The piece s as ids at w: how many, or 0 when memory is out. */
+/* Encode the piece s into w.  Returns the number of ids, or 0 when memory is exhausted. */
 static size_t encode_piece(const struct bpe *b, const char *s, size_t n,
                            bool special, uint32_t *w, struct arena scratch) {
     if (special && n == strlen(BPE_SOT) && !memcmp(s, BPE_SOT, n)) {
@@ -203,7 +204,7 @@ static size_t encode_piece(const struct bpe *b, const char *s, size_t n,
     return n <= SHORT ? merge_short(b, w, n) : merge_long(b, w, n, scratch);
 }
 
-/* Where in a piece of length n at `at` its token k begins. */
+/* The byte of the text at which token k of a piece begins.  w holds the piece's ids, and `at` is its first byte. */
 static size_t token_start(const struct bpe *b, const uint32_t *w, size_t k, size_t at) {
     for (size_t i = 0; i < k; i++)
         at += w[i] < b->sot ? b->at[w[i] + 1] - b->at[w[i]] : 0;
@@ -217,14 +218,14 @@ int bpe_encode(const struct bpe *b, const struct bpe_text *text, bool special, s
 
     t->cut = n;
     t->n = 0;
-    /* more could not be counted in 32 bits */
+    /* places in a longer text could not be counted in 32 bits */
     if (n < UINT32_MAX / 2)
         w = arena_take(a, n + 2, sizeof *w);
     if (!w)
         return err_set(e, "no memory for a text of %zu bytes", n);
     w[t->n++] = b->sot;
     for (size_t i = 0; i < n; i += len) {
-        at = marks < text->marks ? text->mark[marks].at : n;    /* of the next added token */
+        at = marks < text->marks ? text->mark[marks].at : n;    /* the place of the next added token */
         len = i == at ? text->mark[marks].n : piece_at(text->s + i, at - i, special);
         if (len == 0) {
             len = 1;

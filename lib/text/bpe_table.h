@@ -1,4 +1,4 @@
-/* bpe_table.h - what bpe.c builds and bpe_encode.c looks up, for these files only */
+/* bpe_table.h - the hash table from pairs to merges and the special tokens' names, for lib/text/bpe*.c only */
 #ifndef UNCLIP_BPE_TABLE_H
 #define UNCLIP_BPE_TABLE_H
 
@@ -7,7 +7,7 @@
 #define BPE_SOT "<|startoftext|>"
 #define BPE_EOT "<|endoftext|>"
 
-/* The slot that holds the merge of left and right, or will hold it. */
+/* The slot that holds the id of the pair (left, right), or the free slot where it belongs. */
 static inline uint32_t *bpe_slot(const struct bpe *b, uint32_t left, uint32_t right) {
     uint64_t x = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
 

@@ -7,7 +7,7 @@
 #include "lib/text/text_fix.h"
 
 enum text_class text_class(uint32_t c) {
-    /* White_Space, U+001C..1F not among them */
+    /* Unicode's White_Space, which does not include U+001C..1F */
     if (c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xa0 || c == 0x1680 ||
         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f ||
         c == 0x205f || c == 0x3000)
@@ -33,7 +33,7 @@ static bool is_space(uint32_t c) {
 
 /* ---- lower case ---- */
 
-/* Unicode's Case_Ignorable: passed over when the neighbours of a sigma are looked for. */
+/* Unicode's Case_Ignorable.  Such characters are skipped in the search for the neighbours of a sigma. */
 static bool case_ignorable(uint32_t c) {
     static const uint16_t punctuation[] = {
         '\'', '.', ':', '^', '`', 0xb7, 0x387, 0x55f, 0x5f4, 0x2018, 0x2019, 0x2024, 0x2027,
@@ -51,8 +51,8 @@ static bool case_ignorable(uint32_t c) {
     }
 }
 
-/* Unicode's Cased, for what is not case-ignorable: letters with case, and the few others
- * of Other_Uppercase and Other_Lowercase. */
+/* Unicode's Cased, for characters that are not case-ignorable: letters with case, and the few other characters of
+ * Other_Uppercase and Other_Lowercase. */
 static bool cased(uint32_t c) {
     switch (utf8proc_category((utf8proc_int32_t)c)) {
     case UTF8PROC_CATEGORY_LU: case UTF8PROC_CATEGORY_LL: case UTF8PROC_CATEGORY_LT:
@@ -73,10 +73,10 @@ static bool sigma_is_final(const uint32_t *s, size_t n, size_t i, bool cased_bef
     return cased_before && (j == n || !cased(s[j]));
 }
 
-/* Write s in lower case as UTF-8 into out, which has room for cap bytes and a NUL: the
- * length, or cap + 1 if it does not fit. */
+/* Write s in lower case as UTF-8 into out, which has room for cap bytes and a NUL.  Returns the length, or cap + 1 if
+ * it does not fit. */
 static size_t put_lower(const uint32_t *s, size_t n, char *out, size_t cap) {
-    bool before = false;    /* the last character that is not case-ignorable is cased */
+    bool before = false;    /* is the last character that was not case-ignorable cased? */
     unsigned char u[8];
     size_t len = 0;
 
@@ -105,7 +105,7 @@ static size_t put_lower(const uint32_t *s, size_t n, char *out, size_t cap) {
     return len;
 }
 
-/* ---- the whole ---- */
+/* ---- cleaning ---- */
 
 static size_t collapse_space(uint32_t *s, size_t n) {
     size_t k = 0;
@@ -124,8 +124,8 @@ static size_t collapse_space(uint32_t *s, size_t n) {
     return k;
 }
 
-/* Does ftfy or HTML change no character of it?  True for printable ASCII and white space without
- * "&".  (U+000B is removed, not white space.) */
+/* Can s skip the steps of ftfy and HTML, because they change at most its white space?  True for printable ASCII and
+ * white space without "&".  U+000B does not count as white space here, because ftfy removes it. */
 static bool is_plain(const unsigned char *s, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (s[i] == '&' || s[i] > 126 || (s[i] < 32 && (s[i] < 9 || s[i] > 13 || s[i] == 11)))

@@ -1,16 +1,15 @@
 /* text_clean.h - what CLIP's tokenizer does to a text before it splits it
  *
- * What     ftfy.fix_text without the repair of mojibake, then html.unescape twice, then
- *          every run of white space becomes one space, spaces at the ends are removed, then
- *          Unicode lower case (with final sigma, and U+0130 as i and U+0307).
+ * What     The steps are ftfy.fix_text without the repair of mojibake, then html.unescape twice.  Then every run of
+ *          white space becomes one space, and spaces at the ends are removed.  Last comes Unicode lower case, with
+ *          final sigma, and with U+0130 as i and U+0307.
  * Source   openai/CLIP @d05afc4 clip/simple_tokenizer.py: basic_clean, whitespace_clean,
  *          str.lower; ftfy 6.3.1 with fix_encoding=False; Python's html.unescape.
- * Differs  ftfy guesses at wrongly decoded text (mojibake); this does not.  Characters that
+ * Differs  ftfy tries to repair wrongly decoded text (mojibake), but text_clean does not.  Characters that
  *          Unicode got after version 15 are unknown to utf8proc and stay as they are.
  * Errors   Text that is not UTF-8 is refused with the offset of the first bad byte.
- * Memory   The result has at most 3 bytes for each of the input's (U+1D160 takes them all);
- *          3 n + 1 are taken from the arena, or n + 1 for plain ASCII.  Scratch: at most
- *          24 n + 2048 bytes.
+ * Memory   The result has at most 3 bytes for each byte of the input, which U+1D160 reaches.  3 n + 1 bytes are
+ *          taken from the arena, or n + 1 for plain ASCII.  Scratch takes at most 24 n + 2048 bytes.
  * Time     Linear in n, whatever the text: nested entities ("&amp;amp;amp;...") and runs of
  *          combining marks are resolved in one pass.
  * Threads  No global state.
@@ -25,12 +24,13 @@
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 
-enum { TEXT_GROWTH = 3 };    /* bytes out for one in, at most */
+enum { TEXT_GROWTH = 3 };    /* the most bytes of the result for each byte of the input */
 
-/* s, n bytes, cleaned: a string of *len bytes with a NUL after them.  NULL on error. */
+/* Clean the n bytes s.  Returns a string of *len bytes and a NUL, or NULL on error. */
 char *text_clean(const void *s, size_t n, size_t *len, struct arena *a, struct err *e);
 
-/* s in Unicode lower case alone, likewise. */
+/* Turn the n bytes s into Unicode lower case, without any other cleaning.  Returns a string of *len bytes and a NUL, or
+ * NULL on error. */
 char *text_lower(const void *s, size_t n, size_t *len, struct arena *a, struct err *e);
 
 /* The classes of characters that the tokenizer distinguishes. */

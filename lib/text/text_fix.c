@@ -10,7 +10,7 @@
 
 /* ---- entities ---- */
 
-/* What the bytes 80..9f mean in windows-1252; 0: no character. */
+/* The code points of the bytes 80..9f in windows-1252; 0 where the byte has no character. */
 static const uint16_t cp1252[32] = {
     0x20ac, 0,      0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
     0x2039, 0x0152, 0,      0x017d, 0,      0,      0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
@@ -20,7 +20,7 @@ static uint32_t from_c1(uint32_t c) {
     return c >= 0x80 && c <= 0x9f && cp1252[c - 0x80] ? cp1252[c - 0x80] : c;
 }
 
-/* The character that a numeric reference stands for; 0: no character, it vanishes. */
+/* The character that a numeric reference stands for; 0 where the reference is removed. */
 static uint32_t charref(uint32_t num) {
     if (num == 0 || num > 0x10ffff || (num >= 0xd800 && num <= 0xdfff))
         return 0xfffd;
@@ -41,7 +41,7 @@ static bool is_alnum(uint32_t c) {
     return (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
-/* The number at s, which follows "#": how many characters it takes; 0: there is no number. */
+/* Read the number at s, which follows "#", into *num.  Returns how many characters it has, or 0 if s has no number. */
 static size_t number(const uint32_t *s, size_t n, uint32_t *num) {
     uint32_t base = n > 1 && (s[0] | 32) == 'x' && digit(s[1], 16) >= 0 ? 16 : 10;
     size_t i, start = base == 16;
@@ -77,14 +77,14 @@ static const struct entity *find(const struct entity *table, size_t n, const cha
 static void put(struct points *d, uint32_t c) {
     if (d->n < d->cap)
         d->v[d->n] = c;
-    d->n++;    /* beyond cap: seen by nfc, once for all */
+    d->n++;    /* n > cap is noticed later, by nfc */
 }
 
 static const char *ligature(uint32_t c) {
     switch (c) {
     case 0x132: return "IJ";
     case 0x133: return "ij";
-    case 0x149: return "'n";           /* U+02BC, and quotes come later */
+    case 0x149: return "'n";           /* its first character is U+02BC, which the quotes' step makes "'" */
     case 0x1c7: return "LJ";
     case 0x1c8: return "Lj";
     case 0x1c9: return "lj";
@@ -104,7 +104,8 @@ static const char *ligature(uint32_t c) {
     }
 }
 
-/* C1 controls, ligatures, widths, quotes and line breaks: 1 to 3 characters in out. */
+/* Apply the steps for C1 controls, ligatures, widths, quotes and line breaks to c.  Writes 1 to 3 characters to out and
+ * returns their number. */
 static int fix_char(uint32_t c, uint32_t out[3]) {
     const char *l;
     int k = 0;
@@ -146,8 +147,8 @@ static bool is_dropped(uint32_t c) {
 
 enum { FTFY_NAME = 24 };    /* characters between "&" or "&#" and ";" */
 
-/* What "&s", n characters with the ";" at their end, stands for: the number of characters
- * in out (0: it vanishes), or -1: leave it alone. */
+/* Replace the entity "&" s, where s has n characters and ends with ";".  Writes what it stands for to out and returns
+ * the number of characters, which may be 0.  Returns -1 if it is not an entity. */
 static int ftfy_entity(const uint32_t *s, size_t n, uint32_t out[3]) {
     const struct entity *t;
     char name[FTFY_NAME + 1];
@@ -172,7 +173,7 @@ static int ftfy_entity(const uint32_t *s, size_t n, uint32_t out[3]) {
     return k;
 }
 
-/* The length of &#?[0-9A-Za-z]{1,24}; at s less its "&", or 0. */
+/* The length of #?[0-9A-Za-z]{1,24}; at s, which follows an "&"; or 0. */
 static size_t entity_length(const uint32_t *s, size_t n) {
     size_t start = n > 0 && s[0] == '#', i = start;
 
@@ -181,7 +182,8 @@ static size_t entity_length(const uint32_t *s, size_t n) {
     return i > start && i < n && s[i] == ';' ? i + 1 : 0;
 }
 
-/* The same at the end of d, to which a ";" is about to be added. */
+/* The length of #?[0-9A-Za-z]{1,24} at the end of d, or 0 if an "&" is not in front of it.  A ";" is about to be
+ * appended to d. */
 static size_t entity_before(const struct points *d) {
     size_t i = d->n, start;
 
@@ -195,7 +197,7 @@ static size_t entity_before(const struct points *d) {
 
 /* ---- rounds ---- */
 
-/* The first round as ftfy does it: what comes out of an entity is not looked at again. */
+/* The first round, as ftfy does it: the characters that an entity became are not searched for entities again. */
 static void first_round(const struct points *s, struct points *d, bool entities) {
     uint32_t r[3], q[3];
     size_t len;
@@ -222,7 +224,7 @@ static bool is_decimal(uint32_t c) {
                     : utf8proc_category((utf8proc_int32_t)c) == UTF8PROC_CATEGORY_ND;
 }
 
-/* Remove ESC [ (digits and ;)* letter, then control characters. */
+/* Remove terminal escapes, which are ESC, "[", any digits and ";", and a letter; and remove control characters. */
 static void drop_controls(struct points *d) {
     size_t o = 0, k;
 
@@ -244,12 +246,12 @@ static void drop_controls(struct points *d) {
     d->n = o;
 }
 
-/* The characters whose NFC is one of ASCII. */
+/* Map the characters whose NFC is an ASCII character to that character. */
 static uint32_t ascii_singleton(uint32_t c) {
     return c == 0x37e ? ';' : c == 0x1fef ? '`' : c == 0x212a ? 'K' : c;
 }
 
-/* Add c to d; a ";" that ends an entity takes it off again, and adds what that stands for. */
+/* Append c to d.  If c is a ";" that ends an entity, take the entity off d and append what it stands for instead. */
 static void put_reducing(struct points *d, uint32_t c, bool entities) {
     uint32_t r[3], q[9];
     size_t len;
@@ -290,7 +292,7 @@ static unsigned combining(uint32_t c) {
     return c < 0x300 ? 0 : (unsigned)utf8proc_get_property((utf8proc_int32_t)c)->combining_class;
 }
 
-/* Sort marks by class, stable; room for n in tmp. */
+/* Sort n combining marks by their class; marks of one class keep their order.  tmp has room for n. */
 static void sort_marks(uint32_t *v, size_t n, uint32_t *tmp) {
     size_t at[257] = {0};
 
@@ -313,7 +315,7 @@ static void sort_marks(uint32_t *v, size_t n, uint32_t *tmp) {
     memcpy(v, tmp, n * sizeof *v);
 }
 
-/* NFC of s in d; s is used as scratch and lost.  -1 if it does not fit. */
+/* Write the NFC of s to d.  s is used as scratch and overwritten.  -1 if the result does not fit. */
 static int nfc(struct points *s, struct points *d) {
     size_t i = 0, j;
     int dummy = 0;
@@ -353,7 +355,7 @@ static int nfc(struct points *s, struct points *d) {
 
 /* ---- segments ---- */
 
-/* Decode s into d.  -1: not UTF-8 at byte *bad. */
+/* Decode the UTF-8 of s into d.  Returns -1 with the offset of the first bad byte in *bad. */
 static int decode(const unsigned char *s, size_t n, struct points *d, size_t *bad) {
     uint32_t c;
     int k;
@@ -370,7 +372,8 @@ static int decode(const unsigned char *s, size_t n, struct points *d, size_t *ba
     return 0;
 }
 
-/* Bring b[0] to its fixed point.  Returns which of the two buffers holds it, or -1. */
+/* Apply rounds to b[0] until nothing changes.  Returns which of the two buffers holds the result, or -1 if it does not
+ * fit. */
 static int fix_segment(struct points b[2], struct points *tmp, bool entities) {
     first_round(&b[0], tmp, entities);
     drop_controls(tmp);
@@ -384,8 +387,8 @@ static int fix_segment(struct points b[2], struct points *tmp, bool entities) {
 }
 
 int text_fix(const unsigned char *s, size_t n, struct points *p, struct arena *a, struct err *e) {
-    /* No byte stands for more than one and a half code points in NFD:
-     * U+01D5 has two bytes and three points. */
+    /* In NFD a text has at most one and a half code points for each byte.  U+01D5 reaches this: it has two bytes and
+     * three code points. */
     size_t cap = n + n / 2 + 16, len, bad;
     struct points b[2], tmp;
     bool entities = true;
@@ -406,7 +409,7 @@ int text_fix(const unsigned char *s, size_t n, struct points *p, struct arena *a
             entities = false;
         r = fix_segment(b, &tmp, entities);
         if (r < 0 || b[r].n > p->cap - p->n)
-            return err_set(e, "text grows out of bounds");
+            return err_set(e, "the text becomes too long when it is cleaned");
         memcpy(p->v + p->n, b[r].v, b[r].n * sizeof *p->v);
         p->n += b[r].n;
     }
@@ -415,8 +418,8 @@ int text_fix(const unsigned char *s, size_t n, struct points *p, struct arena *a
 
 /* ---- HTML ---- */
 
-/* What the reference after "&" at s stands for: *used characters become *k in out; or
- * used = 0. */
+/* Read the character reference at s, which follows an "&".  Writes the *k characters that it stands for to out.
+ * Returns how many characters of s it takes, or 0 if it is not a reference. */
 static size_t html_entity(const uint32_t *s, size_t n, uint32_t out[3], int *k) {
     const struct entity *t;
     char name[ENTITY_NAME + 1];
@@ -432,7 +435,7 @@ static size_t html_entity(const uint32_t *s, size_t n, uint32_t out[3], int *k) 
         *k = out[0] != 0;
         return 1 + i + (1 + i < n && s[1 + i] == ';');
     }
-    /* up to 32 characters of any script; only their plain beginning can be a name */
+    /* a name ends after at most 32 characters; only the letters and digits of ASCII at its beginning can match */
     for (i = 0, plain = 0; i < n && i < ENTITY_NAME; i++) {
         uint32_t c = s[i];
         if (c == '\t' || c == '\n' || c == '\f' || c == ' ' || c == '<' || c == '&' ||
@@ -443,7 +446,7 @@ static size_t html_entity(const uint32_t *s, size_t n, uint32_t out[3], int *k) 
     }
     if (plain == i && i > 0 && i < n && s[i] == ';')
         name[plain++] = ';';
-    /* the whole, then what it begins with, down to two characters */
+    /* try the whole name, then ever shorter beginnings of it, down to two characters */
     for (; plain >= 2; plain--)
         if ((t = find(html5_entity, html5_entity_n, name, plain))) {
             for (; *k < 3 && t->to[*k]; ++*k)
@@ -464,7 +467,7 @@ void html_unescape(struct points *p) {
             p->v[o++] = p->v[i++];
             continue;
         }
-        for (int j = 0; j < k; j++)    /* never more than it had: "&lt" is the shortest */
+        for (int j = 0; j < k; j++)    /* never longer than the reference, of which "&lt" is the shortest */
             p->v[o++] = r[j];
         i += 1 + used;
     }

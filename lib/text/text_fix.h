@@ -1,15 +1,17 @@
 /* text_fix.h - the two stages of text_clean that mend: ftfy's and HTML's
  *
- * What     text_fix: each segment (up to and with a "\n") goes through ftfy's steps until
- *          no step changes it: entities, C1 controls, ligatures, widths, quotes, line breaks,
- *          terminal escapes, control characters, NFC.  From the first segment with a "<" on,
- *          entities are left alone.  A CR LF becomes two line feeds and not one, which
- *          no later stage can tell.
- *          html_unescape: HTML's own rules, names without ";" among them; one pass.
- * Time     Linear.  ftfy takes one level of a nested entity off in each round; here the
- *          first round does as ftfy does and the others reduce all levels at once.  The result
- *          is equal, because entities never overlap, and only the first round can meet an escape
- *          sequence, the one rule that looks at what an entity has become.
+ * What     text_fix takes each segment, which ends with a "\n", through ftfy's steps until no step changes it.  The
+ *          steps are entities, C1 controls, ligatures, widths, quotes, line breaks, terminal escapes, control
+ *          characters and NFC.  From the first segment with a "<" on, entities are left alone.  A CR LF becomes two
+ *          line feeds.  ftfy makes one line feed of it, but text_clean turns both into one space.
+ *          html_unescape makes one pass with HTML's own rules, which allow some names without ";".
+ * Source   ftfy 6.3.1, fix_text with fix_encoding=False; Python's html.unescape.
+ * Errors   -1 with a message in e: text that is not UTF-8, with the offset of its first bad byte, or memory that is
+ *          exhausted.
+ * Time     Linear.  ftfy takes off one level of a nested entity in each round.  Here only the first round does so, and
+ *          later rounds reduce all levels at once.  The result is equal to ftfy's for two reasons.  Entities never
+ *          overlap.  The rule for escape sequences, which alone looks at what an entity has become, can only apply in
+ *          the first round.
  */
 #ifndef UNCLIP_TEXT_FIX_H
 #define UNCLIP_TEXT_FIX_H
@@ -25,9 +27,10 @@ struct points {        /* code points */
     size_t n, cap;
 };
 
-/* p->v is taken from a.  -1: not UTF-8, or no memory. */
+/* Fix the n bytes s.  p receives the code points, with memory from a. */
 int text_fix(const unsigned char *s, size_t n, struct points *p, struct arena *a, struct err *e);
 
+/* Replace the character references of p in place. */
 void html_unescape(struct points *p);
 
 #endif

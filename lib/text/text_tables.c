@@ -1,7 +1,7 @@
 /* Made by lib/text/text_tables.py; do not edit. */
 #include "lib/text/text_tables.h"
 
-/* sorted by the bytes of the name */
+/* HTML's names, sorted by their bytes */
 const struct entity html5_entity[] = {
     {"AElig", {0xc6}},
     {"AElig;", {0xc6}},
@@ -2237,7 +2237,7 @@ const struct entity html5_entity[] = {
 };
 const size_t html5_entity_n = sizeof html5_entity / sizeof *html5_entity;
 
-/* in capitals, for the first of the unescapings only */
+/* names in capitals that ftfy knows and HTML does not, sorted by their bytes */
 const struct entity upper_entity[] = {
     {"AACUTE;", {0xc1}},
     {"ABREVE;", {0x102}},
@@ -3618,7 +3618,7 @@ const struct entity upper_entity[] = {
 };
 const size_t upper_entity_n = sizeof upper_entity / sizeof *upper_entity;
 
-/* U+FF01 + i; {0} where nothing changes */
+/* NFKC of U+FF01 + i; {0} where it changes nothing */
 const uint16_t width_map[WIDTH_LAST - WIDTH_FIRST + 1][2] = {
     {0x21}, /* FF01 */
     {0x22}, /* FF02 */

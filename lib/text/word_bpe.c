@@ -87,9 +87,9 @@ int word_bpe_rule(struct word_bpe *b, uint32_t left, uint32_t right, uint32_t ma
     uint32_t *slot;
 
     if (left >= b->symbols || right >= b->symbols || made >= b->symbols)
-        return err_set(e, "rule %zu is about a symbol that is not there", b->rules + 1);
+        return err_set(e, "rule %zu is about a symbol that does not exist", b->rules + 1);
     if (b->rules == b->rule_room)
-        return err_set(e, "more than %zu rules", b->rule_room);
+        return err_set(e, "more than %zu rules do not fit", b->rule_room);
     slot = pair_slot(b, left, right);
     if (*slot)
         return err_set(e, "rules %u and %zu are about the same pair", *slot, b->rules + 1);
@@ -142,7 +142,7 @@ static uint64_t pop(struct heap *h) {
 static const uint32_t GONE = UINT32_MAX, UNKNOWN = UINT32_MAX - 1;
 
 struct chain {
-    uint32_t *s, *next, *prev, n;    /* s: symbols, UNKNOWN, or GONE: merged into the one before */
+    uint32_t *s, *next, *prev, n;    /* s: a symbol, UNKNOWN, or GONE where it was merged into the one before */
 };
 
 static void offer(const struct word_bpe *b, struct heap *h, const struct chain *c, uint32_t i) {
@@ -152,7 +152,7 @@ static void offer(const struct word_bpe *b, struct heap *h, const struct chain *
         push(h, (uint64_t)(rule - 1) << 32 | i);
 }
 
-/* Merge the n symbols of a word in place; how many stay. */
+/* Merge the n symbols of a word in place.  *left is how many remain. */
 static int merge(const struct word_bpe *b, uint32_t *s, size_t n, size_t *left, struct arena scratch, struct err *e) {
     struct heap h = {arena_take(&scratch, 2 * n, sizeof *h.v), 0};
     struct chain c = {s, arena_take(&scratch, n, sizeof *s), arena_take(&scratch, n, sizeof *s), (uint32_t)n};
@@ -170,7 +170,7 @@ static int merge(const struct word_bpe *b, uint32_t *s, size_t n, size_t *left, 
         const struct word_rule *r = &b->rule[top >> 32];
         const uint32_t i = (uint32_t)top, j = c.next[i];
 
-        if (c.s[i] != r->left || j >= c.n || c.s[j] != r->right)    /* stale */
+        if (c.s[i] != r->left || j >= c.n || c.s[j] != r->right)    /* one of the two symbols has been merged since */
             continue;
         c.s[i] = r->made;
         c.s[j] = GONE;
@@ -192,11 +192,11 @@ static int merge(const struct word_bpe *b, uint32_t *s, size_t n, size_t *left, 
 
 struct encoding {
     const struct word_bpe *b;
-    uint32_t *word;         /* the symbols of the word at hand */
+    uint32_t *word;         /* the symbols of the current word */
     size_t n;
     int *ids;
     size_t count;
-    bool unknown;           /* the last character was */
+    bool unknown;           /* was the last character unknown? */
     struct arena scratch;
     struct err *e;
 };
@@ -239,7 +239,7 @@ static bool is_punctuation(uint32_t c) {
     return (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO) || (c > 32 && c < 127 && !letter);
 }
 
-/* What BERT's normaliser drops. */
+/* Does BERT's normaliser drop this character? */
 static bool is_dropped(uint32_t c) {
     utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
 
@@ -249,7 +249,7 @@ static bool is_dropped(uint32_t c) {
            k == UTF8PROC_CATEGORY_CO;
 }
 
-/* Characters [from, to) of s are a word of WORD_CHAR: lower case, the last one marked. */
+/* Encode bytes [from, to) of s as a word of WORD_CHAR, in lower case and with its last character marked. */
 static int char_word(struct encoding *t, const char *s, size_t from, size_t to) {
     char *low;
     size_t n;
@@ -332,7 +332,7 @@ int word_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **
 
     if (!utf8_valid(text, n))
         return err_set(e, "not UTF-8");
-    /* a character of n bytes gives at most n symbols, lower case 3 bytes for 2 at most, a word one more */
+    /* A character of n bytes gives at most n symbols, lower case at most 3 bytes for 2, and a word one more symbol. */
     if (!(t.ids = arena_take(a, 3 * n + 2, sizeof *t.ids)))
         return err_set(e, "no memory for a text of %zu bytes", n);
     t.scratch = *a;
@@ -348,7 +348,7 @@ int word_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **
     return r;
 }
 
-/* ---- back ---- */
+/* ---- decoding ---- */
 
 static const struct word_symbol *by_id(const struct word_bpe *b, int64_t id) {
     for (size_t i = 0; i < b->symbols; i++)

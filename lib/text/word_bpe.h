@@ -1,21 +1,26 @@
 /* word_bpe.h - byte-pair encodings over the characters of words: the tokenizers of the DALL-E 1 family
  *
- * What     A text is normalised and split into words; a word's characters become symbols, and the pair of neighbours
- *          with the lowest rank is merged, leftmost first, until no pair has a rule.
- *            WORD_YTTM     YouTokenToMe (ruDALL-E): lower case; words are separated by ASCII white space and U+2581,
- *                          and begin with U+2581; a run of unknown characters is one unknown token.
- *            WORD_CHAR     tokenizers' CharBPETokenizer with BERT's normaliser (minDALL-E): control and format
- *                          characters are dropped, CJK characters and punctuation stand alone, lower case; a word's last
- *                          character is marked "</w>"; each unknown character is an unknown token.
- *            WORD_MINI     min-dalle (DALL-E mini): lower case, ASCII alone; words are separated by blanks and begin
- *                          with U+0120; a symbol that is not in the vocabulary is an unknown token.
+ * What     A text is normalised and split into words.  A word's characters become symbols.  Then the pair of
+ *          neighbours whose rule has the lowest rank is merged, the leftmost such pair first, until no pair has a rule.
+ *            WORD_YTTM     YouTokenToMe (ruDALL-E).  The text is in lower case.  ASCII white space and U+2581 separate
+ *                          words, and each word is given a U+2581 in front.  A run of unknown characters is one
+ *                          unknown token.
+ *            WORD_CHAR     tokenizers' CharBPETokenizer with BERT's normaliser (minDALL-E).  Control and format
+ *                          characters are dropped.  Each CJK or punctuation character is a word.  Words are in
+ *                          lower case, and their last character is marked "</w>".  Each unknown character is an
+ *                          unknown token.
+ *            WORD_MINI     min-dalle (DALL-E mini).  The text is in lower case, and only its ASCII characters are kept.
+ *                          Blanks separate words, and each word is given a U+0120 in front.  A symbol that is not
+ *                          in the vocabulary is an unknown token.
  * Source   VKCOM/YouTokenToMe bpe.cpp; huggingface/tokenizers CharBPETokenizer, BertNormalizer; kuprel/min-dalle 73621fb
  *          min_dalle/text_tokenizer.py.
- * Ids      What the files say.  Starts and ends are the caller's to add: bos, eos; -1 where there is none.
- * Differs  min-dalle spells emoji as words first; here they are dropped, like all that is not ASCII.
- * Errors   A rule of symbols that are not there, two rules for one pair, a text that is not UTF-8.
- * Memory   About 40 bytes a symbol and 24 a rule.  Encoding takes 4 bytes for each byte of the text, and as scratch 60
- *          for each of its longest word.
+ * Ids      As the files give them.  The caller adds the start token bos and the end token eos.  Each is -1 where the
+ *          vocabulary does not have it.
+ * Differs  min-dalle replaces emoji by their names first.  Here they are dropped, as all characters outside ASCII are.
+ * Errors   -1 or NULL, with a message in e: a rule of symbols that do not exist, two rules for one pair, a text that is
+ *          not UTF-8, exhausted memory.
+ * Memory   About 40 bytes a symbol and 24 a rule.  Encoding takes 12 bytes for each byte of the text.  Scratch takes
+ *          about 16 bytes for each byte of the text and 24 for each symbol of its longest word.
  * Time     O(n log n) for a word of n characters.
  * Threads  A built struct is read only.
  */
@@ -29,7 +34,7 @@
 #include "lib/base/err.h"
 
 enum word_kind { WORD_YTTM, WORD_CHAR, WORD_MINI };
-enum { WORD_SYMBOLS_MAX = 1 << 22, WORD_TEXT_MAX = 1024 };    /* symbols, rules; bytes of a symbol */
+enum { WORD_SYMBOLS_MAX = 1 << 22, WORD_TEXT_MAX = 1024 };    /* of symbols and of rules; bytes of a symbol */
 
 struct word_symbol {
     const char *text;
@@ -38,45 +43,49 @@ struct word_symbol {
 };
 
 struct word_rule {
-    uint32_t left, right, made;    /* symbols */
+    uint32_t left, right, made;    /* symbols: left and right become made */
 };
 
 struct word_bpe {
     enum word_kind kind;
-    int unknown, pad, bos, eos;
+    int unknown, pad, bos, eos;    /* ids; -1 where the vocabulary has no such token */
     struct word_symbol *symbol;
     struct word_rule *rule;        /* in the order of their ranks */
     size_t symbols, rules, symbol_room, rule_room;
-    uint32_t *by_text, *by_pair;   /* hash tables: 1 + an index, 0 is free */
+    uint32_t *by_text, *by_pair;   /* hash tables of 1 + an index into symbol or rule; 0: free */
     size_t text_mask, pair_mask;
 };
 
-/* Room for so many symbols and rules. */
+/* Make an empty vocabulary with room for so many symbols and rules. */
 int word_bpe_open(struct word_bpe *b, enum word_kind kind, size_t symbols, size_t rules, struct arena *a, struct err *e);
 
-/* A new symbol, which characters find by its text if `findable`; its number.  -1: full. */
+/* Add a symbol and return its number, or -1 when the vocabulary is full.  text must stay.  With `findable`,
+ * word_bpe_find finds the symbol by its text. */
 int64_t word_bpe_add(struct word_bpe *b, const char *text, size_t n, int id, int findable);
 
-/* The symbol of that text, or -1. */
+/* The number of the symbol with that text, or -1. */
 int64_t word_bpe_find(const struct word_bpe *b, const char *text, size_t n);
 
-/* Symbol s, whose text was set since it was added, is found by its text from now on. */
+/* Make symbol s findable by its text, for a symbol whose text was set after it was added. */
 void word_bpe_index(struct word_bpe *b, uint32_t s);
 
-/* 1 + the number of the rule for a pair, or 0. */
+/* Points to 1 + the number of the rule for a pair, or to 0 where the pair has no rule. */
 const uint32_t *word_bpe_pair(const struct word_bpe *b, uint32_t left, uint32_t right);
 
-/* The next rule.  -1 where a symbol is not there or the pair has a rule. */
+/* Add a rule, whose rank is the number of rules before it.  -1 where a symbol does not exist, the pair has a rule
+ * already, or the vocabulary is full. */
 int word_bpe_rule(struct word_bpe *b, uint32_t left, uint32_t right, uint32_t made, struct err *e);
 
-/* XXH64 of kind, symbols, ids and rules: what `tokens` carry as their model. */
+/* The fingerprint of a vocabulary: XXH64 of kind, special ids, symbols, ids and rules.  Records carry it as the model
+ * of their field `tokens`. */
 uint64_t word_bpe_hash(const struct word_bpe *b);
 
-/* The ids of a text, without start and end. */
+/* Encode a text of n bytes.  *ids receives *count ids, without start and end tokens, with memory from a. */
 int word_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **ids, size_t *count, struct arena *a,
                     struct err *e);
 
-/* The text of ids; ids without text (starts, pads) give nothing. */
+/* The text of n ids, *len bytes and a NUL.  bos, eos and pad are left out; an unknown id gives U+FFFD.  NULL when
+ * memory is exhausted. */
 char *word_bpe_decode(const struct word_bpe *b, const int64_t *id, size_t n, size_t *len, struct arena *a, struct err *e);
 
 #endif
