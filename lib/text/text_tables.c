@@ -1,7 +1,7 @@
 /* Made by lib/text/text_tables.py; do not edit. */
 #include "lib/text/text_tables.h"
 
-/* HTML's names, sorted by their bytes */
+/* names of HTML, sorted by their bytes */
 const struct entity html5_entity[] = {
     {"AElig", {0xc6}},
     {"AElig;", {0xc6}},

@@ -31,7 +31,7 @@ assert max(map(len, html5)) <= 32
 print('/* Made by lib/text/text_tables.py; do not edit. */')
 print('#include "lib/text/text_tables.h"')
 print()
-entities('html5_entity', 'HTML's names, sorted by their bytes', html5)
+entities('html5_entity', 'names of HTML, sorted by their bytes', html5)
 entities('upper_entity', 'names in capitals that ftfy knows and HTML does not, sorted by their bytes', upper)
 print('/* NFKC of U+FF01 + i; {0} where it changes nothing */')
 print('const uint16_t width_map[WIDTH_LAST - WIDTH_FIRST + 1][2] = {')
