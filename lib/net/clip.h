@@ -61,7 +61,7 @@ struct clip_config {
  * -1 if the tensors are not those of a CLIP. */
 int clip_canonical_names(struct weights *ws, const struct clip_family **family, struct err *e);
 
-/* A name of any family, taken apart. */
+/* The parts of a tensor's name, whatever its family. */
 enum clip_tower { TOWER_BOTH, TOWER_TEXT, TOWER_VISION };    /* TOWER_BOTH: logit_scale only */
 
 struct clip_name {
@@ -103,6 +103,7 @@ uint64_t weights_fingerprint(const struct weights *ws, struct arena scratch);
 struct clip_text;      /* bound and packed towers */
 struct clip_vision;
 
+/* Check the config, bind the tensors of one tower and pack them into keep.  NULL on error. */
 struct clip_text *clip_bind_text(const struct clip_config *c, const struct weights *ws,
                                  const struct compute *k, struct arena *keep, struct err *e);
 struct clip_vision *clip_bind_vision(const struct clip_config *c, const struct weights *ws,

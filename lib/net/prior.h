@@ -28,6 +28,7 @@ struct prior_config {
 
 struct prior;
 
+/* Check the config, bind the tensors and pack them into keep. */
 struct prior *prior_bind(const struct prior_config *config, const struct weights *ws,
                          const struct compute *c, struct arena *keep, struct err *e);
 

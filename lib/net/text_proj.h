@@ -35,6 +35,7 @@ struct text_proj {
 /* Read the whole config from the tensors' shapes. */
 int text_proj_config_from_weights(struct text_proj_config *config, const struct weights *ws, struct err *e);
 
+/* Check the config, bind the tensors and pack them into keep. */
 int text_proj_bind(struct text_proj *p, const struct text_proj_config *config, const struct weights *ws,
                    const struct compute *c, struct arena *keep, struct err *e);
 

@@ -68,6 +68,7 @@ struct unet_context {
     float *const *kv;    /* [attentions], each [len, 2 C] */
 };
 
+/* Compute the keys and values of a context into *out, with memory from keep. */
 int unet_context(const struct unet *u, const struct compute *k, const float *context, size_t len,
                  struct unet_context *out, struct arena *keep, struct err *e);
 

@@ -245,7 +245,7 @@ static void bind_named(struct binder *s, struct conv *v, const char *at, const c
     }
     co = w->t.shape[0], side = w->t.shape[2];
     if (!co || co > VQ_WIDTH || side % 2 == 0 || side > 15) {
-        refuse(s, "has a shape that is not handled", s->b.name);
+        refuse(s, "has a shape that is not supported", s->b.name);
         return;
     }
     t = bind_filters(&s->b, s->b.name, co, ci, side, side);
@@ -267,7 +267,7 @@ static struct vq_op *next(struct binder *s) {
     static struct vq_op nowhere;
 
     if (s->b.bad || s->net->n == VQ_OPS) {
-        refuse(s, "is one too many", s->b.name);
+        refuse(s, "is followed by more layers than are supported", s->b.name);
         return &nowhere;
     }
     return &s->net->op[s->net->n++];
@@ -366,7 +366,8 @@ static void bind_level(struct binder *s, bool up, size_t level, enum resample re
     char at[96];
 
     if (n > VQ_BLOCKS) {
-        refuse(s, "is one too many", numbered(at, up ? f->up : f->down, f->base + level, f->base + VQ_BLOCKS));
+        refuse(s, "is in a level with too many blocks",
+               numbered(at, up ? f->up : f->down, f->base + level, f->base + VQ_BLOCKS));
         return;
     }
     for (size_t j = 0; j < n && !s->b.bad; j++) {
@@ -526,7 +527,7 @@ static void bind_table_of_codes(struct binder *s, struct vq_decoder *v) {
     size_t wide = c->names == &openai ? t->t.shape[0] : t->t.shape[1];
 
     if (!wide || wide > VQ_WIDTH) {
-        refuse(s, "has a shape that is not handled", t->name);
+        refuse(s, "has a shape that is not supported", t->name);
         return;
     }
     if (c->names == &openai) {

@@ -49,7 +49,7 @@ struct logreg_problem {
     const float *weight;      /* [n], the sample weights s_i; NULL: all are 1 */
     size_t classes;           /* >= 2 */
     int exact;                /* 1: products in f64, 0: in f32, -1: by the size of the problem */
-    size_t budget;            /* bytes for packed rows */
+    size_t budget;            /* bytes for the rows and their copies */
     const struct compute *compute;
 };
 

@@ -96,7 +96,7 @@ static void build_bytes(struct bpe *b, const struct names *t) {
     }
 }
 
-/* The id of a spelled token, or -1.  tmp: room for n bytes. */
+/* The id of a spelled token, or -1.  tmp has room for n bytes. */
 static int64_t lookup(const struct names *t, const char *s, size_t n, unsigned char *tmp) {
     bool last;
     long k = unspell(&t->b->alphabet, s, n, tmp, &last);

@@ -88,7 +88,7 @@ static void offer(const struct bpe *b, struct heap *h, const struct chain *c, ui
 
 /* Merge the n ids of a long piece in place.  Returns how many are left, or 0 when memory is exhausted. */
 static size_t merge_long(const struct bpe *b, uint32_t *w, size_t n, struct arena scratch) {
-    /* each merge takes one entry off the heap, adds two at most, and happens < n times */
+    /* a merge takes one entry off the heap and adds at most two, and there are fewer than n merges */
     struct heap h = {arena_take(&scratch, 2 * n, sizeof *h.v), 0};
     struct chain c = {w, arena_take(&scratch, n, sizeof *w), arena_take(&scratch, n, sizeof *w),
                       (uint32_t)n};
@@ -98,7 +98,7 @@ static size_t merge_long(const struct bpe *b, uint32_t *w, size_t n, struct aren
         return 0;
     for (uint32_t i = 0; i < c.n; i++) {
         c.next[i] = i + 1;
-        c.prev[i] = i - 1;    /* wraps for the first: never < n */
+        c.prev[i] = i - 1;    /* wraps around for the first, and is then not below n */
     }
     for (uint32_t i = 0; i < c.n; i++)
         offer(b, &h, &c, i);

@@ -161,7 +161,7 @@ static int merge(const struct word_bpe *b, uint32_t *s, size_t n, size_t *left, 
         return err_set(e, "no memory for a word of %zu characters", n);
     for (uint32_t i = 0; i < c.n; i++) {
         c.next[i] = i + 1;
-        c.prev[i] = i - 1;    /* wraps for the first: never < n */
+        c.prev[i] = i - 1;    /* wraps around for the first, and is then not below n */
     }
     for (uint32_t i = 0; i < c.n; i++)
         offer(b, &h, &c, i);
