@@ -13,16 +13,17 @@
 
 struct beside {
     struct stream s;
-    struct record only;    /* the first */
-    struct err first;      /* or what is wrong with it */
-    bool one;
+    struct record only;    /* a copy of the file's first record */
+    struct err first;      /* what is wrong with the first record; empty if it is good */
+    bool one;              /* the file has one record, which is given every time */
 };
 
-/* The file is opened once, so that it may be a pipe.  -1: it has no record. */
+/* Opens the file and reads its first record.  The file is opened once, so that it may be a pipe.  Returns -1 if it
+ * cannot be opened or has no record. */
 int beside_open(struct beside *b, const char *name, struct arena *a, size_t buffer, struct err *e);
 
-/* Record `number`, counted from 1, which grows from call to call.  Its bytes are in the file or in a.
- * 1, 0 where there are fewer records, -1. */
+/* Reads record `number` of the file.  Numbers count from 1 and must grow from call to call.  The record's bytes are in
+ * the mapped file, in the read buffer or in an arena.  Returns 1, 0 if the file has fewer records, or -1. */
 int beside_get(struct beside *b, uint64_t number, struct record *r, struct arena *a, struct err *e);
 
 #endif

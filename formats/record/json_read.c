@@ -22,7 +22,7 @@ static struct span text_of(const json_t *s) {
     return span_bytes(json_string_value(s), json_string_length(s));
 }
 
-/* The bytes of a base64 string, valid until the next call. */
+/* Decodes the base64 string s into *out, which is valid until the next call. */
 static int bytes_of(struct in *in, const json_t *s, struct span *out) {
     struct arena a = in->scratch;
     size_t n = json_string_length(s), len;
@@ -36,7 +36,8 @@ static int bytes_of(struct in *in, const json_t *s, struct span *out) {
     return 0;
 }
 
-/* The value of an object with the one key `want`, like {"$bytes": ...}; else NULL. */
+/* If v is an object with one key, and the key begins with $, like {"$bytes": ...}, sets *name to the key and returns
+ * the value.  Else returns NULL. */
 static json_t *special(json_t *v, const char **name) {
     void *it;
 
@@ -54,7 +55,7 @@ static json_t *named(json_t *v, const char *want) {
     return in && !strcmp(name, want) ? in : NULL;
 }
 
-/* ---- containers, without their heads ---- */
+/* ---- the contents of containers; the caller writes the heads ---- */
 
 static size_t pairs_of(json_t *v) {
     json_t *list = named(v, "$map");
@@ -106,7 +107,7 @@ static bool fits_int(enum dtype dt, int64_t n) {
     return bits == 63 || (n >> bits) == (n < 0 && is_signed ? -1 : 0);
 }
 
-/* The numbers of nested arrays of that shape, as elements of type dt. */
+/* Writes the numbers of the nested arrays v, which must have the shape given, as elements of type dt. */
 static int put_numbers(struct in *in, enum dtype dt, json_t *v, int nd, const size_t *shape) {
     unsigned char raw[8];
     double d;
@@ -181,9 +182,9 @@ static int put_nd(struct in *in, json_t *v) {
     return put_numbers(in, t.dtype, data, t.nd, t.shape);
 }
 
-/* ---- forms that are not the smallest ---- */
+/* ---- values with "$as", whose encoding is not the smallest ---- */
 
-/* The byte `first`, then v in `width` bytes, big-endian. */
+/* Writes the byte `first` and then v in `width` bytes, big-endian. */
 static void put_head(struct in *in, int first, uint64_t v, size_t width) {
     unsigned char raw[9] = {(unsigned char)first};
 
@@ -213,7 +214,7 @@ static int put_integer_as(struct in *in, int first, json_t *v) {
     return 0;
 }
 
-/* The payload of a str, bin or ext. */
+/* Sets *s to the payload of v, a str, bin or ext, and *ext to the type of an ext (0 to 255), or -1. */
 static int payload_of(struct in *in, json_t *v, struct span *s, int *ext) {
     json_t *b = named(v, "$bytes"), *x = named(v, "$ext");
 
@@ -234,7 +235,7 @@ static int payload_of(struct in *in, json_t *v, struct span *s, int *ext) {
     return b ? bytes_of(in, b, s) : bad(in, "$as: not a value of that form");
 }
 
-/* form: a first byte from c4 to c9 or d9 to db, or 0 for fixstr. */
+/* Writes v, a str, bin or ext, in the encoding `form`: its first byte, c4 to c9 or d9 to db, or 0 for fixstr. */
 static int put_bytes_as(struct in *in, int form, json_t *v) {
     bool ext = form >= 0xc7 && form <= 0xc9;
     size_t width = form ? (size_t)1 << (form >= 0xd9 ? form - 0xd9 : form >= 0xc7 ? form - 0xc7 : form - 0xc4) : 0;
@@ -345,7 +346,7 @@ static int put_value(struct in *in, json_t *v, int depth) {
     return 0;
 }
 
-/* {"unclip": 1, "id": .., "data": {..}}; the first may be left out. */
+/* Encodes the object {"unclip": 1, "id": .., "data": {..}} as a record.  "unclip" may be absent. */
 static int put_record(struct in *in, json_t *v) {
     json_t *version = json_object_get(v, "unclip"), *id = json_object_get(v, "id"),
            *data = json_object_get(v, "data");

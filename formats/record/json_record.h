@@ -19,7 +19,7 @@
  *          A record comes back from JSON byte for byte, except that the heads of its id and its data
  *          become the smallest.
  * Source   RFC 8259; reading through jansson (RFC 4648 for base64).
- * Errors   json_read returns -1 with what is wrong.  Its result is checked as every record is.
+ * Errors   json_read returns -1, and err says what is wrong.  record_parse checks the record that it made.
  * Memory   scratch must not share a region with out or a, which grow.  json_read frees jansson's tree before it returns.
  * Threads  No state.
  */
@@ -28,21 +28,21 @@
 
 #include "formats/record/record.h"
 
-enum { JSON_ARRAYS = 1 };    /* tensors as plain arrays of numbers, whose types and shapes are lost */
+enum { JSON_ARRAYS = 1 };    /* flag: write tensors as plain arrays of numbers, without types and shapes */
 
-/* Append the record as a line, newline included. */
+/* Appends the record to out as a line of JSON, newline included.  flags: JSON_ARRAYS or 0. */
 int json_write(struct mp *out, const struct record *r, unsigned flags, struct arena scratch,
                struct err *e);
 
-/* Append one value. */
+/* Appends the encoded MessagePack value `val` to out as JSON. */
 int json_write_value(struct mp *out, struct span val, unsigned flags, struct arena scratch,
                      struct err *e);
 
-/* The shortest text that gives v again when it is read as f64, or with `single` as f32.  It has a point or an
- * exponent.  Returns its length; s has room for 32 characters. */
+/* Writes into s the shortest text that gives v again when it is read as f64, or as f32 if `single` is set.  The text
+ * has a point or an exponent.  Returns its length.  s has room for 32 characters. */
 size_t json_float(char *s, double v, bool single);
 
-/* Read one JSON object of n bytes. */
+/* Parses the n bytes of text, one JSON object, into the record r. */
 int json_read(struct record *r, const char *text, size_t n, struct arena *a, struct arena scratch,
               struct err *e);
 

@@ -7,7 +7,7 @@
 
 #include "formats/io/base64.h"
 
-enum { PLAIN_KEYS = 1024 };    /* larger maps are not searched for double keys: $map */
+enum { PLAIN_KEYS = 1024 };    /* a map with more keys is not searched for double keys, and written as $map */
 
 struct out {
     struct mp *m;
@@ -20,7 +20,7 @@ static void put(struct out *o, const char *s) {
     mp_raw(o->m, span_of(s));
 }
 
-/* A string that is UTF-8. */
+/* Writes s, which is valid UTF-8, as a JSON string. */
 static void put_string(struct out *o, struct span s) {
     static const char *const name[] = {['\b'] = "\\b", ['\t'] = "\\t", ['\n'] = "\\n", ['\f'] = "\\f",
                                        ['\r'] = "\\r", ['"'] = "\\\"", ['\\'] = "\\\\"};
@@ -72,7 +72,7 @@ size_t json_float(char *s, double v, bool single) {
 
 /* ---- tensors ---- */
 
-/* Are these the bytes that mp_tensor writes for its type, shape and data? */
+/* Returns whether v, the encoded tensor t, is byte for byte what mp_tensor writes for its type, shape and data. */
 static bool is_own(struct out *o, struct span v, const struct tensor *t, size_t bytes) {
     struct arena scratch = o->scratch;
     struct mp m;
@@ -99,7 +99,7 @@ static void put_nd(struct out *o, const struct tensor *t, size_t bytes) {
     put(o, "}}");
 }
 
-/* One element as a number; false if it is not finite. */
+/* Writes element i as a number or a bool.  Returns false if it is not finite. */
 static bool put_element(struct out *o, const struct tensor *t, size_t i) {
     const unsigned char *p = (const unsigned char *)t->data + i * dtype_size(t->dtype);
     char text[40];
@@ -112,7 +112,7 @@ static bool put_element(struct out *o, const struct tensor *t, size_t i) {
     case DT_F32: case DT_F16: case DT_BF16: tensor_f32(t, i, i + 1, &f); d = (double)f; break;
     case DT_I64: memcpy(&n, p, 8); d = 0; break;
     case DT_BOOL: put(o, *p ? "true" : "false"); return true;
-    default: tensor_f32(t, i, i + 1, &f); n = (int64_t)f; d = 0; break;    /* up to 16 bits: exact */
+    default: tensor_f32(t, i, i + 1, &f); n = (int64_t)f; d = 0; break;    /* integers of up to 16 bits, exact in f32 */
     case DT_I32: { int32_t w; memcpy(&w, p, 4); n = w; d = 0; break; }
     }
     if (!(d - d == 0))
@@ -125,7 +125,8 @@ static bool put_element(struct out *o, const struct tensor *t, size_t i) {
     return true;
 }
 
-/* Nested arrays: the elements from *at on, along the axes from `axis` on. */
+/* Writes the elements from *at on as arrays nested along the axes from `axis` on, and moves *at past them.  Returns
+ * false if an element is not finite. */
 static bool put_axis(struct out *o, const struct tensor *t, int axis, size_t *at) {
     bool good = true;
 
@@ -143,7 +144,7 @@ static bool put_axis(struct out *o, const struct tensor *t, int axis, size_t *at
     return good;
 }
 
-/* 1: the map is a tensor and was written; 0: it is not a tensor. */
+/* Writes the map v if it is a tensor.  Returns 1, or 0 if the caller must write it as a map. */
 static int put_tensor(struct out *o, struct span v) {
     struct tensor t;
     size_t n, bytes, at = 0, rows = 1;
@@ -152,7 +153,7 @@ static int put_tensor(struct out *o, struct span v) {
         return 0;
     bytes = n * dtype_size(t.dtype);
     if (o->flags & JSON_ARRAYS) {
-        /* the shape [1000000, 1000000, 0] must not become that many empty arrays */
+        /* a tensor of the shape [1000000, 1000000, 0] must not become 10^12 empty arrays */
         for (int i = 0; n == 0 && t.shape[i] != 0; i++)
             if (t.shape[i] > PLAIN_KEYS || (rows *= t.shape[i]) > PLAIN_KEYS)
                 return 0;
@@ -170,7 +171,7 @@ static int put_tensor(struct out *o, struct span v) {
 
 static size_t put_value(struct out *o, const unsigned char *p, size_t n);
 
-/* Are all keys of the map distinct strings that JSON can have, so that it is an object? */
+/* Returns whether the map can be written as a JSON object: its keys are distinct strings that JSON can have. */
 static bool is_plain(struct out *o, struct span v, const struct mp_item *map) {
     struct arena scratch = o->scratch;
     struct span *key = map->n <= PLAIN_KEYS ? arena_take(&scratch, (size_t)map->n, sizeof *key) : NULL;
@@ -266,7 +267,7 @@ static void put_payload(struct out *o, struct span v, const struct mp_item *it) 
     }
 }
 
-/* Write the value at p.  Returns its length in bytes. */
+/* Writes the encoded value at p as JSON.  Returns how many bytes the value has at p. */
 static size_t put_value(struct out *o, const unsigned char *p, size_t n) {
     struct span v = {p, mp_size(p, n)};
     struct mp_item it;
@@ -309,7 +310,7 @@ int json_write(struct mp *out, const struct record *r, unsigned flags, struct ar
     put(&o, "{\"unclip\":1,\"id\":");
     pos += put_value(&o, bytes.p + pos, bytes.n - pos);
     put(&o, ",\"data\":");
-    pos += 5;    /* its key */
+    pos += 5;    /* pass the encoded key "data" */
     put_value(&o, bytes.p + pos, bytes.n - pos);
     put(&o, "}\n");
     if (out->full)

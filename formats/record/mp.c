@@ -28,8 +28,8 @@ static double be_float(const unsigned char *p, size_t n) {
     return d;
 }
 
-/* For the first bytes c0 to df: the kind, the bytes of the head, and the bytes of its length if it has
- * a length, or for a number the bytes of the value. */
+/* For the first bytes c0 to df: the item's kind, the length of its head, and how many bytes of the head are the length
+ * of the payload, or for a number the value. */
 static const struct {
     unsigned char kind, head, width;
 } wide[32] = {
@@ -62,7 +62,7 @@ static void small(unsigned c, struct mp_item *it) {
     }
 }
 
-/* Sign-extend a value of `width` bytes. */
+/* Sign-extends v, a value of `width` bytes, to 64 bits. */
 static int64_t extend(uint64_t v, unsigned width) {
     unsigned shift = 64 - 8 * width;
 
@@ -116,7 +116,7 @@ void mp_walk_start(struct mp_walk *w, size_t pos, uint64_t count, unsigned max) 
     w->left[0] = count;
 }
 
-/* Not finite is an exponent of all ones, in either size. */
+/* Returns whether the float32 or float64 item at p is finite.  A float with an exponent of all ones is not. */
 static bool finite(const unsigned char *p) {
     if (p[0] == 0xca)
         return (p[1] & 0x7f) != 0x7f || !(p[2] & 0x80);
@@ -128,7 +128,7 @@ static int bad(struct mp_walk *w, const char *why) {
     return -1;
 }
 
-/* Open a container of `count` values; an empty one is passed at once. */
+/* Begins a container of `count` values.  An empty container is passed at once.  -1 if it is nested too deeply. */
 static int open_in(struct mp_walk *w, uint64_t count) {
     if (w->depth > w->max)
         return bad(w, "nested too deeply");
@@ -137,7 +137,7 @@ static int open_in(struct mp_walk *w, uint64_t count) {
     return 1;
 }
 
-/* Pass the item at w->pos, whose first byte is c0 to df.  1; 0 where bytes are missing; -1. */
+/* Passes the item at w->pos, whose first byte is c0 to df.  Returns 1, 0 if bytes are missing, or -1. */
 static int pass_wide(struct mp_walk *w, const unsigned char *p, size_t n) {
     unsigned k = p[w->pos] - 0xc0u, head = wide[k].head;
     const unsigned char *at = p + w->pos;
@@ -194,7 +194,7 @@ int mp_walk(struct mp_walk *w, const unsigned char *p, size_t n) {
 }
 
 static unsigned char smallest_int(const struct mp_item *it) {
-    uint64_t n = 0 - (uint64_t)it->i;    /* negative: down to -2^(w-1) */
+    uint64_t n = 0 - (uint64_t)it->i;    /* for a negative i, its absolute value; w bits hold down to -2^(w-1) */
 
     if (it->kind == MP_UINT || it->i >= 0)
         return (unsigned char)(it->u < 0x80 ? it->u : it->u <= UINT8_MAX ? 0xcc : it->u <= UINT16_MAX ? 0xcd :
@@ -280,7 +280,7 @@ static int put(void *to, const char *s, size_t n) {
 
 #define PACKER(m) (&(msgpack_packer){(m), put})
 
-/* A length has at most 32 bits. */
+/* Returns whether the length n can be written, in at most 32 bits, and sets m->full if not. */
 static bool fits(struct mp *m, size_t n) {
     m->full |= n > UINT32_MAX;
     return !m->full;
@@ -298,7 +298,7 @@ void mp_map(struct mp *m, size_t n) {
 size_t mp_map_begin(struct mp *m) {
     size_t begin = m->n;
 
-    mp_map(m, 0);    /* a byte for the head, which is what most maps need */
+    mp_map(m, 0);    /* reserves one byte for the head, which is enough for most maps */
     return begin;
 }
 
@@ -316,7 +316,7 @@ void mp_map_end(struct mp *m, size_t begin) {
         }
     }
     assert(values % 2 == 0);
-    mp_map(m, values / 2);    /* the head, written last and moved to its place */
+    mp_map(m, values / 2);    /* the head is written at the end and then moved to its place */
     if (m->full)
         return;
     head = m->n - end;

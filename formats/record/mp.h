@@ -26,58 +26,60 @@
 #include "lib/base/tensor.h"
 #include "lib/base/utf8.h"
 
-enum { MP_DEPTH = 32 };    /* containers inside each other, at most */
+enum { MP_DEPTH = 32 };    /* the most containers that may be nested */
 
 /* ---- reading ---- */
 
-/* An integer above INT64_MAX is MP_UINT, every other one MP_INT. */
+/* An integer above INT64_MAX has the kind MP_UINT.  Every other integer has MP_INT, signed or not. */
 enum mp_kind {
     MP_NIL, MP_BOOL, MP_INT, MP_UINT, MP_FLOAT, MP_STR, MP_BIN, MP_EXT, MP_ARRAY, MP_MAP
 };
 
 struct mp_item {
     enum mp_kind kind;
-    unsigned char head;     /* bytes before the payload; all of a nil, bool or number */
-    signed char ext;        /* type of an ext */
+    unsigned char head;     /* bytes before the payload; for a nil, bool or number, all its bytes */
+    signed char ext;        /* the type number of an MP_EXT */
     bool b;
     int64_t i;
-    uint64_t u;             /* MP_INT >= 0, MP_UINT */
-    double f;               /* MP_FLOAT */
-    uint64_t n;             /* payload bytes; of MP_ARRAY elements, of MP_MAP pairs */
+    uint64_t u;             /* the value of an MP_UINT, or of an MP_INT >= 0 */
+    double f;               /* the value of an MP_FLOAT */
+    uint64_t n;             /* number of payload bytes; of elements for MP_ARRAY; of pairs for MP_MAP */
 };
 
-/* The item that starts at p.  1; 0 if its head is longer than n bytes; -1 if no item starts there. */
+/* Decodes the head of the item that starts at p.  Returns 1, 0 if the head is longer than n bytes, or -1 if no item
+ * starts with that byte. */
 int mp_item(const unsigned char *p, size_t n, struct mp_item *it);
 
 struct mp_walk {
-    size_t pos;             /* next head; beyond the end while inside a payload */
-    uint64_t items;         /* heads passed, for a caller that limits work */
-    unsigned depth, max;    /* containers open, and allowed */
-    const char *why;        /* set with -1 */
-    uint64_t left[MP_DEPTH + 1];
+    size_t pos;             /* offset of the next head; may be beyond the n bytes given if a payload is cut */
+    uint64_t items;         /* number of heads passed, for a caller that limits work */
+    unsigned depth, max;    /* containers that are open, and that may be open */
+    const char *why;        /* the error, set where mp_walk returns -1 */
+    uint64_t left[MP_DEPTH + 1];    /* at each level, the values not passed yet */
 };
 
-/* Prepare to pass over `count` values from pos on, nested up to max <= MP_DEPTH deep. */
+/* Prepares w to pass over `count` values from offset pos on, nested up to max <= MP_DEPTH deep. */
 void mp_walk_start(struct mp_walk *w, size_t pos, uint64_t count, unsigned max);
 
-/* 1: the values are passed, and w->pos is behind them.  0: n bytes are not enough; call again with these bytes and
- * more.  -1: the bytes at w->pos are malformed, and w->why says how. */
+/* Passes over the values.  Returns 1 when all are passed and w->pos is the offset after them.  Returns 0 if the values
+ * do not end within the n bytes: the caller calls again with these bytes and more.  Returns -1 if the bytes at w->pos are
+ * malformed; w->why says how. */
 int mp_walk(struct mp_walk *w, const unsigned char *p, size_t n);
 
-/* The first byte of the smallest form of such an item, which is the form that the encoder below writes. */
+/* Returns the first byte that the item has in its smallest encoding, which the encoder below writes. */
 unsigned char mp_smallest(const struct mp_item *it);
 
-/* The form of a first byte by the specification's name ("uint16", "fixstr").  mp_form gives the first byte, c0 to df,
- * of such a name, or -1. */
+/* mp_form_name returns the specification's name ("uint16", "fixstr") of the encoding that begins with the byte `first`.
+ * mp_form returns the first byte, c0 to df, of the encoding with that name, or -1. */
 const char *mp_form_name(unsigned char first);
 int mp_form(const char *name);
 
-/* The length in bytes of the value at p, which must be whole and well-formed. */
+/* Returns the length in bytes of the value at p, or 0 if the value is cut or malformed. */
 size_t mp_size(const unsigned char *p, size_t n);
 
-/* ---- writing: the smallest form of everything; floats as float64 ---- */
+/* ---- writing: every value gets its smallest encoding; floats are written as float64 ---- */
 
-struct mp {                /* grows in an arena; `full` stays set once something did not fit */
+struct mp {                /* an output buffer that grows in an arena; `full` stays set once something did not fit */
     unsigned char *p;
     size_t n, cap;
     struct arena *a;
@@ -85,7 +87,7 @@ struct mp {                /* grows in an arena; `full` stays set once something
 };
 
 void mp_open(struct mp *m, struct arena *a);
-void mp_map(struct mp *m, size_t n);    /* of n pairs, which must follow */
+void mp_map(struct mp *m, size_t n);    /* the head of a map; n pairs must follow */
 void mp_array(struct mp *m, size_t n);
 void mp_text(struct mp *m, const void *s, size_t n);    /* str if UTF-8, else bin */
 void mp_str(struct mp *m, const void *s, size_t n);
@@ -99,22 +101,23 @@ void mp_bool(struct mp *m, bool v);
 void mp_nil(struct mp *m);
 void mp_raw(struct mp *m, struct span s);
 
-/* A map whose pairs the caller does not count.  What is written between mp_map_begin and mp_map_end, which
- * takes what mp_map_begin returned, are keys and values in turn.  Such maps may be nested. */
+/* Write a map whose pairs the caller does not count.  The caller writes keys and values in turn between mp_map_begin
+ * and mp_map_end, and passes what mp_map_begin returned to mp_map_end.  Such maps may be nested. */
 size_t mp_map_begin(struct mp *m);
 void mp_map_end(struct mp *m, size_t begin);
 
-/* A tensor in the dialect of msgpack_numpy, from contiguous data of that type. */
+/* Writes a tensor in the dialect of msgpack_numpy, from contiguous data of type dt. */
 void mp_tensor(struct mp *m, enum dtype dt, const void *data, int nd, const size_t *shape);
 
-/* mp_tensor without the data, of which n bytes must follow by mp_raw. */
+/* Writes what mp_tensor writes before the data.  The caller then writes the n bytes of data with mp_raw. */
 void mp_tensor_head(struct mp *m, enum dtype dt, size_t n, int nd, const size_t *shape);
 
-/* The type as numpy spells it ("<f4").  NULL for bf16, which numpy does not have. */
+/* mp_dtype_name returns the type as numpy spells it ("<f4"), or NULL for bf16, which numpy does not have.  mp_dtype
+ * finds the type of such a name. */
 const char *mp_dtype_name(enum dtype dt);
 int mp_dtype(struct span name, enum dtype *dt);    /* 0, or -1 for a type that enum dtype does not have */
 
-/* The bytes written so far.  Check m->full first. */
+/* Returns the bytes written so far.  The caller checks m->full first. */
 struct span mp_span(const struct mp *m);
 
 #endif

@@ -6,7 +6,7 @@
 #include "formats/record/record.h"
 #include "lib/base/utf8.h"
 
-enum { LOOK = 4096 };    /* bytes that are looked at */
+enum { LOOK = 4096 };    /* not_records looks at so many bytes at most */
 
 #define PICTURE " picture, not records (clip-embed FILE makes records of pictures)"
 
@@ -33,7 +33,8 @@ static const struct {
     {"\xfe\xff", 2, "text in UTF-16, not records (iconv -f UTF-16 -t UTF-8)"},
 };
 
-/* Text, in which a name may end in NUL.  A character may be cut at the end. */
+/* Returns whether the n bytes are UTF-8 text, in which the last character may be cut.  Sets *nul if the text has NULs,
+ * as a list of names that end in NUL has. */
 static bool is_text(const unsigned char *p, size_t n, bool *nul) {
     *nul = false;
     if (!p[0])

@@ -1,14 +1,15 @@
-/* not_records.h - what was given in the place of a stream of records
+/* not_records.h - tells what an input is that is not a stream of records
  *
- * What     A phrase for a message, told by the first bytes: pictures, JSON, names, text, archives, arrays.
+ * What     Recognizes pictures, JSON, lists of names, text, archives and arrays by their first bytes, and gives a
+ *          phrase for the error message.
  */
 #ifndef UNCLIP_NOT_RECORDS_H
 #define UNCLIP_NOT_RECORDS_H
 
 #include <stddef.h>
 
-/* The n bytes at the beginning, which are not those of a record: "a PNG picture, not records (clip-embed FILE)", or NULL where
- * they tell nothing or a record follows. */
+/* Looks at the first n bytes of an input that does not begin with a record.  Returns a phrase for a message, like
+ * "a PNG picture, not records (clip-embed FILE ...)".  Returns NULL if the kind is not known or a record follows. */
 const char *not_records(const unsigned char *p, size_t n);
 
 #endif

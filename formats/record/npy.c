@@ -8,7 +8,7 @@
 
 #include "formats/record/mp.h"
 
-struct text {    /* what is left of the literal */
+struct text {    /* the part of the Python literal that is not parsed yet */
     const char *p, *end;
 };
 
@@ -17,7 +17,7 @@ static void spaces(struct text *t) {
         t->p++;
 }
 
-/* The character c after spaces? */
+/* Skips spaces.  Returns whether c follows, and passes it. */
 static bool take(struct text *t, char c) {
     spaces(t);
     if (t->p == t->end || *t->p != c)
@@ -36,7 +36,7 @@ static bool word(struct text *t, const char *w) {
     return true;
 }
 
-/* 'text' or "text".  There are no escapes in names and types. */
+/* Parses 'text' or "text" into s.  Returns false if no string follows.  Names and types have no escapes. */
 static bool string(struct text *t, struct span *s) {
     const char *close;
     char quote;
@@ -53,7 +53,7 @@ static bool string(struct text *t, struct span *s) {
     return true;
 }
 
-/* Digits, perhaps with the L that Python 2 wrote. */
+/* Parses a decimal number, perhaps with the L that Python 2 wrote after it.  Returns false if no number follows. */
 static bool number(struct text *t, size_t *n) {
     bool any = false;
 
@@ -99,7 +99,7 @@ static int read_type(struct text *t, struct tensor *out, struct err *e) {
     return err_set(e, "type %s: not one of f2 f4 f8 i1 i2 i4 i8 u1 b1", name);
 }
 
-/* One entry of the dict.  *seen collects which keys there were. */
+/* Parses one entry of the dict.  Sets the bit of its key in *seen, and refuses a key whose bit is set already. */
 static int read_entry(struct text *t, struct tensor *out, bool *fortran, unsigned *seen, struct err *e) {
     static const char *const key[] = {"descr", "fortran_order", "shape"};
     struct span s;
@@ -185,7 +185,7 @@ size_t npy_head(unsigned char head[NPY_HEAD], enum dtype dt, int nd, const size_
     for (int i = 0; i < nd; i++) {
         n += (size_t)snprintf(text + n, sizeof text - n, "%s%zu", i ? ", " : "", shape[i]);
         if (i == 0)
-            first = n - first;    /* digits of the first size, which may have 20 */
+            first = n - first;    /* the number of digits of shape[0], at most 20 */
     }
     n += (size_t)snprintf(text + n, sizeof text - n, "%s), }", nd == 1 ? "," : "");
     len = (10 + n + (nd ? 20 - first : 0) + 1 + 63) / 64 * 64;
@@ -210,7 +210,7 @@ void npy_copy(const struct tensor *t, void *out) {
     }
     for (; n; n--, to += size) {
         memcpy(to, (const char *)t->data + off * size, size);
-        for (int i = t->nd; i-- > 0; at[i] = 0) {    /* count up, the last axis first */
+        for (int i = t->nd; i-- > 0; at[i] = 0) {    /* advance the indices, the last axis first */
             off += t->stride[i];
             if (++at[i] < t->shape[i])
                 break;

@@ -20,16 +20,16 @@
 #include "lib/base/err.h"
 #include "lib/base/tensor.h"
 
-enum { NPY_HEAD = 256 };    /* bytes of a head written here, at most */
+enum { NPY_HEAD = 256 };    /* the most bytes that npy_head writes */
 
-/* A view into the n bytes of a file.  0 or -1. */
+/* Sets *t to a view of the array in p, the n bytes of a .npy file.  Returns 0 or -1. */
 int npy_read(const unsigned char *p, size_t n, struct tensor *t, struct err *e);
 
-/* The head, version 1, of contiguous data.  Returns its length, a multiple of 64.  The length does not depend on the
- * first size, so that the head can be written again when the number of rows is known.  0 for bf16. */
+/* Writes the head, version 1, of a file of contiguous data.  Returns its length, a multiple of 64, or 0 for bf16.
+ * The length does not depend on shape[0], so that the caller can write it again when the number of rows is known. */
 size_t npy_head(unsigned char head[NPY_HEAD], enum dtype dt, int nd, const size_t *shape);
 
-/* Copy the elements of any view to out, in C order and of the same type. */
+/* Copies the elements of a view with any strides to out, in C order and with their type unchanged. */
 void npy_copy(const struct tensor *t, void *out);
 
 #endif

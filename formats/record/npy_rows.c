@@ -12,7 +12,7 @@ static int out_open(struct npy_out *o, struct err *e) {
     return 0;
 }
 
-/* The field's value as o->row.  A number or bool becomes a tensor without sizes. */
+/* Sets o->row to the field's value v.  A number or bool becomes a tensor with nd = 0. */
 static int read_row(struct npy_out *o, struct span v, struct err *e) {
     struct tensor *t = &o->row;
     struct mp_item it;
@@ -29,7 +29,7 @@ static int read_row(struct npy_out *o, struct span v, struct err *e) {
     }
 }
 
-/* Does the record have the field, in the form of those before it? */
+/* Returns 0 if the record has the field, with the type and shape of the rows before it, and sets o->row; else -1. */
 static int out_check(struct npy_out *o, const struct record *r, struct err *e) {
     struct span v;
     bool same;
@@ -50,7 +50,7 @@ static int out_check(struct npy_out *o, const struct record *r, struct err *e) {
     return 0;
 }
 
-/* The head for the rows so far. */
+/* Writes the .npy head at the file's current offset, with the number of rows so far. */
 static int head(struct npy_out *o, struct err *e) {
     unsigned char text[NPY_HEAD];
     size_t shape[TENSOR_DIMS + 1] = {o->rows}, n;
@@ -60,7 +60,7 @@ static int head(struct npy_out *o, struct err *e) {
     return fwrite(text, 1, n, o->f) == n ? 0 : err_set(e, "%s", strerror(errno));
 }
 
-/* Write the row checked last. */
+/* Writes o->row, which out_check set, to the file. */
 static int out_add(struct npy_out *o, struct err *e) {
     size_t n;
 
@@ -72,7 +72,7 @@ static int out_add(struct npy_out *o, struct err *e) {
     return fwrite(o->row.data, 1, n, o->f) == n ? 0 : err_set(e, "%s", strerror(errno));
 }
 
-/* Write the head again, with the number of rows, and close. */
+/* Writes the head again, now with the final number of rows, and closes the file. */
 static int out_close(struct npy_out *o, struct err *e) {
     int rc = fseek(o->f, 0, SEEK_SET) < 0 ? err_set(e, "%s", strerror(errno)) : head(o, e);
 
@@ -90,7 +90,7 @@ static int write_failed(const char *file, const char *why, struct err *e) {
     return -2;
 }
 
-/* Open every file, once. */
+/* Opens every output file, if that is not done yet. */
 static int open_all(struct npy_writer *w, struct err *e) {
     for (size_t i = 0; i < w->n && !w->open; i++)
         if (out_open(&w->out[i], e) < 0)
@@ -101,7 +101,7 @@ static int open_all(struct npy_writer *w, struct err *e) {
     return 0;
 }
 
-/* Why an id would not be the same line when it is read again (lines.h); NULL if it would. */
+/* Returns why the id, written as a line, would be read back as another id (lines.h), or NULL if it would not. */
 static const char *no_line(const struct npy_writer *w, struct span id) {
     if (memchr(id.p, w->end, id.n))
         return w->end ? "its id holds a newline (use -0)" : "its id holds a NUL";
@@ -139,7 +139,7 @@ int npy_writer_close(struct npy_writer *w, struct err *e) {
     return w->ids && fclose(w->id_file) != 0 ? write_failed(w->ids, strerror(errno), e) : 0;
 }
 
-/* Map the file; it stays mapped. */
+/* Maps the file and parses its head.  The file stays mapped. */
 static int in_open(struct npy_in *in, const char *field, const char *file, struct err *e) {
     struct mapfile m;
     size_t n;
@@ -149,7 +149,7 @@ static int in_open(struct npy_in *in, const char *field, const char *file, struc
         return -1;
     if (!in->t.nd)
         return err_set(e, "one number, not rows");
-    if (in->t.shape[0] && tensor_count(&in->t, &n) == 0 && !n)    /* a file without data may claim 2^62 of them */
+    if (in->t.shape[0] && tensor_count(&in->t, &n) == 0 && !n)    /* a file without data may claim 2^62 rows */
         return err_set(e, "%zu rows without numbers", in->t.shape[0]);
     return 0;
 }
@@ -176,7 +176,7 @@ static int set_number(const char *field, enum dtype dt, const unsigned char *p, 
                           dt == DT_I8 ? (int8_t)u : (int64_t)u, e);
 }
 
-/* Set the field to row i, which is a number where rows have no sizes. */
+/* Sets the record's field to row i of the file.  If the array has one axis, the row is a number. */
 static int in_set(const struct npy_in *in, size_t i, struct record *r, struct arena scratch, struct err *e) {
     struct tensor row = tensor_rows(&in->t, i, i + 1);
     bool half = row.dtype == DT_F16 && row.nd > 1;
@@ -206,7 +206,7 @@ int npy_reader_add(struct npy_reader *p, const char *field, const char *file, st
     return 0;
 }
 
-/* The next id.  1, 0 at the end of the list, -2. */
+/* Reads the next id.  Returns 1, 0 at the end of the list, or -2 for an error. */
 static int next_id(struct npy_reader *p, struct span *id, struct err *e) {
     struct err why = {0};
     int got = lines_next(p->lines, id, &why);

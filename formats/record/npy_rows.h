@@ -5,7 +5,7 @@
  *          keep their type.
  * Errors   A record that does not fit is refused before a part of it is written, so that row i of every file and
  *          of the list of ids belongs to the same record.
- * Memory   One row.  Writing needs a file that can be written over at its beginning.
+ * Memory   One row.  The output must be a file whose beginning can be overwritten, not a pipe.
  */
 #ifndef UNCLIP_NPY_ROWS_H
 #define UNCLIP_NPY_ROWS_H
@@ -18,46 +18,48 @@
 struct npy_out {
     const char *field, *file;
     FILE *f;
-    struct tensor form;         /* type and shape of a row; known once rows > 0 */
+    struct tensor form;         /* the type and shape that every row has; set by the first record */
     size_t rows, head;
-    struct tensor row;          /* of the record checked last */
-    unsigned char number[8];    /* its data where it is a number */
+    struct tensor row;          /* the field's value in the record that was checked last */
+    unsigned char number[8];    /* the data of `row` if the value is a number or a bool */
 };
 
-/* Several fields and the ids, row by row together.  The files are opened, and what they held is lost, when the first row
- * is written, or at the end where there was none. */
+/* Writes several fields and the ids, each to its own file, one row for each record.  The files are opened and emptied
+ * when the first row is written, or by npy_writer_close if no row was written. */
 struct npy_writer {
-    struct npy_out *out;        /* [n] field, file */
+    struct npy_out *out;        /* [n]; the caller sets field and file */
     size_t n;
     bool open;
-    const char *ids;            /* NULL: no ids are written */
+    const char *ids;            /* name of the file of ids; NULL: no ids are written */
     FILE *id_file;
-    char end;                   /* of an id: newline or NUL */
+    char end;                   /* the byte written after each id, newline or NUL */
 };
 
-/* 0; -1: the record does not fit; -2: writing failed, and err names the file. */
+/* npy_writer_add writes the record's row to every file.  Returns 0, -1 if the record does not fit, or -2 if writing
+ * failed; err then names the file. */
 int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e);
 int npy_writer_close(struct npy_writer *w, struct err *e);
 
 struct npy_in {
     const char *field, *file;
-    struct tensor t;            /* nd >= 1 */
+    struct tensor t;            /* the array in the file, with nd >= 1 */
 };
 
 /* Makes records of several files with equal numbers of rows, and their ids.  Without ids, the id of a row is its number,
  * from 0. */
 struct npy_reader {
     struct npy_in *in;          /* [n] */
-    size_t n, row;              /* row: of the next record */
-    const char *ids;            /* NULL: there are none */
-    struct lines *lines;        /* of ids */
+    size_t n, row;              /* row: index of the next record's row */
+    const char *ids;            /* name of the list of ids; NULL without a list */
+    struct lines *lines;        /* the lines of the list of ids */
     char number[24];
 };
 
-/* Add a file. */
+/* Maps a file, whose rows become the values of `field`. */
 int npy_reader_add(struct npy_reader *p, const char *field, const char *file, struct err *e);
 
-/* 1, or 0 at the end.  -1: this row fails, and r has at least its id.  -2: the list of ids fails; err names it. */
+/* Makes the next record.  Returns 1, or 0 at the end.  Returns -1 if this row fails; r then has at least its id.
+ * Returns -2 if the list of ids fails, and err names the list, or if memory is out. */
 int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, struct arena scratch, struct err *e);
 
 #endif

@@ -11,7 +11,7 @@ static bool is(struct span v, const char *name) {
            !memcmp(v.p + it.head, name, it.n);
 }
 
-/* The value at *p.  *p moves behind it. */
+/* Returns the encoded value at *p and moves *p past it. */
 static struct span next(const unsigned char **p, const unsigned char *end) {
     struct span v = {*p, mp_size(*p, (size_t)(end - *p))};
 

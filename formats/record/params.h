@@ -8,14 +8,15 @@
 
 #include "formats/record/record.h"
 
-/* The value of key in the last map of `program` (NULL: of any) that has it.  1 or 0. */
+/* Finds the value of key in the last map of `program` that has the key, or in the last map of any program if `program`
+ * is NULL.  Returns 1, or 0 if the key is not found. */
 int params_get(const struct record *r, const char *program, const char *key, struct span *val);
 
 int params_int(const struct record *r, const char *program, const char *key, int64_t *v);
 
 int params_float(const struct record *r, const char *program, const char *key, double *v);    /* int or float */
 
-/* An array of at most `most` integers.  Returns how many there are, or 0. */
+/* Reads an array of at most `most` integers into v.  Returns their number, or 0 if the value has another form. */
 size_t params_ints(const struct record *r, const char *program, const char *key, int64_t *v, size_t most);
 
 #endif

@@ -6,7 +6,7 @@
 
 #define DATA_KEY "\xa4" "data"
 
-/* A name from a stream as a message may show it: short, and without control characters. */
+/* A name from a stream, shortened and without control characters, for an error message. */
 struct shown {
     char s[68];
 };
@@ -24,7 +24,7 @@ static struct shown show(struct span name) {
 
 /* ---- parsing ---- */
 
-/* The first RECORD_START_LEN bytes.  1, 0 when there are too few, -1. */
+/* Checks the first RECORD_START_LEN bytes.  Returns 1, 0 if n is smaller, or -1 if they are not RECORD_START. */
 static int parse_start(const unsigned char *p, size_t n, struct err *e) {
     size_t have = n < RECORD_START_LEN ? n : RECORD_START_LEN;
     struct mp_item it;
@@ -37,7 +37,8 @@ static int parse_start(const unsigned char *p, size_t n, struct err *e) {
     return err_set(e, "not the start of a record");
 }
 
-/* A str at *pos, or a bin where `bin` is not NULL.  1, 0, -1. */
+/* Parses the str at *pos, or if `bin` is not NULL a str or bin, into s, and moves *pos past it.  Returns 1, 0 if bytes
+ * are missing, or -1 for a value of another kind. */
 static int parse_name(const unsigned char *p, size_t n, size_t *pos, struct span *s, bool *bin,
                       unsigned char *head, struct err *e) {
     struct mp_item it;
@@ -57,7 +58,8 @@ static int parse_name(const unsigned char *p, size_t n, size_t *pos, struct span
     return 1;
 }
 
-/* The key `data` and the head of its map.  1 with the number of fields, 0, -1. */
+/* Parses the key `data` and the head of its map, and sets *fields to the number of fields.  Returns 1, 0 if bytes are
+ * missing, or -1 for an error. */
 static int parse_data(const unsigned char *p, size_t n, size_t *pos, size_t *fields, struct err *e) {
     const size_t len = sizeof DATA_KEY - 1;
     size_t have = n - *pos < len ? n - *pos : len;
@@ -96,7 +98,7 @@ static int parse_field(struct record *r, const unsigned char *p, size_t n, size_
         return rc;
     if (!utf8_valid(f.key.p, f.key.n))
         return err_set(e, "a field name that is not UTF-8");
-    mp_walk_start(&w, *pos, 1, MP_DEPTH - 2);    /* inside the record and its data */
+    mp_walk_start(&w, *pos, 1, MP_DEPTH - 2);    /* two less: the maps of the record and of its data */
     if ((rc = mp_walk(&w, p, n)) == 0)
         return 0;
     if (rc < 0)
@@ -190,7 +192,7 @@ int record_clone(struct record *to, const struct record *from, struct arena *a, 
     return record_parse(to, bytes.p, bytes.n, &used, a, e) == 1 ? 0 : err_set(e, "a record that cannot be read back");
 }
 
-/* Give a field the name `key`. */
+/* Encodes the name `key` in the record's arena and gives it to the field f. */
 static int set_key(struct record *r, struct field *f, struct span key, struct err *e) {
     struct mp m;
 
@@ -203,7 +205,7 @@ static int set_key(struct record *r, struct field *f, struct span key, struct er
     return 0;
 }
 
-/* Add a field of that name, with an empty value, at the end. */
+/* Adds a field with the name `key` and an empty value at the end of the record.  Returns it, or NULL for an error. */
 static struct field *add(struct record *r, struct span key, struct err *e) {
     struct field *f, new = {0};
     size_t cap = r->cap * 2 + 8;
@@ -237,7 +239,7 @@ int record_set_raw(struct record *r, const char *key, struct span val, struct er
     return 0;
 }
 
-/* Set the field to the value that was encoded into m. */
+/* Sets the field `key` to the value that was encoded into m. */
 static int set_mp(struct record *r, const char *key, const struct mp *m, struct err *e) {
     if (m->full)
         return no_memory(e);
@@ -264,7 +266,7 @@ static int not_finite(const char *key, struct err *e) {
     return err_set(e, "field %s: a number that is not finite", key);
 }
 
-/* An array of n floats, or the one at v. */
+/* Sets the field to an array of the n floats at v, or if `array` is false to the one float at v. */
 static int set_doubles(struct record *r, const char *key, const double *v, size_t n, bool array,
                        struct err *e) {
     struct mp m;
@@ -316,7 +318,7 @@ int record_set_texts(struct record *r, const char *key, const struct span *v, si
     return set_mp(r, key, &m, e);
 }
 
-/* Append n f32 to m as f32 or f16.  false if a number is not finite in that type. */
+/* Appends the n numbers at v to m as f32 or f16.  Returns false if a number is not finite in type dt. */
 static bool put_floats(struct mp *m, enum dtype dt, const float *v, size_t n) {
     unsigned char chunk[1024];
     size_t step = dt == DT_F16 ? 512 : 256, k;
@@ -387,14 +389,14 @@ void record_keep(struct record *r, const struct span *key, size_t n) {
 
 /* ---- changing what is inside a field ---- */
 
-/* A change of one entry of a map.  `from` is renamed to `to` and gets the value val, if val is not empty.  The entry
- * that was called `to` before is dropped. */
+/* A change of one entry of a map.  The key `from` is renamed to `to`, and its value is replaced by val, if val is not
+ * empty.  An entry that had the key `to` before is dropped. */
 struct edit {
     struct span from, to, val;
-    bool hit;    /* there was a `from` */
+    bool hit;    /* the map had the key `from` */
 };
 
-/* Copy the pairs of map v to m, edited. */
+/* Copies the pairs of the map v to m, with the change ed. */
 static void edit_pairs(struct mp *m, struct span v, struct edit *ed) {
     struct mp_item it, k;
     size_t pos;
@@ -419,7 +421,8 @@ static void edit_pairs(struct mp *m, struct span v, struct edit *ed) {
     }
 }
 
-/* Edit the map in field key; with add_new, val is added last where there was no `from`. */
+/* Makes the change ed in the map that is field `key`.  If the map has no key `from` and add_new is set, the entry `to`
+ * with the value val is added last. */
 static int edit_map(struct record *r, const char *key, struct edit *ed, bool add_new, struct err *e) {
     struct field *f = find(r, span_of(key));
     struct span old = f ? f->val : SPAN("\x80");
@@ -494,7 +497,7 @@ int record_encode(const struct record *r, struct span *out, struct arena *a, str
     mp_open(&m, a);
     if (!(m.p = arena_take(a, n, 1)))
         return no_memory(e);
-    m.cap = n;    /* the whole record: the heads of id and map need less than 32 bytes */
+    m.cap = n;    /* enough for the whole record: RECORD_START and the heads of id and data need less than 32 bytes */
     mp_raw(&m, SPAN(RECORD_START));
     if (r->id_bin)
         mp_bin(&m, r->id.p, r->id.n);

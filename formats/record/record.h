@@ -39,19 +39,19 @@
 #define RECORD_START "\x83\xa6unclip\x01\xa2id"
 enum {
     RECORD_START_LEN = 12,
-    RECORD_FIELDS = 1024,     /* at most, in one record */
-    RECORD_ID_MAX = 255       /* bytes of an id that record_id makes */
+    RECORD_FIELDS = 1024,     /* the most fields that one record may have */
+    RECORD_ID_MAX = 255       /* record_id makes ids of at most so many bytes */
 };
 
 struct field {
     struct span key;          /* the characters, without the MessagePack head */
     struct span val;          /* the whole MessagePack value, head included */
-    unsigned char key_head;   /* bytes of the key's head, which is before key.p */
+    unsigned char key_head;   /* length of the key's MessagePack head, which ends at key.p */
 };
 
 struct record {
-    struct span id;       /* the characters */
-    bool id_bin;          /* written as bin: not valid UTF-8 */
+    struct span id;       /* the id's characters, without the MessagePack head */
+    bool id_bin;          /* the id is written as bin, because it is not valid UTF-8 */
     struct field *field;  /* [nfield], in stream order */
     size_t nfield, cap;
     struct arena *a;      /* given when the record was read or made; setters take memory from it */
@@ -59,18 +59,18 @@ struct record {
 
 /* ---- reading one record from memory ---- */
 
-/* Parse the record at p.  1: it is *used bytes long.  0: the n bytes are the beginning of a record.  -1: they are not;
- * err says why. */
+/* Parses the record at p.  Returns 1 if it is whole, and sets *used to its length in bytes.  Returns 0 if the n bytes
+ * are only the beginning of a record, and -1 if they are malformed; err says why. */
 int record_parse(struct record *r, const unsigned char *p, size_t n, size_t *used,
                  struct arena *a, struct err *e);
 
-/* The first place at or after `from` where all of RECORD_START stands, or n if there is none. */
+/* Returns the first offset at or after `from` at which the n bytes contain RECORD_START, or n if they do not. */
 size_t record_find_start(const unsigned char *p, size_t n, size_t from);
 
-/* A record with its own table of fields in a.  The values stay where they are. */
+/* Makes `to` a copy of `from` whose table of fields is in a.  The values are not copied. */
 int record_copy(struct record *to, const struct record *from, struct arena *a, struct err *e);
 
-/* A record whose table and bytes are copied to a.  It stays valid when the reader of `from` goes on. */
+/* Copies both the table and the bytes of `from` to a.  `to` stays valid when the reader of `from` goes on. */
 int record_clone(struct record *to, const struct record *from, struct arena *a, struct err *e);
 
 /* ---- getting fields; key is a C string ---- */
@@ -82,23 +82,23 @@ int record_int(const struct record *r, const char *key, int64_t *v, struct err *
 int record_float(const struct record *r, const char *key, double *v, struct err *e);       /* int or float */
 int record_ints(const struct record *r, const char *key, int64_t **v, size_t *n, struct arena *a,
                 struct err *e);                                                             /* array of int, or 1-D tensor */
-/* A tensor as a view; data may be unaligned.  Shape and data length agree. */
+/* Sets *t to a view of the tensor in the field.  Its data may be unaligned.  Shape and data length agree. */
 int record_tensor(const struct record *r, const char *key, struct tensor *t, struct err *e);
-/* record_tensor of a value.  Messages call it `name`. */
+/* record_tensor for the encoded value `val`.  Error messages call the field `name`. */
 int record_tensor_of(struct span val, const char *name, struct tensor *t, struct err *e);
-/* A one-dimensional f32/f16/f64 tensor widened to finite f32 in a; *n elements. */
+/* Converts the field, a one-dimensional tensor of f32, f16 or f64, to *n finite f32 in a. */
 int record_floats(const struct record *r, const char *key, const float **v, size_t *n,
                   struct arena *a, struct err *e);
 
-/* record_floats of a tensor of any type and shape. */
+/* record_floats for a tensor of any type and shape. */
 int record_numbers(const struct record *r, const char *key, const float **v, size_t *n,
                    struct arena *a, struct err *e);
 
-/* The field `root` where present, else the id. */
+/* Returns the string in the field `root` if the record has it, else the id. */
 struct span record_root(const struct record *r);
 
-/* The string under `sub` in the map that is field `key`: record_sub_str(r, "model", "image_embed", ...) gives the
- * fingerprint of the model that made image_embed. */
+/* Finds the string under the key `sub` in the map that is field `key`.  For example,
+ * record_sub_str(r, "model", "image_embed", ...) finds the fingerprint of the model that made image_embed. */
 int record_sub_str(const struct record *r, const char *key, const char *sub, struct span *s,
                    struct err *e);
 
@@ -107,10 +107,10 @@ int record_sub_str(const struct record *r, const char *key, const char *sub, str
  * A setter returns -1 when memory is out, when the record would have more than RECORD_FIELDS fields, or when the value
  * cannot be written (a float that is not finite, 4 GiB or more). */
 
-/* The id is not copied. */
+/* Makes a record without fields.  The id is not copied. */
 int record_new(struct record *r, struct span id, bool id_bin, struct arena *a, struct err *e);
 int record_set_id(struct record *r, struct span id, bool id_bin, struct err *e);
-/* val is one whole MessagePack value.  It is not copied and must live as long as the record. */
+/* val is one whole MessagePack value.  record_set_raw does not copy it: it must live as long as the record. */
 int record_set_raw(struct record *r, const char *key, struct span val, struct err *e);
 int record_set_text(struct record *r, const char *key, struct span s, struct err *e);   /* str if UTF-8, else bin */
 int record_set_int(struct record *r, const char *key, int64_t v, struct err *e);
@@ -119,38 +119,41 @@ int record_set_bool(struct record *r, const char *key, bool v, struct err *e);
 int record_set_ints(struct record *r, const char *key, const int64_t *v, size_t n, struct err *e);
 int record_set_floats(struct record *r, const char *key, const double *v, size_t n, struct err *e);      /* array */
 int record_set_texts(struct record *r, const char *key, const struct span *v, size_t n, struct err *e);  /* array */
-/* For dt F32 and F16, data is f32, and must be finite after rounding to dt.  For other types, data is of type dt. */
+/* For DT_F32 and DT_F16, data is f32 and must be finite after rounding to dt.  For other types, data is of type dt. */
 int record_set_tensor(struct record *r, const char *key, enum dtype dt, const void *data, int nd,
                       const size_t *shape, struct err *e);
 int record_set_sub_text(struct record *r, const char *key, const char *sub, struct span s,
-                        struct err *e);                      /* model[sub] = s */
+                        struct err *e);                      /* field key, a map: map[sub] = s */
 void record_drop(struct record *r, const char *key);
-void record_keep(struct record *r, const struct span *key, size_t n);    /* and drop all others */
-/* The field keeps its place.  A field that was called `to` is dropped.  The fingerprint in `model`
- * is renamed, too.  Nothing happens where there is no field `from`. */
+void record_keep(struct record *r, const struct span *key, size_t n);    /* drops all other fields */
+/* Renames the field `from`, which keeps its place, to `to`.  A field that was called `to` before is dropped.  The entry
+ * `from` in the field `model` is renamed, too.  Does nothing if the record has no field `from`. */
 int record_rename(struct record *r, const char *from, const char *to, struct err *e);
 
-/* Append [program, {..}] to params.  map is an encoded MessagePack map (mp.h). */
+/* Appends the pair [program, map] to the field `params`.  map is an encoded MessagePack map (mp.h). */
 int record_add_params(struct record *r, const char *program, struct span map, struct err *e);
 
-/* The map of the last pair of that program in an encoded params array.  1, or 0. */
+/* Finds the last pair [program, map] of `program` in an encoded `params` array.  Returns 1, or 0 if there is
+ * no such pair. */
 int mp_last_pair(struct span params, const char *program, struct span *map);
 
 /* ---- writing ---- */
 
-/* The whole record as contiguous bytes in a. */
+/* Encodes the whole record as contiguous bytes in a. */
 int record_encode(const struct record *r, struct span *out, struct arena *a, struct err *e);
 
 /* ---- ids ---- */
 
-/* The id for a name or text is the text itself.  Where it is longer than RECORD_ID_MAX bytes, the id is its first 200
- * bytes (cut at a character), an ellipsis (U+2026) and 16 hex digits of its XXH64. */
+/* Makes the id for a name or text, which is the text itself.  If the text is longer than RECORD_ID_MAX bytes, the id
+ * is its first 200 bytes (cut at a character), an ellipsis (U+2026) and the 16 hex digits of the text's XXH64.
+ * Sets *bin where the id is not UTF-8. */
 int record_id(struct span text, struct span *id, bool *bin, struct arena *a, struct err *e);
 
-/* The record of a file.  Its id is the file's name, or the hash where that is not NULL; `path` where they differ. */
+/* Makes the record of a file.  Its id is the hash, or the file's name if `hash` is NULL.  The field `path` holds
+ * the name if the id differs from it. */
 int record_of_file(struct record *r, const char *name, const char *hash, struct arena *a, struct err *e);
 
-/* --id content: 32 hex digits of the XXH128 of n bytes. */
+/* Makes the id for --id content, which is the 32 hex digits of the XXH128 of the n bytes. */
 int record_content_id(const void *p, size_t n, struct span *id, struct arena *a, struct err *e);
 
 #endif

@@ -10,7 +10,7 @@ static void put(struct mp *out, const char *s, size_t n) {
     mp_raw(out, span_bytes(s, n));
 }
 
-/* A cell, in quotes if it needs them. */
+/* Appends s as a CSV value, in quotes if it has a comma, a quote or a line end. */
 static void cell(struct mp *out, struct span s) {
     size_t i = 0, from = 0;
 
@@ -24,7 +24,7 @@ static void cell(struct mp *out, struct span s) {
     for (i = 0; i < s.n; i++)
         if (s.p[i] == '"') {
             mp_raw(out, span_bytes(s.p + from, i + 1 - from));
-            from = i;    /* the quote once more */
+            from = i;    /* the quote is written once more, with what follows */
         }
     mp_raw(out, span_bytes(s.p + from, s.n - from));
     put(out, "\"", 1);
@@ -44,7 +44,7 @@ static bool listed(struct span key, const struct span *name, size_t n) {
     return false;
 }
 
-/* The first record decides on the columns. */
+/* Makes the fields of r, the first record, that hold a string, bytes, a number or a bool the columns. */
 static int choose(struct csv *c, const struct record *r) {
     c->name = arena_take(c->keep, RECORD_FIELDS, sizeof *c->name);
     for (size_t i = 0; c->name && i < r->nfield; i++) {
@@ -68,7 +68,7 @@ static void head(const struct csv *c, struct mp *out) {
     put(out, "\r\n", 2);
 }
 
-/* Remember a field that is left out, so that the caller can warn of it. */
+/* Sets c->extra to the first such field that has no column, so that the caller can warn that it is left out. */
 static void find_extra(struct csv *c, const struct record *r) {
     for (size_t i = 0; i < r->nfield && !c->extra.p; i++) {
         struct span key = r->field[i].key;
@@ -95,7 +95,8 @@ static int value(struct mp *out, struct span v, struct arena scratch, struct err
         return 0;
     default: break;
     }
-    /* the text grows in scratch; out's region, which does not change meanwhile, is scratch for json_write_value */
+    /* The JSON text grows in scratch.  out's region, which does not change meanwhile, is scratch for
+     * json_write_value. */
     mp_open(&json, &scratch);
     if (json_write_value(&json, v, JSON_ARRAYS, *out->a, e) < 0)
         return -1;

@@ -13,15 +13,15 @@
 #include "formats/record/record.h"
 
 struct csv {
-    struct span *name;      /* [n], columns after the id: given, or the first record's */
+    struct span *name;      /* [n] names of the columns after the id, from the caller or from the first record */
     size_t n;
-    bool given, begun;
-    struct span extra;      /* the first field found that has no column */
-    struct arena *keep;     /* for names */
+    bool given, begun;      /* given: the caller set name; begun: the head line is written */
+    struct span extra;      /* name of the first such field that was left out, for it has no column */
+    struct arena *keep;     /* holds the names */
 };
 
-/* Append the record's row, and before the first row the head.  Without names given, the fields of
- * the first record that hold a string, a number or a bool are the columns.
+/* Appends the record's row to out, after the head line if the row is the first.  If the caller gave no names, the
+ * fields of the first record that hold a string, bytes, a number or a bool become the columns.
  * out and scratch must not share a region with each other or with keep. */
 int csv_add(struct csv *c, struct mp *out, const struct record *r, struct arena scratch, struct err *e);
 

@@ -1,5 +1,5 @@
-/* The getters of record.h make numbers of raw spans, and check everything in which a value from outside can differ
- * from what the caller wants. */
+/* The getters of record.h.  They decode the raw spans of a record, and check that each value has the type and form that
+ * the caller wants. */
 #include "formats/record/record.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ bool record_has(const struct record *r, const char *key) {
     return record_raw(r, key, &v) == 1;
 }
 
-/* The field's value and its head.  1 or 0. */
+/* Finds the field's value v and decodes its head into it.  Returns whether the field was found. */
 static int get(const struct record *r, const char *key, struct span *v, struct mp_item *it) {
     return record_raw(r, key, v) == 1 && mp_item(v->p, v->n, it) == 1;
 }
@@ -107,7 +107,7 @@ int mp_last_pair(struct span params, const char *program, struct span *map) {
 
 /* ---- tensors ---- */
 
-struct parts {    /* the five entries of a tensor's map; p is NULL where absent */
+struct parts {    /* the values of the five entries of a tensor's map; p is NULL if the entry is absent */
     struct span nd, type, kind, shape, data;
 };
 
@@ -135,7 +135,7 @@ static int read_parts(struct span v, const struct mp_item *map, struct parts *t)
     return 0;
 }
 
-/* The characters of a str or bin, else an empty span. */
+/* Returns the characters of a str or bin, or an empty span for another value. */
 static struct span text_of(struct span v) {
     struct mp_item it;
 
@@ -210,8 +210,8 @@ int record_tensor(const struct record *r, const char *key, struct tensor *t, str
     return record_raw(r, key, &v) == 1 ? record_tensor_of(v, key, t, e) : 0;
 }
 
-/* Are all n elements, of 2, 4 or 8 bytes, finite?  Eight bytes are checked at a time.  Adding one to an exponent of
- * all ones carries into the place of the sign, and not into the next element. */
+/* Returns whether all n elements, of 2, 4 or 8 bytes, are finite.  Eight bytes are checked at a time.  The exponent of
+ * an element that is not finite is all ones: adding one to it carries into the sign bit, and not into the next element. */
 static bool all_finite(const unsigned char *p, size_t n, enum dtype dt) {
     static const uint64_t every[] = {[2] = 0x0001000100010001, [4] = 0x0000000100000001, [8] = 1};
     size_t size = dtype_size(dt), bytes = n * size;
@@ -234,7 +234,7 @@ static bool all_finite(const unsigned char *p, size_t n, enum dtype dt) {
     return !(seen & top);
 }
 
-/* The tensor as finite f32. */
+/* Converts the tensor to *n f32 in a.  Refuses elements that are not finite as f32. */
 static int widen(const char *key, const struct tensor *t, const float **v, size_t *n, struct arena *a,
                  struct err *e) {
     bool floats = t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_F64;
@@ -271,7 +271,7 @@ int record_numbers(const struct record *r, const char *key, const float **v, siz
     return rc <= 0 ? rc : widen(key, &t, v, n, a, e);
 }
 
-/* ---- numbers, as they are or as numpy scalars ---- */
+/* ---- numbers, encoded as MessagePack numbers or as numpy scalars ---- */
 
 static int64_t element_int(const struct tensor *t, size_t i) {
     const unsigned char *p = (const unsigned char *)t->data + i * dtype_size(t->dtype);
@@ -286,7 +286,7 @@ static int64_t element_int(const struct tensor *t, size_t i) {
     }
 }
 
-/* The value as an item of kind MP_INT, MP_UINT or MP_FLOAT.  1, or -1 if it is not a number. */
+/* Makes *it, the head of v, an item of kind MP_INT, MP_UINT or MP_FLOAT.  Returns 1, or -1 if v is not a number. */
 static int number(const char *key, struct span v, struct mp_item *it, struct err *e) {
     struct tensor t;
     float f;
@@ -342,7 +342,7 @@ int record_int(const struct record *r, const char *key, int64_t *x, struct err *
     return 1;
 }
 
-/* A vector of integers as numpy users write it. */
+/* Reads a one-dimensional tensor of integers, which numpy users write instead of an array, into *out. */
 static int tensor_ints(const char *key, struct span v, const struct mp_item *it, int64_t **out,
                        size_t *n, struct arena *a, struct err *e) {
     struct tensor t;
@@ -368,7 +368,7 @@ int record_ints(const struct record *r, const char *key, int64_t **out, size_t *
         return 0;
     if (it.kind != MP_ARRAY)
         return tensor_ints(key, v, &it, out, n, a, e);
-    /* each element has at least one byte, so that the record bounds the allocation */
+    /* each element has at least one byte, so that the record's length limits the allocation */
     if (!(*out = arena_take(a, (size_t)it.n, sizeof **out)))
         return err_set(e, "out of memory");
     *n = (size_t)it.n;

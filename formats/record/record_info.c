@@ -8,7 +8,7 @@
 #include "formats/record/json_record.h"
 
 enum { FIELD, MODEL, PROGRAM };
-enum { TENSOR = 100 };    /* beyond enum mp_kind */
+enum { TENSOR = 100 };    /* a kind of info_line, beyond the values of enum mp_kind */
 
 int info_open(struct info *s, struct arena *keep) {
     *s = (struct info){.keep = keep};
@@ -16,7 +16,8 @@ int info_open(struct info *s, struct arena *keep) {
     return s->line ? 0 : -1;
 }
 
-/* The line of that group, name, text and kind.  It is made if it is new.  NULL where there is no room. */
+/* Finds the line with the group, name, text and kind of `key`, or makes it, and counts one record on it.  Returns NULL
+ * where there is no room for a new line. */
 static struct info_line *line(struct info *s, const struct info_line *key) {
     struct info_line *l;
 
@@ -72,7 +73,7 @@ static void add_field(struct info *s, struct span name, struct span v) {
     }
 }
 
-/* The characters of the str or bin at *p, else an empty span.  *p moves behind the value. */
+/* Returns the characters of the str or bin at *p, or an empty span for another value.  Moves *p past the value. */
 static struct span take_text(const unsigned char **p, const unsigned char *end) {
     struct mp_item it;
     const unsigned char *at = *p;
@@ -83,7 +84,7 @@ static struct span take_text(const unsigned char **p, const unsigned char *end) 
     return span_bytes(at + it.head, (size_t)it.n);
 }
 
-/* model: {field: fingerprint}; params: [[program, {..}], ..]. */
+/* Counts the entries of the fields model, {field: fingerprint}, and params, [[program, {..}], ..]. */
 static void add_lists(struct info *s, const struct record *r) {
     struct info_line key = {.group = MODEL};
     const unsigned char *p, *end;
@@ -136,7 +137,7 @@ static void put_count(struct mp *out, const char *name, uint64_t n) {
     put(out, text);
 }
 
-/* A name without control characters and tabs, and without bytes that are not UTF-8. */
+/* Appends a name.  A control character is replaced by "?", and so is each byte above 7f if the name is not UTF-8. */
 static void put_name(struct mp *out, struct span s) {
     bool utf8 = utf8_valid(s.p, s.n);
 
@@ -177,7 +178,7 @@ static void put_kind(struct mp *out, const struct info_line *l) {
         return;
     }
     for (size_t i = 0; i < l->text.n; i++) {
-        unsigned char c = l->text.p[i] | 0x20;    /* F32 is f32 here */
+        unsigned char c = l->text.p[i] | 0x20;    /* the type in lower case: f32 for F32 */
 
         mp_raw(out, span_bytes(&c, 1));
     }

@@ -1,6 +1,6 @@
 /* record_info.h - what is in a stream: counts, fields, sizes, models, programs
  *
- * What     Collects, and prints lines of columns separated by tabs:
+ * What     info_add collects the facts of each record.  info_print prints lines of columns separated by tabs:
  *              records  N
  *              errors   N                     records with an `error`
  *              bytes    N
@@ -8,8 +8,8 @@
  *                                             str, int 0..7, f32[768], i64[5..77], array[0..3], ...
  *              model    FIELD  N  FINGERPRINT
  *              program  NAME   N
- * Memory   INFO_LINES lines at most.  Everything else is counted on a line `other`.
- * Errors   There are none.  A field of an unusual type has a line of its own.
+ * Memory   There are at most INFO_LINES lines.  What has no line is counted on the line `other`.
+ * Errors   Nothing fails.  A field of an unusual type has a line of its own.
  */
 #ifndef UNCLIP_RECORD_INFO_H
 #define UNCLIP_RECORD_INFO_H
@@ -19,13 +19,13 @@
 enum { INFO_LINES = 512 };
 
 struct info_line {
-    int group;              /* field, model, program */
+    int group;              /* whether the line is of a field, a model or a program */
     struct span name;
-    struct span text;       /* a fingerprint; a tensor's type */
-    int kind;               /* enum mp_kind, or more for a tensor */
+    struct span text;       /* a model's fingerprint, or the type of a tensor */
+    int kind;               /* enum mp_kind, or a larger number for a tensor */
     int nd;
     uint64_t records;
-    double min, max;        /* of numbers; of lengths of arrays */
+    double min, max;        /* the range of the numbers, or of the lengths of the arrays */
     size_t lo[TENSOR_DIMS], hi[TENSOR_DIMS];
 };
 

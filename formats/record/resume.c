@@ -11,7 +11,7 @@
 
 enum { FIELDS_MAX = 8 };
 
-/* The length of each part is hashed before the part, so that different lists of parts are different bytes. */
+/* Hashes the length of s and then s, so that different lists of parts never hash the same bytes. */
 static void part(XXH3_state_t *x, struct span s) {
     uint64_t n = s.n;
 
@@ -32,7 +32,7 @@ struct resume_key resume_key(struct span id, struct span params, size_t n, const
     return (struct resume_key){h.high64, h.low64 | 1};    /* never {0, 0} */
 }
 
-/* The slot of that key, or the empty one where it belongs. */
+/* Returns the slot that holds the key k, or the empty slot where k is to be stored. */
 static struct resume_slot *find(struct resume_slot *slot, size_t cap, struct resume_key k) {
     size_t i = (size_t)k.lo % cap;
 
@@ -52,8 +52,8 @@ bool resume_take(struct resume *s, struct resume_key k) {
     return true;
 }
 
-/* Twice the room, so that the table is half full at most.  The old tables stay in the arena.  Together they are not
- * larger than the last table. */
+/* Doubles the table, so that it is half full at most.  The old tables stay in the arena; together they are not larger
+ * than the last table. */
 static int grow(struct resume *s, struct arena *keep) {
     size_t cap = s->cap ? 2 * s->cap : 1024;
     struct resume_slot *slot = arena_zero(keep, cap, sizeof *slot);
@@ -80,7 +80,7 @@ static int add(struct resume *s, struct resume_key k, struct arena *keep) {
     return 0;
 }
 
-/* A record that carries an `error` is to be tried again. */
+/* Adds the record's key to the table.  A record with the field `error` is not added, so that the run tries it again. */
 static int add_record(struct resume *s, const struct record *r, const char *program, size_t nfields,
                       const char *const fields[], struct arena *keep) {
     struct span params = {0}, fp[FIELDS_MAX];
@@ -108,7 +108,7 @@ int resume_load(struct resume *s, const char *file, const char *program, size_t 
         return err_set(e, "too many fields");
     if (access(file, F_OK) != 0 && errno == ENOENT)
         return 0;
-    /* the table is at the far end of keep; records are read into scratch */
+    /* the table is split off the end of keep; records are read into scratch, the rest of keep */
     if (arena_split(keep, (size_t)(keep->end - keep->at) / 4, &table_mem, &table) < 0)
         return err_set(e, "out of memory");
     scratch = *keep;

@@ -31,26 +31,28 @@ struct resume_slot {
 };
 
 struct resume {
-    struct resume_slot *slot;   /* [cap] open addressing; the key {0, 0} is empty */
-    size_t cap, n;              /* n: slots that are taken */
-    uint64_t end;               /* bytes up to the end of the last whole record */
-    uint64_t size;              /* bytes of the file */
+    struct resume_slot *slot;   /* [cap] a hash table with open addressing; the key {0, 0} marks an empty slot */
+    size_t cap, n;              /* n: number of slots that are taken */
+    uint64_t end;               /* offset in the file after the last whole record */
+    uint64_t size;              /* length of the file in bytes */
 };
 
-/* fp: the fingerprints of the fields that the program writes, in a fixed order; an absent one is empty. */
+/* Returns the key of a result.  fp: the n fingerprints of the fields that the program writes, in a fixed order; a
+ * fingerprint that is absent is an empty span. */
 struct resume_key resume_key(struct span id, struct span params, size_t n, const struct span fp[]);
 
-/* Read every record of `file`.  fields: the names of the fields whose fingerprints count. */
+/* Reads every record of `file` and adds its key to the table s.  fields: the names of the fields whose fingerprints are
+ * part of the key. */
 int resume_load(struct resume *s, const char *file, const char *program, size_t nfields,
                 const char *const fields[], struct arena *keep, struct err *e);
 
-/* How many records of that key are left. */
+/* Returns how many records with the key k the file holds that resume_take has not counted yet. */
 uint64_t resume_left(const struct resume *s, struct resume_key k);
 
-/* If one is left, count it as met and return true. */
+/* Returns whether a record with the key k is left, and counts it as met. */
 bool resume_take(struct resume *s, struct resume_key k);
 
-/* The last map in the record's `params` that belongs to program.  1, or 0 if there is none. */
+/* Finds the last map of `program` in the record's `params`.  Returns 1, or 0 if it has no such map. */
 int record_params_of(const struct record *r, const char *program, struct span *map);
 
 #endif

@@ -12,15 +12,17 @@
 
 #include "formats/record/not_records.h"
 
-enum { FIRST = 256 << 10, PIPE = 1 << 20, KIND = 64 };      /* bytes of the buffer at first, of a pipe's own, that tell what else it is */
-static const size_t WINDOW = (size_t)32 << 20;   /* of a mapped file kept behind the reader */
+/* FIRST: initial size of the buffer.  PIPE: size that is asked for a pipe's buffer in the kernel.  KIND: bytes that
+ * not_records needs to tell what an input is. */
+enum { FIRST = 256 << 10, PIPE = 1 << 20, KIND = 64 };
+static const size_t WINDOW = (size_t)32 << 20;   /* bytes of a mapped file that stay in memory behind the reader */
 
 uint64_t stream_offset(const struct stream *s) {
     return s->base + s->at;
 }
 
-/* Map a regular file from the place where its descriptor stands (a shell may have read a
- * part of standard input).  0 if mapped; -1: read it instead. */
+/* Maps a regular file.  Reading begins at the descriptor's offset (a shell may have read a part of standard input).
+ * Returns 0, or -1 if the file must be read instead. */
 static int map_file(struct stream *s, const struct stat *st) {
     off_t at = lseek(s->fd, 0, SEEK_CUR);
     void *p;
@@ -58,7 +60,7 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
         err_set(e, "%s", strerror(EISDIR));
     else if (map_file(s, &st) == 0 || open_buffer(s, a, buffer, e) == 0) {
         if (S_ISFIFO(st.st_mode))
-            fcntl(s->fd, F_SETPIPE_SZ, PIPE);    /* reader and writer wait for each other less often; without it the stream works, too */
+            fcntl(s->fd, F_SETPIPE_SZ, PIPE);    /* reader and writer wait less for each other; may fail */
         return 0;
     }
     stream_close(s);
@@ -97,11 +99,11 @@ int stream_first(const char *name, struct record *r, struct arena *keep, struct 
     stream_close(&s);
     if (got == 1)
         return 0;
-    err_set(&inner, "no record in it");    /* where no other reason was found */
+    err_set(&inner, "no record in it");    /* err_set keeps an earlier message */
     return err_at(e, name, &inner);
 }
 
-/* Make room behind s->len.  The bytes that are left move to the front, or the buffer grows. */
+/* Makes room in buf after s->len: moves the unread bytes to the front, or enlarges the buffer.  -1 if it is full. */
 static int make_room(struct stream *s) {
     size_t cap = s->cap * 2;
 
@@ -128,14 +130,15 @@ static int make_room(struct stream *s) {
     return 0;
 }
 
-/* Wait for a descriptor that another program made non-blocking. */
+/* Waits until fd is ready.  Needed for a descriptor that another program made non-blocking. */
 static int wait_for(int fd, short what) {
     struct pollfd p = {.fd = fd, .events = what};
 
     return poll(&p, 1, -1) < 0 ? -1 : 0;
 }
 
-/* Read more bytes behind s->len.  1: there are more, or the end was reached.  -1: the buffer is full.  -2. */
+/* Reads more bytes into buf after s->len.  Returns 1 if bytes were read or the end was reached, -1 if the buffer is
+ * full, or -2 if reading failed. */
 static int more(struct stream *s, struct err *e) {
     ssize_t n;
 
@@ -162,7 +165,7 @@ static const unsigned char *here(const struct stream *s) {
     return (s->map ? s->map : s->buf) + s->at;
 }
 
-/* After damage, go on to the next RECORD_START.  1: s->at is there.  0: the end.  -2. */
+/* Moves s->at to the next RECORD_START after damage.  Returns 1, 0 at the end, or -2 if reading failed. */
 static int find_start(struct stream *s, struct err *e) {
     const size_t keep = RECORD_START_LEN - 1;
 
@@ -185,8 +188,8 @@ static int find_start(struct stream *s, struct err *e) {
     }
 }
 
-/* Give back the pages that are well behind the reader, so that reading a file larger than memory does not fill
- * memory.  A page comes back when it is touched. */
+/* Gives back the pages of the mapped file more than WINDOW bytes behind the reader, so that a file larger than memory
+ * does not fill memory.  The kernel reads a page again when it is touched. */
 static void drop_behind(struct stream *s) {
     union { const unsigned char *in; void *out; } p;
     size_t upto;
@@ -199,7 +202,8 @@ static void drop_behind(struct stream *s) {
     s->behind = upto;
 }
 
-/* Report what is wrong at s->at, and go on behind it. */
+/* Puts into e what is wrong at s->at, and makes the next stream_next search from the byte after it.  record: a record
+ * begins there, and is counted.  heads: the number of heads that were walked in it.  Returns -1, or -2 to give up. */
 static int damaged(struct stream *s, bool record, const char *why, uint64_t heads, struct err *e) {
     uint64_t offset = stream_offset(s);
     const char *what;
@@ -219,8 +223,8 @@ static int damaged(struct stream *s, bool record, const char *why, uint64_t head
     return what ? err_set(e, "%s", what) : err_set(e, "garbage at byte %" PRIu64, offset);
 }
 
-/* Read until the whole record at s->at is in the buffer, or until it is known to be malformed or cut, which
- * record_parse will report.  1.  -1: it is longer than the buffer.  -2. */
+/* Reads until the whole record at s->at is in the buffer, or until it is known to be malformed or cut, which
+ * record_parse will report.  Returns 1, -1 if the record is longer than the buffer, or -2 if reading failed. */
 static int whole(struct stream *s, struct mp_walk *w, struct err *e) {
     int rc;
 
@@ -234,7 +238,8 @@ static int whole(struct stream *s, struct mp_walk *w, struct err *e) {
     return 1;
 }
 
-/* Does a record of any version start here?  1; 0: the end; -1: garbage; -2. */
+/* Returns 1 if a record of any version starts at s->at, 0 at the end of the stream, -1 for garbage, or -2 if reading
+ * failed. */
 static int at_start(struct stream *s, struct err *e) {
     size_t n;
 

@@ -23,37 +23,37 @@
 struct stream {
     int fd;
     const char *name;            /* for messages: the file's name, "-" for standard input */
-    const unsigned char *map;    /* the whole file where it is mapped, else NULL */
-    unsigned char *buf;          /* else what has been read and not yet used */
-    size_t at, len;              /* next byte, end; in map or buf */
+    const unsigned char *map;    /* the whole file if it is mapped, else NULL */
+    unsigned char *buf;          /* if the file is not mapped, the bytes that have been read and are not yet used */
+    size_t at, len;              /* offsets in map or buf of the next byte and of the end */
     uint64_t base;               /* offset in the file of buf[0] */
     uint64_t number;             /* records handed out so far, bad ones included */
     bool eof;
-    bool lost;                   /* what follows is not a record: look for a RECORD_START */
-    uint64_t wasted;             /* heads walked in records that turned out bad */
-    size_t cap, behind;          /* bytes of buf; bytes of map given back */
+    bool lost;                   /* damage was found, and stream_next must look for the next RECORD_START */
+    uint64_t wasted;             /* number of heads walked in records that turned out bad */
+    size_t cap, behind;          /* size of buf; bytes of map whose pages were given back */
     struct arena_mem mem;
-    struct arena room;           /* the buffer's own region; points at mem: do not move a stream */
-    struct arena *from;          /* what the region was cut off */
+    struct arena room;           /* the buffer's own region.  It points at mem, so that a stream must not be moved. */
+    struct arena *from;          /* the arena that the region was split from */
 };
 
-/* name "-" is standard input.  buffer: address space for the longest record of a pipe; stream_close gives it back to a,
- * which must stay where it is. */
+/* stream_open opens the file `name`; "-" is standard input.  buffer: address space for the longest record of a pipe.
+ * stream_close gives it back to a, which must not be moved before. */
 int stream_open(struct stream *s, const char *name, struct arena *a, size_t buffer, struct err *e);
 int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e);
 void stream_close(struct stream *s);
 
-/* The first record of a file, its bytes copied to keep.  -1: err names the file. */
+/* Reads the first record of a file and copies its bytes to keep.  Returns 0, or -1; err names the file. */
 int stream_first(const char *name, struct record *r, struct arena *keep, struct err *e);
 
-/* Pass over `bytes` bytes, which the caller knows to be so many whole records. */
+/* Passes over the next `bytes` bytes, of which the caller knows that they are `records` whole records. */
 void stream_skip(struct stream *s, size_t bytes, uint64_t records);
 
-/* Would stream_next return without waiting for a writer that is idle?  Where the beginning of a record has arrived,
- * its writer is at work. */
+/* Returns whether stream_next would return without waiting for an idle writer.  If the beginning of a record has
+ * arrived, stream_ready takes the writer to be at work. */
 bool stream_ready(const struct stream *s);
 
-/* The offset in the file of the next byte to be read; after a record, the offset of its end. */
+/* Returns the offset in the file of the next byte to be read.  After a record, this is the offset of its end. */
 uint64_t stream_offset(const struct stream *s);
 
 #endif

@@ -28,7 +28,7 @@ static void put_str(struct table *t, const char *s) {
 }
 
 int table_flush(struct table *t) {
-    if (t->n && isatty(t->fd))    /* CSV has bytes as they are */
+    if (t->n && isatty(t->fd))    /* a CSV text may hold control characters, which a terminal must not get */
         utf8_tame(t->buf, t->n);
     if (!t->error && t->n && write_all(t->fd, t->buf, t->n) < 0)
         t->error = errno;
@@ -97,7 +97,7 @@ static void put_csv(struct table *t, struct span s) {
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] == '"') {
             put(t, s.p + from, i + 1 - from);
-            from = i;    /* once more */
+            from = i;    /* the quote is put once more, with what follows */
         }
     put(t, s.p + from, s.n - from);
     put_str(t, "\"");
@@ -146,7 +146,7 @@ static void put_json(struct table *t, struct span s) {
     put_str(t, "\"");
 }
 
-/* Put what comes before a value. */
+/* Puts what comes before the next column: a separator, or for JSON the brace and the column's name. */
 static void begin(struct table *t, bool value) {
     if (t->format != TABLE_JSON) {
         put_str(t, t->col == 0 ? "" : t->format == TABLE_TSV ? "\t" : ",");

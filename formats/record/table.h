@@ -1,6 +1,6 @@
 /* table.h - rows of text for people and for text tools: TSV, CSV, JSON lines
  *
- * What     A row is a fixed list of named columns, each a text, a number, or nothing.
+ * What     A row is a fixed list of named columns.  Each column has a text, a number, or nothing.
  *
  *          TSV    There is no head line.  Backslash, tab, newline and carriage return inside a text
  *                 are \\ \t \n \r, so that a line is a row and cut(1) works.  Each byte of another
@@ -29,24 +29,24 @@ struct table {
     int fd;
     enum table_format format;
     const char *const *name;    /* [ncols] */
-    size_t ncols, col;          /* columns; the next one of this row */
-    bool any;                   /* JSON: this row has a field already */
+    size_t ncols, col;          /* number of columns; index of the row's next column */
+    bool any;                   /* for JSON: a field of this row is written already */
     char *buf;
     size_t n;
     int error;                  /* errno of the first write that failed */
 };
 
-/* fd is written to.  The head line of CSV is put into the buffer at once. */
+/* Prepares t to write rows to fd.  The head line of CSV is put into the buffer at once.  -1 where memory is out. */
 int table_open(struct table *t, int fd, enum table_format f, const char *const name[],
                size_t ncols, struct arena *a);
 
-/* The next column of the row.  The last column ends the row. */
+/* Each of these appends the next column of the row.  The last column ends the row. */
 void table_text(struct table *t, struct span s);
 void table_number(struct table *t, double v);
 void table_int(struct table *t, int64_t v);
 void table_empty(struct table *t);
 
-/* Write the buffer.  0, or -1 with errno if this or an earlier write failed. */
+/* Writes the buffer to fd.  Returns 0, or -1 with errno if this write or an earlier write failed. */
 int table_flush(struct table *t);
 
 #endif
