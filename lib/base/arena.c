@@ -20,14 +20,14 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-/* What a block of n bytes takes from the region, gap included; 0 on overflow. */
+/* Returns the bytes that a block of n bytes and its gap take from the region, or 0 when that overflows. */
 static size_t extent(size_t n) {
     size_t s = round_up(n, ARENA_ALIGN) + ARENA_ALIGN;
 
     return s > n ? s : 0;
 }
 
-/* Let the first `upto` bytes of the region be touched. */
+/* Commits the first `upto` bytes of the region where they are not committed yet.  Returns 0, or -1 on failure. */
 static int commit(struct arena_mem *m, size_t upto) {
     size_t want;
 
@@ -104,7 +104,7 @@ int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *pa
     all = round_up(all, ARENA_STEP);
     if (all > (size_t)(a->end - a->at))
         return -1;
-    /* whole pages, so that the part shares no page with committed memory */
+    /* The part begins at a page, so that it shares no page with committed memory. */
     cut = (size_t)(a->end - a->mem->base) - all;
     cut -= (size_t)((uintptr_t)(a->mem->base + cut) % 4096);
     if (cut < used || cut < a->mem->committed)

@@ -1,9 +1,9 @@
 /* arena.h - memory for everything that is not a weight
  *
- * What     A region that is given out from the front and never freed piece by
- *          piece.  What must stay is taken through a pointer to the arena; what
- *          is scratch is taken from a copy of it, by value, and vanishes when
- *          the copy goes out of scope:
+ * What     An arena gives out the blocks of a region one after the other, and never
+ *          frees a single block.  Memory that must stay is taken through a pointer to
+ *          the arena.  Scratch is taken from a copy of the arena, passed by value, and
+ *          is free again when the copy goes out of scope:
  *
  *              void f(struct arena *keep, struct arena scratch);
  *
@@ -37,8 +37,8 @@ struct arena_mem {
     char *base;
     size_t reserved;     /* bytes of address space */
     size_t committed;    /* bytes that may be touched; never shrinks */
-    size_t peak;         /* bytes given out at most, for -v and man pages */
-    /* Make [at, at + n) usable: 0 or -1.  NULL when the whole region is usable already (tests). */
+    size_t peak;         /* the most bytes that were given out, for -v and man pages */
+    /* Makes [at, at + n) usable and returns 0, or -1 on failure.  NULL where the whole region is usable (tests). */
     int (*commit)(void *at, size_t n);
 };
 
@@ -47,35 +47,36 @@ struct arena {
     struct arena_mem *mem;
 };
 
-/* The whole region as one arena. */
+/* Returns an arena that gives out the whole region. */
 struct arena arena_open(struct arena_mem *m);
 
-/* n elements of `size` bytes, or NULL.  n * size == 0 gives a valid pointer. */
+/* Returns memory for n elements of `size` bytes, or NULL.  Where n * size is 0, the pointer is valid too. */
 void *arena_take(struct arena *a, size_t n, size_t size);
 
-/* As arena_take, filled with zero bytes. */
+/* Returns memory as arena_take does, filled with zero bytes. */
 void *arena_zero(struct arena *a, size_t n, size_t size);
 
-/* Make the block p of `old` bytes `new` bytes long, in place.  p must be the block that was
- * taken last from a.  0, or -1 when there is no room (p stays valid). */
+/* Makes the block p of `old` bytes `new` bytes long, in place.  p must be the block that was
+ * taken last from a.  Returns 0, or -1 when there is no room (p stays valid). */
 int arena_grow(struct arena *a, void *p, size_t old, size_t new);
 
-/* A copy of n bytes of s, with a NUL after them. */
+/* Returns a copy of n bytes of s with a NUL after them, or NULL when there is no room. */
 char *arena_str(struct arena *a, const void *s, size_t n);
 
-/* arena_str of a span; p is NULL when there is no room. */
+/* Returns a copy of s with a NUL after its bytes.  The copy's p is NULL when there is no room. */
 struct span arena_span(struct arena *a, struct span s);
 
-/* Cut n bytes off the end of a as a region of its own, for a buffer that grows in place
- * while other blocks are taken from a.  Pages of the part are committed when they are given
- * out.  0, or -1 when there is no room.  m must outlive the part. */
+/* Cuts n bytes off the end of a and makes them a region of their own (m) with an arena (part): for a
+ * buffer that grows in place while other blocks are taken from a.  Pages of the part are committed when
+ * they are given out.  Returns 0, or -1 when there is no room.  m must outlive the part. */
 int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *part);
 
-/* Bytes to cut off: the free bytes of a divided by `parts`, at most `most`, so that it works where memory is limited. */
+/* Returns how many bytes to cut off with arena_split: the free bytes of a divided by `parts`, at most `most`.  A share
+ * of what is free can be cut off even where memory is limited. */
 size_t arena_share(const struct arena *a, size_t parts, size_t most);
 
-/* Give a part back to a, from which it was cut off.  Only the part that was cut off last is taken back, and m is zero
- * then.  The contents of the part are lost; m may be zero already. */
+/* Gives the region m back to a, from which arena_split cut it off, and sets m to zero.  The call does nothing where
+ * m is zero already, or is not the region that was cut off last.  The contents of the region are lost. */
 void arena_join(struct arena *a, struct arena_mem *m);
 
 #endif

@@ -1,7 +1,7 @@
 /* compute.h - what a network computes with
  *
- * What     The table of kernels and the pool of threads.  Each program makes one such pair at its start, and every
- *          function that computes takes it by pointer.
+ * What     struct compute holds the table of kernels and the pool of threads.  Each program fills one such struct at
+ *          its start, and every function that computes takes a pointer to the struct.
  */
 #ifndef UNCLIP_COMPUTE_H
 #define UNCLIP_COMPUTE_H

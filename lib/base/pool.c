@@ -10,18 +10,18 @@
 #include <time.h>
 
 /* How a job is handed out without a lock.  `ticket` holds the job's number in its upper half
- * and the next task in its lower half; a thread claims a task by adding one to it with a
- * compare-and-swap.  That succeeds only while the ticket is what the thread has read, so the
- * task belongs to the job (fn, ctx, n) that the thread read in between: the caller cannot begin
+ * and the next task in its lower half; a thread claims a task by adding one to the ticket
+ * with a compare-and-swap.  The swap succeeds only while the ticket is what the thread has read, so the
+ * task belongs to the job (fn, ctx, n) that the thread read in between, because the caller cannot begin
  * another job before the claimed task is done.  A thread that comes late finds no task left and
- * does no harm.  Nobody has to wait for threads that are asleep.
+ * does no harm.  The caller does not wait for threads that are asleep.
  *
  * Sleeping is safe because both sides write first and read afterwards, in sequentially consistent
  * order.  A thread counts itself as asleep, then looks for a new job.  The caller publishes the
  * job, then looks for sleepers. */
 
 enum { SPIN = 5000 };    /* times that a thread looks for a job before it sleeps: about 100 microseconds */
-#define PAUSE 1e5        /* least nanoseconds between two times that workers are barred from a processor */
+#define PAUSE 1e5        /* nanoseconds that pass at least before workers are barred from a processor again */
 #define TASKS_MAX ((size_t)1 << 31)
 
 struct pool {
@@ -36,17 +36,17 @@ struct pool {
 
     int threads;
     double parted;              /* the time at which workers were last barred */
-    pthread_mutex_t turn;       /* one pool_run at a time */
-    pthread_mutex_t lock;       /* for the two conditions only */
+    pthread_mutex_t turn;       /* held by the pool_run that is running */
+    pthread_mutex_t lock;       /* guards the two conditions only */
     pthread_cond_t work, finished;
     struct worker {
         struct pool *pool;
         pthread_t id;
         int thread;
-        _Atomic int cpu;    /* where it ran last */
+        _Atomic int cpu;    /* the processor on which the thread ran last */
         bool barred;
 #if defined __linux__
-        cpu_set_t may;      /* where it might run before it was barred */
+        cpu_set_t may;      /* the processors on which the thread was allowed to run before it was barred */
 #endif
     } worker[];
 };
@@ -58,9 +58,10 @@ static void relax(void) {
 }
 
 /* An operating system may wake a thread on the processor where it last ran, even if the caller runs there now and
- * another processor is idle.  Virtual machines do so on purpose, to keep few processors awake.  Both threads then
- * share one processor for milliseconds, which is slower than one thread alone.  So workers that last ran on the
- * caller's processor are barred from it before a job is handed out.  Once they are awake the bar is lifted. */
+ * another processor is idle.  Virtual machines wake threads in this way on purpose, to keep few processors awake.  Both
+ * threads then share one processor for milliseconds, which is slower than one thread alone.  So workers that last ran
+ * on the caller's processor are barred from it before a job is handed out.  Once these workers are awake, they may use
+ * all their processors again. */
 #if defined __linux__
 static void note_cpu(struct worker *w) {
     int cpu = sched_getcpu();
@@ -69,7 +70,7 @@ static void note_cpu(struct worker *w) {
         atomic_store(&w->cpu, cpu);
 }
 
-/* At most once in PAUSE: barring does not help where all processors are busy. */
+/* Returns true at most once in PAUSE nanoseconds, because barring does not help where all processors are busy. */
 static bool due(struct pool *p) {
     struct timespec t;
     double now;
@@ -92,7 +93,7 @@ static bool bar(struct worker *w, int cpu) {
     return CPU_COUNT(&other) > 0 && pthread_setaffinity_np(w->id, sizeof other, &other) == 0;
 }
 
-/* Bar the workers that last ran where the caller runs.  true: some were barred. */
+/* Bars the workers that last ran on the caller's processor from it.  Returns true if at least one worker was barred. */
 static bool part(struct pool *p) {
     int cpu = sched_getcpu();
     bool met = false, any = false;
@@ -130,7 +131,7 @@ static void unbar(struct pool *p) {
 }
 #endif
 
-/* Run tasks of the current job until it has no more. */
+/* Runs tasks of the current job until no task is left. */
 static void work(struct pool *p, int thread) {
     for (;;) {
         uint64_t t = atomic_load(&p->ticket);

@@ -1,11 +1,10 @@
 /* pool.h - one pool of threads for a whole program
  *
  * What     pool_run calls fn(ctx, i, thread) once for every i in [0, n) and returns
- *          when all calls have returned.  The caller is thread 0 and works too.  Tasks
- *          are handed out by an atomic counter, so which thread runs which task is not
- *          determined.  A task must write only its own part of the result, and no
- *          result may depend on `thread`, which only indexes scratch.  Any number of
- *          threads then gives the same bytes.
+ *          when all calls have returned.  The caller is thread 0 and works too.  An
+ *          atomic counter hands out the tasks, so any thread may run any task.  A task must
+ *          write only its own part of the result, and no result may depend on `thread`, which only indexes scratch.  The
+ *          result then has the same bytes for any number of threads.
  *          Idle threads spin for some 100 microseconds, then sleep.  Threads are not bound to processors.  On
  *          Linux a thread that last ran on the caller's processor is woken on another one.
  * Source   POSIX threads and C11 atomics; on Linux sched_getcpu(3) and pthread_setaffinity_np(3).
@@ -27,7 +26,7 @@ enum { POOL_MAX = 256 };    /* threads */
 
 struct pool *pool_start(struct arena *a, int threads, struct err *e);
 void pool_stop(struct pool *p);
-int pool_threads(const struct pool *p);    /* 1 for NULL */
+int pool_threads(const struct pool *p);    /* returns 1 where p is NULL */
 void pool_run(struct pool *p, size_t n, void (*fn)(void *ctx, size_t i, int thread), void *ctx);
 
 #endif

@@ -1,7 +1,7 @@
 /* span.h - a stretch of bytes in somebody else's buffer
  *
- * What     A pointer and a length.  The bytes may contain NULs and need not end with one.  They live as long as
- *          the buffer.
+ * What     A span is a pointer and a length.  The bytes may contain NULs and need not end with a NUL.  The span is
+ *          valid as long as the buffer.
  */
 #ifndef UNCLIP_SPAN_H
 #define UNCLIP_SPAN_H
@@ -15,15 +15,15 @@ struct span {
     size_t n;
 };
 
-/* The bytes of a string literal without its last NUL. */
+/* A span of the bytes of a string literal, without the NUL at its end. */
 #define SPAN(literal) ((struct span){(const unsigned char *)("" literal), sizeof(literal) - 1})
 
-/* n bytes at p. */
+/* Returns a span of the n bytes at p. */
 static inline struct span span_bytes(const void *p, size_t n) {
     return (struct span){p, n};
 }
 
-/* The bytes of a C string without its NUL. */
+/* Returns a span of the bytes of a C string, without its NUL. */
 static inline struct span span_of(const char *s) {
     return span_bytes(s, strlen(s));
 }
@@ -32,7 +32,7 @@ static inline bool span_equal(struct span a, struct span b) {
     return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
 }
 
-/* Are these the bytes of a C string? */
+/* Returns true if s holds exactly the bytes of the C string `text`. */
 static inline bool span_is(struct span s, const char *text) {
     return span_equal(s, span_of(text));
 }

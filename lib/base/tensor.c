@@ -77,7 +77,7 @@ float f16_f32(unsigned short h) {
     float f;
 
     if (exp == 0) {
-        f = (float)man * 0x1p-24f;    /* zero and subnormals: exact */
+        f = (float)man * 0x1p-24f;    /* zero and subnormals; the product is exact */
         memcpy(&u, &f, 4);
         u |= sign;
     } else {

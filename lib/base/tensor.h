@@ -9,8 +9,8 @@
  *            F MLP width   C channels   Y X space   K steps of a sampler
  * Layout   Strides count elements and may be anything >= 0 (torch files hold
  *          transposed views and several tensors in one storage); data may be
- *          unaligned.  Readers therefore go through tensor_f32().
- * Errors   Sizes come from files.  Products of sizes go through tensor_count(), or were
+ *          unaligned.  Code that reads elements therefore calls tensor_f32().
+ * Errors   Sizes come from files.  Products of sizes are computed with tensor_count(), or were
  *          checked by the reader in formats/, which promises that every element
  *          of a view is inside the file.
  */
@@ -35,36 +35,36 @@ struct tensor {
     const void *data;
 };
 
-/* Bytes of one element; its name as in safetensors ("F32"). */
+/* dtype_size returns the bytes of one element; dtype_name returns the type's name in safetensors ("F32"). */
 size_t dtype_size(enum dtype d);
 const char *dtype_name(enum dtype d);
 bool dtype_is_float(enum dtype d);
 
-/* Set C-order strides for nd and shape. */
+/* Sets the strides of t to those of C order for its nd and shape. */
 void tensor_contiguous(struct tensor *t);
 bool tensor_is_contiguous(const struct tensor *t);
 
-/* *n: the number of elements.  0, or -1 if the product overflows. */
+/* Writes the number of elements into *n.  Returns 0, or -1 if the product of the sizes overflows. */
 int tensor_count(const struct tensor *t, size_t *n);
 
-/* The view with its two axes swapped; nd must be 2. */
+/* Returns a view of t with its two axes swapped; nd must be 2. */
 struct tensor tensor_transposed(const struct tensor *t);
 
-/* Rows [lo, hi) of the first axis; nd >= 1, lo <= hi <= shape[0]. */
+/* Returns a view of rows [lo, hi) of the first axis; nd >= 1, lo <= hi <= shape[0]. */
 struct tensor tensor_rows(const struct tensor *t, size_t lo, size_t hi);
 
-/* Widen elements [lo, hi), counted in C order of the shape, to f32.  F16 and BF16 are
- * exact; F64 and the integers are rounded to nearest even. */
+/* Writes elements [lo, hi), counted in C order of the shape, to out as f32.  F16 and BF16 are
+ * converted exactly; F64 and the integers are rounded to nearest even. */
 void tensor_f32(const struct tensor *t, size_t lo, size_t hi, float *out);
 
-/* All elements as contiguous f32.  Data that is contiguous f32 and aligned to 4 bytes is returned
- * itself; other data is copied into a.  NULL when a is full. */
+/* Returns all elements as contiguous f32.  Where t's data is contiguous f32 and aligned to 4 bytes, the
+ * function returns that pointer; other data is copied into a.  Returns NULL when a is full. */
 const float *tensor_all_f32(const struct tensor *t, struct arena *a);
 
 float f16_f32(unsigned short h);
-unsigned short f32_f16(float f);     /* nearest even; overflow to infinity */
+unsigned short f32_f16(float f);     /* rounds to nearest even; overflow gives infinity */
 float bf16_f32(unsigned short h);
-unsigned short f32_bf16(float f);    /* nearest even; NaN stays NaN */
+unsigned short f32_bf16(float f);    /* rounds to nearest even; NaN stays NaN */
 
 struct weight {
     const char *name;     /* NUL-terminated */
@@ -76,18 +76,19 @@ struct weight {
 struct weights {
     struct weight *w;
     size_t n;
-    struct packed *packed;    /* NULL, or the list of blocks that are packed from them (packed.h) */
+    struct packed *packed;    /* NULL, or the list of blocks packed from these tensors (packed.h) */
 };
 
-/* Sort by name.  -1, naming the tensor, if a name occurs twice. */
+/* Sorts the tensors by name.  Returns -1 and a message that names the tensor if a name occurs twice. */
 int weights_sort(struct weights *ws, struct err *e);
 
-/* The tensor of that name, or NULL. */
+/* Returns the tensor called `name`, or NULL. */
 struct weight *weights_find(const struct weights *ws, const char *name);
 
-/* Find the tensor, check its shape (nd sizes follow as size_t), mark it used and copy the view
- * to *out.  -1 with a message that names the tensor, its shape and the shape expected.  Integers
- * are refused by name: they are a quantised network's, and mean nothing without its scales. */
+/* Finds the tensor `name`, checks its shape (nd sizes follow as size_t), marks it as used and copies the
+ * view to *out.  Returns -1 with a message that names the tensor, its shape and the shape expected.
+ * Integer tensors are refused with a message of their own, because they belong to a quantised network and
+ * have no meaning without its scales. */
 int weights_take(const struct weights *ws, const char *name, struct tensor *out, struct err *e,
                  int nd, ...);
 

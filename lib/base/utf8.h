@@ -12,21 +12,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* *c: the code point at p, of which n > 0 bytes may be read.  Returns its length 1..4, or -1..-3 when it
- * is ill-formed. */
+/* Writes the code point at p, where n > 0 bytes may be read, into *c and returns its length in bytes, 1..4.  Where the
+ * bytes are ill-formed, returns minus the length of the ill-formed sequence, -1..-3. */
 int utf8_get(const unsigned char *p, size_t n, uint32_t *c);
 
-/* Write c, which must be a scalar value, to p, which has room for 4 bytes.  Returns its length. */
+/* Writes c, which must be a scalar value, to p, which has room for 4 bytes.  Returns the number of bytes written. */
 int utf8_put(uint32_t c, unsigned char *p);
 
-/* Is the character at p, of which n > 0 bytes may be read, a control that a terminal may take for an order?  Its length:
- * 1 for C0 and DEL, 2 for C1; else 0. */
+/* Returns the length of the control character at p, where n > 0 bytes may be read: 1 for C0 and DEL, 2 for C1.
+ * Returns 0 for other characters.  A terminal may take a control character as a command. */
 size_t utf8_control(const unsigned char *p, size_t n);
 
-/* Text on its way to a terminal: controls that are not a tab or a line's end become question marks. */
+/* Overwrites the control characters of text for a terminal with question marks, except tabs and line ends. */
 void utf8_tame(void *text, size_t n);
 
-/* Are all n bytes well-formed? */
+/* Returns true if all n bytes are well-formed UTF-8. */
 bool utf8_valid(const void *s, size_t n);
 
 #endif

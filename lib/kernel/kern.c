@@ -7,7 +7,7 @@
 static const struct {
     const struct kern *k;
     unsigned needs;
-} ladder[] = {    /* the fastest first */
+} ladder[] = {    /* ordered from the fastest table to the slowest */
 #ifdef KERNELS_x86_64
     {&kern_bf16, CPU_BF16},
     {&kern_avx512, CPU_AVX512},
@@ -51,7 +51,7 @@ const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu,
             return NULL;
         }
         if (!name && k == &kern_c_bf16)
-            break;    /* slower than any f32 kernel: chosen by its name only */
+            break;    /* This table is slower than any f32 kernel, so it is chosen only by its name. */
         return k;
     }
     if (!name)

@@ -1,5 +1,5 @@
 /* flags x86_64: -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx512bf16 -mavx2 -mfma -mf16c -mprefer-vector-width=512 */
-/* AVX512-BF16: products of bf16, two at a time, summed in f32.  The tiles are those of kern_avx512.c. */
+/* AVX512-BF16: an instruction multiplies pairs of bf16 and sums in f32.  Tiles are as large as in kern_avx512.c. */
 #define VL 16
 #define VEC_BF16
 #include "lib/kernel/kern_vec.inc"
@@ -7,7 +7,8 @@
 
 enum { ROWS = 6, COLS = 4, PANEL = COLS * VL };
 
-/* Rows and weights hold pairs of bf16; m and cols are constants in each call. */
+/* Multiplies m rows by cols vectors of columns.  Rows and weights hold pairs of bf16; m and cols are constants in each
+ * call, so that the sums stay in registers. */
 INL void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], const char *w,
                  float *c, size_t ldc, bool add, const char *ahead, size_t step) {
     const char *x[ROWS];
@@ -24,7 +25,7 @@ INL void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], con
         UNROLL for (size_t j = 0; j < cols; j++)
             b[j] = (__m512bh)_mm512_loadu_si512(w + 64 * j);
         _mm_prefetch(ahead, _MM_HINT_T1);
-        _mm_prefetch(ahead + step / 2, _MM_HINT_T1);    /* with few rows a step is two lines */
+        _mm_prefetch(ahead + step / 2, _MM_HINT_T1);    /* with few rows, a step is two cache lines */
         ahead += step;
         UNROLL for (size_t i = 0; i < m; i++) {
             int32_t pair;
@@ -59,8 +60,9 @@ static void bf16_tile(size_t m, size_t n, size_t k, const void *const a[], const
     }
 }
 
-/* For columns whose elements are next to each other in memory, such as the values of an attention: two rows become
- * pairs at once.  The instruction makes subnormals 0, as the product would. */
+/* Packs a matrix W whose columns are contiguous in memory (rs = 1), such as the values of an attention.  Each
+ * instruction makes pairs of the elements of two columns of W.  The instruction turns subnormals into 0, as the product
+ * would. */
 static void pack_columns(unsigned short *to, const float *w, size_t cs, size_t n, size_t k) {
     static const unsigned short pairs[32] = {0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23,
                                              8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};

@@ -1,15 +1,15 @@
 /* flags: -idirafter lib/kernel/compat */
-/* BLIS for the products, portable vectors of four for the rest.
+/* This table computes products with BLIS, and everything else with portable vectors of four floats.
  *
- * Each call computes one block of a product that the pool has split, on one thread.  BLIS's path for
- * small matrices is switched off: there the order of the additions depends on the shape, and an image's
- * embedding must not depend on the batch that it came in. */
+ * Each call of gemm computes, on one thread, one block of a product that the pool has split.  BLIS's path for
+ * small matrices is switched off, because its order of additions depends on the shape, and an image's
+ * embedding must not depend on the batch in which the image came. */
 #define VL 4
 #include "lib/kernel/kern_vec.inc"
 
 #include <blis.h>
 
-/* BLIS does not write its operands a and b, although it does not declare them const. */
+/* Returns p without its const.  BLIS does not write its operands a and b, although it does not declare them const. */
 static float *loose(const float *p) {
     float *q;
 

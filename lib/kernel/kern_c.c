@@ -1,4 +1,4 @@
-/* The specification: what every other table computes, written as simply as possible. */
+/* The tables in plain C.  They specify what every other table computes, and are written as simply as possible. */
 #include "lib/kernel/kern.h"
 
 #include <math.h>
@@ -129,7 +129,8 @@ static void c_moments(size_t m, size_t n, const float *x, size_t ldx, const floa
     }
 }
 
-/* The transforms of input, weights and output in one dimension.  Each is applied to both dimensions in turn. */
+/* win_in1, win_weights1 and win_out1 transform input, weights and output in one dimension.  The callers apply each of
+ * them to both dimensions in turn. */
 static void win_in1(float *d, size_t step) {
     float d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step];
 

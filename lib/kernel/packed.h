@@ -2,15 +2,15 @@
  *
  * What     Binding a network makes blocks of bytes from its tensors: packed matrices, joined
  *          biases, vectors as f32.  Their order and sizes depend on the network and the kernel
- *          only.  A list of the blocks in that order is enough to bind the network again
- *          without reading its tensors.  formats/checkpoint/pack_cache.h keeps the list in a
+ *          only.  A list of the blocks in the order of their making is enough to bind the
+ *          network again without reading its tensors.  formats/checkpoint/pack_cache.h keeps the list in a
  *          file.
  *
- *              noting    the list is empty at first, and each new block is added to it;
- *              finding   the list is full at first, and each block is taken from it.
+ *              noting    the list is empty at first, and each new block is added to the list;
+ *              finding   the list is full at first, and each block is taken from the list.
  * Errors   packed_next returns NULL when the list ends or a size differs.  The list then belongs
  *          to another network, and the caller binds again without it.  When the list is full
- *          while noting, `lost` is set: the network is bound all the same, but the list cannot
+ *          while noting, `lost` is set: the network is still bound, but the list cannot
  *          be kept.
  * Memory   The list owns no memory.
  */
@@ -22,11 +22,11 @@
 
 #include "lib/kernel/kern.h"
 
-/* Part of the key under which a list is kept.  Count it up whenever packing gives other bytes, or
- * a network is bound in another order; tests/unit/packed.c fails when that was forgotten. */
+/* A part of the key under which a list is kept.  Increment PACKED_LAYOUT whenever packing gives other bytes, or
+ * a network is bound in another order; tests/unit/packed.c fails when this was forgotten. */
 enum { PACKED_LAYOUT = 2 };
 
-enum { PACKED_MOST = 1 << 14 };    /* blocks of a network */
+enum { PACKED_MOST = 1 << 14 };    /* the largest number of blocks of a network */
 
 struct packed_block {
     const void *p;
@@ -36,19 +36,21 @@ struct packed_block {
 struct packed {
     struct packed_block *block;    /* [room] */
     size_t n, room;
-    size_t next;                   /* finding: the block to be taken next */
+    size_t next;                   /* while finding, the index of the block to be taken next */
     bool finding, lost;
 };
 
-/* Is a list of this kernel's blocks worth keeping?  The tables with gemm do not pack matrices. */
+/* Returns true if a list of this kernel's blocks is worth keeping.  The tables with gemm do not pack matrices. */
 bool packed_useful(const struct kern *k);
 
-/* p may be NULL here: neither finding nor noting. */
+/* packed_finding returns true while blocks are found.  packed_next returns the next block, which must have n bytes.
+ * packed_note adds a block while blocks are noted.  In packed_finding and packed_note p may be NULL, which means
+ * neither finding nor noting. */
 bool packed_finding(const struct packed *p);
 const void *packed_next(struct packed *p, size_t n);
 void packed_note(struct packed *p, const void *block, size_t n);
 
-/* After finding: was every block taken? */
+/* Returns true if every block was taken, when finding has ended. */
 bool packed_used_up(const struct packed *p);
 
 #endif

@@ -19,11 +19,12 @@ size_t packed_bytes(const struct kern *kern, size_t n, size_t k) {
 void panel_times(const struct kern *kern, size_t m, size_t n, const void *const rows[], size_t k,
                  const char *packed, float *c, size_t ldc, bool add, const char *next) {
     const size_t tiles = div_up(m, kern->rows), pieces = div_up(k, kern->depth);
-    /* Pieces are equal and, in every format, even: the sums of f32 and of widened bf16 have the same order. */
+    /* k is cut into equal pieces.  Their length is even in every format, so that the additions have the same order
+     * for f32 and for widened bf16. */
     const size_t piece = round_up(div_up(k, pieces), size_max(2, kern->group));
     const size_t row = dtype_size(kern->row);
 
-    /* The first tile widens bf16 weights for the others. */
+    /* The first tile widens the bf16 weights, and the other tiles use the widened weights. */
     const bool widen = kern->tile_widen && tiles >= 3;
     _Alignas(64) float wide[KERN_WIDE];
 
@@ -33,8 +34,8 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
 
         kc = size_min(piece, k - k0);
         bytes = panel_bytes(kern, kc);
-        /* The next piece is prefetched while this one is used, a part of it in each tile.  With one tile the
-         * hardware's own prefetch is as good. */
+        /* Each tile prefetches a part of the next piece of weights.  With a single tile the hardware's own prefetch is
+         * as good. */
         ahead = k0 + kc < k ? packed + bytes : next;
         step = ahead && tiles > 1 ? bytes / (tiles * kc) + 1 : 0;
         for (size_t t = 0; t < tiles; t++) {

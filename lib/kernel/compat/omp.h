@@ -1,2 +1,2 @@
-/* Debian's blis.h of the OpenMP flavour includes omp.h but uses nothing of it.  This file is found (-idirafter)
- * where the compiler does not bring an omp.h, as clang without libomp-dev. */
+/* Debian's blis.h of the OpenMP flavour includes omp.h but uses nothing of omp.h.  The compiler finds this
+ * file (-idirafter) where it has no omp.h of its own, such as clang without libomp-dev. */
