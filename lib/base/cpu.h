@@ -20,8 +20,8 @@ unsigned cpu_flags(void);
 /* Returns the value that the environment variable BLIS_ARCH_TYPE should have before BLIS's first call, or NULL
  * where the variable need not be set.  BLIS does not know AMD's families from 0x1a (Zen 5) on.  On these processors
  * BLIS falls back to its portable C kernels, at about an eighth of the speed, but its Skylake-X kernels run well.
- * BLIS 0.9 parses the variable as a number: "skx" gives 0, which selects skx.  BLIS 1.0 understands names.  Programs set the
- * variable, because lib neither reads nor writes the environment. */
+ * BLIS 0.9 parses the variable as a number: "skx" gives 0, which selects skx.  BLIS 1.0 understands names.
+ * Programs set the variable, because lib neither reads nor writes the environment. */
 const char *cpu_blis_arch(void);
 
 #endif

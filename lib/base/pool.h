@@ -3,8 +3,8 @@
  * What     pool_run calls fn(ctx, i, thread) once for every i in [0, n) and returns
  *          when all calls have returned.  The caller is thread 0 and works too.  An
  *          atomic counter hands out the tasks, so any thread may run any task.  A task must
- *          write only its own part of the result, and no result may depend on `thread`, which only indexes scratch.  The
- *          result then has the same bytes for any number of threads.
+ *          write only its own part of the result, and no result may depend on `thread`, which only indexes
+ *          scratch.  The result then has the same bytes for any number of threads.
  *          Idle threads spin for some 100 microseconds, then sleep.  Threads are not bound to processors.  On
  *          Linux a thread that last ran on the caller's processor is woken on another one.
  * Source   POSIX threads and C11 atomics; on Linux sched_getcpu(3) and pthread_setaffinity_np(3).

@@ -10,14 +10,15 @@
  * against all keys stay in the second-level cache between the two products. */
 enum { TILE_ROWS = 48, TILE_SCORES = 65536, BLOCK_ROWS = 96, PANEL_MAX = 64 };
 
-/* bf16 where the CPU multiplies bf16, else f32.  The softmax between the products is f32 in both. */
+/* Returns the table for the products: the bf16 table where the CPU multiplies bf16, else the f32 table.  The softmax
+ * between the products is f32 with both tables. */
 static const struct kern *kern_of(const struct compute *c) {
     return c->kern->row == DT_BF16 ? c->kern : c->kern->f32;
 }
 
-/* The parts of one thread's scratch, in floats from its start.  Each part begins on a cache line. */
+/* The offsets of the parts of one thread's scratch, in floats from its start.  Each part begins on a cache line. */
 struct layout {
-    size_t rows;                   /* queries at a time */
+    size_t rows;                   /* the number of queries that are computed at a time */
     size_t lds, ldo;               /* row strides of scores and of o's tile */
     size_t k, v, scores, o, rest;  /* offsets; rest: the keys of one panel while they are packed */
     size_t q16, p16;               /* queries and attention weights in bf16, if the kernel takes bf16 */
@@ -48,7 +49,7 @@ struct attention_job {
     const struct kern *kern;
     float *scratch;
     size_t stride;                 /* floats of scratch for each thread */
-    size_t blocks, block;          /* blocks of queries; queries of each */
+    size_t blocks, block;          /* the number of blocks of queries; the number of queries of a block */
 };
 
 /* A head's keys and values in the form that the products take: packed, or rows with a stride. */
@@ -58,14 +59,15 @@ struct head {
     unsigned short *q16, *p16;    /* room for queries and attention weights in bf16, or NULL */
 };
 
-/* Key j of the two runs together; the head begins at column c. */
+/* Returns the row of key j, counted through both runs, from column c on, where the head begins. */
 static const float *key_row(const struct attention_seq *s, size_t j, size_t c) {
     const struct attention_keys *r = s->keys;
 
     return j < r[0].n ? r[0].k + j * r[0].ld + c : r[1].k + (j - r[0].n) * r[1].ld + c;
 }
 
-/* Keys [j, j + n): one panel of columns.  Keys of a panel that the two runs share are copied together first. */
+/* Packs keys [j, j + n) as one panel of columns.  Where the keys come from both runs, they are first copied next to
+ * each other into rest. */
 static void pack_keys(const struct attention_job *t, const struct attention_seq *s, size_t j, size_t n,
                       size_t c, float *rest, char *to) {
     const size_t d = t->a->width, n0 = s->keys[0].n;
@@ -81,15 +83,15 @@ static void pack_keys(const struct attention_job *t, const struct attention_seq 
     t->kern->pack(to, from, ld, 1, n, d);
 }
 
-/* Values [j, j + n) of one run, `cols` columns from c on. */
+/* Packs values [j, j + n) of one run, `cols` columns from column c on. */
 static void pack_values(const struct kern *kern, const struct attention_keys *r, size_t j, size_t n, size_t c,
                         size_t cols, char *to) {
     if (n)
         kern->pack(to, r->v + j * r->ld + c, 1, r->ld, cols, n);
 }
 
-/* The head's values, `cols` columns from c on, of both runs.  In bf16, where rows are packed in pairs, one pair may
- * hold a row of each run. */
+/* Packs the head's values of both runs, `cols` columns from column c on.  In bf16, where rows are packed in pairs, one
+ * pair may hold the last row of the first run and the first row of the second run. */
 static void pack_runs(const struct kern *kern, const struct attention_keys r[2], size_t c, size_t cols, char *to) {
     const size_t n0 = r[0].n, odd = r[1].n ? n0 % kern->group : 0;
 
@@ -124,7 +126,7 @@ static struct head pack_head(const struct attention_job *t, const struct attenti
     return h;
 }
 
-/* For kernels with gemm: two runs are copied into one. */
+/* Returns the head's keys and values for kernels with gemm.  Where there are two runs, they are copied into one run. */
 static struct head join_head(const struct attention_job *t, const struct attention_seq *s, size_t c,
                              const struct layout *l, float *mem) {
     const struct attention_keys *r = s->keys;
@@ -141,7 +143,8 @@ static struct head join_head(const struct attention_job *t, const struct attenti
     return (struct head){r[0].n + r[1].n, d, d, mem + l->k, mem + l->v, NULL, NULL};
 }
 
-/* Rows as the kernel takes them: where they are, or copied to `half` in bf16 and filled up to a pair with zeros. */
+/* Sets rows[i] to row i of x in the type that the kernel takes.  Where `half` is NULL, the rows stay where they are;
+ * else they are converted to bf16 into half and filled up to whole pairs with zeros. */
 static void rows_of(const struct kern *kern, size_t m, size_t n, const float *x, size_t ldx, unsigned short *half,
                     size_t ldh, const void *rows[]) {
     for (size_t i = 0; i < m; i++) {
@@ -157,7 +160,8 @@ static void rows_of(const struct kern *kern, size_t m, size_t n, const float *x,
     }
 }
 
-/* c [m, n] = rows times the panels of a packed matrix of k rows. */
+/* Computes c [m, n] as the first k elements of the rows times the panels of a packed matrix.  `all` is the number of
+ * elements for which the panels were packed. */
 static void times_panels(const struct kern *kern, size_t m, size_t n, size_t k, const void *const rows[],
                          const float *packed, size_t all, float *c, size_t ldc) {
     const char *w = (const char *)packed;
@@ -166,7 +170,7 @@ static void times_panels(const struct kern *kern, size_t m, size_t n, size_t k, 
         panel_times(kern, m, size_min(kern->panel, n - j), rows, kern_k(kern, k), w, c + j, ldc, false, NULL);
 }
 
-/* scores [m, n] = q K^T, then o [m, d] = scores V, for the first n keys. */
+/* times_keys computes scores [m, n] = q K^T, and times_values computes o [m, d] = scores V, for the first n keys. */
 static void times_keys(const struct kern *kern, const struct head *h, size_t m, size_t n, size_t d,
                        const float *q, size_t ldq, float *scores, size_t lds) {
     const void *rows[TILE_ROWS];

@@ -34,7 +34,7 @@ void *bind_take(struct bind *b, size_t n, size_t size) {
     return p;
 }
 
-/* The next block that an earlier binding noted. */
+/* Returns the next block that an earlier binding noted, which must have n bytes; else sets `bad`. */
 static const void *found(struct bind *b, size_t n) {
     const void *p = n && !b->bad ? packed_next(b->ws->packed, n) : NULL;
 
@@ -45,7 +45,7 @@ static const void *found(struct bind *b, size_t n) {
     return p;
 }
 
-/* Elements of a block: a task checks the numbers of one block. */
+/* The number of elements that a task checks. */
 enum { BLOCK = 1 << 20 };
 
 struct check {
@@ -54,8 +54,8 @@ struct check {
     atomic_bool bad;
 };
 
-/* A number whose exponent is all ones is not finite.  Adding one to such an exponent carries into the place of
- * the sign.  Two f32, or four f16 or bf16, are checked at a time. */
+/* Returns true if elements [lo, hi) of t are finite.  A number whose exponent is all ones is not finite.  Adding one to
+ * such an exponent carries into the place of the sign.  Two f32, or four f16 or bf16, are checked at a time. */
 static bool finite_bits(const struct tensor *t, size_t lo, size_t hi) {
     const bool wide = t->dtype == DT_F32;
     const uint64_t lanes = wide ? 0x0000000100000001 : 0x0001000100010001;
@@ -99,7 +99,7 @@ static void check_block(void *ctx, size_t i, int thread) {
 void bind_check(struct bind *b, const char *name, const struct tensor *t) {
     struct check c = {.t = t};
 
-    if (b->bad || packed_finding(b->ws->packed))    /* found: it was checked when it was noted */
+    if (b->bad || packed_finding(b->ws->packed))    /* A found block was checked when it was noted. */
         return;
     if (tensor_count(t, &c.n) == 0)
         pool_run(b->c->pool, div_up(c.n, BLOCK), check_block, &c);
@@ -133,7 +133,7 @@ struct tensor bind_vector(struct bind *b, const char *name, size_t n) {
     return t;
 }
 
-/* A view of any dtype as contiguous f32. */
+/* Returns the numbers of a view of any dtype as contiguous f32. */
 static const float *floats(struct bind *b, const struct tensor *t) {
     const float *p;
     size_t n;
@@ -277,7 +277,7 @@ void bind_conv(struct bind *b, struct conv *k, const struct tensor *w, const flo
         packed_note(p, k->packed, bytes);
 }
 
-/* `name`.suffix, in a buffer of its own, because name may be b->name. */
+/* Writes `name`.suffix into out, because name may be b->name. */
 static void suffixed(char out[288], const char *name, const char *suffix) {
     snprintf(out, 288, "%.255s.%s", name, suffix);
 }

@@ -24,7 +24,7 @@ struct job {
     const struct kern *kern;
     const struct cached_query *query;
     char *scratch;
-    size_t stride;    /* bytes of scratch of a thread */
+    size_t stride;    /* bytes of scratch for each thread */
 };
 
 static void one_head(void *ctx, size_t task, int thread) {

@@ -4,10 +4,11 @@
  *          after the other.  The keys and values that a query sees come as runs of rows with a stride, so that a
  *          sparse pattern (the row above, a column, a window of the image) is read from the cache without a mask.
  * Source   Vaswani et al. 2017, arXiv:1706.03762; Child et al. 2019, arXiv:1904.10509 (sparse patterns).
- * Shapes   q, o [H * d]; row i of a run is k + i * ld and v + i * ld, [H * d] each.  Each query has at least one key.
+ * Shapes   q, o [H * d]; row i of a run begins at k + i * ld and v + i * ld, [H * d] each.  Each query has at least
+ *          one key.
  * Aliasing o may be q.
- * Numbers  f32; scores in the order of the runs, with the maximum subtracted.  The bytes of a sequence depend on its
- *          own rows and on the kernel, not on the other sequences or the threads.
+ * Numbers  All numbers are f32.  Keys are added up in the order of the runs; the softmax subtracts the maximum.  The
+ *          bytes of a sequence depend on its own rows and on the kernel, not on the other sequences or the threads.
  * Threads  Split over sequences and heads.
  */
 #ifndef UNCLIP_CACHED_ATTENTION_H
@@ -36,7 +37,7 @@ struct cached_attention {
     float scale;
 };
 
-/* Bytes of scratch for queries of at most `keys` keys. */
+/* Returns the bytes of scratch for queries of at most `keys` keys each. */
 size_t cached_attention_scratch(const struct compute *c, size_t keys);
 
 void cached_attention_run(const struct cached_attention *a, const struct compute *c, size_t n,

@@ -7,11 +7,11 @@
 #include "lib/kernel/panel.h"
 #include "lib/layer/winograd.h"
 
-/* The window and the kernel decide between three ways:
+/* A convolution is computed in one of three ways, which the window and the kernel determine:
  *
  * - a window of one pixel is a matrix product over all pixels (linear.c);
- * - by pointers (packed kernels): for each tap of the window, the pixels under it, where they are stored,
- *   are multiplied by that tap's weights.  Pixels outside the feature map are one row of zeros;
+ * - by pointers (packed kernels): for each tap of the window, the pixels under the tap are multiplied, where they
+ *   are stored, by the weights of the tap.  For pixels outside the feature map the pointer is to a row of zeros;
  * - gathered (kernels with gemm, and feature maps with so few channels that one tap is too short for a
  *   product): the windows of a few pixels are copied next to each other. */
 enum { MAX_ROWS = 384, GATHER_FLOATS = 1 << 20, GATHER_CHANNELS = 64, CONVERT = 1 << 14 };
@@ -22,17 +22,17 @@ struct plan {
     size_t yo, xo, m;          /* output rows, columns, and pixels of all feature maps */
     size_t rows, row_tasks;    /* pixels of a task, and tasks for all pixels */
     size_t col_tasks;          /* 1, or one for each panel */
-    size_t depth;              /* gathered: the window's elements, filled up to whole groups */
-    size_t converted, zeros;   /* bytes: the input as bf16, one pixel of zeros */
-    size_t tile, window;       /* bytes for each thread: products, gathered windows */
+    size_t depth;              /* when gathering: the window's elements, filled up to whole groups */
+    size_t converted, zeros;   /* bytes of the input as bf16, and of one pixel of zeros */
+    size_t tile, window;       /* bytes of each thread's products and gathered windows */
 };
 
-/* pad_y: rows of zeros on a side that are not in the input, k->pad or none. */
+/* pad_y is the number of rows of zeros on a side that the input does not hold: k->pad, or 0 in a band. */
 static struct plan make_plan(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,
                              size_t pad_y) {
     const struct kern *kern = c->kern;
     const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->panel ? kern->rows : 16;
-    const size_t sides = k->behind ? 1 : 2;    /* that zeros are on */
+    const size_t sides = k->behind ? 1 : 2;    /* the number of sides that are padded */
     struct plan p = {.yo = (y + sides * pad_y - k->side) / k->stride + 1, .pad_y = k->behind ? 0 : pad_y,
                      .xo = (x + sides * k->pad - k->side) / k->stride + 1, .pad_x = k->behind ? 0 : k->pad};
     const size_t row = dtype_size(kern->row);
@@ -66,13 +66,13 @@ struct conv_job {
     struct plan plan;
     size_t n, y, x;
     const float *in;
-    const char *pixels;     /* the input in the form that the kernel reads: in, or its copy in bf16 */
+    const char *pixels;     /* the input in the type that the kernel reads: in, or a copy in bf16 */
     char *converted, *threads;
     const char *zeros;
     struct kern_out out;
 };
 
-/* The first pixel of an output pixel's window, which may be outside the feature map. */
+/* The position of the first pixel of an output pixel's window.  The pixel may be outside the feature map. */
 struct corner {
     size_t map;         /* index of the feature map's first pixel */
     ptrdiff_t y, x;
@@ -89,7 +89,7 @@ static struct corner corner_of(const struct conv_job *j, size_t pixel) {
     };
 }
 
-/* Index of the pixel at (dy, dx) of the window, or SIZE_MAX outside the feature map. */
+/* Returns the index of the pixel at (dy, dx) of the window, or SIZE_MAX where it is outside the feature map. */
 static size_t tap(const struct conv_job *j, const struct corner *c, size_t dy, size_t dx) {
     size_t y = (size_t)c->y + dy, x = (size_t)c->x + dx;    /* a negative number becomes huge */
 
@@ -108,7 +108,7 @@ static void finish(const struct conv_job *j, size_t r0, size_t m, size_t c0, siz
     j->kern->finish(&out, m, n, tile, ldc);
 }
 
-/* One block of pixels by one panel of channels. */
+/* Computes one panel of output channels for one block of pixels. */
 static void by_pointers(void *ctx, size_t i, int thread) {
     const struct conv_job *j = ctx;
     const struct conv *k = j->k;
@@ -151,7 +151,7 @@ static void gather(const struct conv_job *j, size_t pixel, char *to) {
     memset(to, 0, (j->plan.depth - used) * elem);
 }
 
-/* One block of pixels, all channels. */
+/* Computes all output channels for one block of pixels, whose windows it copies. */
 static void by_gathering(void *ctx, size_t i, int thread) {
     const struct conv_job *j = ctx;
     const struct conv *k = j->k;
@@ -192,7 +192,7 @@ static void convert(void *ctx, size_t i, int thread) {
 
 int conv_pack(struct conv *k, const struct tensor *w, const float *scale, const float *bias,
               size_t stride, size_t pad, const struct compute *c, struct arena *keep, struct err *e) {
-    struct tensor last;    /* channels last: [co, y, x, ci] */
+    struct tensor last;    /* the weights with channels last: [co, y, x, ci] */
     struct linear l;
 
     if (w->nd != 4 || w->shape[2] != w->shape[3])

@@ -1,4 +1,4 @@
-/* conv.h - 2-D convolution, by products over the pixels where they are stored
+/* conv.h - 2-D convolution, computed as matrix products that read the pixels where they are stored
  *
  * What     out[n, y, x, :] = act(sum over the window of W . in + bias + residual), with zeros
  *          outside the feature map.  Kernels that take rows by pointer need no column matrix
@@ -16,20 +16,21 @@
 #include "lib/layer/linear.h"
 
 struct conv {
-    size_t in, out;              /* channels */
-    size_t side, stride, pad;    /* the window, any side; zeros around the input */
-    bool behind;                 /* set by the caller: pad only after the last row and column, not before the first */
+    size_t in, out;              /* input and output channels */
+    size_t side, stride, pad;    /* side of the window; step of the window; zeros around the input */
+    bool behind;                 /* set by the caller to pad only after the last row and column */
     const float *bias;           /* [co] or NULL */
     const void *packed;
-    bool winograd;               /* set by the caller that allows it: 3x3 by winograd.h, faster and less exact */
+    bool winograd;               /* set by the caller to allow winograd.h for 3x3: faster and less exact */
 };
 
-/* Pack W [co, ci, side, side], any dtype and strides, each output channel times scale[co] (a
- * batch norm folded in; NULL: unscaled).  bias is [co] or NULL and must stay. */
+/* Packs W [co, ci, side, side], of any dtype and strides, into k.  The weights of each output channel are multiplied
+ * by scale[co], which folds in a batch norm; scale may be NULL.  bias is [co] or NULL and must stay in memory.
+ * Returns 0, or -1 with a message. */
 int conv_pack(struct conv *k, const struct tensor *w, const float *scale, const float *bias,
               size_t stride, size_t pad, const struct compute *c, struct arena *keep, struct err *e);
 
-/* A convolution over weights that conv_pack packed before. */
+/* Returns a convolution whose weights `packed` were packed by conv_pack before.  w gives the shape only. */
 struct conv conv_packed(const struct tensor *w, const float *bias, size_t stride, size_t pad, const void *packed);
 
 size_t conv_scratch(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x);
@@ -37,11 +38,13 @@ size_t conv_scratch(const struct conv *k, const struct compute *c, size_t n, siz
 void conv_run(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,
               const float *in, float *out, enum act act, const float *residual, void *scratch);
 
-/* A band: some rows of one feature map, with the bits that conv_run gives for them.  in [Y, X, ci] holds all rows
- * that the windows touch, with zeros for rows outside the feature map; out [(Y - side) / stride + 1, X', co]. */
+/* Returns the bytes of scratch for conv_run_band, with Y = y and X = x.  A band is some rows of one feature map.
+ * conv_run_band computes the bits that conv_run gives for these rows.  in [Y, X, ci] holds all rows that the windows
+ * touch, with zeros for rows outside the feature map; out [(Y - side) / stride + 1, X', co]. */
 size_t conv_band_scratch(const struct conv *k, const struct compute *c, size_t y, size_t x);
 
-/* again: scratch is unchanged since the last band of the same convolution.  All bands begin at even rows. */
+/* Computes one band.  `again` says that scratch is unchanged since the last band of this convolution.  All bands begin
+ * at even rows. */
 void conv_run_band(const struct conv *k, const struct compute *c, size_t y, size_t x, const float *in, float *out,
                    enum act act, const float *residual, bool again, void *scratch);
 

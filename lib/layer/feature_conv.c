@@ -1,6 +1,6 @@
 #include "lib/layer/feature_conv.h"
 
-/* Floats of a band: large enough that its halo costs little, small next to the feature maps. */
+/* The number of floats of a band.  It is so large that the halo costs little, and small compared with feature maps. */
 enum { BAND = 2 << 20 };
 
 struct feature_source feature_source(const struct feature_map *p, enum act act, enum resample resample) {
@@ -28,13 +28,13 @@ int feature_source_norm(struct feature_source *s, const struct feature_map_norm 
     return 0;
 }
 
-/* Rows of a band, or 0: all feature maps at once. */
+/* Returns the number of rows of a band, or 0 where all feature maps are computed at once. */
 static size_t band_rows(const struct feature_source *s, size_t band, size_t halo) {
     size_t most = band ? band : BAND, rows = most / (s->w * s->c);
 
     if (s->p.n * s->y * s->w * s->c <= most)
         return 0;
-    return rows > 2 * halo + 2 ? (rows - 2 * halo) / 2 * 2 : 2;    /* even: conv.h */
+    return rows > 2 * halo + 2 ? (rows - 2 * halo) / 2 * 2 : 2;    /* even, as conv_run_band needs */
 }
 
 int feature_conv(const struct conv *v, const struct feature_source *s, size_t band, const struct compute *k,

@@ -14,23 +14,23 @@
 #include "lib/layer/conv.h"
 #include "lib/layer/feature_map.h"
 
-/* What a convolution reads. */
+/* The input of a convolution: feature maps with the norm, activation and resampling to apply. */
 struct feature_source {
     struct feature_map p;
-    float *mul, *add;    /* [N, C] of feature_map_norm; NULL: without a norm */
+    float *mul, *add;    /* [N, C], computed by feature_map_norm, or NULL without a norm */
     enum act act;
     enum resample resample;
-    size_t c, y, w;      /* channels, rows and columns as read */
+    size_t c, y, w;      /* channels, rows and columns after the resampling */
 };
 
 struct feature_source feature_source(const struct feature_map *p, enum act act, enum resample resample);
 
-/* Read the source through a GroupNorm.  mul and add are computed; their memory is taken from *a. */
+/* Adds a GroupNorm to the source: computes s->mul and s->add, whose memory is taken from *a. */
 int feature_source_norm(struct feature_source *s, const struct feature_map_norm *g, const struct compute *k,
                         struct arena *a);
 
-/* out [N, Y', X', Co]; residual may be NULL, or out.  band: floats that are read at once; 0: a size that is fast.
- * With a stride of 2, rows and columns must be even. */
+/* Computes out [N, Y', X', Co] as above; residual may be NULL, or out.  `band` is the number of floats of the input
+ * that are made at once, or 0 for a size that is fast.  With a stride of 2, rows and columns must be even. */
 int feature_conv(const struct conv *v, const struct feature_source *s, size_t band, const struct compute *k,
                  float *out, const float *residual, struct arena scratch);
 

@@ -6,7 +6,7 @@
 #include "lib/base/size.h"
 #include "lib/kernel/kern.h"
 
-/* Pixels that one task adds up: a fixed number, so that the order of the additions is fixed. */
+/* The number of pixels that one task adds up.  It is fixed, so that the order of the additions is fixed. */
 enum { STRETCH = 256 };
 
 static size_t stretches(const struct feature_map *p) {
@@ -37,7 +37,7 @@ static void sum_stretch(void *ctx, size_t i, int thread) {
                       s->before ? s->before + n * ch + at : NULL, out + at, out + ch + at);
 }
 
-/* mul and add of one feature map from the sums of its stretches. */
+/* Computes mul and add of feature map n from the sums of its stretches. */
 static void fold(const struct feature_map *p, const struct feature_map_norm *g, const double *part, size_t n,
                  float *mul, float *add) {
     size_t ch = p->c[0] + p->c[1], per = stretches(p), size = ch / g->groups;
@@ -85,11 +85,12 @@ struct load {
     enum resample r;
     const struct kern *k;
     float *out;
-    size_t from, before;    /* first row, counted over all feature maps; rows of zeros in front of it */
-    size_t rows, per;       /* number of rows, and of rows that a task loads */
+    size_t from, before;    /* first row, counted over all feature maps; rows of zeros above it in out */
+    size_t rows, per;       /* number of rows; number of rows that a task loads */
 };
 
-/* m channels of one pixel of one of the pair, normalised and activated; g: their place in mul and add. */
+/* Writes m channels of a pixel x, normalised and activated, to out.  g is the index of the first channel in mul and
+ * add. */
 static void load_channels(const struct load *l, size_t m, const float *x, size_t g, float *out) {
     if (l->mul)
         l->k->affine(m, l->act, x, l->mul + g, l->add + g, out);
@@ -97,7 +98,7 @@ static void load_channels(const struct load *l, size_t m, const float *x, size_t
         l->k->act(m, l->act, x, out);
 }
 
-/* One pixel of the pair. */
+/* Loads one pixel: the channels of both feature maps at pixel `at`. */
 static void load_pixel(const struct load *l, size_t n, size_t at, float *out) {
     const struct feature_map *p = l->p;
     size_t ch = p->c[0] + p->c[1], c0 = p->c[0];
@@ -107,7 +108,7 @@ static void load_pixel(const struct load *l, size_t n, size_t at, float *out) {
         load_channels(l, p->c[1], p->x[1] + at * p->c[1], n * ch + c0, out + c0);
 }
 
-/* One output row, except where pixels are averaged.  An enlarged row has each pixel twice. */
+/* Loads one output row where pixels are not averaged.  In an enlarged row each pixel is written twice. */
 static void load_row(const struct load *l, size_t n, size_t y, float *row) {
     const struct feature_map *p = l->p;
     size_t ch = p->c[0] + p->c[1], up = l->r == RESAMPLE_UP2 ? 2 : 1;
@@ -120,7 +121,7 @@ static void load_row(const struct load *l, size_t n, size_t y, float *row) {
     }
 }
 
-/* One output row of a feature map that is halved. */
+/* Loads one output row of a feature map that is halved: the mean of 2 x 2 pixels each. */
 static void load_half(const struct load *l, size_t n, size_t y, float *row) {
     const struct feature_map *p = l->p;
     size_t ch = p->c[0] + p->c[1], wide = p->w / 2;
@@ -146,7 +147,7 @@ static size_t resampled(size_t n, enum resample r) {
     return r == RESAMPLE_UP2 ? 2 * n : r == RESAMPLE_DOWN2 ? n / 2 : n;
 }
 
-/* Row i of the rows to be loaded. */
+/* Loads row i of the rows to be loaded. */
 static void load_one(const struct load *l, size_t i, size_t row) {
     size_t rows = resampled(l->p->y, l->r), y = (l->from + i) % rows, n = (l->from + i) / rows;
     float *out = l->out + (l->before + i) * row;
@@ -214,7 +215,8 @@ struct taps {
     float w[5];
 };
 
-/* For an enlargement the support is two pixels of the input on either side. */
+/* Computes the taps and weights of output pixel i.  In an enlargement the filter covers two input pixels on either
+ * side. */
 static void taps_of(size_t in, size_t out, size_t i, struct taps *t) {
     double centre = (double)in / (double)out * ((double)i + 0.5), sum = 0, w[5];
     double lo = floor(centre - 2 + 0.5), hi = floor(centre + 2 + 0.5);

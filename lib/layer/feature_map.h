@@ -18,7 +18,8 @@
 
 #include "lib/layer/linear.h"
 
-/* Two feature maps read as one, the channels of x[0] first; x[1] is NULL where there is only one. */
+/* Two feature maps that are read as a single feature map with the channels of x[0], then those of x[1].  x[1] may be
+ * NULL. */
 struct feature_map {
     const float *x[2];
     size_t c[2];
@@ -30,32 +31,33 @@ struct feature_map_norm {
     const float *g, *b;      /* [C] */
     size_t groups;
     float eps;
-    const float *before;     /* [N, C] or NULL: the norm is that of x + before */
-    const float *film;       /* [N, 2 C] or NULL: norm * (1 + film[0..C)) + film[C..2C) */
+    const float *before;     /* [N, C], added to x before the norm, or NULL */
+    const float *film;       /* [N, 2 C] or NULL: the result is norm * (1 + film[0..C)) + film[C..2C) */
 };
 
 size_t feature_map_norm_scratch(const struct feature_map *p);
 
-/* mul and add [N, C] such that x * mul + add is the normalised feature map. */
+/* Computes mul and add [N, C] such that x * mul + add is the normalised feature map. */
 void feature_map_norm(const struct feature_map *p, const struct feature_map_norm *g, const struct compute *c,
                   float *mul, float *add, void *scratch);
 
-enum resample { RESAMPLE_NONE, RESAMPLE_UP2, RESAMPLE_DOWN2 };    /* nearest; mean of 2x2 */
+enum resample { RESAMPLE_NONE, RESAMPLE_UP2, RESAMPLE_DOWN2 };    /* UP2 repeats pixels; DOWN2 averages 2x2 pixels */
 
-/* out = resample(act(x * mul + add)); mul and add may both be NULL.  out [N, Y', X', C]. */
+/* Computes out [N, Y', X', C] = resample(act(x * mul + add)); mul and add may both be NULL. */
 void feature_map_apply(const struct feature_map *p, const float *mul, const float *add, enum act act,
                   enum resample r, const struct compute *c, float *out);
 
-/* Rows [from, to) of feature map n of feature_map_apply's result, and `halo` more rows on either side, with zeros
- * outside the feature map: the input of a convolution over these rows. */
+/* Computes rows [from, to) of feature map n of feature_map_apply's result, and `halo` more rows on either side.  Rows
+ * outside the feature map are zeros.  A convolution over rows [from, to) reads this result. */
 void feature_map_apply_band(const struct feature_map *p, const float *mul, const float *add, enum act act, enum resample r,
                        const struct compute *c, size_t n, size_t from, size_t to, size_t halo, float *out);
 
-/* Enlarge [N, Y, X, C] to [N, Yo, Xo, C], Yo >= Y, Xo >= X. */
+/* Enlarges in [N, Y, X, C] to out [N, Yo, Xo, C]; Yo >= Y, Xo >= X.  Returns 0, or -1 when scratch is too small. */
 int feature_map_bicubic(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,
                     float *out, struct arena scratch);
 
-/* [N, C, Y, X], the order of torch and of records, to [N, Y, X, C] and back. */
+/* feature_map_channels_last converts [N, C, Y, X], the order of torch and of records, to [N, Y, X, C].
+ * feature_map_channels_first converts back. */
 void feature_map_channels_last(const float *in, size_t n, size_t ch, size_t pixels, float *out);
 void feature_map_channels_first(const float *in, size_t n, size_t ch, size_t pixels, float *out);
 

@@ -14,14 +14,14 @@ enum { MAX_ROWS = 384, MAX_COLS = 512, PACK_COLS = 256, CONVERT = 1 << 14 };
 
 struct pack_job {
     const struct kern *kern;
-    const struct tensor *w;    /* [parts], one above the other */
+    const struct tensor *w;    /* [parts] matrices, one above the other */
     size_t parts, n, k;
     const float *scale;        /* [n] or NULL */
     char *packed;
     float *rows;               /* [threads][panel][PACK_COLS] */
 };
 
-/* Columns [k0, k0 + kc) of row j of the parts. */
+/* Writes columns [k0, k0 + kc) of row j, counted through all parts, to out as f32. */
 static void fetch_as_is(const struct pack_job *p, size_t j, size_t k0, size_t kc, float *out) {
     const struct tensor *w = p->w;
 
@@ -170,13 +170,13 @@ int linear_pack_view(struct linear *l, const struct tensor *w, const float *scal
 /* ---- running ---- */
 
 struct plan {
-    size_t rows, row_tasks;    /* rows of a task, and the number of tasks that all rows make */
+    size_t rows, row_tasks;    /* the number of rows of a task, and of tasks for all rows */
     size_t cols, col_tasks;
     size_t converted;          /* bytes of x as bf16 */
     size_t tile;               /* bytes for each thread's block of products */
 };
 
-/* m > 0 */
+/* Returns how a product of m > 0 rows is cut into tasks. */
 static struct plan make_plan(const struct linear *l, const struct compute *c, size_t m) {
     const struct kern *kern = c->kern;
     const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->panel ? kern->rows : 16;

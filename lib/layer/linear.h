@@ -29,31 +29,32 @@ struct linear {
     const void *packed;    /* in the kernel's layout */
 };
 
-/* Pack W, given as `parts` matrices one above the other (q, k, v of an attention), each
- * [n_i, k], of any dtype and strides; b: their biases [n_i], or NULL.  Packing is split over c->pool.
+/* Packs W into l.  W is given as `parts` matrices [n_i, k] one above the other (q, k, v of an attention), of any
+ * dtype and strides.  b holds their biases [n_i], or is NULL.  Packing is split over c->pool.
  * Memory that stays is taken from *keep; f32 weights that need no packing stay mapped. */
 int linear_pack(struct linear *l, size_t parts, const struct tensor w[], const struct tensor b[],
                 const struct compute *c, struct arena *keep, struct err *e);
 
-/* Pack one view of any number of axes as the matrix [shape[0], all other axes in C order], row i
- * times scale[i] (NULL: unscaled): a convolution's weights with a batch norm folded in.  The
- * bias is not copied. */
+/* Packs one view of any number of axes as the matrix [shape[0], all other axes in C order], such as a convolution's
+ * weights.  Row i is multiplied by scale[i], which folds in a batch norm; scale may be NULL.  The bias is not
+ * copied. */
 int linear_pack_view(struct linear *l, const struct tensor *w, const float *scale, const float *bias,
                      const struct compute *c, struct arena *keep, struct err *e);
 
-/* The checks of linear_pack without its packing: l gets n and k of all parts together. */
+/* Checks the parts as linear_pack does, without packing, and sets n and k of l for all parts together. */
 int linear_shape(struct linear *l, size_t parts, const struct tensor w[], struct err *e);
 
-/* Bytes of scratch that linear_run needs for m rows.  More rows never need less.  The block must be
- * aligned to ARENA_ALIGN. */
+/* Returns the bytes of scratch that linear_run needs for m rows.  A larger m never needs less scratch.  The caller
+ * aligns the block to ARENA_ALIGN. */
 size_t linear_scratch(const struct linear *l, const struct compute *c, size_t m);
 
-/* y = act(x W^T + bias) + residual, for m rows; residual may be NULL. */
+/* Computes y = act(x W^T + bias) + residual for m rows; residual may be NULL. */
 void linear_run(const struct linear *l, const struct compute *c, size_t m,
                 const float *x, size_t ldx, float *y, size_t ldy, enum act act,
                 const float *residual, void *scratch);
 
-/* As linear_run, with the epilogue `out` (kern.h), act_last included.  out->bias is used instead of l->bias. */
+/* Computes the product as linear_run does, and y from the product as `out` says (kern.h, act_last included).  out->bias
+ * is used instead of l->bias. */
 void linear_run_out(const struct linear *l, const struct compute *c, size_t m, const float *x,
                     size_t ldx, const struct kern_out *out, void *scratch);
 

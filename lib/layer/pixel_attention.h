@@ -6,7 +6,7 @@
  *          arXiv:2012.09841 (AttnBlock of taming-transformers: one head, q, k, v and out are 1x1 convolutions).
  * Shapes   h [N, Y, X, C], in place; qkv [3 C, C] with q above k above v; out [C, C].
  * Errors   -1 only when the arena is too small.
- * Memory   Four floats for each of h, and attention_scratch.
+ * Memory   Scratch holds four floats for each float of h, and attention_scratch.
  * Numbers  As in attention.h, no bit depends on N or the threads.
  */
 #ifndef UNCLIP_PIXEL_ATTENTION_H
@@ -19,12 +19,13 @@
 struct pixel_attention {
     size_t c, heads;
     struct gain norm;
-    size_t groups;    /* of the norm */
+    size_t groups;    /* number of groups of the norm */
     float eps;
     struct linear qkv, out;
 };
 
-/* context: for each of the n feature maps keys and values that come first, or NULL. */
+/* Replaces h as above.  `context` gives, for each of the n feature maps, keys and values that come before those of the
+ * pixels, or is NULL. */
 int pixel_attention_run(const struct pixel_attention *b, const struct compute *k, size_t n, size_t y, size_t x, float *h,
                         const struct attention_keys *context, struct arena scratch);
 

@@ -7,7 +7,7 @@
 #include "lib/base/scratch.h"
 #include "lib/layer/norm.h"
 
-/* The scratch of a run.  mlp shares the memory of q and kv, which are no longer needed then. */
+/* The scratch of a run.  mlp shares the memory of q and kv, which are no longer needed when mlp is written. */
 struct work {
     float *h;                  /* [rows, D] normalised */
     float *q, *kv;             /* [rows, D], [rows, 2 D] */
@@ -22,7 +22,8 @@ static struct attention attention_of(const struct transformer *t) {
     return (struct attention){t->config.heads, d, 1 / sqrtf((float)d), t->config.causal};
 }
 
-/* q, k and v from rows h * 3 d + part * d + c of `name`.weight and .bias. */
+/* Binds q, k and v from `name`.weight and .bias.  Rows [(3 h + p) d, (3 h + p + 1) d) belong to head h, and to q, k
+ * or v for p = 0, 1 or 2. */
 static void bind_by_heads(struct transformer_layer *l, const struct transformer_config *c, const char *name,
                           struct bind *b) {
     enum { MOST = 64 };
@@ -92,7 +93,7 @@ void transformer_bind(struct transformer *t, const struct transformer_config *co
         bind_layer(&t->layer[i], config, names, prefix, i, b);
 }
 
-/* Cut the scratch of a run from s. */
+/* Cuts the scratch of a run from s and returns its parts. */
 static struct work plan(const struct transformer *t, const struct compute *c, size_t n, size_t rows,
                         size_t keys, struct scratch *s) {
     const struct transformer_config *g = &t->config;
@@ -123,7 +124,7 @@ size_t transformer_scratch(const struct transformer *t, const struct compute *c,
     return s.used;
 }
 
-/* y[i] = row[i] of sequence i in x */
+/* Copies row row[i] of sequence i in x to row i of y. */
 static void gather(const struct transformer_run *r, size_t d, const float *x, float *y) {
     for (size_t i = 0, at = 0; i < r->n; at += r->len[i++])
         memcpy(y + i * d, x + (at + r->row[i]) * d, d * sizeof *y);
@@ -154,7 +155,7 @@ static void attend(const struct transformer *t, const struct compute *c,
     attention_run(&a, c, r->n, w->seq, w->rest);
 }
 
-/* x += proj(act(fc(ln2(x)))) for m rows */
+/* Computes x += proj(act(fc(ln2(x)))) for m rows. */
 static void mlp(const struct transformer *t, const struct compute *c,
                 const struct transformer_layer *l, size_t m, float *x, const struct work *w) {
     size_t d = t->config.width, f = t->config.mlp;
@@ -191,7 +192,7 @@ static size_t sum(const size_t *len, size_t n) {
     return s;
 }
 
-/* Keys of the longest sequence, those of its cache included. */
+/* Returns the number of keys of the longest sequence, including the keys of its cache. */
 static size_t most_keys(const struct transformer_run *r) {
     size_t most = 0;
 

@@ -1,14 +1,14 @@
 /* transformer.h - the pre-LN transformer of the text tower, the image tower and the diffusion prior
  *
  * What     layers of   x += out(attention(ln1(x)));   x += proj(act(fc(ln2(x))))
- *          over several sequences at once.  Their rows follow each other without padding:
- *          sequence i owns len[i] rows of x.
+ *          over several sequences at once.  Their rows follow each other in x without
+ *          padding; sequence i has len[i] rows.
  * Source   openai/CLIP @d05afc4 clip/model.py, ResidualAttentionBlock.  The prior's block
  *          (PriorTransformer of diffusers) differs from it in names only.
  * Shapes   x [sum len, D], contiguous.
  * Savings  With `row`, the last layer computes its query, its projection and its MLP for one
  *          row of each sequence only.  With a cache, keys and values of earlier rows are not
- *          computed again.  Neither changes a bit of a result.
+ *          computed again.  `row` and a cache do not change a bit of a result.
  * Numbers  The bytes of a row depend on its own sequence and the kernel only.  In a causal network
  *          they do not depend on later rows either.
  * Threads  Split by the layers that it calls; one call at a time on one scratch.
@@ -43,19 +43,19 @@ struct transformer {
     struct transformer_layer *layer;
 };
 
-/* Bind the layers whose tensors begin with `prefix`0. to `prefix`(layers - 1).; errors are in b. */
+/* Binds the layers, whose tensors have names that begin with `prefix`0. to `prefix`(layers - 1).  Errors are in b. */
 void transformer_bind(struct transformer *t, const struct transformer_config *config,
                       const struct transformer_names *names, const char *prefix, struct bind *b);
 
 /* Keys and values of earlier rows, for the sequences that continue them: kv [layers, room, 2 D], of which
  * `used` rows are valid in each layer.  Several sequences may share one cache.
- * transformer_prefill fills it and raises `used`. */
+ * transformer_prefill appends rows to the cache and raises `used`. */
 struct transformer_cache {
     float *kv;
     size_t room, used;
 };
 
-/* What a run computes. */
+/* The arguments of transformer_run. */
 struct transformer_run {
     size_t n;                                        /* sequences */
     const size_t *len;                               /* [n], each at least 1 */
@@ -65,15 +65,15 @@ struct transformer_run {
     const struct transformer_cache *const *past;     /* NULL, or a cache (or NULL) for each sequence */
 };
 
-/* Bytes of scratch for n sequences of at most `rows` rows in all, and at most `keys` keys each. */
+/* Returns the bytes of scratch for n sequences of at most `rows` rows in all, and at most `keys` keys each. */
 size_t transformer_scratch(const struct transformer *t, const struct compute *c, size_t n,
                            size_t rows, size_t keys);
 
 void transformer_run(const struct transformer *t, const struct compute *c,
                      const struct transformer_run *r, void *scratch);
 
-/* Prefill: compute the keys and values of rows x [len, D] (overwritten) of one causal sequence and append them to
- * the cache; used + len <= room.  The last layer ends at its keys and values. */
+/* Computes the keys and values of rows x [len, D] of one causal sequence in every layer and appends them to the cache.
+ * x is overwritten; used + len <= room.  In the last layer only the keys and values are computed. */
 void transformer_prefill(const struct transformer *t, const struct compute *c, size_t len, float *x,
                         struct transformer_cache *cache, void *scratch);
 

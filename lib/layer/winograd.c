@@ -11,10 +11,11 @@
 enum { PLACES = 16, MAX_TILES = 96, SOME_TILES = 48, FEW_TILES = 24, INPUT_BYTES = 1 << 19, CHUNK = 4096 };
 enum { LEAST_SIDE = 16, LEAST_IN = 32, LEAST_OUT = 16 };
 
-/* Bytes of weights that are transformed at once: most of them are then read from the third-level cache. */
+/* The number of bytes of weights that are transformed at once.  Most of these weights are then read from the
+ * third-level cache. */
 #define WEIGHTS ((size_t)36 << 20)
 
-/* Items between the 16 matrices, so that they do not fall on the same cache sets. */
+/* The number of unused items between the 16 matrices, so that the matrices do not fall on the same cache sets. */
 enum { GAP = 32 };
 
 bool winograd_fits(const struct conv *k, const struct compute *c, size_t x) {
@@ -23,11 +24,11 @@ bool winograd_fits(const struct conv *k, const struct compute *c, size_t x) {
 }
 
 struct plan {
-    size_t ty, tx, tiles;         /* rows and columns of tiles in a feature map; tiles in all */
-    size_t block, blocks;         /* tiles of a task */
+    size_t ty, tx, tiles;         /* rows and columns of tiles in a feature map; number of all tiles */
+    size_t block, blocks;         /* tiles of a task; number of such blocks */
     size_t panels, some;          /* panels of output channels; those whose weights are transformed at once */
     size_t group, groups;         /* panels of a task; tasks that `some` panels make */
-    size_t ldv, ldm;              /* items between the 16 matrices of input, and of products */
+    size_t ldv, ldm;              /* items from one of the 16 matrices of input, or of products, to the next */
     size_t weights, zeros;        /* bytes of scratch that all threads share */
     size_t input, products, pixels, thread;    /* bytes for each thread, and their sum */
 };
@@ -101,7 +102,7 @@ static void transform_weights(void *ctx, size_t i, int thread) {
 
 /* ---- running ---- */
 
-/* The 4 x 4 pixels of a tile, zeros outside the feature map. */
+/* Sets x to the 4 x 4 input pixels of a tile; pixels outside the feature map are zeros. */
 static void window(const struct job *j, size_t tile, const float *x[PLACES]) {
     const struct winograd_area *a = j->a;
     const struct plan *p = &j->plan;
@@ -115,7 +116,7 @@ static void window(const struct job *j, size_t tile, const float *x[PLACES]) {
     }
 }
 
-/* Write the pixels of m tiles from `first` on, [2][2 m][panel], to the output: tiles of one row of tiles at once. */
+/* Writes the pixels of m tiles from tile `first` on, [2][2 m][panel], to the output, for one row of tiles at a time. */
 static void put(const struct job *j, size_t first, size_t m, size_t c0, size_t n, const float *pixels) {
     const struct plan *p = &j->plan;
     const size_t rows = j->a->y + 2 * j->a->pad_y - 2, panel = j->kern->panel;

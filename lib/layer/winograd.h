@@ -1,6 +1,7 @@
 /* winograd.h - 3x3 convolution by Winograd's F(2x2, 3x3): 16 products for 4 pixels instead of 36
  *
- * What     For each tile of 2 x 2 output pixels and the 4 x 4 input pixels d around it
+ * What     A tile Y of 2 x 2 output pixels is computed from the 4 x 4 input pixels d around the tile and
+ *          the 3 x 3 weights g by
  *
  *              Y = A^T [ sum over channels of (G g G^T) . (B^T d B) ] A
  *
@@ -28,15 +29,16 @@
 /* A batch of feature maps, or a band of one, that is convolved. */
 struct winograd_area {
     size_t n, y, x;    /* feature maps, rows, columns of the input */
-    size_t pad_y;      /* rows of zeros above and below that are not in the input: 1, or 0 in a band */
+    size_t pad_y;      /* rows of zeros above and below that the input does not hold: 1, or 0 in a band */
 };
 
-/* Is this algorithm possible for k on feature maps of x columns, and faster there? */
+/* Returns true if this algorithm is possible for k on feature maps of x columns, and faster than the plain sum. */
 bool winograd_fits(const struct conv *k, const struct compute *c, size_t x);
 
 size_t winograd_scratch(const struct conv *k, const struct compute *c, const struct winograd_area *a);
 
-/* again: scratch is unchanged since the last run of the same convolution, so the weights need no transform. */
+/* Computes the convolution k over the area.  `again` says that scratch is unchanged since the last run of this
+ * convolution, so that the weights need no transform. */
 void winograd_run(const struct conv *k, const struct compute *c, const struct winograd_area *a, const float *in,
                   const struct kern_out *out, bool again, void *scratch);
 
