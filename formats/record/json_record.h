@@ -20,7 +20,8 @@
  *          become the smallest.
  * Source   RFC 8259; reading through jansson (RFC 4648 for base64).
  * Errors   json_read returns -1, and err says what is wrong.  record_parse checks the record that it made.
- * Memory   scratch must not share a region with out or a, which grow.  json_read frees jansson's tree before it returns.
+ * Memory   scratch must not share a region with out or a, which grow.  json_read frees jansson's tree before
+ *          it returns.
  * Threads  No state.
  */
 #ifndef UNCLIP_JSON_RECORD_H

@@ -62,8 +62,8 @@ struct mp_walk {
 void mp_walk_start(struct mp_walk *w, size_t pos, uint64_t count, unsigned max);
 
 /* Passes over the values.  Returns 1 when all are passed and w->pos is the offset after them.  Returns 0 if the values
- * do not end within the n bytes: the caller calls again with these bytes and more.  Returns -1 if the bytes at w->pos are
- * malformed; w->why says how. */
+ * do not end within the n bytes: the caller calls again with these bytes and more.  Returns -1 if the bytes at w->pos
+ * are malformed; w->why says how. */
 int mp_walk(struct mp_walk *w, const unsigned char *p, size_t n);
 
 /* Returns the first byte that the item has in its smallest encoding, which the encoder below writes. */

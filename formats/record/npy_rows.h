@@ -1,7 +1,7 @@
 /* npy_rows.h - fields of a stream as columns of .npy files, and back
  *
- * What     A file has one field of all records, a row for each record.  Vectors of D become [N, D], numbers [N], pictures
- *          [N, 3, S, S].  The first record decides type and shape.  Integers become i8, bools b1, floats f8; tensors
+ * What     A file holds one field of all N records, one row for each record.  Vectors of length D become an array of
+ *          shape [N, D], numbers [N], pictures [N, 3, S, S].  The first record decides type and shape.  Integers become i8, bools b1, floats f8; tensors
  *          keep their type.
  * Errors   A record that does not fit is refused before a part of it is written, so that row i of every file and
  *          of the list of ids belongs to the same record.
@@ -45,8 +45,8 @@ struct npy_in {
     struct tensor t;            /* the array in the file, with nd >= 1 */
 };
 
-/* Makes records of several files with equal numbers of rows, and their ids.  Without ids, the id of a row is its number,
- * from 0. */
+/* Makes records from several files with equal numbers of rows and a list of ids.  Without a list, the id of a row is
+ * its number, counted from 0. */
 struct npy_reader {
     struct npy_in *in;          /* [n] */
     size_t n, row;              /* row: index of the next record's row */

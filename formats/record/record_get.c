@@ -211,7 +211,7 @@ int record_tensor(const struct record *r, const char *key, struct tensor *t, str
 }
 
 /* Returns whether all n elements, of 2, 4 or 8 bytes, are finite.  Eight bytes are checked at a time.  The exponent of
- * an element that is not finite is all ones: adding one to it carries into the sign bit, and not into the next element. */
+ * an element that is not finite is all ones: adding one to it carries into the sign bit, not into the next element. */
 static bool all_finite(const unsigned char *p, size_t n, enum dtype dt) {
     static const uint64_t every[] = {[2] = 0x0001000100010001, [4] = 0x0000000100000001, [8] = 1};
     size_t size = dtype_size(dt), bytes = n * size;

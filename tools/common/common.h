@@ -1,4 +1,4 @@
-/* common.h - what the files of tools/common use of each other, and programs do not
+/* common.h - functions that only the files of tools/common call
  */
 #ifndef UNCLIP_TOOL_COMMON_H
 #define UNCLIP_TOOL_COMMON_H
@@ -7,28 +7,31 @@
 
 enum { OPT_MAX = 72 };
 
-/* "try 'tool -h'", status 2. */
+/* Prints "try 'tool -h'" and ends the program with status 2. */
 noreturn void tool_bad_usage(void);
 
-/* The value of the option o.  A bad value ends the program. */
+/* Sets the value of the option o, an integer, from the text arg.  A bad value ends the program. */
 void tool_set_int(const struct opt *o, const char *arg);
 
-/* Parse argv by the n options of o, which are sorted as -h prints them.  -h does not return. */
+/* Parses argv by the n options of o, and sorts o in the order that -h prints.  With -h, tool_parse does not return. */
 void tool_parse(int argc, char *argv[], struct opt *o, size_t n, const char *synopsis);
 
 noreturn void tool_print_version(void);
 
-/* From now on SIGINT and SIGTERM only make tool_stopped() true.  At the end, tool_raise_stop raises the signal again. */
+/* After tool_catch_stop, SIGINT and SIGTERM only make tool_stopped() true.  At the program's end, tool_raise_stop
+ * raises the signal that came again. */
 void tool_catch_stop(void);
 void tool_raise_stop(void);
 
-/* Call the function that tool_at_end was given, once.  0, or -1 with errno. */
+/* Calls the function that tool_at_end was given, if it was not called yet.  Returns 0, or -1 with errno. */
 int tool_flush_own(void);
 
-/* -m, else $UNCLIP_MODEL, else the model in the box, as t->model; nothing where the program takes no model. */
+/* Sets t->model.paths to the paths of -m, else of $UNCLIP_MODEL, else to the model that comes with unclip.  Does
+ * nothing if the program takes no model. */
 void tool_list_models(struct tool *t);
 
-/* At the end.  A run without a result leaves the output's file as it was.  0, or EOF with errno. */
+/* Closes the output at the program's end.  Returns 0, or EOF with errno.  After a run without a result, the records
+ * that the output's file held are kept. */
 int tool_close_output(struct tool *t);
 
 #endif

@@ -8,7 +8,7 @@
 #include "tools/common/common.h"
 #include "tools/common/output.h"
 
-enum { DEEP = 3 };    /* folders below a model's that are looked into */
+enum { DEEP = 3 };    /* levels of subdirectories of a model's directory that are searched */
 
 static bool is_stdio(const char *name) {
     return !name || !strcmp(name, "-");
@@ -55,7 +55,7 @@ static bool is_file(const char *name, const struct stat *file) {
 
 /* ---- models ---- */
 
-/* Could a model be kept under this name? */
+/* Returns whether a file of this name could be part of a model, by its extension. */
 static bool of_model(const char *name) {
     static const char *const end[] = {".json", ".txt", ".gz", ".model", ".safetensors", ".bin", ".pt", ".pth", ".th", ".ckpt"};
     size_t n = strlen(name), k;
@@ -68,7 +68,7 @@ static bool of_model(const char *name) {
     return false;
 }
 
-/* Is the file part of the model in this folder? */
+/* Returns whether the file is part of the model in this directory, or in its subdirectories down to `deep` levels. */
 static bool in_folder(const char *folder, const struct stat *file, int deep) {
     DIR *d = opendir(folder);
     struct dirent *at;
@@ -88,7 +88,8 @@ static bool in_folder(const char *folder, const struct stat *file, int deep) {
     return found;
 }
 
-/* A model in one file has its config and tokenizer next to it. */
+/* Returns whether the file is part of the model.  A model in one file has its config and tokenizer in that file's
+ * directory. */
 static bool in_model(const char *model, const struct stat *file) {
     char folder[4200];
 
@@ -100,7 +101,7 @@ static bool in_model(const char *model, const struct stat *file) {
 
 /* ---- the check ---- */
 
-/* The input that is this file, or NULL; "-" is standard input. */
+/* Returns the name of the input that is this file, "-" for standard input, or NULL if the run does not read it. */
 static const char *input_that_is(struct tool *t, const struct stat *file) {
     struct stat in;
 
@@ -123,7 +124,7 @@ bool tool_is_input(struct tool *t, const char *name) {
     return stat(name, &st) == 0 && S_ISREG(st.st_mode) && input_that_is(t, &st) != NULL;
 }
 
-/* Are the two names of outputs one file, that is or will be? */
+/* Returns whether two names of outputs are the same file, which may not exist yet. */
 static bool one_file(const char *a, const char *b) {
     struct stat x;
 

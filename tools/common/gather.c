@@ -4,7 +4,7 @@
 #include "tools/common/input.h"
 #include "tools/common/progress.h"
 
-enum { STREAMS = 4096 };    /* they stay mapped */
+enum { STREAMS = 4096 };    /* the most streams, which stay mapped */
 
 struct gather {
     struct tool *t;
@@ -13,7 +13,7 @@ struct gather {
     uint64_t unlabelled;
 };
 
-/* 1 taken, 0 passed over, -1. */
+/* Adds the record's vector to g->f.  Returns 1, 0 if the record has no label, or -1 for an error. */
 static int take(struct gather *g, struct record *r, int mapped, struct arena a, struct err *e) {
     struct span label;
     int got = labelling_of(g->l, r, &label, &a, e);

@@ -1,9 +1,10 @@
 /* gather.h - labelled vectors out of streams, for the programs that learn from them
  *
- * What     Every record of the streams named (none: standard input) that has a label (labelling.h) gives its
- *          vector; the others are counted, and told.  Ends the program where no vector has a label.
- * Memory   features.h.  Mapped streams stay open.  Where the vectors in three copies are more than 2 GiB,
- *          f->bounded is set: they are read from the files again when they are needed.
+ * What     tool_gather adds the vector of every record that has a label (labelling.h) to f.  It reads the n streams
+ *          named, or standard input if n is 0.  A warning says how many records have no label.  The program ends
+ *          if no vector has a label.
+ * Memory   See features.h.  Mapped streams stay open.  If three copies of the vectors are more than 2 GiB,
+ *          f->bounded is set: the vectors are read from the files again when they are needed.
  */
 #ifndef UNCLIP_GATHER_H
 #define UNCLIP_GATHER_H

@@ -12,7 +12,7 @@
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 
-/* Count a failure.  With --strict the program finishes its output and ends. */
+/* Counts a failure.  With --strict the program finishes its output and ends. */
 static void count_failure(struct tool *t) {
     t->failed++;
     if (t->input.strict)
@@ -39,7 +39,7 @@ bool tool_other_shard(const struct tool *t, struct span root) {
     return t->input.shard_n && XXH64(root.p, root.n, 0) % t->input.shard_n != t->input.shard_i;
 }
 
-/* A record that failed in an earlier program is passed on, or named where the output is not records. */
+/* Writes a record that failed in an earlier program to the output, or names it in a warning if the output is text. */
 static void pass_failed(struct tool *t, const struct stream *s, const struct record *r, struct arena scratch) {
     struct span why = {0};
     char id[300], text[600];
@@ -94,7 +94,7 @@ void tool_record_failed(struct tool *t, const char *file, uint64_t number, struc
     warn("%s: record %llu (%s): %s", file, (unsigned long long)number,
          tool_quote(r->id, id, sizeof id), reason);
     if (t->input.keep_errors) {
-        struct record bare;    /* where the record has no room for another field */
+        struct record bare;    /* written instead of r if r has no room for another field */
 
         if (record_set_text(r, "error", span_of(reason), &e) < 0) {
             if (record_new(&bare, r->id, r->id_bin, r->a, &e) < 0 || record_set_text(&bare, "error", span_of(reason), &e) < 0)
@@ -113,7 +113,7 @@ void tool_input_failed(struct tool *t, const char *where, struct span id, const 
     bool bin;
 
     if (tool_stopped())
-        return;    /* the signal ended what failed */
+        return;    /* the input failed because the signal interrupted it */
     warn("%s: %s", where, reason);
     if (t->input.keep_errors) {
         if (record_id(id, &id, &bin, &scratch, &e) < 0 || record_new(&r, id, bin, &scratch, &e) < 0 ||

@@ -8,7 +8,7 @@
 #include "lib/base/pool.h"
 #include "lib/kernel/kern.h"
 
-/* The number of cores that this process may use, by affinity and cgroup quota. */
+/* Returns the number of cores that this process may use, by affinity and cgroup quota. */
 static int cores(void) {
     int n = cores_available();
 

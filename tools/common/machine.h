@@ -5,7 +5,7 @@
 
 #include "tools/common/tool.h"
 
-/* Start the pool and choose the kernels (-j, --kernel, --precision), as t->compute. */
+/* Starts the thread pool and chooses the kernels (-j, --kernel, --precision), and sets t->compute to them. */
 void tool_compute(struct tool *t);
 
 #endif

@@ -15,7 +15,7 @@ noreturn void tool_bad_usage(void) {
     exit(2);
 }
 
-/* How messages name an option: "--batch". */
+/* Prints a message that names the option, like "--batch", and its bad value, and ends the program. */
 static noreturn void bad_value(const struct opt *o, const char *arg, const char *why) {
     warn("--%s: '%s' is not %s", o->name, arg, why);
     tool_bad_usage();

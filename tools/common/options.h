@@ -13,7 +13,7 @@
 
 enum opt_kind { OPT_FLAG, OPT_STR, OPT_LIST, OPT_INT, OPT_FLOAT, OPT_CHOICE, OPT_MAYBE_INT, OPT_MAYBE_CHOICE };
 
-enum { TOOL_LIST = 16 };    /* how often -m, or another option that is a list, may be given */
+enum { TOOL_LIST = 16 };    /* the most values that an OPT_LIST, like -m, may have */
 
 struct strs {
     const char *v[TOOL_LIST];
@@ -21,8 +21,9 @@ struct strs {
 };
 
 /* One option.  `to` is a bool * (FLAG), const char ** (STR), struct strs * (LIST), int64_t * (INT), double * (FLOAT) or
- * int * (CHOICE: the index into choices, "f32|bf16").  The value of a MAYBE_INT may be left out, and is -1 then; that of
- * a MAYBE_CHOICE likewise, and is the first choice then.  Both have long names only.  min and max bound numbers. */
+ * int * (CHOICE: the index into choices, "f32|bf16").  The value of a MAYBE_INT or MAYBE_CHOICE may be left out: a
+ * MAYBE_INT is -1 then, and a MAYBE_CHOICE is the first choice.  These two kinds have long names only.  min and max
+ * bound numbers. */
 struct opt {
     int letter;            /* 0: long name only */
     const char *name;
@@ -34,11 +35,12 @@ struct opt {
     const char *choices;
 };
 
-/* Numbers from 0 to max in a list like "0,0.25,1".  Returns how many there are.  Another list, or one with more than
- * `room` numbers, ends the program. */
+/* Parses a list of numbers from 0 to max, like "0,0.25,1", into v.  Returns how many numbers the list has.  A malformed
+ * list, or a list of more than `room` numbers, ends the program. */
 size_t tool_numbers(const char *option, const char *list, double max, double *v, size_t room);
 
-/* Names in a list like "id,text", as tool_numbers.  They point into the list. */
+/* Splits a list of names, like "id,text", into v.  The spans point into the list.  Returns and fails as
+ * tool_numbers. */
 size_t tool_names(const char *option, const char *list, struct span *v, size_t room);
 
 #endif

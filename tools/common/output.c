@@ -13,7 +13,8 @@
 #include "formats/io/write_all.h"
 #include "tools/common/common.h"
 
-/* The first bytes of what begins at `at` in the file, or as many as there are: those of a record?  What cannot be read may be. */
+/* Returns whether the bytes at offset `at` of the file, perhaps fewer than RECORD_START_LEN, begin as a record does.
+ * True if they cannot be read. */
 static bool begins_as_record(const char *name, uint64_t at) {
     char head[RECORD_START_LEN];
     int fd = open(name, O_RDONLY | O_CLOEXEC);
@@ -24,13 +25,15 @@ static bool begins_as_record(const char *name, uint64_t at) {
     return n <= 0 || !memcmp(head, RECORD_START, (size_t)n);
 }
 
-/* Two runs that write one file would lose each other's results.  File systems without locks are taken as they are. */
+/* Locks the output file, because two runs that write one file would lose each other's results.  On a file system
+ * without locks the run goes on. */
 static void lock(int fd, const char *name) {
     if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         die("%s: another run is writing to it", name);
 }
 
-/* A file that is not there can be made, as far as one can tell: better to know before hours of work. */
+/* Ends the program if the output file, which does not exist, cannot be made in its directory: the user learns it before
+ * hours of work. */
 static void need_folder(const char *path, const char *name) {
     const char *base = strrchr(path, '/');
     char folder[4200];
@@ -42,7 +45,8 @@ static void need_folder(const char *path, const char *name) {
         die_errno("%s", name);
 }
 
-/* The held file before the first result: empty, or with --skip-from as long as its whole records. */
+/* Empties the locked output file before the first result, or if --skip-from names it cuts it after its last whole
+ * record. */
 static void empty(struct tool *t) {
     struct tool_output *o = &t->output;
     uint64_t size = o->append ? o->resume.end : 0;
@@ -59,7 +63,7 @@ static bool same_file(const char *a, const char *b) {
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* -o FILE is left as it is until there is a result.  From the start it is locked, where it is there. */
+/* Checks and locks the file of -o, if it exists, at the start.  Its contents are not changed until the first result. */
 static void hold(struct tool *t) {
     struct tool_output *o = &t->output;
     char text[1100];
@@ -97,7 +101,7 @@ int tool_out(struct tool *t) {
         empty(t);
         return o->fd = o->held;
     }
-    flags |= o->there ? O_TRUNC : O_EXCL;    /* there: a device, or a link to what is not there */
+    flags |= o->there ? O_TRUNC : O_EXCL;    /* there: a device, or a link to a file that does not exist */
     tool_quote(span_of(o->name), text, sizeof text);
     o->fd = open(o->name, flags, 0666);
     if (o->fd < 0 && errno == EEXIST)
@@ -108,8 +112,8 @@ int tool_out(struct tool *t) {
     return o->fd;
 }
 
-/* The run had no result.  A file that is not there is made, as a shell would; what a file holds is lost only where it was
- * text and nothing failed. */
+/* Called if the run had no result.  An output file that does not exist is made, as a shell would make it.  A file that
+ * exists is emptied only if the output is text and nothing failed. */
 static void end_without_result(struct tool *t) {
     struct tool_output *o = &t->output;
     char text[1100];

@@ -16,8 +16,8 @@ static bool exists(const char *path) {
     return stat(path, &st) == 0;
 }
 
-/* The model in the box: beside the build, beside an installation that was moved, or where
- * `make install` put it. */
+/* Returns the path of the model that comes with unclip: in the build's tree, in an installation that was moved, or
+ * where `make install` put it. */
 static const char *built_in_model(struct tool *t) {
     static const char *const near_[] = {"/../../examples/emoji", "/../share/unclip/emoji"};
     char self[4096], path[4200];
@@ -38,8 +38,9 @@ static const char *built_in_model(struct tool *t) {
     return UNCLIP_DATADIR "/unclip/emoji";
 }
 
-/* --cache, else $UNCLIP_CACHE, else unclip in $XDG_CACHE_HOME, else in ~/.cache; "none": nowhere.  As the XDG
- * specification says, a folder in the environment that is no absolute path is not there. */
+/* Sets the directory of the cache: --cache, else $UNCLIP_CACHE, else unclip in $XDG_CACHE_HOME, else unclip in
+ * ~/.cache.  "none" means no cache.  As the XDG specification says, XDG_CACHE_HOME is ignored if it is not an absolute
+ * path. */
 static void choose_cache(struct tool *t) {
     const char *dir = t->model.cache_dir ? t->model.cache_dir : getenv("UNCLIP_CACHE"), *below = "unclip";
 

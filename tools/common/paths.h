@@ -6,8 +6,8 @@
 #include "formats/checkpoint/model.h"
 #include "tools/common/tool.h"
 
-/* -m, else $UNCLIP_MODEL, else the model that comes with unclip; with the cache of packed weights, which
- * tool_finish writes. */
+/* Returns the paths of -m, else of $UNCLIP_MODEL, else of the model that comes with unclip.  The result includes the
+ * cache of packed weights, which tool_finish writes. */
 struct model_paths tool_models(struct tool *t);
 
 #endif

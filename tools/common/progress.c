@@ -13,7 +13,7 @@ static double now(void) {
     return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
 }
 
-/* Is it time to show something?  At most ten times a second, and always at the last step. */
+/* Returns whether progress is to be shown now: at most ten times a second, and always at the last step. */
 static bool due(struct tool *t, double at, bool last) {
     struct tool_progress *p = &t->progress;
 
@@ -26,7 +26,7 @@ static bool due(struct tool *t, double at, bool last) {
     return true;
 }
 
-/* Show the seconds left, where they are known, and end the line. */
+/* Shows the seconds left, if `left` is not negative, and ends the line or the JSON object. */
 static void show_left(const struct tool_progress *p, double left) {
     if (left >= 0)
         fprintf(stderr, p->when == 1 ? ",\"seconds_left\":%.1f" : ", %.0f s left", left);

@@ -8,13 +8,13 @@
 
 #include "tools/common/tool.h"
 
-/* Show how many records of `total` are done.  total is 0 where it is not known. */
+/* Shows how many of `total` records are done.  total is 0 if it is not known. */
 void tool_progress(struct tool *t, uint64_t total);
 
-/* Show the step of a record that takes many: "tool: record 3, step 12 of 25". */
+/* Shows the step of a record that takes many steps: "tool: record 3, step 12 of 25". */
 void tool_step(struct tool *t, size_t step, size_t steps);
 
-/* tool_step as a sampler_watch, whose ctx is the struct tool.  false when a signal came. */
+/* A sampler_watch that calls tool_step.  Its ctx is the struct tool.  Returns false when a signal came. */
 bool tool_watch(void *tool, size_t step, size_t steps, const float *x, const float *x0);
 
 #endif

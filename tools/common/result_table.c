@@ -17,7 +17,7 @@ static int flush(void *table) {
     struct result_table *r = table;
 
     if (!r->any && (!r->ended || (r->t->failed && !r->t->output.open)))
-        return 0;    /* only the head line of a CSV */
+        return 0;    /* without a result, the buffer has at most the head line of a CSV, which is not written */
     if (r->table.n)
         r->table.fd = tool_out(r->t);
     return table_flush(&r->table);

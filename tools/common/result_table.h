@@ -15,13 +15,15 @@ struct result_table {
     bool line_by_line, any, ended;
 };
 
-/* At most one of the three.  Without one, TABLE_NONE: records. */
+/* Returns the format of the option that is set, or TABLE_NONE (records) if none is set.  Two options end the
+ * program. */
 enum table_format tool_table_format(bool tsv, bool csv, bool json);
 
-/* r->table.format is set. */
+/* Opens the output for rows of the n columns.  The caller has set r->table.format. */
 void tool_table(struct tool *t, struct result_table *r, const char *const column[], size_t n);
 
-/* Before and after the rows of one result, and where the run came to its end: then a table without rows is its result. */
+/* The program calls tool_table_begin before the rows of a result and tool_table_row after them.  It calls
+ * tool_table_end when the run came to its end: a table without rows is then a result. */
 void tool_table_begin(struct result_table *r);
 void tool_table_row(struct result_table *r);
 void tool_table_end(struct result_table *r);

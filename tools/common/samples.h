@@ -6,18 +6,18 @@
 #include "tools/common/tool.h"
 #include "tools/stage/sample.h"
 
-/* Put --noise-id into the record. */
+/* Adds the value of --noise-id to the record. */
 int tool_noise_id(struct tool *t, struct record *r, struct err *e);
 
-/* Write the pairs that the params of all samplers begin with. */
+/* Writes to m the pairs of key and value that the params of all samplers begin with. */
 void tool_params(const struct tool *t, struct mp *m);
 
-/* Are all -n results of this record in --skip-from? */
+/* Returns whether the file of --skip-from holds all -n results of this record. */
 bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,
                        struct arena a);
 
-/* child becomes the i-th result, in which `field` was made.  1; 0 where --skip-from holds it, because a run ended between
- * the samples of a record; -1. */
+/* Makes child, a copy of r, the record of result i, for which the program makes `field`.  Returns 1, 0 if the file of
+ * --skip-from holds the result, because a run ended between the samples of a record, or -1. */
 int tool_sample(struct tool *t, struct record *child, const struct record *r, const struct sample *s, size_t i,
                 struct span params, const char *field, struct span fp, struct arena *a, struct err *e);
 

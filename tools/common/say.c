@@ -25,7 +25,7 @@ void tool_at_end(int (*fn)(void *of), void *of) {
 int tool_flush_own(void) {
     int (*fn)(void *of) = at_end.fn;
 
-    at_end.fn = NULL;    /* it may die itself */
+    at_end.fn = NULL;    /* fn may call die, which must not call fn again */
     return fn ? fn(at_end.of) : 0;
 }
 
@@ -40,7 +40,8 @@ static void vsay(const char *fmt, va_list ap, int with_errno) {
             with_errno ? strerror(e) : "");
 }
 
-/* What was done is written.  Where a signal came, the reason is the signal: it ended the call that failed. */
+/* Prints the message, writes the results that are done and ends the program.  If a signal came, no message is printed,
+ * because the signal ended the call that failed. */
 __attribute__((format(printf, 1, 0)))
 __attribute__((format(printf, 1, 0)))
 static noreturn void end(const char *fmt, va_list ap, int with_errno) {

@@ -12,21 +12,21 @@
 
 extern const char *tool_prog;    /* the program's name; set once, at the start */
 
-/* The program ends with status 2. */
+/* Print the message and end the program with status 2.  die_errno adds the text of errno. */
 noreturn void die(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 noreturn void die_errno(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* fn writes what is in a buffer of the program's own.  It is called before the program ends, however it ends.  fn returns
- * 0, or -1 with errno. */
+/* Makes the program call fn before it ends, also by die.  fn writes what is in the program's own buffer, and returns 0,
+ * or -1 with errno. */
 void tool_at_end(int (*fn)(void *of), void *of);
 
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* Print lines of text on standard output.  Control characters in them, as in names, do not reach a terminal. */
+/* Prints lines of text on standard output, with control characters as \xNN (tool_quote). */
 void tool_print(const char *text);
 
-/* Bytes of a name as one printable line.  Control characters (also U+0080 to U+009F) and bytes that are not UTF-8 become
- * \xNN. */
+/* Writes the bytes of a name into buf as one printable line, and returns buf.  Control characters (also U+0080 to
+ * U+009F) and bytes that are not UTF-8 become \xNN. */
 const char *tool_quote(struct span s, char *buf, size_t room);
 
 #endif

@@ -18,7 +18,8 @@
 #include "lib/base/pool.h"
 #include "tools/stage/sample.h"
 
-enum { TOOL_ANY = 1 << 30, OWN_MAX = OPT_MAX - 24 };    /* a group that every program has; how many options of its own a program may have */
+/* TOOL_ANY: a group that every program has.  OWN_MAX: the most options of its own that a program may have. */
+enum { TOOL_ANY = 1 << 30, OWN_MAX = OPT_MAX - 24 };
 
 static volatile sig_atomic_t stop_signal;
 
@@ -28,8 +29,8 @@ static int commit(void *at, size_t n) {
     return mprotect(at, n, PROT_READ | PROT_WRITE);
 }
 
-/* Address space costs nothing.  Where there is a limit (ulimit -v) it is half of that: models, files and threads need the
- * rest. */
+/* Reserves the address space of the program's arena, which costs nothing.  If ulimit -v sets a limit, half of the limit
+ * is reserved: models, files and threads need the rest. */
 static void reserve(struct tool *t) {
     struct rlimit limit;
     size_t most = (size_t)1 << 38;
@@ -50,7 +51,7 @@ static void reserve(struct tool *t) {
 /* ---- signals ---- */
 
 static void on_stop(int sig) {
-    stop_signal = sig;    /* SA_RESETHAND: a second one kills at once */
+    stop_signal = sig;    /* with SA_RESETHAND, a second signal kills the program at once */
 }
 
 static void on_bus(int sig) {
@@ -92,7 +93,7 @@ bool tool_stopped(void) {
 
 static size_t shared_opts(struct tool *t, unsigned g, struct opt *o) {
     const struct {
-        unsigned groups;    /* a program has the option if it has one of them */
+        unsigned groups;    /* a program has the option if it has one of these groups */
         struct opt opt;
     } all[] = {
         {TOOL_MODEL, {'m', "model", OPT_LIST, &t->model.paths, "PATH", "a folder or file with (part of) the model; may be repeated", 0, 0, NULL}},
@@ -136,7 +137,7 @@ static void parse_seed(struct tool *t) {
     }
     if (getrandom(&r, sizeof r, 0) != sizeof r)
         die_errno("--seed random");
-    t->noise.seed = (int64_t)(r >> 32);    /* 32 bits: what a PyTorch generator takes, too */
+    t->noise.seed = (int64_t)(r >> 32);    /* 32 bits, which a PyTorch generator takes, too */
 }
 
 static void parse_shard(struct tool *t) {
@@ -155,8 +156,8 @@ static void parse_shard(struct tool *t) {
     t->input.shard_n = n;
 }
 
-/* A closed descriptor 0, 1 or 2 would be the number of the first file that is opened: messages would go into results.  What
- * is opened in its place fails when it is used. */
+/* Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed.  Else the first file that is opened would get
+ * the number, and messages would go into results.  Using the descriptor opened here fails. */
 static void hold_descriptors(void) {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
@@ -192,7 +193,7 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
     return optind;
 }
 
-/* When the outputs are complete and closed, write the weights that were packed, for the next start. */
+/* Writes the weights that were packed to the cache, for the next start.  Called when the outputs are closed. */
 static void keep_packed(struct tool *t) {
     catch(SIGXFSZ, SIG_IGN, 0);    /* a file beyond ulimit -f is an error, as a full disk is */
     if (!t->model.cache)

@@ -5,7 +5,7 @@
 
 #include "formats/image/terminal.h"
 
-/* The program ends where standard output is not a terminal, or not one that is known to draw. */
+/* Returns the kind of terminal on standard output.  The program ends if it is not a terminal that is known to draw. */
 enum terminal tool_terminal(void);
 
 #endif

@@ -9,7 +9,7 @@
 #include "formats/record/mp.h"
 #include "tools/common/tool.h"
 
-enum { TEXT_AHEAD = 64 << 10 };    /* more than that is written */
+enum { TEXT_AHEAD = 64 << 10 };    /* a program flushes when it has gathered more bytes */
 
 struct text_out {
     struct tool *t;

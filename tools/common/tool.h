@@ -48,14 +48,14 @@ struct tool_model {
 
 struct tool_machine {
     int64_t threads;             /* 0: the cores available */
-    const char *kernel;          /* --kernel, or NULL: the best there is */
+    const char *kernel;          /* --kernel; NULL: the best kernels for this CPU */
     int precision;               /* 0 f32, 1 bf16, -1 bf16 where the CPU has it */
 };
 
 struct tool_noise {
     const char *seed_text, *id;  /* --seed, --noise-id */
-    int64_t seed;                /* --seed random: what was drawn */
-    int rng;                     /* 0 ours, 1 torch's */
+    int64_t seed;                /* the seed; with --seed random, the number that was drawn */
+    int rng;                     /* 0: unclip's generator; 1: torch's */
     int64_t n;                   /* -n: results of each record */
 };
 
@@ -66,7 +66,7 @@ struct tool_input {
     uint64_t shard_i, shard_n;   /* I, from 0, of N; N is 0 without shards */
     const char *name;            /* the stream of the record that tool_next read last */
     uint64_t number;             /* the number of that record, from 1 */
-    void (*flush)(void *);       /* does the records that wait.  Called before a failure is reported, and before
+    void (*flush)(void *);       /* processes the records that wait.  Called before a failure is reported, and before
                                   * the program waits for the next record */
     void *flush_of;
 };
@@ -75,9 +75,9 @@ struct tool_output {
     const char *name;            /* -o; NULL or "-": standard output */
     bool text;                   /* the program writes text, not records: a terminal may get it */
     int fd, held;                /* held: the locked file of -o before the first result, or -1 */
-    bool open, there, full, append;    /* append: -o is what --skip-from names */
+    bool open, there, full, append;    /* append: -o and --skip-from name the same file */
     const char *skip_from;
-    struct resume resume;        /* what --skip-from holds */
+    struct resume resume;        /* the results that the file of --skip-from holds */
 };
 
 /* Names of files. */
@@ -86,7 +86,7 @@ struct tool_names {
     size_t n;
 };
 
-enum { TOOL_READS = 48 };        /* tool_reads and tool_reads_all may be called this often */
+enum { TOOL_READS = 48 };        /* the most calls of tool_reads and tool_reads_all together */
 
 struct tool_files {
     struct tool_names reads[TOOL_READS];
@@ -97,7 +97,7 @@ struct tool_files {
 struct tool_progress {
     int when;                    /* index into auto|json|none */
     double begun, shown, record_begun;    /* seconds of the monotonic clock */
-    bool line;                   /* a progress line stands on the terminal */
+    bool line;                   /* a progress line is on the terminal */
 };
 
 struct tool {
