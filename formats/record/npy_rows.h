@@ -1,8 +1,8 @@
 /* npy_rows.h - fields of a stream as columns of .npy files, and back
  *
  * What     A file holds one field of all N records, one row for each record.  Vectors of length D become an array of
- *          shape [N, D], numbers [N], pictures [N, 3, S, S].  The first record decides type and shape.  Integers become i8, bools b1, floats f8; tensors
- *          keep their type.
+ *          shape [N, D], numbers [N], pictures [N, 3, S, S].  The first record decides type and shape.  Integers
+ *          become i8, bools b1, floats f8; tensors keep their type.
  * Errors   A record that does not fit is refused before a part of it is written, so that row i of every file and
  *          of the list of ids belongs to the same record.
  * Memory   One row.  The output must be a file whose beginning can be overwritten, not a pipe.

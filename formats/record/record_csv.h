@@ -1,9 +1,10 @@
 /* record_csv.h - records as rows of CSV
  *
- * What     The form is that of RFC 4180, a head line and then a row for each record.  Commas separate the columns, CR LF
- *          ends a line, and quotes stand around a value with a comma, a quote or a line end.  The first column is the id.  Strings and
- *          bytes are written as they are, floats with the fewest digits that give the same float again, bools as
- *          true and false, and arrays, maps and tensors as JSON.  A field that is absent or nil is empty.
+ * What     The form is that of RFC 4180, a head line and then a row for each record.  Commas separate the columns,
+ *          CR LF ends a line, and quotes stand around a value with a comma, a quote or a line end.  The first column
+ *          is the id.  Strings and bytes are written as they are, floats with the fewest digits that give the same
+ *          float again, bools as true and false, and arrays, maps and tensors as JSON.  A field that is absent or
+ *          nil is empty.
  * Errors   -1 when memory is out, or when a number in a tensor is not finite.  The caller then removes what was
  *          appended.
  */
