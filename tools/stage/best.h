@@ -1,7 +1,7 @@
-/* best.h - the k best records of a stream, in memory that does not grow with it
+/* best.h - the k best records of a stream, in memory that does not grow with the stream
  *
- * What     topk.h keeps the scores, shelf.h the records' bytes.
- * Memory   48 bytes for each of k, and twice the bytes of the k records (shelf.h).
+ * What     topk.h keeps the scores; shelf.h keeps the records' bytes.
+ * Memory   48 bytes for each of the k records, and twice the bytes of the k records (shelf.h).
  */
 #ifndef UNCLIP_BEST_H
 #define UNCLIP_BEST_H
@@ -18,10 +18,11 @@ struct best {
 int best_start(struct best *b, size_t k, struct arena *a, struct err *e);
 void best_clear(struct best *b);
 
-/* Offer a record's bytes.  They are copied if the score is among the k best so far. */
+/* Copies a record's bytes into b if the score is among the k best so far.  Returns 0, also for a record that is not
+ * kept; -1 without memory. */
 int best_offer(struct best *b, double score, struct span bytes, struct err *e);
 
-/* Sort, the best first.  To be called once, after the last offer. */
+/* Sorts the kept records, the best first.  The caller calls this once, after the last best_offer, before best_get. */
 void best_sort(struct best *b);
 struct span best_get(const struct best *b, size_t i, double *score);
 

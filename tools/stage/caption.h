@@ -1,8 +1,9 @@
 /* caption.h - a line of text about a record
  *
  * What     The values of some fields, separated by spaces.  Strings are written as they are, numbers with four digits,
- *          other values as JSON; the name "id" stands for the id.  Without a list, the caption is the text, else the
- *          id.  If the id is a path, its directories and extension are left out.
+ *          other values as JSON; the name "id" stands for the id.  Without a list of fields, the caption is
+ *          the record's text, or the id where the record has no text.  If that id is a path, its directories and
+ *          extension are left out.
  * Errors   An absent field is left out.  -1 when memory is out.
  */
 #ifndef UNCLIP_CAPTION_H
@@ -10,12 +11,12 @@
 
 #include "formats/record/record.h"
 
-/* Append the caption to out.  fields: names separated by commas; NULL for the default; "none" for no caption.  scratch
- * must be in another region than out. */
+/* Appends the caption of r to out.  `fields` holds the fields' names, separated by commas.  NULL selects the text or
+ * the id; "none" writes nothing.  scratch and out must be in different regions. */
 int caption_write(struct mp *out, const struct record *r, const char *fields, struct arena scratch, struct err *e);
 
-/* A caption as printable ASCII.  Other characters become '?', and runs of spaces and control characters become one space.
- * NULL when a is full. */
+/* Returns text as a C string of printable ASCII, taken from a.  Other characters become '?'; a run of spaces and
+ * control characters becomes one space.  Returns NULL when a is full. */
 const char *caption_ascii(struct span text, struct arena *a);
 
 #endif

@@ -74,7 +74,8 @@ static int scores(struct classify *c, const struct vector *v, struct err *e) {
     return 0;
 }
 
-/* Probabilities of all classes; two classes from one output have two logits from here on. */
+/* Writes the probabilities of all classes into c->prob.  With two classes from one output, writes both logits into
+ * c->y. */
 static void probabilities(struct classify *c) {
     double top, sum = 0, t = c->temperature;
 

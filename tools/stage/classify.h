@@ -1,11 +1,12 @@
 /* classify.h - what probe says about one vector: labels with probabilities, or a score
  *
- * What     One face for classifiers and heads from a file (head_file.h), and for the nearest labelled vectors
+ * What     One interface to classifiers and heads from a file (head_file.h) and to the nearest labelled vectors
  *          (neighbours.h).
- * Units    logit: the score that the softmax, the sigmoid or the temperature has not touched; with two classes
- *          from one output z, -z and z; of k-NN the class's votes.  prob: the probability of that label, of
- *          k-NN its share of the votes.
- * Errors   A vector that is zero where it is scaled, that is not finite, or of another width or model.
+ * Units    logit is the score before softmax, sigmoid and temperature.  Two classes from one output z have the logits
+ *          -z and z.  With k-NN, logit is the sum of the class's votes.  prob is the probability of the label; with
+ *          k-NN it is the label's share of the votes.
+ * Errors   A vector of zeros where vectors are scaled to length one, a vector that is not finite, a vector of another
+ *          width or model.
  */
 #ifndef UNCLIP_CLASSIFY_H
 #define UNCLIP_CLASSIFY_H
@@ -15,19 +16,19 @@
 #include "tools/stage/neighbours.h"
 
 struct verdict {
-    struct span label;    /* p NULL: a score */
-    double prob, logit;   /* logit: the score */
+    struct span label;    /* p is NULL where the head gives a score without labels */
+    double prob, logit;   /* without labels, logit is the score */
 };
 
 struct classify {
-    /* one of the two */
+    /* the caller sets either head or near; the other is NULL */
     const struct head_file *head;
     struct neighbours *near;
-    /* what is asked for */
+    /* what the caller asks for */
     const char *field;
-    struct span model;        /* the vectors' fingerprint; empty: not known */
+    struct span model;        /* fingerprint of the model whose vectors are expected; empty when unknown */
     bool force;
-    size_t k;                 /* labels of each vector */
+    size_t k;                 /* how many labels each vector gets */
     double temperature;
     const struct sim_kern *sim;
     /* state */
@@ -36,21 +37,23 @@ struct classify {
     float *x;
     double *y, *prob;
     void *scratch;
-    struct verdict *verdict;  /* [k], best first */
+    struct verdict *verdict;  /* [k], what classify_run found, best first */
 };
 
 int classify_open(struct classify *c, struct arena *keep, struct err *e);
 
-/* What goes into params: hash tells which head or labelled vectors. */
+/* Writes the map for the record's params into *out.  `hash` identifies the head or the labelled vectors. */
 int classify_params(const struct classify *c, const char *hash, struct span *out, struct arena *a, struct err *e);
 
-/* The verdicts of r's vector into c->verdict: how many, or -1; -2: the vector is of another width or model. */
+/* Classifies r's vector and writes the verdicts into c->verdict.  Returns their number; -1 on an error; -2 where the
+ * vector is of another width or model. */
 int classify_run(struct classify *c, const struct record *r, struct arena scratch, struct err *e);
 
-/* As fields: label, prob, logit (arrays where k > 1), or score. */
+/* Sets the n verdicts as fields of r: label, prob and logit (arrays where k > 1), or score where there are no
+ * labels. */
 int classify_set(const struct classify *c, struct record *r, size_t n, struct arena *a, struct err *e);
 
-/* The columns of a table, and a row for each verdict. */
+/* classify_columns returns the names of the table's *n columns.  classify_rows writes a row for each of n verdicts. */
 const char *const *classify_columns(const struct classify *c, size_t *n);
 void classify_rows(const struct classify *c, struct table *t, const struct record *r, size_t n);
 

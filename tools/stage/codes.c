@@ -5,7 +5,7 @@
 #include "formats/image/record_image.h"
 #include "lib/image/resize.h"
 
-/* Python's round of a quotient. */
+/* Returns n * side / shorter, rounded half to even as Python's round does. */
 static size_t scaled(size_t n, size_t side, size_t shorter) {
     return (size_t)rint((double)side / (double)shorter * (double)n);
 }
@@ -136,7 +136,7 @@ void codes_load(struct codes_item *it, const struct codes_net *n, struct arena *
         err_set(&it->err, "grid: the picture of %zu x %zu tokens is too large", it->w, it->h);
 }
 
-/* n items of one size through the network; what they get stays in a. */
+/* Runs n items of one size through the network.  Their results are taken from a. */
 static int through(struct codes_item *it, size_t n, const struct codes_net *net, struct arena *a, struct err *e) {
     const size_t h = it->h, w = it->w, f = net->m->config.factor, up = net->m->config.ratio;
     const size_t pixels = 3 * h * w * (net->decode ? up * up : 1), cells = net->decode ? h * w : h / f * (w / f);

@@ -1,11 +1,13 @@
-/* codes.h - pictures and tokens through an autoencoder, out of records and files and into records
+/* codes.h - runs pictures or tokens of records and files through an autoencoder and writes the results into records
  *
- * What     A picture file becomes what the encoder takes: resized, cut to sides that are multiples of f.  A record's
- *          picture is taken as it is.  image_tokens and grid are read and checked against the codebook.
- * Source   openai/DALL-E 5be4b23 notebooks/usage.ipynb (preprocess): the shorter side to S by Pillow's Lanczos, sides
- *          rounded half to even, the square in the middle; taming-transformers' notebook, the same.
+ * What     A picture file is resized and cut to sides that are multiples of f, as the encoder needs.  A record's
+ *          picture is neither resized nor cut.  image_tokens and grid are read and checked against the codebook.
+ * Source   openai/DALL-E 5be4b23 notebooks/usage.ipynb (preprocess): the shorter side is resized to S by Pillow's
+ *          Lanczos, sides are rounded half to even, the square in the middle is cut out.  taming-transformers'
+ *          notebook does the same as preprocess.
  * Shapes   pictures f32 [3, H, W] in [-1, 1]; tokens [h, w], raster order.
- * Errors   1 found, 0 absent, -1 malformed; functions without something to find: 0 or -1.
+ * Errors   codes_tokens returns 1 where the tokens were found, 0 where they are absent, -1 where they are malformed.
+ *          The other int functions return 0 or -1.
  */
 #ifndef UNCLIP_CODES_H
 #define UNCLIP_CODES_H
@@ -15,31 +17,34 @@
 #include "formats/record/record.h"
 
 struct codes_fit {
-    size_t side;      /* of the shorter side after resizing; 0: not resized */
-    bool whole;       /* not a square: only what exceeds a multiple of f is cut off */
-    size_t factor;    /* f */
+    size_t side;      /* the shorter side in pixels after resizing; 0: the picture is not resized */
+    bool whole;       /* true: only what exceeds a multiple of f is cut off; false: the middle square is cut out */
+    size_t factor;    /* f, the side in pixels of the square that a token stands for */
 };
 
-/* Size after resizing, and what is cut out of that. */
+/* The size [h, w] of a picture after resizing, and the rectangle that is cut out of the resized picture. */
 struct codes_place {
     size_t h, w;
     size_t y, x, rows, cols;
 };
 
-/* -1 where less than one token is left. */
+/* Writes into *p how a picture of [h, w] is resized and cut.  Returns -1 where less than one token is left or the
+ * resized picture is too large. */
 int codes_where(const struct codes_fit *f, size_t h, size_t w, struct codes_place *p, struct err *e);
 
-/* A picture of bytes [h, w, 3] as [3, *rows, *cols], in a. */
+/* Resizes and cuts a picture of bytes [h, w, 3].  *x receives the result [3, *rows, *cols], taken from a. */
 int codes_picture(const struct codes_fit *f, const unsigned char *rgb, size_t h, size_t w, float **x, size_t *rows,
                   size_t *cols, struct arena *a, struct err *e);
 
-/* The tokens of a record, each in [0, codes), and their grid. */
+/* Reads a record's image_tokens, each in [0, codes), into *tokens, and its grid into *h and *w. */
 int codes_tokens(const struct record *r, size_t codes, int **tokens, size_t *h, size_t *w, struct arena *a, struct err *e);
 
-/* Set image_tokens, grid, and the codebook's fingerprint. */
+/* Sets r's image_tokens and grid, and writes the codebook's fingerprint into r's `model`. */
 int codes_set(struct record *r, const int *tokens, size_t h, size_t w, const char *fingerprint, struct err *e);
 
-/* Do these tokens mean codes of another codebook?  Known of tokens that vq made and no dalle changed afterwards. */
+/* Returns true if r's tokens were made with another codebook than that of `fingerprint`; *theirs receives the
+ * fingerprint of that codebook.  Returns false where vq did not make the tokens or dalle was run on the record,
+ * because then the codebook is not known. */
 bool codes_differ(const struct record *r, const char *fingerprint, struct span *theirs);
 
 /* ---- a batch ---- */
@@ -47,32 +52,34 @@ bool codes_differ(const struct record *r, const char *fingerprint, struct span *
 struct codes_net {
     const struct vq_model *m;
     const struct compute *compute;
-    bool decode;    /* tokens to pictures */
-    bool u8;        /* pictures as bytes */
-    bool force;     /* decode tokens of another codebook */
+    bool decode;    /* true: tokens become pictures; false: pictures become tokens */
+    bool u8;        /* pictures are written as bytes */
+    bool force;     /* tokens of another codebook are decoded, too */
 };
 
-/* One input on its way.  err says why it failed. */
+/* One input of a batch.  err says why the input failed; its message is empty otherwise. */
 struct codes_item {
     struct record r;
-    const char *file;     /* NULL: a record of a stream, */
-    uint64_t number;      /* its number there */
-    size_t h, w;          /* of the picture in pixels, or of the grid */
-    const float *x;       /* the picture that is read, or made */
-    const int *tokens;    /* likewise */
+    const char *file;     /* NULL where the input is a record of a stream */
+    uint64_t number;      /* the record's number in the stream */
+    size_t h, w;          /* size of the input: of the picture in pixels, or of the grid in tokens */
+    const float *x;       /* the picture: the input of the encoder, or the result of the decoder */
+    const int *tokens;    /* the tokens: the input of the decoder, or the result of the encoder */
     struct err err;
 };
 
-/* The picture or the tokens in it->r. */
+/* Reads the picture of it->r into it->x, or, where n->decode is set, its tokens into it->tokens. */
 void codes_load(struct codes_item *it, const struct codes_net *n, struct arena *a);
 
-/* n items through the network, those of one size together, one by one where the memory is too small for them. */
+/* Runs n items through the network.  Neighbouring items of equal size are run together; where that fails, for example
+ * for want of memory, they are run one by one.  Items that have failed are left out. */
 void codes_run(struct codes_item *it, size_t n, const struct codes_net *net, struct arena *a);
 
-/* What was made, and its fingerprint, into it->r. */
+/* Sets the tokens or the picture that codes_run made, and the fingerprint of codes_fingerprint, in it->r. */
 int codes_fill(struct codes_item *it, const struct codes_net *n, struct arena *a, struct err *e);
 
-/* That fingerprint: of the network for pictures, of the codebook for tokens. */
+/* Returns the fingerprint of what the network makes: for pictures that of the network, for tokens that of the
+ * codebook. */
 struct span codes_fingerprint(const struct codes_net *n);
 
 #endif

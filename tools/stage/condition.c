@@ -5,7 +5,7 @@
 #include "formats/record/stream.h"
 #include "tools/stage/encode.h"
 
-/* text_states as f32 [n, W] */
+/* Reads r's text_states as f32 [n, W] into *c.  Returns 1 or -1. */
 static int states_of(struct condition *c, const struct record *r, struct arena *a, struct err *e) {
     struct tensor t;
     int got = record_tensor(r, "text_states", &t, e);

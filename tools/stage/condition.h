@@ -1,10 +1,11 @@
 /* condition.h - the text that a prior or decoder is conditioned on
  *
- * What     text_embed and text_states of a record, or of the empty prompt, which guidance needs.  The empty prompt is the
- *          record in --uncond FILE (a negative prompt), else "" through the model's own text tower.
+ * What     text_embed and text_states of a record, or of the empty prompt, which guidance needs.  For the empty prompt
+ *          they are read from the record in --uncond FILE (a negative prompt); without that file, the model's own
+ *          text tower encodes "".
  * Shapes   embed [D]; states [n, W], the valid tokens only.
- * Errors   A text embedding without states, states that are not a finite [n, W] matrix, widths that do not
- *          fit.
+ * Errors   A text embedding without states, states that are not a finite [n, W] matrix, widths that the model does
+ *          not take.
  */
 #ifndef UNCLIP_CONDITION_H
 #define UNCLIP_CONDITION_H
@@ -18,14 +19,15 @@ struct condition {
     struct span model;    /* fingerprint of the embedding; empty when unknown */
 };
 
-/* 1: the record's text; 0: the record has no text (an image variation); -1 */
+/* Reads r's text_embed and text_states into *c.  Returns 1; 0 where r has no text_embed (an image variation); -1. */
 int condition_of(struct condition *c, const struct record *r, struct arena *a, struct err *e);
 
-/* uncond: the name of a stream, or NULL for the empty text through the model. */
+/* Fills *c with the empty prompt: from the first record of the stream `uncond`, or where that is NULL, from the text
+ * tower of the model at p. */
 int condition_empty(struct condition *c, const char *uncond, const struct model_paths *p, const struct compute *k,
                     struct arena *keep, struct err *e);
 
-/* 0 if the embedding has d elements and there are at most `most` states of w elements, else -1. */
+/* Returns 0 if the embedding has d elements and there are at most `most` states of w elements, else -1. */
 int condition_fits(const struct condition *c, size_t d, size_t w, size_t most, struct err *e);
 
 #endif

@@ -1,10 +1,10 @@
-/* decode.h - what the decoder is told for one record, and the noise that carries its own recipe
+/* decode.h - the decoder's inputs for one record: its branches, and a noise that ddim-invert wrote
  *
- * What     The conditional branch of a record (image embedding and text), the unconditional one of a run;
- *          the timesteps, text mode and guidance that ddim-invert wrote with a noise.
- * Rule     A decoder that meets such a noise takes exactly its timesteps, no guidance and the text that the inversion
- *          had, unless options say otherwise (ddim-invert(1)).
- * Errors   Embeddings of a wrong width, no embedding at all, a noise of another side.
+ * What     Builds the conditional branch of a record (image embedding and text) and the unconditional branch of a run.
+ *          Reads a record's noise, and the timesteps and text mode that ddim-invert wrote for it.
+ * Rule     From such a noise, a decoder takes exactly the noise's timesteps, no guidance and the text that the
+ *          inversion had, unless options say otherwise (ddim-invert(1)).
+ * Errors   Embeddings of a wrong width, a missing embedding, a noise of another side.
  */
 #ifndef UNCLIP_DECODE_H
 #define UNCLIP_DECODE_H
@@ -12,21 +12,24 @@
 #include "formats/checkpoint/unclip_model.h"
 #include "tools/stage/condition.h"
 
-/* A branch and its memory. */
+/* A branch of the decoder, and the context that the branch points to. */
 struct decode_branch {
     struct decoder_branch b;
     struct unet_context context;
 };
 
-/* image NULL: the learned "no image" embedding. */
+/* Computes the branch *d from an image embedding and a text.  If image is NULL, the learned "no image" embedding is
+ * used. */
 int decode_branch(struct decode_branch *d, const struct decoder_model *m, const struct compute *k, const float *image,
                   const struct condition *text, struct arena *a, struct err *e);
 
-/* An embedding of a record, as wide as the decoder takes it.  1, 0 absent, -1 */
+/* Reads the embedding in `field` of r into *v.  Returns 1; 0 where it is absent; -1, also where the decoder takes
+ * another width. */
 int decode_embed(const struct decoder_model *m, const struct record *r, const char *field, const float **v, struct arena *a,
                  struct err *e);
 
-/* What ddim-invert wrote about the record's noise.  `known` is false where it wrote nothing. */
+/* What ddim-invert wrote about the record's noise.  `known` is false where the record has no noise or ddim-invert
+ * wrote no timesteps.  `text` is true where the inversion used the text. */
 struct decode_recipe {
     bool known, text;
     size_t steps;
@@ -35,7 +38,7 @@ struct decode_recipe {
 
 int decode_recipe(struct decode_recipe *d, const struct record *r, size_t train_steps, struct err *e);
 
-/* x_T from the record: 1 with *x [3, side, side], 0 absent, -1 */
+/* Reads r's `noise`, x_T, into *x [3, side, side].  Returns 1; 0 where it is absent; -1. */
 int decode_noise(const struct record *r, size_t side, const float **x, struct arena *a, struct err *e);
 
 #endif

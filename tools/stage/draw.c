@@ -28,24 +28,24 @@ size_t draw_bytes(const struct dalle_model *m, const struct compute *c, bool gui
     return rows * ((cache_floats(m) + m->codes) * sizeof(float) + (two - one) + 512) + draw_tokens(m) * sizeof(int);
 }
 
-/* A prompt's keys and values; the scores of the first token where they come with it. */
+/* A prompt's keys and values, and the scores of the first picture token where prefill computes them. */
 struct prompt {
     float *kv;
     size_t keys;
-    float *first;    /* [V], or NULL */
+    float *first;    /* [V]; NULL with BART, which does not compute them here */
 };
 
-/* One chunk: `count` candidates, and as many twins behind them where guided. */
+/* One chunk of `count` candidates.  With guidance, the rows of their `count` twins follow. */
 struct chunk {
     struct draw *d;
-    struct prompt prompt[2];         /* the text's, the empty one's */
+    struct prompt prompt[2];         /* of the text, and of the empty prompt */
     size_t first, count, rows;
     float **cache;                   /* [rows] */
-    int *token;                      /* [count] drawn last */
+    int *token;                      /* [count] the last token of each candidate */
     float *scores;                   /* [rows, V] */
     struct gpt_candidate *gpt;
     struct bart_candidate *bart;
-    double *weight;                  /* for each thread: [V] */
+    double *weight;                  /* [threads, V] */
     uint32_t *order;
     void *scratch;
     size_t at;
@@ -102,7 +102,8 @@ static int run_prompts(struct chunk *k, struct arena *a, void *scratch, struct e
 
 /* ---- one token ---- */
 
-/* The scores of token `at` of the first `rows` rows (and of their twins behind `count`). */
+/* Computes the scores of token k->at for the first `rows` candidates.  With guidance their twins are run, too, and the
+ * scores are the guided ones. */
 static void step(struct chunk *k, size_t rows) {
     const struct draw *d = k->d;
     const size_t at = k->at, v = d->m->codes, twins = guided(d) ? rows : 0;
@@ -128,7 +129,7 @@ static void step(struct chunk *k, size_t rows) {
         token_guide(v, k->scores + (rows + i) * v, d->guidance, k->scores + i * v);
 }
 
-/* ln of the softmax of the scores at a token. */
+/* Returns ln of the token's probability under the softmax of the n scores. */
 static double log_p(const float *s, size_t n, int token) {
     double top = (double)s[0], sum = 0;
 
@@ -181,7 +182,7 @@ static int chunk_open(struct chunk *k, struct arena *a, struct err *e) {
     return 0;
 }
 
-/* Every candidate goes on from where the first one is. */
+/* Copies the cache and the last token of the first candidate, and its twin's cache, to all other candidates. */
 static void spread(struct chunk *k) {
     const size_t bytes = cache_floats(k->d->m) * sizeof(float);
 
@@ -193,7 +194,7 @@ static void spread(struct chunk *k) {
     }
 }
 
-/* Tokens at the beginning that are given. */
+/* Returns how many tokens at the beginning are given. */
 static size_t given_first(const struct draw *d) {
     size_t n = 0;
 
@@ -216,7 +217,7 @@ static int run_chunk(struct chunk *k, struct arena scratch, struct err *e) {
 
         if (k->at == head && head)
             spread(k);
-        if (k->at < head) {    /* one stands for all, and the last token's scores are not needed */
+        if (k->at < head) {    /* the given tokens are equal for all candidates, so one candidate is run */
             step(k, 1);
             for (size_t i = k->count; i-- > 0;)
                 keep_token(k, i, d->given[k->at]);
@@ -225,7 +226,7 @@ static int run_chunk(struct chunk *k, struct arena scratch, struct err *e) {
             for (size_t i = 0; keep && i < k->count; i++)
                 keep_token(k, i, d->given[k->at]);
             if (!keep) {
-                struct compute one = {d->c->kern, d->torch ? NULL : d->c->pool};    /* a generator is drawn from in order */
+                struct compute one = {d->c->kern, d->torch ? NULL : d->c->pool};    /* one thread draws in order */
 
                 pool_run(one.pool, k->count, choose, k);
                 drawn++;

@@ -1,15 +1,16 @@
 /* draw.h - candidates of picture tokens for one prompt
  *
- * What     The prompt is run once; then all candidates of a chunk advance token by token, in one pass over the weights
+ * What     The prompt is run once.  Then all candidates of a chunk advance token by token, in one pass over the weights
  *          for each token.  With guidance every candidate has a twin that sees the empty prompt, and
- *          scores = uncond + scale (cond - uncond).  Tokens can be given (a picture prompt): they are kept, and as long as
- *          no other has been drawn one candidate stands for all.
- * Numbers  One uniform number for each (seed, noise id, sample, token): a candidate does not depend on how many there are,
- *          on the chunk, or on the threads.  With a torch generator every step draws for all rows, so the chunk is all of
- *          them.  logp: the mean of ln p of the drawn tokens, p being the softmax of the (guided) scores, before
- *          temperature, top-k and top-p.
- * Memory   The caches of a chunk's candidates (draw_bytes for each), one prompt's keys and values, two where guided.
- * Errors   -1: memory; or stopped by the watch, err is empty then.
+ *          scores = uncond + scale (cond - uncond).  The caller can give tokens (a picture prompt), which are kept.
+ *          Given tokens at the beginning are computed for one candidate and copied to the others.
+ * Numbers  Each (seed, noise id, sample, token) has one uniform number, so a candidate does not depend on the number of
+ *          candidates, on the chunk, or on the threads.  A torch generator draws for all candidates at every step, so
+ *          the chunk then holds all candidates.  logp is the mean of ln p of the drawn tokens, where p is the softmax
+ *          of the (guided) scores before temperature, top-k and top-p.
+ * Memory   draw_bytes for each candidate of a chunk, and the keys and values of the prompt; with guidance also those
+ *          of the empty prompt.
+ * Errors   draw_run returns -1 without memory, and where `watch` stops it; err is empty in the latter case.
  */
 #ifndef UNCLIP_DRAW_H
 #define UNCLIP_DRAW_H
@@ -23,12 +24,13 @@ struct draw {
     double guidance;
     const int *ids;                /* [nids] the prompt */
     size_t nids;
-    const int *given;              /* [N] or NULL; -1: to be drawn */
-    size_t n, chunk;               /* candidates; how many at a time */
+    const int *given;              /* [N] tokens that are kept, -1 where a token is to be drawn; or NULL */
+    size_t n, chunk;               /* number of candidates; how many of them advance together */
     uint64_t seed, id;
-    unsigned sample;               /* number of the first */
-    struct torch_rng *torch;       /* or NULL */
-    /* After each token of a chunk: [first, first + count) have `done` of their tokens.  false: stop. */
+    unsigned sample;               /* sample number of the first candidate */
+    struct torch_rng *torch;       /* PyTorch's generator; NULL for our own */
+    /* Called after each token of a chunk: the candidates [first, first + count) have `done` tokens.  Returns false to
+     * stop draw_run. */
     bool (*watch)(void *ctx, const struct draw *d, size_t first, size_t count, size_t done);
     void *ctx;
     /* what comes out */
@@ -36,13 +38,13 @@ struct draw {
     double *logp;                  /* [n] */
 };
 
-/* Tokens of a picture. */
+/* Returns the number of tokens of a picture, N. */
 size_t draw_tokens(const struct dalle_model *m);
 
-/* How many text ids there are. */
+/* Returns the size of the text vocabulary. */
 size_t draw_vocabulary(const struct dalle_model *m);
 
-/* Bytes that each candidate of a chunk takes. */
+/* Returns the bytes of memory that each candidate of a chunk takes. */
 size_t draw_bytes(const struct dalle_model *m, const struct compute *c, bool guided);
 
 int draw_run(struct draw *d, struct arena scratch, struct err *e);

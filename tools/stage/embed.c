@@ -191,8 +191,8 @@ int embed_run(struct embed_item *it, size_t n, const struct embed_options *o, co
 
 /* ---- what is written ---- */
 
-/* Rename the vector that the picture was made from.  Where this program was the last to change the record, the vector is
- * that of the picture itself, and is replaced. */
+/* Renames image_embed, the vector that the picture was made from, to prior_embed.  Where `program` was the last to
+ * change the record, image_embed is the vector of the picture itself, and keeps its name; the caller replaces it. */
 static int put_aside(struct record *r, const char *program, struct err *e) {
     struct span all, map;
 

@@ -34,7 +34,7 @@ static void place(struct features *f, uint32_t i) {
     f->slot[at] = i + 1;
 }
 
-/* The number of a label, which is new or known; -1: memory. */
+/* Returns the number of a label, which is added if it is new; -1 without memory or with too many labels. */
 static int64_t number_of(struct features *f, struct span label, struct err *e) {
     size_t at = XXH64(label.p, label.n, 0) % f->slots;
 
@@ -170,7 +170,7 @@ uint64_t features_hash(const struct features *f) {
     return h;
 }
 
-/* The pages between two rows of a mapped file leave the resident set. */
+/* Removes the pages between two rows of a mapped file from the resident set. */
 static void give_back(const struct feature *first, const struct feature *last) {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t from = ((uintptr_t)first->x + page - 1) / page * page, to = (uintptr_t)last->x / page * page;

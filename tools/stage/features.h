@@ -1,9 +1,9 @@
 /* features.h - labelled vectors gathered from streams
  *
- * What     A table of vectors of one width and model, each with its class and a key of its id.  Vectors of a
- *          mapped file stay where they are (the stream must stay open); others are copied.  Classes are
- *          numbered in the order of their names' bytes when features_end has been called.
- * Memory   24 bytes for each vector of a mapped file, and in addition its numbers where it came from a pipe.
+ * What     A table of vectors of one width and model, each with its class and a hash of its record's id.  Vectors of a
+ *          mapped file are not copied (the stream must stay open); other vectors are copied.  After features_end,
+ *          classes are numbered in the order of their names' bytes.
+ * Memory   24 bytes for each vector; a vector that is copied takes the bytes of its numbers in addition.
  * Errors   A record without the field, of another width, or of another model.
  */
 #ifndef UNCLIP_FEATURES_H
@@ -16,49 +16,52 @@ struct feature {
     const void *x;       /* any alignment */
     uint64_t key;        /* XXH64 of the id */
     int32_t label;
-    uint16_t stream;     /* 0: copied; else 1 + the number of the mapped stream */
+    uint16_t stream;     /* 0: x was copied; else 1 + the number of the mapped stream that x points into */
     bool f16;
 };
 
 struct features {
     const char *field;
-    bool normalise;      /* get and feature_row scale to length one */
-    bool force;          /* vectors of other models are taken */
-    bool bounded;        /* get gives pages of mapped files back */
+    bool normalise;      /* features_get and feature_row scale vectors to length one */
+    bool force;          /* vectors of other models are taken, too */
+    bool bounded;        /* features_get gives pages of mapped files back to the system */
     size_t n, d;
     struct feature *row;
     struct span *label;  /* [classes] */
     size_t classes;
-    struct span model;   /* of the first vector; empty when unknown */
-    /* how it grows */
+    struct span model;   /* the first vector's fingerprint; empty when unknown */
+    /* memory in which the tables grow */
     struct arena_mem rows_mem, labels_mem;
     struct arena rows, labels, *keep;
-    uint32_t *slot;      /* of a hash table of the labels */
+    uint32_t *slot;      /* [slots] hash table of the labels: 1 + a label's number, or 0 */
     size_t slots, label_room, row_room;
 };
 
 int features_open(struct features *f, const char *field, struct arena *keep, struct err *e);
 
-/* mapped: the number of the mapped stream that r's bytes are in, from 0; -1: they must be copied. */
+/* Adds r's vector with its label.  mapped is the number, from 0, of the mapped stream that r's bytes are in; with -1
+ * the vector is copied. */
 int features_add(struct features *f, const struct record *r, struct span label, int mapped, struct arena scratch,
                  struct err *e);
 
-/* Sort and renumber the classes. */
+/* Sorts the classes by name and renumbers them.  The caller calls this after the last features_add. */
 int features_end(struct features *f, struct arena scratch, struct err *e);
 
-/* Row i widened (and normalised) into out [d].  SIM_OK, or what is wrong with it (similarity.h). */
+/* Writes row i as f32, normalised where f->normalise is set, into out [d].  Returns SIM_OK, or what is wrong with the
+ * row (similarity.h). */
 int feature_row(const struct features *f, size_t i, float *out);
 
-/* XXH64 over all ids, labels and vectors. */
+/* Returns XXH64 over all ids, labels and vectors. */
 uint64_t features_hash(const struct features *f);
 
-/* Some rows: index [n], or NULL for all. */
+/* The rows of f that index [n] selects; with index NULL, all rows. */
 struct feature_view {
     const struct features *f;
     const uint32_t *index;
 };
 
-/* The `get` of struct logreg_rows, whose ctx is a struct feature_view. */
+/* Writes n rows of the view from row `from` on into room [n, d] and returns room; NULL where a row is invalid.  This
+ * is the `get` of struct logreg_rows, whose ctx is a struct feature_view. */
 const float *features_get(void *view, size_t from, size_t n, float *room);
 
 #endif

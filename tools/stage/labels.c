@@ -51,7 +51,7 @@ static int name_of(const struct record *r, struct span *name, struct err *e) {
     return got < 0 ? -1 : 0;
 }
 
-/* Take the name of record i and, where there is room for vectors, its vector. */
+/* Takes the name, width and model of record i and, if l->v is allocated, its vector. */
 static int take(struct labels *l, size_t i, const struct record *r, struct arena scratch,
                 struct err *e) {
     struct span model = {0};
@@ -83,7 +83,8 @@ static int take(struct labels *l, size_t i, const struct record *r, struct arena
     return got == SIM_OK ? 0 : err_set(e, "its text_embed %s", sim_reason(got));
 }
 
-/* One pass over the records of a text in memory.  If key is not NULL, each record must have it. */
+/* Goes once over the records of a text in memory: counts them in l->n, or takes them if l->name is allocated.  If key
+ * is not NULL, each record's labels_key must equal it. */
 static int pass(struct labels *l, struct span text, const char *key, struct arena scratch,
                 struct err *e) {
     size_t at = 0, used, i;
@@ -175,7 +176,7 @@ void labels_key(char key[LABELS_KEY], const char *fingerprint, const struct labe
              (unsigned long long)h.low64);
 }
 
-/* A stream whose first record has no key is another program's work. */
+/* Returns true if text is a stream whose first record has a labels_key or is cut.  Other streams are not caches. */
 static bool is_cache(struct span text, struct arena scratch) {
     struct record r;
     size_t used;

@@ -2,16 +2,16 @@
  *
  * What     A labels file is text with one label a line, or a stream with one record for each
  *          label.  The record has `text_embed`; its label is the field `label`, else `text`,
- *          else the id.  So vectors can come from any program.  A cache is such a stream,
- *          too: its vectors have length one, and each record has a key over everything that
- *          the vectors depend on.
+ *          else the id.  So vectors can come from any program.  A cache is a stream of
+ *          this form, too.  Its vectors have length one, and each record has a key over everything
+ *          that the vectors depend on.
  * Keys     32 hex digits of XXH128 over the model's fingerprint, the labels and the
  *          templates, each with its length in front.
  * Errors   A labels file without labels, text that is not UTF-8, vectors of different
- *          widths or models, vectors that are zero or not finite: named with the line or
- *          record. A cache that is stale or cut is not an error but absent; a file
- *          that is not a cache is one, so that neither a photograph nor a stream of
- *          embeddings is ever overwritten by a slip.
+ *          widths or models, vectors that are zero or not finite.  The message names the line or
+ *          record.  A cache that is stale or cut counts as absent.  A file that is not a cache is
+ *          an error, so that neither a photograph nor a stream of embeddings is ever overwritten
+ *          by a slip.
  */
 #ifndef UNCLIP_LABELS_H
 #define UNCLIP_LABELS_H
@@ -20,27 +20,28 @@
 #include "tools/stage/templates.h"
 
 struct labels {
-    size_t n, d;            /* d = 0: names only */
+    size_t n, d;            /* d is 0 where there are names without vectors */
     struct span *name;      /* [n] */
     float *v;               /* [n, d], each of length one */
-    struct span model;      /* fingerprint of the vectors; empty when unknown */
-    double scale;           /* of logits; 0 when unknown */
+    struct span model;      /* fingerprint of the model that made the vectors; empty when unknown */
+    double scale;           /* factor from cosines to logits; 0 when unknown */
 };
 
 int labels_open(struct labels *l, const char *path, struct arena *a, struct err *e);
 
-/* labels_open of a text in memory, which stays where it is. */
+/* Reads labels, as labels_open does, from a text in memory.  The text must outlive l. */
 int labels_parse(struct labels *l, struct span text, struct arena *a, struct err *e);
 
 enum { LABELS_KEY = 33 };
 void labels_key(char key[LABELS_KEY], const char *fingerprint, const struct labels *l,
                 const struct templates *t);
 
-/* Vectors of l's names from the cache: 1 found, 0 absent or stale, -1 not a cache. */
+/* Reads the vectors of l's names from the cache at path.  Returns 1 if they were found, 0 if the cache is absent or
+ * stale, -1 if the file cannot be read or is not a cache. */
 int labels_cache_read(struct labels *l, const char *path, const char *key, struct arena *a,
                       struct err *e);
 
-/* As file_replace: a reader sees the old file or the new one. */
+/* Writes the cache as file_replace.h does: a reader sees either the old file or the new file. */
 int labels_cache_write(const struct labels *l, const char *path, const char *key,
                        struct arena scratch, struct err *e);
 

@@ -10,7 +10,8 @@
 
 #include "lib/base/utf8.h"
 
-/* The letter of the directive at s, which points behind the percent sign, and its length.  0 where there is no directive. */
+/* Returns the letter of the directive at s, which points behind the percent sign; 0 where there is no directive.  *len
+ * receives the directive's length without the percent sign. */
 static char directive(const char *s, size_t *len, int *width, bool *zeros) {
     const char *p = s;
 
@@ -46,7 +47,7 @@ static bool harmless(uint32_t c) {
     return c >= 0x20 && c != '/' && !(c >= 0x7f && c < 0xa0);
 }
 
-/* Append bytes from a record as a part of a name. */
+/* Appends text of a record to a file name, made safe as name_pattern.h says. */
 static void put_safe(struct mp *m, struct span s) {
     const unsigned char bar = '_';
     size_t n = 0, most = s.n > NAME_PART ? NAME_PART - 17 : NAME_PART;
@@ -81,7 +82,7 @@ struct span name_base(struct span s) {
         from--;
     for (to = s.n; to > from && s.p[to - 1] != '.';)
         to--;
-    if (to <= from + 1)    /* no dot, or only the first character is one */
+    if (to <= from + 1)    /* the component has no dot, or only its first character is a dot */
         to = s.n + 1;
     return span_bytes(s.p + from, to - 1 - from);
 }

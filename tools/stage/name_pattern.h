@@ -17,24 +17,26 @@
 
 #include "formats/record/record.h"
 
-enum { NAME_PART = 120, NAME_WIDTH = 20 };    /* bytes of a part; digits that may be asked for */
+enum { NAME_PART = 120, NAME_WIDTH = 20 };    /* bytes of a directive's text; greatest width of %d */
 
-/* Check a pattern.  -1 with what is wrong in it.  *directives: how many it has, not counting %%. */
+/* Checks a pattern.  Returns -1 where a directive is unknown; e names it.  *directives receives the number of
+ * directives, %% not counted. */
 int name_parse(const char *pattern, size_t *directives, struct err *e);
 
-/* The name of the file of the record, which has the number `number`.  A C string in a. */
+/* Returns the file name for r, the record with the number `number`, as a C string taken from a; NULL without memory. */
 const char *name_make(const char *pattern, const struct record *r, uint64_t number, struct arena *a, struct err *e);
 
-/* The last component of an id without its extension: "photo" of "dir/photo.jpg". */
+/* Returns the last component of an id without its extension: "photo" of "dir/photo.jpg". */
 struct span name_base(struct span id);
 
-/* The names that were given out, as 64-bit hashes.  Two names have one hash with probability 2^-64. */
+/* A set of names that were given out, kept as 64-bit hashes.  Two names have equal hashes with probability 2^-64. */
 struct name_set {
-    uint64_t *slot;    /* [cap], 0 is empty */
+    uint64_t *slot;    /* [cap], 0 where a slot is empty */
     size_t n, cap;
 };
 
-/* 1: the name is new, and now in the set; 0: it was in the set; -1: a, in which the set grows, is full. */
+/* Adds a name to the set.  Returns 1 if the name is new; 0 if it was in the set already; -1 if a, in which the set
+ * grows, is full. */
 int name_set_add(struct name_set *s, const char *name, struct arena *a);
 
 #endif

@@ -6,7 +6,7 @@
 #include "lib/base/pool.h"
 #include "lib/base/size.h"
 
-enum { CHUNK = 256 };                           /* support vectors of a task */
+enum { CHUNK = 256 };                           /* support vectors that a thread compares at a time */
 static const double TEMPERATURE = 0.07, SCALE = 100;
 
 int neighbours_open(struct neighbours *v, struct arena *keep, struct err *e) {
@@ -65,7 +65,8 @@ static void cosines(void *ctx, size_t i, int thread) {
     sim_rows(&j->q, j->v->support + lo * j->v->f->d, n, j->v->cos + lo);
 }
 
-/* The places of the k largest cosines, best first, earlier ones first among equals. */
+/* Writes the numbers of the k vectors with the largest cosines into v->best, best first, of equal cosines the earlier
+ * vector first.  Returns how many were written. */
 static size_t nearest(const struct neighbours *v) {
     size_t n = 0;
 

@@ -1,13 +1,13 @@
-/* neighbours.h - labels from the nearest labelled vectors, and from them together with texts (Tip-Adapter)
+/* neighbours.h - labels from the nearest labelled vectors (k-NN), or from labelled vectors and texts (Tip-Adapter)
  *
- * What     k-NN: the k vectors of largest cosine (ties to the earlier one) vote for their classes, each with
- *          exp(cos / 0.07), or with 1 where votes are plain.
+ * What     k-NN: the k vectors of largest cosine (of equal cosines the earlier vector) vote for their classes.  Each
+ *          vote counts exp(cos / 0.07), or 1 where votes are plain.
  *          Tip-Adapter: logits = 100 f T^T + alpha sum over the support vectors s of the class exp(-beta (1 - f s)),
- *          with the texts' vectors T; all vectors of length one.
+ *          where f is the vector to classify and T are the texts' vectors.  All vectors have length one.
  * Source   Caron et al. 2021, arXiv:2104.14294 (the weights of the votes); Zhang et al. 2021,
  *          arXiv:2111.03930, gaopengcuhk/Tip-Adapter @d0e2d6f.
- * Numbers  Cosines in f64 (similarity.h); sums in the order of the support, so any number of threads gives the
- *          same bytes.
+ * Numbers  Cosines are computed in f64 (similarity.h).  Sums are in the order of the support vectors, so the result
+ *          does not depend on the number of threads.
  */
 #ifndef UNCLIP_NEIGHBOURS_H
 #define UNCLIP_NEIGHBOURS_H
@@ -20,9 +20,9 @@ struct neighbours {
     const struct features *f;        /* the labelled vectors */
     const struct sim_kern *sim;
     struct pool *pool;
-    size_t k;                        /* k-NN: how many vote */
-    bool plain;                      /* votes count 1 */
-    const float *text;               /* Tip-Adapter: [classes, d] of length one, or NULL: k-NN */
+    size_t k;                        /* k-NN: how many vectors vote */
+    bool plain;                      /* k-NN: each vote counts 1 */
+    const float *text;               /* Tip-Adapter: the texts' vectors [classes, d], of length one; NULL for k-NN */
     double alpha, beta;
     /* state */
     float *support;                  /* [n, d] of length one */
@@ -32,11 +32,13 @@ struct neighbours {
 
 int neighbours_open(struct neighbours *v, struct arena *keep, struct err *e);
 
-/* The vectors of n named texts in the order of f's classes, [classes, d]; NULL naming a class without a text. */
+/* Returns the vectors v [n, d] of named texts in the order of f's classes, [classes, d].  Returns NULL where a class
+ * has no text, which e names, or where d is not the width of f. */
 const float *neighbours_texts(const struct features *f, const struct span *name, const float *v, size_t n, size_t d,
                               struct arena *keep, struct err *e);
 
-/* score [classes]: sums of votes, or logits.  SIM_OK, or what is wrong with x [d] of that type. */
+/* Writes the scores of x [d], whose type is dt, into score [classes]: sums of votes with k-NN, logits with Tip-Adapter.
+ * Returns SIM_OK, or what is wrong with x (similarity.h). */
 int neighbours_run(struct neighbours *v, enum dtype dt, const void *x, double *score);
 
 #endif

@@ -4,7 +4,8 @@
 
 #include "formats/record/stream.h"
 
-/* A tensor of nd axes, finite, copied to keep. */
+/* Copies the tensor in the field `key` into *v, taken from keep.  Returns -1 unless it is f32, finite, not empty and
+ * has nd axes. */
 static int numbers(const struct record *r, const char *key, int nd, struct tensor *t, float **v, struct arena *keep,
                    struct err *e) {
     size_t n;

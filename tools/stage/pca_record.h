@@ -1,4 +1,4 @@
-/* pca_record.h - principal components as a record, and records as components
+/* pca_record.h - writes and reads principal components as a record, and applies them to records
  *
  * What     pca-fit's record: pca_mean [d], pca_components [k, d], pca_variance [k], and in `model` under
  *          pca_mean the fingerprint of the vectors.
@@ -13,13 +13,13 @@
 
 struct pca_record {
     struct pca p;
-    struct span model;    /* of the vectors; empty when unknown */
+    struct span model;    /* the vectors' fingerprint; empty when unknown */
 };
 
-/* Read the first record of a file.  Messages name the file. */
+/* Reads the components from the first record of a file.  Messages name the file. */
 int pca_record_load(struct pca_record *p, const char *file, struct arena *keep, struct err *e);
 
-/* Vectors one after another, for pca_fit.  rows is an arena of their own. */
+/* The table x [n, d] of vectors for pca_fit.  x is the only allocation in the arena `rows`, in which it grows. */
 struct pca_rows {
     float *x;
     size_t n, d;
@@ -29,10 +29,11 @@ struct pca_rows {
 
 int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, bool force, struct arena a, struct err *e);
 
-/* A new record with at most `most` components of the vectors. */
+/* Computes at most `most` principal components of the vectors and makes *r a new record that holds them. */
 int pca_rows_record(struct record *r, const struct pca_rows *t, size_t most, struct arena *a, struct err *e);
 
-/* Reconstruction i of n of r from its first k components.  With n = 0, r with its coordinates in `pca`. */
+/* Makes *out a copy of r, sample i of n, whose vector is reconstructed from the first k components (pca_apply).  If n
+ * is 0, *out is a copy of r with the vector's coordinates in the field `pca`. */
 struct pca_job {
     const struct pca_record *p;
     const char *field;

@@ -6,7 +6,7 @@
 
 static const size_t BUDGET = (size_t)2 << 30;    /* bytes of packed rows */
 
-/* Some rows with what a fit needs of them. */
+/* A selection of rows, with their classes and weights, and the fit on them. */
 struct part {
     struct feature_view view;
     uint32_t *index;
@@ -45,7 +45,7 @@ static int select_rows(struct part *q, const struct probe_fit *p, enum which whi
     return 0;
 }
 
-/* n / (K n_k) for each row of class k, over the classes that occur. */
+/* Sets the weight of each row of class k to n / (K n_k), where K is the number of classes that occur. */
 static int balance(struct part *q, size_t classes, struct arena *a, struct err *e) {
     size_t *count = arena_zero(a, classes, sizeof *count), there = 0;
 
@@ -73,7 +73,7 @@ static int fit(const struct probe_fit *p, const struct part *q, double c, double
     return logreg_fit(q->fit, c, p->tol, p->max_iter, p->go_on, p->ctx, theta, r, scratch, e);
 }
 
-/* Scores of every row of q into scores [n, k]. */
+/* Writes the scores of every row of q into scores [n, k]. */
 static int score(const struct probe_fit *p, const struct part *q, const double *theta, double *scores, struct arena scratch,
                  struct err *e) {
     float *x = arena_take(&scratch, p->x->d, sizeof *x);

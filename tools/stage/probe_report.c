@@ -24,7 +24,7 @@ static void say(struct mp *out, const char *fmt, ...) {
         mp_raw(out, span_bytes(line, (size_t)n < sizeof line ? (size_t)n : sizeof line - 1));
 }
 
-/* A label as it may go to a terminal: control characters become "?". */
+/* Copies at most NAME bytes of a label into buf and returns buf.  Control characters become "?", for terminals. */
 static const char *name(struct span s, char buf[NAME + 1]) {
     size_t n = s.n < NAME ? s.n : NAME;
 
@@ -68,7 +68,7 @@ static int by_number(const void *a, const void *b) {
     return x->is != y->is ? (x->is < y->is ? -1 : 1) : x->taken < y->taken ? -1 : x->taken > y->taken;
 }
 
-/* v: room for every vector that was held out. */
+/* Writes the pairs of classes that are mistaken most often.  v has room for p->held elements. */
 static void mistakes(struct mp *out, const struct probe_fit *p, const size_t *m, struct mistake *v) {
     const size_t classes = p->x->classes;
     size_t n = 0;

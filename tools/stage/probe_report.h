@@ -1,9 +1,11 @@
-/* probe_report.h - how good a classifier is on vectors that it has not seen, for people and for programs
+/* probe_report.h - reports how good a classifier is on vectors that were held out, as text or as JSON
  *
  * What     Text: accuracy, cross entropy, calibration error, the sweep, a line for each class, and the pairs
  *          of classes that are mistaken for each other most often (the whole matrix for few classes).
- *          JSON: one object with the same and the whole confusion matrix, rows being the true classes.
- * Units    precision = right / taken for it; recall = right / all of it; calibration error as calibrate.h.
+ *          JSON: one object with the numbers of the text and the whole confusion matrix, whose rows are the true
+ *          classes.
+ * Units    The precision of a class is the share of right vectors among those classified as the class; its recall is
+ *          the share of right vectors among those of the class.  Calibration error as in calibrate.h.
  */
 #ifndef UNCLIP_PROBE_REPORT_H
 #define UNCLIP_PROBE_REPORT_H

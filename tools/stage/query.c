@@ -7,7 +7,7 @@
 
 static const size_t BUFFER = (size_t)1 << 30;    /* address space for a query that comes through a pipe */
 
-/* Keep v as the query. */
+/* Makes v the query q.  The memory of the query is taken from a. */
 static int keep(struct scan_query *q, const struct vector *v, struct arena *a, struct err *e) {
     double *room = arena_take(a, v->d, sizeof *room);
     struct span model = arena_span(a, v->model);
@@ -89,7 +89,8 @@ int query_open(struct scan_query *q, const struct query_source *from, double *sc
     return from->stream ? from_stream(q, from->stream, scale, a, e) : from_model(q, from, scale, a, e);
 }
 
-/* Get vectors for the names in l from the cache if it is fresh.  Else compute them and write them to the cache. */
+/* Reads the vectors of the names in l from the cache if it is fresh.  Otherwise computes the vectors and writes them
+ * to the cache. */
 static int embed_labels(struct labels *l, const struct query_source *from,
                         const struct templates *t, bool *joint, char key[LABELS_KEY],
                         struct arena *a, struct err *e) {

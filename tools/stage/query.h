@@ -1,8 +1,8 @@
 /* query.h - what records are compared with: one vector, or the vectors of labels
  *
- * What     A query is the vector of a stream's only record, or that of a text or picture from
- *          the model's tower.  The vectors of labels come from their file, from a cache, or
- *          from the text tower.
+ * What     A query is the vector of a stream's only record, or the vector that the model's tower
+ *          computes for a text or picture.  The vectors of labels come from the labels file, from
+ *          a cache, or from the text tower.
  * Errors   Messages begin with the file or path that caused the error.
  */
 #ifndef UNCLIP_QUERY_H
@@ -18,21 +18,22 @@ struct query_source {
     const char *labels, *templates, *cache;
     struct model_paths paths;
     const struct compute *compute;
-    void (*tick)(void *ctx, uint64_t done, uint64_t total);    /* of embedding labels; may be NULL */
+    void (*tick)(void *ctx, uint64_t done, uint64_t total);    /* as in encode_labels; may be NULL */
     void *ctx;
 };
 
-/* The caller sets q->sim.kern, field and force.  *scale receives the checkpoint's scale if
- * it has one. */
+/* Opens the query of `from` into *q.  The caller sets q->sim.kern, field and force before.  *scale receives the
+ * checkpoint's logit scale if it has one. */
 int query_open(struct scan_query *q, const struct query_source *from, double *scale,
                struct arena *a, struct err *e);
 
-/* *joint: the vectors come from a checkpoint with both towers.  key is "" where the file holds
- * vectors. */
+/* Opens the labels of `from` with their vectors.  *joint receives true if the vectors come from a checkpoint with both
+ * towers.  key receives the key of labels_key, or "" where the labels file holds vectors. */
 int query_open_labels(struct labels *l, const struct query_source *from, bool *joint,
                       char key[LABELS_KEY], struct arena *a, struct err *e);
 
-/* The map for params, with all that is needed to make the results again.  key: that of the labels, or "". */
+/* Writes the map for params into *out; it holds all that is needed to compute the results again.  key is the key of
+ * query_open_labels, or "". */
 int query_params(struct span *out, const struct query_source *from, const struct ranking *g,
                  const char *key, struct arena *a, struct err *e);
 

@@ -21,7 +21,7 @@ static int emit_bytes(struct ranking *g, struct span bytes, struct result v, str
     size_t used;
 
     if (record_parse(&r, bytes.p, bytes.n, &used, &a, NULL) != 1)
-        return -1;    /* which cannot be: the bytes were a record when they were kept */
+        return -1;    /* cannot happen: the bytes were a record when they were kept */
     return g->emit(g->ctx, &r, &v, 1, &a);
 }
 
@@ -148,8 +148,8 @@ static int take_hit(void *ctx, double cos, struct span bytes) {
     return g->full ? -1 : 0;
 }
 
-/* Begin a stretch.  Where few records are plain (they hold pictures, or many fail), stretches do not pay and are tried
- * less and less often; false means that no stretch is begun. */
+/* Scores the next stretch of s (scan.h).  Where few records are plain (they hold pictures, or many fail), stretches do
+ * not pay and are tried less and less often.  Returns false if no stretch was scored. */
 static bool next_stretch(struct ranking *g, struct stream *s) {
     const struct topk *t = &g->best.top;
 

@@ -1,14 +1,15 @@
 /* ranking.h - what rank does between a stream and its output
  *
- * What     RESULT_MATCH   each record that is like the query, or its own text, at once
- *          RESULT_BEST    the k most like it of all, at the end
- *          RESULT_GROUP   for each root: its k records most like their own text, and the
- *                         softmax over all of its records, when the root changes
+ * What     The kind of a ranking says which results are emitted, and when.
+ *          RESULT_MATCH   each record that is similar enough to the query or to its own text, at once
+ *          RESULT_BEST    the k records of the stream most similar to the query or to their own text, at the end
+ *          RESULT_GROUP   for each root, when the root changes: its k records most similar to their own
+ *                         text, with the softmax over all records of the root
  *          RESULT_LABEL   each record's k best labels, at once
- * Memory   The k best records (best.h), a root, and the record at hand; nothing grows with the
+ * Memory   The k best records (best.h), a root, and the current record; nothing grows with the
  *          stream.
- * Errors   ranking_add: -1, this record failed and is not part of the ranking; -2, memory is
- *          out and the ranking cannot go on.
+ * Errors   ranking_add returns -1 where this record failed and is not part of the ranking, -2
+ *          where memory is out and the ranking cannot go on.
  * Numbers  As similarity.h.  Equal cosines keep the order of the stream.
  */
 #ifndef UNCLIP_RANKING_H
@@ -22,42 +23,42 @@
 #include "tools/stage/scan.h"
 
 struct ranking {
-    /* what is asked for, filled in by the caller */
+    /* the caller fills in what it asks for */
     enum result_kind kind;
     size_t k;
-    double scale, min_cos, min_prob;    /* below -1: no threshold */
-    bool own_text;             /* each record against its own text_embed, not q */
-    struct scan_query q;       /* the query; for labels q.from is what their vectors are */
+    double scale, min_cos, min_prob;    /* a minimum below -1 is not a threshold */
+    bool own_text;             /* each record is compared with its own text_embed instead of q */
+    struct scan_query q;       /* the query; with labels, q.from has the field, width and model of their vectors */
     struct labels labels;
     struct pool *pool;
-    /* gets a record, its arena and its results; -1 stops ranking_forward */
+    /* receives a record, its n results and its arena; returns -1 to stop ranking_forward */
     int (*emit)(void *ctx, struct record *r, const struct result *v, size_t n, struct arena *a);
     void *ctx;
     /* state */
     struct best best;
-    struct shelf root;         /* of the group at hand: one slot */
+    struct shelf root;         /* root of the current group, in one slot */
     struct sim_sum sum;
     struct zero_shot zero;
-    struct result *result;     /* [k] of a record's labels */
+    struct result *result;     /* [k] results of the current record's labels */
     struct scan scan;
-    size_t tried, taken;       /* bytes of the last stretch, and those that were plain */
-    size_t wait, pause;        /* records until the next one, and how many they were at first */
-    bool full;
+    size_t tried, taken;       /* bytes of the last stretch, and bytes of its plain records */
+    size_t wait, pause;        /* records until the next stretch, and the value that wait started from */
+    bool full;                 /* memory is out */
 };
 
 int ranking_start(struct ranking *g, struct arena *a, struct err *e);
 
-/* a: the record's own arena. */
+/* Adds a record to the ranking.  a is the record's own arena. */
 int ranking_add(struct ranking *g, struct record *r, struct arena *a, struct err *e);
 
-/* Before the first record of a stream. */
+/* The caller calls this before the first record of each stream. */
 void ranking_stream(struct ranking *g);
 
-/* Pass over plain records of s on all threads.  Returns how many.  After 0, or where `full`
- * says that memory is out, the caller goes on with stream_next. */
+/* Ranks plain records (scan.h) of s on all threads and returns how many.  After 0, or where g->full says
+ * that memory is out, the caller goes on with stream_next. */
 uint64_t ranking_forward(struct ranking *g, struct stream *s, struct arena a);
 
-/* After the last record. */
+/* Emits the results of RESULT_BEST, or of the last group.  The caller calls this after the last record. */
 void ranking_end(struct ranking *g, struct arena a);
 
 #endif

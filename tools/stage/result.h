@@ -1,4 +1,4 @@
-/* result.h - what rank says about a record, as fields of it or as rows of a table
+/* result.h - writes what rank says about a record as fields of the record or as rows of a table
  *
  * What     cos, logit, prob, label and rank of unclip(5).  A record that was ranked before
  *          loses the fields that this run does not set, except the label: a picture that was
@@ -12,27 +12,27 @@
 
 struct result {
     double cos, logit;
-    double prob;           /* -1 where there is none */
-    int64_t rank;          /* from 1; 0 where there is none */
-    struct span label;     /* p is NULL where there is none */
+    double prob;           /* -1 where no probability is given */
+    int64_t rank;          /* from 1; 0 where no rank is given */
+    struct span label;     /* p is NULL where no label is given */
 };
 
 enum result_kind {
-    RESULT_MATCH,    /* passed a threshold, in the stream's order: cos, logit */
-    RESULT_BEST,     /* of the stream: cos, logit, rank */
-    RESULT_GROUP,    /* of its root's: cos, logit, prob, rank */
-    RESULT_LABEL     /* of each record: label, cos, logit, prob */
+    RESULT_MATCH,    /* a record that passed the threshold, in the stream's order: cos, logit */
+    RESULT_BEST,     /* one of the stream's best records: cos, logit, rank */
+    RESULT_GROUP,    /* one of the best records of a root: cos, logit, prob, rank */
+    RESULT_LABEL     /* the best labels of a record: label, cos, logit, prob */
 };
 
-/* Set the fields.  With `list`, n results of RESULT_LABEL are written as arrays; else n is
- * 1. */
+/* Sets the results as fields of r.  With `list`, n results of RESULT_LABEL are written as arrays; without it, n must
+ * be 1. */
 int result_set(struct record *r, enum result_kind kind, const struct result *v, size_t n,
                bool list, struct arena *a, struct err *e);
 
-/* Can a record take the fields of a kind, and params?  0 or -1. */
+/* Returns 0 if r has room for the fields of a kind and for params, and its params is an array or absent; else -1. */
 int result_fits(const struct record *r, enum result_kind kind, struct err *e);
 
-/* The columns of a kind, and a row for each of n results. */
+/* result_columns returns the names of the *n columns of a kind.  result_rows writes a row for each of n results. */
 const char *const *result_columns(enum result_kind kind, size_t *n);
 void result_rows(struct table *t, enum result_kind kind, const struct record *r,
                  const struct result *v, size_t n);

@@ -91,8 +91,8 @@ int torch_rows_open(struct torch_rows *t, const struct record *r, const struct s
     return 0;
 }
 
-/* Our rows of a draw of [rows, each] values.  16 values come from 16 outputs of the generator, so that rows whose length
- * is a multiple of 16 can be drawn alone. */
+/* Writes n rows of this record, of a draw of [rows, each] values, into out, and skips the other rows.  16 values come
+ * from 16 outputs of the generator, so rows whose length is a multiple of 16 can be drawn alone. */
 void noise_torch_rows(void *ctx, unsigned step, size_t n, size_t each, float *out) {
     struct torch_rows *t = ctx;
 

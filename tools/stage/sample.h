@@ -1,11 +1,12 @@
-/* sample.h - several results of one record, and the noise that each is drawn from
+/* sample.h - several results of one record, and the noise that each result is drawn from
  *
- * What     A record's next sampler takes the noise of its noise_id, else root, else id, and of the number of
- *          the sample.  -n N makes of one record R the records R#0 .. R#N-1 with `root` and `sample`.
- * Numbers  The number of a sample in the noise's counter is s[0] + 1024 s[1] of its array `sample`, so that
- *          sample 0 of any N is the record that -n 1 would have made, at each level.
- * Torch    With --rng torch each root is one pipeline call of B samples: every draw is [B, ..] and this
- *          record's rows lie at row * each in it.  `params` carry the outputs used so far and B.
+ * What     The noise of a sampler depends on the record's noise_id, else root, else id, and on the number of
+ *          the sample.  -n N turns one record R into the records R#0 .. R#N-1 with `root` and `sample`.
+ * Numbers  In the noise's counter, the number of a sample is s[0] + 1024 s[1], where s is its array `sample`.  So
+ *          sample 0 of any N equals the record that -n 1 would have made, at each level.
+ * Torch    With --rng torch each root counts as one pipeline call of B samples.  Every draw is [B, ..], and this
+ *          record's values begin at row * each in the draw.  `params` hold B and the number of outputs that the
+ *          generator has given so far.
  * Errors   More than two levels of samples, numbers of 1024 and more.
  */
 #ifndef UNCLIP_SAMPLE_H
@@ -16,9 +17,10 @@
 #include "lib/diffusion/noise_source.h"
 #include "lib/diffusion/torch_rng.h"
 
-enum { SAMPLE_MAX = 1024 };    /* of -n, and of each level */
+enum { SAMPLE_MAX = 1024 };    /* greatest N of -n N, at each level */
 
-/* The record's place among the samples of its root, and the key of its noise. */
+/* The record's place among the samples of its root, and the hash of its noise id.  at holds the `levels` numbers of
+ * `sample`. */
 struct sample {
     uint64_t noise;            /* XXH64 of the noise id */
     struct span root;
@@ -28,40 +30,41 @@ struct sample {
 
 int sample_of(struct sample *s, const struct record *r, struct arena *a, struct err *e);
 
-/* Make r the i-th of n: its id, root and sample.  n = 1 changes nothing. */
+/* Makes r sample i of n: sets its id, root and sample.  If n is 1, r is not changed. */
 int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, struct err *e);
 
-/* The key of our own noise for this record's sample i of n at a stage. */
+/* Returns the key of our own generator's noise for sample i of this record at a stage. */
 struct noise_key sample_key(const struct sample *s, uint64_t seed, enum noise_stage stage, size_t i);
 
-/* A PyTorch generator at the place where the programs before left it, and the rows that are ours. */
+/* A PyTorch generator, in the state in which the programs before left it, and the rows of each draw that belong to this
+ * record. */
 struct torch_rows {
     struct torch_rng g;
-    size_t row, n, rows;       /* rows row .. row + n - 1 of `rows` */
+    size_t row, n, rows;       /* this record has rows row .. row + n - 1 of `rows` rows */
 };
 
-/* n: what this program makes of the record.  Reads `rng_used` and `rng_rows` of the last params that
+/* Opens the generator for a program that makes n samples of r.  Reads `rng_used` and `rng_rows` of the last params that
  * have them. */
 int torch_rows_open(struct torch_rows *t, const struct record *r, const struct sample *s, uint64_t seed, size_t n,
                     struct err *e);
 
-/* One input's noise for the samplers, from our generator or from PyTorch's. */
+/* The noise of one input for the samplers, from our own generator or from PyTorch's. */
 struct sample_noise {
     struct noise_key key;
     struct torch_rows torch;
     struct noise_source source;
     bool is_torch;
-    uint64_t used;             /* by torch's generator when this program is done */
+    uint64_t used;             /* outputs that PyTorch's generator will have given when this program is done */
 };
 
-/* draws: how many times the sampler will draw `each` values for each sample. */
+/* Opens the noise of r for n samples.  The sampler will draw `each` values for each sample `draws` times. */
 int sample_noise_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed,
                       enum noise_stage stage, size_t n, size_t draws, size_t each, struct err *e);
 
-/* Where PyTorch's generator drew, write the pairs rng_used and rng_rows of a params map. */
+/* Writes the pairs rng_used and rng_rows into the params map m if the noise comes from PyTorch's generator. */
 void sample_noise_params(const struct sample_noise *z, struct mp *m);
 
-/* draw of a noise_source with ctx a struct torch_rows */
+/* The `draw` of a noise_source, whose ctx is a struct torch_rows. */
 void noise_torch_rows(void *ctx, unsigned step, size_t n, size_t each, float *out);
 
 #endif

@@ -50,7 +50,8 @@ int scan_record(const struct scan_query *q, const struct record *r, double *cos,
     return got == SIM_OK ? 0 : err_set(e, "its %s %s", v.field, sim_reason(got));
 }
 
-/* The length and characters of an id; false if the bytes end inside it. */
+/* Reads the id at p: its characters into *id, and whether it is binary into *bin.  Returns false if the bytes end
+ * inside the id. */
 static bool id_at(const unsigned char *p, size_t n, struct span *id, bool *bin) {
     struct mp_item it;
 
@@ -61,7 +62,8 @@ static bool id_at(const unsigned char *p, size_t n, struct span *id, bool *bin) 
     return true;
 }
 
-/* The numbers and the end of the record at p if it has the shared bytes of the mould, else NULL. */
+/* Returns the numbers of the record at p, and its length in *used, if the record has the shared bytes of the mould;
+ * else NULL. */
 static const unsigned char *fill(const struct scan_mould *m, const unsigned char *p, size_t n,
                                  size_t *used) {
     const unsigned char *q;
@@ -81,7 +83,7 @@ static const unsigned char *fill(const struct scan_mould *m, const unsigned char
     return q + m->before;
 }
 
-/* Parse the record at p and make a mould of it.  Returns its numbers, or NULL if it is not plain. */
+/* Parses the record at p and makes the mould m of it.  Returns the record's numbers, or NULL if it is not plain. */
 static const void *make(struct scan_mould *m, const struct scan_query *q, const unsigned char *p,
                         size_t n, size_t *used, struct arena *a) {
     const unsigned char *from, *data, *behind;
@@ -97,7 +99,7 @@ static const void *make(struct scan_mould *m, const struct scan_query *q, const 
     m->dtype = v.dtype;
     from = r.id.p + r.id.n;
     data = v.data;
-    if (data < from || data >= p + *used)    /* widened into the arena */
+    if (data < from || data >= p + *used)    /* the numbers were widened into the arena */
         return data;
     behind = data + v.d * dtype_size(v.dtype);
     m->before = (size_t)(data - from);
@@ -116,8 +118,9 @@ struct view {
     size_t base, n;    /* p[0] is byte base of the stream */
 };
 
-/* Bring the bytes from `at` on into view; of a file, up to `to`.  Whole pages are copied to whole pages, because with
- * other offsets some processors copy at a third of the speed (bench/NOTES.md, rank). */
+/* Sets v to the bytes of the stream from `at` on; of a file, at most up to `to`.  Returns false if byte `at` cannot be
+ * read.  Whole pages are copied to whole pages, because with other offsets some processors copy at a third of the
+ * speed (bench/NOTES.md, rank). */
 static bool look(const struct scan *s, struct scan_thread *t, struct view *v, size_t at,
                  size_t to) {
     size_t base = at / PAGE * PAGE, want, n = 0;
@@ -141,7 +144,7 @@ static bool look(const struct scan *s, struct scan_thread *t, struct view *v, si
     return n > at - base;
 }
 
-/* Score the record at `at`.  Returns its length, or 0 if it is not plain or not whole. */
+/* Scores the record at byte `at`.  Returns the record's length, or 0 if it is not plain or not whole. */
 static size_t score(const struct scan *s, struct scan_thread *t, const struct view *v, size_t at,
                     double *cos) {
     const unsigned char *p = v->p + (at - v->base);
@@ -160,7 +163,8 @@ static size_t score(const struct scan *s, struct scan_thread *t, const struct vi
     return used;
 }
 
-/* Go from record to record.  Where the end of the view cuts one, move the view to its beginning. */
+/* Scores the records of a part, one after another.  Where the end of the view cuts a record, moves the view to the
+ * record's beginning. */
 static void pass_over(const struct scan *s, struct scan_thread *t, struct scan_part *part) {
     struct view v;
     size_t at = part->lo, used;
@@ -208,15 +212,15 @@ static void scan_part(void *ctx, size_t i, int thread) {
         s->part[i].ns = now() - begun;
 }
 
-/* A number that grows when something is read from a disk. */
+/* Returns a count that grows when this process reads something from a disk. */
 static long disk(void) {
     struct rusage u;
 
     return getrusage(RUSAGE_SELF, &u) < 0 ? 0 : u.ru_inblock + u.ru_majflt;
 }
 
-/* The faster way after a stretch whose parts were read and mapped in turn.  It is the map if the map was faster in most
- * pairs.  Pairs are counted, not times, because a part may have waited for the processor. */
+/* Returns the faster way after a stretch whose parts were read and mapped in turn: SCAN_MAP if the map was faster in
+ * most pairs of parts.  Pairs are counted, not times, because a part may have waited for the processor. */
 static enum scan_way better(const struct scan *s) {
     size_t pairs = 0, wins = 0;
 
@@ -230,8 +234,9 @@ static enum scan_way better(const struct scan *s) {
     return 2 * wins > pairs ? SCAN_MAP : SCAN_READ;
 }
 
-/* The number of parts.  It is small at first, because after a few parts there is a threshold, which most records do not
- * reach.  It is smaller for a map than for reading, since the map's pages stay until the stretch is taken. */
+/* Returns the greatest number of parts of the next stretch.  The number is small at first, because after a few parts
+ * there is a threshold, which most records do not reach.  It is smaller for a map than for reading, since the map's
+ * pages stay until the stretch is taken. */
 static size_t most(struct scan *s) {
     size_t before = s->warm;
 
@@ -272,7 +277,7 @@ size_t scan_take(struct scan *s, size_t at, uint64_t *count,
         const struct scan_part *part = &s->part[s->next];
 
         if (at >= part->hi)
-            continue;               /* a long record covered it */
+            continue;               /* a long record of an earlier part covered this part */
         if (at != part->first)
             break;
         for (size_t i = 0; i < part->nhit; i++) {
@@ -284,7 +289,7 @@ size_t scan_take(struct scan *s, size_t at, uint64_t *count,
         *count += part->count;
         at = part->end;
         if (at < part->hi)
-            break;                  /* a record there is not plain */
+            break;                  /* the record at `at` is not plain, or the part has no room for more hits */
     }
     return at;
 }

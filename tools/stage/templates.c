@@ -40,7 +40,7 @@ static const char *const openai7[] = {
     "a {} in a video game.", "art of the {}.", "a photo of the small {}.",
 };
 
-/* One template; -1 if it does not have exactly one placeholder. */
+/* Splits a template at its placeholder.  Returns -1 if it does not have exactly one placeholder. */
 static int split(struct span s, struct template *t) {
     size_t at = s.n;
 

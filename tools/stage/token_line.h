@@ -1,4 +1,4 @@
-/* token_line.h - a line of token ids, "320 1125", as clip-tok --ids writes it
+/* token_line.h - reads a line of token ids, "320 1125", as clip-tok --ids writes it
  */
 #ifndef UNCLIP_TOKEN_LINE_H
 #define UNCLIP_TOKEN_LINE_H
@@ -9,7 +9,8 @@
 #include "lib/base/err.h"
 #include "lib/base/span.h"
 
-/* The ids in a line, *n of them, in a.  An id beyond INT32_MAX stays beyond it.  -1: another character is in it. */
+/* Reads the *n ids of a line into *id, taken from a.  An id greater than INT32_MAX is read as some value greater than
+ * INT32_MAX.  Returns -1 where the line has characters other than digits, spaces and tabs. */
 int token_line(struct span line, int64_t **id, size_t *n, struct arena *a, struct err *e);
 
 #endif

@@ -18,14 +18,15 @@ struct vector {
     enum dtype dtype;     /* DT_F32 or DT_F16 */
     size_t d;
     const void *data;     /* any alignment */
-    struct span model;    /* fingerprint; empty when unknown */
+    struct span model;    /* fingerprint of the model that made the vector; empty when unknown */
 };
 
-/* field NULL: image_embed, else text_embed. */
+/* Finds the vector in `field` of r, as f32 or f16.  If field is NULL, it is image_embed, else text_embed. */
 int vector_find(struct vector *v, const struct record *r, const char *field, struct arena *a,
                 struct err *e);
 
-/* The vector in `field` as finite f32, which vector_f32 gives: 1, 0 absent, -1. */
+/* Reads the vector in `field` of r as finite f32; vector_f32 returns its numbers.  Returns 1; 0 where the field is
+ * absent; -1. */
 int vector_floats(struct vector *v, const struct record *r, const char *field, struct arena *a,
                   struct err *e);
 
@@ -33,10 +34,10 @@ static inline const float *vector_f32(const struct vector *v) {
     return v->data;
 }
 
-/* Do both say which model made them, and are these different models? */
+/* Returns true if the models of both vectors are known and differ. */
 bool vector_models_differ(const struct vector *v, const struct vector *q);
 
-/* May v be compared with q?  joint: q's model holds both towers. */
+/* Returns 0 if v may be compared with q, else -1 with the reason in e.  joint says that q's model holds both towers. */
 int vector_fits(const struct vector *v, const struct vector *q, bool joint, bool force,
                 struct err *e);
 

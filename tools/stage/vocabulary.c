@@ -50,7 +50,7 @@ int vocabulary_open(struct vocabulary *v, const struct model_paths *p, struct ar
             return 0;
         *a = before;
     }
-    /* what CLIP's own search says of all paths together */
+    /* no path has a tokenizer by itself: search all paths together for CLIP's, and report that search's error */
     if (open_clip(v, p, a, &all) < 0)
         return err_set(e, "%s", all.msg);
     return 0;
