@@ -10,11 +10,11 @@
  *          Block b gives values 4b .. 4b + 3 from its words w0..w3:
  *                     r = sqrt(-2 ln((w0 + 0.5) / 2^32)),  a = 2 pi w1 / 2^32
  *                     r cos a, r sin a, then two more values from w2, w3 in the same way.
- * Range    stage < 16, step < 4096, sample < 2^20, n <= 2^30; the caller refuses larger ones.
+ * Range    stage < 16, step < 4096, sample < 2^20, n <= 2^30; the caller must refuse larger numbers.
  *          |value| < 6.77.
- * Numbers  Computed in double with log, sin and cos of our own (only + - * / and sqrt of IEEE 754,
- *          without contraction), each within 2e-16 of the C library's, then rounded to f32: the bits
- *          are the same on every machine.  The first values are in the manual pages and in
+ * Numbers  Values are computed in double and then rounded to f32.  log, sin and cos are functions of noise.c that
+ *          use only + - * / and sqrt of IEEE 754, without contraction, so the bits are the same on every machine.
+ *          Each is within 2e-16 of the C library's function.  The first values are in the manual pages and in
  *          tests/unit/noise.c.
  * Threads  Re-entrant.
  */
@@ -33,14 +33,16 @@ struct noise_key {
 
 void noise_fill(const struct noise_key *k, float *out, size_t n);
 
-/* One block of Philox4x32-10, in place: c holds the counter before, the four words after. */
+/* Computes one block of Philox4x32-10 in place: c holds the counter at the call, and the four random words after it. */
 void philox4x32(uint32_t c[4], uint32_t k0, uint32_t k1);
 
-/* ln x for x in (0, 1]; cos and sin of 2 pi w / 2^32: the functions that noise_fill uses. */
+/* The functions that noise_fill uses.  noise_log returns ln x for x in (0, 1].  noise_sincos writes the sine and the
+ * cosine of 2 pi w / 2^32 into *s and *c. */
 double noise_log(double x);
 void noise_sincos(uint32_t w, double *s, double *c);
 
-/* The draw of a struct noise_source (noise_source.h); ctx is the struct noise_key of the first sample. */
+/* A `draw` function for struct noise_source (noise_source.h).  ctx is the struct noise_key of the first sample; each
+ * further sample uses the next number in the key's field `sample`. */
 void noise_philox(void *ctx, unsigned step, size_t n, size_t each, float *out);
 
 #endif

@@ -1,7 +1,8 @@
 /* noise_source.h - the source of a sampler's noise
  *
- * What     draw gives the noise of one input: n samples of `each` values for one step.  A sampler draws the
- *          initial noise first (step 0), then the noise of each step that needs noise (k + 1 for the k-th).
+ * What     draw writes n samples of `each` normal values into out: the noise of one input for one step.
+ *          A sampler calls draw with step 0 for the initial noise first, then with step k + 1 in its step k
+ *          (k from 0) if that step needs noise.
  * Source   The order of the draws in diffusers' UnCLIPPipeline.
  */
 #ifndef UNCLIP_NOISE_SOURCE_H

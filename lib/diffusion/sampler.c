@@ -21,8 +21,8 @@ static float *take(struct arena *a, size_t n) {
 
 /* ---- prior ---- */
 
-/* past: the prefix of each row, conditional rows first, then as many unconditional rows.  Returns the length of the
- * longest. */
+/* Writes the prefix of each row into past: n conditional rows, then, if guided, n unconditional rows.  Returns the
+ * length of the longest prefix. */
 static size_t prefixes(const struct prior_job *j, bool guided, size_t n, const struct transformer_cache **past) {
     size_t longest = guided ? j->empty->room : 0, row = 0;
 
@@ -37,7 +37,7 @@ static size_t prefixes(const struct prior_job *j, bool guided, size_t n, const s
     return longest;
 }
 
-/* The noise of one step for all texts; step 0 is the initial noise. */
+/* Writes the noise of one step for all texts into x.  At step 0 it is the initial noise: a text's init, or drawn. */
 static void draw(const struct prior_job *j, unsigned step, size_t embed, float *x) {
     for (size_t i = 0; i < j->ntexts; x += j->text[i++].n * embed) {
         const struct prior_text *t = &j->text[i];
@@ -96,12 +96,13 @@ struct decode {
     size_t rows, pixels;
     const struct unet_context **context;    /* [rows] */
     float *time;                            /* [rows, 4 C0] */
-    float *in, *out;                        /* [rows, S, S, 3] and the network's output */
-    float *model;                           /* [n, out channels, S, S] after guidance */
+    float *in, *out;                        /* the network's input [rows, S, S, 3] and its output */
+    float *model;                           /* the output after guidance, [n, out channels, S, S] */
     struct arena a;
 };
 
-/* Take the memory of a run; conditional rows first, then as many unconditional rows. */
+/* Takes the memory of a run and fills in the context and the time vector of each row: n conditional rows, then, if
+ * guided, n unconditional rows. */
 static int decode_open(struct decode *d, const struct decoder_job *j, const struct compute *c, bool guided,
                        struct arena a, struct err *e) {
     const struct unet_config *u = unet_config(j->unet);
@@ -125,7 +126,8 @@ static int decode_open(struct decode *d, const struct decoder_job *j, const stru
     return 0;
 }
 
-/* d->model [n, channels, S, S] from x [n, 3, S, S] at t, guided. */
+/* Runs the network on x [n, 3, S, S] at timestep t and writes its output, after guidance, into
+ * d->model [n, channels, S, S]. */
 static int decode_model(struct decode *d, const float *x, int t, struct err *e) {
     const struct unet_config *u = unet_config(d->j->unet);
     size_t n = d->j->n, one = d->pixels * RGB, all = d->pixels * u->out;
@@ -136,12 +138,13 @@ static int decode_model(struct decode *d, const float *x, int t, struct err *e) 
     if (unet_run(d->j->unet, d->c, d->rows, d->j->side, d->j->side, d->in, t, d->time, d->context, d->out, d->a, e) < 0)
         return -1;
     feature_map_channels_first(d->out, d->rows, u->out, d->pixels, d->model);
-    for (size_t i = 0; d->guided && i < n; i++)    /* eps only: the variance remains that of the conditional branch */
+    for (size_t i = 0; d->guided && i < n; i++)    /* eps only: the conditional branch gives the variance */
         sched_guide(d->model + i * all, d->model + (n + i) * all, d->model + i * all, d->j->guidance, one);
     return 0;
 }
 
-/* One step of all samples.  The variance channels, where the network has them, follow eps in each sample. */
+/* Takes all samples x one step from t to prev.  In each sample of d->model the variance channels follow eps, if the
+ * network has them. */
 static void decode_step(struct decode *d, float *x, float *x0, const float *noise, int t, int prev) {
     size_t one = d->pixels * RGB, all = d->pixels * unet_config(d->j->unet)->out;
     const struct decoder_job *j = d->j;
@@ -213,7 +216,7 @@ int invert_decoder(const struct decoder_job *j, const struct compute *c, float *
 
 /* ---- upsampler ---- */
 
-/* in [S, S, 6] = [x, the enlarged small image], channels last. */
+/* Writes x [3, S, S] and the enlarged small image low [S, S, 3] into in [S, S, 6], pixel by pixel. */
 static void join_channels(const float *x, const float *low, size_t pixels, float *in) {
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < RGB; c++) {
@@ -236,7 +239,7 @@ static int enlarge(const struct upsample_job *j, const float *small, float *low,
     return 0;
 }
 
-/* One sample at a time, because one sample of full size needs several hundred MiB. */
+/* Calls the network for one sample at a time, because one sample of full size needs several hundred MiB. */
 int sample_upsampler(const struct upsample_job *j, const struct compute *c, const float *small, float *big,
                      const struct sampler_watch *w, struct arena a, struct err *e) {
     size_t pixels = j->out * j->out, one = pixels * RGB;

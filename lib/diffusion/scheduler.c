@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* Nichol and Dhariwal's cos^2 schedule, g(u) = cos^2((u + 0.008) / 1.008 * pi / 2). */
+/* Returns g of Nichol and Dhariwal's cos^2 schedule, g(u) = cos^2((u + 0.008) / 1.008 * pi / 2). */
 static double cosine(double u) {
     double c = cos((u + 0.008) / 1.008 * 3.14159265358979323846 / 2);
 
@@ -18,8 +18,8 @@ static double beta_at(enum sched_betas b, size_t i, size_t n) {
     return v < 0.999 ? v : 0.999;
 }
 
-/* As torch on a CPU: betas are rounded to f32 first; their cumulative product has a double accumulator, and each
- * entry is rounded. */
+/* Computes the tables as torch does on a CPU: betas are rounded to f32 first; their cumulative product has a double
+ * accumulator, and each entry is rounded to f32. */
 int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, struct err *e) {
     double prod = 1;
 
@@ -60,12 +60,12 @@ static float abar_at(const struct sched *s, int t) {
     return t < 0 ? 1 : s->abar[t];
 }
 
-/* One ancestral step from t to prev (-1: data). */
+/* The coefficients of one ancestral step from t to prev (-1: the clean data); A as in scheduler.h. */
 struct coef {
-    float sqrt_a, sqrt_1ma;       /* of A */
+    float sqrt_a, sqrt_1ma;       /* sqrt A, sqrt (1 - A) */
     float c_x0, c_x;
-    float sigma;                  /* fixed_small_log; 0 where no noise is drawn */
-    float log_beta, log_var;      /* learned_range: the ends between which v interpolates */
+    float sigma;                  /* factor of the noise for fixed_small_log; 0 at t = 0, where no noise is drawn */
+    float log_beta, log_var;      /* for learned_range: v interpolates between these two */
 };
 
 static struct coef coef_of(const struct sched *s, int t, int prev) {
@@ -127,7 +127,7 @@ void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *m
 
         if (clip)
             d = clamp(s, d);
-        /* eps follows from the clamped x0; without a clamp it is the model's own */
+        /* eps is computed from x0, except where the model predicts eps and x0 is not clamped */
         eps = clip || s->c.predict == PREDICT_SAMPLE ? (x[i] - ca * d) / c1a : model[i];
         x[i] = cp * d + cdir * eps + (csd != 0 ? csd * noise[i] : 0);
     }

@@ -6,14 +6,14 @@
  *                   (x - sqrt(1-A) eps)/sqrt(A) (epsilon),  clamped to +-range
  *            ancestral   x' = c_x0 x0 + c_x x + sigma noise           (Ho et al. 2020, eq. 7, respaced)
  *            DDIM        x' = sqrt(P) x0 + sqrt(1-P-s^2) eps' + s noise   (Song et al. 2021, eq. 12)
- *            inversion   the DDIM step with eta = 0 from t upwards: P is that of the larger t
+ *            inversion   the DDIM step with eta = 0 from t upwards: P is abar of the larger t
  * Source   Ho et al. 2020, arXiv:2006.11239; Nichol and Dhariwal 2021, arXiv:2102.09672 (cosine
  *          schedule, learned range); Song et al. 2021, arXiv:2010.02502; diffusers' UnCLIPScheduler,
  *          whose f32 tables and f32 scalars are reproduced.
  * Shapes   x, model, noise: [n], in any layout that all three share.  v: [n], the variance channels.
  * EASY TO GET WRONG
  *          The last step goes to abar = 1 and draws no noise; its c_x0 is 0.99947 in f32, not 1.
- *          fixed_small_log gives a standard deviation.  v is not clamped.  beta is that of the respaced schedule.
+ *          fixed_small_log gives a standard deviation.  v is not clamped.  beta belongs to the respaced schedule.
  * Numbers  Given the same inputs, steps are within 1.2e-7 of diffusers' (tests/unit/scheduler.c).
  * Threads  Re-entrant.
  */
@@ -26,7 +26,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 
-enum sched_betas { BETAS_COSINE, BETAS_LINEAR };    /* squaredcos_cap_v2; 1e-4 .. 0.02 */
+enum sched_betas { BETAS_COSINE, BETAS_LINEAR };    /* diffusers' squaredcos_cap_v2; a line from 1e-4 to 0.02 */
 enum sched_predict { PREDICT_EPSILON, PREDICT_SAMPLE };
 enum sched_variance { VARIANCE_FIXED_SMALL_LOG, VARIANCE_LEARNED_RANGE };
 
@@ -36,7 +36,7 @@ struct sched_config {
     enum sched_predict predict;
     enum sched_variance variance;
     bool clip;
-    float range;                  /* of the clamp: 5 in the prior, 1 for images */
+    float range;                  /* if clip, x0 is clamped to +-range: 5 in the prior, 1 for images */
 };
 
 struct sched {
@@ -48,23 +48,27 @@ enum { SCHED_STEPS_MAX = 4095 };
 
 int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, struct err *e);
 
-/* N timesteps, descending: round_half_even(k (train-1)/(N-1)), k = N-1 .. 0; N = 1 gives {0}.  1 <= N <= train. */
+/* Writes n timesteps into t in descending order: round_half_even(k (train_steps - 1) / (n - 1)) for k = n - 1 .. 0;
+ * n = 1 gives {0}.  The caller sees to 1 <= n <= train_steps. */
 void sched_timesteps(const struct sched *s, size_t n, int *t);
 
-/* DDIM's timesteps, descending: the multiples of train/N from (N-1) train/N down to 0, without those above `top`
- * (inversion: 980, below the singular end).  Returns their number. */
+/* Writes the timesteps of DDIM into t in descending order: the multiples of train_steps / n from the (n - 1)-fold down
+ * to 0, except multiples above `top` (inversion: 980, below the singular end).  Returns the number of timesteps. */
 size_t sched_timesteps_ddim(const struct sched *s, size_t n, int top, int *t);
 
-/* One ancestral step of x from t to prev (-1: data), in place.  v: the variance channels (learned range), else
- * NULL.  noise may be NULL at t = 0, where it is not read.  x0 receives the clamped prediction unless it is NULL. */
+/* Takes x one ancestral step from t to prev (-1: the clean data), in place.  v holds the variance channels; it is read
+ * only for VARIANCE_LEARNED_RANGE and may be NULL otherwise.  noise may be NULL at t = 0, where it is not read.
+ * x0, unless it is NULL, receives the clamped prediction of the clean data. */
 void sched_step(const struct sched *s, int t, int prev, float *x, const float *model, const float *v,
                 const float *noise, float *x0, size_t n);
 
-/* One DDIM step of x from t to prev (-1: data) in either direction, in place; eta > 0 needs noise. */
+/* Takes x one DDIM step from t to prev (-1: the clean data), in place; prev may be below or above t.  noise is read
+ * only if eta > 0. */
 void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
                 const float *noise, size_t n);
 
-/* Classifier-free guidance: out = u + scale (c - u). */
+/* Writes u + scale (c - u) into out: classifier-free guidance, where u is the unconditional and c the conditional
+ * prediction. */
 void sched_guide(float *out, const float *u, const float *c, float scale, size_t n);
 
 #endif

@@ -14,7 +14,7 @@ void token_guide(size_t n, const float *uncond, double scale, float *cond) {
 
 /* ---- the k largest ---- */
 
-/* The k-th largest number of v, 1 <= k <= n.  order [n] is scratch. */
+/* Returns the k-th largest number of v, 1 <= k <= n.  order [n] is scratch. */
 static double kth_largest(size_t n, const double *v, size_t k, uint32_t *order) {
     size_t lo = 0, hi = n - 1;
 
@@ -62,8 +62,8 @@ static void sink(const double *v, uint32_t *heap, size_t n, size_t i) {
     }
 }
 
-/* Keep the largest weights until their sum is above p times the total (strictly), or at least that (otherwise).  The
- * other weights become 0.  Returns the sum of those that are kept. */
+/* Keeps the largest weights until their sum is above p * total (strictly), or at least p * total (otherwise).  The
+ * other weights become 0.  Returns the sum of the weights that are kept.  heap [n] is scratch. */
 static double keep_nucleus(size_t n, double *weight, double total, double p, bool strictly, uint32_t *heap) {
     size_t left = 0;
     double sum = 0;

@@ -39,18 +39,18 @@ void token_guide(size_t n, const float *uncond, double scale, float *cond);
 /* Fill weight [n] with the weight of each token.  order [n] is scratch.  Returns the sum of the weights. */
 double token_weights(const struct token_rules *r, size_t n, const float *scores, double *weight, uint32_t *order);
 
-/* The token that u in [0, 1) picks. */
+/* Returns the token that u in [0, 1) picks. */
 size_t token_pick(size_t n, const double *weight, double u);
 
-/* The natural logarithm of the probability that the weights give to a token. */
+/* Returns the natural logarithm of the probability that the weights give to a token. */
 double token_log_probability(const double *weight, double total, size_t token);
 
-/* The uniform number of a token, in [0, 1) with 53 bits.  seed, id and sample are those of struct noise_key (noise.h),
- * the stage is NOISE_TOKENS, and the token's number takes the place of the step. */
+/* Returns the uniform number of a token, in [0, 1) with 53 bits.  seed, id and sample are those of struct noise_key
+ * (noise.h), the stage is NOISE_TOKENS, and the token's number takes the place of the step. */
 double token_uniform(uint64_t seed, uint64_t id, unsigned sample, unsigned token);
 
-/* The token that torch.multinomial(p, 1) draws on a CPU from the weights of one row.  For a batch, the caller draws the
- * rows in order. */
+/* Returns the token that torch.multinomial(p, 1) draws on a CPU from the weights of one row.  For a batch, the caller
+ * draws the rows in order. */
 size_t token_multinomial(struct torch_rng *g, size_t n, const double *weight, double total);
 
 #endif

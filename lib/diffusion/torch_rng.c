@@ -41,7 +41,7 @@ void torch_rng_discard(struct torch_rng *g, uint64_t n) {
         torch_rng_next(g);
 }
 
-/* Sixteen uniforms to sixteen normals, in place; f32 as torch rounds them. */
+/* Replaces sixteen uniforms by sixteen normals, rounded to f32 where torch rounds. */
 static void block(float *u) {
     for (int j = 0; j < 8; j++) {
         double u1 = 1 - (double)u[j], u2 = (double)u[j + 8];

@@ -2,8 +2,8 @@
 
 enum { ROWS = 9, COLUMNS = 5 };
 
-/* From the space to the tilde, each nine rows of five pixels from the top: a row is a digit to the
- * base 32 (0-9, a-v), its leftmost pixel worth 16. */
+/* The glyphs of the characters from the space to the tilde.  A glyph has nine rows of five pixels, from the top.  A row
+ * is written as a digit to the base 32 (0-9, a-v), in which the leftmost pixel counts 16. */
 static const char glyph[95][ROWS + 1] = {
     "000000000", "444440400", "aaa000000", "aavavaa00", "4fke5u400", "pp248jj00",
     "ciiclid00", "444000000", "248884200", "842224800", "04lel4000", "044v44000",

@@ -1,6 +1,6 @@
 /* font.h - ASCII in pixels, for captions
  *
- * What     Glyphs of 5 x 9 pixels in cells of FONT_W x FONT_H, enlarged by a whole number.
+ * What     Glyphs of 5 x 9 pixels in cells of FONT_W x FONT_H pixels, enlarged by a whole number (scale).
  * Errors   Other characters than printable ASCII are drawn as question marks.
  * Threads  No state.
  */
@@ -11,7 +11,8 @@
 
 enum { FONT_W = 6, FONT_H = 11 };
 
-/* Draw n characters into u8 [h, w, 3] from (x, y) on, black; the text must fit. */
+/* Draws the n characters of s in black into the picture rgb, u8 [h, w, 3], with the top left corner of the first at
+ * (x, y).  A pixel of a glyph becomes scale x scale pixels.  The caller sees to it that the text fits. */
 void font_draw(unsigned char *rgb, size_t w, size_t x, size_t y, size_t scale, const char *s, size_t n);
 
 #endif

@@ -6,14 +6,15 @@
 
 #include "lib/image/resize.h"
 
-/* floor(size * a / b), for pictures of fewer than 2^32 pixels a side */
+/* Returns floor(size * a / b); pictures have fewer than 2^32 pixels a side.  SIZE_MAX / 16 where size * a overflows. */
 static size_t ratio(size_t size, size_t a, size_t b) {
     size_t q;
 
     return __builtin_mul_overflow(size, a, &q) ? SIZE_MAX / 16 : q / b;
 }
 
-/* Cut `side` to S, or pad it: one axis. */
+/* Cuts or pads one axis of `side` pixels to s pixels.  Writes the first pixel of the crop into *at, the pixels that pad
+ * before it into *pad, and the pixels of the crop into *n. */
 static void cut(size_t side, size_t s, enum prep_crop rule, size_t *at, size_t *pad, size_t *n) {
     size_t d = side > s ? side - s : s - side, half = d / 2;
 
@@ -25,8 +26,8 @@ static void cut(size_t side, size_t s, enum prep_crop rule, size_t *at, size_t *
         *pad = rule == CROP_HF ? d - half : half;
 }
 
-/* The sides under RESIZE_SHORTEST when the longer one would exceed p->most: the reference's own arithmetic, which
- * cuts where exact arithmetic may not. */
+/* Returns true if RESIZE_SHORTEST would make the longer side exceed p->most, and then writes the limited sides into l.
+ * The arithmetic is the reference's own, which cuts where exact arithmetic may not. */
 static bool limited(const struct prep *p, size_t h, size_t w, struct prep_place *l) {
     double lo = (double)(h < w ? h : w), hi = (double)(h < w ? w : h), raw = (double)p->most * lo / hi;
     size_t size = (size_t)rint(raw), shorter = size ? size : 1;
@@ -34,7 +35,7 @@ static bool limited(const struct prep *p, size_t h, size_t w, struct prep_place 
     if (!p->most || !(hi / lo * (double)p->size > (double)p->most))
         return false;
     if (size == (size_t)lo)
-        return true;    /* as it is */
+        return true;    /* l keeps the sides of the picture */
     l->w = w < h ? shorter : (size_t)fmax(1, raw * (double)w / (double)h);
     l->h = w < h ? (size_t)fmax(1, raw * (double)h / (double)w) : shorter;
     return true;

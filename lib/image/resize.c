@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- the filters, in Pillow's words and number ---- */
+/* ---- the six filters, with Pillow's names ---- */
 
 static double box(double x) {
     return x > -0.5 && x <= 0.5 ? 1 : 0;
@@ -22,7 +22,7 @@ static double hamming(double x) {
     if (x >= 1)
         return 0;
     x *= 3.14159265358979323846;
-    return sin(x) / x * ((double)0.54f + (double)0.46f * cos(x));    /* f32 constants */
+    return sin(x) / x * ((double)0.54f + (double)0.46f * cos(x));    /* Pillow's constants are f32 */
 }
 
 static double bicubic(double x) {
@@ -62,7 +62,8 @@ static int32_t fixed(double w) {
     return (int32_t)(w < 0 ? w * (1 << RESIZE_BITS) - 0.5 : w * (1 << RESIZE_BITS) + 0.5);
 }
 
-/* Output i of the whole axis: its range, and its weights where w is not NULL. */
+/* Writes the input range of output i, counted on the whole axis, into *lo and *hi and, unless w is NULL, the weights of
+ * that range into weight.  w is scratch. */
 static void weigh(const struct resize_axis *x, enum prep_filter f, size_t i, size_t *lo,
                   size_t *hi, int32_t *weight, double *w) {
     double scale = (double)x->in / (double)x->out, wide = scale > 1 ? scale : 1;
@@ -83,8 +84,8 @@ static void weigh(const struct resize_axis *x, enum prep_filter f, size_t i, siz
         weight[j] = fixed(total != 0 ? w[j] / total : w[j]);
 }
 
-/* Nearest is one tap of weight 1.  Pillow adds the step up from output to output, which
- * rounds differently from a product. */
+/* Fills in the axis x for the nearest filter: each output has one tap of weight 1.  Pillow adds the step up from output
+ * to output, which rounds differently from a product. */
 static void weigh_nearest(struct resize_axis *x) {
     double step = (double)x->in / (double)x->out, at = step * 0.5;
     /* Pillow cannot hold a larger picture, and adding up would take for ever */
@@ -100,7 +101,7 @@ static void weigh_nearest(struct resize_axis *x) {
     }
 }
 
-/* k: the kernel whose `row` will read the axis, or NULL. */
+/* Computes the ranges and weights of the axis x.  k is the kernel whose `row` will read them, or NULL. */
 static int axis_plan(struct resize_axis *x, enum prep_filter f, const struct resize_kernel *k,
                      struct arena *a, struct err *e) {
     size_t group = k ? k->group : 1;
@@ -143,7 +144,7 @@ full:
     return err_set(e, "no memory to resize %zu pixels to %zu", x->in, x->out);
 }
 
-/* How many output rows one input row can belong to at most. */
+/* Returns how many output rows one input row can belong to at most. */
 static size_t overlap(const struct resize_axis *y) {
     size_t most = 1;
 
@@ -156,8 +157,9 @@ static size_t overlap(const struct resize_axis *y) {
     return most;
 }
 
-/* Pillow 13 goes down the columns first where the height loses more than twice as many pixels as the width: the
- * second pass then has fewer rows.  The roundings between the passes differ, so the order shows. */
+/* Returns true where Pillow 13 goes down the columns first: the height loses more than twice as many pixels as the
+ * width, so the second pass has fewer rows.  The order changes the result, because values are rounded between the
+ * passes. */
 static bool down_first(const struct resize_axis *x, const struct resize_axis *y) {
     return !x->copy && y->out < y->in && (int64_t)(y->in - y->out) > 2 * ((int64_t)x->in - (int64_t)x->out);
 }
@@ -250,7 +252,7 @@ const struct resize_kernel *resize_kernel_best(void) {
     return resize_kernel_at(n - 1);
 }
 
-/* A row of the input after the horizontal pass. */
+/* Returns the row rgb of the input after the horizontal pass. */
 static const unsigned char *horizontal(struct resize *r, const unsigned char *rgb) {
     size_t lo = r->x.lo[0], hi = r->x.hi[r->x.n - 1];
 
@@ -269,7 +271,7 @@ void resize_begin(struct resize *r, unsigned char *out, size_t stride) {
         r->sum[i] = RESIZE_HALF;
 }
 
-/* An output row is complete: out of the sums, and through the horizontal pass where that comes second. */
+/* Writes an output row whose sums are complete into out, through the horizontal pass if that comes second. */
 static void finish(struct resize *r, int32_t *sum, unsigned char *out) {
     if (!r->down_first) {
         r->kernel->clip(sum, out, r->cols);
@@ -280,7 +282,7 @@ static void finish(struct resize *r, int32_t *sum, unsigned char *out) {
     memcpy(out, r->row, 3 * r->x.n);
 }
 
-/* Input row `at` is added to every output row that it belongs to. */
+/* Adds input row `at` to every output row that it belongs to, and writes the rows that are complete then. */
 static void vertical(struct resize *r, const unsigned char *rgb, size_t at) {
     const struct resize_axis *y = &r->y;
     const unsigned char *row;

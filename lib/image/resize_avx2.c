@@ -7,7 +7,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-/* 4 taps of R G B from 12 of the 16 bytes at p, as pairs of 16 bits, two taps in each half. */
+/* Returns 4 taps of R G B, from 12 of the 16 bytes at p, as pairs of 16-bit integers, two taps in each half. */
 static inline __m256i pixels(const unsigned char *p) {
     const __m256i pick = _mm256_setr_epi8(
         0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1,
@@ -17,7 +17,7 @@ static inline __m256i pixels(const unsigned char *p) {
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(v), pick);
 }
 
-/* Per four taps: l0 l1 h0 h1 l2 l3 h2 h3. */
+/* Writes the low (l) and high (h) 12 bits of the weights into x->split, four taps as l0 l1 h0 h1 l2 l3 h2 h3. */
 static void split_avx2(struct resize_axis *x) {
     int16_t *to = x->split;
 

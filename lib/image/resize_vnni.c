@@ -10,7 +10,8 @@
 
 enum { GROUP = 16, DIGITS = 3 };
 
-/* [n, taps / 16, 3 digits, 16]; the largest weight, that of Lanczos at an edge, is 1.3 of 2. */
+/* Writes the digits of the weights into x->split [n, taps / 16, 3 digits, 16].  Three digits hold weights up to 2; the
+ * largest, which Lanczos has at an edge, is 1.3. */
 static void split_vnni(struct resize_axis *x) {
     int8_t *to = x->split;
 
@@ -24,7 +25,8 @@ static void split_vnni(struct resize_axis *x) {
     }
 }
 
-/* 16 pixels R G B as 16 R, 16 G, 16 B, one colour to a lane of 128 bits. */
+/* Returns the byte permutation that turns 16 pixels R G B into 16 R, 16 G, 16 B, with one colour in each lane of
+ * 128 bits. */
 static inline __m512i colours(void) {
     unsigned char at[64] = {0};
 
@@ -69,7 +71,7 @@ static void row_vnni(const struct resize_axis *x, const unsigned char *in, unsig
     }
 }
 
-/* The first n of 16. */
+/* Returns the mask of the first n of 16 elements. */
 static inline __mmask16 first(size_t n) {
     return (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1);
 }

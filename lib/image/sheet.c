@@ -23,7 +23,8 @@ int sheet_add(struct sheet *s, size_t h, size_t w, struct err *e) {
     return 0;
 }
 
-/* The next line of a caption of at most `room` letters: its length; *s moves behind it. */
+/* Takes the next line, of at most `room` letters, from the caption *s.  Writes its start into *line, moves *s behind it
+ * and returns its length. */
 static size_t line_of(const char **s, size_t room, const char **line) {
     size_t n, cut;
 
@@ -57,7 +58,7 @@ static size_t lines_of(const struct sheet *s, const char *caption) {
     return n;
 }
 
-/* The number of columns that makes the whole most nearly square. */
+/* Returns the number of columns that makes the sheet most nearly square. */
 static size_t square_columns(const struct sheet *s) {
     size_t k = 1;
 
@@ -95,7 +96,7 @@ static void draw_caption(const struct sheet *s, const char *caption, size_t x, s
         size_t n = line_of(&caption, room, &line), left = (s->cell_w - n * wide) / 2;
 
         font_draw(rgb, s->w, x + left, y, s->scale, line, n);
-        if (i + 1 == SHEET_LINES && *caption)    /* more of it: dots over its last letters */
+        if (i + 1 == SHEET_LINES && *caption)    /* the caption goes on: dots replace the last letters */
             for (size_t d = 0; d < 3 && d < n; d++) {
                 size_t at = x + left + (n - 1 - d) * wide;
 

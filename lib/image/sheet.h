@@ -1,10 +1,10 @@
-/* sheet.h - many pictures on one, in rows and columns, each with a caption below it
+/* sheet.h - one picture made of many, in rows and columns, each with a caption below it
  *
  * What     A cell is as large as the largest picture; smaller pictures are centred in it.  Captions are
  *          broken between words (or after / - _) into SHEET_LINES lines at most, and cut with "..." where they are
- *          longer.  Their letters grow with the cell: about 27 of them on a line.
+ *          longer.  Their letters grow with the cell, so that about 27 fit on a line.
  * Shapes   u8 [H, W, 3], white where nothing is drawn.
- * Errors   A sheet of more than SHEET_PIXELS.
+ * Errors   sheet_add and sheet_plan return -1 if the sheet would have more than SHEET_PIXELS pixels.
  * Threads  No state.
  */
 #ifndef UNCLIP_SHEET_H
@@ -22,18 +22,18 @@ struct sheet_cell {
 };
 
 struct sheet {
-    size_t n, cell_h, cell_w;    /* what sheet_add saw: cells, and the largest sides */
-    size_t columns, rows, scale, lines, text_h;    /* from sheet_plan on */
-    size_t h, w;                 /* of the whole */
+    size_t n, cell_h, cell_w;    /* pictures that sheet_add counted, and their largest sides */
+    size_t columns, rows, scale, lines, text_h;    /* set by sheet_plan */
+    size_t h, w;                 /* sides of the sheet in pixels, set by sheet_plan */
 };
 
-/* Make room for one more picture: -1, and nothing is changed, if the sheet would be too large. */
+/* Makes room for one more picture of h x w pixels.  Returns -1 and changes nothing if the sheet would be too large. */
 int sheet_add(struct sheet *s, size_t h, size_t w, struct err *e);
 
-/* Lay out cell [s->n]; columns 0: about as wide as high. */
+/* Lays out the pictures cell [s->n].  With columns = 0, the sheet becomes about as wide as high. */
 int sheet_plan(struct sheet *s, const struct sheet_cell *cell, size_t columns, struct err *e);
 
-/* Draw it into rgb [s->h, s->w, 3]. */
+/* Draws the sheet into rgb [s->h, s->w, 3]. */
 void sheet_draw(const struct sheet *s, const struct sheet_cell *cell, unsigned char *rgb);
 
 #endif

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-enum { STEPS = 64 };    /* for one eigenvalue; two are usual */
+enum { STEPS = 64 };    /* QR steps at most for one eigenvalue; two are usual */
 
 static double dot(const double *a, const double *b, size_t n) {
     double s = 0;
@@ -20,8 +20,8 @@ static void add(double *y, double f, const double *x, size_t n) {
         y[i] += f * x[i];
 }
 
-/* The reflection I - b v v^T that makes all of x [n] zero except the first element.  v replaces x, *first is the new
- * first element.  Returns b, which is 0 if x has that form already. */
+/* Replaces x [n] by the vector v of the reflection I - b v v^T that makes all of x zero except its first element, and
+ * writes the new first element into *first.  Returns b, which is 0 if x has that form already. */
 static double reflection(double *x, size_t n, double *first) {
     double rest = dot(x + 1, x + 1, n - 1), len, b;
 
@@ -29,14 +29,14 @@ static double reflection(double *x, size_t n, double *first) {
     if (rest == 0)
         return 0;
     len = sqrt(x[0] * x[0] + rest);
-    *first = x[0] > 0 ? -len : len;    /* away from x, so that nothing cancels */
+    *first = x[0] > 0 ? -len : len;    /* the sign opposite to x[0]: the next line does not cancel */
     x[0] -= *first;
     b = 2 / (x[0] * x[0] + rest);
     return isfinite(b) ? b : 0;
 }
 
-/* Reduce s to the tridiagonal matrix d, e; e[i] is next to d[i] and d[i + 1].  The vector of reflection k stays in
- * row k of s, right of the diagonal, and its factor in b[k].  p [n]: scratch. */
+/* Reduces s to the tridiagonal matrix d, e; e[i] is the element between d[i] and d[i + 1].  The vector of reflection k
+ * stays in row k of s, right of the diagonal, and its factor in b[k].  p [n]: scratch. */
 static void tridiagonal(size_t n, double *s, double *d, double *e, double *b, double *p) {
     for (size_t k = 0; k + 1 < n; k++) {
         size_t m = n - k - 1;
@@ -59,7 +59,7 @@ static void tridiagonal(size_t n, double *s, double *d, double *e, double *b, do
     d[n - 1] = s[n * n - 1];
 }
 
-/* v = the product of the reflections, transposed. */
+/* Writes the transposed product of the reflections, which tridiagonal left in s and b, into v [n, n]. */
 static void product(size_t n, const double *s, const double *b, double *v) {
     for (size_t i = 0; i < n * n; i++)
         v[i] = i % (n + 1) == 0;
@@ -71,7 +71,7 @@ static void product(size_t n, const double *s, const double *b, double *v) {
         }
 }
 
-/* Rotate the rows a and b to c a + s b and c b - s a. */
+/* Replaces the rows a and b by c a + s b and c b - s a. */
 static void rotate(double *a, double *b, double c, double s, size_t n) {
     for (size_t i = 0; i < n; i++) {
         double x = a[i], y = b[i];
@@ -80,7 +80,7 @@ static void rotate(double *a, double *b, double c, double s, size_t n) {
     }
 }
 
-/* One QR step on the block lo .. hi, in which every e is nonzero. */
+/* Does one QR step on the block lo .. hi of d and e, in which every e is nonzero, and rotates the rows of v alike. */
 static void step(size_t n, double *d, double *e, double *v, size_t lo, size_t hi) {
     double t = (d[hi - 1] - d[hi]) / 2, last = e[hi - 1];
     double shift = d[hi] - last * last / (t + copysign(sqrt(t * t + last * last), t));

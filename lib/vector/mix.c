@@ -29,7 +29,7 @@ void mix_lerp(const float *a, const float *b, double t, size_t d, float *out) {
 int mix_slerp(const float *a, const float *b, double t, size_t d, float *out, struct err *e) {
     double la, lb, c, w, s, len, wa, wb;
 
-    if (t == 0 || t == 1) {    /* the ends are exact */
+    if (t == 0 || t == 1) {    /* at the ends out is a or b, bit for bit */
         memmove(out, t == 0 ? a : b, d * sizeof *out);
         return 0;
     }
@@ -71,7 +71,7 @@ int mix_difference(const float *from, const float *to, const float *like, size_t
 
 /* ---- principal components ---- */
 
-/* c: x [n, d] without its mean, in f64. */
+/* Writes the mean of the rows of x [n, d] into mean [d], and the rows less their mean into c [n, d], in f64. */
 static void centre(const float *x, size_t n, size_t d, float *mean, double *c) {
     for (size_t i = 0; i < d; i++) {
         double sum = 0;
@@ -83,7 +83,8 @@ static void centre(const float *x, size_t n, size_t d, float *mean, double *c) {
     }
 }
 
-/* s [m, m], all zeros before: c^T c / (n - 1), or c c^T / (n - 1).  The upper half is computed first. */
+/* Writes c^T c / (n - 1) or, if gram, c c^T / (n - 1) into s [m, m], which must be all zeros at the call.  The upper
+ * half is computed first and then copied to the lower half. */
 static void products(const double *c, size_t n, size_t d, bool gram, double *s) {
     size_t m = gram ? n : d;
 
@@ -102,8 +103,9 @@ static void products(const double *c, size_t n, size_t d, bool gram, double *s) 
             s[i * m + j] = s[j * m + i] = s[i * m + j] / (double)(n - 1);
 }
 
-/* One component, of length one and with its largest value positive.  It is v, an eigenvector of the covariance; or
- * c^T v with v an eigenvector of the Gram matrix, where there are fewer vectors than dimensions.  u [d]: scratch. */
+/* Writes one component into out, with length one and with its value of largest magnitude positive.  The component is
+ * v, an eigenvector of the covariance, or, if gram (fewer vectors than dimensions), c^T v with v an eigenvector of the
+ * Gram matrix.  u [d] is scratch. */
 static void component(const double *c, const double *v, size_t n, size_t d, bool gram, double *u, float *out) {
     double sq = 0, top = 0;
 
@@ -122,8 +124,8 @@ static void component(const double *c, const double *v, size_t n, size_t d, bool
         out[i] = (float)(u[i] * sq);
 }
 
-/* order: places by decreasing variance w [m], equal ones in their own order.  Returns how many of the first k are
- * larger than rounding errors; the directions of the others are noise. */
+/* Writes the indices of w [m] into order, by decreasing variance; equal variances keep their order.  Returns how many
+ * of the first k variances are larger than rounding errors; the directions of the others are noise. */
 static size_t rank_of(const double *w, size_t m, size_t k, size_t *order) {
     size_t n = 0;
 

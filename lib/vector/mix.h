@@ -9,9 +9,9 @@
  *              reconstruct z = mean + U_k c_k with the first k.
  * Source   Ramesh et al. 2022, arXiv:2204.06125, sections 3 and 7.1; Shoemake 1985 (slerp).
  * Shapes   vectors [d] f32; components [k, d], rows of length one.
- * Numbers  Computed in f64, rounded once to f32.
- * Errors   -1: a vector that is zero or not finite where a direction is needed; two opposite vectors (slerp);
- *          fewer than two different vectors (PCA).
+ * Numbers  Results are computed in f64 and rounded once to f32.
+ * Errors   The functions return -1 for a vector that is zero or not finite where its direction is needed, for two
+ *          opposite vectors (mix_slerp), two equal ones (mix_difference), and if all vectors are equal (pca_fit).
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_MIX_H
@@ -23,7 +23,7 @@
 int mix_slerp(const float *a, const float *b, double t, size_t d, float *out, struct err *e);
 void mix_lerp(const float *a, const float *b, double t, size_t d, float *out);
 
-/* out: the direction of `to` - `from` with the length of `like` */
+/* Writes `to` - `from`, scaled to the length of `like`, into out. */
 int mix_difference(const float *from, const float *to, const float *like, size_t d, float *out, struct err *e);
 
 struct pca {
@@ -33,11 +33,12 @@ struct pca {
     float *variance;     /* [k], decreasing */
 };
 
-/* The k = min(n - 1, d, most) leading components of n vectors x [n, d], n >= 2.  There are fewer where the vectors
- * span fewer dimensions: components whose variance is below 1e-13 of the largest are left out. */
+/* Computes the k = min(n - 1, d, most) leading components of n vectors x [n, d], n >= 2; the arrays of p are taken from
+ * keep.  p->k is less than that k where the vectors span fewer dimensions: components whose variance is below 1e-13 of
+ * the largest are left out. */
 int pca_fit(struct pca *p, const float *x, size_t n, size_t d, size_t most, struct arena *keep, struct err *e);
 
-void pca_project(const struct pca *p, const float *x, size_t k, float *c);         /* c [k] */
-void pca_reconstruct(const struct pca *p, const float *c, size_t k, float *x);     /* x [d] */
+void pca_project(const struct pca *p, const float *x, size_t k, float *c);         /* writes c [k] */
+void pca_reconstruct(const struct pca *p, const float *c, size_t k, float *x);     /* writes x [d] */
 
 #endif

@@ -2,11 +2,11 @@
  *
  * What     Holds the records of the k best results: slot i holds one string, of any length.
  *          Strings are appended to one region.  When more than half of it belongs to strings
- *          that were replaced, the others are moved together.  So a put costs O(its length)
- *          on average, and an endless stream needs at most
+ *          that were replaced, the others are moved together.  So shelf_put costs O(length of
+ *          the string) on average, and an endless stream needs at most
  *              2 x (bytes in use) + the longest string + SHELF_SLACK.
  * Source   Compaction as in Lisp 2's garbage collector (Knuth, The Art of Computer Programming, volume 1, 2.5).
- * Errors   -1 when the region is full: the strings in use do not fit.
+ * Errors   shelf_put returns -1 when the region is full: the strings in use and the new one do not fit.
  * Threads  Re-entrant; no global state.  Pointers from shelf_get live until the next put.
  */
 #ifndef UNCLIP_SHELF_H
@@ -20,17 +20,17 @@
 
 struct shelf {
     struct arena_mem mem;
-    struct arena room;          /* the strings' own region */
+    struct arena room;          /* the region that holds the strings */
     char *base;
-    size_t used, cap, live;     /* bytes appended, of room, and of strings in use */
+    size_t used, cap, live;     /* bytes appended, bytes available at base, bytes of strings in use */
     struct shelf_slot {
         size_t at, n;
     } *slot;                    /* [n] */
-    size_t *order;              /* [n], scratch of the compaction */
+    size_t *order;              /* [n], scratch for moving the strings together */
     size_t n;
 };
 
-/* n slots, all empty; `room` bytes of address space for the strings. */
+/* Makes n empty slots, with `room` bytes of address space for the strings.  Returns 0, or -1 without memory. */
 int shelf_start(struct shelf *s, size_t n, size_t room, struct arena *a);
 
 void shelf_clear(struct shelf *s);

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { LANES = 16, NEAR = 32 };    /* number of sums in f64 and in f32 */
+enum { LANES = 16, NEAR = 32 };    /* numbers of partial sums in f64 and in f32 */
 
 static double lanes_sum(const double *a) {
     double s = 0;
@@ -140,7 +140,7 @@ int sim_query(struct sim_query *q, const struct sim_kern *kern, enum dtype dt, c
     return r;
 }
 
-/* |q|^2 |x|^2 is at most (2^20 2^256)^2 and at least 2^-596: the square root is safe. */
+/* |q|^2 |x|^2 is at most (2^20 2^256)^2 and at least 2^-596, so it cannot overflow or vanish. */
 int sim_cosine(const struct sim_query *q, enum dtype dt, const void *x, double *cos) {
     double sums[2], c;
     int r = sums_of(q->kern, q->v, dt, x, q->d, sums);
@@ -152,11 +152,12 @@ int sim_cosine(const struct sim_query *q, enum dtype dt, const void *x, double *
     return SIM_OK;
 }
 
-/* The largest number of roundings of one element in near_f32 and near_f16: the product, the additions to one of at
- * least NEAR sums, and the additions of these sums in a tree; one less with a fused multiply-add. */
+/* The largest number of roundings of one element in near_f32 and near_f16: the product, the additions to its
+ * partial sum (one of at least NEAR), and the additions of the partial sums in a tree.  A fused multiply-add does one
+ * rounding less. */
 #define FILTER_STEPS(d) ((d) / NEAR + 8)
 
-static const double MOST = 0x1p80, LEAST = 0x1p-80;    /* the squares for which the bound holds */
+static const double MOST = 0x1p80, LEAST = 0x1p-80;    /* the bound holds for squares in [LEAST, MOST] */
 
 void sim_filter(struct sim_filter *f, const struct sim_query *q, float *v) {
     double nu = (double)FILTER_STEPS(q->d) * 0x1p-24;

@@ -7,10 +7,10 @@
  *          clip/model.py, CLIP.forward.
  * Shapes   q [d] f64, exact copies of f32 values; x [d] f32 or f16, any
  *          alignment, little-endian; rows [n, d] f32.
- * Numbers  Products and sums are f64.  A product of two f32 is exact there, so fused and
+ * Numbers  Products and sums are f64.  A product of two f32 is exact in f64, so fused and
  *          separate multiply-adds agree and every kernel gives the same bits.  The order of
- *          the additions is fixed: element i goes to lane i mod 16, then lanes l and l + 8,
- *          then 0..7 in turn.  So a cosine depends on its two vectors only, not on
+ *          the additions is fixed: element i goes to lane i mod 16, lanes l and l + 8 are added,
+ *          then the eight sums 0..7 in turn.  So a cosine depends on its two vectors only, not on
  *          the machine, the threads, or the place in a stream.  The error is below 4.4e-16
  *          (observed 1.1e-16 for d up to 1100 against long double); squares cannot
  *          overflow.
@@ -23,10 +23,10 @@
  *          and the bound in use is 2 g.  The difference, at least 2^-23, covers O(g^2), the error of
  *          the f64 kernel and that of the comparison.  The filter works where q.q and S are in
  *          [2^-80, 2^80] and d <= 2^16.  There it cannot overflow (with an infinity or a NaN in x, S is not
- *          finite), and underflow, at most d 2^-150 in a sum, is below 2^-50 of it.  2 g is 3.8e-6 for
+ *          finite), and underflow, at most d 2^-150 in a sum, is below 2^-50 of the sum.  2 g is 3.8e-6 for
  *          d = 768.
- * Errors   A vector of zeros has no direction, and a vector with NaN or infinity has no cosine.  The result
- *          says which.
+ * Errors   A vector of zeros has no direction, and a vector with NaN or infinity has no cosine.
+ *          The functions return SIM_ZERO for the first and SIM_NOT_FINITE for the second.
  * Threads  Re-entrant; no global state.
  */
 #ifndef UNCLIP_SIMILARITY_H
@@ -45,14 +45,14 @@ struct sim_kern {
     void (*f32)(const double *q, const void *x, size_t d, double sums[2]);
     void (*f16)(const double *q, const void *x, size_t d, double sums[2]);
     double (*dot)(const double *q, const float *x, size_t d);
-    /* about the sums of f32 and f16: computed in f32, with other last bits in each kernel */
+    /* approximate the sums of f32 and f16 in f32; the last bits differ between kernels */
     void (*near_f32)(const float *q, const void *x, size_t d, float sums[2]);
     void (*near_f16)(const float *q, const void *x, size_t d, float sums[2]);
 };
 
 extern const struct sim_kern sim_kern_c, sim_kern_avx2, sim_kern_avx512;
 
-/* The table for the kernels of that name in kern.h. */
+/* Returns the kernels for a name that kern.h gives; for any other name, the C kernels. */
 const struct sim_kern *sim_kern_choose(const char *kern);
 
 struct sim_query {
@@ -62,40 +62,44 @@ struct sim_query {
     double sq;          /* v.v: finite, not 0 */
 };
 
-/* v: room for d values, which must outlive the query.  SIM_OK, or what is wrong with x. */
+/* Makes a query of the vector x [d].  v is room for d values, which must outlive q.  Returns SIM_OK, or what is wrong
+ * with x. */
 int sim_query(struct sim_query *q, const struct sim_kern *kern, enum dtype dt, const void *x,
               size_t d, double *v);
 
-/* The cosine with x of the query's width, clamped to [-1, 1]; *cos is set only by SIM_OK. */
+/* Writes the cosine of the query and x, which has q->d values, into *cos, clamped to [-1, 1].  Returns SIM_OK; or what
+ * is wrong with x, and *cos is not set. */
 int sim_cosine(const struct sim_query *q, enum dtype dt, const void *x, double *cos);
 
 struct sim_filter {
     const struct sim_query *q;
-    const float *v;     /* [d]: q->v in f32; NULL: no x is rejected */
-    double bound, norm;    /* bound of the error; |q| */
+    const float *v;     /* [d]: q->v in f32; if NULL, the filter does not reject any x */
+    double bound, norm;    /* bound on the error of a cosine; |q| */
 };
 
-/* v: room for q->d values, which must outlive the filter; with NULL it does not reject any x. */
+/* Makes a filter for q.  v is room for q->d values, which must outlive f; if v is NULL, the filter does not reject
+ * any x. */
 void sim_filter(struct sim_filter *f, const struct sim_query *q, float *v);
 
-/* true: sim_cosine would return SIM_OK and a cosine below `least`.  false: the filter cannot tell. */
+/* Returns true only if sim_cosine would give SIM_OK and a cosine below `least`; false if the filter cannot tell. */
 bool sim_below(const struct sim_filter *f, enum dtype dt, const void *x, double least);
 
-/* "is all zeros", "has a value that is not finite" */
+/* Returns the words for a result: "is all zeros", "has a value that is not finite". */
 const char *sim_reason(int result);
 
-/* Replace x by x / |x|, rounded once.  An x of length one is not changed.  SIM_OK, or what is wrong. */
+/* Replaces x by x / |x|, rounded once; an x of length one is not changed.  Returns SIM_OK, or what is wrong
+ * with x. */
 int sim_normalise(float *x, size_t d);
 
-/* The cosine with each of n rows of length one. */
+/* Writes the cosine of the query and each of n rows, which must have length one, into cos [n]. */
 void sim_rows(const struct sim_query *q, const float *rows, size_t n, double *cos);
 
 /* The denominator of a softmax over values that come one by one, without overflow. */
 struct sim_sum {
-    double max, sum;    /* sum of exp(x - max); {0} is empty */
+    double max, sum;    /* sum of exp(x - max); {0} is an empty sum */
 };
 
 void sim_sum_add(struct sim_sum *s, double x);
-double sim_sum_prob(const struct sim_sum *s, double x);    /* exp(x) / sum exp */
+double sim_sum_prob(const struct sim_sum *s, double x);    /* returns exp(x) / sum of exp */
 
 #endif

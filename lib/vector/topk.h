@@ -33,19 +33,19 @@ struct topk {
 
 int topk_start(struct topk *t, size_t k, struct arena *a);
 
-/* Empty again; after topk_sort this must come before the next topk_add. */
+/* Empties the list.  After topk_sort, the caller must call topk_clear before the next topk_add. */
 void topk_clear(struct topk *t);
 
-/* Would a score that comes now be kept? */
+/* Returns true if a score that comes now would be kept. */
 static inline bool topk_accepts(const struct topk *t, double score) {
     return t->n < t->k || (t->k && score > t->item[0].score);
 }
 
-/* Keep a score that topk_accepts.  Returns its slot; when the list was full, that is the slot of the
- * score that is dropped. */
+/* Adds a score for which topk_accepts is true, and returns its slot.  If the list was full, the worst score is dropped
+ * and the new score gets the slot of the dropped one. */
 size_t topk_add(struct topk *t, double score);
 
-/* Best first. */
+/* Sorts the items, best first. */
 void topk_sort(struct topk *t);
 
 #endif

@@ -1,11 +1,11 @@
 /* zero_shot.h - zero-shot classification: the labels that are nearest to a vector
  *
- * What     The cosines with the vectors of all labels, the softmax over all labels of scale x cos,
- *          and the k best labels that pass two thresholds.
+ * What     Computes the cosines of a vector with the vectors of all labels and the softmax over all labels of
+ *          scale x cos.  Gives those of the k best labels that pass two thresholds.
  * Source   Radford et al. 2021, arXiv:2103.00020, section 3.1.
  * Shapes   labels [n, d] f32, each row of length one; the vector [d] f32 or f16, any
  *          alignment.
- * Numbers  As in similarity.h, any number of threads gives the same bits.  Equal cosines (labels
+ * Numbers  As in similarity.h, results have the same bits for any number of threads.  Equal cosines (labels
  *          that occur twice) keep the order of the labels.
  * Threads  The labels are split over the pool where there are enough of them.
  */
@@ -35,10 +35,12 @@ struct zero_shot {
     struct zero_shot_hit *hit;     /* [k]: the result, best first */
 };
 
-/* The caller fills in the first group of fields, then this takes memory: 0 or -1.  k becomes n at most. */
+/* The caller fills in the fields up to `pool`; then zero_shot_start takes memory for the others and reduces k to n if k
+ * is larger.  Returns 0, or -1 without memory. */
 int zero_shot_start(struct zero_shot *z, struct arena *a);
 
-/* SIM_OK and *hits, or what is wrong with the vector. */
+/* Classifies x.  Returns SIM_OK and writes the number of results in z->hit into *hits; or returns what is
+ * wrong with x. */
 int zero_shot_run(struct zero_shot *z, enum dtype dt, const void *x, size_t *hits);
 
 #endif
