@@ -1,4 +1,4 @@
-/* bytes.h - integers of 16 and 32 bits as picture files store them */
+/* bytes.h - read integers of 16 and 32 bits from bytes, in little-endian or big-endian order */
 #ifndef UNCLIP_BYTES_H
 #define UNCLIP_BYTES_H
 

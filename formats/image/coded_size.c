@@ -5,10 +5,10 @@
 
 struct bits {
     const unsigned char *p;
-    size_t n, at;       /* bytes, bits */
-    bool escaped;       /* HEVC: 0 0 3 stands for 0 0 */
-    int zeros;          /* bytes of 0 before the current one */
-    bool cut;           /* more was read than there is */
+    size_t n, at;       /* n bytes; `at` is the position in bits */
+    bool escaped;       /* HEVC: the bytes 0 0 3 stand for 0 0 */
+    int zeros;          /* how many zero bytes precede the current byte */
+    bool cut;           /* a read went beyond the last byte, or a code was not valid */
 };
 
 static unsigned bit(struct bits *b) {
@@ -37,7 +37,7 @@ static uint32_t take(struct bits *b, unsigned n) {
     return v;
 }
 
-/* Exp-Golomb: HEVC's ue(v), AV1's uvlc(). */
+/* Reads an Exp-Golomb code: HEVC's ue(v), AV1's uvlc(). */
 static uint64_t golomb(struct bits *b) {
     unsigned zeros = 0;
 
@@ -49,7 +49,7 @@ static uint64_t golomb(struct bits *b) {
     return zeros ? ((uint64_t)1 << zeros) - 1 + take(b, zeros) : 0;
 }
 
-/* A picture that takes w x h and shows at least this of it. */
+/* Adds to *c a picture that a decoder stores as w x h and shows as least_w x least_h or more. */
 static void add_size(struct coded *c, uint64_t w, uint64_t h, uint64_t least_w, uint64_t least_h) {
     bool first = !c->w;
 
@@ -102,7 +102,7 @@ bool coded_hevc_set(struct coded *c, const unsigned char *nal, size_t n) {
     if (chroma == 3)
         take(&b, 1);
     w = golomb(&b), h = golomb(&b);
-    if (take(&b, 1)) {    /* the conformance window, in samples of chroma */
+    if (take(&b, 1)) {    /* the conformance window, in chroma samples */
         cut_w = golomb(&b), cut_w += golomb(&b);
         cut_h = golomb(&b), cut_h += golomb(&b);
         cut_w *= chroma == 1 || chroma == 2 ? 2 : 1;
@@ -132,11 +132,11 @@ bool coded_hevc(struct coded *c, const unsigned char *p, size_t n) {
 
 enum { OBU_SEQUENCE = 1, OBU_FRAME_HEADER = 3, OBU_FRAME = 6, SELECT = 2, SWITCH_FRAME = 3 };
 
-/* The fields of a sequence header that decide where a frame header says whether it has a size of its own. */
+/* Fields of a sequence header that read_frame needs to find, in a frame header, the flag for a size of its own. */
 struct sequence {
     bool known, reduced, equal_interval, model, ids;
     unsigned time_bits, id_bits, screen, integer;
-    unsigned wide, high;    /* bits that a side of a frame has */
+    unsigned wide, high;    /* how many bits a frame's width and height take */
 };
 
 static void read_points(struct bits *b, struct sequence *s) {
@@ -204,7 +204,8 @@ static bool read_sequence(struct coded *c, struct sequence *s, const unsigned ch
     return !b.cut;
 }
 
-/* A frame may be larger than its sequence header says, up to what the bits of its sides can hold. */
+/* Reads a frame header.  Where it announces a size of its own, adds the largest size that the bits of width and height
+ * can hold. */
 static bool read_frame(struct coded *c, const struct sequence *s, const unsigned char *p, size_t n) {
     struct bits b = {.p = p, .n = n};
     unsigned type, shown, screen;
@@ -212,7 +213,7 @@ static bool read_frame(struct coded *c, const struct sequence *s, const unsigned
     if (!s->known)
         return false;
     c->pictures++;
-    if (s->reduced || take(&b, 1))    /* the size of the sequence; or an earlier frame is shown again */
+    if (s->reduced || take(&b, 1))    /* the frame has the size of the sequence, or shows an earlier frame again */
         return true;
     type = take(&b, 2), shown = take(&b, 1);
     if (shown && s->model && !s->equal_interval)

@@ -1,4 +1,4 @@
-/* allocates: the text of a chunk, unpacked */
+/* allocates: the inflated text of a PNG chunk */
 #define ZLIB_CONST
 #include "formats/image/exif.h"
 
@@ -47,7 +47,8 @@ static double real(const unsigned char *p, size_t n, bool big) {
     return (double)f;
 }
 
-/* A number of one of TIFF's types; 0 for bytes and text.  False if the type is unknown, or the data does not hold it. */
+/* Reads the first value of a TIFF entry, of any type, into *v; 0 for bytes and text.  Returns false if the type is
+ * unknown or the value is outside the data. */
 static bool number(struct span tiff, const unsigned char *entry, bool big, double *v) {
     static const size_t size[] = {[1] = 1, [2] = 1, [3] = 2, [4] = 4, [5] = 8, [6] = 1, [7] = 1, [8] = 2, [9] = 4,
                                   [10] = 8, [11] = 4, [12] = 8, [13] = 4, [16] = 8};
@@ -147,7 +148,8 @@ int exif_jpeg(const unsigned char *p, size_t n) {
     return exif ? exif : xmp;
 }
 
-/* At most EXIF_TEXT_MAX bytes, to be freed; NULL if it is broken or longer. */
+/* Inflates a text and returns it, with its length in *n.  The caller frees the text.  Returns NULL if the data is broken
+ * or the text is longer than EXIF_TEXT_MAX bytes. */
 static unsigned char *inflate_text(struct span in, size_t *n) {
     size_t cap = size_min(EXIF_TEXT_MAX, 1032 * in.n);
     z_stream z = {.next_in = in.p, .avail_in = (uInt)in.n};
@@ -175,7 +177,8 @@ static int digit(int c) {
     return c >= '0' && c <= '9' ? c - '0' : letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
 }
 
-/* ImageMagick's way to keep EXIF in a text: an empty line, "exif", a length, and lines of hexadecimal digits. */
+/* Returns the orientation in a "Raw profile type exif" text.  ImageMagick writes EXIF into it as an empty line, "exif",
+ * a length, and lines of hexadecimal digits. */
 static int raw_profile(struct span s) {
     unsigned char *bytes = malloc(s.n / 2 + 1);
     size_t n = 0;
@@ -199,8 +202,8 @@ static int raw_profile(struct span s) {
     return r;
 }
 
-/* What one of a PNG's text chunks says behind its keyword: tEXt  TEXT;  zTXt  0 ZLIB;
- * iTXt  COMPRESSED 0 LANGUAGE 0 KEYWORD 0 TEXT. */
+/* Calls `read` with the text of a PNG chunk, inflated where needed, and returns what `read` returns.  s is what follows
+ * the keyword: in tEXt the bytes TEXT, in zTXt 0 ZLIB, in iTXt COMPRESSED 0 LANGUAGE 0 KEYWORD 0 TEXT. */
 static int png_text(char type, struct span s, int (*read)(struct span text)) {
     unsigned char *text;
     bool packed = type == 'z';
@@ -236,10 +239,10 @@ static int xmp_text(struct span s) {
     return exif_xmp(s.p, s.n);
 }
 
-/* The last of each kind counts, and raw profiles only without eXIf. */
+/* Of several chunks of a kind the last counts.  A raw profile is read only where the file has no eXIf chunk. */
 int exif_png(const unsigned char *p, size_t n) {
     static const char raw[] = "Raw profile type exif", packet[] = "XML:com.adobe.xmp";    /* NUL included */
-    struct span exif = {NULL, 0}, profile = {NULL, 0}, xmp = {NULL, 0};    /* profile, xmp: from the chunk's type on */
+    struct span exif = {NULL, 0}, profile = {NULL, 0}, xmp = {NULL, 0};    /* profile and xmp begin at the chunk's type */
     int r = 0;
 
     for (size_t at = 8, len; at <= n && n - at >= 12; at += 12 + len) {

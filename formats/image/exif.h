@@ -1,9 +1,10 @@
-/* exif.h - how a picture file says that it is to be turned
+/* exif.h - read the orientation of a picture file, which says how the picture is to be turned
  *
- * What     The orientation, 1 to 8, that Pillow's ImageOps.exif_transpose honours: the EXIF tag 274 as any kind of
- *          number, in a JPEG's APP1, a PNG's eXIf chunk or "Raw profile type exif" text, a WebP's EXIF chunk;
- *          and where EXIF does not have it, tiff:Orientation in the file's XMP.
- * Errors   0 where there is none, and 1 where the value means nothing: a picture is not refused for its metadata.
+ * What     The functions return the orientation, 1 to 8, that Pillow's ImageOps.exif_transpose uses.  It is the EXIF
+ *          tag 274, as a number of any type, in a JPEG's APP1, a PNG's eXIf chunk or "Raw profile type exif" text, or a
+ *          WebP's EXIF chunk.  Where EXIF does not have the tag, it is tiff:Orientation in the file's XMP.
+ * Errors   The functions return 0 where the file has no orientation, and 1 where its value means nothing: a picture is
+ *          not refused for its metadata.
  * Source   EXIF 3.0; TIFF 6.0; XMP specification part 3; Pillow 13 Image.getexif.
  * Memory   malloc, at most EXIF_TEXT_MAX for a compressed text of a PNG.
  */
@@ -12,16 +13,16 @@
 
 #include <stddef.h>
 
-enum { EXIF_TEXT_MAX = 1 << 20 };    /* where Pillow refuses a text */
+enum { EXIF_TEXT_MAX = 1 << 20 };    /* Pillow refuses a text that is longer */
 
 int exif_jpeg(const unsigned char *p, size_t n);
 int exif_png(const unsigned char *p, size_t n);
 int exif_webp(const unsigned char *p, size_t n);
 
-/* The TIFF structure that all of them carry; the words "Exif" NUL NUL may stand before it. */
+/* Reads the orientation from a TIFF structure, which EXIF is in all file formats.  "Exif" NUL NUL may precede it. */
 int exif_tiff(const unsigned char *p, size_t n);
 
-/* An XMP packet: the first tiff:Orientation="N" or tiff:Orientation>N. */
+/* Reads the orientation from an XMP packet: the first tiff:Orientation="N" or tiff:Orientation>N. */
 int exif_xmp(const unsigned char *p, size_t n);
 
 #endif

@@ -1,4 +1,4 @@
-/* allocates: tables of items and boxes, and the bytes of an item in pieces */
+/* allocates: tables of items and boxes, and the joined bytes of an item that the file stores in pieces */
 #include "formats/image/heif_limit.h"
 
 #include <stdlib.h>
@@ -11,11 +11,11 @@
 #define TYPE(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
 
 enum {
-    DEPTH = 8,             /* grids of overlays of ... */
-    LEAST = 64 * 64,       /* pixels that the start of a decoder costs at least as much as */
-    TIMES = 4,             /* how much of the limit all coded pictures may have together */
-    SLACK = 64,            /* coded pictures are whole blocks: so much larger than ispe they may be */
-    EXTENTS = 32           /* as in libheif */
+    DEPTH = 8,             /* how deep grids, overlays and alpha may be nested */
+    LEAST = 64 * 64,       /* the least cost of an item, in pixels: to start a decoder costs as much */
+    TIMES = 4,             /* all coded pictures together may have TIMES the limit of pixels */
+    SLACK = 64,            /* by how many pixels a coded picture, made of whole blocks, may be larger than ispe */
+    EXTENTS = 32           /* the most pieces of an item, as in libheif */
 };
 
 static uint64_t least(uint64_t a, uint64_t b) {
@@ -26,7 +26,7 @@ static uint64_t least(uint64_t a, uint64_t b) {
 
 struct reader {
     struct span s;
-    bool bad;              /* something did not fit */
+    bool bad;              /* a read went beyond the end, or a box did not fit */
 };
 
 static uint64_t get(struct reader *r, size_t bytes) {
@@ -43,7 +43,8 @@ static uint64_t get(struct reader *r, size_t bytes) {
     return v;
 }
 
-/* The next box of those in r: 1; 0 at the end, or where a box does not fit (then r->bad). */
+/* Takes the next box from r: its type and a reader of its content.  Returns 1, or 0 at the end and where the box does
+ * not fit into r (r->bad is then true). */
 static int next_box(struct reader *r, uint32_t *type, struct reader *box) {
     uint64_t head = 8, size;
 
@@ -64,7 +65,7 @@ static int next_box(struct reader *r, uint32_t *type, struct reader *box) {
     return 1;
 }
 
-/* The first box of that type inside r. */
+/* Makes *box the first box of that type inside r.  Returns false where r has no such box. */
 static bool find_box(struct reader r, uint32_t type, struct reader *box) {
     uint32_t t;
 
@@ -74,7 +75,7 @@ static bool find_box(struct reader r, uint32_t type, struct reader *box) {
     return false;
 }
 
-/* Version of a full box. */
+/* Reads the head of a full box: returns the version and writes the flags into *flags. */
 static unsigned version(struct reader *r, uint32_t *flags) {
     uint32_t v = (uint32_t)get(r, 4);
 
@@ -85,18 +86,18 @@ static unsigned version(struct reader *r, uint32_t *flags) {
 /* ---- items ---- */
 
 struct link {
-    size_t item, next;     /* indices; next SIZE_MAX at the end */
+    size_t item, next;     /* indices into file.item and file.link; next is SIZE_MAX at the end */
 };
 
 struct item {
     uint32_t id, type;
-    struct reader where;           /* in iloc, behind the id; p NULL: not there */
-    struct reader parts;           /* what it is made of: dimg's ids behind their count */
-    size_t aux;                    /* first link to an auxiliary item such as its alpha, or SIZE_MAX */
-    struct reader config;          /* hvcC or av1C; p NULL: absent */
-    uint64_t w, h;                 /* ispe; 0 when absent */
+    struct reader where;           /* the item's entry in iloc, from after the id on; p is NULL where absent */
+    struct reader parts;           /* the dimg reference: the count and the ids of the items that this item shows */
+    size_t aux;                    /* first link to an auxiliary item such as alpha, or SIZE_MAX */
+    struct reader config;          /* hvcC or av1C; p is NULL where absent */
+    uint64_t w, h;                 /* from ispe; 0 where absent */
     bool bad_crop;
-    uint64_t cost;                 /* pixels that decoding it makes */
+    uint64_t cost;                 /* how many pixels decoding the item makes */
     enum { NEW, OPEN, DONE } state;
 };
 
@@ -107,8 +108,8 @@ struct file {
     size_t items;
     struct link *link;
     size_t links;
-    unsigned loc_version, sizes;   /* of iloc; its four sizes of four bits */
-    unsigned ref_bytes;            /* of an id in iref */
+    unsigned loc_version, sizes;   /* version of iloc; its four field sizes, each of four bits */
+    unsigned ref_bytes;            /* bytes of an item's id in iref */
     struct err *e;
 };
 
@@ -156,7 +157,7 @@ static int read_items(struct file *f, struct reader iinf) {
     return iinf.bad ? broken(f) : 0;
 }
 
-/* How many bytes a size of iloc has; others than 4 and 8 mean 0. */
+/* Returns how many bytes field `which` of iloc takes: 4, 8, or 0 for all other sizes. */
 static size_t field(const struct file *f, int which) {
     unsigned v = f->sizes >> (12 - 4 * which) & 15;
 
@@ -169,7 +170,7 @@ static int read_places(struct file *f, struct reader iloc) {
 
     f->loc_version = version(&iloc, &flags);
     f->sizes = (unsigned)get(&iloc, 2);
-    if (f->loc_version < 2 && f->sizes & 15)    /* an index of version 1: read in two ways by two libheifs */
+    if (f->loc_version < 2 && f->sizes & 15)    /* extents with an index in version 1: versions of libheif differ in how they read them */
         return broken(f);
     count = get(&iloc, f->loc_version < 2 ? 2 : 4);
     for (uint64_t i = 0; i < count && !iloc.bad; i++) {
@@ -190,8 +191,8 @@ static int read_places(struct file *f, struct reader iloc) {
     return iloc.bad ? broken(f) : 0;
 }
 
-/* A crop, clap: four fractions.  libheif adds them up in 32 bits, and 1.15.1 as released then divides by 0
- * (CVE-2023-29659). */
+/* Returns true where the four fractions of a crop (box clap) are small enough for libheif.  libheif adds them up in 32
+ * bits, and 1.15.1 as released then divides by 0 (CVE-2023-29659). */
 static bool crop_known(struct reader box) {
     int64_t v[8];
 
@@ -221,7 +222,7 @@ static void set_property(struct item *it, uint32_t type, struct reader box) {
             it->config = box;
 }
 
-/* Which item has which of the n properties. */
+/* Reads ipma, which says which item has which of the n properties, and calls set_property for each pair. */
 static int read_owners(struct file *f, struct reader ipma, const struct reader *box, const uint32_t *type, size_t n) {
     uint32_t flags;
     unsigned v = version(&ipma, &flags);
@@ -289,8 +290,8 @@ static int read_references(struct file *f, struct reader iref) {
 
 /* ---- what an item costs ---- */
 
-/* The bytes of an item: inside the file, or in *copy, which the caller frees.  An item that libheif cannot
- * read has no bytes. */
+/* Makes *data the bytes of an item.  They are in the file, or in *copy where the item is in pieces; the caller frees
+ * *copy.  An item that libheif cannot read has no bytes. */
 static int item_data(const struct file *f, const struct item *it, struct span *data, unsigned char **copy) {
     struct reader r = it->where;
     unsigned method = f->loc_version >= 1 ? (unsigned)get(&r, 2) & 15 : 0;
@@ -333,7 +334,7 @@ static int item_data(const struct file *f, const struct item *it, struct span *d
     return 0;
 }
 
-/* hvcC: 22 bytes, then arrays of parameter sets. */
+/* Adds the parameter sets of an hvcC box to *c.  The box has 22 bytes, then arrays of parameter sets. */
 static bool hevc_config(struct coded *c, struct reader r) {
     uint64_t arrays, sets, len;
 
@@ -359,7 +360,7 @@ static int coded_cost(const struct file *f, struct item *it, struct span data) {
     struct coded c = {.w = 0};
     bool hevc = it->type == TYPE('h', 'v', 'c', '1'), good;
 
-    if (!it->config.s.p || !data.n)    /* libheif says why not */
+    if (!it->config.s.p || !data.n)    /* libheif will refuse the item with a message */
         return 0;
     if (hevc)
         good = hevc_config(&c, it->config) && coded_hevc(&c, data.p, data.n);
@@ -378,7 +379,8 @@ static int coded_cost(const struct file *f, struct item *it, struct span data) {
     return 0;
 }
 
-/* A grid (2 bytes before its size) or an overlay (8 more, of a colour) has a canvas. */
+/* Sets the cost of a grid or an overlay to the pixels of its canvas.  Before the size a grid has 2 bytes, and an overlay
+ * the 8 bytes of a colour. */
 static int canvas_cost(const struct file *f, struct item *it, struct span data) {
     struct reader r = {data, false};
     uint64_t w, h;
@@ -402,14 +404,14 @@ static bool is_picture(const struct item *it) {
 
 static int find_cost(struct file *f, struct item *it, int depth);
 
-/* What all of it may cost. */
+/* Returns how many pixels all pictures of the file may cost together. */
 static uint64_t budget(const struct file *f) {
     return TIMES * least(f->max, (uint64_t)1 << 40) + (1 << 20);
 }
 
-/* Add the cost of an item that `to` is made of.  The sum stops just above the budget. */
+/* Adds to to->cost the cost of `part`, an item that `to` is made of.  The sum is cut to budget(f) + 1. */
 static int add_cost(struct file *f, struct item *to, struct item *part, int depth) {
-    if (!part || !is_picture(part))    /* libheif ends the program over it */
+    if (!part || !is_picture(part))    /* libheif ends the program on such an item */
         return err_set(f->e, "HEIF: a picture made of what is not a picture");
     if (find_cost(f, part, depth + 1) < 0)
         return -1;

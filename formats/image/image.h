@@ -1,4 +1,5 @@
-/* image.h - a picture in memory, and what its reader is told: the types that codecs and callers share */
+/* image.h - the types that the readers of picture files share with their callers: a picture, options, functions that
+ * receive rows */
 #ifndef UNCLIP_IMAGE_H
 #define UNCLIP_IMAGE_H
 
@@ -8,7 +9,7 @@
 
 #include "lib/base/err.h"
 
-#define IMAGE_MAX_PIXELS 178956970     /* where Pillow refuses */
+#define IMAGE_MAX_PIXELS 178956970     /* Pillow refuses a picture of more pixels */
 #define IMAGE_MAX_BYTES ((uint64_t)1 << 30)
 
 struct image {
@@ -16,17 +17,17 @@ struct image {
     size_t w, h;
     const char *format;      /* "JPEG", "PNG", ... */
     int orientation;         /* EXIF's 1 to 8 as found; 1 when absent */
-    char note[200];          /* "" or what the decoder repaired */
+    char note[200];          /* says what the decoder repaired, or "" */
 };
 
 struct image_options {
-    uint64_t max_pixels;     /* 0: IMAGE_MAX_PIXELS */
-    bool exif;               /* turn the picture as its EXIF says */
+    uint64_t max_pixels;     /* the limit; 0 means IMAGE_MAX_PIXELS */
+    bool exif;               /* turn the picture as its EXIF orientation says */
 };
 
-/* Where the rows of a picture go, from the top: begin once, then row h times. */
+/* Functions that receive a picture: the reader calls begin once, then row h times, from the top row on. */
 struct image_rows {
-    int (*begin)(void *of, size_t h, size_t w, struct err *e);    /* -1: no more is wanted */
+    int (*begin)(void *of, size_t h, size_t w, struct err *e);    /* returns -1 to stop */
     void (*row)(void *of, const unsigned char *rgb);
     void *of;
 };

@@ -1,5 +1,5 @@
-/* allocates: a row, and the indices */
-/* BMP files as Pillow reads them: headers of 12 to 124 bytes, rows from the bottom or from the top, palettes, 16,
+/* allocates: a row, and the palette indices of a run-length picture */
+/* Reads BMP files as Pillow does: headers of 12 to 124 bytes, rows from the bottom or from the top, palettes, 16,
  * 24 and 32 bits with or without masks, RLE8 and RLE4.  Source: Microsoft's BITMAPV5HEADER; Pillow 13
  * BmpImagePlugin.py, read for what it accepts and for the values it gives. */
 #include <stdlib.h>
@@ -15,9 +15,9 @@ struct bmp {
     const unsigned char *p;
     size_t n;
     uint32_t w, h, bits, compression;
-    size_t pixels;                 /* where they begin */
+    size_t pixels;                 /* offset of the pixels in the file */
     bool top_down;
-    uint32_t mask[3];              /* of red, green and blue in a pixel of 16 or 32 bits */
+    uint32_t mask[3];              /* the bits of red, green and blue in a pixel of 16 or 32 bits */
     unsigned char colour[256][3];  /* the palette; black where the file lacks an entry */
 };
 
@@ -45,8 +45,8 @@ static void read_sizes(struct bmp *b, const unsigned char *head, uint32_t size) 
     b->compression = little32(head + 16);
 }
 
-/* Three masks follow the header of 40 bytes, and are a part of the others.  A mask is a row of ones; All
- * three may be zero in 32 bits: then the usual masks hold. */
+/* Reads the three colour masks at offset `at`.  They follow a header of 40 bytes, and are a part of longer headers.  The
+ * ones of a mask must be adjacent.  In 32 bits all three masks may be zero: then b->mask is rgb888. */
 static int read_masks(struct bmp *b, size_t at, struct err *e) {
     uint32_t all = 0;
     bool known = true;
@@ -69,9 +69,9 @@ static int read_masks(struct bmp *b, size_t at, struct err *e) {
     return 0;
 }
 
-/* The palette at `at` in entries of `each` bytes, blue first; what the file does not have of it is black.  Pillow
- * takes indices for levels of grey where each entry is the grey of its own number, and for black and white where
- * the palette is black, or black and white: that matters for indices beyond the palette. */
+/* Reads the palette at offset `at`, in entries of `each` bytes, blue first.  Entries that the file lacks are black.
+ * Where each entry is the grey of its own number, Pillow takes indices for levels of grey; where the palette is black,
+ * or black and white, for black and white.  Indices beyond the palette then get these colours. */
 static int read_palette(struct bmp *b, size_t at, size_t each, size_t colours, struct err *e) {
     size_t n = size_min(size_min(colours, 256), (b->n - at) / each);
     bool ramp = n == colours;
@@ -118,7 +118,7 @@ static int read_header(struct bmp *b, struct err *e) {
     if (b->bits <= 8) {
         if (read_palette(b, at, each, colours, e) < 0)
             return -1;
-        if (!b->pixels || b->pixels == at)    /* some writers forget the palette when they say where pixels are */
+        if (!b->pixels || b->pixels == at)    /* some writers do not count the palette in the offset of the pixels */
             b->pixels = at + each * colours;
     } else if (!b->pixels) {
         b->pixels = at;
@@ -128,7 +128,7 @@ static int read_header(struct bmp *b, struct err *e) {
 
 /* ---- rows as they are ---- */
 
-/* A pixel of 16 or 32 bits under masks: 5 bits v give v * 255 / 31, rounded down. */
+/* Converts a pixel v of 16 or 32 bits to RGB with the masks.  A sample s of 5 bits gives s * 255 / 31, rounded down. */
 static void masked(const struct bmp *b, uint32_t v, unsigned char *out) {
     for (int c = 0; c < 3; c++) {
         uint32_t m = b->mask[c], low = m & -m;
@@ -178,10 +178,10 @@ static int raw_rows(const struct bmp *b, struct image *im, const struct image_op
 
 /* ---- run lengths ---- */
 
-/* Indices one after another, rows together; `index` NULL only counts them. */
+/* Receives the palette indices of the picture, row after row.  Where `index` is NULL, they are only counted. */
 struct plane {
     unsigned char *index;
-    size_t at, n;    /* n: all that are wanted */
+    size_t at, n;    /* how many were received, how many the picture has */
 };
 
 static void put(struct plane *to, unsigned first, unsigned second, size_t n) {
@@ -190,7 +190,7 @@ static void put(struct plane *to, unsigned first, unsigned second, size_t n) {
     to->at += n;
 }
 
-/* So many pixels as they are; the bytes that they took, or 0 where the data ends. */
+/* Copies `count` indices that are not run-length coded.  Returns how many bytes they took, or 0 where the data ends. */
 static size_t literal(struct plane *to, const struct bmp *b, size_t at, size_t count) {
     bool four = b->compression == RLE4;
     size_t bytes;
@@ -207,8 +207,8 @@ static size_t literal(struct plane *to, const struct bmp *b, size_t at, size_t c
     return bytes;
 }
 
-/* Pillow's rules: a run stops at the end of its row, the end of a row fills it, and what a jump leaves out is of
- * index 0.  True if the data holds the whole picture. */
+/* Decodes RLE8 or RLE4 data into `to` by Pillow's rules: a run stops at the end of its row, and pixels that an end of
+ * row or a jump leaves out get index 0.  Returns true if the data holds the whole picture. */
 static bool unpack(const struct bmp *b, struct plane *to) {
     size_t at = b->pixels, x = 0;
 
@@ -257,7 +257,7 @@ static int packed_rows(const struct bmp *b, struct image *im, const struct image
     if (image_size(b->w, b->h, o, e) < 0)
         return -1;
     all = (struct plane){.n = (size_t)b->w * b->h};
-    if (!unpack(b, &all))    /* before there is memory for it */
+    if (!unpack(b, &all))    /* only counts, before memory is taken for the picture */
         return ends(e);
     all.at = 0;
     all.index = malloc(all.n);

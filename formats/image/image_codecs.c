@@ -2,7 +2,7 @@
 
 #include "formats/image/image_codec.h"
 
-/* TGA, which has no magic number, is asked last. */
+/* TGA is probed last, because it has no magic number. */
 const struct image_codec *const image_codecs[] = {
     &image_codec_jpeg, &image_codec_png, &image_codec_gif, &image_codec_webp, &image_codec_heif,
     &image_codec_bmp,  &image_codec_psd, &image_codec_pnm, &image_codec_tga,  NULL,

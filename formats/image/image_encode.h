@@ -1,4 +1,4 @@
-/* image_encode.h - what image_write.c and the encoders share; not for others */
+/* image_encode.h - the encoders that image_write.c calls; other files do not include this header */
 #ifndef UNCLIP_IMAGE_ENCODE_H
 #define UNCLIP_IMAGE_ENCODE_H
 

@@ -1,7 +1,7 @@
-/* allocates: a row, and the indices of a frame */
-/* GIF: the first frame, as colours of its palette.  Transparent pixels show the colour that their
- * index has there, as in Pillow; the part of the screen that the frame does not cover has the
- * transparent index, or index 0.  Source: the GIF89a specification. */
+/* allocates: a row, and the palette indices of a frame */
+/* Reads the first frame of a GIF file.  A transparent pixel gets the colour that the palette has for its
+ * index, as in Pillow.  The part of the screen that the frame does not cover gets the colour of the
+ * transparent index, or of index 0.  Source: the GIF89a specification. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ static int ends(struct err *e) {
     return err_set(e, "the GIF data ends early");
 }
 
-/* n bytes, or NULL. */
+/* Returns the next n bytes of the file and moves on, or NULL where fewer are left. */
 static const unsigned char *take(struct gif *g, size_t n) {
     const unsigned char *p = g->p + g->at;
 
@@ -37,7 +37,7 @@ static const unsigned char *take(struct gif *g, size_t n) {
     return p;
 }
 
-/* Skip blocks, each a length and as many bytes, up to the block of length 0. */
+/* Skips data blocks, each a length and as many bytes, up to and with the block of length 0.  -1 where the file ends. */
 static int skip_blocks(struct gif *g) {
     const unsigned char *len;
 
@@ -55,7 +55,7 @@ static int take_palette(struct gif *g, int flags) {
     return g->palette ? 0 : -1;
 }
 
-/* Up to and with the first frame's descriptor and palette. */
+/* Reads the file up to and with the descriptor and the palette of the first frame. */
 static int find_frame(struct gif *g, struct err *e) {
     for (;;) {
         const unsigned char *q = take(g, 1);
@@ -87,14 +87,14 @@ static int find_frame(struct gif *g, struct err *e) {
 struct lzw {
     struct gif *g;
     const unsigned char *block;
-    size_t left;                      /* bytes left in it */
+    size_t left;                      /* bytes left in the block */
     uint32_t bits;
     int have;
     uint16_t prefix[CODES];
     unsigned char suffix[CODES], stack[CODES];
 };
 
-/* Read the next code, of `width` bits; -1 if the blocks end before it. */
+/* Reads and returns the next code, of `width` bits, or -1 if the data blocks end before it. */
 static int next_code(struct lzw *z, int width) {
     int code;
 
@@ -116,7 +116,7 @@ static int next_code(struct lzw *z, int width) {
     return code;
 }
 
-/* n indices of the frame, in the order of the data. */
+/* Decodes LZW data into n palette indices of the frame, in the order of the data. */
 static int unpack(struct lzw *z, unsigned char *out, size_t n, struct err *e) {
     const unsigned char *first = take(z->g, 1);
     int clear, width, next, code, last = -1, head = 0;
@@ -162,7 +162,7 @@ static int unpack(struct lzw *z, unsigned char *out, size_t n, struct err *e) {
     return 0;
 }
 
-/* Where in the data is row y of the frame?  An interlaced frame has its rows in four passes. */
+/* Returns which row of the data is row y of the frame.  An interlaced frame has its rows in four passes. */
 static size_t line(const struct gif *g, size_t y) {
     static const unsigned char from[] = {0, 4, 2, 1}, step[] = {8, 8, 4, 2};
     size_t before = 0;
@@ -186,7 +186,7 @@ static void colour(const struct gif *g, size_t index, unsigned char *rgb) {
         memset(rgb, 0, 3);
 }
 
-/* Each row of the screen: pixels of the frame, and the background left and right of it. */
+/* Hands out each row of the screen: the pixels of the frame, and the background left and right of the frame. */
 static void paint(const struct image *im, const struct gif *g, const unsigned char *index, unsigned char *row,
                   const struct image_rows *to) {
     size_t rest = g->transparent >= 0 ? (size_t)g->transparent : 0;
@@ -219,7 +219,7 @@ static int gif_read(struct image *im, const unsigned char *p, size_t n, const st
     if (find_frame(&g, e) < 0)
         return -1;
     w = little16(screen), h = little16(screen + 2);
-    w = g.x + g.w > w ? g.x + g.w : w;    /* a frame that reaches out makes the screen larger */
+    w = g.x + g.w > w ? g.x + g.w : w;    /* a frame that reaches beyond the screen makes the screen larger */
     h = g.y + g.h > h ? g.y + g.h : h;
     if (image_size(w, h, o, e) < 0)
         return -1;

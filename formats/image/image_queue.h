@@ -1,13 +1,14 @@
-/* image_queue.h - pictures are read, decoded, resized and cropped while the caller computes
+/* image_queue.h - read, decode, resize and crop pictures in threads while the caller computes
  *
  * What     A ring of `slots` pictures between the caller and `threads` workers.  The caller pushes
  *          file names and takes crops in the order of the names; workers read, decode, resize and
  *          crop.  Workers never wait for each other, and are at most `slots` pictures ahead.
- * Shapes   crop u8 [S, S, 3] by options.prep; kept u8 [K, K, 3] by options.keep, where given.
- * Errors   Per picture: item->err.  image_queue_start fails when memory or
- *          threads run out; nothing else does.
- * Memory   slots x (3 S S + 3 K K + 5 kB), and for each worker one file, what its decoder needs
- *          (image_read.h: of a JPEG some rows, of others the whole picture) and at most 256 MiB of
+ * Shapes   item->crop is u8 [S, S, 3], made as options.prep says.  item->kept is u8 [K, K, 3], made as options.keep
+ *          says, or NULL where keep.crop is 0.
+ * Errors   item->err says why a picture failed.  image_queue_start fails when memory or threads run out; no other
+ *          function fails.
+ * Memory   slots x (3 S S + 3 K K + 5 kB).  Each worker also takes the bytes of one file, what the decoder needs
+ *          (image_read.h: some rows of a JPEG, the whole picture in other formats) and at most 256 MiB of
  *          address space for the resize.
  * Threads  One caller.  An item that image_queue_at returned is the caller's until popped.
  */
@@ -24,35 +25,36 @@ struct image_queue;
 struct image_queue_options {
     size_t slots, threads;
     struct image_options read;
-    struct prep prep, keep;       /* keep.crop == 0: nothing is kept */
-    bool hash;                    /* XXH128 of the file's bytes */
+    struct prep prep, keep;       /* keep.crop == 0: item->kept is NULL */
+    bool hash;                    /* compute item->hash, the XXH128 of the file's bytes */
 };
 
 struct image_item {
     char name[NAMES_MAX];
     unsigned char *crop, *kept;
     char hash[33];                /* 32 hex digits */
-    char note[200];               /* what the decoder repaired, or "" */
-    struct err err;               /* why it failed, or "" */
+    char note[200];               /* says what the decoder repaired, or "" */
+    struct err err;               /* says why the picture failed, or "" */
 };
 
 struct image_queue *image_queue_start(const struct image_queue_options *o, struct arena *a,
                                       struct err *e);
 
-/* Pictures pushed and not yet popped. */
+/* Returns how many pictures were pushed and not yet popped. */
 size_t image_queue_count(const struct image_queue *q);
 
-/* count < slots; name is shorter than NAMES_MAX.  failed: "", or why the name stands for no file.  Then the item
- * only keeps its place in the order and gets that message. */
+/* Appends a file name to the queue.  image_queue_count must be less than `slots`, and the name shorter than NAMES_MAX.
+ * `failed` is "", or a message that says why the name cannot be read.  Then the file is not read, and item->err gets
+ * the message. */
 void image_queue_push(struct image_queue *q, const char *name, const char *failed);
 
-/* The i-th oldest, i < count; waits until it is done. */
+/* Waits until the i-th oldest picture is done, and returns its item.  i must be less than image_queue_count. */
 struct image_item *image_queue_at(struct image_queue *q, size_t i);
 
-/* Forget the n oldest, all of which were waited for. */
+/* Removes the n oldest pictures from the queue.  The caller must have called image_queue_at for each of them. */
 void image_queue_pop(struct image_queue *q, size_t n);
 
-/* What is being decoded is finished, the rest dropped. */
+/* Waits until the workers have finished the pictures that they are decoding, drops all others and ends the threads. */
 void image_queue_stop(struct image_queue *q);
 
 #endif

@@ -1,12 +1,12 @@
-/* terminal.h - pictures as escape sequences that terminals draw
+/* terminal.h - write pictures as escape sequences that terminals draw
  *
- * What     kitty: the graphics protocol of kitty, also of WezTerm, Ghostty and Konsole: a PNG file
- *          in base64, in chunks of 4096 characters, with no answer asked for.
- *          sixel: DEC's, of foot, mlterm, xterm -ti vt340 and others: bands of six rows, in a palette of
- *          6 x 6 x 6 colours, dithered by Floyd and Steinberg's diffusion.
+ * What     terminal_kitty writes the graphics protocol of kitty, WezTerm, Ghostty and Konsole: a PNG file
+ *          in base64, in chunks of 4096 characters.  The terminal is asked not to answer.
+ *          terminal_sixel writes DEC's sixel, for foot, mlterm, xterm -ti vt340 and others: bands of six rows, in a
+ *          palette of 6 x 6 x 6 colours, dithered by Floyd and Steinberg's diffusion.
  * Source   sw.kovidgoyal.net/kitty/graphics-protocol; DEC's VT330/VT340 Programmer Reference, chapter 14;
  *          Floyd and Steinberg 1976.
- * Memory   sixel: 10 bytes a pixel of six rows; kitty: the output only.
+ * Memory   terminal_sixel takes 10 bytes a pixel of six rows; terminal_kitty takes only its output.
  */
 #ifndef UNCLIP_TERMINAL_H
 #define UNCLIP_TERMINAL_H
@@ -15,7 +15,7 @@
 
 enum terminal { TERMINAL_UNKNOWN, TERMINAL_KITTY, TERMINAL_SIXEL };
 
-/* What the environment says about the terminal; each may be NULL. */
+/* Returns the kind of terminal that the values of environment variables speak for.  Each value may be NULL. */
 enum terminal terminal_of(const char *term, const char *program, const char *kitty_window, const char *konsole);
 
 int terminal_kitty(struct mp *out, struct span png);

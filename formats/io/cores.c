@@ -10,7 +10,8 @@
 
 enum { LINE = 4096, PATH = 3 * LINE, CPUS = 1 << 16 };
 
-/* A line without its end, cut where it is longer than the room.  false at the end of the file. */
+/* Reads the next line into `line` without its newline.  A line of LINE bytes or more is cut.  Returns false at the end
+ * of the file. */
 static bool read_line(FILE *f, char line[LINE]) {
     size_t n;
 
@@ -30,11 +31,12 @@ static FILE *open_under(const char *root, const char *path, const char *name) {
     return n > 0 && (size_t)n < sizeof full ? fopen(full, "r") : NULL;
 }
 
-/* Quota over period in the files of one group, in cores; 0 where there is no quota. */
+/* Returns the quota of a cgroup divided by its period, rounded up to whole cores, or 0 where the cgroup has no
+ * quota. */
 static int quota_of(const char *root, const char *group, bool v2) {
     double quota = 0, period = 0;
     FILE *f = open_under(root, group, v2 ? "/cpu.max" : "/cpu.cfs_quota_us");
-    int got = f ? fscanf(f, "%lf %lf", &quota, &period) : 0;    /* "max 100000": no number */
+    int got = f ? fscanf(f, "%lf %lf", &quota, &period) : 0;    /* "max 100000" sets no quota: fscanf returns 0 */
 
     if (f)
         fclose(f);
@@ -57,7 +59,8 @@ static bool has_word(const char *list, const char *word) {
     return false;
 }
 
-/* The path of this process's group, of version 2 or of version 1's cpu controller. */
+/* Writes into `group` the path of this process's cgroup, in version 2 or in the cpu controller of version 1.
+ * Returns false where /proc/self/cgroup does not name that cgroup. */
 static bool find_group(const char *root, bool v2, char group[LINE]) {
     FILE *f = open_under(root, "/proc/self/cgroup", "");
     bool found = false;
@@ -77,7 +80,7 @@ static bool find_group(const char *root, bool v2, char group[LINE]) {
     return found;
 }
 
-/* mountinfo writes blanks and backslashes as \ooo. */
+/* Decodes \ooo in place.  mountinfo writes blanks and backslashes as \ooo. */
 static void unescape(char *s) {
     char *to = s;
 
@@ -94,7 +97,8 @@ static void unescape(char *s) {
     *to = 0;
 }
 
-/* Where that hierarchy is mounted, and which of its groups is the root of the mount. */
+/* Finds the mount of the cgroup hierarchy.  Writes the mount point into `at`, and into `from` the cgroup that is the
+ * root of the mount.  Returns false where the hierarchy is not mounted. */
 static bool find_mount(const char *root, bool v2, char from[LINE], char at[LINE]) {
     FILE *f = open_under(root, "/proc/self/mountinfo", "");
     bool found = false;
@@ -124,9 +128,9 @@ static int smallest_quota(const char *root, bool v2) {
         return 0;
     n = strlen(from);
     if (n == 1)
-        n = 0;    /* "/" */
+        n = 0;    /* `from` is "/" */
     if (strncmp(group, from, n) || (group[n] && group[n] != '/'))
-        group[n = 0] = 0;    /* not below the mount: only its root can be seen */
+        group[n = 0] = 0;    /* the cgroup is outside the mount, of which only the root can be read */
     point = strlen(at);
     snprintf(path, sizeof path, "%s%s", at, group + n);
     for (;;) {

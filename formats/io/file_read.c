@@ -8,7 +8,7 @@
 #include "formats/io/read_all.h"
 #include "lib/base/size.h"
 
-enum { FIRST = 1 << 16 };    /* bytes of room at first; doubled when they are full */
+enum { FIRST = 1 << 16 };    /* the first size of the buffer in bytes, which is doubled whenever the buffer is full */
 
 static int fill(int fd, size_t most, struct span *bytes, struct arena *a, struct err *e) {
     unsigned char *p = arena_take(a, 0, 1);

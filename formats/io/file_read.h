@@ -1,8 +1,9 @@
-/* file_read.h - all bytes of a file, a pipe or a device
+/* file_read.h - read all bytes of a file, a pipe or a device into memory
  *
  * What     For small files whose bytes stay in memory, such as labels, templates and vocabularies.  Weights and streams
  *          are mapped instead (mapfile.h, formats/record/stream.h).
- * Errors   -1 with the system's reason, or when there are more than `most` bytes.  `most` is a multiple of 1 MiB.
+ * Errors   file_read returns -1 with the system's reason, or when there are more than `most` bytes.  `most` is a
+ *          multiple of 1 MiB.
  * Memory   The bytes grow at the end of the arena as they arrive.
  */
 #ifndef UNCLIP_FILE_READ_H
@@ -12,7 +13,7 @@
 #include "lib/base/err.h"
 #include "lib/base/span.h"
 
-#define TEXT_FILE_MAX ((size_t)1 << 30)    /* of a file that people write, or a cache of labels */
+#define TEXT_FILE_MAX ((size_t)1 << 30)    /* `most` for a file that people write, or for a cache of labels */
 
 int file_read(const char *name, size_t most, struct span *bytes, struct arena *a, struct err *e);
 

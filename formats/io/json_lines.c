@@ -15,7 +15,7 @@ void json_lines_close(struct json_lines *j) {
     lines_close(&j->lines);
 }
 
-struct balance {    /* a position in a JSON text */
+struct balance {    /* how deep in brackets, and whether in a string, the JSON text is so far */
     size_t depth;
     bool string, escape;
 };
@@ -44,7 +44,8 @@ static bool blank(struct span s) {
     return true;
 }
 
-/* The next line: one that was held back, or a new one. */
+/* Makes j->line the next line: the line that was held back, or a new line of the file.  Returns what lines_next
+ * does. */
 static int next(struct json_lines *j, struct err *e) {
     if (!j->held)
         return lines_next(&j->lines, &j->line, e);
@@ -52,7 +53,7 @@ static int next(struct json_lines *j, struct err *e) {
     return 1;
 }
 
-/* Append the line and its end to buf; false when the object is too long. */
+/* Appends j->line and a newline to j->buf.  Returns false when the object is too long. */
 static bool append(struct json_lines *j) {
     size_t n = j->n + j->line.n + 1, cap = 2 * j->cap > n ? 2 * j->cap : n;
 

@@ -1,6 +1,6 @@
-/* json_text.h - JSON from outside, through jansson
+/* json_text.h - parse JSON that is not trusted, with jansson
  *
- * What     Strict JSON: UTF-8, nothing after the value, no duplicate names, no NUL in
+ * What     Accepts strict JSON only: UTF-8, nothing after the value, no duplicate names, no NUL in
  *          strings, nesting as deep as jansson allows (2048).
  * Memory   jansson allocates the value.  The caller frees it with json_decref.
  */
@@ -12,14 +12,15 @@
 
 #include "lib/base/err.h"
 
-/* The value, or NULL with err ("byte N: what"). */
+/* Returns the parsed value, or NULL with err ("byte N: what"). */
 json_t *json_text_load(const void *p, size_t n, struct err *e);
 
-/* json_text_load of a value that must be an object. */
+/* Returns the parsed value, or NULL with err where the text is not valid JSON or the value is not an object. */
 json_t *json_object_load(const void *p, size_t n, struct err *e);
 
-/* Members of an object.  A null member counts as absent: json_get returns NULL for it, the other functions leave the
- * default in *v.  A value of another type or out of range is an error that names the key. */
+/* These functions look up a member of an object.  A member that is null counts as absent: json_get returns NULL, and
+ * the other functions return 0 and leave the caller's default in *v.  A value of another type or out of range is an
+ * error that names the key. */
 enum { JSON_SIZE_MAX = 1 << 24 };
 
 const json_t *json_get(const json_t *o, const char *key);

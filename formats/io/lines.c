@@ -8,7 +8,7 @@
 
 #include "lib/base/utf8.h"
 
-enum { READ = 1 << 16 };    /* bytes asked for at once */
+enum { READ = 1 << 16 };    /* bytes that one read(2) asks for */
 
 int lines_open(struct lines *l, const char *name, char end, size_t most, struct arena *a, struct err *e) {
     l->fd = STDIN_FILENO;
@@ -39,7 +39,8 @@ void lines_close(struct lines *l) {
     l->fd = -1;
 }
 
-/* Read more bytes after those that have been read. */
+/* Reads more bytes of the file into buf, behind the bytes that are not handed out yet.  Returns 0, or -2 on an
+ * error. */
 static int fill(struct lines *l, struct err *e) {
     ssize_t n;
     size_t cap = l->cap;
@@ -71,7 +72,8 @@ static int fill(struct lines *l, struct err *e) {
     return 0;
 }
 
-/* The line text[at, at + n) is whole.  `step` bytes are passed with it. */
+/* Makes *line the line text[at, at + n), and moves on by `step` bytes: the line and the character that ends it.
+ * Returns 1, or -1 where the line is too long. */
 static int hand_out(struct lines *l, struct span *line, size_t n, size_t step, struct err *e) {
     const char *s = l->text + l->at;
     bool drop = l->drop || n > l->most;
@@ -98,7 +100,7 @@ int lines_next(struct lines *l, struct span *line, struct err *e) {
             return hand_out(l, line, n, n + 1, e);
         }
         l->seen = l->len;
-        if (l->len - l->at > l->most) {    /* a line that is too long is not kept */
+        if (l->len - l->at > l->most) {    /* the line is too long: its bytes are dropped */
             l->drop = true;
             l->at = l->len;
         }

@@ -1,4 +1,4 @@
-/* mapfile.h - a whole file as read-only memory
+/* mapfile.h - map a whole file into read-only memory
  *
  * What     The file is mapped privately and stays mapped until the process ends, so that views
  *          into it (weights, names) need no owner.  Pages are read when they are first touched.
@@ -16,7 +16,8 @@
 
 #include "lib/base/err.h"
 
-/* Which file it was, and in which state.  Every write to a file changes one of these: a program cannot set ctime. */
+/* Identifies a file and its content.  Every write to a file changes one of these numbers, as a program cannot set
+ * ctime. */
 struct file_state {
     uint64_t inode, size;
     int64_t mtime, mtime_ns, ctime, ctime_ns;
@@ -26,28 +27,29 @@ struct mapfile {
     const unsigned char *p;
     size_t n;
     struct file_state state;    /* when it was opened */
-    const char *path;           /* the caller's */
+    const char *path;           /* the caller's string, not a copy */
 };
 
-/* 0 or -1.  err has the system's reason, without the path. */
+/* Maps the file at path.  Returns 0, or -1 with the system's reason in err, without the path. */
 int mapfile_open(struct mapfile *m, const char *path, struct err *e);
 
-/* mapfile_open for a file that is open.  fd may be closed afterwards. */
+/* Maps the file that is open as fd.  fd may be closed afterwards.  Returns what mapfile_open does. */
 int mapfile_of(struct mapfile *m, int fd, const char *path, struct err *e);
 
-/* Unmap it before the process ends.  No view into it may be used afterwards. */
+/* Unmaps the file.  No view into the file may be used afterwards. */
 void mapfile_close(struct mapfile *m);
 
-/* Is the file at its path still the one that was opened, unchanged? */
+/* Returns true where m->path still leads to the file that was opened, and the file was not changed. */
 bool mapfile_unchanged(const struct mapfile *m);
 
-/* Only a few scattered places will be read, so the system should not read ahead.  mapfile_forget undoes this. */
+/* Tells the system not to read ahead, because only a few scattered places of the file will be read.  mapfile_forget
+ * undoes this. */
 void mapfile_random(const struct mapfile *m);
 
-/* All of it will be read.  The system should use large pages where it can. */
+/* Asks the system for large pages, because the whole file will be read. */
 void mapfile_large(const struct mapfile *m);
 
-/* Take the pages out of the resident set again; they come back when touched. */
+/* Takes the pages of the file out of the resident set.  A page comes back when it is touched. */
 void mapfile_forget(const struct mapfile *m);
 
 #endif

@@ -1,4 +1,4 @@
-/* pathname.h - joining and splitting names of files, and what a name leads to */
+/* pathname.h - join and split the names of files, and test whether a name leads to a file or a directory */
 #ifndef UNCLIP_PATHNAME_H
 #define UNCLIP_PATHNAME_H
 
@@ -6,15 +6,15 @@
 
 #include "lib/base/arena.h"
 
-/* dir/name, or name where dir is "".  Returns "", which is not the name of a file, when a is full. */
+/* Returns dir/name, or name where dir is "".  Returns "", which is not the name of a file, when the arena is full. */
 const char *path_join(struct arena *a, const char *dir, const char *name);
 
-const char *path_base(const char *path);                        /* after the last slash */
-const char *path_folder(struct arena *a, const char *path);     /* before it; "" for the current one */
+const char *path_base(const char *path);                        /* returns what follows the last slash */
+const char *path_folder(struct arena *a, const char *path);     /* returns the path, cut after the last slash, or "" */
 bool path_is_dir(const char *path);
-bool path_is_file(const char *path);                            /* it exists and is not a directory */
+bool path_is_file(const char *path);                            /* the file exists and is not a directory */
 
-/* The first of the n names that is a file in dir, or NULL. */
+/* Returns the path of the first of the n names that is a file in the directory dir, or NULL. */
 const char *path_first(struct arena *a, const char *dir, const char *const *names, size_t n);
 
 #endif

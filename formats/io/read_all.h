@@ -1,7 +1,7 @@
 /* read_all.h - read(2) until a buffer is full or the file ends
  *
- * What     Returns the number of bytes read, which is less than n only at the end of the file.
- * Errors   -1 with errno.
+ * What     read_all returns the number of bytes read, which is less than n only at the end of the file.
+ * Errors   read_all returns -1 with errno.
  */
 #ifndef UNCLIP_READ_ALL_H
 #define UNCLIP_READ_ALL_H

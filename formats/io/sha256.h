@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/* hex: 64 digits and a NUL */
+/* Writes the SHA-256 of the n bytes at p into hex, as 64 hexadecimal digits and a NUL. */
 void sha256_hex(const unsigned char *p, size_t n, char hex[65]);
 
 #endif

@@ -1,8 +1,8 @@
 /* write_all.h - write(2) until everything is written
  *
- * What     All n bytes in as few write(2) calls as the system allows.  A descriptor that does not block is
- *          waited for.
- * Errors   -1 with errno; a part may have been written.
+ * What     write_all writes all n bytes, in as few write(2) calls as the system allows.  Where the descriptor does not
+ *          block, write_all waits until it can take more bytes.
+ * Errors   write_all returns -1 with errno; a part of the bytes may have been written.
  */
 #ifndef UNCLIP_WRITE_ALL_H
 #define UNCLIP_WRITE_ALL_H

@@ -26,12 +26,12 @@ const yaml_node_t *yaml_text_root(struct yaml_text *y) {
     return yaml_document_get_root_node(&y->doc);
 }
 
-/* The text of a scalar is s[0..n). */
+/* Returns true where v is a scalar whose text is the n bytes at s. */
 static bool is(const yaml_node_t *v, const char *s, size_t n) {
     return v && v->type == YAML_SCALAR_NODE && v->data.scalar.length == n && !memcmp(v->data.scalar.value, s, n);
 }
 
-/* A plain scalar that YAML reads as one of these words. */
+/* Returns true where v is a plain scalar (without quotes) whose text is a, b or c. */
 static bool word(const yaml_node_t *v, const char *a, const char *b, const char *c) {
     return v->type == YAML_SCALAR_NODE && v->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
            (is(v, a, strlen(a)) || is(v, b, strlen(b)) || is(v, c, strlen(c)));

@@ -24,8 +24,8 @@ bool zip_sniff(const unsigned char *p, size_t n) {
     return n >= 4 && (is(p, 3, 4) || is(p, 5, 6));
 }
 
-/* The end record, which a comment of up to 65,535 bytes may follow.  The last place that looks
- * like one and whose comment ends with the file counts. */
+/* Returns the end record, or NULL.  A comment of up to 65,535 bytes may follow the end record.  Of several places that
+ * look like an end record, the last whose comment ends with the file counts. */
 static const unsigned char *find_end(const unsigned char *p, size_t n) {
     const unsigned char *at, *end = p + n, *found = NULL;
 
@@ -43,7 +43,8 @@ struct directory {
     uint64_t limit;    /* where the end records begin */
 };
 
-/* The ZIP64 end record, where a locator before the end record points to one. */
+/* Reads the ZIP64 end record into *d, where a locator before the end record points to one.  Without a locator *d stays
+ * as it is. */
 static int read_end64(struct directory *d, const unsigned char *p, size_t end, struct err *e) {
     const unsigned char *loc = p + end - LOCATOR_LEN;
     uint64_t at;
@@ -77,7 +78,8 @@ static int find_directory(struct directory *d, const unsigned char *p, size_t n,
     return 0;
 }
 
-/* Sizes and offset that did not fit into 32 bits, in this order, only those that did not. */
+/* Replaces each *v[i] that is UINT32_MAX with its 64-bit value from the ZIP64 extra field.  The field holds only the
+ * values that did not fit into 32 bits, in the order of v: content's size, stored size, offset of the local header. */
 static int read_extra64(uint64_t *v[3], const unsigned char *x, size_t n, struct err *e) {
     for (size_t at = 0, len; n - at >= 4; at += 4 + len) {
         len = (size_t)le(x + at + 2, 2);
@@ -107,7 +109,8 @@ static bool name_escapes(const char *s, size_t n) {
     return false;
 }
 
-/* The local header: only it says how far behind it the data begins. */
+/* Reads and checks the local header at offset `at`, and sets z->head, z->size and z->data.  Only the local header says
+ * where the data of the entry begins. */
 static int read_local(struct zip_entry *z, const unsigned char *p, uint64_t dir, uint64_t method,
                       uint64_t at, uint64_t size, struct err *e) {
     const unsigned char *l = p + at;
@@ -128,7 +131,7 @@ static int read_local(struct zip_entry *z, const unsigned char *p, uint64_t dir,
     return 0;
 }
 
-/* One entry of the directory; *used receives its length. */
+/* Reads one entry of the central directory at c into *z.  *used receives the length of the entry in the directory. */
 static int read_central(struct zip_entry *z, const unsigned char *p, const unsigned char *c, size_t n,
                         uint64_t dir, size_t *used, struct err *e) {
     uint64_t name, extra, size, raw, at;

@@ -1,13 +1,13 @@
-/* zip.h - the directory of a ZIP archive, for entries that are stored and can stay mapped
+/* zip.h - read the directory of a ZIP archive, for entries that are not compressed and are used where they are mapped
  *
  * What     Reads the central directory (ZIP64 too) and finds each entry's bytes.
- *          torch.save writes local headers with sizes of zero, so that only the central
- *          directory counts; the local one says how long its own name and extra field are.
+ *          torch.save writes local headers with sizes of zero, so sizes are taken from the central directory
+ *          only; the local header says how long its own name and extra field are.
  * Source   PKWARE APPNOTE 6.3.10; pytorch caffe2/serialize/inline_container.cc.
- * Checks   Every record, name and entry is inside the file; no two entries overlap each other
- *          or the directory; no name twice, no absolute names or "..", both headers agree on name
- *          and method; one disk.  CRCs are not checked.
- * Memory   Views into p; the table in the arena (as many bytes as the directory justifies).
+ * Checks   Every record, name and entry is inside the file.  Entries do not overlap each other or the directory.  No
+ *          name occurs twice, is absolute or has a part "..".  Both headers of an entry agree on name and method.  The
+ *          archive is in one part.  CRCs are not checked.
+ * Memory   Names and data point into p.  The table is in the arena; its size is limited by the directory's size.
  */
 #ifndef UNCLIP_ZIP_H
 #define UNCLIP_ZIP_H
@@ -19,7 +19,7 @@
 #include "lib/base/err.h"
 
 struct zip_entry {
-    const char *name;     /* in the file, not terminated */
+    const char *name;     /* points into the file; no NUL follows */
     size_t len;           /* of name */
     size_t head;          /* offset of the local header */
     size_t size;          /* bytes in the file */
@@ -28,16 +28,18 @@ struct zip_entry {
 };
 
 struct zip {
-    struct zip_entry *entry;    /* [n], by name */
+    struct zip_entry *entry;    /* [n], sorted by name */
     size_t n;
     const char *first;          /* the name that stands first in the directory */
     size_t first_len;
 };
 
+/* Returns true where the n bytes at p begin like a ZIP archive. */
 bool zip_sniff(const unsigned char *p, size_t n);
 
 int zip_open(struct zip *z, const unsigned char *p, size_t n, struct arena *a, struct err *e);
 
+/* Returns the entry of that name, or NULL. */
 const struct zip_entry *zip_find(const struct zip *z, const char *name, size_t len);
 
 #endif
