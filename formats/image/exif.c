@@ -148,8 +148,8 @@ int exif_jpeg(const unsigned char *p, size_t n) {
     return exif ? exif : xmp;
 }
 
-/* Inflates a text and returns it, with its length in *n.  The caller frees the text.  Returns NULL if the data is broken
- * or the text is longer than EXIF_TEXT_MAX bytes. */
+/* Inflates a text and returns it, with its length in *n.  The caller frees the text.  Returns NULL if the data is
+ * broken or the text is longer than EXIF_TEXT_MAX bytes. */
 static unsigned char *inflate_text(struct span in, size_t *n) {
     size_t cap = size_min(EXIF_TEXT_MAX, 1032 * in.n);
     z_stream z = {.next_in = in.p, .avail_in = (uInt)in.n};
@@ -242,7 +242,7 @@ static int xmp_text(struct span s) {
 /* Of several chunks of a kind the last counts.  A raw profile is read only where the file has no eXIf chunk. */
 int exif_png(const unsigned char *p, size_t n) {
     static const char raw[] = "Raw profile type exif", packet[] = "XML:com.adobe.xmp";    /* NUL included */
-    struct span exif = {NULL, 0}, profile = {NULL, 0}, xmp = {NULL, 0};    /* profile and xmp begin at the chunk's type */
+    struct span exif = {NULL, 0}, profile = {NULL, 0}, xmp = {NULL, 0};    /* profile, xmp begin at the chunk's type */
     int r = 0;
 
     for (size_t at = 8, len; at <= n && n - at >= 12; at += 12 + len) {

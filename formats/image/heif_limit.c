@@ -170,7 +170,7 @@ static int read_places(struct file *f, struct reader iloc) {
 
     f->loc_version = version(&iloc, &flags);
     f->sizes = (unsigned)get(&iloc, 2);
-    if (f->loc_version < 2 && f->sizes & 15)    /* extents with an index in version 1: versions of libheif differ in how they read them */
+    if (f->loc_version < 2 && f->sizes & 15)    /* an index: two versions of libheif differ here */
         return broken(f);
     count = get(&iloc, f->loc_version < 2 ? 2 : 4);
     for (uint64_t i = 0; i < count && !iloc.bad; i++) {
@@ -379,8 +379,8 @@ static int coded_cost(const struct file *f, struct item *it, struct span data) {
     return 0;
 }
 
-/* Sets the cost of a grid or an overlay to the pixels of its canvas.  Before the size a grid has 2 bytes, and an overlay
- * the 8 bytes of a colour. */
+/* Sets the cost of a grid or an overlay to the pixels of its canvas.  Before the size a grid has 2 bytes, and an
+ * overlay the 8 bytes of a colour. */
 static int canvas_cost(const struct file *f, struct item *it, struct span data) {
     struct reader r = {data, false};
     uint64_t w, h;

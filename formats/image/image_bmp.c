@@ -45,8 +45,8 @@ static void read_sizes(struct bmp *b, const unsigned char *head, uint32_t size) 
     b->compression = little32(head + 16);
 }
 
-/* Reads the three colour masks at offset `at`.  They follow a header of 40 bytes, and are a part of longer headers.  The
- * ones of a mask must be adjacent.  In 32 bits all three masks may be zero: then b->mask is rgb888. */
+/* Reads the three colour masks at offset `at`.  They follow a header of 40 bytes, and are a part of longer headers.
+ * The ones of a mask must be adjacent.  In 32 bits all three masks may be zero; b->mask then becomes rgb888. */
 static int read_masks(struct bmp *b, size_t at, struct err *e) {
     uint32_t all = 0;
     bool known = true;

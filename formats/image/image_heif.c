@@ -1,13 +1,13 @@
-/* HEIF and AVIF by libheif: the primary picture, turned and cropped as the file itself says.
+/* Decodes HEIF and AVIF with libheif: the primary picture, turned and cropped as the file itself says.
  *
- * The library is opened when the first such file comes: with the codecs that it brings along (x265, de265, aom,
- * dav1d) it would cost every start 3.4 ms, which is a fifth of a short one. */
+ * The library is opened with dlopen when the first such file comes.  With its codecs (x265, de265, aom, dav1d) it
+ * would add 3.4 ms to every start of the program, which is a fifth of a short run. */
 #include <string.h>
 
 #include "formats/image/heif_limit.h"
 #include "formats/image/image_codec.h"
 
-/* The major brand or any compatible one; the box was written by the file's maker. */
+/* Returns true where the major brand or a compatible brand in the box ftyp is known. */
 static bool probe(const unsigned char *p, size_t n) {
     static const char brands[] = "heic heix hevc hevx heim heis mif1 msf1 avif avis ";
     size_t box;
@@ -27,9 +27,9 @@ static bool probe(const unsigned char *p, size_t n) {
 #include <libheif/heif.h>
 #include <pthread.h>
 
-#define LIBHEIF "libheif.so.1"    /* the name that its interface has had since 1.0 */
+#define LIBHEIF "libheif.so.1"    /* the name of the library since version 1.0 */
 
-/* What is used of it. */
+/* The functions of libheif that this file calls. */
 #define FUNCTIONS(F)                                                                                    \
     F(get_version_number)                                                                               \
     F(context_alloc) F(context_free) F(context_set_max_decoding_threads)                                \
@@ -42,12 +42,13 @@ static bool probe(const unsigned char *p, size_t n) {
 #define POINTER(f) __typeof__(heif_##f) *f;
 static struct {
     FUNCTIONS(POINTER)
-    struct err missing;    /* why it cannot be used */
+    struct err missing;    /* says why libheif cannot be used, or "" */
 } heif;
 
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
 
-/* ISO C has no conversion from void * to a function; POSIX says that the bytes are the same. */
+/* Looks up a function and writes its pointer into *to.  memcpy, because ISO C cannot convert void * to a function
+ * pointer; POSIX says that both have the same bytes. */
 static void find(void *library, const char *name, void *to) {
     void *p = library ? dlsym(library, name) : NULL;
 
@@ -73,7 +74,7 @@ static int pixels(struct image *im, const struct heif_image *from, const struct 
         h = heif.image_get_height(from, heif_channel_interleaved);
     const uint8_t *p = heif.image_get_plane_readonly(from, heif_channel_interleaved, &stride);
 
-    /* the header's size and the decoder's are two statements of one file */
+    /* the decoded picture may have another size than the header announces */
     if (!p || w < 0 || h < 0 || (size_t)w != im->w || (size_t)h != im->h || stride < 3 * w)
         return err_set(e, "HEIF: the picture has another size than its header says");
     if (image_begin(im, im->w, im->h, o, to, e) < 0)
@@ -106,8 +107,8 @@ static int primary(struct image *im, const struct heif_image_handle *handle,
     return r;
 }
 
-/* libheif's own limit, for what heif_limit does not know.  Since version 1.18 it is the square of the number given;
- * before, it is one for each side, and 32768 by default. */
+/* Sets libheif's own limit, for pictures that heif_limit does not find.  Since version 1.18 the limit is the square of
+ * the number given.  Before, the number is a limit for each side, 32768 by default, and is left alone. */
 static void limit_library(struct heif_context *c, const struct image_options *o) {
     uint64_t max = o->max_pixels ? o->max_pixels : IMAGE_MAX_PIXELS;
     int side = 1;

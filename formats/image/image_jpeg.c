@@ -1,5 +1,5 @@
-/* JPEG by libjpeg-turbo, with Pillow's settings (which are the library's defaults: accurate
- * integer IDCT, smooth chroma upsampling).  All of libjpeg's memory is its own. */
+/* Decodes JPEG with libjpeg-turbo and Pillow's settings, which are the library's defaults: accurate
+ * integer IDCT, smooth chroma upsampling.  libjpeg allocates all memory, the rows too. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +11,9 @@
 #include <jpeglib.h>
 #include <jerror.h>
 
-/* Encoders write about 10 scans, the most thorough ones up to 25.  A file of 100 kB can ask for thousands, and each is
- * a pass over all blocks.  SCANS are read; of pictures below SCAN_PIXELS as many more as cost the same time. */
+/* Encoders write about 10 scans, the most thorough encoders up to 25.  A file of 100 kB can have thousands, and each
+ * scan is a pass over all blocks.  A file of more than SCANS scans is refused.  A picture of fewer than SCAN_PIXELS
+ * pixels may have more scans, as many as take the time of SCANS scans of SCAN_PIXELS pixels. */
 enum { SCANS = 32, SCAN_PIXELS = 8 << 20 };
 
 struct jpeg {
@@ -22,7 +23,7 @@ struct jpeg {
     struct jpeg_progress_mgr progress;
     size_t scans;
     struct image *im;
-    unsigned char *inks, *row;    /* a row of CMYK, where the file holds that; a row of RGB */
+    unsigned char *inks, *row;    /* a row of CMYK, NULL where the file has none; a row of RGB */
     struct err *e;
     jmp_buf out;
 };
@@ -42,7 +43,7 @@ static void failed(j_common_ptr c) {
     longjmp(self(c)->out, 1);
 }
 
-/* Damaged data with a warning is decoded, as Pillow does.  The first warning becomes the note. */
+/* libjpeg calls this for a warning.  Damaged data is decoded, as in Pillow; the first warning becomes im->note. */
 static void message(j_common_ptr c, int level) {
     struct jpeg *j = self(c);
 
@@ -62,7 +63,7 @@ static void no_source(j_decompress_ptr c) {
     (void)c;
 }
 
-/* libjpeg got the whole file at the start: when it asks for more, the file ends early. */
+/* libjpeg calls this for more data.  It got the whole file at the start, so the file ends early. */
 static boolean fill(j_decompress_ptr c) {
     err_set(self((j_common_ptr)c)->e, "the JPEG data ends early");
     longjmp(self((j_common_ptr)c)->out, 1);
@@ -110,7 +111,7 @@ static void cmyk(const unsigned char *in, unsigned char *out, size_t n) {
             out[c] = image_cmyk(in[c], in[3]);
 }
 
-/* One row, of whatever the file holds. */
+/* Reads the next row as RGB.  A row of CMYK is converted. */
 static void read_row(struct jpeg *j, unsigned char *rgb) {
     unsigned char *in = j->inks ? j->inks : rgb;
 
@@ -119,8 +120,8 @@ static void read_row(struct jpeg *j, unsigned char *rgb) {
         cmyk(in, rgb, j->im->w);
 }
 
-/* A block takes at least one bit of Huffman code, so a shorter file ends early.  This is asked first, because libjpeg
- * holds 2 bytes for each coefficient of a progressive file. */
+/* Returns true where a file of n bytes cannot hold all blocks, each of which takes at least one bit of Huffman code.
+ * Called before decoding, because libjpeg holds 2 bytes for each coefficient of a progressive file. */
 static bool too_short(const struct jpeg *j, size_t n) {
     uint64_t blocks = 0;
 

@@ -1,11 +1,11 @@
-/* JPEG files, through libjpeg-turbo, whose memory is its own. */
+/* Writes JPEG files with libjpeg-turbo, which allocates its own memory. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "formats/image/image_encode.h"
 
-enum { FULL_CHROMA = 91, SIDE_MAX = 65500, COMMENT = 65533 };    /* bytes that one marker holds */
+enum { FULL_CHROMA = 91, SIDE_MAX = 65500, COMMENT = 65533 };    /* COMMENT: the most bytes of a comment marker */
 
 static int check(const struct record_image *im, struct err *e) {
     if (im->w > SIDE_MAX || im->h > SIDE_MAX)

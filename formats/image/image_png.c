@@ -1,5 +1,6 @@
 /* allocates: a row, or all rows of an interlaced picture */
-/* PNG by libpng, row by row where the file is not interlaced.  All chunks are checked first: a file that ends early,
+/* Decodes PNG with libpng, row by row where the file is not interlaced.  All chunks are checked first.  A file that
+ * ends early,
  * has a wrong checksum or announces more pixels than its data can hold is refused before libpng starts.  Entries that
  * a palette does not have are black, as in Pillow (libpng clears the table). */
 #include <png.h>
@@ -11,13 +12,13 @@
 #include "formats/image/exif.h"
 #include "formats/image/image_codec.h"
 
-enum { RATIO = 1032 };    /* bytes that deflate makes of one at most: 258 of two bits */
+enum { RATIO = 1032 };    /* the most bytes that one byte of deflate data gives: 258 from two bits */
 
 static bool probe(const unsigned char *p, size_t n) {
     return IMAGE_MAGIC(p, n, 0, "\x89PNG\r\n\x1a\n");
 }
 
-/* Walk over the chunks: lengths, checksums, a first IHDR and a last IEND.  *data: the bytes of all IDAT. */
+/* Checks all chunks: lengths, checksums, a first IHDR and a last IEND.  Writes the bytes of all IDAT into *data. */
 static int check(const unsigned char *p, size_t n, size_t *data, struct err *e) {
     *data = 0;
     for (size_t at = 8; n - at >= 12;) {
@@ -49,7 +50,7 @@ struct png {
     png_infop info;
     const unsigned char *at;
     size_t left;
-    unsigned char *pixels;    /* a row; of an interlaced file the whole picture */
+    unsigned char *pixels;    /* a row, or the whole picture where the file is interlaced */
     struct err *e;
 };
 

@@ -1,4 +1,4 @@
-/* PNG files: a signature, and chunks of length, type, data and CRC-32. */
+/* Writes PNG files: a signature, then chunks of length, type, data and CRC-32. */
 #define ZLIB_CONST
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 
 enum { LEVEL = 6, FILTERS = 5, IDAT = 1 << 16 };
 
-/* zlib's memory, from the arena: it takes all at its start and leaves it to us at its end. */
+/* Allocates memory for zlib in the arena.  zlib takes all its memory in deflateInit, so `leave` need not free it. */
 static voidpf take(voidpf a, uInt n, uInt size) {
     return arena_zero(a, n, size);
 }
@@ -22,7 +22,7 @@ static void put32(unsigned char *p, uLong v) {
     p[2] = (unsigned char)(v >> 8), p[3] = (unsigned char)v;
 }
 
-/* A chunk whose data comes in two pieces. */
+/* Appends a chunk, whose data is head followed by body. */
 static void chunk(struct mp *out, const char *type, struct span head, struct span body) {
     unsigned char word[8];
     uLong crc;
@@ -30,7 +30,7 @@ static void chunk(struct mp *out, const char *type, struct span head, struct spa
     put32(word, head.n + body.n);
     memcpy(word + 4, type, 4);
     crc = crc32_z(0, word + 4, 4);
-    if (head.n)    /* of no bytes, crc32_z gives its start value */
+    if (head.n)    /* for a NULL pointer crc32_z returns its start value */
         crc = crc32_z(crc, head.p, head.n);
     if (body.n)
         crc = crc32_z(crc, body.p, body.n);
@@ -43,7 +43,8 @@ static void chunk(struct mp *out, const char *type, struct span head, struct spa
 
 /* ---- texts ---- */
 
-/* iTXt: keyword, NUL, not compressed, no language, no translated keyword. */
+/* Appends an iTXt chunk: keyword, NUL, not compressed, no language, no translated keyword, value.  Appends nothing
+ * where the value is empty, is not UTF-8 or contains a NUL. */
 static void text(struct mp *out, const char *key, struct span value) {
     unsigned char head[64] = {0};
     size_t n = strlen(key);
@@ -61,7 +62,7 @@ static unsigned char paeth(int a, int b, int c) {
     return (unsigned char)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
 }
 
-/* out [1 + n] = the row under a filter; the sum of the differences as signed bytes. */
+/* Writes the row under filter f into out [1 + n].  Returns the sum of the absolute differences, as signed bytes. */
 static size_t filter(int f, const unsigned char *row, const unsigned char *up, size_t n, unsigned char *out) {
     size_t sum = 0;
 
@@ -77,7 +78,7 @@ static size_t filter(int f, const unsigned char *row, const unsigned char *up, s
     return sum;
 }
 
-/* Deflate n bytes more, or the end, writing an IDAT chunk whenever `buf` is full. */
+/* Deflates n more bytes, or with Z_FINISH the end, and appends an IDAT chunk whenever `buf` is full. */
 static int squeeze(z_stream *z, unsigned char *buf, const unsigned char *p, size_t n, int flush, struct mp *out) {
     int r;
 

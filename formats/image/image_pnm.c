@@ -1,5 +1,5 @@
 /* allocates: a row */
-/* PBM, PGM and PPM, plain and raw (netpbm's P1 to P6).  Samples of any maxval become
+/* Reads PBM, PGM and PPM, plain and raw (netpbm's P1 to P6).  A sample v of any maxval becomes
  * round-half-even(255 v / maxval), as in Pillow. */
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +15,7 @@ static bool blank(int c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* The next number, after white space and comments; -1 at the end or at anything else. */
+/* Reads the next number, after white space and comments.  Returns -1 at the end or where no number follows. */
 static long number(struct text *t, bool one_digit) {
     long v = 0;
     size_t from;
@@ -46,7 +46,8 @@ static unsigned char scaled(unsigned v, unsigned max) {
     return (unsigned char)(q + (twice > max || (twice == max && q & 1)));
 }
 
-/* One sample of a raw or plain file; the size of raw data has been checked. */
+/* Reads a sample of a raw or plain file and returns it scaled to 0 to 255, or -1 where a plain file has no such number.
+ * pnm_read has checked the size of raw data. */
 static int sample(struct text *t, int kind, unsigned max) {
     long v;
 
@@ -91,7 +92,7 @@ static int pnm_read(struct image *im, const unsigned char *p, size_t n, const st
     struct text t = {p, n, 2};
     int kind = p[1] - '0', r = 0;
     long w = number(&t, false), h = number(&t, false), max = kind % 3 == 1 ? 1 : number(&t, false);
-    size_t line;    /* bytes that a row takes at least */
+    size_t line;    /* the fewest bytes that a row takes */
     unsigned char *row;
 
     if (w < 0 || h < 0 || max < 1 || max > 65535 ||

@@ -1,7 +1,7 @@
-/* allocates: the planes */
-/* PSD files: the flattened picture behind the layers, as Pillow reads it: grey, duotone, indexed, RGB and CMYK of
- * 8 bits, and grey and RGB of 16 (the high byte).  Channels are planes, so a row is gathered from several places
- * and no plane is held.  Colours are given as they are under any alpha.  Source: Adobe Photoshop file formats
+/* allocates: a row of each channel, and a row of pixels */
+/* Reads the flattened picture of a PSD file, which follows the layers, as Pillow does: grey, duotone, indexed, RGB
+ * and CMYK of 8 bits, and grey and RGB of 16 (the high byte).  The file stores each channel as a plane, so a row is
+ * gathered from several places and no plane is held.  Alpha is ignored.  Source: Adobe Photoshop file formats
  * specification; Pillow 13 PsdImagePlugin.py. */
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +14,13 @@ enum { GREY = 1, INDEXED, RGB, CMYK, MULTICHANNEL = 7, DUOTONE };
 struct psd {
     const unsigned char *p;
     size_t n;
-    size_t w, h, channels, used;    /* used: those that carry colour */
-    size_t bytes;                   /* of a sample */
+    size_t w, h, channels, used;    /* used: how many channels carry colour */
+    size_t bytes;                   /* bytes of a sample */
     uint32_t mode;
     const unsigned char *palette;   /* 256 reds, greens and blues, or NULL */
     bool packed;
-    size_t lengths;                 /* where the lengths of packed rows are stored, of two bytes each */
-    size_t at[4];                   /* where the next row of each channel begins */
+    size_t lengths;                 /* offset of the lengths of the packed rows, of two bytes each */
+    size_t at[4];                   /* offset of the next row of each channel */
 };
 
 static int ends(struct err *e) {
@@ -48,7 +48,8 @@ static int read_header(struct psd *d, struct err *e) {
     return 0;
 }
 
-/* Three sections of a length and as many bytes: the palette, resources, layers.  Then how the picture is packed. */
+/* Skips three sections, each a length and as many bytes: the palette, resources, layers.  Then reads how the picture is
+ * packed. */
 static int find_pixels(struct psd *d, struct err *e) {
     size_t at = 26;
 
@@ -72,7 +73,7 @@ static int find_pixels(struct psd *d, struct err *e) {
     return 0;
 }
 
-/* Where each channel begins; all of its bytes are in the file. */
+/* Sets d->at to the offset of the first row of each channel.  -1 where the channels do not fit into the file. */
 static int find_channels(struct psd *d, struct err *e) {
     size_t at = d->lengths, size = d->w * d->h * d->bytes, rows = d->channels * d->h;
 
@@ -92,7 +93,7 @@ static int find_channels(struct psd *d, struct err *e) {
     return at > d->n ? ends(e) : 0;
 }
 
-/* A row under PackBits; false if it is shorter than n. */
+/* Decodes a row of PackBits into n bytes.  Returns false if the data gives fewer than n bytes. */
 static bool unpack(const unsigned char *in, size_t len, unsigned char *out, size_t n) {
     size_t at = 0;
 
@@ -110,7 +111,7 @@ static bool unpack(const unsigned char *in, size_t len, unsigned char *out, size
     return at == n;
 }
 
-/* The next row of channel c into out. */
+/* Reads row y of channel c into out.  Returns false if the packed row is too short. */
 static bool take_row(struct psd *d, size_t c, size_t y, unsigned char *out) {
     size_t n = d->w * d->bytes, len = d->packed ? big16(d->p + d->lengths + 2 * (c * d->h + y)) : n;
     const unsigned char *in = d->p + d->at[c];
@@ -122,7 +123,7 @@ static bool take_row(struct psd *d, size_t c, size_t y, unsigned char *out) {
     return true;
 }
 
-/* Samples [used, w x bytes] to pixels. */
+/* Converts a row of samples s [used, w x bytes] to RGB pixels. */
 static void combine(const struct psd *d, const unsigned char *s, unsigned char *rgb) {
     size_t n = d->w * d->bytes;
 

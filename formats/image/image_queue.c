@@ -31,7 +31,7 @@ struct image_queue {
     pthread_cond_t work, ready;
 };
 
-/* A picture on its way: each row goes into the crop and into what is kept. */
+/* The state of a picture that is being decoded.  Each row goes into the resize of `crop` and of `kept`. */
 struct passing {
     struct worker *w;
     struct image_item *it;

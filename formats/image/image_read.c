@@ -27,7 +27,7 @@ const char *image_format(const unsigned char *p, size_t n) {
     return c ? c->name : NULL;
 }
 
-/* Why no codec knows these bytes. */
+/* Returns a message that says why no codec reads these bytes. */
 static const char *stranger(const unsigned char *p, size_t n) {
     if (!n)
         return "empty file";
@@ -46,7 +46,7 @@ static const char *stranger(const unsigned char *p, size_t n) {
 
 /* ---- reading ---- */
 
-/* A picture that becomes whole: where its next row goes. */
+/* Receives the rows of a picture into im->rgb.  y is the number of the next row. */
 struct whole {
     struct image *im;
     size_t y;

@@ -1,4 +1,4 @@
-/* The parameters in PNG and JPEG files, found without decoding a pixel. */
+/* Finds the parameters in PNG and JPEG files without decoding the pixels. */
 #define ZLIB_CONST
 #include <string.h>
 #include <zlib.h>
@@ -7,7 +7,7 @@
 #include "formats/image/image_write.h"
 #include "lib/base/utf8.h"
 
-#define KEY "unclip"    /* its NUL belongs to it here */
+#define KEY "unclip"    /* sizeof KEY counts the NUL, which ends the keyword in the file */
 
 enum { STEP = 1 << 14, WINDOW = 1 << 17 };    /* bytes; zlib needs 44 KiB to inflate */
 
@@ -111,7 +111,8 @@ static int png_find(const unsigned char *p, size_t n, struct span *text, struct 
     return err_set(e, "the PNG data ends early");
 }
 
-/* All comments up to the pixels, one behind the other. */
+/* Joins all comments before the pixels into *text.  Returns 1 where they begin as image_write's parameters do, or
+ * 0. */
 static int jpeg_find(const unsigned char *p, size_t n, struct span *text, struct arena *a, struct err *e) {
     static const char begin[] = "{\"unclip\":1,";
     struct mp all;

@@ -1,5 +1,5 @@
 /* allocates: a row, or the picture */
-/* TGA files as Pillow reads them: palettes, grey and true colour, run lengths, all four corners as the first.
+/* Reads TGA files as Pillow does: palettes, grey and true colour, run lengths, any corner as the first pixel.
  * Source: Truevision TGA file format specification 2.0; Pillow 13 TgaImagePlugin.py for 5 bits a colour
  * (v * 255 / 31) and for entries that the palette does not have (black). */
 #include <stdlib.h>
@@ -9,23 +9,23 @@
 #include "formats/image/image_codec.h"
 #include "lib/base/size.h"
 
-enum { PALETTE = 1, COLOUR, GREY, PACKED = 8 };    /* types; PACKED is added */
+enum { PALETTE = 1, COLOUR, GREY, PACKED = 8 };    /* types of picture; PACKED is added for run lengths */
 
 struct tga {
     const unsigned char *p;
     size_t n;
-    size_t w, h, bytes;                /* of a pixel */
+    size_t w, h, bytes;                /* bytes: of a pixel */
     int type;
-    const unsigned char *entry;        /* the palette, of `entries` from number `first` on */
+    const unsigned char *entry;        /* the palette: `entries` colours, of index `first` and up */
     size_t first, entries, entry_bytes;
-    size_t pixels;                     /* where they begin */
+    size_t pixels;                     /* offset of the pixels in the file */
 };
 
 static int ends(struct err *e) {
     return err_set(e, "the TGA data ends early");
 }
 
-/* Blue, green and red in 2 to 4 bytes. */
+/* Converts a colour of 2 to 4 bytes, blue first, to RGB. */
 static void colour(const unsigned char *p, size_t bytes, unsigned char *rgb) {
     if (bytes == 2) {
         uint32_t v = little16(p);
@@ -39,7 +39,7 @@ static void colour(const unsigned char *p, size_t bytes, unsigned char *rgb) {
 
 static void pixel(const struct tga *t, const unsigned char *p, unsigned char *rgb) {
     if (t->type == PALETTE) {
-        size_t i = (t->bytes == 1 ? *p : little16(p)) - t->first;    /* wraps below the first */
+        size_t i = (t->bytes == 1 ? *p : little16(p)) - t->first;    /* an index below t->first wraps around */
 
         if (i < t->entries)
             colour(t->entry + i * t->entry_bytes, t->entry_bytes, rgb);
@@ -54,7 +54,8 @@ static void pixel(const struct tga *t, const unsigned char *p, unsigned char *rg
 
 /* ---- run lengths ---- */
 
-/* Packets of pixels from p on: `out` NULL only counts them.  False where the data ends before n pixels. */
+/* Decodes run-length packets into n pixels.  Where `out` is NULL, only counts the pixels.  Returns false where the data
+ * ends before n pixels. */
 static bool unpack(const struct tga *t, unsigned char *out, size_t n) {
     size_t at = t->pixels, done = 0, size = t->bytes;
 
@@ -76,7 +77,7 @@ static bool unpack(const struct tga *t, unsigned char *out, size_t n) {
 
 /* ---- the file ---- */
 
-/* There is no magic number: every field of the header must make sense. */
+/* Returns true where every field of the header makes sense, because TGA has no magic number. */
 static bool probe(const unsigned char *p, size_t n) {
     int type, bits;
 
@@ -123,7 +124,7 @@ static int tga_read(struct image *im, const unsigned char *p, size_t n, const st
         return -1;
     from = p + t.pixels;
     if (p[2] & PACKED ? !unpack(&t, NULL, t.w * t.h) : (n - t.pixels) / t.bytes / t.w < t.h)
-        return ends(e);    /* before there is memory for it */
+        return ends(e);    /* checked before memory is taken for the picture */
     if (p[2] & PACKED)
         from = plane = malloc(t.w * t.h * t.bytes);
     row = malloc(t.w * 3);

@@ -1,6 +1,6 @@
 /* allocates: the canvas */
-/* WebP by libwebp.  Of an animation the first frame is decoded, which is a picture of its own
- * inside an ANMF chunk, at some place on the canvas; the rest of the canvas is black. */
+/* Decodes WebP with libwebp.  Of an animation only the first frame is decoded.  The frame is a picture
+ * inside an ANMF chunk and has a place on the canvas; the rest of the canvas is black. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ static size_t little(const unsigned char *p, int bytes) {
     return v;
 }
 
-/* The payload of the first chunk of that name, or NULL. */
+/* Returns the payload of the first chunk called `name`, and its length in *len, or NULL. */
 static const unsigned char *chunk(const unsigned char *p, size_t n, const char *name, size_t *len) {
     for (size_t at = 12; at <= n && n - at >= 8;) {
         *len = little(p + at + 4, 4);
@@ -37,7 +37,7 @@ static const unsigned char *chunk(const unsigned char *p, size_t n, const char *
     return NULL;
 }
 
-/* A frame into its place on the canvas rgb. */
+/* Decodes a frame into its place (x, y) on the canvas rgb. */
 static int frame(const struct image *im, unsigned char *rgb, const unsigned char *p, size_t n, size_t x, size_t y,
                  struct err *e) {
     int w, h;

@@ -50,7 +50,8 @@ int terminal_kitty(struct mp *out, struct span png) {
 
 enum { LEVELS = 6, COLOURS = LEVELS * LEVELS * LEVELS, BAND = 6 };
 
-/* The row's colours, and the errors that are passed on to the next row: err [w + 2][3], sixteenths of a level. */
+/* Quantises a row of RGB pixels to palette colours.  carry and next, each [w + 2][3], are the errors passed on to this
+ * row and to the next row, in sixteenths of a level. */
 static void dither(const unsigned char *rgb, size_t w, int *carry, int *next, unsigned char *colour) {
     memset(next, 0, (w + 2) * 3 * sizeof *next);
     memset(colour, 0, w);
@@ -69,7 +70,7 @@ static void dither(const unsigned char *rgb, size_t w, int *carry, int *next, un
         }
 }
 
-/* One column of six pixels, n times. */
+/* Writes n columns of six pixels, each as `bits` says. */
 static void put_run(struct mp *m, unsigned bits, size_t n) {
     char text[32];
 
@@ -80,7 +81,7 @@ static void put_run(struct mp *m, unsigned bits, size_t n) {
     put(m, text);
 }
 
-/* One colour of a band. */
+/* Writes the pixels of a band that have one colour. */
 static void put_colour(struct mp *m, unsigned colour, const unsigned char *band, size_t w, size_t rows) {
     unsigned last = 0;
     size_t n = 0;

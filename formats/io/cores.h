@@ -1,8 +1,8 @@
 /* cores.h - how many processors this process may keep busy
  *
  * What     cores_available returns the smaller of two numbers: the CPUs in the affinity mask (taskset, cpusets), and
- *          the cgroup quota (containers, systemd's CPUQuota).  More threads than that only wait for each other.  A quota
- *          holds for all groups
+ *          the cgroup quota (containers, systemd's CPUQuota).  More threads than that only wait for each other.
+ *          A quota holds for all groups
  *          below the group that sets it.  So the quota of each group is read, from the process's own group up to
  *          the mount point of its hierarchy, and the smallest one counts, rounded up.
  * Source   cgroups(7), proc(5); kernel documentation: cgroup-v2 (cpu.max), sched-bwc (cpu.cfs_quota_us,
