@@ -125,7 +125,8 @@ static const char *renamed(struct arena *a, const char *file, const char *ending
     return s;
 }
 
-/* Read a yaml: 1 and *v; 0 if there is no such file or it describes something else; or FAILED. */
+/* Reads a yaml.  Returns 1 and fills *v; 0 where the file is not there or does not describe an autoencoder; FAILED, with
+ * the error in f, where it cannot be read or is not yaml. */
 static int yaml_in(struct find *f, const char *file, struct vq_yaml *v) {
     struct err inner = {0};
     struct mapfile m;

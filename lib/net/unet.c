@@ -60,7 +60,10 @@ static void linear(struct run *r, const struct linear *l, size_t m, const float 
         linear_run(l, r->k, m, x, l->k, y, l->n, ACT_NONE, residual, s);
 }
 
-/* out [N, Y', X', Co] = shortcut(s) + conv2(norm2(conv1(SiLU(norm1 h)))): guided-diffusion's ResBlock. */
+/* guided-diffusion's ResBlock.  With x = [h, skip], the channels of both maps (skip may be NULL),
+ *     out = shortcut(resample(x)) + conv2(SiLU(norm2(conv1(resample(SiLU(norm1(x)))))))
+ * where norm2 takes the time embedding as a scale and a shift (film) or as a shift before it.  out says the size that
+ * the block's resampling gives. */
 static void res_run(struct run *r, const struct unet_res *b, const struct map *h, const struct map *skip,
                     struct map *out, struct arena a) {
     struct feature_map p = pair(r, h, skip), q;

@@ -43,6 +43,8 @@ ids() {
                  "prior --steps 2:text" "decode64 --steps 2:text" "decode64 --steps 4 --emit-steps 2:text" "upsample --steps 2:pictures" \
                  "ddim-invert --steps 2:pictures" "clip-embed -o got:pictures" "embed-mix slerp --frames 1 - fish:pictures"; do
             clip-embed "$EMOJI"/demo/fish.png >fish
+            # the model in the box draws too slowly under a sanitizer; unclip.bats has a tiny one there
+            case "${SAN:+slow} $c" in slow\ prior* | slow\ decode64* | slow\ upsample* | slow\ ddim*) continue ;; esac
             case "$s $c" in full\ upsample* | full\ clip-embed*) continue ;; esac    # they add no field
             cp "$s.${c##*:}" in
             rm -f got

@@ -1,10 +1,10 @@
 /* caption.h - a line of text about a record
  *
- * What     The values of some fields, separated by spaces.  Strings are written as they are, numbers with four digits,
+ * What     The values of some fields, separated by spaces.  Strings are written as they are, numbers with four significant digits,
  *          other values as JSON; the name "id" stands for the id.  Without a list of fields, the caption is
- *          the record's text, or the id where the record has no text.  If that id is a path, its directories and
- *          extension are left out.
- * Errors   An absent field is left out.  -1 when memory is out.
+ *          the record's text, or the id where the record has no text.  An id that is a path is written without its
+ *          directories and extension.  A field that the record does not have is left out.
+ * Errors   -1 when memory is out.
  */
 #ifndef UNCLIP_CAPTION_H
 #define UNCLIP_CAPTION_H

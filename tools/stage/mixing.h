@@ -39,7 +39,9 @@ int mix_between(struct mix_way *w, const struct record *a, const struct record *
 int mix_along(struct mix_way *w, const struct record *a, const struct vector *old, const struct vector *fresh,
               struct arena *mem, struct err *e);
 
-/* Makes *out frame i of n, at t from 0 (the vector `from`) to 1 (the vector `to`). */
+/* Makes *out the i-th record of the n that interpolate between w's two vectors: t = 0 gives the first vector and t = 1
+ * the second.  lerp interpolates along the straight line, otherwise along the great circle (slerp).  Returns 0, or -1
+ * with err. */
 int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, size_t n, double t, struct arena *mem,
               struct err *e);
 
