@@ -265,7 +265,8 @@ goes_on() {
     [ "$(wc -l <got)" = 60 ]
     for p in $(seq 60); do cat fish >"fifo$p"; done &
     # shellcheck disable=SC2046
-    (ulimit -v 2000000; embed-mix sum --raw $(seq -f fifo%.0f 60 | sed '2,$s/^/+ /') >got)
+    ([ "${SAN-}" ] || ulimit -v 2000000     # AddressSanitizer maps terabytes
+     embed-mix sum --raw $(seq -f fifo%.0f 60 | sed '2,$s/^/+ /') >got)
     wait
     # shellcheck disable=SC2046
     embed-mix sum --raw $(seq 60 | sed 's/.*/fish/;2,$s/^/+ /') | cmp - got
