@@ -133,7 +133,7 @@ static void masked(const struct bmp *b, uint32_t v, unsigned char *out) {
     for (int c = 0; c < 3; c++) {
         uint32_t m = b->mask[c], low = m & -m;
 
-        out[c] = m ? (unsigned char)((uint64_t)((v & m) / low) * 255 / (m / low)) : 0;
+        out[c] = (unsigned char)(m ? (uint64_t)((v & m) / low) * 255 / (m / low) : 0);
     }
 }
 
@@ -150,7 +150,7 @@ static void raw_row(const struct bmp *b, const unsigned char *in, unsigned char 
         } else {
             size_t bit = x * b->bits;
 
-            memcpy(out, b->colour[in[bit / 8] >> (8 - b->bits - bit % 8) & ((1u << b->bits) - 1)], 3);
+            memcpy(out, b->colour[(unsigned)in[bit / 8] >> (8 - b->bits - bit % 8) & ((1u << b->bits) - 1)], 3);
         }
 }
 
@@ -200,7 +200,7 @@ static size_t literal(struct plane *to, const struct bmp *b, size_t at, size_t c
     if (b->n - at < bytes)
         return 0;
     for (size_t i = 0; i < count; i++) {
-        unsigned v = four ? b->p[at + i / 2] >> (i % 2 ? 0 : 4) & 15u : b->p[at + i];
+        unsigned v = four ? (unsigned)b->p[at + i / 2] >> (i % 2 ? 0 : 4) & 15u : b->p[at + i];
 
         put(to, v, v, 1);
     }
