@@ -278,7 +278,7 @@ int main(int argc, char *argv[]) {
         return tool_finish(&j.t);
     }
     if (j.files0 && at < argc)
-        die("%s: files cannot be named beside --files0-from", argv[at]);
+        die("%s: files cannot be named together with --files0-from", argv[at]);
     if ((j.files0 || at < argc) && j.only == 1)
         die("--only text: files have no text");
     tool_reads_all(&j.t, argc - at, argv + at);

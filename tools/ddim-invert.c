@@ -80,7 +80,7 @@ static int from_file(const struct job *j, const struct record *r, float *x, stru
     if (got < 0)
         return -1;
     if (memchr(name.p, 0, name.n))
-        return err_set(e, "no image, and the id is no name of a file");
+        return err_set(e, "no image, and the id is not a file name");
     file = arena_str(&a, name.p, name.n);
     if (!file)
         return err_set(e, "out of memory");

@@ -58,7 +58,7 @@ static int parse(struct job *j, int argc, char *argv[]) {
     const struct opt own[] = {
         {0, "arrays", OPT_FLAG, &j->arrays, NULL, "tensors as plain arrays of numbers", 0, 0, NULL},
         {0, "csv", OPT_FLAG, &j->as_csv, NULL, "CSV: the id and the fields that are strings, numbers or bools", 0, 0, NULL},
-        {0, "fields", OPT_STR, &j->fields, "LIST", "only these fields, parted by commas", 0, 0, NULL},
+        {0, "fields", OPT_STR, &j->fields, "LIST", "only these fields, separated by commas", 0, 0, NULL},
         {0, "from-json", OPT_FLAG, &j->from_json, NULL, "read JSON, write records", 0, 0, NULL},
         {0, "from-npy", OPT_LIST, &j->from_npy, "FIELD=FILE", "read the rows of FILE as that field, write records", 0, 0, NULL},
         {0, "ids", OPT_STR, &j->ids, "FILE", "with --npy write, with --from-npy read, one id a line", 0, 0, NULL},

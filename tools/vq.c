@@ -237,7 +237,7 @@ int main(int argc, char *argv[]) {
                         sizeof own / sizeof *own);
 
     if (j.files0 && at < argc)
-        die("%s: files cannot be named beside --files0-from", argv[at]);
+        die("%s: files cannot be named together with --files0-from", argv[at]);
     if (j.files0 && j.net.decode)
         die("--files0-from: -d reads records, not files");
     if (!j.net.decode && j.t.machine.precision < 0)    /* in f32 the tokens are those of the reference */

@@ -119,7 +119,9 @@ static int rudalle(struct find *f, struct part *p) {
     p->m->rules = (struct token_rules){TOKEN_HF, 1, 0.995, 2048};
     if (c->heads)
         return FOUND;
-    err_set(&inner, "a config.json with num_attention_heads is needed beside it: %zu layers of %zu are no published model",
+    err_set(&inner,
+            "a config.json with num_attention_heads is needed next to it: "
+            "%zu layers of width %zu are not a published model",
             c->layers, c->width);
     return find_failed(f, p->file, &inner);
 }

@@ -259,7 +259,7 @@ assert n * 2 == len(ids) and sorted(ids[:n]) == sorted(ids[n:])'
 
 @test "usage" {
     run -2 --separate-stderr clip-embed --files0-from=x y
-    [ "$stderr" = "clip-embed: y: files cannot be named beside --files0-from" ]
+    [ "$stderr" = "clip-embed: y: files cannot be named together with --files0-from" ]
     run -2 --separate-stderr clip-embed --only text x
     [ "$stderr" = "clip-embed: --only text: files have no text" ]
     run -2 --separate-stderr clip-embed --files0-from=none -o out

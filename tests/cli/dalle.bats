@@ -118,7 +118,7 @@ tokens() {
 
 @test "what is missing is named" {
     run -2 --separate-stderr dalle -m "$ROOT/tests/golden/dalle/rudalle" two
-    [[ "$stderr" = *"a config.json with num_attention_heads is needed beside it: 8 layers of 48 are no published model" ]]
+    [[ "$stderr" = *"a config.json with num_attention_heads is needed next to it: 8 layers of width 48 are not a published model" ]]
     run -2 --separate-stderr dalle -m "$ROOT/tests/golden/clip" two
     [[ "$stderr" = "dalle: no transformer that draws picture tokens in "* ]]
     cp -r v3 bare && rm bare/bpe.model

@@ -68,7 +68,7 @@ size_t tool_names(const char *option, const char *list, struct span *v, size_t r
     for (const char *s = list; s;) {
         size_t len = strcspn(s, ",");
         if (!len || n == room)
-            die("--%s: not a list of at most %zu names parted by commas", option, room);
+            die("--%s: not a list of at most %zu names separated by commas", option, room);
         v[n++] = span_bytes(s, len);
         s = s[len] ? s + len + 1 : NULL;
     }
