@@ -50,8 +50,16 @@ blocks() {
     not_sanitized
     sed -n '/^## What it does/,/^| program/s/^    //p' "$ROOT/README.md" | grep -v photos >run.sh
     [ "$(wc -l <run.sh)" -ge 3 ]
-    sed -n '/^## Text to picture/,/^## Models/s/^    //p' "$ROOT/README.md" | grep -v karlo >>run.sh
+    sed -n '/^## Text to picture/,/^## Models/s/^    //p' "$ROOT/README.md" | grep -v 'karlo\|dalle' >>run.sh
+    [ "$(grep -c 'probe' run.sh)" -eq 2 ]
+    mkdir -p birds/food birds/sky new
+    for d in banana green-apple pizza ice-cream mushroom; do cp "$ROOT/examples/emoji/demo/$d.png" "birds/food/$d.jpg"; done
+    for d in sun star crescent-moon balloon umbrella; do cp "$ROOT/examples/emoji/demo/$d.png" "birds/sky/$d.jpg"; done
+    cp birds/food/pizza.jpg birds/sky/sun.jpg new
     sh -eu run.sh >out
+    grep -q '^new/pizza.jpg	food	' out
+    grep -q '^new/sun.jpg	sky	' out
+    rm -r birds new
     image-out --read heart.png | jq -e '.data.text == "a red heart"'
     [ "$(image-out --read fishes.png | wc -l)" -eq 6 ]
     grep -q '^examples/emoji/demo/red-heart.png	red heart	' out
