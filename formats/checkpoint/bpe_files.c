@@ -329,8 +329,8 @@ static void skip_value(struct text *t) {
     }
 }
 
-/* The array under "added_tokens" in the outermost object, as text; empty if there is no such array.  Only the
- * text before it is read: the array is near the beginning of the files that libraries write. */
+/* Returns the text of the array under the key "added_tokens" of the outermost object, or an empty text when the object
+ * lacks it.  The search stops at the array, which stands near the beginning of the files that libraries write. */
 static struct text added_tokens_in(const char *s, size_t n) {
     struct text t = {s, s + n}, out = {s, s};
     const char *key;

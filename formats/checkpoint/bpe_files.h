@@ -34,7 +34,7 @@ int bpe_open(struct bpe *b, const struct tok_files *f, struct arena *a, struct e
 int bpe_read_merges(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e);
 int bpe_read_json(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e);
 
-/* JSON that names added tokens; NULL where there is no such file. */
+/* The JSON texts that can name added tokens.  A member is NULL when the model lacks that file. */
 struct tok_texts {
     json_t *list;    /* tokenizer.json's added_tokens, an array */
     json_t *added_tokens, *config, *special_tokens;    /* whole files, objects */

@@ -27,7 +27,8 @@ struct part {
 
 /* ---- configs ---- */
 
-/* The JSON object in dir/config.json; or NULL, with *r 0 if there is no such file, and FAILED for an error. */
+/* Reads dir/config.json, which must be a JSON object.  Returns NULL and sets *r to 0 when the directory lacks the file,
+ * and to FAILED when the file cannot be read. */
 static json_t *config_json(struct find *f, const char *dir, const char **file, int *r) {
     struct err inner = {0};
     struct mapfile m;

@@ -22,7 +22,7 @@ struct find {
     const char *path;        /* the path that is looked at, or the snapshot that it stands for */
     struct arena *a;
     struct err *e;
-    struct err why;          /* why `path` does not have the component; "" where there is no reason to give */
+    struct err why;          /* why `path` does not have the component; "" when `look` gave no reason */
     struct err tried;        /* the paths so far, each with its reason */
 };
 
@@ -35,9 +35,11 @@ int find_failed(struct find *f, const char *file, const struct err *inner);
 /* Map a file: 0, or FAILED. */
 int find_map(struct find *f, const char *file, struct mapfile *m);
 
-/* The weights file in a directory, under the first name that the library tries; NULL if there is no such file. */
+/* A library looks for its weights under several file names, in a fixed order.  Each value stands for one library's list. */
 enum weights_names { WEIGHTS_TRANSFORMERS, WEIGHTS_DIFFUSERS, WEIGHTS_OPENCLIP, WEIGHTS_OPENAI };
 
+/* Returns the path of the first file of the list `names` that exists in the directory, or NULL when the directory has none
+ * of these files. */
 const char *find_weights(struct find *f, const char *dir, enum weights_names names);
 
 #endif

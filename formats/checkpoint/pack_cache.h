@@ -16,7 +16,8 @@
  * Trust    A file's structure is checked (pack_file.h).  Its content is not checked against a sum, because a
  *          start shall cost page faults only.  Therefore the directory and the file must belong to this user or to
  *          root, no other user may write to them, and a file is complete and synced before it gets its name.
- *          A person who can write to the user's files can do worse than change weights.
+ *          These checks do not protect against a process that runs as this user or as root: such a process could
+ *          change the programs, too.
  * Errors   An error of the cache does not stop a program: without the directory, without permission, with a full disk
  *          or with a file of another network, the weights are packed as without a cache.  `say` has the reason, for -v.
  * Limits   A network with fewer than `least` bytes of packed weights is not kept: packing it is faster than finding it.

@@ -8,7 +8,7 @@
 
 enum { LIMIT_MAX = 1 << 20, CONFIG_MAX = 1 << 20 };    /* files write 10^30 for "no limit" */
 
-/* The path of the file `name` in a directory, or NULL if there is no such file. */
+/* Returns the path of the file `name` in the directory `folder`, or NULL when the directory lacks it. */
 static const char *file_in(const char *folder, const char *name, struct arena *a) {
     return path_first(a, folder, &name, 1);
 }

@@ -21,8 +21,9 @@ enum { WORD_FILE_MAX = 64 << 20 };
 int word_bpe_read_yttm(struct word_bpe *b, struct span text, struct arena *a, struct err *e);
 int word_bpe_read_vocab(struct word_bpe *b, struct span vocab, struct span merges, struct arena *a, struct err *e);
 
-/* Open a bpe.model, or a directory that holds bpe.model, or a *vocab*.json and a *merges*.txt: 1.  0: there are no such
- * files.  -1: an error in a file, whose name begins the message. */
+/* Opens the tokenizer at `dir`, which is a bpe.model file, or a directory with a bpe.model, or a directory with a
+ * *vocab*.json and a *merges*.txt.  Returns 1; 0 when `dir` has none of these files; or -1 when a file is damaged (the
+ * message begins with the file's name). */
 int word_bpe_open_dir(struct word_bpe *b, const char *dir, struct arena *a, struct err *e);
 
 #endif

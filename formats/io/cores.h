@@ -17,8 +17,8 @@
 /* Returns the number of processors that this process may keep busy, at least 1. */
 int cores_available(void);
 
-/* Returns the smallest cgroup quota in cores, or 0 where there is no quota.  root is "", or in tests a directory that
- * stands for /. */
+/* Returns the smallest cgroup quota in cores, or 0 when no cgroup limits this process.  `root` is put before each path
+ * that is read.  Programs pass ""; tests pass a directory with files of their own. */
 int cores_quota(const char *root);
 
 #endif

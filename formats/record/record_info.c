@@ -17,7 +17,7 @@ int info_open(struct info *s, struct arena *keep) {
 }
 
 /* Finds the line with the group, name, text and kind of `key`, or makes it, and counts one record on it.  Returns NULL
- * where there is no room for a new line. */
+ * when the line is new and the table already has INFO_LINES lines, or `keep` is full. */
 static struct info_line *line(struct info *s, const struct info_line *key) {
     struct info_line *l;
 

@@ -57,7 +57,7 @@ void *arena_take(struct arena *a, size_t n, size_t size);
 void *arena_zero(struct arena *a, size_t n, size_t size);
 
 /* Makes the block p of `old` bytes `new` bytes long, in place.  p must be the block that was
- * taken last from a.  Returns 0, or -1 when there is no room (p stays valid). */
+ * taken last from a.  Returns 0, or -1 when the arena is full (p stays valid). */
 int arena_grow(struct arena *a, void *p, size_t old, size_t new);
 
 /* Returns a copy of n bytes of s with a NUL after them, or NULL when there is no room. */
