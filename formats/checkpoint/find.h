@@ -35,11 +35,12 @@ int find_failed(struct find *f, const char *file, const struct err *inner);
 /* Map a file: 0, or FAILED. */
 int find_map(struct find *f, const char *file, struct mapfile *m);
 
-/* A library looks for its weights under several file names, in a fixed order.  Each value stands for one library's list. */
+/* A library looks for its weights under several file names, in a fixed order.  Each value stands for the list of one
+ * library. */
 enum weights_names { WEIGHTS_TRANSFORMERS, WEIGHTS_DIFFUSERS, WEIGHTS_OPENCLIP, WEIGHTS_OPENAI };
 
-/* Returns the path of the first file of the list `names` that exists in the directory, or NULL when the directory has none
- * of these files. */
+/* Returns the path of the first file of the list `names` that exists in the directory, or NULL when the directory has
+ * none of these files. */
 const char *find_weights(struct find *f, const char *dir, enum weights_names names);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "lib/base/utf8.h"
 #include "lib/text/bpe_table.h"
+#include "lib/text/pair_merge.h"
 #include "lib/text/text_clean.h"
 
 enum { SHORT = 48 };    /* a piece of at most so many bytes is merged without a heap */
@@ -43,85 +44,9 @@ static size_t merge_short(const struct bpe *b, uint32_t *w, size_t n) {
     return n;
 }
 
-/* Long pieces are merged with a heap of (merge, place), smallest first, and a linked list of the ids.  Of equal merges
- * the smallest place comes first, as in the reference, which goes from left to right.  A new pair has a larger id than
- * the merge that made it, so no smaller merge can appear later. */
-struct heap {
-    uint64_t *v;    /* merge << 32 | place */
-    size_t n;
-};
-
-static void heap_push(struct heap *h, uint64_t x) {
-    size_t i = h->n++;
-
-    for (; i > 0 && h->v[(i - 1) / 2] > x; i = (i - 1) / 2)
-        h->v[i] = h->v[(i - 1) / 2];
-    h->v[i] = x;
-}
-
-static uint64_t heap_pop(struct heap *h) {
-    uint64_t top = h->v[0], x = h->v[--h->n];
-    size_t i = 0, c;
-
-    for (; (c = 2 * i + 1) < h->n; i = c) {
-        if (c + 1 < h->n && h->v[c + 1] < h->v[c])
-            c++;
-        if (x <= h->v[c])
-            break;
-        h->v[i] = h->v[c];
-    }
-    h->v[i] = x;
-    return top;
-}
-
-struct chain {
-    uint32_t *id, *next, *prev;    /* id is UINT32_MAX where it was merged into the id before it */
-    uint32_t n;
-};
-
-static void offer(const struct bpe *b, struct heap *h, const struct chain *c, uint32_t i) {
-    uint32_t m = c->next[i] < c->n ? merge_of(b, c->id[i], c->id[c->next[i]]) : UINT32_MAX;
-
-    if (m != UINT32_MAX)
-        heap_push(h, (uint64_t)m << 32 | i);
-}
-
-/* Merge the n ids of a long piece in place.  Returns how many are left, or 0 when memory is exhausted. */
-static size_t merge_long(const struct bpe *b, uint32_t *w, size_t n, struct arena scratch) {
-    /* a merge takes one entry off the heap and adds at most two, and there are fewer than n merges */
-    struct heap h = {arena_take(&scratch, 2 * n, sizeof *h.v), 0};
-    struct chain c = {w, arena_take(&scratch, n, sizeof *w), arena_take(&scratch, n, sizeof *w),
-                      (uint32_t)n};
-    size_t k = 0;
-
-    if (!h.v || !c.next || !c.prev)
-        return 0;
-    for (uint32_t i = 0; i < c.n; i++) {
-        c.next[i] = i + 1;
-        c.prev[i] = i - 1;    /* wraps around for the first, and is then not below n */
-    }
-    for (uint32_t i = 0; i < c.n; i++)
-        offer(b, &h, &c, i);
-    while (h.n > 0) {
-        uint64_t top = heap_pop(&h);
-        uint32_t i = (uint32_t)top, m = (uint32_t)(top >> 32), j;
-        /* an entry is stale when one of its two ids has been merged since */
-        if (c.id[i] == UINT32_MAX || (j = c.next[i]) >= c.n ||
-            b->pair[m - BPE_BYTES].left != c.id[i] || b->pair[m - BPE_BYTES].right != c.id[j])
-            continue;
-        c.id[i] = m;
-        c.id[j] = UINT32_MAX;
-        c.next[i] = c.next[j];
-        if (c.next[i] < c.n)
-            c.prev[c.next[i]] = i;
-        offer(b, &h, &c, i);
-        if (c.prev[i] < c.n)
-            offer(b, &h, &c, c.prev[i]);
-    }
-    for (uint32_t i = 0; i < c.n; i++)
-        if (w[i] != UINT32_MAX)
-            w[k++] = w[i];
-    return k;
+static bool find_merge(const void *table, uint32_t left, uint32_t right, struct merge *m) {
+    m->rank = m->id = merge_of(table, left, right);    /* ids are given in the order of the merges */
+    return m->id != UINT32_MAX;
 }
 
 /* ---- splitting ---- */
@@ -201,7 +126,7 @@ static size_t encode_piece(const struct bpe *b, const char *s, size_t n,
     for (size_t i = 0; i < n; i++)
         w[i] = b->alphabet.id[(unsigned char)s[i]];
     w[n - 1] += 256;
-    return n <= SHORT ? merge_short(b, w, n) : merge_long(b, w, n, scratch);
+    return n <= SHORT ? merge_short(b, w, n) : pair_merge(b, find_merge, w, n, scratch);
 }
 
 /* The byte of the text at which token k of a piece begins.  w holds the piece's ids, and `at` is its first byte. */

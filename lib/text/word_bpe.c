@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "lib/base/utf8.h"
+#include "lib/text/pair_merge.h"
 #include "lib/text/text_clean.h"
 
 static const char UNDERLINE[] = "\xe2\x96\x81", BLANK[] = "\xc4\xa0", LAST[] = "</w>";    /* U+2581, U+0120 */
@@ -109,83 +110,16 @@ uint64_t word_bpe_hash(const struct word_bpe *b) {
     return XXH64(b->rule, b->rules * sizeof *b->rule, h);
 }
 
-/* ---- one word ---- */
+static const uint32_t UNKNOWN = UINT32_MAX - 1;    /* the symbol of a character that is not in the vocabulary */
 
-struct heap {
-    uint64_t *v;    /* rank << 32 | place: the lowest rank first, then the leftmost */
-    size_t n;
-};
+static bool find_rule(const void *table, uint32_t left, uint32_t right, struct merge *m) {
+    const struct word_bpe *b = table;
+    uint32_t rule = *pair_slot(b, left, right);
 
-static void push(struct heap *h, uint64_t x) {
-    size_t i = h->n++;
-
-    for (; i > 0 && h->v[(i - 1) / 2] > x; i = (i - 1) / 2)
-        h->v[i] = h->v[(i - 1) / 2];
-    h->v[i] = x;
-}
-
-static uint64_t pop(struct heap *h) {
-    uint64_t top = h->v[0], x = h->v[--h->n];
-    size_t i = 0, c;
-
-    for (; (c = 2 * i + 1) < h->n; i = c) {
-        if (c + 1 < h->n && h->v[c + 1] < h->v[c])
-            c++;
-        if (x <= h->v[c])
-            break;
-        h->v[i] = h->v[c];
-    }
-    h->v[i] = x;
-    return top;
-}
-
-static const uint32_t GONE = UINT32_MAX, UNKNOWN = UINT32_MAX - 1;
-
-struct chain {
-    uint32_t *s, *next, *prev, n;    /* s: a symbol, UNKNOWN, or GONE where it was merged into the one before */
-};
-
-static void offer(const struct word_bpe *b, struct heap *h, const struct chain *c, uint32_t i) {
-    uint32_t rule = c->next[i] < c->n ? *pair_slot(b, c->s[i], c->s[c->next[i]]) : 0;
-
-    if (rule)
-        push(h, (uint64_t)(rule - 1) << 32 | i);
-}
-
-/* Merge the n symbols of a word in place.  *left is how many remain. */
-static int merge(const struct word_bpe *b, uint32_t *s, size_t n, size_t *left, struct arena scratch, struct err *e) {
-    struct heap h = {arena_take(&scratch, 2 * n, sizeof *h.v), 0};
-    struct chain c = {s, arena_take(&scratch, n, sizeof *s), arena_take(&scratch, n, sizeof *s), (uint32_t)n};
-
-    if (!h.v || !c.next || !c.prev || n >= UNKNOWN)
-        return err_set(e, "no memory for a word of %zu characters", n);
-    for (uint32_t i = 0; i < c.n; i++) {
-        c.next[i] = i + 1;
-        c.prev[i] = i - 1;    /* wraps around for the first, and is then not below n */
-    }
-    for (uint32_t i = 0; i < c.n; i++)
-        offer(b, &h, &c, i);
-    while (h.n) {
-        const uint64_t top = pop(&h);
-        const struct word_rule *r = &b->rule[top >> 32];
-        const uint32_t i = (uint32_t)top, j = c.next[i];
-
-        if (c.s[i] != r->left || j >= c.n || c.s[j] != r->right)    /* one of the two symbols has been merged since */
-            continue;
-        c.s[i] = r->made;
-        c.s[j] = GONE;
-        c.next[i] = c.next[j];
-        if (c.next[i] < c.n)
-            c.prev[c.next[i]] = i;
-        offer(b, &h, &c, i);
-        if (c.prev[i] < c.n)
-            offer(b, &h, &c, c.prev[i]);
-    }
-    *left = 0;
-    for (size_t i = 0; i < n; i++)
-        if (s[i] != GONE)
-            s[(*left)++] = s[i];
-    return 0;
+    if (!rule)
+        return false;
+    *m = (struct merge){rule - 1, b->rule[rule - 1].made};
+    return true;
 }
 
 /* ---- words ---- */
@@ -211,12 +145,13 @@ static void put_symbol(struct encoding *t, const char *text, size_t n) {
 }
 
 static int end_word(struct encoding *t) {
-    size_t left = 0;
+    size_t left;
 
     if (!t->n)
         return 0;
-    if (merge(t->b, t->word, t->n, &left, t->scratch, t->e) < 0)
-        return -1;
+    left = pair_merge(t->b, find_rule, t->word, t->n, t->scratch);
+    if (!left)
+        return err_set(t->e, "no memory for a word of %zu characters", t->n);
     for (size_t i = 0; i < left; i++) {
         int id = t->word[i] == UNKNOWN ? -1 : t->b->symbol[t->word[i]].id;
 
