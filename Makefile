@@ -145,7 +145,7 @@ portable: $(PORTABLE:%=$B/unit/%)
 # Then the programs, built with ASan and UBSan, for as long on hostile records.
 FUZZ_TIME = 60
 fuzz:
-	@$(NEEDS) build lint
+	@$(NEEDS) build check lint
 	@$(MAKE) --no-print-directory -j2 CC=clang SAN=fuzzer-no-link,address,undefined B=build-fuzz fuzzers >/dev/null
 	@printf '%s\n' $(FUZZERS) | xargs -P 2 -I '{}' sh tests/fuzz/run build-fuzz '{}' $(FUZZ_TIME)
 	@$(MAKE) --no-print-directory -j2 SAN=address,undefined B=build-address all >/dev/null
@@ -169,7 +169,7 @@ lint:
 	@for o in $(WRAPS); do nm -u build-lint/*/*/$$o.o | grep -qwE 'malloc|calloc|realloc' || { echo "$$o does not allocate"; exit 1; }; done
 	@! command -v python3 >/dev/null || python3 lib/text/text_tables.py | cmp - lib/text/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
-	@shellcheck -x -S warning -e SC2154 tests/run tests/fuzz/run .ci/run .ci/needs $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
+	@shellcheck -x -S warning -e SC2154 tests/run tests/layers tests/fuzz/run .ci/run .ci/needs $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
 	@echo lint: clean
 
 SHARE    = $(DESTDIR)$(DATADIR)/unclip

@@ -84,7 +84,8 @@ blocks() {
         grep -q '^missing: .*jansson' <<<"$output"
         grep -q '^Debian.*apt-get install .*libjansson-dev' <<<"$output"
         grep -q '^Fedora.* jansson-devel' <<<"$output"
-        [ ! -e apt.log ] && [ ! -e "$ROOT/apt.log" ]
+        [ ! -e apt.log ]
+        [ ! -e "$ROOT/apt.log" ]
     done
     PATH=$PWD/path:$PATH run -1 "$ROOT/.ci/needs" -i build    # still missing afterwards: not a success
     grep -q '^install\|install .*libjansson-dev' apt.log

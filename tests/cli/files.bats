@@ -181,7 +181,8 @@ refused() {
     clip-embed --files0-from=slow -o both &
     exec 7>slow
     printf '%s\0' "$EMOJI/demo/fish.png" >&7
-    while [ ! -s both ]; do sleep 0.05; done
+    for _ in $(seq 400); do [ -s both ] && break || sleep 0.05; done
+    [ -s both ]
     for o in '' '--skip-from both'; do
         # shellcheck disable=SC2086
         run -2 --separate-stderr clip-embed $o -o both "$EMOJI/demo/star.png"

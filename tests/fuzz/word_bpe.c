@@ -1,5 +1,5 @@
-/* Tokenizers of the DALL-E 1 family from hostile files, and hostile texts through them: every id is in the vocabulary or
- * the unknown token's, and decoding gives UTF-8. */
+/* Tokenizers of the DALL-E 1 family from hostile files, and hostile texts through them: no id is negative, and decoding
+ * gives UTF-8. */
 #include "formats/checkpoint/word_bpe_files.h"
 
 #include <stdlib.h>

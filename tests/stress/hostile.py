@@ -9,7 +9,7 @@ fields; nesting; garbage and cuts between records), and a program reads them, fr
 itself within 60 s with a status of 0 to 3, within 3 GB, without a finding of a sanitizer.  What breaks this is kept in
 BIN/../hostile-N.clip, and the status is 1.  Nothing but Python's own library is used.
 """
-import os, random, struct, subprocess, sys, tempfile, time
+import atexit, os, random, shutil, struct, subprocess, sys, tempfile, time
 
 START = b"\x83\xa6unclip\x01\xa2id"
 LIMIT_S, LIMIT_MB = 60, 3000
@@ -231,10 +231,15 @@ def run(bin, cmd, data=None, name=None):
 
 def main():
     bin, seconds, seed = os.path.abspath(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else int(time.time())
-    demo = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "examples", "emoji", "demo")
+    top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    demo = os.path.join(top, "examples", "emoji", "demo")
+    vq = ["-m", os.path.join(top, "tests", "golden", "dalle", "vqgan", "vq")]
+    dalle = ["-m", os.path.join(top, "tests", "golden", "dalle", "mindalle")]
     keep = os.path.dirname(bin)
     r = random.Random(seed)
-    os.chdir(tempfile.mkdtemp())
+    work = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, work, True)
+    os.chdir(work)
     os.mkfifo("fifo")
 
     def made(cmd, data=b""):
@@ -250,7 +255,9 @@ def main():
     small = made(["decode64", "--steps", "2"], prior)
     noise = made(["ddim-invert", "--steps", "2"], image)
     labelled = made(["rank", "--labels", os.path.join(demo, "labels.txt")], image)
-    good = [write(x) for b in (tok, text_, image, prior, small, noise, labelled) for x in records(b)]
+    codes = made(["vq", "--side", "32"] + vq, image)
+    drawn = made(["dalle", "-n", "2"] + dalle, tok)
+    good = [write(x) for b in (tok, text_, image, prior, small, noise, labelled, codes, drawn) for x in records(b)]
     open("good.clip", "wb").write(image)
     open("text.clip", "wb").write(text_)
     open("pca.clip", "wb").write(made(["embed-mix", "pca-fit"], image))
@@ -266,7 +273,8 @@ def main():
         "decode64 --steps 1 --rng torch", "upsample --steps 1", "ddim-invert --steps 2", "prior --steps 1 --skip-from HERE", "rank --skip-from HERE --labels LABELS",
         "prior --steps 1 --uncond HERE text.clip", "rank --query HERE good.clip", "rank --labels HERE good.clip", "embed-mix pca-project --pca HERE good.clip",
         "embed-mix slerp good.clip HERE", "embed-mix diff good.clip HERE HERE", "embed-mix sum HERE + good.clip", "record-json --info HERE HERE",
-        "probe p.probe", "probe --knn HERE good.clip", "probe --train -o out.probe", "rank --label-cache HERE --labels LABELS good.clip", "vq", "vq -d", "dalle")]
+        "probe p.probe", "probe --knn HERE good.clip", "probe --train -o out.probe", "rank --label-cache HERE --labels LABELS good.clip", "vq VQ", "vq -d VQ", "dalle DALLE",
+        "dalle --keep-top 2 DALLE", "dalle -n 2 --every 3 --keep-errors DALLE")]
     expensive = {"decode64", "upsample", "ddim-invert", "prior"}
     cmds = [c for c in cmds if os.path.exists(os.path.join(bin, c[0]))]
     end, runs, bad, count = time.time() + seconds, 0, 0, {}
@@ -276,7 +284,7 @@ def main():
             continue
         b = stream(r, good)
         open("here.clip", "wb").write(b)
-        args = [{"HERE": "here.clip", "LABELS": labels}.get(a, a) for a in cmd]
+        args = [x for a in cmd for x in {"HERE": ["here.clip"], "LABELS": [labels], "VQ": vq, "DALLE": dalle}.get(a, [a])]
         if "HERE" in cmd:
             status, _, err = run(bin, args, b"")
         elif r.random() < 0.5:

@@ -28,12 +28,12 @@ one() {
     while :; do
         status=0
         sig=$([ $((kills % 2)) = 0 ] && echo KILL || echo TERM)
-        timeout -s "$sig" "0.$(printf %03d $wait)" "$@" -q --skip-from out -o out <"$in" 2>err || status=$?
+        timeout -s "$sig" "$((wait / 1000)).$(printf %03d $((wait % 1000)))" "$@" -q --skip-from out -o out <"$in" 2>err || status=$?
         [ $status = 0 ] && break
         case $status in 124 | 137 | 143) ;; *) echo "$name: status $status: $(cat err)"; exit 1 ;; esac
         kills=$((kills + 1))
         flock out true    # timeout does not wait for what it killed
-        wait=$((wait + 7 > 999 ? 999 : wait + 7))
+        wait=$((wait + 7))
         # what is whole is a beginning of what was wanted
         "$BIN/record-json" out >got.json 2>err || { cuts=$((cuts + 1)) && grep -q 'cut short' err && [ "$(wc -l <err)" = 1 ]; }
         "$BIN/record-json" want | head -n "$(wc -l <got.json)" | cmp - got.json

@@ -16,7 +16,8 @@ export UNCLIP_CACHE=none
 head -c 0 /dev/null >nothing
 runs=0 done=0 refused=0
 while read -r c; do
-    eval "$BIN/$c" >want 2>/dev/null
+    eval "$BIN/$c" >want 2>err || { echo "$c: $(cat err)"; exit 1; }
+    case $c in *nothing*) ;; *) [ -s want ] || { echo "$c: no output"; exit 1; } ;; esac
     least=
     for mb in 20 30 40 50 60 70 80 90 100 120 140 160 180 200 250 300 400 600; do
         status=0
@@ -38,13 +39,13 @@ clip-embed -j 2 $demo/fish.png
 rank -j 2 --text fish --tsv pictures
 rank -j 2 --labels $demo/labels.txt pictures
 rank -j 2 --query text pictures
-cat pictures | $BIN/rank -j 2 --text fish
+rank -j 2 --text fish < <(cat pictures)
 prior -j 2 --steps 2 text
 decode64 -j 2 --steps 1 --embed=text text
 upsample -j 2 --steps 1 pictures
 ddim-invert -j 2 --steps 2 pictures
 embed-mix mean pictures
-embed-mix slerp pictures text
+embed-mix slerp pictures pictures
 record-json pictures
 image-out -o - pictures
 image-out --sheet -o - pictures

@@ -3,7 +3,7 @@
 
 usage: mutate_pictures.py DIR N [SEED [FORMAT ...]]
 
-Writes N files to DIR, named NUMBER.FORMAT.  They begin as the pictures of tests/golden/images and the fuzzer's corpus.
+Writes N files to DIR, named NUMBER.FORMAT.  They begin as the pictures of tests/golden/images.
 Each is changed at one to eight places, or says a size that is not its own (with right checksums), or is a HEIF file
 whose items, sizes and parameter sets say what they like.
 """

@@ -34,10 +34,10 @@ for i in $(seq "$N"); do
         cmp -s out a || cmp -s out b || cmp -s out ab || cmp -s out ba || { echo "run $i: mixed results"; exit 1; } ;;
     02)
         refused=$((refused + 1))
-        grep -q 'another run' err.b && cmp out a ;;
+        { grep -q 'another run' err.b && cmp out a; } || { echo "run $i: $(cat err.b)"; exit 1; } ;;
     20)
         refused=$((refused + 1))
-        grep -q 'another run' err.a && cmp out b ;;
+        { grep -q 'another run' err.a && cmp out b; } || { echo "run $i: $(cat err.a)"; exit 1; } ;;
     *) echo "run $i: status $sa and $sb: $(cat err.a err.b)"; exit 1 ;;
     esac
 done

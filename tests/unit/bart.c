@@ -90,7 +90,7 @@ static void golden(const struct kern *kern, struct arena a) {
     for (size_t i = 0, m = 0; i < N; i++) {    /* image_tokens: what is given at each place, the start token first */
         c[0].token = c[1].token = tokens[i];
         bart_step(b, &k, i, 2, c, out, s);
-        if (i == at[m]) {
+        if (m < 8 && i == at[m]) {
             for (size_t r = 0; r < 2; r++) {
                 memcpy(got + (r * 8 + m) * V, out + r * V, V * sizeof *out);
                 memcpy(want + (r * 8 + m) * V, logits + (r * 8 + m) * 104, V * sizeof *out);

@@ -56,8 +56,10 @@ static void fifo(const char *name, const unsigned char *p, struct arena a) {
         return;
     }
     if (child == 0) {
-        int fd = open(name, O_WRONLY);
+        int fd;
 
+        alarm(20);    /* if the parent never opens the FIFO */
+        fd = open(name, O_WRONLY);
         for (size_t at = 0; at < 200000; at += 1000)
             if (write(fd, p + at, 1000) != 1000)
                 _exit(1);

@@ -1,5 +1,4 @@
 /* threads */
-/* threads */
 /* The discrete autoencoders against golden forwards of the projects' own classes (torch 2.13 in f32, tests/golden/dalle):
  * OpenAI's dVAE, taming's VQModel and GumbelVQ, ruDALL-E's wavelet decoder, min-dalle's decoder, minDALL-E's first
  * stage; and that nothing depends on batches, bands and threads. */
