@@ -13,7 +13,10 @@ struct added {
     struct err *e;
 };
 
-enum { SPECIALS = 64 };    /* room for the special tokens that a file names without an id */
+enum {
+    SPECIALS = 64,          /* room for the special tokens that a file names without an id */
+    LIST_MAX = 1024,        /* entries of a list of special tokens: each is compared with every added token */
+};
 
 static const char *const special_keys[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
                                            "cls_token", "mask_token"};
@@ -153,6 +156,13 @@ static int from_specials(struct added *s, const json_t *o) {
     return 0;
 }
 
+static int check_lists(const json_t *o, struct err *e) {
+    for (size_t i = 0; i < 2; i++)
+        if (json_array_size(json_object_get(o, special_lists[i])) > LIST_MAX)
+            return err_set(e, "%s has more than %d entries", special_lists[i], LIST_MAX);
+    return 0;
+}
+
 int bpe_read_added(struct bpe *b, const struct tok_texts *t, struct arena *a, struct err *e) {
     json_t *decoder = json_object_get(t->config, "added_tokens_decoder");
     struct added s = {.b = b, .e = e};
@@ -161,6 +171,8 @@ int bpe_read_added(struct bpe *b, const struct tok_texts *t, struct arena *a, st
         return err_set(e, "added_tokens is not an array");
     if (decoder && !json_is_object(decoder))
         return err_set(e, "added_tokens_decoder is not an object");
+    if (check_lists(t->config, e) < 0 || check_lists(t->special_tokens, e) < 0)
+        return -1;
     s.room = json_array_size(t->list) + json_object_size(decoder) + json_object_size(t->added_tokens) + SPECIALS;
     if (s.room > BPE_ADDED_MAX)
         return err_set(e, "%zu added tokens are more than %d", s.room - SPECIALS, BPE_ADDED_MAX - SPECIALS);

@@ -142,8 +142,10 @@ static int mindalle(struct find *f, struct part *p) {
 
         if (find_map(f, file, &m) < 0)
             return FAILED;
-        if (yaml_text_load(&y, m.p, m.n, &inner) < 0)
+        if (yaml_text_load(&y, m.p, m.n, &inner) < 0) {
+            mapfile_close(&m);
             return find_failed(f, file, &inner);
+        }
         h = yaml_path(&y, yaml_text_root(&y), "stage2.hparams");
         r = yaml_get_size(&y, h, "n_heads", &c->heads, &inner) < 0 ||
                     yaml_get_bool(&y, h, "gelu_use_approx", &approximate, &inner) < 0
@@ -223,9 +225,10 @@ static int try_bart(struct find *f, const char *dir, struct part *p) {
         {"encoder.pt", "decoder.pt"}, {"encoder_mini.pt", "decoder_mini.pt"},
         {"encoder.safetensors", "decoder.safetensors"},
     };
-    struct err inner = {0};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const struct arena before = *f->a;
+        struct err inner = {0};
         const char *encoder = path_join(f->a, dir, names[i][0]), *decoder = path_join(f->a, dir, names[i][1]);
 
         if (!path_is_file(encoder) || !path_is_file(decoder))
@@ -234,8 +237,13 @@ static int try_bart(struct find *f, const char *dir, struct part *p) {
             return find_failed(f, encoder, &inner);
         if (weights_load(&p->decoder, decoder, f->a, &inner) < 0)
             return find_failed(f, decoder, &inner);
-        if (bart_config_from_weights(&p->bart, &p->weights.weights, &p->decoder.weights, &inner) < 0)
+        if (bart_config_from_weights(&p->bart, &p->weights.weights, &p->decoder.weights, &inner) < 0) {
+            err_set(&f->why, "%.80s: %.200s", names[i][0], inner.msg);
+            unload(&p->weights);
+            unload(&p->decoder);
+            *f->a = before;
             continue;
+        }
         p->is_bart = true;
         p->file = encoder;
         p->decoder_file = decoder;

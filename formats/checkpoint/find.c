@@ -57,10 +57,20 @@ const char *find_weights(struct find *f, const char *dir, enum weights_names nam
     return path_first(f->a, dir, weights_names[names], n);
 }
 
+bool find_is_weights(const char *name) {
+    static const char *const ending[] = {".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".th", ".pkl"};
+
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
+        if (path_ends(name, ending[i]))
+            return true;
+    return false;
+}
+
 /* ---- a Hugging Face cache ---- */
 
 /* The commit in refs/main: one line of letters and digits.  NULL: the file holds something else. */
 static const char *commit_of(struct find *f, const char *ref) {
+    const char *commit = NULL;
     struct mapfile m;
     size_t n = 0;
 
@@ -69,7 +79,10 @@ static const char *commit_of(struct find *f, const char *ref) {
     while (n < m.n && n < 200 && ((m.p[n] >= '0' && m.p[n] <= '9') || (m.p[n] >= 'a' && m.p[n] <= 'z') ||
                                   (m.p[n] >= 'A' && m.p[n] <= 'Z')))
         n++;
-    return n && (n == m.n || m.p[n] == '\n') ? arena_str(f->a, m.p, n) : NULL;
+    if (n && (n == m.n || m.p[n] == '\n'))
+        commit = arena_str(f->a, m.p, n);
+    mapfile_close(&m);
+    return commit;
 }
 
 /* Is it the root of a Hugging Face cache, which holds repositories, or the directory above the root? */

@@ -43,4 +43,7 @@ enum weights_names { WEIGHTS_TRANSFORMERS, WEIGHTS_DIFFUSERS, WEIGHTS_OPENCLIP, 
  * none of these files. */
 const char *find_weights(struct find *f, const char *dir, enum weights_names names);
 
+/* Returns whether a file of this name holds weights, as far as its ending tells. */
+bool find_is_weights(const char *name);
+
 #endif

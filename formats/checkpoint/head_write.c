@@ -6,6 +6,7 @@
 #include "formats/checkpoint/head_file.h"
 #include "formats/io/file_replace.h"
 #include "formats/io/json_text.h"
+#include "formats/io/pathname.h"
 
 enum { DIGITS = 17 };    /* of a number in JSON, so that a reader gets every f64 exactly */
 
@@ -142,9 +143,7 @@ static int write_json(const char *path, const struct head_file *f, const double 
 
 int head_file_write(const char *path, const struct head_file *f, const double *theta, size_t k, size_t d,
                     struct arena scratch, struct err *e) {
-    size_t n = strlen(path);
-
-    if (n > 5 && !strcmp(path + n - 5, ".json"))
+    if (path_ends(path, ".json"))
         return write_json(path, f, theta, k, d, e);
     return write_safetensors(path, f, theta, k, d, scratch, e);
 }

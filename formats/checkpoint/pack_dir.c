@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "formats/io/pathname.h"
+
 #define TEMP_SUFFIX ".tmp"
 
 enum { DAY = 24 * 60 * 60, FILES = 1024 };
@@ -175,12 +177,6 @@ struct old {
     time_t used;
 };
 
-static bool ends(const char *s, const char *with) {
-    size_t n = strlen(s), k = strlen(with);
-
-    return n > k && !strcmp(s + n - k, with);
-}
-
 static int longest_unused(const void *a, const void *b) {
     const struct old *x = a, *y = b;
 
@@ -192,7 +188,7 @@ static int longest_unused(const void *a, const void *b) {
 static bool ours(const char *name, const char *suffix, int dots) {
     size_t n = strlen(name), end = n - strlen(suffix);
 
-    if (!ends(name, suffix) || end < 16 || n >= PACK_NAME_LENGTH ||
+    if (!path_ends(name, suffix) || end < 16 || n >= PACK_NAME_LENGTH ||
         strspn(name + end - 16, "0123456789abcdef") != 16)
         return false;
     for (size_t i = 0; i < end; i++)

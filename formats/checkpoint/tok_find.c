@@ -19,9 +19,10 @@ static size_t number_in(const char *path, const char *const key[3]) {
     size_t v = 0;
     json_t *j, *x;
 
-    if (!path || mapfile_open(&f, path, NULL) < 0 || f.n > CONFIG_MAX)
+    if (!path || mapfile_open(&f, path, NULL) < 0)
         return 0;
-    x = j = json_text_load(f.p, f.n, NULL);
+    x = j = f.n <= CONFIG_MAX ? json_text_load(f.p, f.n, NULL) : NULL;
+    mapfile_close(&f);
     for (int i = 0; i < 3 && key[i]; i++)
         x = json_object_get(x, key[i]);
     if (json_is_integer(x) && json_integer_value(x) >= 2 && json_integer_value(x) <= LIMIT_MAX)
@@ -73,25 +74,18 @@ static int in_model(struct tok_files *t, const char *path, struct arena *a) {
     return FOUND;
 }
 
-static bool ends(const char *s, const char *tail) {
-    size_t n = strlen(s), k = strlen(tail);
-
-    return n >= k && !strcmp(s + n - k, tail);
-}
-
 /* A path that is a file is the tokenizer itself.  For a checkpoint, the tokenizer is looked for in its directory. */
 static int look(void *ctx, struct find *f) {
-    static const char *const weights[] = {".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".th"};
     struct tok_files *t = ctx;
 
     if (path_is_dir(f->path))
         return in_model(t, f->path, f->a);
-    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
-        if (ends(f->path, weights[i])) {
-            const char *dir = path_folder(f->a, f->path);
-            return dir ? in_model(t, dir, f->a) : NOT_HERE;
-        }
-    if (ends(f->path, ".json"))
+    if (find_is_weights(f->path)) {
+        const char *dir = path_folder(f->a, f->path);
+
+        return dir ? in_model(t, dir, f->a) : NOT_HERE;
+    }
+    if (path_ends(f->path, ".json"))
         t->tokenizer_json = f->path;
     else
         t->merges = f->path;

@@ -60,16 +60,6 @@ static int by_name(const void *a, const void *b) {
     return last ? last : strcmp(x, y);
 }
 
-static bool weights_name(const char *name) {
-    static const char *const ends[] = {".ckpt", ".pkl", ".pt", ".pth", ".bin", ".safetensors"};
-    size_t n = strlen(name);
-
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (n > strlen(ends[i]) && !strcmp(name + n - strlen(ends[i]), ends[i]))
-            return true;
-    return false;
-}
-
 static int in_folder(struct find *f, const char *dir, struct part *p) {
     const char **name = arena_take(f->a, FILES, sizeof *name);
     DIR *d = opendir(*dir ? dir : ".");
@@ -79,7 +69,7 @@ static int in_folder(struct find *f, const char *dir, struct part *p) {
 
     if (name)
         while (d && n < FILES && (e = readdir(d)))
-            if (weights_name(e->d_name) && (name[n] = arena_str(f->a, e->d_name, strlen(e->d_name))))
+            if (find_is_weights(e->d_name) && (name[n] = arena_str(f->a, e->d_name, strlen(e->d_name))))
                 n++;
     if (d)
         closedir(d);

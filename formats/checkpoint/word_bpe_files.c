@@ -202,12 +202,6 @@ int word_bpe_read_vocab(struct word_bpe *b, struct span vocab, struct span merge
 
 /* ---- files ---- */
 
-static bool contains_ends(const char *name, const char *part, const char *end) {
-    size_t n = strlen(name), k = strlen(end);
-
-    return strstr(name, part) && n > k && !strcmp(name + n - k, end);
-}
-
 /* The first file by name in dir whose name contains `part` and ends in `end`, or NULL. */
 static const char *file_like(const char *dir, const char *part, const char *end, struct arena *a) {
     DIR *d = opendir(dir);
@@ -215,7 +209,7 @@ static const char *file_like(const char *dir, const char *part, const char *end,
     char best[256] = "";
 
     while (d && (f = readdir(d)))
-        if (contains_ends(f->d_name, part, end) && strlen(f->d_name) < sizeof best && (!*best || strcmp(f->d_name, best) < 0))
+        if (strstr(f->d_name, part) && path_ends(f->d_name, end) && strlen(f->d_name) < sizeof best && (!*best || strcmp(f->d_name, best) < 0))
             strcpy(best, f->d_name);
     if (d)
         closedir(d);

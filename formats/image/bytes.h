@@ -1,4 +1,4 @@
-/* bytes.h - read integers of 16 and 32 bits from bytes, in little-endian or big-endian order */
+/* bytes.h - read integers of 16, 24 and 32 bits from bytes, in little-endian or big-endian order */
 #ifndef UNCLIP_BYTES_H
 #define UNCLIP_BYTES_H
 
@@ -7,6 +7,10 @@
 
 static inline uint32_t little16(const unsigned char *p) {
     return p[0] | (uint32_t)p[1] << 8;
+}
+
+static inline uint32_t little24(const unsigned char *p) {
+    return little16(p) | (uint32_t)p[2] << 16;
 }
 
 static inline uint32_t little32(const unsigned char *p) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "formats/image/bytes.h"
 #include "formats/image/exif.h"
 #include "formats/image/image_codec.h"
 
@@ -14,18 +15,10 @@ static bool probe(const unsigned char *p, size_t n) {
 #ifdef HAVE_LIBWEBP
 #include <webp/decode.h>
 
-static size_t little(const unsigned char *p, int bytes) {
-    size_t v = 0;
-
-    while (bytes--)
-        v = v << 8 | p[bytes];
-    return v;
-}
-
 /* Returns the payload of the first chunk called `name`, and its length in *len, or NULL. */
 static const unsigned char *chunk(const unsigned char *p, size_t n, const char *name, size_t *len) {
     for (size_t at = 12; at <= n && n - at >= 8;) {
-        *len = little(p + at + 4, 4);
+        *len = little32(p + at + 4);
         if (*len > n - at - 8)
             return NULL;
         if (!memcmp(p + at, name, 4))
@@ -62,7 +55,7 @@ static int webp_read(struct image *im, const unsigned char *p, size_t n, const s
     if (status != VP8_STATUS_OK)
         return err_set(e, status == VP8_STATUS_NOT_ENOUGH_DATA ? "the WebP data ends early"
                                                                : "broken WebP header");
-    if (little(p + 4, 4) > n - 8)
+    if (little32(p + 4) > n - 8)
         return err_set(e, "the WebP data ends early");
     if (f.width <= 0 || f.height <= 0)
         return err_set(e, "broken WebP header");
@@ -73,7 +66,7 @@ static int webp_read(struct image *im, const unsigned char *p, size_t n, const s
         p = chunk(p, n, "ANMF", &len);
         if (!p || len < 16)
             return err_set(e, "a WebP animation without frames");
-        x = 2 * little(p, 3), y = 2 * little(p + 3, 3);
+        x = 2 * little24(p), y = 2 * little24(p + 3);
         p += 16, len -= 16;
     }
     if (!(rgb = calloc(im->w * im->h, 3)))

@@ -26,6 +26,12 @@ const char *path_folder(struct arena *a, const char *path) {
     return arena_str(a, path, (size_t)(path_base(path) - path));
 }
 
+bool path_ends(const char *path, const char *ending) {
+    size_t n = strlen(path), k = strlen(ending);
+
+    return n > k && !strcmp(path + n - k, ending);
+}
+
 bool path_is_dir(const char *path) {
     struct stat st;
 

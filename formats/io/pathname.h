@@ -11,6 +11,7 @@ const char *path_join(struct arena *a, const char *dir, const char *name);
 
 const char *path_base(const char *path);                        /* returns what follows the last slash */
 const char *path_folder(struct arena *a, const char *path);     /* returns the path, cut after the last slash, or "" */
+bool path_ends(const char *path, const char *ending);           /* something stands before the ending */
 bool path_is_dir(const char *path);
 bool path_is_file(const char *path);                            /* the file exists and is not a directory */
 

@@ -18,8 +18,6 @@ static const struct {
     {"\x89PNG", 4, "a PNG" PICTURE},
     {"\xff\xd8\xff", 3, "a JPEG" PICTURE},
     {"GIF8", 4, "a GIF" PICTURE},
-    {"RIFF", 4, "a WebP" PICTURE},
-    {"BM", 2, "a BMP" PICTURE},
     {"II*\0", 4, "a TIFF" PICTURE},
     {"MM\0*", 4, "a TIFF" PICTURE},
     {"8BPS", 4, "a Photoshop" PICTURE},
@@ -64,6 +62,11 @@ const char *not_records(const unsigned char *p, size_t n) {
             return known[i].what;
     if (n > 12 && !memcmp(p + 4, "ftyp", 4))
         return "a HEIF or AVIF" PICTURE;
+    if (n >= 12 && !memcmp(p, "RIFF", 4) && !memcmp(p + 8, "WEBP", 4))
+        return "a WebP" PICTURE;
+    /* "BM" may begin a text: the length of the second header is 12 to 124 bytes */
+    if (n >= 18 && !memcmp(p, "BM", 2) && p[14] >= 12 && p[14] <= 124 && !p[15] && !p[16] && !p[17])
+        return "a BMP" PICTURE;
     if (!is_text(p, n, &nul))
         return NULL;
     if (nul)

@@ -129,6 +129,10 @@ tokens() {
     [[ "$stderr" = *"a config.json with num_attention_heads is needed next to it: 8 layers of width 48 are not a published model" ]]
     run -2 --separate-stderr dalle -m "$ROOT/tests/golden/clip" two
     [[ "$stderr" = "dalle: no transformer that draws picture tokens in "* ]]
+    cp -r "$ROOT/tests/golden/dalle/dallemini" twice
+    cp twice/decoder.pt twice/encoder.pt
+    run -2 --separate-stderr dalle -m twice two
+    [[ "$stderr" = *": encoder.pt: "* ]]
     cp -r v3 bare && rm bare/bpe.model
     run -2 --separate-stderr dalle -m bare two
     [[ "$stderr" = "dalle: no tokenizer of picture-drawing models in bare"* ]]

@@ -204,6 +204,15 @@ what() {
     [ "$what" = "text, not records (clip-tok makes records of lines of text, clip-embed FILE of pictures)" ]
     what "$EMOJI/prior/config.json" prior
     [ "$what" = "JSON, not records (record-json --from-json makes records of it)" ]
+    # what begins as a picture's file is not always a picture
+    echo 'BMW cars are red, and Volvo cars are blue' >bmw
+    what bmw prior
+    [[ "$what" == "text, not records"* ]]
+    printf 'RIFF\44\0\0\0WAVEfmt \20\0\0\0' >wave
+    what wave prior
+    [[ "$what" != *picture* ]]
+    what "$BATS_TEST_DIRNAME/../golden/images/rgb.bmp" prior
+    [[ "$what" == "a BMP picture"* ]]
     printf 'a.png\0b c.png\0' >names
     what names prior
     [ "$what" = "names that end in NUL, not records (clip-embed --files0-from=- makes records of pictures)" ]

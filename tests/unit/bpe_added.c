@@ -121,6 +121,19 @@ static void refusals(struct arena a) {
 
         ok(r < 0 && strstr(e.msg, bad[i].why), "refused: %s", r < 0 ? e.msg : bad[i].json);
     }
+    /* with 65,536 added tokens a list of 500,000 entries took an hour */
+    static char list[8192] = "{\"additional_special_tokens\": [\"!\"";
+    for (int i = 0; i < 1024; i++)
+        strcat(list, ",\"!\"");
+    strcat(list, "]}");
+    for (int i = 0; i < 2; i++) {
+        struct arena mine = a;
+        struct err e = {0};
+        struct bpe b;
+        int r = open_with(&b, i ? "tokenizer_config.json" : "special_tokens_map.json", list, &mine, &e);
+
+        ok(r < 0 && strstr(e.msg, "more than 1024 entries"), "refused: %s", r < 0 ? e.msg : "a long list of special tokens");
+    }
 }
 
 /* The longest of several, places in the text, the way back, and the hash. */
