@@ -130,9 +130,9 @@ tokens() {
     run -2 --separate-stderr dalle -m "$ROOT/tests/golden/clip" two
     [[ "$stderr" = "dalle: no transformer that draws picture tokens in "* ]]
     cp -r "$ROOT/tests/golden/dalle/dallemini" twice
-    cp twice/decoder.pt twice/encoder.pt
+    cp twice/detoker.pt twice/encoder.pt
     run -2 --separate-stderr dalle -m twice two
-    [[ "$stderr" = *": encoder.pt: "* ]]
+    [[ "$stderr" = "dalle: no transformer that draws picture tokens in twice (encoder.pt: "* ]]
     cp -r v3 bare && rm bare/bpe.model
     run -2 --separate-stderr dalle -m bare two
     [[ "$stderr" = "dalle: no tokenizer of picture-drawing models in bare"* ]]
