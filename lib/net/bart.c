@@ -301,25 +301,17 @@ void bart_encode(const struct bart *b, const struct compute *k, size_t n, const 
         linear_run(&b->decoder.layer[i].cross.kv, k, n, w.x, d, prompt + i * n * 2 * d, 2 * d, ACT_NONE, NULL, w.rest);
 }
 
-/* One attention of a step.  Candidate i attends to the keys[i] rows of kv[i], each a key and then its value. */
-static void attend(const struct bart *b, const struct compute *k, size_t n, const float *const kv[], const size_t keys[],
-                   const struct work *w) {
-    const size_t d = b->c.width, width = d / b->c.decoder_heads;
-    const struct cached_attention a = {b->c.decoder_heads, width, 1 / sqrtf((float)width)};
-
-    for (size_t i = 0; i < n; i++)
-        w->query[i] = (struct cached_query){.q = w->q + i * d, .o = w->q + i * d, .runs = 1,
-                                            .run = {{kv[i], kv[i] + d, keys[i], 2 * d}}};
-    cached_attention_run(&a, k, n, w->query, w->rest);
+/* The query of candidate i, for `keys` rows at kv, each a key and then its value. */
+static struct cached_query query(const struct work *w, size_t d, size_t i, const float *kv, size_t keys) {
+    return (struct cached_query){.q = w->q + i * d, .o = w->q + i * d, .runs = 1, .run = {{kv, kv + d, keys, 2 * d}}};
 }
 
-enum { CANDIDATES = 64 };    /* computed in one pass, at most */
-
-static void pass(const struct bart *b, const struct compute *k, size_t at, size_t n, const struct bart_candidate c[],
-                 float *scores, const struct work *w) {
-    const size_t d = b->c.width;
-    const float *kv[CANDIDATES];
-    size_t keys[CANDIDATES];
+void bart_step(const struct bart *b, const struct compute *k, size_t at, size_t n, const struct bart_candidate c[],
+               float *scores, void *scratch) {
+    const size_t d = b->c.width, width = d / b->c.decoder_heads;
+    const struct cached_attention a = {b->c.decoder_heads, width, 1 / sqrtf((float)width)};
+    struct scratch s = {scratch, 0};
+    const struct work buffers = plan(b, k, n, &s), *w = &buffers;
 
     for (size_t i = 0; i < n; i++)
         embed(&b->decoder, k, d, i, c[i].token, at, w->x);
@@ -332,29 +324,17 @@ static void pass(const struct bart *b, const struct compute *k, size_t at, size_
             float *cache = c[j].cache + i * b->c.tokens * 2 * d;
 
             memcpy(cache + at * 2 * d, w->kv + j * 2 * d, 2 * d * sizeof *cache);
-            kv[j] = cache;
-            keys[j] = at + 1;
+            w->query[j] = query(w, d, j, cache, at + 1);
         }
-        attend(b, k, n, kv, keys, w);
+        cached_attention_run(&a, k, n, w->query, w->rest);
         add_attention(k, &l->self, n, d, w);
         project(k, &l->cross, n, d, w);
-        for (size_t j = 0; j < n; j++) {
-            kv[j] = c[j].prompt + i * c[j].keys * 2 * d;
-            keys[j] = c[j].keys;
-        }
-        attend(b, k, n, kv, keys, w);
+        for (size_t j = 0; j < n; j++)
+            w->query[j] = query(w, d, j, c[j].prompt + i * c[j].keys * 2 * d, c[j].keys);
+        cached_attention_run(&a, k, n, w->query, w->rest);
         add_attention(k, &l->cross, n, d, w);
         add_glu(k, &l->glu, n, d, b->decoder.ffn, w);
     }
     layer_norm(k, n, d, w->x, d, b->decoder.final.g, b->decoder.final.b, EPS, w->x, d);
     linear_run(&b->head, k, n, w->x, d, scores, b->c.codes, ACT_NONE, NULL, w->rest);
-}
-
-void bart_step(const struct bart *b, const struct compute *k, size_t at, size_t n, const struct bart_candidate c[],
-               float *scores, void *scratch) {
-    struct scratch s = {scratch, 0};
-    struct work w = plan(b, k, n, &s);
-
-    for (size_t i = 0; i < n; i += CANDIDATES)
-        pass(b, k, at, size_min(n - i, CANDIDATES), c + i, scores + i * b->c.codes, &w);
 }

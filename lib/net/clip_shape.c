@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/size.h"
 #include "lib/net/clip.h"
 
 /* The shape of a tensor, in *s.  The tensor must exist and have nd axes, each of length 1 or more. */
@@ -42,19 +43,9 @@ static int layers(const struct weights *ws, const char *prefix, const char *fc, 
     return 0;
 }
 
-static size_t root(size_t n) {
-    size_t r = (size_t)sqrt((double)n);
-
-    while (r * r > n)
-        r--;
-    while ((r + 1) * (r + 1) <= n)
-        r++;
-    return r;
-}
-
 /* *g for a table of 1 + g * g positions; -1 if its length has another form. */
 static int grid(const size_t *s, const char *name, size_t *g, struct err *e) {
-    *g = root(s[0] - 1);
+    *g = square_root(s[0] - 1);
     if (*g == 0 || *g * *g + 1 != s[0])
         return err_set(e, "tensor %s has %zu rows, which is not 1 + a square", name, s[0]);
     return 0;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/size.h"
 #include "lib/net/gpt_net.h"
 
 /* What one family calls its tensors.  NULL: the family has no such tensor. */
@@ -54,15 +55,6 @@ static bool is_matrix(const struct tensor *t) {
     return t && t->nd == 2 && t->shape[0] && t->shape[1];
 }
 
-/* The square root of n, or 0 where n is not a square. */
-static size_t root(size_t n) {
-    size_t d = 0;
-
-    while (d * d < n)
-        d++;
-    return d * d == n ? d : 0;
-}
-
 int gpt_config_from_weights(struct gpt_config *c, const struct weights *ws, struct err *e) {
     const struct gpt_names *f = NULL;
     const struct tensor *text, *codes, *pos, *grid, *fc;
@@ -85,7 +77,9 @@ int gpt_config_from_weights(struct gpt_config *c, const struct weights *ws, stru
     c->codes = codes->shape[0];
     c->mlp = fc->shape[0];
     c->text = pos->shape[0] - !f->place;
-    c->side = f->place ? root(grid->shape[0]) : grid->shape[0];
+    c->side = f->place ? square_root(grid->shape[0]) : grid->shape[0];
+    if (f->place && c->side * c->side != grid->shape[0])
+        c->side = 0;
     c->sandwich = f->after_attention && find(ws, "%s0.%s.weight", f->layer, f->after_attention);
     for (c->layers = 0; find(ws, "%s%zu.%s.weight", f->layer, c->layers, f->fc);)
         c->layers++;

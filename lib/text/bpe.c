@@ -3,6 +3,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "lib/base/size.h"
 #include "lib/base/utf8.h"
 #include "lib/text/bpe_table.h"
 
@@ -78,14 +79,6 @@ static uint32_t *name_slot(const struct names *t, const unsigned char *s, size_t
     }
 }
 
-static size_t power_above(size_t n) {
-    size_t p = 1024;
-
-    while (p < n)
-        p *= 2;
-    return p;
-}
-
 static void build_bytes(struct bpe *b, const struct names *t) {
     b->at[0] = 0;
     for (uint32_t id = 0; id < BPE_BYTES; id++) {
@@ -145,7 +138,7 @@ int bpe_build(struct bpe *b, const struct bpe_merge *m, size_t n, struct arena *
         text += (size_t)m[i].nleft + m[i].nright;
     if (text > UINT32_MAX)
         return err_set(e, "merges of %zu bytes are too long", text);
-    slots = power_above(2 * ids);
+    slots = power_of_two(size_max(2 * ids, 1024));
     *b = (struct bpe){.merges = n, .mask = slots - 1};
     alphabet(&b->alphabet);
     b->pair = arena_take(a, n + 1, sizeof *b->pair);

@@ -171,7 +171,6 @@ static int find_clean(const struct bpe *b, struct bpe_text *t, struct arena *a, 
 struct joining {
     const struct bpe *b;
     struct bpe_text *t;
-    size_t room;    /* of t->s */
 };
 
 static void put(struct joining *j, const char *s, size_t n) {
@@ -199,14 +198,15 @@ static int put_between(struct joining *j, const char *s, size_t n, struct arena 
 
 /* Prepare a text that contains raw tokens. */
 static int prepare_raw(const struct bpe *b, const char *s, size_t n, struct bpe_text *t, struct arena *a, struct err *e) {
-    struct joining j = {.b = b, .t = t, .room = (TEXT_GROWTH + 1) * n + 1};
+    const size_t room = (TEXT_GROWTH + 1) * n + 1;
+    struct joining j = {b, t};
     struct arena scratch;
     struct bpe_mark *raw;
     size_t nraw, at = 0;
 
     t->n = t->marks = 0;
-    t->s = arena_take(a, j.room, 1);
-    t->mark = arena_take(a, j.room, sizeof *t->mark);
+    t->s = arena_take(a, room, 1);
+    t->mark = arena_take(a, room, sizeof *t->mark);
     scratch = *a;
     nraw = find_all(b->added, b->nraw, s, n, NULL);
     raw = arena_take(&scratch, nraw, sizeof *raw);

@@ -5,6 +5,7 @@
 #include <utf8proc.h>
 #include <xxhash.h>
 
+#include "lib/base/size.h"
 #include "lib/base/utf8.h"
 #include "lib/text/pair_merge.h"
 #include "lib/text/text_clean.h"
@@ -13,21 +14,13 @@ static const char UNDERLINE[] = "\xe2\x96\x81", BLANK[] = "\xc4\xa0", LAST[] = "
 
 /* ---- building ---- */
 
-static size_t power_above(size_t n) {
-    size_t m = 16;
-
-    while (m < 2 * n)
-        m *= 2;
-    return m;
-}
-
 int word_bpe_open(struct word_bpe *b, enum word_kind kind, size_t symbols, size_t rules, struct arena *a, struct err *e) {
     *b = (struct word_bpe){.kind = kind, .unknown = -1, .pad = -1, .bos = -1, .eos = -1, .symbol_room = symbols,
                            .rule_room = rules};
     if (symbols > WORD_SYMBOLS_MAX || rules > WORD_SYMBOLS_MAX)
         return err_set(e, "%zu symbols and %zu rules are more than this program handles", symbols, rules);
-    b->text_mask = power_above(symbols) - 1;
-    b->pair_mask = power_above(rules) - 1;
+    b->text_mask = power_of_two(2 * symbols + 16) - 1;
+    b->pair_mask = power_of_two(2 * rules + 16) - 1;
     b->symbol = arena_take(a, symbols, sizeof *b->symbol);
     b->rule = arena_take(a, rules, sizeof *b->rule);
     b->by_text = arena_zero(a, b->text_mask + 1, sizeof *b->by_text);

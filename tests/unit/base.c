@@ -1,5 +1,6 @@
 /* lib/base: arena, tensor views, 16-bit floats, weight tables. */
 #include "lib/base/arena.h"
+#include "lib/base/size.h"
 #include "lib/base/tensor.h"
 
 #include <stdint.h>
@@ -101,7 +102,21 @@ static void tables(void) {
     ok(weights_sort(&ws, &e) < 0, "a name that occurs twice is refused: %s", e.msg);
 }
 
+static void sizes(void) {
+    size_t bad = 0;
+
+    for (size_t n = 0; n < 5000; n++) {
+        size_t r = square_root(n), p = power_of_two(n);
+
+        bad += r * r > n || (r + 1) * (r + 1) <= n || p < n || (p & (p - 1)) || (n > 1 && p / 2 >= n);
+    }
+    ok(bad == 0, "square_root and power_of_two of 0 to 4999");
+    ok(square_root(((size_t)1 << 60) - 1) == ((size_t)1 << 30) - 1 && power_of_two(((size_t)1 << 40) + 1) == (size_t)1 << 41,
+       "of large numbers");
+}
+
 int main(void) {
+    sizes();
     arenas();
     halves();
     views();
