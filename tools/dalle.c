@@ -41,7 +41,12 @@ struct job {
 
 /* ---- the prompt ---- */
 
-/* The prompt's ids: the record's tokens if they are of the model's vocabulary, else the tokens of its text. */
+static bool keeps(const struct job *j) {
+    return j->keep_top >= 0 || j->keep.n;
+}
+
+/* The prompt's ids: the record's tokens if they are of the model's vocabulary, else the tokens of its text.  Where an
+ * option keeps tokens, a record without text and tokens (from vq) gets the ids of the empty text. */
 static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct arena *a, struct err *e) {
     struct span text, model = {0};
     int64_t *own;
@@ -61,8 +66,12 @@ static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct 
             (*ids)[i] = (int)own[i];
         }
     } else {
-        if ((got = record_str(r, "text", &text, e)) <= 0)
-            return got < 0 ? -1 : err_set(e, "no text");
+        if ((got = record_str(r, "text", &text, e)) < 0)
+            return -1;
+        if (!got && (!keeps(j) || record_has(r, "tokens")))
+            return err_set(e, "no text");
+        if (!got)
+            text = span_of("");
         if (dalle_tokens(&j->m, (const char *)text.p, text.n, ids, n, &cut, a, e) < 0)
             return -1;
     }
@@ -94,7 +103,7 @@ static int given(struct job *j, const struct record *r, int **tokens, struct are
     int *own, got;
 
     *tokens = NULL;
-    if (j->keep_top < 0 && !j->keep.n)
+    if (!keeps(j))
         return 0;
     if (!keep)
         return err_set(e, "out of memory");

@@ -8,8 +8,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
     ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     BIN=${BIN:-$ROOT/build/bin}
-    export ROOT BIN PATH="$BIN:$PATH" LC_ALL=C UNCLIP_CACHE=none
-    G=$ROOT/tests/golden/dalle
+    export ROOT BIN G=$ROOT/tests/golden/dalle PATH="$BIN:$PATH" LC_ALL=C UNCLIP_CACHE=none
     cd "$BATS_FILE_TMPDIR" || return 1
     mkdir v3 v2
     for v in v2 v3; do
@@ -83,6 +82,25 @@ tokens() {
     # one candidate stands for all while rows are given
     dalle -m v3 --precision f32 -s 7 -n 3 --keep-top 10 first >many
     dalle -m v3 --precision f32 -s 7 -n 3 -b 1 --keep-top 10 first | cmp - many
+}
+
+@test "picture prompts from vq: a record without text and tokens gets the empty text" {
+    local m net side kept
+    cp "$ROOT/examples/emoji/demo/fish.png" .
+    for m in v3:gumbel:32:32 v2:gumbel:24:24 mindalle:vq:64:32 dallemini:vq:64:32; do
+        IFS=: read -r m net side kept <<<"$m"
+        vq -m "$G/vqgan/$net" --side "$side" fish.png >picture
+        record-json picture | jq -c '.data.text = ""' | record-json --from-json >empty-text
+        vq -m "$G/vqgan/$net" --side "$side" fish.png | dalle -m "$m" --keep-top 2 --noise-id fish >drawn
+        [ "$(tokens drawn | jq -c ".[:$kept]")" = "$(tokens picture | jq -c ".[:$kept]")" ]
+        dalle -m "$m" --keep-top 2 --noise-id fish empty-text | tokens | cmp - <(tokens drawn)
+    done
+    # without an option that keeps tokens a text is needed, and tokens that the model cannot read are not the empty text
+    run -1 --separate-stderr dalle -m v3 picture
+    [ "${stderr_lines[0]}" = "dalle: picture: record 1 (fish.png): no text" ]
+    record-json picture | jq -c '.data.tokens = [1]' | record-json --from-json >foreign
+    run -1 --separate-stderr dalle -m v3 --keep-top 2 foreign
+    [ "${stderr_lines[0]}" = "dalle: foreign: record 1 (fish.png): no text" ]
 }
 
 @test "picture prompts that do not fit" {

@@ -63,6 +63,8 @@ static int run_prompt(const struct draw *d, const int *ids, size_t n, struct pro
     const size_t v = m->codes;
 
     p->keys = n;
+    if (!n && m->bart)
+        return err_set(e, "the tokenizer has no start and end, and an empty prompt has no tokens");
     if (m->bart) {
         if (!(p->kv = arena_take(a, bart_prompt_floats(m->bart, n), sizeof(float))))
             return err_set(e, "no memory for a prompt");
@@ -95,8 +97,6 @@ static int run_prompts(struct chunk *k, struct arena *a, void *scratch, struct e
         return 0;
     if (dalle_tokens(d->m, "", 0, &empty, &n, &cut, a, e) < 0)
         return -1;
-    if (!n && d->m->bart)
-        return err_set(e, "the tokenizer has no start and end, and an empty prompt has no tokens");
     return run_prompt(d, empty, n, &k->prompt[1], a, scratch, e);
 }
 
