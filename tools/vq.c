@@ -50,7 +50,11 @@ static int params(struct job *j, bool file, struct span *out, struct arena *a, s
     if (file) {
         mp_cstr(&m, "side"), mp_int(&m, (int64_t)j->fit.side);
         mp_cstr(&m, "whole"), mp_bool(&m, j->whole);
+        if (j->exif)
+            mp_cstr(&m, "exif"), mp_bool(&m, true);
     }
+    if (j->net.decode && j->net.u8)
+        mp_cstr(&m, "u8"), mp_bool(&m, true);
     mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;

@@ -157,3 +157,18 @@ vq: in.clip: record 5 (none): no image_tokens" ]
     vq --side 32 --skip-from=all.clip -o other.clip fish.png    # another option, another result
     [ -s other.clip ]
 }
+
+@test "vq: --exif and --u8 make other results, which --skip-from does not skip" {
+    vq -o all.clip fish.png
+    vq --exif --skip-from=all.clip -o turned.clip fish.png
+    [ "$(field turned.clip '.data.params[0][1].exif')" = true ]
+    run -0 --separate-stderr vq --exif -v --skip-from=turned.clip -o again.clip fish.png
+    [[ ${stderr_lines[-1]} == "vq: 0 done, 0 failed, 1 skipped"* ]]
+    vq -d -o pixels.clip all.clip
+    vq -d --u8 --skip-from=pixels.clip -o bytes.clip all.clip
+    [ "$(field bytes.clip '.data.params[-1][1].u8')" = true ]
+    run -0 --separate-stderr vq -d --u8 -v --skip-from=bytes.clip -o again.clip all.clip
+    [[ ${stderr_lines[-1]} == "vq: 0 done, 0 failed, 1 skipped"* ]]
+    # without these options the parameters are as before
+    [ "$(field pixels.clip '[.data.params[][1] | has("exif", "u8")] | any')" = false ]
+}
