@@ -123,8 +123,8 @@ static int given(struct job *j, const struct record *r, int **tokens, struct are
 
 /* ---- results ---- */
 
-/* The parameters as a map.  drawn: how many tokens a partial result has; 0 for a result with all tokens. */
-static int params(struct job *j, size_t drawn, struct span *out, struct arena *a, struct err *e) {
+/* The parameters as a map.  drawn: how many tokens of a partial result were drawn; NULL for a result with all tokens. */
+static int params(struct job *j, const size_t *drawn, struct span *out, struct arena *a, struct err *e) {
     static const char *const rule[] = {"hf", "mindalle", "cfg"};
     const struct token_rules *k = &j->m.rules;
     struct mp m;
@@ -146,34 +146,36 @@ static int params(struct job *j, size_t drawn, struct span *out, struct arena *a
             mp_cstr(&m, j->keep.v[i]);
     }
     if (drawn)
-        mp_cstr(&m, "drawn"), mp_uint(&m, drawn);
+        mp_cstr(&m, "drawn"), mp_uint(&m, *drawn);
     mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* Write candidate i with its first `done` tokens; the other places hold j->common. */
-static int write_one(struct job *j, const struct draw *d, size_t i, size_t done, struct arena a, struct err *e) {
+/* Write candidate i with its first `done` tokens; the other places hold j->common.  drawn: see params. */
+static int write_one(struct job *j, const struct draw *d, size_t i, size_t done, const size_t *drawn, struct arena a,
+                     struct err *e) {
+    const double logp = !drawn ? d->logp[i] : *drawn ? d->logp[i] / (double)*drawn : 0;
     const size_t side = j->m.side, n = side * side;
     int *tokens = arena_take(&a, n, sizeof *tokens), got;
     struct span map = j->map;
     struct record c;
 
-    if (!tokens || (done < n && params(j, done, &map, &a, e) < 0))
+    if (!tokens || (drawn && params(j, drawn, &map, &a, e) < 0))
         return err_set(e, "out of memory");
     for (size_t k = 0; k < n; k++)
         tokens[k] = k < done ? d->tokens[i * n + k] : j->common;
     if ((got = tool_sample(&j->t, &c, j->r, &j->s, i, map, "image_tokens", j->fp, &a, e)) <= 0)
         return got;
     if (codes_set(&c, tokens, side, side, j->m.fingerprint, e) < 0 ||
-        record_set_float(&c, "logp", done == n ? d->logp[i] : d->logp[i] / (double)done, e) < 0)
+        record_set_float(&c, "logp", logp, e) < 0)
         return -1;
     record_drop(&c, "image");    /* the record's picture is not the picture of these tokens */
     tool_write(&j->t, &c, a);
     return 0;
 }
 
-static bool watch(void *ctx, const struct draw *d, size_t first, size_t count, size_t done) {
+static bool watch(void *ctx, const struct draw *d, size_t first, size_t count, size_t done, size_t drawn) {
     struct job *j = ctx;
     const size_t n = draw_tokens(d->m);
     struct err e = {0};
@@ -181,7 +183,7 @@ static bool watch(void *ctx, const struct draw *d, size_t first, size_t count, s
     tool_step(&j->t, done, n);
     if (j->every && done % (size_t)j->every == 0 && done < n)
         for (size_t i = first; i < first + count && !tool_stopped(); i++)
-            if (write_one(j, d, i, done, *j->a, &e) < 0)
+            if (write_one(j, d, i, done, &drawn, *j->a, &e) < 0)
                 die("%s", e.msg);
     return !tool_stopped();
 }
@@ -197,7 +199,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     d.rules = j->m.rules;
     if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&j->s, r, a, e) < 0 ||
         (j->t.noise.rng && torch_rows_open(&rows, r, &j->s, (uint64_t)j->t.noise.seed, n, e) < 0) ||
-        params(j, 0, &j->map, a, e) < 0)
+        params(j, NULL, &j->map, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, r, &j->s, j->map, j->fp, *a))
         return 0;
@@ -219,7 +221,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     if (draw_run(&d, *a, e) < 0)
         return -1;
     for (size_t i = 0; i < n && !tool_stopped(); i++)
-        if (write_one(j, &d, i, all, *a, e) < 0)
+        if (write_one(j, &d, i, all, NULL, *a, e) < 0)
             return -1;
     return 1;
 }

@@ -120,6 +120,16 @@ tokens() {
     [ "$(tokens steps | head -1 | jq -c '.[:100]')" = "$(tokens steps | sed -n 3p | jq -c '.[:100]')" ]
 }
 
+@test "what is drawn so far: tokens that are kept do not count" {
+    dalle -m v3 two >first
+    dalle -m v3 -s 7 --every 64 --keep-top 10 first >steps    # 160 tokens are kept, 96 are drawn
+    record-json steps | jq -c '.data | [.params[-1][1].drawn, .logp == 0]' >got
+    [ "$(cat got)" = "$(printf '%s\n' '[0,true]' '[0,true]' '[32,false]' '[null,false]' '[0,true]' '[0,true]' '[32,false]' '[null,false]')" ]
+    # logp is the mean over the drawn tokens: with all tokens but one kept, the part and the whole have the same mean
+    dalle -m v3 -s 7 --every 255 --keep 0,0,16,15 --keep 1,15,15,1 first | record-json | jq -c '.data.logp' | uniq -c >got
+    [ "$(awk '{ print $1 }' got)" = $'2\n2' ]
+}
+
 @test "resuming gives what an uninterrupted run gives" {
     dalle -m v3 -n 4 two -o whole
     head -c 4000 whole >part

@@ -232,7 +232,7 @@ static int run_chunk(struct chunk *k, struct arena scratch, struct err *e) {
                 drawn++;
             }
         }
-        if (d->watch && !d->watch(d->ctx, d, k->first, k->count, k->at + 1))
+        if (d->watch && !d->watch(d->ctx, d, k->first, k->count, k->at + 1, drawn))
             return -1;
     }
     for (size_t i = 0; i < k->count && drawn; i++)

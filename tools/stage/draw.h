@@ -29,13 +29,13 @@ struct draw {
     uint64_t seed, id;
     unsigned sample;               /* sample number of the first candidate */
     struct torch_rng *torch;       /* PyTorch's generator; NULL for our own */
-    /* Called after each token of a chunk: the candidates [first, first + count) have `done` tokens.  Returns false to
-     * stop draw_run. */
-    bool (*watch)(void *ctx, const struct draw *d, size_t first, size_t count, size_t done);
+    /* Called after each token of a chunk.  The candidates [first, first + count) have `done` tokens, and of these
+     * `drawn` were drawn and the others were given.  Their logp is still a sum.  Returns false to stop draw_run. */
+    bool (*watch)(void *ctx, const struct draw *d, size_t first, size_t count, size_t done, size_t drawn);
     void *ctx;
     /* what comes out */
     int *tokens;                   /* [n, N] */
-    double *logp;                  /* [n] */
+    double *logp;                  /* [n]; 0 where no token was drawn */
 };
 
 /* Returns the number of tokens of a picture, N. */
