@@ -36,7 +36,6 @@ struct job {
     struct sample s;
     struct span map;
     struct arena *a;
-    int common;               /* the token that --every writes where no token is drawn yet */
 };
 
 /* ---- the prompt ---- */
@@ -152,7 +151,7 @@ static int params(struct job *j, const size_t *drawn, struct span *out, struct a
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* Write candidate i with its first `done` tokens; the other places hold j->common.  drawn: see params. */
+/* Write candidate i with its first `done` tokens; the other places hold 0.  drawn: see params. */
 static int write_one(struct job *j, const struct draw *d, size_t i, size_t done, const size_t *drawn, struct arena a,
                      struct err *e) {
     const double logp = !drawn ? d->logp[i] : *drawn ? d->logp[i] / (double)*drawn : 0;
@@ -164,7 +163,7 @@ static int write_one(struct job *j, const struct draw *d, size_t i, size_t done,
     if (!tokens || (drawn && params(j, drawn, &map, &a, e) < 0))
         return err_set(e, "out of memory");
     for (size_t k = 0; k < n; k++)
-        tokens[k] = k < done ? d->tokens[i * n + k] : j->common;
+        tokens[k] = k < done ? d->tokens[i * n + k] : 0;
     if ((got = tool_sample(&j->t, &c, j->r, &j->s, i, map, "image_tokens", j->fp, &a, e)) <= 0)
         return got;
     if (codes_set(&c, tokens, side, side, j->m.fingerprint, e) < 0 ||
