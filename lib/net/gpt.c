@@ -19,10 +19,6 @@ const struct gpt_config *gpt_config_of(const struct gpt *g) {
     return &g->c;
 }
 
-void gpt_set_trace(struct gpt *g, const struct gpt_trace *t) {
-    g->trace = t;
-}
-
 static size_t picture(const struct gpt_config *c) {
     return c->side * c->side;
 }
@@ -155,8 +151,6 @@ static void score(const struct gpt *g, const struct compute *k, size_t n, const 
     const size_t d = g->c.width;
 
     layer_norm(k, n, d, x, d, g->final.g, g->final.b, EPS, w->h, d);
-    if (g->trace)
-        g->trace->layer(g->trace->ctx, g->c.layers, n, w->h);
     if (g->head_norm.g)
         layer_norm(k, n, d, w->h, d, g->head_norm.g, g->head_norm.b, EPS, w->h, d);
     linear_run(&g->head, k, n, w->h, d, scores, g->c.codes, ACT_NONE, NULL, w->rest);
@@ -313,8 +307,6 @@ void gpt_step(const struct gpt *g, const struct compute *k, size_t at, size_t n,
         cached_attention_run(&a, k, n, w.query, w.rest);
         finish_layer(g, k, &g->layer[i], n, &w);
         offset += places(&g->c, gpt_kind(&g->c, i)) * 2 * d;
-        if (g->trace)
-            g->trace->layer(g->trace->ctx, i, n, w.x);
     }
     if (scores)
         score(g, k, n, w.x, scores, &w);

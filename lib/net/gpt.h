@@ -94,13 +94,4 @@ struct gpt_candidate {
 void gpt_step(const struct gpt *g, const struct compute *k, size_t at, size_t n, const struct gpt_candidate c[],
               float *scores, void *scratch);
 
-/* For tests: `layer` is called in each step with the candidates' states x [n, width] after layer i, and, where scores
- * are computed, with those after the final norm (i = layers).  gpt_prefill calls it for the final norm only.  t = NULL
- * turns the trace off. */
-struct gpt_trace {
-    void (*layer)(void *ctx, size_t i, size_t n, const float *x);
-    void *ctx;
-};
-void gpt_set_trace(struct gpt *g, const struct gpt_trace *t);
-
 #endif

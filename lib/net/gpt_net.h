@@ -24,7 +24,6 @@ struct gpt {
     struct gpt_layer *layer;
     struct gain final, head_norm;         /* head_norm follows final; its g is NULL where the network has only final */
     struct linear head;                   /* [V, width] */
-    const struct gpt_trace *trace;
 };
 
 static inline enum gpt_sees gpt_kind(const struct gpt_config *c, size_t layer) {
