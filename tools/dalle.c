@@ -30,6 +30,7 @@ struct job {
     int64_t top_k, every, keep_top;
     int rule;
     struct strs keep;
+    bool *kept;               /* [side, side] the tokens that keep_top and keep name */
     struct span fp;
     /* the record at hand */
     struct record *r;
@@ -82,40 +83,53 @@ static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct 
 
 /* ---- picture prompts ---- */
 
-/* Set the part "X,Y,W,H" of keep to true.  The numbers count tokens. */
-static void keep_part(const struct job *j, const char *text, bool *keep) {
-    double v[4];
+/* Set the part "X,Y,W,H" of kept to true.  The numbers count tokens. */
+static void keep_part(const char *text, size_t side, bool *kept) {
+    double v[5];    /* one more than there must be, so that a fifth number is seen */
+    const size_t n = tool_numbers("keep", text, (double)side, v, 5);
+    size_t p[4];
+    bool fits = n == 4;
+
+    for (size_t i = 0; i < 4 && fits; i++) {
+        p[i] = (size_t)v[i];
+        fits = (double)p[i] == v[i];
+    }
+    if (!fits || !p[2] || !p[3] || p[0] + p[2] > side || p[1] + p[3] > side)
+        die("--keep: '%s' is not X,Y,W,H in whole tokens, a part of a picture of %zu x %zu tokens", text, side, side);
+    for (size_t y = p[1]; y < p[1] + p[3]; y++)
+        for (size_t x = p[0]; x < p[0] + p[2]; x++)
+            kept[y * side + x] = true;
+}
+
+/* Read --keep-top and --keep once, before a record is read. */
+static void keep_parts(struct job *j) {
     const size_t side = j->m.side;
 
-    if (tool_numbers("--keep", text, (double)side, v, 4) != 4 || v[0] + v[2] > (double)side || v[1] + v[3] > (double)side)
-        die("--keep: X,Y,W,H in tokens of a picture of %zu x %zu are expected, not '%s'", side, side, text);
-    for (size_t y = 0; y < (size_t)v[3]; y++)
-        for (size_t x = 0; x < (size_t)v[2]; x++)
-            keep[((size_t)v[1] + y) * side + (size_t)v[0] + x] = true;
+    if (j->keep_top > (int64_t)side)
+        die("--keep-top: the model draws %zu rows", side);
+    if (!(j->kept = arena_zero(&j->t.arena, side * side, sizeof *j->kept)))
+        die("out of memory");
+    for (size_t i = 0; i < side * side && (int64_t)(i / side) < j->keep_top; i++)
+        j->kept[i] = true;
+    for (size_t i = 0; i < j->keep.n; i++)
+        keep_part(j->keep.v[i], side, j->kept);
 }
 
 /* *tokens: the tokens that are kept, and -1 where a token is to be drawn; NULL if no option keeps tokens. */
 static int given(struct job *j, const struct record *r, int **tokens, struct arena *a, struct err *e) {
     const size_t side = j->m.side, n = side * side;
-    bool *keep = arena_zero(a, n, sizeof *keep);
     size_t h, w;
     int *own, got;
 
     *tokens = NULL;
     if (!keeps(j))
         return 0;
-    if (!keep)
-        return err_set(e, "out of memory");
     if ((got = codes_tokens(r, j->m.codes, &own, &h, &w, a, e)) <= 0)
         return got < 0 ? -1 : err_set(e, "no image_tokens to keep");
     if (h != side || w != side)
         return err_set(e, "grid: %zu x %zu tokens; the model draws %zu x %zu", h, w, side, side);
-    for (size_t i = 0; i < n && (int64_t)(i / side) < j->keep_top; i++)
-        keep[i] = true;
-    for (size_t i = 0; i < j->keep.n; i++)
-        keep_part(j, j->keep.v[i], keep);
     for (size_t i = 0; i < n; i++)
-        own[i] = keep[i] ? own[i] : -1;
+        own[i] = j->kept[i] ? own[i] : -1;
     *tokens = own;
     return 0;
 }
@@ -244,8 +258,7 @@ static void open_model(struct job *j) {
         j->m.rules.rule = (enum token_rule)j->rule;
     if (j->guidance < 0)
         j->guidance = j->m.guidance;
-    if (j->keep_top > (int64_t)j->m.side)
-        die("--keep-top: the model draws %zu rows", j->m.side);
+    keep_parts(j);
     if (j->t.verbose)
         warn("%s: %s, %zu x %zu tokens of %zu codes; temperature %g, top-k %zu, top-p %g, guidance %g", j->m.file, j->m.family,
              j->m.side, j->m.side, j->m.codes, j->m.rules.temperature, j->m.rules.top_k, j->m.rules.top_p, j->guidance);

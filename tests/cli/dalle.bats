@@ -108,6 +108,15 @@ tokens() {
     [ "${stderr_lines[0]}" = "dalle: two: record 1 (a red cat in a hat): no image_tokens to keep" ]
     run -2 --separate-stderr dalle -m v3 --keep-top 17 two
     [ "$stderr" = "dalle: --keep-top: the model draws 16 rows" ]
+    # --keep is read before the input: the named file does not exist
+    for part in 0.5,0,1,1 0,0,1.5,1 0,0,0,0 0,0,1,0 10,0,7,1 0,10,1,7 1,2,3 1,2,3,4,5; do
+        run -2 --separate-stderr dalle -m v3 --keep 0,0,1,1 --keep "$part" none.clip
+        [ "$stderr" = "dalle: --keep: '$part' is not X,Y,W,H in whole tokens, a part of a picture of 16 x 16 tokens" ]
+    done
+    for part in a,0,1,1 0,0,17,1; do
+        run -2 --separate-stderr dalle -m v3 --keep "$part" none.clip
+        [ "$stderr" = "dalle: --keep: '$part' is not a list of numbers from 0 to 16" ]
+    done
     dalle -m v2 two >small
     run -1 --separate-stderr dalle -m v3 --keep-top 1 small
     [[ "${stderr_lines[0]}" = *"grid: 12 x 12 tokens; the model draws 16 x 16" ]]
