@@ -216,15 +216,28 @@ static void open_model(struct job *j) {
     j->net.m = &j->m;
     j->net.compute = &j->t.compute;
     j->fit = (struct codes_fit){(size_t)(j->side < 0 ? (int64_t)j->m.side : j->side), j->whole, j->m.config.factor};
-    if (j->fit.side % j->m.config.factor)
+    if (!j->net.decode && j->fit.side % j->m.config.factor)
         die("--side: %zu is not a multiple of %zu", j->fit.side, j->m.config.factor);
     if (j->t.verbose)
         warn("%s: %s of %zu codes, a token stands for %zu x %zu pixels", j->m.file, vq_config_name(&j->m.config), j->m.config.codes,
              j->net.decode ? j->m.config.ratio : j->m.config.factor, j->net.decode ? j->m.config.ratio : j->m.config.factor);
 }
 
+/* Refuses options for files together with -d, and sets the defaults of those that were not given. */
+static void file_options(struct job *j) {
+    const char *given = j->files0 ? "files0-from" : j->side >= 0 ? "side" : j->whole ? "whole" : j->id >= 0 ? "id" :
+                        j->exif ? "exif" : j->max_pixels >= 0 ? "max-pixels" : NULL;
+
+    if (j->net.decode && given)
+        die("--%s: -d reads records, not files", given);
+    if (j->id < 0)
+        j->id = 0;
+    if (j->max_pixels < 0)
+        j->max_pixels = IMAGE_MAX_PIXELS;
+}
+
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = 1}}, .side = -1, .max_pixels = IMAGE_MAX_PIXELS};
+    static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = 1}}, .side = -1, .max_pixels = -1, .id = -1};
     const struct opt own[] = {
         {'d', "decode", OPT_FLAG, &j.net.decode, NULL, "tokens to pictures", 0, 0, NULL},
         {0, "files0-from", OPT_STR, &j.files0, "F", "read picture names, each ended by NUL, from F (-: standard input)", 0, 0, NULL},
@@ -240,10 +253,9 @@ int main(int argc, char *argv[]) {
                         TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS, own,
                         sizeof own / sizeof *own);
 
+    file_options(&j);
     if (j.files0 && at < argc)
         die("%s: files cannot be named together with --files0-from", argv[at]);
-    if (j.files0 && j.net.decode)
-        die("--files0-from: -d reads records, not files");
     if (!j.net.decode && j.t.machine.precision < 0)    /* in f32 the tokens are those of the reference */
         j.t.machine.precision = PREC_F32;
     tool_reads_all(&j.t, argc - at, argv + at);

@@ -120,7 +120,11 @@ vq: in.clip: record 5 (none): no image_tokens" ]
     run -2 vq --side 30 fish.png
     [ "$output" = "vq: --side: 30 is not a multiple of 4" ]
     run -2 vq --files0-from=x fish.png
-    run -2 vq -d --files0-from=x
+    vq fish.png >t.clip
+    for o in files0-from=x side=31 side=0 whole id=path id=content exif max-pixels=178956970; do
+        run -2 vq -d --$o t.clip
+        [ "$output" = "vq: --${o%=*}: -d reads records, not files" ]
+    done
 }
 
 @test "vq: tokens of another codebook are refused" {
