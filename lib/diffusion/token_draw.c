@@ -101,7 +101,7 @@ double token_weights(const struct token_rules *r, size_t n, const float *scores,
     for (size_t i = 0; i < n; i++) {
         double w = weight[i] - top;
 
-        weight[i] = weight[i] >= least ? exp(r->rule == TOKEN_CFG ? w / r->temperature : w) : 0;
+        weight[i] = isfinite(weight[i]) && weight[i] >= least ? exp(r->rule == TOKEN_CFG ? w / r->temperature : w) : 0;
         total += weight[i];
     }
     if (r->rule != TOKEN_CFG && r->top_p < 1)
@@ -123,10 +123,6 @@ size_t token_pick(size_t n, const double *weight, double u) {
             return i;
     }
     return last;
-}
-
-double token_log_probability(const double *weight, double total, size_t token) {
-    return log(weight[token] / total);
 }
 
 double token_uniform(uint64_t seed, uint64_t id, unsigned sample, unsigned token) {

@@ -14,7 +14,8 @@
  *          dalle/utils/sampling.py; kuprel/min-dalle 73621fb dalle_bart_decoder.py.
  * Shapes   scores [n] f32, weights [n] f64, where n is the number of tokens in the vocabulary.
  * Numbers  Probabilities are within 2e-6 of the references', and the tokens drawn are equal (tests/unit/token_draw.c).
- * Errors   The functions cannot fail.  A score that is not finite gives the weight 0.
+ * Errors   The functions cannot fail.  A score that is not finite gives the weight 0.  If no score is finite, the sum of
+ *          the weights is 0, and the caller must not draw.
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_TOKEN_DRAW_H
@@ -41,9 +42,6 @@ double token_weights(const struct token_rules *r, size_t n, const float *scores,
 
 /* Returns the token that u in [0, 1) picks. */
 size_t token_pick(size_t n, const double *weight, double u);
-
-/* Returns the natural logarithm of the probability that the weights give to a token. */
-double token_log_probability(const double *weight, double total, size_t token);
 
 /* Returns the uniform number of a token, in [0, 1) with 53 bits.  seed, id and sample are those of struct noise_key
  * (noise.h), the stage is NOISE_TOKENS, and the token's number takes the place of the step. */

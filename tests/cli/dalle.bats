@@ -161,6 +161,23 @@ tokens() {
     grep -q '^field.image.4.f32' info
 }
 
+@test "a network that overflows: the record fails" {
+    cp -r mindalle huge
+    python3 - mindalle/stage2_last.ckpt huge/stage2_last.ckpt <<'END'
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1]) as old, zipfile.ZipFile(sys.argv[2], 'w') as new:
+    for i in old.infolist():
+        b = old.read(i)
+        new.writestr(i.filename, b'\x7f' * len(b) if '/data/' in i.filename and len(b) == 4 * 48 else b)    # gains and biases of 3e38
+END
+    for o in '' '-n 3 -b 2 -j 2' '--rng torch'; do
+        # shellcheck disable=SC2086
+        run -1 --separate-stderr dalle -m huge $o -o out two
+        [ "${stderr_lines[0]}" = "dalle: two: record 1 (a red cat in a hat): candidate 0, token 0: scores that are not numbers" ]
+        [ ! -s out ]
+    done
+}
+
 @test "what is missing is named" {
     run -2 --separate-stderr dalle -m "$ROOT/tests/golden/dalle/rudalle" two
     [[ "$stderr" = *"a config.json with num_attention_heads is needed next to it: 8 layers of width 48 are not a published model" ]]

@@ -87,6 +87,7 @@ static void properties(struct arena a) {
     uint32_t order[N];
     struct token_rules r = {TOKEN_HF, 1, 1, 0};
     size_t kept = 0, seen = 0;
+    int zero = 0;
 
     (void)a;
     for (size_t i = 0; i < N; i++)
@@ -113,6 +114,18 @@ static void properties(struct arena a) {
     r.top_p = 1;
     token_weights(&r, N, s, w, order);
     ok(w[5] == 0 && w[6] == 0, "scores that are not finite are never drawn");
+    for (size_t i = 0; i < N; i++)
+        s[i] = (float[]){NAN, INFINITY, -INFINITY}[i % 3];
+    for (int i = 0; i < 12; i++) {
+        double total;
+
+        r = (struct token_rules){(enum token_rule)(i % 3), 1, i / 3 % 2 ? 0.9 : 1, i / 6 ? 7 : 0};
+        total = token_weights(&r, N, s, w, order);
+        zero += total == 0;
+        for (size_t k = 0; k < N; k++)
+            zero -= !(w[k] == 0);
+    }
+    ok(zero == 12, "without a finite score all weights are 0, for every rule, top-k and top-p");
     for (unsigned t = 0; t < 20000; t++) {
         double u = token_uniform(7, 9, t / 1000, t % 1000);
 

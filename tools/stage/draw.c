@@ -42,6 +42,7 @@ struct chunk {
     size_t first, count, rows;
     float **cache;                   /* [rows] */
     int *token;                      /* [count] the last token of each candidate */
+    bool *lost;                      /* [count] true: no score of the candidate's token at hand is finite */
     float *scores;                   /* [rows, V] */
     struct gpt_candidate *gpt;
     struct bart_candidate *bart;
@@ -152,9 +153,12 @@ static void choose(void *ctx, size_t i, int thread) {
     double *w = k->weight + (size_t)thread * v;
     const float *s = k->scores + i * v;
     double total = token_weights(&d->rules, v, s, w, k->order + (size_t)thread * v);
-    size_t token = d->torch ? token_multinomial(d->torch, v, w, total)
-                            : token_pick(v, w, token_uniform(d->seed, d->id, d->sample + (unsigned)(k->first + i), (unsigned)k->at));
+    size_t token;
 
+    if ((k->lost[i] = !(total > 0)))
+        return;
+    token = d->torch ? token_multinomial(d->torch, v, w, total)
+                     : token_pick(v, w, token_uniform(d->seed, d->id, d->sample + (unsigned)(k->first + i), (unsigned)k->at));
     keep_token(k, i, (int)token);
     d->logp[k->first + i] += log_p(s, v, (int)token);
 }
@@ -168,13 +172,15 @@ static int chunk_open(struct chunk *k, struct arena *a, struct err *e) {
     k->rows = k->count * (guided(d) ? 2 : 1);
     k->cache = arena_take(a, k->rows, sizeof *k->cache);
     k->token = arena_take(a, k->count, sizeof *k->token);
+    k->lost = arena_take(a, k->count, sizeof *k->lost);
     k->scores = arena_take(a, k->rows * v, sizeof *k->scores);
     k->gpt = arena_take(a, k->rows, sizeof *k->gpt);
     k->bart = arena_take(a, k->rows, sizeof *k->bart);
     k->weight = arena_take(a, threads * v, sizeof *k->weight);
     k->order = arena_take(a, threads * v, sizeof *k->order);
     k->scratch = arena_take(a, scratch_of(d->m, d->c, k->rows), 1);
-    if (!k->cache || !k->token || !k->scores || !k->gpt || !k->bart || !k->weight || !k->order || !k->scratch)
+    if (!k->cache || !k->token || !k->lost || !k->scores || !k->gpt || !k->bart || !k->weight || !k->order ||
+        !k->scratch)
         return err_set(e, "no memory for %zu candidates", k->count);
     for (size_t i = 0; i < k->rows; i++)
         if (!(k->cache[i] = arena_take(a, floats, sizeof(float))))
@@ -229,6 +235,9 @@ static int run_chunk(struct chunk *k, struct arena scratch, struct err *e) {
                 struct compute one = {d->c->kern, d->torch ? NULL : d->c->pool};    /* one thread draws in order */
 
                 pool_run(one.pool, k->count, choose, k);
+                for (size_t i = 0; i < k->count; i++)
+                    if (k->lost[i])
+                        return err_set(e, "candidate %zu, token %zu: scores that are not numbers", k->first + i, k->at);
                 drawn++;
             }
         }

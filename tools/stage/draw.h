@@ -10,7 +10,8 @@
  *          of the (guided) scores before temperature, top-k and top-p.
  * Memory   draw_bytes for each candidate of a chunk, and the keys and values of the prompt; with guidance also those
  *          of the empty prompt.
- * Errors   draw_run returns -1 without memory, and where `watch` stops it; err is empty in the latter case.
+ * Errors   draw_run returns -1 without memory, where the network gives a token no score that is finite, and where `watch` stops it;
+ *          err is empty in the last case.
  */
 #ifndef UNCLIP_DRAW_H
 #define UNCLIP_DRAW_H
