@@ -430,7 +430,6 @@ int dalle_open(struct dalle_model *m, bool tokenizer_alone, const struct model_p
     m->side = p.gpt.side;
     while (p.is_bart && m->side * m->side < p.bart.tokens)
         m->side++;
-    m->unconditional = p.is_bart;
     if (bind_all(&p, paths, c, a, &inner) < 0)
         return find_failed(&f, p.file, &inner);
     return open_tokenizer(m, p.dir, paths, a, e);

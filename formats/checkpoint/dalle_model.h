@@ -29,7 +29,6 @@ struct dalle_model {
     struct gpt *gpt;                /* ruDALL-E and minDALL-E; else NULL */
     struct bart *bart;              /* DALL-E mini and mega; else NULL */
     size_t text, side, codes;       /* text positions, tokens on a side, V */
-    bool unconditional;             /* guidance uses the scores of the empty prompt */
     struct token_rules rules;       /* the model's defaults */
     double guidance;                /* the model's default; 1: without guidance */
     const char *file;
