@@ -147,10 +147,13 @@ static void open_head(struct job *j) {
 static void open_near(struct job *j) {
     char *name[] = {(char *)(uintptr_t)j->file}, key[LABELS_KEY] = "";
     struct err e = {0};
+    const uint64_t shards = j->t.input.shard_n;
     struct labels l;
     bool joint;
 
+    j->t.input.shard_n = 0;    /* --shard parts the records to label, which all vectors of the stream label */
     gather(j, 1, name);
+    j->t.input.shard_n = shards;
     if (tool_stopped())
         return;
     j->t.done = 0;

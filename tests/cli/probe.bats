@@ -18,6 +18,11 @@ setup_file() {
     cat ant bee cat >all
     cat ant.new bee.new cat.new >new
     probe --train --label-from '^([^/]+)/' -o p.probe all
+    # texts of the classes, first under other names
+    for c in ant bee cat; do
+        make_records -n 1 -d 24 -s "$(printf %d "'$c")" -e 0.01 -f text_embed -p "$c"
+    done >misnamed
+    record-json misnamed | sed 's/"id":"\(...\)0"/"id":"\1"/' | record-json --from-json >texts
 }
 
 setup() {
@@ -113,14 +118,19 @@ PY
 @test "k-NN and Tip-Adapter" {
     [ "$(probe --knn all --label-from '^([^/]+)/' --tsv new | right | cut -c1-3)" = 1.0 ]
     probe --knn all --label-from '^([^/]+)/' --plain --neighbours 7 -k 3 new | record-json | jq -se 'length == 60 and all(.[].data.logit; add == 7)' >/dev/null
-    for c in ant bee cat; do
-        make_records -n 1 -d 24 -s "$(printf %d "'$c")" -e 0.01 -f text_embed -p "$c"
-    done >texts
-    printf 'ant0\nbee0\ncat0\n' >names
-    run -2 --separate-stderr probe --tip all --label-from '^([^/]+)/' --classes texts --tsv new
-    [ "$stderr" = "probe: texts: no text for the label ant" ]
-    record-json texts | sed 's/"id":"\(...\)0"/"id":"\1"/' | record-json --from-json >texts2
-    [ "$(probe --tip all --label-from '^([^/]+)/' --classes texts2 --tsv new | right | cut -c1-3)" = 1.0 ]
+    run -2 --separate-stderr probe --tip all --label-from '^([^/]+)/' --classes misnamed --tsv new
+    [ "$stderr" = "probe: misnamed: no text for the label ant" ]
+    [ "$(probe --tip all --label-from '^([^/]+)/' --classes texts --tsv new | right | cut -c1-3)" = 1.0 ]
+}
+
+@test "--shard parts the records to label, not the labelled vectors" {
+    for mode in knn tip; do
+        way=(--"$mode" all --label-from '^([^/]+)/' --tsv)
+        [ $mode = knn ] || way+=(--classes texts)
+        probe "${way[@]}" new | sort >unsharded
+        for i in 1 2; do probe "${way[@]}" --shard $i/2 new; done | sort >parts
+        cmp unsharded parts
+    done
 }
 
 @test "published heads give scores" {
