@@ -133,6 +133,18 @@ PY
     done
 }
 
+@test "--keep-errors writes no record for a labelled vector that fails" {
+    { cat all; make_records -n 1 -d 24 -f text_embed -p ant/none; } >failing
+    run -1 --separate-stderr probe --knn failing --label-from '^([^/]+)/' --keep-errors -o got new
+    [ "$stderr" = "probe: failing: record 181 (ant/none0): no image_embed in it" ]
+    [ -z "$output" ]
+    probe --knn all --label-from '^([^/]+)/' new | record-json | jq -c '[.id, .data.label, .data.logit]' >want
+    record-json got | jq -c '[.id, .data.label, .data.logit]' | cmp - want
+    run -1 --separate-stderr probe --train --keep-errors --label-from '^([^/]+)/' -o q.probe failing
+    [ -z "$output" ]
+    cmp p.probe q.probe
+}
+
 @test "published heads give scores" {
     make_records -n 3 -d 24 >x
     for h in linear mlp_linear mlp_relu h14_nsfw; do

@@ -2,7 +2,7 @@
  *
  * What     tool_gather adds the vector of every record that has a label (labelling.h) to f.  It reads the n streams
  *          named, or standard input if n is 0.  A warning says how many records have no label.  The program ends
- *          if no vector has a label.
+ *          if no vector has a label.  A record that fails is named and counted; --keep-errors writes no record for it.
  * Memory   See features.h.  Mapped streams stay open.  If three copies of the vectors are more than 2 GiB,
  *          f->bounded is set: the vectors are read from the files again when they are needed.
  */
