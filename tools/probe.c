@@ -108,14 +108,7 @@ static void train(struct job *j, int n, char *name[]) {
     if (j->t.verbose)
         warn("%zu vectors of %zu, %zu classes, C %g: %zu steps, objective %.8g, largest gradient %.1e", j->features.n,
              j->features.d, j->features.classes, p->c, p->result.iterations, p->result.objective, p->result.gradient);
-    j->model = (struct head_file){
-        .classes = j->features.classes, .label = j->features.label, .pre_proj = !strcmp(j->features.field, "image_features"), .c = p->c,
-        .temperature = p->temperature, .n_train = (double)j->features.n, .accuracy = p->held ? p->accuracy : -1,
-    };
-    j->model.head.normalise = j->normalise > 0;
-    if (j->features.model.n == 16)
-        memcpy(j->model.model, j->features.model.p, 16);
-    if (head_file_write(j->t.output.name, &j->model, p->theta, p->k, j->features.d, j->t.arena, &e) < 0)
+    if (probe_fit_write(j->t.output.name, p, j->t.arena, &e) < 0)
         die("%s: %s", j->t.output.name, e.msg);
     if (j->report)
         print_report(j);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "formats/checkpoint/head_file.h"
 #include "lib/probe/calibrate.h"
 
 static const size_t BUDGET = (size_t)2 << 30;    /* bytes of packed rows */
@@ -201,4 +202,17 @@ int probe_fit_run(struct probe_fit *p, struct arena *keep, struct err *e) {
     if (select_rows(&all, p, ALL, 0, &a, e) < 0 || part_open(&all, p, &a, e) < 0)
         return -1;
     return fit(p, &all, p->c, p->theta, &p->result, a, e);
+}
+
+int probe_fit_write(const char *path, const struct probe_fit *p, struct arena scratch, struct err *e) {
+    const struct features *x = p->x;
+    struct head_file f = {
+        .classes = x->classes, .label = x->label, .pre_proj = !strcmp(x->field, "image_features"), .c = p->c,
+        .temperature = p->temperature, .n_train = (double)x->n, .accuracy = p->held ? p->accuracy : -1,
+    };
+
+    f.head.normalise = x->normalise;
+    if (x->model.n == 16)
+        memcpy(f.model, x->model.p, 16);
+    return head_file_write(path, &f, p->theta, p->k, x->d, scratch, e);
 }

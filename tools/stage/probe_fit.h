@@ -39,6 +39,9 @@ struct probe_fit {
 
 int probe_fit_run(struct probe_fit *p, struct arena *keep, struct err *e);
 
+/* Writes the classifier that was fitted to a file (head_file.h). */
+int probe_fit_write(const char *path, const struct probe_fit *p, struct arena scratch, struct err *e);
+
 /* Returns a matrix [classes, classes], taken from a: how often a vector of class i was classified as class j.  Returns
  * NULL without memory. */
 size_t *probe_confusion(const struct probe_fit *p, struct arena *a);
