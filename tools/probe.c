@@ -42,7 +42,7 @@ struct job {
     struct result_table table;
     struct span params;
     uint64_t matched;
-    char hash[17];
+    char hash[17], key[LABELS_KEY];    /* of the head or the labelled vectors; of the texts */
 };
 
 /* ---- labelled vectors ---- */
@@ -124,8 +124,12 @@ static void open_head(struct job *j) {
         head_file_parse(&j->model, m.p, m.n, (enum head_activation)(j->hidden + 1), &j->t.arena, &e) < 0)
         die("%s: %s", j->file, e.msg);
     snprintf(j->hash, sizeof j->hash, "%016llx", (unsigned long long)XXH64(m.p, m.n, 0));
-    if (j->normalise >= 0)
+    if (j->normalise >= 0) {
         j->model.head.normalise = j->normalise > 0;
+        j->c.normalise = j->normalise ? "yes" : "no";
+    }
+    if (j->hidden >= 0)
+        j->c.hidden = j->hidden ? "relu" : "none";
     j->c.head = &j->model;
     j->c.field = j->field ? j->field : j->model.pre_proj ? "image_features" : "image_embed";
     j->c.model = span_of(j->model.model);
@@ -138,7 +142,7 @@ static void open_head(struct job *j) {
 }
 
 static void open_near(struct job *j) {
-    char *name[] = {(char *)(uintptr_t)j->file}, key[LABELS_KEY] = "";
+    char *name[] = {(char *)(uintptr_t)j->file};
     struct err e = {0};
     const uint64_t shards = j->t.input.shard_n;
     struct labels l;
@@ -155,11 +159,16 @@ static void open_near(struct job *j) {
     if (j->tip) {
         j->names.paths = tool_models(&j->t);
         j->names.compute = &j->t.compute;
-        if (query_open_labels(&l, &j->names, &joint, key, &j->t.arena, &e) < 0)
+        if (query_open_labels(&l, &j->names, &joint, j->key, &j->t.arena, &e) < 0)
             die("%s", e.msg);
         j->near.text = neighbours_texts(&j->features, l.name, l.v, l.n, l.d, &j->t.arena, &e);
         if (!j->near.text)
             die("%s: %s", j->names.labels, e.msg);
+        if (*j->key)
+            j->c.precision = precision_name(j->t.compute.kern->precision);
+        else    /* the file holds vectors */
+            snprintf(j->key, sizeof j->key, "%016llx", (unsigned long long)XXH64(j->near.text, j->features.classes * l.d * sizeof *l.v, 0));
+        j->c.texts = j->key;
     }
     if (neighbours_open(&j->near, &j->t.arena, &e) < 0)
         die("%s: %s", j->file, e.msg);

@@ -183,6 +183,37 @@ PY
     cmp whole part
 }
 
+# probe with these options and --skip-from the results of other options labels every record of the stream again
+again() {
+    local from=$1 stream=$2 n
+
+    shift 2
+    n=$(record-json "$stream" | wc -l)
+    rm -f more
+    probe "$@" -o more --skip-from "$from" "$stream"
+    [ "$(record-json more | wc -l)" = "$n" ]
+    [ "$(probe -q "$@" --skip-from more -o - "$stream" | wc -c)" = 0 ]
+}
+
+@test "--skip-from skips no result that other options gave" {
+    probe p.probe new -o plain
+    again plain new p.probe --normalise
+    head=$ROOT/tests/golden/probe/head_mlp_relu.pth
+    probe --head "$head" new -o scored
+    again scored new --head "$head" --hidden none
+    again scored new --head "$head" --normalise=no
+    tip=(--tip all --label-from '^([^/]+)/' --classes)
+    probe "${tip[@]}" texts new -o tipped
+    for c in ant bee cat; do make_records -n 1 -d 24 -s 5 -e 0.5 -f text_embed -p "$c"; done |
+        record-json | sed 's/"id":"\(...\)0"/"id":"\1"/' | record-json --from-json >others
+    again tipped new "${tip[@]}" others
+    clip-embed "$ROOT"/examples/emoji/demo/[a-f]*.png -o drawn
+    tip=(--tip drawn --label-from '/([a-z])[^/]*$' --classes letters)
+    printf '%s\n' a b c d e f >letters
+    probe "${tip[@]}" drawn -o tipped
+    again tipped drawn "${tip[@]}" --templates openai7
+}
+
 @test "clip-embed --features adds the vector before the projection, and probe learns from it" {
     clip-embed --features "$ROOT"/examples/emoji/demo/[a-f]*.png -o f
     record-json --info f | grep -q '^field.image_features.*f32.256.$'

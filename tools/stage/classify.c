@@ -30,6 +30,9 @@ int classify_open(struct classify *c, struct arena *keep, struct err *e) {
 int classify_params(const struct classify *c, const char *hash, struct span *out, struct arena *a, struct err *e) {
     const struct neighbours *v = c->near;
     const char *kind = c->head ? "head" : v->text ? "tip" : "knn";
+    const struct { const char *name, *text; } given[] = {
+        {"normalise", c->normalise}, {"hidden", c->hidden}, {"labels_key", c->texts}, {"precision", c->precision},
+    };
     struct mp m;
     size_t begin;
 
@@ -47,6 +50,9 @@ int classify_params(const struct classify *c, const char *hash, struct span *out
         mp_cstr(&m, "neighbours"), mp_int(&m, (int64_t)v->k);
         mp_cstr(&m, "plain"), mp_bool(&m, v->plain);
     }
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        if (given[i].text)
+            mp_cstr(&m, given[i].name), mp_cstr(&m, given[i].text);
     mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
