@@ -169,6 +169,8 @@ static int vqgan_config(struct vq_config *c, const struct weights *ws, struct er
     c->eps = i == 2 ? 1e-5f : 1e-6f;
     c->encoder = i < 2 && block(c, ws, false, 0, 0);
     c->decoder = block(c, ws, true, 0, 0) != NULL;
+    if (!c->encoder && !c->decoder)
+        return err_set(e, "no decoder: %s%s is the codebook of min-dalle's, which has no encoder", c->prefix, c->table);
     codes = vq_codebook(c, ws);
     if (codes->t.nd != 2)
         return err_set(e, "tensor %s%s is not a matrix", c->prefix, c->table);
@@ -205,6 +207,7 @@ struct binder {
     const struct vq_names *f;
     const char *half;
     struct vq_net *net;
+    struct vq_op nowhere;    /* takes what is bound after an error */
     size_t channels;    /* of the feature map that the next operation reads */
     float scale;        /* a block's branch is multiplied by it */
 };
@@ -264,11 +267,9 @@ static void bind_named(struct binder *s, struct conv *v, const char *at, const c
 }
 
 static struct vq_op *next(struct binder *s) {
-    static struct vq_op nowhere;
-
     if (s->b.bad || s->net->n == VQ_OPS) {
         refuse(s, "is followed by more layers than are supported", s->b.name);
-        return &nowhere;
+        return &s->nowhere;
     }
     return &s->net->op[s->net->n++];
 }

@@ -275,6 +275,22 @@ static void refusals(const struct compute *k, struct arena a) {
     }
 }
 
+/* A file with blocks of an encoder only, and with the codebook of a family that has no encoder. */
+static void no_half(void) {
+    struct weight w[] = {
+        {.name = "embedding.weight", .t = {.nd = 2, .shape = {16, 4}}},
+        {.name = "encoder.down.0.block.0.conv1.weight", .t = {.nd = 4, .shape = {32, 32, 3, 3}}},
+    };
+    struct weights ws = {.w = w, .n = 2};
+    struct vq_config c;
+    struct err e = {0};
+
+    ok(weights_sort(&ws, &e) == 0 && vq_sniff(&ws), "an encoder with embedding.weight looks like a VQGAN %s", e.msg);
+    ok(vq_config_from_weights(&c, &ws, &e) < 0 &&
+           !strcmp(e.msg, "no decoder: embedding.weight is the codebook of min-dalle's, which has no encoder"),
+       "refused: %s", e.msg);
+}
+
 int main(void) {
     const char *arch = cpu_blis_arch();    /* as programs do */
     TAP_ARENA(a, 256);
@@ -285,6 +301,7 @@ int main(void) {
     if (arch)
         setenv("BLIS_ARCH_TYPE", arch, 0);
     refusals(&k, a);
+    no_half();
     for (size_t i = 0; (list = kern_list(i, cpu_flags())); i++) {
         k.kern = list;
         same(&k, "vqgan/vq/model.ckpt", a);
