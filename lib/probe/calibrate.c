@@ -7,9 +7,8 @@ static double score(const double *s, size_t k, size_t j) {
     return k == 1 ? (j ? s[0] : 0) : s[j];
 }
 
-/* The cross entropy of a row for class y at 1/T = b.  *mean and *variance are those of the row's scores under the
- * softmax of b * scores. */
-static double moments(const double *s, size_t k, size_t y, double b, double *mean, double *variance) {
+/* The mean and the variance of a row's scores under the softmax of b * scores. */
+static void moments(const double *s, size_t k, double b, double *mean, double *variance) {
     const size_t classes = k == 1 ? 2 : k;
     double top = score(s, k, 0), sum = 0, m = 0, v = 0;
 
@@ -29,7 +28,6 @@ static double moments(const double *s, size_t k, size_t y, double b, double *mea
     }
     *mean = m;
     *variance = v / sum;
-    return b * (top - score(s, k, y)) + log(sum);
 }
 
 /* The derivative of the mean cross entropy with respect to b.  *curve is the second derivative. */
@@ -39,7 +37,7 @@ static double slope(const double *scores, size_t n, size_t k, const int32_t *y, 
     for (size_t i = 0; i < n; i++) {
         double m, v;
 
-        moments(scores + i * k, k, (size_t)y[i], b, &m, &v);
+        moments(scores + i * k, k, b, &m, &v);
         d += m - score(scores + i * k, k, (size_t)y[i]);
         c += v;
     }
@@ -69,14 +67,6 @@ double calibrate_temperature(const double *scores, size_t n, size_t k, const int
         b = next;
     }
     return 1 / b;
-}
-
-double calibrate_cross_entropy(const double *scores, size_t n, size_t k, const int32_t *y, double t) {
-    double sum = 0, m, v;
-
-    for (size_t i = 0; i < n; i++)
-        sum += moments(scores + i * k, k, (size_t)y[i], 1 / t, &m, &v);
-    return sum / (double)n;
 }
 
 double calibrate_error(const double *scores, size_t n, size_t k, const int32_t *y, double t) {

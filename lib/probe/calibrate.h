@@ -24,9 +24,6 @@ enum { CALIBRATE_BINS = 15 };
 /* The best temperature. */
 double calibrate_temperature(const double *scores, size_t n, size_t k, const int32_t *y);
 
-/* The mean cross entropy of scores / t. */
-double calibrate_cross_entropy(const double *scores, size_t n, size_t k, const int32_t *y, double t);
-
 /* The expected calibration error of the softmax of scores / t. */
 double calibrate_error(const double *scores, size_t n, size_t k, const int32_t *y, double t);
 

@@ -155,6 +155,18 @@ static void hostile(struct arena a) {
     }
 }
 
+/* The mean cross entropy of scores [60, 30] / t. */
+static double cross_entropy(const double *scores, const int32_t *y, double t) {
+    double sum = 0, scaled[30];
+
+    for (size_t i = 0; i < 60; i++) {
+        for (size_t j = 0; j < 30; j++)
+            scaled[j] = scores[30 * i + j] / t;
+        sum += logreg_cross_entropy(scaled, 30, (size_t)y[i]);
+    }
+    return sum / 60;
+}
+
 static void calibration(struct arena a) {
     struct weights gold = open_(GOLD "probe.safetensors", &a);
     const struct tensor *w = tensor(&gold, "photos30.C10.weight"), *b = tensor(&gold, "photos30.C10.bias");
@@ -173,8 +185,8 @@ static void calibration(struct arena a) {
     t = calibrate_temperature(scores, 60, 30, y);
     /* temperature, nll and ece15 of tests/golden/probe/probe.json */
     ok(fabs(t / 0.4763533279388829 - 1) < 1e-6, "temperature %.9f", t);
-    ok(fabs(calibrate_cross_entropy(scores, 60, 30, y, 1) - 0.5670055696908639) < 1e-9, "cross entropy before");
-    ok(fabs(calibrate_cross_entropy(scores, 60, 30, y, t) - 0.352388967556552) < 1e-9, "cross entropy after");
+    ok(fabs(cross_entropy(scores, y, 1) - 0.5670055696908639) < 1e-9, "cross entropy before");
+    ok(fabs(cross_entropy(scores, y, t) - 0.352388967556552) < 1e-9, "cross entropy after");
     ok(fabs(calibrate_error(scores, 60, 30, y, 1) - 0.22962538470908886) < 1e-9, "calibration error before");
     ok(fabs(calibrate_error(scores, 60, 30, y, t) - 0.08182515543694577) < 1e-6, "calibration error after");
     ok(calibrate_temperature(s, 3, 1, one) == 1e-3, "rows that are all told right: the end of the range");
