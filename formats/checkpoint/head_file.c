@@ -10,7 +10,6 @@
 #include "formats/checkpoint/safetensors.h"
 #include "formats/checkpoint/weights.h"
 #include "formats/io/json_text.h"
-#include "formats/io/mapfile.h"
 
 enum { LAYER_MAX = 999, FILE_MAX = 1 << 30 };
 
@@ -356,12 +355,4 @@ int head_file_parse(struct head_file *f, const unsigned char *p, size_t n, enum 
     if (from_weights(f, &ws, activation, a, e) < 0)
         return -1;
     return check_labels(f, e);
-}
-
-int head_file_read(struct head_file *f, const char *path, enum head_activation activation, struct arena *a, struct err *e) {
-    struct mapfile m;
-
-    if (mapfile_open(&m, path, e) < 0)
-        return -1;
-    return head_file_parse(f, m.p, m.n, activation, a, e);
 }

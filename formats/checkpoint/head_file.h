@@ -44,12 +44,8 @@ struct head_file {
     const char *kind;           /* "unclip-probe", "scikit-learn", "linear", "layers 0 2 4 6 7" */
 };
 
-/* Read a head.  activation: what follows every layer except the last; HEAD_ACT_UNKNOWN leaves it to the layer numbers
- * and the metadata. */
-int head_file_read(struct head_file *f, const char *path, enum head_activation activation, struct arena *a,
-                   struct err *e);
-
-/* head_file_read for a file in memory. */
+/* Read a head from the n bytes of its file.  The bytes must stay, since weights may point into them.  activation: what
+ * follows every layer except the last; HEAD_ACT_UNKNOWN leaves it to the layer numbers and the metadata. */
 int head_file_parse(struct head_file *f, const unsigned char *p, size_t n, enum head_activation activation,
                     struct arena *a, struct err *e);
 

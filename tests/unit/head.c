@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "formats/checkpoint/weights.h"
+#include "formats/io/mapfile.h"
 #include "lib/base/cpu.h"
 #include "lib/kernel/kern.h"
 #include "lib/probe/calibrate.h"
@@ -34,6 +35,12 @@ static const struct tensor *tensor(const struct weights *ws, const char *name) {
     return &w->t;
 }
 
+static int read_head(struct head_file *f, const char *path, struct arena *a, struct err *e) {
+    struct mapfile m;
+
+    return mapfile_open(&m, path, e) < 0 ? -1 : head_file_parse(f, m.p, m.n, HEAD_ACT_UNKNOWN, a, e);
+}
+
 static void published(const char *name, const char *kind, size_t layers, struct arena a) {
     struct weights io = open_(GOLD "heads_io.safetensors", &a);
     const float *x = tensor_all_f32(tensor(&io, "x"), &a), *want = tensor_all_f32(tensor(&io, name), &a);
@@ -45,7 +52,7 @@ static void published(const char *name, const char *kind, size_t layers, struct 
     double y;
 
     snprintf(path, sizeof path, GOLD "head_%s.pth", name);
-    if (!ok(head_file_read(&f, path, HEAD_ACT_UNKNOWN, &a, &e) == 0, "%s opens %s", name, e.msg))
+    if (!ok(read_head(&f, path, &a, &e) == 0, "%s opens %s", name, e.msg))
         return;
     ok(!strcmp(f.kind, kind) && f.head.n == layers && head_in(&f.head) == d && head_out(&f.head) == 1 && f.head.normalise &&
            !f.classes, "%s: %s, folded to %zu layers", name, f.kind, f.head.n);
@@ -77,7 +84,7 @@ static void probe_files(struct arena a) {
         struct err e = {0};
         double y[30], worst = 0, theta[30 * 65];
 
-        if (!ok(head_file_read(&f, name[k], HEAD_ACT_UNKNOWN, &a, &e) == 0, "%s opens %s", name[k], e.msg))
+        if (!ok(read_head(&f, name[k], &a, &e) == 0, "%s opens %s", name[k], e.msg))
             continue;
         ok(f.classes == 30 && f.c == 0.316 && !f.head.normalise && f.head.link == HEAD_SOFTMAX && !f.pre_proj &&
                f.label[0].n == 14 && !memcmp(f.label[0].p, "clas\xc3\xa9 00, \"x\"", 14), "%s: metadata", name[k]);
@@ -113,7 +120,7 @@ static void written(struct arena a) {
 
         f.head.normalise = true;
         snprintf(path, sizeof path, "%s/%s", dir, name[i % 2]);
-        ok(head_file_write(path, &f, theta, k, 3, a, &e) == 0 && head_file_read(&g, path, HEAD_ACT_UNKNOWN, &a, &e) == 0,
+        ok(head_file_write(path, &f, theta, k, 3, a, &e) == 0 && read_head(&g, path, &a, &e) == 0,
            "%s: written and read %s", name[i % 2], e.msg);
         if (g.head.n != 1)
             continue;
