@@ -32,6 +32,13 @@ static inline bool span_equal(struct span a, struct span b) {
     return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
 }
 
+/* Returns a negative number, 0 or a positive number as a comes before b, equals b or comes after b, by the bytes. */
+static inline int span_compare(struct span a, struct span b) {
+    const int c = a.n && b.n ? memcmp(a.p, b.p, a.n < b.n ? a.n : b.n) : 0;
+
+    return c ? c : (a.n > b.n) - (a.n < b.n);
+}
+
 /* Returns true if s holds exactly the bytes of the C string `text`. */
 static inline bool span_is(struct span s, const char *text) {
     return span_equal(s, span_of(text));

@@ -1,6 +1,7 @@
 /* lib/base: arena, tensor views, 16-bit floats, weight tables. */
 #include "lib/base/arena.h"
 #include "lib/base/size.h"
+#include "lib/base/span.h"
 #include "lib/base/tensor.h"
 
 #include <stdint.h>
@@ -115,9 +116,22 @@ static void sizes(void) {
        "of large numbers");
 }
 
+/* The order of bytes, in which a prefix comes first. */
+static void spans(void) {
+    static const char *const sorted[] = {"", "A", "a", "ab", "b", "\x80"};
+
+    for (int i = 0; i < 6; i++)
+        for (int j = 0; j < 6; j++) {
+            int c = span_compare(span_of(sorted[i]), span_of(sorted[j]));
+            ok((c > 0) - (c < 0) == (i > j) - (i < j), "\"%s\" and \"%s\" are in order", sorted[i], sorted[j]);
+        }
+    ok(span_compare((struct span){NULL, 0}, SPAN("a")) < 0, "an empty span may have no bytes");
+}
+
 int main(void) {
     sizes();
     arenas();
+    spans();
     halves();
     views();
     tables();

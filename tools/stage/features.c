@@ -70,11 +70,7 @@ struct name {
 };
 
 static int by_name(const void *a, const void *b) {
-    const struct name *x = a, *y = b;
-    size_t n = x->s.n < y->s.n ? x->s.n : y->s.n;
-    int c = n ? memcmp(x->s.p, y->s.p, n) : 0;
-
-    return c ? c : x->s.n < y->s.n ? -1 : x->s.n > y->s.n;
+    return span_compare(((const struct name *)a)->s, ((const struct name *)b)->s);
 }
 
 int features_end(struct features *f, struct arena scratch, struct err *e) {

@@ -7,15 +7,8 @@
 #include "formats/io/file_read.h"
 #include "formats/io/lines.h"
 
-static int compare(struct span a, struct span b) {
-    size_t n = a.n < b.n ? a.n : b.n;
-    int c = n ? memcmp(a.p, b.p, n) : 0;
-
-    return c ? c : a.n < b.n ? -1 : a.n > b.n;
-}
-
 static int by_id(const void *a, const void *b) {
-    return compare(((const struct labelled *)a)->id, ((const struct labelled *)b)->id);
+    return span_compare(((const struct labelled *)a)->id, ((const struct labelled *)b)->id);
 }
 
 static int read_lines(struct labelling *l, const char *file, struct arena *a, struct err *e) {
@@ -49,7 +42,7 @@ static int read_lines(struct labelling *l, const char *file, struct arena *a, st
         return err_set(e, "no label in it");
     qsort(v, l->n, sizeof *v, by_id);
     for (size_t i = 1; i < l->n; i++)
-        if (!by_id(&v[i - 1], &v[i]) && compare(v[i - 1].label, v[i].label))
+        if (!by_id(&v[i - 1], &v[i]) && span_compare(v[i - 1].label, v[i].label))
             return err_set(e, "%.*s has two labels", (int)(v[i].id.n < 200 ? v[i].id.n : 200), (const char *)v[i].id.p);
     return 0;
 }
