@@ -24,7 +24,10 @@ int classify_open(struct classify *c, struct arena *keep, struct err *e) {
     c->y = arena_take(keep, size_max(c->outputs, 2), sizeof *c->y);
     c->prob = arena_take(keep, size_max(c->classes, 2), sizeof *c->prob);
     c->verdict = arena_take(keep, c->k, sizeof *c->verdict);
-    return c->x && c->y && c->prob && c->verdict ? 0 : err_set(e, "no memory for %zu classes", c->classes);
+    c->best = arena_take(keep, c->k, sizeof *c->best);
+    if (!c->x || !c->y || !c->prob || !c->verdict || !c->best || topk_start(&c->top, c->k, keep) < 0)
+        return err_set(e, "no memory for %zu classes", c->classes);
+    return 0;
 }
 
 int classify_params(const struct classify *c, const char *hash, struct span *out, struct arena *a, struct err *e) {
@@ -110,7 +113,6 @@ static void probabilities(struct classify *c) {
 int classify_run(struct classify *c, const struct record *r, struct arena scratch, struct err *e) {
     const size_t d = c->head ? head_in(&c->head->head) : c->near->f->d;
     struct vector v, want = {.field = c->field, .d = d, .model = c->model};
-    size_t n = 0;
 
     if (vector_find(&v, r, c->field, &scratch, e) < 0)
         return -1;
@@ -125,17 +127,17 @@ int classify_run(struct classify *c, const struct record *r, struct arena scratc
         return 1;
     }
     probabilities(c);
-    for (size_t i = 0; i < c->classes; i++) {
-        size_t at;
+    topk_clear(&c->top);
+    for (size_t i = 0; i < c->classes; i++)
+        if (topk_accepts(&c->top, c->y[i]))
+            c->best[topk_add(&c->top, c->y[i])] = i;
+    topk_sort(&c->top);
+    for (size_t i = 0; i < c->top.n; i++) {
+        const size_t best = c->best[c->top.item[i].slot];
 
-        if (n == c->k && c->y[i] <= c->verdict[n - 1].logit)
-            continue;
-        n += n < c->k;
-        for (at = n - 1; at > 0 && c->y[i] > c->verdict[at - 1].logit; at--)
-            c->verdict[at] = c->verdict[at - 1];
-        c->verdict[at] = (struct verdict){c->label[i], c->prob[i], c->y[i]};
+        c->verdict[i] = (struct verdict){c->label[best], c->prob[best], c->y[best]};
     }
-    return (int)n;
+    return (int)c->top.n;
 }
 
 int classify_set(const struct classify *c, struct record *r, size_t n, struct arena *a, struct err *e) {

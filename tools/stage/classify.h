@@ -13,6 +13,7 @@
 
 #include "formats/checkpoint/head_file.h"
 #include "formats/record/table.h"
+#include "lib/vector/topk.h"
 #include "tools/stage/neighbours.h"
 
 struct verdict {
@@ -41,6 +42,8 @@ struct classify {
     float *x;
     double *y, *prob;
     void *scratch;
+    struct topk top;          /* the logits of the k best classes */
+    size_t *best;             /* [k] the class in each slot of top */
     struct verdict *verdict;  /* [k], what classify_run found, best first */
 };
 

@@ -17,7 +17,7 @@ int neighbours_open(struct neighbours *v, struct arena *keep, struct err *e) {
     v->cos = arena_take(keep, f->n, sizeof *v->cos);
     v->q = arena_take(keep, f->d, sizeof *v->q);
     v->best = arena_take(keep, v->k, sizeof *v->best);
-    if (!v->support || !v->cos || !v->q || !v->best)
+    if (!v->support || !v->cos || !v->q || !v->best || topk_start(&v->nearest, v->k, keep) < 0)
         return err_set(e, "no memory for %zu vectors of %zu", f->n, f->d);
     for (size_t i = 0; i < f->n; i++) {
         float *x = v->support + i * f->d;
@@ -65,22 +65,14 @@ static void cosines(void *ctx, size_t i, int thread) {
     sim_rows(&j->q, j->v->support + lo * j->v->f->d, n, j->v->cos + lo);
 }
 
-/* Writes the numbers of the k vectors with the largest cosines into v->best, best first, of equal cosines the earlier
- * vector first.  Returns how many were written. */
-static size_t nearest(const struct neighbours *v) {
-    size_t n = 0;
-
-    for (size_t i = 0; i < v->f->n; i++) {
-        size_t at = n;
-
-        if (n == v->k && v->cos[i] <= v->cos[v->best[n - 1]])
-            continue;
-        n += n < v->k;
-        for (at = n - 1; at > 0 && v->cos[i] > v->cos[v->best[at - 1]]; at--)
-            v->best[at] = v->best[at - 1];
-        v->best[at] = (uint32_t)i;
-    }
-    return n;
+/* Leaves the k vectors with the largest cosines in v->nearest, best first, of equal cosines the earlier vector first.
+ * The number of the vector in each slot is in v->best. */
+static void nearest(struct neighbours *v) {
+    topk_clear(&v->nearest);
+    for (size_t i = 0; i < v->f->n; i++)
+        if (topk_accepts(&v->nearest, v->cos[i]))
+            v->best[topk_add(&v->nearest, v->cos[i])] = (uint32_t)i;
+    topk_sort(&v->nearest);
 }
 
 int neighbours_run(struct neighbours *v, enum dtype dt, const void *x, double *score) {
@@ -93,10 +85,12 @@ int neighbours_run(struct neighbours *v, enum dtype dt, const void *x, double *s
     pool_run(v->pool, div_up(v->f->n, CHUNK), cosines, &j);
     memset(score, 0, v->f->classes * sizeof *score);
     if (!v->text) {
-        size_t n = nearest(v);
+        nearest(v);
+        for (size_t i = 0; i < v->nearest.n; i++) {
+            const struct topk_item *item = &v->nearest.item[i];
 
-        for (size_t i = 0; i < n; i++)
-            score[v->f->row[v->best[i]].label] += v->plain ? 1 : exp(v->cos[v->best[i]] / TEMPERATURE);
+            score[v->f->row[v->best[item->slot]].label] += v->plain ? 1 : exp(item->score / TEMPERATURE);
+        }
         return SIM_OK;
     }
     sim_rows(&j.q, v->text, v->f->classes, score);

@@ -14,6 +14,7 @@
 
 #include "lib/base/compute.h"
 #include "lib/vector/similarity.h"
+#include "lib/vector/topk.h"
 #include "tools/stage/features.h"
 
 struct neighbours {
@@ -27,7 +28,8 @@ struct neighbours {
     /* state */
     float *support;                  /* [n, d] of length one */
     double *cos, *q;                 /* [n], [d] */
-    uint32_t *best;                  /* [k] */
+    struct topk nearest;             /* k-NN: of the k vectors that vote, the cosines */
+    uint32_t *best;                  /* [k] the vector in each slot of nearest */
 };
 
 int neighbours_open(struct neighbours *v, struct arena *keep, struct err *e);
