@@ -42,23 +42,20 @@ struct job {
     struct result_table table;
     struct span params;
     uint64_t matched;
-    char hash[17], key[LABELS_KEY];    /* of the head or the labelled vectors; of the texts */
+    char hash[17];
 };
 
 /* ---- labelled vectors ---- */
 
 static void gather(struct job *j, int n, char *name[]) {
     struct features *f = &j->features;
-    struct labelling l;
     struct err e = {0};
 
-    if (labelling_open(&l, j->labels, j->label_from, &j->t.arena, &e) < 0 ||
-        features_open(f, j->field ? j->field : "image_embed", &j->t.arena, &e) < 0)
+    if (features_open(f, j->field ? j->field : "image_embed", &j->t.arena, &e) < 0)
         die("%s", e.msg);
     f->force = j->c.force;
     f->normalise = j->normalise > 0;
-    tool_gather(&j->t, f, &l, n, name);
-    labelling_close(&l);
+    tool_gather(&j->t, f, j->labels, j->label_from, n, name);
 }
 
 /* ---- training ---- */
@@ -69,19 +66,10 @@ static bool go_on(void *ctx, size_t iteration, double gradient) {
     return !tool_stopped();
 }
 
-static void print_report(struct job *j) {
-    struct err e = {0};
-    struct span text;
-
-    if (probe_report(&text, &j->fit, j->json, &j->t.arena, &e) < 0)
-        die("%s", e.msg);
-    if (write_all(1, text.p, text.n) < 0)
-        die_errno("write error");
-}
-
 static void train(struct job *j, int n, char *name[]) {
     struct probe_fit *p = &j->fit;
     struct err e = {0};
+    struct span text;
 
     if (!j->t.output.name || !strcmp(j->t.output.name, "-"))
         die("--train needs -o FILE for the classifier");
@@ -110,8 +98,10 @@ static void train(struct job *j, int n, char *name[]) {
              j->features.d, j->features.classes, p->c, p->result.iterations, p->result.objective, p->result.gradient);
     if (probe_fit_write(j->t.output.name, p, j->t.arena, &e) < 0)
         die("%s: %s", j->t.output.name, e.msg);
-    if (j->report)
-        print_report(j);
+    if (j->report && probe_report(&text, p, j->json, &j->t.arena, &e) < 0)
+        die("%s", e.msg);
+    if (j->report && write_all(1, text.p, text.n) < 0)
+        die_errno("write error");
 }
 
 /* ---- applying ---- */
@@ -145,8 +135,6 @@ static void open_near(struct job *j) {
     char *name[] = {(char *)(uintptr_t)j->file};
     struct err e = {0};
     const uint64_t shards = j->t.input.shard_n;
-    struct labels l;
-    bool joint;
 
     j->t.input.shard_n = 0;    /* --shard parts the records to label, which all vectors of the stream label */
     gather(j, 1, name);
@@ -159,16 +147,8 @@ static void open_near(struct job *j) {
     if (j->tip) {
         j->names.paths = tool_models(&j->t);
         j->names.compute = &j->t.compute;
-        if (query_open_labels(&l, &j->names, &joint, j->key, &j->t.arena, &e) < 0)
+        if (neighbours_classes(&j->near, &j->names, &j->t.arena, &e) < 0)
             die("%s", e.msg);
-        j->near.text = neighbours_texts(&j->features, l.name, l.v, l.n, l.d, &j->t.arena, &e);
-        if (!j->near.text)
-            die("%s: %s", j->names.labels, e.msg);
-        if (*j->key)
-            j->c.precision = precision_name(j->t.compute.kern->precision);
-        else    /* the file holds vectors */
-            snprintf(j->key, sizeof j->key, "%016llx", (unsigned long long)XXH64(j->near.text, j->features.classes * l.d * sizeof *l.v, 0));
-        j->c.texts = j->key;
     }
     if (neighbours_open(&j->near, &j->t.arena, &e) < 0)
         die("%s: %s", j->file, e.msg);
@@ -229,20 +209,37 @@ static void run(struct job *j, int n, char *name[]) {
 
 /* ---- options ---- */
 
+enum { TRAIN = 1, OPERAND = 2, HEAD = 4, KNN = 8, TIP = 16, APPLY = OPERAND | HEAD | KNN | TIP };
+
+static const char *const mode[] = {"--train", "FILE", "--head", "--knn", "--tip"};
+
+static const struct opt_use uses[] = {
+    {TRAIN, "c sweep validation folds balanced calibrate report tol max-iter exact"},
+    {TRAIN | OPERAND | HEAD, "normalise"},
+    {TRAIN | KNN | TIP, "labels label-from"},
+    {TRAIN | TIP, "precision"},
+    {OPERAND | HEAD, "hidden"},
+    {OPERAND | HEAD | TIP, "temperature"},
+    {KNN, "neighbours plain"},
+    {TIP, "classes templates alpha beta model activation cache"},
+    {APPLY, "top min-prob tsv csv skip-from keep-errors"},
+};
+
 static void decide(struct job *j) {
+    const unsigned now = j->train ? TRAIN : j->head ? HEAD : j->knn ? KNN : j->tip ? TIP : OPERAND;
+
     if (j->train + !!j->head + !!j->knn + !!j->tip > 1)
         die("one of --train, --head, --knn and --tip");
+    tool_check_uses(&j->t, uses, sizeof uses / sizeof *uses, mode, now);
     if (j->labels && j->label_from)
         die("one of --labels and --label-from");
-    if ((j->labels || j->label_from) && !j->train && !j->knn && !j->tip)
-        die("--labels and --label-from are for --train, --knn and --tip");
-    if (!!j->tip != !!j->names.labels)
-        die("--tip and --classes go together");
+    if (j->tip && !j->names.labels)
+        die("--tip needs --classes");
+    if (j->train && j->json && !j->report)
+        die("--json is for --report with --train");
     j->table.table.format = tool_table_format(j->tsv, j->csv, j->json);
     if (j->fit.sweep && j->fit.c != DEFAULT_C)
         die("one of -C and --sweep");
-    if (!j->train && (j->fit.sweep || j->folds || j->report || j->fit.balanced || j->fit.calibrate))
-        die("--sweep, --folds, --report, --balanced and --calibrate are for --train");
 }
 
 int main(int argc, char *argv[]) {

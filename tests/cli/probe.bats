@@ -140,7 +140,7 @@ PY
     [ -z "$output" ]
     probe --knn all --label-from '^([^/]+)/' new | record-json | jq -c '[.id, .data.label, .data.logit]' >want
     record-json got | jq -c '[.id, .data.label, .data.logit]' | cmp - want
-    run -1 --separate-stderr probe --train --keep-errors --label-from '^([^/]+)/' -o q.probe failing
+    run -1 --separate-stderr probe --train --label-from '^([^/]+)/' -o q.probe failing
     [ -z "$output" ]
     cmp p.probe q.probe
 }
@@ -152,6 +152,45 @@ PY
     done
     run -0 probe --head "$ROOT/tests/golden/probe/head_linear.pth" --csv x
     [ "${lines[0]}" = $'id,score\r' ]
+}
+
+@test "an option that has no meaning in a mode is refused" {
+    refused() {
+        local want=$1
+
+        shift
+        run -2 --separate-stderr probe "$@" new
+        [ "$stderr" = "probe: $want" ]
+        [ -z "$output" ]
+    }
+    for o in "-k 1" --tsv --csv "--min-prob 0.5" "--skip-from p.probe" --keep-errors; do
+        name=${o%% *}
+        [ "$name" != -k ] || name=--top
+        # shellcheck disable=SC2086
+        refused "$name is for FILE, --head, --knn and --tip" --train -o q.probe $o
+    done
+    refused '--temperature is for FILE, --head and --tip' --train -o q.probe --temperature 1
+    refused '--json is for --report with --train' --train -o q.probe --json
+    for o in "-C 0.316" --sweep "--validation 0.2" "--folds 3" --balanced --calibrate --report "--tol 1e-7" "--max-iter 9" --exact; do
+        name=${o%% *}
+        [ "$name" != -C ] || name=--c
+        # shellcheck disable=SC2086
+        refused "$name is for --train" --knn all $o
+    done
+    for o in "--alpha 1" "--beta 1" "--classes texts" "--templates none" "-m ." "--activation gelu" "--cache none"; do
+        name=${o%% *}
+        [ "$name" != -m ] || name=--model
+        # shellcheck disable=SC2086
+        refused "$name is for --tip" --knn all $o
+    done
+    refused '--temperature is for FILE, --head and --tip' --knn all --temperature 1
+    refused '--normalise is for --train, FILE and --head' --knn all --normalise
+    refused '--hidden is for FILE and --head' --knn all --hidden none
+    refused '--precision is for --train and --tip' p.probe --precision f32
+    refused '--plain is for --knn' p.probe --plain
+    refused '--neighbours is for --knn' --tip all --classes texts --neighbours 20
+    refused '--labels is for --train, --knn and --tip' p.probe --labels all
+    refused '--tip needs --classes' --tip all
 }
 
 @test "a stream of another width or model: one line, status 2" {

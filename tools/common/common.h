@@ -5,16 +5,15 @@
 
 #include "tools/common/tool.h"
 
-enum { OPT_MAX = 72 };
-
 /* Prints "try 'tool -h'" and ends the program with status 2. */
 noreturn void tool_bad_usage(void);
 
 /* Sets the value of the option o, an integer, from the text arg.  A bad value ends the program. */
 void tool_set_int(const struct opt *o, const char *arg);
 
-/* Parses argv by the n options of o, and sorts o in the order that -h prints.  With -h, tool_parse does not return. */
-void tool_parse(int argc, char *argv[], struct opt *o, size_t n, const char *synopsis);
+/* Parses argv by the n options of o, and sorts o in the order that -h prints.  Writes the long names of
+ * the options that were given into t->given.  With -h, tool_parse does not return. */
+void tool_parse(struct tool *t, int argc, char *argv[], struct opt *o, size_t n, const char *synopsis);
 
 noreturn void tool_print_version(void);
 

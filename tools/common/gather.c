@@ -51,20 +51,24 @@ static void take_stream(struct gather *g, const char *name, int number) {
         stream_close(s);
 }
 
-void tool_gather(struct tool *t, struct features *f, const struct labelling *l, int n, char *name[]) {
+void tool_gather(struct tool *t, struct features *f, const char *labels, const char *label_from, int n, char *name[]) {
     static const size_t budget = (size_t)2 << 30;
-    struct gather g = {t, f, l, 0};
+    struct labelling l;
+    struct gather g = {t, f, &l, 0};
     const bool text = t->output.text;
     struct err e = {0};
 
     if (n > STREAMS)
         die("at most %d streams", STREAMS);
+    if (labelling_open(&l, labels, label_from, &t->arena, &e) < 0)
+        die("%s", e.msg);
     t->output.text = true;    /* a record that fails is named, and not written: it is no part of the results */
     if (n == 0)
         take_stream(&g, "-", 0);
     for (int i = 0; i < n && !tool_stopped(); i++)
         take_stream(&g, name[i], i);
     t->output.text = text;
+    labelling_close(&l);
     if (tool_stopped())
         return;
     if (features_end(f, t->arena, &e) < 0)

@@ -141,7 +141,16 @@ static int by_letter(const void *a, const void *b) {
     return x->letter != y->letter ? x->letter - y->letter : strcmp(x->name, y->name);
 }
 
-void tool_parse(int argc, char *argv[], struct opt *o, size_t n, const char *synopsis) {
+/* Adds a name to the options that were given. */
+static void give(struct tool *t, const char *name) {
+    size_t i = 0;
+
+    while (t->given[i] && t->given[i] != name)
+        i++;
+    t->given[i] = name;
+}
+
+void tool_parse(struct tool *t, int argc, char *argv[], struct opt *o, size_t n, const char *synopsis) {
     struct option lo[OPT_MAX + 1];
     char letters[2 * OPT_MAX + 2];
     size_t at = 0;
@@ -180,6 +189,7 @@ void tool_parse(int argc, char *argv[], struct opt *o, size_t n, const char *syn
             while (o[i].letter != c)
                 i++;
         set_opt(&o[i], optarg);
+        give(t, o[i].name);
         if (o[i].letter == 'h') {
             print_help(synopsis, o, n);
             exit(fflush(stdout) || ferror(stdout) ? 2 : 0);
@@ -187,3 +197,36 @@ void tool_parse(int argc, char *argv[], struct opt *o, size_t n, const char *syn
     }
 }
 
+/* ---- modes ---- */
+
+static bool has_name(const char *names, const char *name) {
+    const size_t n = strlen(name);
+
+    for (const char *s = names; *s; s += *s == ' ') {
+        const size_t len = strcspn(s, " ");
+
+        if (len == n && !memcmp(s, name, n))
+            return true;
+        s += len;
+    }
+    return false;
+}
+
+static noreturn void refuse_use(const char *name, unsigned modes, const char *const mode[]) {
+    char list[200] = "";
+
+    for (int i = 0; modes; i++, modes >>= 1)
+        if (modes & 1) {
+            const size_t n = strlen(list);
+
+            snprintf(list + n, sizeof list - n, "%s%s", !n ? "" : modes == 1 ? " and " : ", ", mode[i]);
+        }
+    die("--%s is for %s", name, list);
+}
+
+void tool_check_uses(const struct tool *t, const struct opt_use *use, size_t n, const char *const mode[], unsigned now) {
+    for (size_t i = 0; i < OPT_MAX && t->given[i]; i++)
+        for (size_t k = 0; k < n; k++)
+            if (!(use[k].modes & now) && has_name(use[k].names, t->given[i]))
+                refuse_use(t->given[i], use[k].modes, mode);
+}

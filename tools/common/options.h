@@ -13,7 +13,7 @@
 
 enum opt_kind { OPT_FLAG, OPT_STR, OPT_LIST, OPT_INT, OPT_FLOAT, OPT_CHOICE, OPT_MAYBE_INT, OPT_MAYBE_CHOICE };
 
-enum { TOOL_LIST = 16 };    /* the most values that an OPT_LIST, like -m, may have */
+enum { TOOL_LIST = 16, OPT_MAX = 72 };    /* the most values of an OPT_LIST, like -m; the most options */
 
 struct strs {
     const char *v[TOOL_LIST];
@@ -34,6 +34,18 @@ struct opt {
     double min, max;
     const char *choices;
 };
+
+/* Options that have a meaning only in some of a program's modes. */
+struct opt_use {
+    unsigned modes;        /* bit i: they have a meaning in mode i */
+    const char *names;     /* their long names, separated by spaces */
+};
+
+struct tool;
+
+/* If an option was given that has no meaning in the mode `now` (one bit), ends the program with a message like
+ * "--alpha is for --tip".  mode: what the message calls the modes. */
+void tool_check_uses(const struct tool *t, const struct opt_use *use, size_t n, const char *const mode[], unsigned now);
 
 /* Parses a list of numbers from 0 to max, like "0,0.25,1", into v.  Returns how many numbers the list has.  A malformed
  * list, or a list of more than `room` numbers, ends the program. */

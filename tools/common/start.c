@@ -183,7 +183,7 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
         o[n++] = own[i];
     o[n++] = (struct opt){'h', "help", OPT_FLAG, &help, NULL, "print this", 0, 0, NULL};
     o[n++] = (struct opt){'V', "version", OPT_FLAG, &version, NULL, "print versions, libraries and kernels", 0, 0, NULL};
-    tool_parse(argc, argv, o, n, synopsis);
+    tool_parse(t, argc, argv, o, n, synopsis);
     if (version)
         tool_print_version();
     parse_shard(t);

@@ -107,6 +107,7 @@ struct tool {
     struct arena arena;          /* all memory of the program */
     struct compute compute;      /* set by tool_compute() */
     bool quiet, verbose;
+    const char *given[OPT_MAX];  /* the long names of the options on the command line, then NULL */
     struct tool_model model;
     struct tool_machine machine;
     struct tool_noise noise;

@@ -34,7 +34,8 @@ int classify_params(const struct classify *c, const char *hash, struct span *out
     const struct neighbours *v = c->near;
     const char *kind = c->head ? "head" : v->text ? "tip" : "knn";
     const struct { const char *name, *text; } given[] = {
-        {"normalise", c->normalise}, {"hidden", c->hidden}, {"labels_key", c->texts}, {"precision", c->precision},
+        {"normalise", c->normalise}, {"hidden", c->hidden}, {"labels_key", v && v->text ? v->text_key : NULL},
+        {"precision", v ? v->text_precision : NULL},
     };
     struct mp m;
     size_t begin;

@@ -32,10 +32,7 @@ struct classify {
     size_t k;                 /* how many labels each vector gets */
     double temperature;
     const struct sim_kern *sim;
-    /* what params says of options; NULL where an option does not count */
-    const char *normalise, *hidden;
-    const char *texts;        /* the key of the classes' texts */
-    const char *precision;    /* of the tower that embedded the texts */
+    const char *normalise, *hidden;    /* what params says of these options; NULL where they were not given */
     /* state */
     size_t classes, outputs;
     const struct span *label;

@@ -1,7 +1,9 @@
 #include "tools/stage/neighbours.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include "lib/base/pool.h"
 #include "lib/base/size.h"
@@ -50,6 +52,23 @@ const float *neighbours_texts(const struct features *f, const struct span *name,
         memcpy(out + i * d, v + k * d, d * sizeof *out);
     }
     return out;
+}
+
+int neighbours_classes(struct neighbours *v, const struct query_source *from, struct arena *a, struct err *e) {
+    struct err why = {0};
+    struct labels l;
+    bool joint;
+
+    if (query_open_labels(&l, from, &joint, v->text_key, a, e) < 0)
+        return -1;
+    if (!(v->text = neighbours_texts(v->f, l.name, l.v, l.n, l.d, a, &why)))
+        return err_at(e, from->labels, &why);
+    if (*v->text_key)
+        v->text_precision = precision_name(from->compute->kern->precision);
+    else
+        snprintf(v->text_key, sizeof v->text_key, "%016llx",
+                 (unsigned long long)XXH64(v->text, v->f->classes * l.d * sizeof *l.v, 0));
+    return 0;
 }
 
 struct job {

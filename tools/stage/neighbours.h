@@ -16,6 +16,7 @@
 #include "lib/vector/similarity.h"
 #include "lib/vector/topk.h"
 #include "tools/stage/features.h"
+#include "tools/stage/query.h"
 
 struct neighbours {
     const struct features *f;        /* the labelled vectors */
@@ -24,6 +25,8 @@ struct neighbours {
     size_t k;                        /* k-NN: how many vectors vote */
     bool plain;                      /* k-NN: each vote counts 1 */
     const float *text;               /* Tip-Adapter: the texts' vectors [classes, d], of length one; NULL for k-NN */
+    char text_key[LABELS_KEY];       /* identifies the texts or their vectors */
+    const char *text_precision;      /* of the tower that embedded the texts, or NULL if the file held vectors */
     double alpha, beta;
     /* state */
     float *support;                  /* [n, d] of length one */
@@ -38,6 +41,9 @@ int neighbours_open(struct neighbours *v, struct arena *keep, struct err *e);
  * has no text, which e names, or where d is not the width of f. */
 const float *neighbours_texts(const struct features *f, const struct span *name, const float *v, size_t n, size_t d,
                               struct arena *keep, struct err *e);
+
+/* Opens the labels of `from` and sets v->text, text_key and text_precision.  The arena a keeps the vectors. */
+int neighbours_classes(struct neighbours *v, const struct query_source *from, struct arena *a, struct err *e);
 
 /* Writes the scores of x [d], whose type is dt, into score [classes]: sums of votes with k-NN, logits with Tip-Adapter.
  * Returns SIM_OK, or what is wrong with x (similarity.h). */
