@@ -3,47 +3,19 @@
  * with guidance, equal to what it drew. */
 #include "lib/net/bart.h"
 
-#include "formats/checkpoint/weights.h"
 #include "lib/base/cpu.h"
 #include "lib/base/pool.h"
 #include "lib/diffusion/token_draw.h"
 #include "lib/kernel/kern.h"
 
-#include "tests/tap.h"
+#include "tests/golden_file.h"
 
 #define GOLD "tests/golden/dalle/dallemini/"
 
 enum { N = 256, V = 96, T = 64, D = 48 };
 
-static struct weights open_(const char *name, struct arena *a) {
-    struct weights ws;
-    struct err e = {0};
-    char path[160];
-
-    snprintf(path, sizeof path, GOLD "%s", name);
-    if (weights_open(&ws, path, a, &e) < 0)
-        printf("Bail out! %s: %s\n", path, e.msg), exit(1);
-    return ws;
-}
-
-static const struct tensor *tensor(const struct weights *ws, const char *name) {
-    struct weight *w = weights_find(ws, name);
-
-    if (!w)
-        printf("Bail out! no %s\n", name), exit(1);
-    return &w->t;
-}
-
-static void *room(struct arena *a, size_t n, size_t size) {
-    void *p = arena_take(a, n, size);
-
-    if (!p)
-        printf("Bail out! out of memory\n"), exit(1);
-    return p;
-}
-
 static struct bart *bind(const struct compute *k, struct arena *a) {
-    struct weights enc = open_("encoder.pt", a), dec = open_("decoder.pt", a);
+    struct weights enc = golden_open(GOLD "encoder.pt", a), dec = golden_open(GOLD "decoder.pt", a);
     struct bart_config c = {.encoder_heads = 4, .decoder_heads = 4, .codes = V, .start = V};
     struct bart *b = NULL;
     struct err e = {0};
@@ -58,7 +30,7 @@ static struct bart *bind(const struct compute *k, struct arena *a) {
 static size_t ids_of(const struct weights *io, size_t row, int ids[T]) {
     size_t n = 0;
 
-    memcpy(ids, (const int *)tensor(io, "text_ids")->data + row * T, T * sizeof *ids);
+    memcpy(ids, (const int *)golden_tensor(io, "text_ids")->data + row * T, T * sizeof *ids);
     while (n < T && ids[n] != 1)
         n++;
     return n;
@@ -68,24 +40,24 @@ static void golden(const struct kern *kern, struct arena a) {
     static const size_t at[] = {0, 1, 2, 15, 16, 17, 100, 255};
     struct compute k = {kern, NULL};
     struct bart *b = bind(&k, &a);
-    struct weights io = open_("draw.safetensors", &a);
-    const float *states = tensor_all_f32(tensor(&io, "encoder_state"), &a), *logits = tensor_all_f32(tensor(&io, "logits"), &a);
-    const int *tokens = tensor(&io, "image_tokens")->data;
+    struct weights io = golden_open(GOLD "draw.safetensors", &a);
+    const float *states = tensor_all_f32(golden_tensor(&io, "encoder_state"), &a), *logits = tensor_all_f32(golden_tensor(&io, "logits"), &a);
+    const int *tokens = golden_tensor(&io, "image_tokens")->data;
     const double tolerance = kern->precision == PREC_BF16 ? 0.1 : 5e-6;
-    float *got = room(&a, 2 * 8 * V, sizeof *got), *want = room(&a, 2 * 8 * V, sizeof *want), *out = room(&a, 2 * V, sizeof *out);
+    float *got = golden_room(&a, 2 * 8 * V, sizeof *got), *want = golden_room(&a, 2 * 8 * V, sizeof *want), *out = golden_room(&a, 2 * V, sizeof *out);
     struct bart_candidate c[2];
-    void *s = room(&a, bart_scratch(b, &k, 2), 1);
+    void *s = golden_room(&a, bart_scratch(b, &k, 2), 1);
     char what[64];
 
     for (size_t r = 0; r < 2; r++) {
         int ids[T];
         size_t n = ids_of(&io, r, ids);
-        float *mine = room(&a, T * D, sizeof *mine), *prompt = room(&a, bart_prompt_floats(b, n), sizeof *prompt);
+        float *mine = golden_room(&a, T * D, sizeof *mine), *prompt = golden_room(&a, bart_prompt_floats(b, n), sizeof *prompt);
 
         bart_encode(b, &k, n, ids, prompt, mine, s);
         snprintf(what, sizeof what, "%s %s: states of row %zu (%zu tokens)", kern->name, precision_name(kern->precision), r, n);
         close_to(mine, states + r * 8 * D, (n < 8 ? n : 8) * D, 0, tolerance, what);
-        c[r] = (struct bart_candidate){prompt, n, room(&a, bart_candidate_floats(b), sizeof(float)), V};
+        c[r] = (struct bart_candidate){prompt, n, golden_room(&a, bart_candidate_floats(b), sizeof(float)), V};
     }
     for (size_t i = 0, m = 0; i < N; i++) {    /* image_tokens: what is given at each place, the start token first */
         c[0].token = c[1].token = tokens[i];
@@ -101,31 +73,31 @@ static void golden(const struct kern *kern, struct arena a) {
     close_to(got, want, 2 * 8 * V, 0, tolerance, "scores at eight places");
     c[0].token = c[1].token = V - 1;
     bart_step(b, &k, 0, 2, c, out, s);
-    const float *other = tensor_all_f32(tensor(&io, "first_logits_start_minus_1"), &a);
+    const float *other = tensor_all_f32(golden_tensor(&io, "first_logits_start_minus_1"), &a);
     close_to(out, other, V, 0, tolerance, "with min-dalle's start token");
 }
 
 /* Rows of candidates, each with its unconditional twin behind all of them. */
 static size_t draw(const struct bart *b, const struct compute *k, const struct weights *io, size_t rows, const float *u,
                    struct torch_rng *rng, const int *want, struct arena a) {
-    const struct token_rules rules = {TOKEN_CFG, (double)*tensor_all_f32(tensor(io, "sample.temperature"), &a), 1,
-                                      (size_t)*(const int64_t *)tensor(io, "sample.top_k")->data};
-    const double scale = (double)*tensor_all_f32(tensor(io, "sample.condition_scale"), &a);
-    struct bart_candidate *c = room(&a, 2 * rows, sizeof *c);
-    float *scores = room(&a, 2 * rows * V, sizeof *scores);
+    const struct token_rules rules = {TOKEN_CFG, (double)*tensor_all_f32(golden_tensor(io, "sample.temperature"), &a), 1,
+                                      (size_t)*(const int64_t *)golden_tensor(io, "sample.top_k")->data};
+    const double scale = (double)*tensor_all_f32(golden_tensor(io, "sample.condition_scale"), &a);
+    struct bart_candidate *c = golden_room(&a, 2 * rows, sizeof *c);
+    float *scores = golden_room(&a, 2 * rows * V, sizeof *scores);
     double w[V];
     uint32_t order[V];
-    void *s = room(&a, bart_scratch(b, k, 2 * rows), 1);
+    void *s = golden_room(&a, bart_scratch(b, k, 2 * rows), 1);
     size_t right = 0;
 
     for (size_t half = 0; half < 2; half++) {    /* conditional rows first */
         int ids[T];
         size_t n = ids_of(io, 1 - half, ids);
-        float *prompt = room(&a, bart_prompt_floats(b, n), sizeof *prompt);
+        float *prompt = golden_room(&a, bart_prompt_floats(b, n), sizeof *prompt);
 
         bart_encode(b, k, n, ids, prompt, NULL, s);
         for (size_t i = 0; i < rows; i++)
-            c[half * rows + i] = (struct bart_candidate){prompt, n, room(&a, bart_candidate_floats(b), sizeof(float)), V};
+            c[half * rows + i] = (struct bart_candidate){prompt, n, golden_room(&a, bart_candidate_floats(b), sizeof(float)), V};
     }
     for (size_t at = 0; at < N; at++) {
         bart_step(b, k, at, 2 * rows, c, scores, s);
@@ -146,13 +118,13 @@ static void pictures(struct arena a) {
     struct err e = {0};
     struct compute k = {kern_choose(NULL, PREC_F32, cpu_flags(), &e), NULL};
     struct bart *b = bind(&k, &a);
-    struct weights io = open_("draw.safetensors", &a);
+    struct weights io = golden_open(GOLD "draw.safetensors", &a);
     struct torch_rng rng;
-    size_t got = draw(b, &k, &io, 2, tensor_all_f32(tensor(&io, "sample.u"), &a), NULL, tensor(&io, "sample.tokens")->data, a);
+    size_t got = draw(b, &k, &io, 2, tensor_all_f32(golden_tensor(&io, "sample.u"), &a), NULL, golden_tensor(&io, "sample.tokens")->data, a);
 
     ok(got == 2 * N, "%zu of %d tokens with guidance from uniforms", got, 2 * N);
-    torch_rng_seed(&rng, (uint64_t)*(const int64_t *)tensor(&io, "torch.seed")->data);
-    got = draw(b, &k, &io, 2, NULL, &rng, tensor(&io, "torch.tokens")->data, a);
+    torch_rng_seed(&rng, (uint64_t)*(const int64_t *)golden_tensor(&io, "torch.seed")->data);
+    got = draw(b, &k, &io, 2, NULL, &rng, golden_tensor(&io, "torch.tokens")->data, a);
     ok(got == 2 * N, "%zu of %d tokens from torch's generator", got, 2 * N);
 }
 
@@ -162,17 +134,17 @@ static void many(const struct kern *kern, struct arena a) {
     struct err e = {0};
     struct compute one = {kern, NULL}, three = {kern, pool_start(&a, 3, &e)};
     struct bart *b = bind(&one, &a);
-    struct weights io = open_("draw.safetensors", &a);
+    struct weights io = golden_open(GOLD "draw.safetensors", &a);
     struct bart_candidate c[MANY];
-    float *scores = room(&a, MANY * V, sizeof *scores), alone[V];
-    void *s = room(&a, bart_scratch(b, &three, MANY), 1);
+    float *scores = golden_room(&a, MANY * V, sizeof *scores), alone[V];
+    void *s = golden_room(&a, bart_scratch(b, &three, MANY), 1);
     int ids[T], same = 1;
     size_t n = ids_of(&io, 1, ids);
-    float *prompt = room(&a, bart_prompt_floats(b, n), sizeof *prompt);
+    float *prompt = golden_room(&a, bart_prompt_floats(b, n), sizeof *prompt);
 
     bart_encode(b, &one, n, ids, prompt, NULL, s);
     for (size_t i = 0; i < MANY; i++)
-        c[i] = (struct bart_candidate){prompt, n, room(&a, bart_candidate_floats(b), sizeof(float)), V};
+        c[i] = (struct bart_candidate){prompt, n, golden_room(&a, bart_candidate_floats(b), sizeof(float)), V};
     for (size_t at = 0; at < 3; at++) {
         bart_step(b, &one, at, 1, c, alone, s);
         bart_step(b, &three, at, MANY, c, scores, s);

@@ -3,43 +3,19 @@
  * step by step through the cache; and what may not depend on the number of candidates. */
 #include "lib/net/gpt.h"
 
-#include "formats/checkpoint/weights.h"
 #include "lib/base/cpu.h"
 #include "lib/base/pool.h"
 
-#include "tests/tap.h"
+#include "tests/golden_file.h"
 
 #define GOLD "tests/golden/dalle/"
 
-static void *must(void *p, const char *what, const struct err *e) {
-    if (!p)
-        printf("Bail out! %s: %s\n", what, e ? e->msg : "out of memory"), exit(1);
-    return p;
-}
-
-static struct weights open_(const char *name, struct arena *a) {
-    struct weights ws;
-    struct err e = {0};
-    char path[160];
-
-    snprintf(path, sizeof path, GOLD "%s", name);
-    if (weights_open(&ws, path, a, &e) < 0)
-        printf("Bail out! %s: %s\n", path, e.msg), exit(1);
-    return ws;
-}
-
-static const struct tensor *tensor(const struct weights *ws, const char *name) {
-    struct weight *w = weights_find(ws, name);
-
-    return &((struct weight *)must(w, name, NULL))->t;
-}
-
 static int *ints(const struct weights *ws, const char *name, struct arena *a) {
-    const struct tensor *t = tensor(ws, name);
+    const struct tensor *t = golden_tensor(ws, name);
     size_t n;
 
     tensor_count(t, &n);
-    return memcpy(must(arena_take(a, n, sizeof(int)), name, NULL), t->data, n * sizeof(int));
+    return memcpy(golden_room(a, n, sizeof(int)), t->data, n * sizeof(int));
 }
 
 struct model {
@@ -48,11 +24,11 @@ struct model {
 };
 
 static const struct model models[] = {
-    {"rudalle/pytorch_model_v3.bin", "rudalle/io_v3.safetensors",
+    {GOLD "rudalle/pytorch_model_v3.bin", GOLD "rudalle/io_v3.safetensors",
      {.heads = 0, .act = ACT_GELU_TANH, .sparse = true, .pads = true, .kernel = 11}},
-    {"rudalle/pytorch_model_v2.bin", "rudalle/io_v2.safetensors",
+    {GOLD "rudalle/pytorch_model_v2.bin", GOLD "rudalle/io_v2.safetensors",
      {.heads = 0, .act = ACT_GELU_TANH, .sparse = true, .pads = true, .kernel = 11, .shifted = true, .wrap = true, .first = 2}},
-    {"mindalle/stage2_last.ckpt", "mindalle/draw.safetensors", {.heads = 0, .act = ACT_GELU}},
+    {GOLD "mindalle/stage2_last.ckpt", GOLD "mindalle/draw.safetensors", {.heads = 0, .act = ACT_GELU}},
 };
 static const size_t heads[] = {4, 2, 4};
 
@@ -63,15 +39,14 @@ struct net {
 };
 
 static struct net open_net(size_t i, const struct compute *k, struct arena *a) {
-    struct weights ws = open_(models[i].weights, a);
-    struct net n = {.io = open_(models[i].io, a)};
+    struct weights ws = golden_open(models[i].weights, a);
+    struct net n = {.io = golden_open(models[i].io, a)};
     struct gpt_config c = models[i].c;
     struct err e = {0};
 
     c.heads = heads[i];
-    if (gpt_config_from_weights(&c, &ws, &e) < 0)
+    if (gpt_config_from_weights(&c, &ws, &e) < 0 || !(n.g = gpt_bind(&c, &ws, k, a, &e)))
         printf("Bail out! %s\n", e.msg), exit(1);
-    n.g = must(gpt_bind(&c, &ws, k, a, &e), models[i].weights, &e);
     n.candidate = gpt_candidate_floats(n.g);
     n.prompt = gpt_prompt_floats(n.g);
     return n;
@@ -82,14 +57,14 @@ static void run(const struct net *n, const struct compute *k, size_t rows, const
                 struct arena a) {
     const struct gpt_config *c = gpt_config_of(n->g);
     const size_t all = c->side * c->side, v = c->codes;
-    struct gpt_candidate *cand = must(arena_take(&a, rows, sizeof *cand), "candidates", NULL);
-    float *step = must(arena_take(&a, rows * v, sizeof *step), "scores", NULL);
-    void *s = must(arena_take(&a, gpt_scratch(n->g, k, rows), 1), "scratch", NULL);
+    struct gpt_candidate *cand = golden_room(&a, rows, sizeof *cand);
+    float *step = golden_room(&a, rows * v, sizeof *step);
+    void *s = golden_room(&a, gpt_scratch(n->g, k, rows), 1);
 
     for (size_t i = 0; i < rows; i++) {
-        float *prompt = must(arena_take(&a, n->prompt, sizeof *prompt), "prompt", NULL);
+        float *prompt = golden_room(&a, n->prompt, sizeof *prompt);
 
-        cand[i] = (struct gpt_candidate){prompt, must(arena_take(&a, n->candidate, sizeof(float)), "cache", NULL), 0};
+        cand[i] = (struct gpt_candidate){prompt, golden_room(&a, n->candidate, sizeof(float)), 0};
         gpt_prefill(n->g, k, ids + i * c->text, prompt, out + i * all * v, s);
     }
     for (size_t at = 0; at + 1 < all; at++) {
@@ -107,8 +82,8 @@ static void golden(size_t i, const struct kern *kern, struct arena a) {
     const struct gpt_config *c = gpt_config_of(n.g);
     const size_t all = c->side * c->side, rows = 2, v = c->codes;
     const int *ids = ints(&n.io, i == 2 ? "text_ids" : "input_ids", &a), *tokens = ints(&n.io, "image_tokens", &a);
-    float *out = must(arena_take(&a, rows * all * v, sizeof *out), "scores", NULL), *one, *three;
-    const float *want = tensor_all_f32(tensor(&n.io, i == 2 ? "logits_img" : "image_logits"), &a);
+    float *out = golden_room(&a, rows * all * v, sizeof *out), *one, *three;
+    const float *want = tensor_all_f32(golden_tensor(&n.io, i == 2 ? "logits_img" : "image_logits"), &a);
     const double tolerance = kern->precision == PREC_BF16 ? 0.1 : 1e-5;
     char what[96];
 
@@ -116,11 +91,11 @@ static void golden(size_t i, const struct kern *kern, struct arena a) {
     snprintf(what, sizeof what, "%s, %s %s: scores of prompt 0", models[i].weights, kern->name, precision_name(kern->precision));
     close_to(out, want, all * v, 0, tolerance, what);
     if (i < 2) {    /* both prompts, the whole vocabulary, at some positions */
-        const struct tensor *lt = tensor(&n.io, "logits");
+        const struct tensor *lt = golden_tensor(&n.io, "logits");
         const float *l = tensor_all_f32(lt, &a);
         const int *at = ints(&n.io, "positions", &a);
         const size_t width = lt->shape[2], places = lt->shape[1], prefix = gpt_prefix(n.g);
-        float *got = must(arena_take(&a, rows * places * v, sizeof *got), "", NULL), *w = must(arena_take(&a, rows * places * v, sizeof *w), "", NULL);
+        float *got = golden_room(&a, rows * places * v, sizeof *got), *w = golden_room(&a, rows * places * v, sizeof *w);
         size_t m = 0;
 
         for (size_t r = 0; r < rows; r++)
@@ -137,18 +112,18 @@ static void golden(size_t i, const struct kern *kern, struct arena a) {
         close_to(got, w, m * v, 0, tolerance, what);
     }
     /* one candidate alone, and three of which two are the same: the same bits */
-    one = must(arena_take(&a, all * v, sizeof *one), "", NULL);
+    one = golden_room(&a, all * v, sizeof *one);
     run(&n, &k, 1, ids + c->text, tokens + all, one, a);
     ok(!memcmp(one, out + all * v, all * v * sizeof *one), "alone as beside another");
-    int ids3[3 * 64], *tokens3 = must(arena_take(&a, 3 * all, sizeof(int)), "", NULL);
+    int ids3[3 * 64], *tokens3 = golden_room(&a, 3 * all, sizeof(int));
     for (size_t r = 0; r < 3; r++) {
         memcpy(ids3 + r * c->text, ids + (r == 1) * c->text, c->text * sizeof *ids3);
         memcpy(tokens3 + r * all, tokens + (r == 1) * all, all * sizeof *tokens3);
     }
-    three = must(arena_take(&a, 3 * all * v, sizeof *three), "", NULL);
+    three = golden_room(&a, 3 * all * v, sizeof *three);
     struct err e = {0};
     struct arena room = a;
-    struct compute threads = {kern, must(pool_start(&room, 3, &e), "pool", &e)};
+    struct compute threads = {kern, pool_start(&room, 3, &e)};
     run(&n, &threads, 3, ids3, tokens3, three, room);
     pool_stop(threads.pool);
     ok(!memcmp(three, out, 2 * all * v * sizeof *out) && !memcmp(three + 2 * all * v, out, all * v * sizeof *out),
@@ -156,7 +131,7 @@ static void golden(size_t i, const struct kern *kern, struct arena a) {
 }
 
 static void refused(struct arena a) {
-    struct weights ws = open_(models[0].weights, &a);
+    struct weights ws = golden_open(models[0].weights, &a);
     struct compute k = {&kern_c, NULL};
     struct gpt_config c = models[0].c;
     struct err e = {0};
@@ -168,7 +143,7 @@ static void refused(struct arena a) {
     c.heads = heads[0];
     c.width *= 2;
     ok(!gpt_bind(&c, &ws, &k, &a, &e) && e.msg[0], "refused: %s", e.msg);
-    ws = open_("vqgan/vq/io.safetensors", &a);
+    ws = golden_open(GOLD "vqgan/vq/io.safetensors", &a);
     e.msg[0] = 0;
     ok(gpt_config_from_weights(&c, &ws, &e) == -1 && strstr(e.msg, "not those of a text-to-picture"), "refused: %s", e.msg);
 }

@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "formats/checkpoint/weights.h"
 #include "formats/io/mapfile.h"
 #include "lib/base/cpu.h"
 #include "lib/kernel/kern.h"
@@ -14,26 +13,9 @@
 #include "lib/probe/sweep.h"
 #include "lib/vector/similarity.h"
 
-#include "tests/tap.h"
+#include "tests/golden_file.h"
 
 #define GOLD "tests/golden/probe/"
-
-static struct weights open_(const char *path, struct arena *a) {
-    struct weights ws;
-    struct err e = {0};
-
-    if (weights_open(&ws, path, a, &e) < 0)
-        fprintf(stderr, "%s: %s\n", path, e.msg), exit(1);
-    return ws;
-}
-
-static const struct tensor *tensor(const struct weights *ws, const char *name) {
-    struct weight *w = weights_find(ws, name);
-
-    if (!w)
-        fprintf(stderr, "no tensor %s\n", name), exit(1);
-    return &w->t;
-}
 
 static int read_head(struct head_file *f, const char *path, struct arena *a, struct err *e) {
     struct mapfile m;
@@ -42,9 +24,9 @@ static int read_head(struct head_file *f, const char *path, struct arena *a, str
 }
 
 static void published(const char *name, const char *kind, size_t layers, struct arena a) {
-    struct weights io = open_(GOLD "heads_io.safetensors", &a);
-    const float *x = tensor_all_f32(tensor(&io, "x"), &a), *want = tensor_all_f32(tensor(&io, name), &a);
-    const size_t n = tensor(&io, "x")->shape[0], d = tensor(&io, "x")->shape[1];
+    struct weights io = golden_open(GOLD "heads_io.safetensors", &a);
+    const float *x = tensor_all_f32(golden_tensor(&io, "x"), &a), *want = tensor_all_f32(golden_tensor(&io, name), &a);
+    const size_t n = golden_tensor(&io, "x")->shape[0], d = golden_tensor(&io, "x")->shape[1];
     char path[128];
     struct head_file f;
     struct err e = {0};
@@ -74,9 +56,9 @@ static double f64(const struct tensor *t, size_t i) {
 static void probe_files(struct arena a) {
     char copy[] = "/tmp/unclip-head-XXXXXX";
     const char *const name[] = {GOLD "photos30.probe.json", copy};
-    struct weights gold = open_(GOLD "probe.safetensors", &a);
-    const struct tensor *prob = tensor(&gold, "photos30.C0.316.prob_test");
-    const float *x = tensor_all_f32(tensor(&gold, "photos30.x_test"), &a);
+    struct weights gold = golden_open(GOLD "probe.safetensors", &a);
+    const struct tensor *prob = golden_tensor(&gold, "photos30.C0.316.prob_test");
+    const float *x = tensor_all_f32(golden_tensor(&gold, "photos30.x_test"), &a);
 
     close(mkstemp(copy));
     for (int k = 0; k < 2; k++) {
@@ -175,13 +157,13 @@ static double cross_entropy(const double *scores, const int32_t *y, double t) {
 }
 
 static void calibration(struct arena a) {
-    struct weights gold = open_(GOLD "probe.safetensors", &a);
-    const struct tensor *w = tensor(&gold, "photos30.C10.weight"), *b = tensor(&gold, "photos30.C10.bias");
-    const float *x = tensor_all_f32(tensor(&gold, "photos30.x_test"), &a);
+    struct weights gold = golden_open(GOLD "probe.safetensors", &a);
+    const struct tensor *w = golden_tensor(&gold, "photos30.C10.weight"), *b = golden_tensor(&gold, "photos30.C10.bias");
+    const float *x = tensor_all_f32(golden_tensor(&gold, "photos30.x_test"), &a);
     int32_t y[60], one[] = {0, 1, 1};
     double theta[30 * 65], scores[60 * 30], t, s[] = {-3, 1, 2};
 
-    memcpy(y, tensor(&gold, "photos30.y_test")->data, sizeof y);
+    memcpy(y, golden_tensor(&gold, "photos30.y_test")->data, sizeof y);
     for (size_t j = 0; j < 30; j++) {
         for (size_t i = 0; i < 64; i++)
             theta[j * 65 + i] = f64(w, j * 64 + i);

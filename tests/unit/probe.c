@@ -4,24 +4,15 @@
 #include <stdint.h>
 #include <unistd.h>
 
-#include "formats/checkpoint/weights.h"
 #include "lib/base/cpu.h"
 #include "lib/kernel/kern.h"
 #include "lib/vector/similarity.h"
 #include "tools/stage/labelling.h"
 #include "tools/stage/neighbours.h"
 
-#include "tests/tap.h"
+#include "tests/golden_file.h"
 
 #define GOLD "tests/golden/probe/probe.safetensors"
-
-static const struct tensor *tensor(const struct weights *ws, const char *name) {
-    struct weight *w = weights_find(ws, name);
-
-    if (!w)
-        fprintf(stderr, "no tensor %s\n", name), exit(1);
-    return &w->t;
-}
 
 static double f64(const struct tensor *t, size_t i) {
     double v;
@@ -46,7 +37,7 @@ static void gather(struct features *f, const struct weights *ws, const char *set
     struct err e = {0};
 
     snprintf(name, sizeof name, "%s.x", set);
-    const struct tensor *x = tensor(ws, name);
+    const struct tensor *x = golden_tensor(ws, name);
     const float *v = tensor_all_f32(x, a);
 
     snprintf(name, sizeof name, "%s.y", set);
@@ -55,7 +46,7 @@ static void gather(struct features *f, const struct weights *ws, const char *set
     for (size_t i = 0; i < x->shape[0]; i++) {
         struct record r;
 
-        memcpy(&y, (const char *)tensor(ws, name)->data + 4 * i, 4);
+        memcpy(&y, (const char *)golden_tensor(ws, name)->data + 4 * i, 4);
         snprintf(id, sizeof id, "%s/%zu", set, i);
         snprintf(label, sizeof label, "a%02d", y);
         r = record(id, v + i * x->shape[1], x->shape[1], a);
@@ -70,7 +61,7 @@ static void near_and_tip(const struct weights *ws, struct arena a) {
     struct features f;
     struct neighbours v = {.sim = sim_kern_choose(kern_choose(NULL, PREC_F32, cpu_flags(), NULL)->name), .k = 10,
                            .alpha = 1.17, .beta = 1};
-    const float *x = tensor_all_f32(tensor(ws, "photos30.x_test"), &a);
+    const float *x = tensor_all_f32(golden_tensor(ws, "photos30.x_test"), &a);
     float *text = arena_take(&a, 30 * 64, sizeof *text);
     double score[30], worst[3] = {0};
     struct err e = {0};
@@ -79,7 +70,7 @@ static void near_and_tip(const struct weights *ws, struct arena a) {
     ok(f.classes == 30 && f.n == 100 && f.label[3].n == 3 && !memcmp(f.label[3].p, "a03", 3), "gathered: %zu of %zu classes",
        f.n, f.classes);
     v.f = &f;
-    memcpy(text, tensor_all_f32(tensor(ws, "photos30.text"), &a), 30 * 64 * sizeof *text);
+    memcpy(text, tensor_all_f32(golden_tensor(ws, "photos30.text"), &a), 30 * 64 * sizeof *text);
     for (size_t i = 0; i < 30; i++)
         sim_normalise(text + 64 * i, 64);
     for (int way = 0; way < 3; way++) {
@@ -93,7 +84,7 @@ static void near_and_tip(const struct weights *ws, struct arena a) {
         for (size_t i = 0; i < 60; i++) {
             ran += neighbours_run(&v, DT_F32, x + 64 * i, score) == SIM_OK;
             for (size_t j = 0; j < 30; j++) {
-                double want = f64(tensor(ws, gold[way]), 30 * i + j);
+                double want = f64(golden_tensor(ws, gold[way]), 30 * i + j);
 
                 worst[way] = fmax(worst[way], fabs(score[j] - want) / (way == 2 ? 100 : fmax(want, 1)));
             }
@@ -220,12 +211,9 @@ static void table(struct arena a) {
 
 int main(void) {
     TAP_ARENA(a, 512);
-    struct err e = {0};
-    struct weights ws;
-    struct compute c = {kern_choose(NULL, PREC_F32, cpu_flags(), &e), NULL};
+    struct compute c = {kern_choose(NULL, PREC_F32, cpu_flags(), NULL), NULL};
+    struct weights ws = golden_open(GOLD, &a);
 
-    if (weights_open(&ws, GOLD, &a, &e) < 0)
-        return ok(0, "%s", e.msg), done();
     near_and_tip(&ws, a);
     fits(&ws, &c, a);
     labels(a);

@@ -4,44 +4,16 @@
 
 #include <jansson.h>
 
-#include "formats/checkpoint/weights.h"
 #include "lib/base/cpu.h"
 #include "lib/net/gpt.h"
 
-#include "tests/tap.h"
+#include "tests/golden_file.h"
 
 #define GOLD "tests/golden/dalle/"
 
-static struct weights open_(const char *name, struct arena *a) {
-    struct weights ws;
-    struct err e = {0};
-    char path[160];
-
-    snprintf(path, sizeof path, GOLD "%s", name);
-    if (weights_open(&ws, path, a, &e) < 0)
-        printf("Bail out! %s: %s\n", path, e.msg), exit(1);
-    return ws;
-}
-
-static const struct tensor *tensor(const struct weights *ws, const char *name) {
-    struct weight *w = weights_find(ws, name);
-
-    if (!w)
-        printf("Bail out! no %s\n", name), exit(1);
-    return &w->t;
-}
-
-static void *room(struct arena *a, size_t n, size_t size) {
-    void *p = arena_take(a, n, size);
-
-    if (!p)
-        printf("Bail out! out of memory\n"), exit(1);
-    return p;
-}
-
 static void rules(struct arena a) {
     static const char *const name[] = {"hf", "mindalle", "cfg"};
-    struct weights io = open_("sampling.safetensors", &a);
+    struct weights io = golden_open(GOLD "sampling.safetensors", &a);
     json_t *all = json_load_file(GOLD "sampling.json", 0, NULL), *c;
     size_t i, cases = 0, right = 0;
     double worst = 0;
@@ -53,20 +25,20 @@ static void rules(struct arena a) {
         for (int rule = 0; rule < 3; rule++) {
             struct arena b = a;
             struct token_rules r = {(enum token_rule)rule, temperature, p, k};
-            double *w = room(&b, n, sizeof *w), total;
-            uint32_t *order = room(&b, n, sizeof *order);
-            float *scores = room(&b, n, sizeof *scores);
+            double *w = golden_room(&b, n, sizeof *w), total;
+            uint32_t *order = golden_room(&b, n, sizeof *order);
+            float *scores = golden_room(&b, n, sizeof *scores);
             const float *want;
             char key[64];
 
             snprintf(key, sizeof key, "%02zu.logits", i);
-            memcpy(scores, tensor_all_f32(tensor(&io, key), &b), n * sizeof *scores);
+            memcpy(scores, tensor_all_f32(golden_tensor(&io, key), &b), n * sizeof *scores);
             snprintf(key, sizeof key, "%02zu.uncond", i);
             if (rule == TOKEN_CFG)
-                token_guide(n, tensor_all_f32(tensor(&io, key), &b),
+                token_guide(n, tensor_all_f32(golden_tensor(&io, key), &b),
                             json_number_value(json_object_get(c, "condition_scale")), scores);
             snprintf(key, sizeof key, "%02zu.probs_%s", i, name[rule]);
-            want = tensor_all_f32(tensor(&io, key), &b);
+            want = tensor_all_f32(golden_tensor(&io, key), &b);
             total = token_weights(&r, n, scores, w, order);
             for (size_t j = 0; j < n; j++)
                 worst = fmax(worst, fabs(w[j] / total - (double)want[j]));
@@ -148,11 +120,11 @@ struct model {
 };
 
 static const struct model models[] = {
-    {"rudalle/pytorch_model_v3.bin", "rudalle/io_v3.safetensors", "input_ids", 4, TOKEN_HF,
+    {GOLD "rudalle/pytorch_model_v3.bin", GOLD "rudalle/io_v3.safetensors", "input_ids", 4, TOKEN_HF,
      {.act = ACT_GELU_TANH, .sparse = true, .pads = true, .kernel = 11}},
-    {"rudalle/pytorch_model_v2.bin", "rudalle/io_v2.safetensors", "input_ids", 2, TOKEN_HF,
+    {GOLD "rudalle/pytorch_model_v2.bin", GOLD "rudalle/io_v2.safetensors", "input_ids", 2, TOKEN_HF,
      {.act = ACT_GELU_TANH, .sparse = true, .pads = true, .kernel = 11, .shifted = true, .wrap = true, .first = 2}},
-    {"mindalle/stage2_last.ckpt", "mindalle/draw.safetensors", "text_ids", 4, TOKEN_MINDALLE, {.act = ACT_GELU}},
+    {GOLD "mindalle/stage2_last.ckpt", GOLD "mindalle/draw.safetensors", "text_ids", 4, TOKEN_MINDALLE, {.act = ACT_GELU}},
 };
 
 struct net {
@@ -169,16 +141,16 @@ static size_t draw(const struct net *n, size_t rows, const float *u, struct torc
     const struct gpt_config *c = gpt_config_of(n->g);
     const size_t all = c->side * c->side, v = c->codes;
     struct arena a = n->a;
-    struct gpt_candidate *cand = room(&a, rows, sizeof *cand);
-    float *prompt = room(&a, gpt_prompt_floats(n->g), sizeof *prompt), *scores = room(&a, rows * v, sizeof *scores);
-    double *w = room(&a, v, sizeof *w);
-    uint32_t *order = room(&a, v, sizeof *order);
-    void *s = room(&a, gpt_scratch(n->g, n->k, rows), 1);
+    struct gpt_candidate *cand = golden_room(&a, rows, sizeof *cand);
+    float *prompt = golden_room(&a, gpt_prompt_floats(n->g), sizeof *prompt), *scores = golden_room(&a, rows * v, sizeof *scores);
+    double *w = golden_room(&a, v, sizeof *w);
+    uint32_t *order = golden_room(&a, v, sizeof *order);
+    void *s = golden_room(&a, gpt_scratch(n->g, n->k, rows), 1);
     size_t right = 0;
 
     gpt_prefill(n->g, n->k, n->ids, prompt, scores, s);
     for (size_t i = 0; i < rows; i++) {
-        cand[i] = (struct gpt_candidate){prompt, room(&a, gpt_candidate_floats(n->g), sizeof(float)), 0};
+        cand[i] = (struct gpt_candidate){prompt, golden_room(&a, gpt_candidate_floats(n->g), sizeof(float)), 0};
         memmove(scores + i * v, scores, v * sizeof *scores);
     }
     for (size_t at = 0; at < all; at++) {
@@ -199,7 +171,7 @@ static size_t draw(const struct net *n, size_t rows, const float *u, struct torc
 static void pictures(const struct model *m, struct arena a) {
     struct err e = {0};
     struct compute k = {kern_choose(NULL, PREC_F32, cpu_flags(), &e), NULL};
-    struct weights ws = open_(m->weights, &a), io = open_(m->io, &a);
+    struct weights ws = golden_open(m->weights, &a), io = golden_open(m->io, &a);
     struct gpt_config c = m->c;
     struct net n = {.k = &k, .rules = {.rule = m->rule, .top_p = 1}};
     struct torch_rng rng;
@@ -210,26 +182,26 @@ static void pictures(const struct model *m, struct arena a) {
     if (gpt_config_from_weights(&c, &ws, &e) < 0 || !(n.g = gpt_bind(&c, &ws, &k, &a, &e)))
         printf("Bail out! %s\n", e.msg), exit(1);
     all = c.side * c.side;
-    memcpy(&top_k, tensor(&io, "sample.top_k")->data, 8);
+    memcpy(&top_k, golden_tensor(&io, "sample.top_k")->data, 8);
     n.rules.top_k = (size_t)top_k;
-    n.rules.temperature = (double)*tensor_all_f32(tensor(&io, "sample.temperature"), &a);
-    n.rules.top_p = (double)*tensor_all_f32(tensor(&io, "sample.top_p"), &a);
-    n.ids = memcpy(room(&a, c.text, sizeof(int)), tensor(&io, m->ids)->data, c.text * sizeof(int));
+    n.rules.temperature = (double)*tensor_all_f32(golden_tensor(&io, "sample.temperature"), &a);
+    n.rules.top_p = (double)*tensor_all_f32(golden_tensor(&io, "sample.top_p"), &a);
+    n.ids = memcpy(golden_room(&a, c.text, sizeof(int)), golden_tensor(&io, m->ids)->data, c.text * sizeof(int));
     n.a = a;
-    rows = tensor(&io, "sample.tokens")->shape[0];
-    got = draw(&n, rows, tensor_all_f32(tensor(&io, "sample.u"), &n.a), NULL, NULL, NULL, tensor(&io, "sample.tokens")->data);
+    rows = golden_tensor(&io, "sample.tokens")->shape[0];
+    got = draw(&n, rows, tensor_all_f32(golden_tensor(&io, "sample.u"), &n.a), NULL, NULL, NULL, golden_tensor(&io, "sample.tokens")->data);
     ok(got == rows * all, "%s: %zu of %zu tokens from uniforms", m->weights, got, rows * all);
-    memcpy(&seed, tensor(&io, "torch.seed")->data, 8);
+    memcpy(&seed, golden_tensor(&io, "torch.seed")->data, 8);
     torch_rng_seed(&rng, (uint64_t)seed);
-    rows = tensor(&io, "torch.tokens")->shape[0];
-    got = draw(&n, rows, NULL, &rng, NULL, NULL, tensor(&io, "torch.tokens")->data);
+    rows = golden_tensor(&io, "torch.tokens")->shape[0];
+    got = draw(&n, rows, NULL, &rng, NULL, NULL, golden_tensor(&io, "torch.tokens")->data);
     ok(got == rows * all, "%s: %zu of %zu tokens from torch's generator", m->weights, got, rows * all);
     if (!weights_find(&io, "prompt.mask"))
         return;
-    n.ids = tensor(&io, "prompt.input_ids")->data;
-    rows = tensor(&io, "prompt.result")->shape[0];
-    got = draw(&n, rows, tensor_all_f32(tensor(&io, "prompt.u"), &n.a), NULL, tensor(&io, "prompt.mask")->data,
-               tensor(&io, "prompt.tokens")->data, tensor(&io, "prompt.result")->data);
+    n.ids = golden_tensor(&io, "prompt.input_ids")->data;
+    rows = golden_tensor(&io, "prompt.result")->shape[0];
+    got = draw(&n, rows, tensor_all_f32(golden_tensor(&io, "prompt.u"), &n.a), NULL, golden_tensor(&io, "prompt.mask")->data,
+               golden_tensor(&io, "prompt.tokens")->data, golden_tensor(&io, "prompt.result")->data);
     ok(got == rows * all, "%s: %zu of %zu tokens of a continued picture", m->weights, got, rows * all);
 }
 

@@ -1,0 +1,42 @@
+/* golden_file.h - reference tensors from tests/golden: what is missing ends the test program
+ *
+ *      golden_open(path, a)         a file of weights or reference tensors
+ *      golden_tensor(ws, name)      one of its tensors
+ *      golden_room(a, n, size)      memory for n elements
+ */
+#ifndef UNCLIP_GOLDEN_FILE_H
+#define UNCLIP_GOLDEN_FILE_H
+
+#include "formats/checkpoint/weights.h"
+
+#include "tests/tap.h"
+
+__attribute__((unused))
+static struct weights golden_open(const char *path, struct arena *a) {
+    struct weights ws;
+    struct err e = {0};
+
+    if (weights_open(&ws, path, a, &e) < 0)
+        printf("Bail out! %s: %s\n", path, e.msg), exit(1);
+    return ws;
+}
+
+__attribute__((unused))
+static const struct tensor *golden_tensor(const struct weights *ws, const char *name) {
+    struct weight *w = weights_find(ws, name);
+
+    if (!w)
+        printf("Bail out! no tensor %s\n", name), exit(1);
+    return &w->t;
+}
+
+__attribute__((unused))
+static void *golden_room(struct arena *a, size_t n, size_t size) {
+    void *p = arena_take(a, n, size);
+
+    if (!p)
+        printf("Bail out! out of memory\n"), exit(1);
+    return p;
+}
+
+#endif
