@@ -14,6 +14,7 @@
 #include "tools/common/output.h"
 #include "tools/common/paths.h"
 #include "tools/common/progress.h"
+#include "tools/common/same_clip.h"
 #include "tools/common/tool.h"
 #include "tools/stage/decode.h"
 
@@ -26,6 +27,7 @@ enum { TOP = 980 };    /* above this timestep the cosine schedule leaves almost 
 struct job {
     struct tool t;
     struct decoder_model m;
+    struct same_clip clip;
     int64_t steps, top;
     bool text, exif;
     const char *uncond;
@@ -120,20 +122,25 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct decode_branch b;
     struct condition c = j->empty;
     const float *image;
+    bool text;
     int got;
 
     if (!x)
         return err_set(e, "out of memory");
     got = j->text ? condition_of(&c, r, a, e) : 0;
-    if (got < 0 || params(j, got > 0, &map, a, e) < 0)
+    text = got > 0;
+    if (got < 0 || params(j, text, &map, a, e) < 0)
         return -1;
-    if (!got)
+    if (!text)
         c = j->empty;
     if (tool_skip(&j->t, r->id, map, 1, &fp))
         return 0;
     got = decode_embed(&j->m, r, "image_embed", &image, a, e);
     if (got <= 0)
         return got ? -1 : err_set(e, "no image_embed (clip-embed makes it)");
+    if (tool_same_clip(&j->t, &j->clip, r, "image_embed", *a, e) < 0 ||
+        (text && tool_same_clip(&j->t, &j->clip, r, "text_embed", *a, e) < 0))
+        return -1;
     if (picture(j, r, x, *a, e) < 0 || decode_branch(&b, &j->m, &j->t.compute, image, &c, a, e) < 0)
         return -1;
     {
@@ -172,6 +179,8 @@ int main(int argc, char *argv[]) {
     if (unclip_open_decoder(&j.m, &p, &j.t.compute, &j.t.arena, &e) < 0 ||
         condition_empty(&j.empty, j.uncond, &p, &j.t.compute, &j.t.arena, &e) < 0)
         die("%s", e.msg);
+    origin_open(&j.clip.origin, &p, &j.t.arena);
+    tool_same_uncond(&j.t, &j.clip, j.uncond, &j.empty.from);
     if ((size_t)j.steps > j.m.sched.c.train_steps)
         die("--steps: the schedule has %zu", j.m.sched.c.train_steps);
     j.count = sched_timesteps_ddim(&j.m.sched, (size_t)j.steps, (int)j.top, j.timesteps);

@@ -13,6 +13,7 @@
 #include "tools/common/output.h"
 #include "tools/common/paths.h"
 #include "tools/common/progress.h"
+#include "tools/common/same_clip.h"
 #include "tools/common/samples.h"
 #include "tools/common/tool.h"
 #include "tools/stage/decode.h"
@@ -28,6 +29,7 @@ static const char *const EMBEDS[] = {"image", "text", "none"};
 struct job {
     struct tool t;
     struct decoder_model m;
+    struct same_clip clip;
     const char *uncond;
     double guidance, eta;     /* negative: not given */
     int64_t steps, emit;
@@ -144,7 +146,7 @@ static int text_of(struct job *j, const struct record *r, bool wanted, struct co
 
     if (got == 0)
         *c = j->empty;
-    return got;
+    return got > 0 ? tool_same_clip(&j->t, &j->clip, r, "text_embed", *a, e) : got;
 }
 
 /* Set *v to the embedding that stands for the picture: 1; 0 if there is no such embedding and only the text guides;
@@ -156,6 +158,8 @@ static int embed_of(struct job *j, const struct record *r, const float **v, stru
     if (j->embed == EMBED_NONE)
         return 0;
     got = decode_embed(&j->m, r, fields[j->embed], v, a, e);
+    if (got > 0 && tool_same_clip(&j->t, &j->clip, r, fields[j->embed], *a, e) < 0)
+        return -1;
     if (got == 0 && !record_has(r, "text_embed"))
         return err_set(e, "%s", j->embed ? "no text_embed" : "neither image_embed nor text_embed");
     if (got == 0 && j->embed == EMBED_IMAGE && !j->told && !j->t.quiet)
@@ -225,6 +229,8 @@ static void open_model(struct job *j) {
         condition_empty(&j->empty, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
         decode_branch(&j->uncond_branch, &j->m, &j->t.compute, NULL, &j->empty, &j->t.arena, &e) < 0)
         die("%s", e.msg);
+    origin_open(&j->clip.origin, &p, &j->t.arena);
+    tool_same_uncond(&j->t, &j->clip, j->uncond, &j->empty.from);
     if (j->emit && arena_split(&j->t.arena, arena_share(&j->t.arena, 8, (size_t)64 << 20), &j->room_mem, &j->room) < 0)
         die("out of memory");
     if (j->t.verbose)

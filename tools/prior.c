@@ -15,6 +15,7 @@
 #include "tools/common/output.h"
 #include "tools/common/paths.h"
 #include "tools/common/progress.h"
+#include "tools/common/same_clip.h"
 #include "tools/common/samples.h"
 #include "tools/common/tool.h"
 #include "tools/stage/condition.h"
@@ -39,6 +40,7 @@ struct item {
 struct job {
     struct tool t;
     struct prior_model m;
+    struct same_clip clip;
     const char *uncond;
     double guidance;
     int64_t steps, best_of;
@@ -74,7 +76,7 @@ static int prefix(struct job *j, const struct condition *c, struct transformer_c
 
 static void open_model(struct job *j) {
     struct model_paths p = tool_models(&j->t);
-    struct condition c;
+    struct condition c = {.n = 0};
     struct err e = {0};
 
     if (unclip_open_prior(&j->m, &p, &j->t.compute, &j->t.arena, &e) < 0)
@@ -84,6 +86,8 @@ static void open_model(struct job *j) {
     if (j->guidance > 1 && (condition_empty(&c, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
                             prefix(j, &c, &j->empty, &j->t.arena, &e) < 0))
         die("%s", e.msg);
+    origin_open(&j->clip.origin, &p, &j->t.arena);
+    tool_same_uncond(&j->t, &j->clip, j->guidance > 1 ? j->uncond : NULL, &c.from);
     if (j->t.verbose)
         warn("%s: %zu layers of %zu, %lld steps", j->m.file, j->m.config.layers, j->m.config.width,
              (long long)j->steps);
@@ -156,7 +160,7 @@ static int hold(struct job *j, struct item *it, const struct record *r, struct e
     got = condition_of(&it->c, &it->r, a, e);
     if (got <= 0)
         return got ? -1 : err_set(e, "no text_embed: the prior needs a text (clip-tok | clip-embed)");
-    if (prefix(j, &it->c, &it->text, a, e) < 0)
+    if (tool_same_clip(&j->t, &j->clip, &it->r, "text_embed", *a, e) < 0 || prefix(j, &it->c, &it->text, a, e) < 0)
         return -1;
     j->text[j->n] = (struct prior_text){.n = all, .prefix = &it->text, .noise = it->z.source};
     return 1;

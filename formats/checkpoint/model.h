@@ -11,6 +11,7 @@
 #define UNCLIP_MODEL_H
 
 #include "formats/checkpoint/pack_cache.h"
+#include "lib/base/span.h"
 #include "lib/image/prep.h"
 #include "lib/net/clip.h"
 
@@ -42,16 +43,17 @@ enum { MODEL_TEXT = 1, MODEL_VISION = 2 };
 int model_open_clip(struct clip_model *m, unsigned want, const struct model_paths *p, struct arena *a,
                     struct err *e);
 
-/* Did m make a vector whose record names the fingerprint fp (n bytes)?
- *   The fingerprint of a file with both towers covers both towers and logit_scale.  The fingerprint of a tower's own
- *   file covers the tower.  When m has both towers, the fingerprints that each tower would have in a file of its own
- *   (with logit_scale and without) are computed too, so the answer is certain.  When m is one tower, a fingerprint
- *   that is not m's own may belong to a file that holds m and the other tower: the answer is ORIGIN_UNKNOWN.
- *   Weights that were rounded twice (f32 to f16 to bf16) can have another fingerprint, and then count as another
- *   model's.  scratch: as for clip_fingerprint; too little of it gives ORIGIN_UNKNOWN. */
+/* Is fp the fingerprint of a CLIP that has the towers of `text` and `vision`, or one of them?  text and vision are the
+ * towers of a pipeline; NULL where it lacks the tower, and equal where one checkpoint has both.
+ *   A fingerprint covers what its file holds: one tower or both, with logit_scale or without it.  So the fingerprints of
+ *   all these files are computed.  logit_scale: the logarithm of the scale that the record names, or NULL.
+ *   ORIGIN_UNKNOWN: fp is none of these, but the pipeline lacks a tower that fp's file may hold; or scratch (as for
+ *   clip_fingerprint) is too small.  Weights that were rounded twice (f32 to f16 to bf16) can have another fingerprint,
+ *   and then count as another model's. */
 enum model_origin { ORIGIN_UNKNOWN, ORIGIN_SAME, ORIGIN_OTHER };
 
-enum model_origin model_origin(const struct clip_model *m, const void *fp, size_t n, struct arena scratch);
+enum model_origin model_origin(const struct clip_model *text, const struct clip_model *vision, struct span fp,
+                               const float *logit_scale, struct arena scratch);
 
 /* clip_bind_text and clip_bind_vision through the cache k of packed weights, or without a cache where k is NULL.
  * NULL and err on failure. */

@@ -92,9 +92,16 @@ int clip_config_from_weights(struct clip_config *c, const struct weights *ws, st
  * read.  0 when scratch is too small; a fingerprint is never 0. */
 uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws, struct arena scratch);
 
-/* The result of clip_fingerprint for a file that holds only one tower of c, with or without logit_scale. */
-uint64_t clip_fingerprint_tower(const struct clip_config *c, const struct weights *ws, enum clip_tower tower,
-                                bool scale, struct arena scratch);
+/* One of the checkpoints that hold a CLIP's towers. */
+struct clip_part {
+    const struct clip_config *config;
+    const struct weights *weights;
+};
+
+/* The result of clip_fingerprint for one file that holds the text tower of `text`, the image tower of `vision`, and the
+ * tensor logit_scale of this value.  What is NULL is not in that file. */
+uint64_t clip_fingerprint_joint(const struct clip_part *text, const struct clip_part *vision, const float *logit_scale,
+                                struct arena scratch);
 
 /* The fingerprint of any other network, computed from the names that its file has.  0 when scratch is too small. */
 uint64_t weights_fingerprint(const struct weights *ws, struct arena scratch);

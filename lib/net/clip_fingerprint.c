@@ -80,31 +80,24 @@ static void add_tensor(XXH64_state_t *h, const struct entry *e, size_t parts) {
     add_elements(h, e, parts);
 }
 
-/* Which tensors of a checkpoint are hashed. */
-struct choice {
-    bool text, vision, scale;
-};
+/* The tensors of `tower` in one checkpoint: its entries in e, from *n on. */
+static void gather(struct entry *e, size_t *n, const struct clip_part *from, enum clip_tower tower) {
+    for (size_t i = 0; i < from->weights->n; i++) {
+        struct entry *at = &e[*n];
 
-static bool chosen(const struct choice *of, enum clip_tower tower) {
-    return tower == TOWER_TEXT ? of->text : tower == TOWER_VISION ? of->vision : of->scale;
+        if (!clip_name_parse(&at->name, from->config->family, from->weights->w[i].name) || at->name.tower != tower)
+            continue;
+        at->t = from->weights->w[i].t;
+        if (at->name.turned && at->t.nd == 2)
+            at->t = tensor_transposed(&at->t);
+        ++*n;
+    }
 }
 
-static uint64_t hash_chosen(const struct clip_config *c, const struct weights *ws, const struct choice *of,
-                            struct arena scratch) {
-    struct entry *e = arena_take(&scratch, ws->n, sizeof *e);
+static uint64_t hash_entries(struct entry *e, size_t n) {
     XXH64_state_t h;
-    size_t n = 0;
     uint64_t r;
 
-    if (!e)
-        return 0;
-    for (size_t i = 0; i < ws->n; i++)
-        if (clip_name_parse(&e[n].name, c->family, ws->w[i].name) && chosen(of, e[n].name.tower)) {
-            e[n].t = ws->w[i].t;
-            if (e[n].name.turned && e[n].t.nd == 2)
-                e[n].t = tensor_transposed(&e[n].t);
-            n++;
-        }
     if (n)
         qsort(e, n, sizeof *e, by_name);
     XXH64_reset(&h, 0);
@@ -119,12 +112,31 @@ static uint64_t hash_chosen(const struct clip_config *c, const struct weights *w
 }
 
 uint64_t clip_fingerprint(const struct clip_config *c, const struct weights *ws, struct arena scratch) {
-    return hash_chosen(c, ws, &(struct choice){true, true, true}, scratch);
+    static const enum clip_tower all[] = {TOWER_TEXT, TOWER_VISION, TOWER_BOTH};
+    struct entry *e = arena_take(&scratch, ws->n, sizeof *e);
+    size_t n = 0;
+
+    if (!e)
+        return 0;
+    for (int i = 0; i < 3; i++)
+        gather(e, &n, &(struct clip_part){c, ws}, all[i]);
+    return hash_entries(e, n);
 }
 
-uint64_t clip_fingerprint_tower(const struct clip_config *c, const struct weights *ws, enum clip_tower tower,
-                                bool scale, struct arena scratch) {
-    return hash_chosen(c, ws, &(struct choice){tower == TOWER_TEXT, tower == TOWER_VISION, scale}, scratch);
+uint64_t clip_fingerprint_joint(const struct clip_part *text, const struct clip_part *vision, const float *logit_scale,
+                                struct arena scratch) {
+    size_t most = (text ? text->weights->n : 0) + (vision ? vision->weights->n : 0) + 1, n = 0;
+    struct entry *e = arena_take(&scratch, most, sizeof *e);
+
+    if (!e)
+        return 0;
+    if (text)
+        gather(e, &n, text, TOWER_TEXT);
+    if (vision)
+        gather(e, &n, vision, TOWER_VISION);
+    if (logit_scale)
+        e[n++] = (struct entry){.name = {.canon = "logit_scale", .part = -1}, .t = {.dtype = DT_F32, .data = logit_scale}};
+    return hash_entries(e, n);
 }
 
 uint64_t weights_fingerprint(const struct weights *ws, struct arena scratch) {

@@ -287,3 +287,51 @@ stopped_by() {
     decode64 -q "$U" --steps 20 -o part.clip --skip-from part.clip p.clip
     cmp part.clip whole.clip
 }
+
+@test "unclip: vectors of another CLIP of the same width are told, once" {
+    export UNCLIP_CACHE=none
+    "$AID/make_karlo" -t -e 64 pipe >list
+    "$AID/make_model" -l split -s 1 tiny pipe
+    cp -r "$BATS_TEST_DIRNAME/../../examples/emoji/tokenizer" pipe/tokenizer
+    "$AID/make_model" -l hf -s 1 tiny joint
+    "$AID/make_model" -l hf -s 2 tiny other
+    clip-tok -m pipe 'a red apple' fish >tok.clip
+    for m in pipe joint other; do
+        clip-embed -m $m <tok.clip >$m.text
+        clip-embed -m $m --keep-image=16 "$G/../images/rgb.png" "$G/../images/la.png" >$m.picture
+    done
+    # the same weights, in one file or in two: nothing is said
+    for m in pipe joint; do
+        for c in "prior --steps 1 $m.text" "decode64 --embed text --steps 1 $m.text" "decode64 --steps 1 --no-text $m.picture" "ddim-invert --steps 2 $m.picture" \
+            "prior --steps 1 --uncond $m.text $m.text"; do
+            # shellcheck disable=SC2086
+            run -0 --separate-stderr $c -m pipe --strict -o out.clip
+            [ "$stderr" = "" ]
+        done
+    done
+    theirs=$(record-json other.text | jq -r .data.model.text_embed | head -n 1)
+    run -0 --separate-stderr prior -m pipe --steps 1 -o out.clip other.text
+    [ "$stderr" = "prior: other.text: record 1 (a red apple): its text_embed is of the CLIP $theirs, the model has $(record-json pipe.text | jq -r .data.model.text_embed | head -n 1) (see unclip(7))" ]
+    [ "$(field out.clip .id | wc -l)" -eq 2 ]
+    run -1 --separate-stderr prior -m pipe --steps 1 --strict -o none.clip other.text
+    [[ "$stderr" == "prior: other.text: record 1 (a red apple): its text_embed is of the CLIP $theirs, "* ]]
+    run -2 --separate-stderr prior -m pipe --steps 1 --strict -o none.clip --uncond other.text pipe.text
+    [[ "$stderr" == "prior: other.text: its text_embed is of the CLIP $theirs, "* ]]
+    for c in "decode64 --embed text --steps 1 other.text" "decode64 --no-text --steps 1 other.picture" "ddim-invert --steps 2 other.picture"; do
+        # shellcheck disable=SC2086
+        run -0 --separate-stderr $c -m pipe -o out.clip
+        [ "$(grep -c "is of the CLIP $theirs, the model has" <<<"$stderr")" -eq 1 ]
+        # shellcheck disable=SC2086
+        run -0 --separate-stderr $c -m pipe -q -o out.clip
+        [ "$stderr" = "" ]
+        # shellcheck disable=SC2086
+        run -1 --separate-stderr $c -m pipe --strict -o out.clip
+    done
+    # a prior's image_embed is of the prior, whose text was told of
+    prior -q -m pipe --steps 1 other.text | decode64 -m pipe --no-text --steps 1 >out.clip 2>err
+    [ ! -s err ]
+    # without an image tower nothing is certain
+    mv pipe/image_encoder gone
+    run -0 --separate-stderr prior -m pipe --steps 1 -o out.clip other.text
+    [ "$stderr" = "" ]
+}

@@ -250,25 +250,37 @@ static void split(struct arena a) {
 
 /* Where a vector comes from, as far as fingerprints tell. */
 static void origin(struct arena a) {
-    struct clip_model both, text, image, scaled;
+    struct clip_model both, text, image, scaled, other;
     struct err e;
+    float scale;
 
     subset("pipe/text_encoder/model.safetensors", "text_model.", "text_projection.weight", NULL, a);
     ok(open_one(&both, MODEL_TEXT, at("hf"), -1, &a, &e) == 0 && open_one(&text, MODEL_TEXT, at("pipe"), -1, &a, &e) == 0 &&
        open_one(&image, MODEL_VISION, at("pipe"), -1, &a, &e) == 0, "a joint model and its two towers %s", e.msg);
+    remove(at("pipe/text_encoder/model.safetensors"));    /* its mapping stays */
     subset("pipe/text_encoder/model.safetensors", "text_model.", "text_projection.weight", "logit_scale", a);
+    gold("one/vit.safetensors", "vit.safetensors");
     ok(open_one(&scaled, MODEL_TEXT, at("pipe"), -1, &a, &e) == 0 && strcmp(scaled.fingerprint, text.fingerprint),
        "logit_scale counts %s", e.msg);
-#define ORIGIN(m, fp) model_origin(&(m), fp, strlen(fp), a)
-    ok(ORIGIN(both, both.fingerprint) == ORIGIN_SAME && ORIGIN(text, text.fingerprint) == ORIGIN_SAME, "its own");
-    ok(ORIGIN(both, text.fingerprint) == ORIGIN_SAME && ORIGIN(both, image.fingerprint) == ORIGIN_SAME,
+    ok(open_one(&other, MODEL_TEXT, at("one/vit.safetensors"), ACT_GELU, &a, &e) == 0 && strcmp(other.fingerprint, both.fingerprint),
+       "a model of other weights %s", e.msg);
+    scale = logf(both.config.scale);
+#define ORIGIN(t, v, m, s) model_origin(t, v, span_of((m).fingerprint), s, a)
+    ok(ORIGIN(&both, &both, both, NULL) == ORIGIN_SAME && ORIGIN(&text, NULL, text, NULL) == ORIGIN_SAME, "its own");
+    ok(ORIGIN(&both, &both, text, NULL) == ORIGIN_SAME && ORIGIN(&both, &both, image, NULL) == ORIGIN_SAME,
        "a joint model knows the towers' own files");
-    ok(ORIGIN(both, "0123456789abcdef") == ORIGIN_OTHER && ORIGIN(both, "") == ORIGIN_OTHER, "and what is not its");
-    ok(ORIGIN(both, scaled.fingerprint) == ORIGIN_OTHER, "another logit_scale is another model");
-    ok(ORIGIN(text, both.fingerprint) == ORIGIN_UNKNOWN && ORIGIN(text, "0123456789abcdef") == ORIGIN_UNKNOWN,
-       "a tower alone knows its own fingerprint only");
+    ok(ORIGIN(&text, &image, both, &scale) == ORIGIN_SAME, "two towers know the file that joins them, with its logit_scale");
+    ok(ORIGIN(&text, &image, both, NULL) == ORIGIN_OTHER && ORIGIN(&text, &image, both, &(float){1}) == ORIGIN_OTHER,
+       "which they cannot without that number");
+    ok(ORIGIN(&both, &both, scaled, &(float){4}) == ORIGIN_SAME && ORIGIN(&text, &image, scaled, &(float){4}) == ORIGIN_SAME,
+       "a tower's own file with a logit_scale, too");
+    ok(ORIGIN(&both, &both, other, &scale) == ORIGIN_OTHER && ORIGIN(&text, &image, other, &scale) == ORIGIN_OTHER,
+       "another model is another model");
+    ok(ORIGIN(&text, NULL, both, &scale) == ORIGIN_UNKNOWN && ORIGIN(NULL, &image, other, &scale) == ORIGIN_UNKNOWN &&
+       ORIGIN(NULL, NULL, both, &scale) == ORIGIN_UNKNOWN, "one tower alone cannot tell");
+    ok(ORIGIN(NULL, &image, image, NULL) == ORIGIN_SAME, "except of its own file");
     a.end = a.at;
-    ok(ORIGIN(both, "0123456789abcdef") == ORIGIN_UNKNOWN, "without memory nothing is told");
+    ok(ORIGIN(&both, &both, other, NULL) == ORIGIN_UNKNOWN, "without memory nothing is told");
 }
 
 /* Folders that name their preprocessing in other ways than preprocessor_config.json. */

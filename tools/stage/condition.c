@@ -31,8 +31,7 @@ int condition_of(struct condition *c, const struct record *r, struct arena *a, s
     got = record_floats(r, "text_embed", &c->embed, &c->d, a, e);
     if (got <= 0)
         return got;
-    if (record_sub_str(r, "model", "text_embed", &c->model, e) < 0)
-        return -1;
+    c->from = origin_mark(r, "text_embed");
     return states_of(c, r, a, e);
 }
 
@@ -61,7 +60,6 @@ int condition_empty(struct condition *c, const char *uncond, const struct model_
         return -1;
     c->embed = embed, c->states = states;
     c->d = n.d, c->w = n.model->config.text.width;
-    c->model = arena_span(keep, span_of(n.model->fingerprint));
     return 0;
 }
 

@@ -12,11 +12,12 @@
 
 #include "formats/checkpoint/model.h"
 #include "formats/record/record.h"
+#include "tools/stage/origin.h"
 
 struct condition {
     const float *embed, *states;
     size_t d, n, w;
-    struct span model;    /* fingerprint of the embedding; empty when unknown */
+    struct origin_mark from;    /* who made the embedding */
 };
 
 /* Reads r's text_embed and text_states into *c.  Returns 1; 0 where r has no text_embed (an image variation); -1. */
