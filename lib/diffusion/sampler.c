@@ -78,7 +78,7 @@ int sample_prior(const struct prior_job *j, const struct compute *c, size_t embe
             sched_guide(model, model + size, model, j->guidance, size);
         if (t[k] > 0)
             draw(j, (unsigned)k + 1, embed, noise);
-        sched_step(j->sched, t[k], prev, x, model, NULL, noise, NULL, size);
+        sched_step(j->sched, t[k], prev, x, model, NULL, noise, NULL, NULL, size);
         if (!report(w, k + 1, j->steps, x, NULL))
             return -1;
     }
@@ -98,8 +98,33 @@ struct decode {
     float *time;                            /* [rows, 4 C0] */
     float *in, *out;                        /* the network's input [rows, S, S, 3] and its output */
     float *model;                           /* the output after guidance, [n, out channels, S, S] */
+    struct sched_known known;               /* of each sample, where x0 takes the source's known part */
+    bool known_x0;
     struct arena a;
 };
+
+/* Writes x [3, pixels] into the first three channels of in [pixels, channels]. */
+static void put_picture(const float *x, size_t pixels, float *in, size_t channels) {
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t c = 0; c < RGB; c++)
+            in[i * channels + c] = x[c * pixels + i];
+}
+
+/* Fills in what does not change from step to step: the input channels of the known part, and its place in x0. */
+static int open_inpaint(struct decode *d, struct arena *a) {
+    const struct decoder_job *j = d->j;
+    const struct unet_config *u = unet_config(j->unet);
+    float *mask = j->inpaint ? take(a, RGB * d->pixels) : NULL;
+
+    if (j->inpaint && !mask)
+        return -1;
+    for (size_t i = 0; u->in > RGB && i < d->rows; i++)
+        inpaint_channels(j->inpaint, d->pixels, d->in + i * d->pixels * u->in, u->in, RGB);
+    if (mask)
+        inpaint_known(j->inpaint, d->pixels, mask, &d->known);
+    d->known_x0 = mask && (j->ddim || u->in > RGB);
+    return 0;
+}
 
 /* Takes the memory of a run and fills in the context and the time vector of each row: n conditional rows, then, if
  * guided, n unconditional rows. */
@@ -115,9 +140,9 @@ static int decode_open(struct decode *d, const struct decoder_job *j, const stru
     d->in = take(&a, d->rows * d->pixels * u->in);
     d->out = take(&a, d->rows * d->pixels * u->out);
     d->model = take(&a, d->rows * d->pixels * u->out);
-    d->a = a;
-    if (!d->context || !d->time || !d->in || !d->out || !d->model)
+    if (!d->context || !d->time || !d->in || !d->out || !d->model || open_inpaint(d, &a) < 0)
         return err_set(e, "out of memory");
+    d->a = a;
     for (size_t i = 0; i < d->rows; i++) {
         const struct decoder_branch *b = i < j->n ? &j->cond[i] : j->uncond;
         d->context[i] = b->context;
@@ -132,9 +157,8 @@ static int decode_model(struct decode *d, const float *x, int t, struct err *e) 
     const struct unet_config *u = unet_config(d->j->unet);
     size_t n = d->j->n, one = d->pixels * RGB, all = d->pixels * u->out;
 
-    feature_map_channels_last(x, n, RGB, d->pixels, d->in);
-    if (d->guided)
-        memcpy(d->in + n * one, d->in, n * one * sizeof *x);
+    for (size_t i = 0; i < d->rows; i++)
+        put_picture(x + i % n * one, d->pixels, d->in + i * d->pixels * u->in, u->in);
     if (unet_run(d->j->unet, d->c, d->rows, d->j->side, d->j->side, d->in, t, d->time, d->context, d->out, d->a, e) < 0)
         return -1;
     feature_map_channels_first(d->out, d->rows, u->out, d->pixels, d->model);
@@ -148,23 +172,71 @@ static int decode_model(struct decode *d, const float *x, int t, struct err *e) 
 static void decode_step(struct decode *d, float *x, float *x0, const float *noise, int t, int prev) {
     size_t one = d->pixels * RGB, all = d->pixels * unet_config(d->j->unet)->out;
     const struct decoder_job *j = d->j;
+    const struct sched_known *known = d->known_x0 ? &d->known : NULL;
 
     for (size_t i = 0; i < j->n; i++) {
-        const float *m = d->model + i * all;
+        const float *m = d->model + i * all, *z = noise + i * one;
         if (j->ddim)
-            sched_ddim(j->sched, t, prev, x + i * one, m, j->eta, j->clip, noise + i * one, one);
+            sched_ddim(j->sched, t, prev, x + i * one, m, j->eta, j->clip, z, known, one);
         else
-            sched_step(j->sched, t, prev, x + i * one, m, m + one, noise + i * one, x0 + i * one, one);
+            sched_step(j->sched, t, prev, x + i * one, m, m + one, z, known, x0 + i * one, one);
+        if (j->inpaint && !known)
+            inpaint_keep(j->inpaint, j->sched, prev, z, d->pixels, x + i * one, x0 + i * one);
     }
 }
 
 static int check_decoder(const struct decoder_job *j, struct err *e) {
     const struct unet_config *u = unet_config(j->unet);
+    size_t numbers;
 
-    if (u->in != RGB || (u->out != RGB && u->out != 2 * RGB))
+    if ((u->in != RGB && u->in != RGB + INPAINT_CHANNELS) || (u->out != RGB && u->out != 2 * RGB))
         return err_set(e, "a decoder with %zu channels in and %zu out", u->in, u->out);
     if (!j->ddim && j->sched->c.variance == VARIANCE_LEARNED_RANGE && u->out != 2 * RGB)
         return err_set(e, "the scheduler wants a learned variance, the decoder has none");
+    decoder_draws(j, &numbers);
+    if (numbers > SAMPLER_DRAWS)
+        return err_set(e, "%zu steps, done %zu times each: the draws of noise have no more than %d numbers", j->steps,
+                       j->resample, SAMPLER_DRAWS);
+    return 0;
+}
+
+static size_t repeats(const struct decoder_job *j, size_t k) {
+    return k + 1 < j->steps && j->resample > 1 ? j->resample : 1;
+}
+
+static bool step_draws(const struct decoder_job *j, size_t k) {
+    return j->timesteps[k] > 0 && (!j->ddim || j->eta > 0);
+}
+
+size_t decoder_draws(const struct decoder_job *j, size_t *numbers) {
+    size_t n = j->resample > 1 ? j->resample : 1, draws = !j->init;
+
+    for (size_t k = 0; k < j->steps; k++)
+        draws += repeats(j, k) * step_draws(j, k) + repeats(j, k) - 1;
+    if (numbers)
+        *numbers = 1 + j->steps * n + j->steps * (n - 1);
+    return draws;
+}
+
+/* Does step k and, where it is resampled, its repetitions. */
+static int decode_timestep(struct decode *d, size_t k, float *x, float *x0, float *noise, struct err *e) {
+    const struct decoder_job *j = d->j;
+    size_t one = d->pixels * RGB, size = j->n * one, n = repeats(j, k), most = j->resample > 1 ? j->resample : 1;
+    int t = j->timesteps[k], prev = k + 1 < j->steps ? j->timesteps[k + 1] : -1;
+
+    for (size_t u = 0; u < n; u++) {
+        if (decode_model(d, x, t, e) < 0)
+            return -1;
+        if (step_draws(j, k))
+            j->noise.draw(j->noise.ctx, (unsigned)(k * most + u + 1), j->n, one, noise);
+        else
+            memset(noise, 0, size * sizeof *noise);
+        decode_step(d, x, x0, noise, t, prev);
+        if (u + 1 == n)
+            return 0;
+        j->noise.draw(j->noise.ctx, (unsigned)(j->steps * most + k * (most - 1) + u + 1), j->n, one, noise);
+        sched_climb(j->sched, prev, t, x, noise, size);
+    }
     return 0;
 }
 
@@ -180,15 +252,8 @@ int sample_decoder(const struct decoder_job *j, const struct compute *c, float *
         return -1;
     start(&j->noise, j->init, j->n, one, out);
     for (size_t k = 0; k < j->steps; k++) {
-        int t = j->timesteps[k], prev = k + 1 < j->steps ? j->timesteps[k + 1] : -1;
-        bool draws = t > 0 && (!j->ddim || j->eta > 0);
-        if (decode_model(&d, out, t, e) < 0)
+        if (decode_timestep(&d, k, out, x0, noise, e) < 0)
             return -1;
-        if (draws)
-            j->noise.draw(j->noise.ctx, (unsigned)k + 1, j->n, one, noise);
-        else
-            memset(noise, 0, size * sizeof *noise);
-        decode_step(&d, out, x0, noise, t, prev);
         if (!report(w, k + 1, j->steps, out, j->ddim ? NULL : x0))
             return -1;
     }
@@ -207,7 +272,8 @@ int invert_decoder(const struct decoder_job *j, const struct compute *c, float *
         if (decode_model(&d, x, j->timesteps[k], e) < 0)
             return -1;
         for (size_t i = 0; i < j->n; i++)
-            sched_ddim(j->sched, j->timesteps[k], j->timesteps[k - 1], x + i * one, d.model + i * all, 0, false, NULL, one);
+            sched_ddim(j->sched, j->timesteps[k], j->timesteps[k - 1], x + i * one, d.model + i * all, 0, false, NULL, NULL,
+                       one);
         if (!report(w, j->steps - k, j->steps - 1, x, NULL))
             return -1;
     }
@@ -261,7 +327,9 @@ int sample_upsampler(const struct upsample_job *j, const struct compute *c, cons
             if (unet_run(u, c, 1, j->out, j->out, in, t, NULL, NULL, model, a, e) < 0)
                 return -1;
             feature_map_channels_first(model, 1, RGB, pixels, first);
-            sched_step(j->sched, t, prev, big + i * one, first, NULL, noise + i * one, NULL, one);
+            sched_step(j->sched, t, prev, big + i * one, first, NULL, noise + i * one, NULL, NULL, one);
+            if (j->inpaint)
+                inpaint_keep(j->inpaint, j->sched, prev, noise + i * one, pixels, big + i * one, NULL);
         }
         if (!report(w, k + 1, j->steps, big, NULL))
             return -1;

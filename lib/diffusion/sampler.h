@@ -5,6 +5,11 @@
  *          guidance, the conditional and the unconditional rows are in one batch.
  * Source   Ramesh et al. 2022, arXiv:2204.06125; diffusers' UnCLIPPipeline and UnCLIPImageVariationPipeline
  *          (order of the draws, clamps); Ho and Salimans 2022, arXiv:2207.12598 (guidance).
+ * Inpaint  With a source and a mask (inpaint.h) the samplers of pictures paint only what is not known.  In ancestral
+ *          sampling the known part of the state becomes the noised source after each step (RePaint).  In DDIM, and with
+ *          a network that has input channels for the known part, the known part of x0 becomes the source.
+ *          With resample = N the decoder does each step N times, except the last.  Between two repetitions, noise takes
+ *          the state back up to the timestep where the step began (RePaint's jumps, one step long).
  * Shapes   Images [n, C, Y, X] f32, channels first as in records; embeddings [n, E].
  * EASY TO GET WRONG
  *          The prior's guidance acts on x0, the decoder's on eps; the decoder's variance channels are taken
@@ -18,6 +23,7 @@
 #ifndef UNCLIP_SAMPLER_H
 #define UNCLIP_SAMPLER_H
 
+#include "lib/diffusion/inpaint.h"
 #include "lib/diffusion/noise_source.h"
 #include "lib/diffusion/scheduler.h"
 #include "lib/net/prior.h"
@@ -59,6 +65,8 @@ struct decoder_branch {
     const struct unet_context *context;
 };
 
+enum { SAMPLER_DRAWS = 4096 };    /* the noise has 12 bits for the number of a draw (noise.h) */
+
 struct decoder_job {
     const struct unet *unet;
     const struct sched *sched;
@@ -72,7 +80,14 @@ struct decoder_job {
     struct noise_source noise;
     const float *init;               /* x_T [n, 3, S, S]; if NULL, the sampler draws it */
     bool clip;                       /* clamp x0 in DDIM */
+    const struct inpaint *inpaint;   /* the known part of all samples, or NULL */
+    size_t resample;                 /* how often each step but the last is done; 0 means 1 */
 };
+
+/* Returns how often sample_decoder draws noise, and sets *numbers, unless it is NULL, to the highest number that a draw
+ * may have + 1.  Number 0 is the initial noise.  Of N repetitions of each of T steps, repetition u of step k has the
+ * number k N + u + 1, and the noise that takes the state back up after it has T N + k (N - 1) + u + 1. */
+size_t decoder_draws(const struct decoder_job *j, size_t *numbers);
 
 /* Writes n images into out [n, 3, S, S].  Their values are not clamped. */
 int sample_decoder(const struct decoder_job *j, const struct compute *c, float *out, const struct sampler_watch *w,
@@ -91,6 +106,7 @@ struct upsample_job {
     const int *timesteps;
     struct noise_source noise;
     const float *init;                  /* initial noise [n, 3, out, out]; if NULL, the sampler draws it */
+    const struct inpaint *inpaint;      /* the known part of all large images, or NULL */
 };
 
 /* Clamps the images small [n, 3, in, in] to [-1, 1], enlarges them and writes the results into big [n, 3, out, out]. */

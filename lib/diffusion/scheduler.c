@@ -95,12 +95,17 @@ static float predict(const struct sched *s, const struct coef *c, float x, float
     return s->c.predict == PREDICT_SAMPLE ? model : (x - c->sqrt_1ma * model) / c->sqrt_a;
 }
 
+static bool is_known(const struct sched_known *k, size_t i) {
+    return k && k->mask[i] != 0;
+}
+
 void sched_step(const struct sched *s, int t, int prev, float *x, const float *model, const float *v,
-                const float *noise, float *x0, size_t n) {
+                const float *noise, const struct sched_known *known, float *x0, size_t n) {
     struct coef c = coef_of(s, t, prev);
 
     for (size_t i = 0; i < n; i++) {
-        float d = clamp(s, predict(s, &c, x[i], model[i])), mean = c.c_x0 * d + c.c_x * x[i];
+        float d = clamp(s, is_known(known, i) ? known->x0[i] : predict(s, &c, x[i], model[i]));
+        float mean = c.c_x0 * d + c.c_x * x[i];
 
         if (x0)
             x0[i] = d;
@@ -115,7 +120,7 @@ void sched_step(const struct sched *s, int t, int prev, float *x, const float *m
 }
 
 void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
-                const float *noise, size_t n) {
+                const float *noise, const struct sched_known *known, size_t n) {
     double a = (double)abar_at(s, t), p = (double)abar_at(s, prev);
     double sd = eta > 0 && p > a ? eta * sqrt((1 - p) / (1 - a)) * sqrt(1 - a / p) : 0;
     double rest = 1 - p - sd * sd;
@@ -125,12 +130,29 @@ void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *m
     for (size_t i = 0; i < n; i++) {
         float d = s->c.predict == PREDICT_SAMPLE ? model[i] : (x[i] - c1a * model[i]) / ca, eps;
 
+        if (is_known(known, i))
+            d = known->x0[i];
         if (clip)
             d = clamp(s, d);
-        /* eps is computed from x0, except where the model predicts eps and x0 is not clamped */
-        eps = clip || s->c.predict == PREDICT_SAMPLE ? (x[i] - ca * d) / c1a : model[i];
+        /* eps is computed from x0, except where the model predicts eps and x0 is neither clamped nor known */
+        eps = clip || s->c.predict == PREDICT_SAMPLE || is_known(known, i) ? (x[i] - ca * d) / c1a : model[i];
         x[i] = cp * d + cdir * eps + (csd != 0 ? csd * noise[i] : 0);
     }
+}
+
+void sched_level(const struct sched *s, int t, float *data, float *noise) {
+    double a = (double)abar_at(s, t);
+
+    *data = (float)sqrt(a);
+    *noise = (float)sqrt(1 - a);
+}
+
+void sched_climb(const struct sched *s, int from, int to, float *x, const float *noise, size_t n) {
+    double share = (double)abar_at(s, to) / (double)abar_at(s, from);
+    float data = (float)sqrt(share), rest = (float)sqrt(share < 1 ? 1 - share : 0);
+
+    for (size_t i = 0; i < n; i++)
+        x[i] = data * x[i] + rest * noise[i];
 }
 
 void sched_guide(float *out, const float *u, const float *c, float scale, size_t n) {

@@ -7,6 +7,7 @@
  *            ancestral   x' = c_x0 x0 + c_x x + sigma noise           (Ho et al. 2020, eq. 7, respaced)
  *            DDIM        x' = sqrt(P) x0 + sqrt(1-P-s^2) eps' + s noise   (Song et al. 2021, eq. 12)
  *            inversion   the DDIM step with eta = 0 from t upwards: P is abar of the larger t
+ *            climb       x' = sqrt(A/P) x + sqrt(1-A/P) noise, from P up to A: what the forward process adds
  * Source   Ho et al. 2020, arXiv:2006.11239; Nichol and Dhariwal 2021, arXiv:2102.09672 (cosine
  *          schedule, learned range); Song et al. 2021, arXiv:2010.02502; diffusers' UnCLIPScheduler,
  *          whose f32 tables and f32 scalars are reproduced.
@@ -56,16 +57,30 @@ void sched_timesteps(const struct sched *s, size_t n, int *t);
  * to 0, except multiples above `top` (inversion: 980, below the singular end).  Returns the number of timesteps. */
 size_t sched_timesteps_ddim(const struct sched *s, size_t n, int top, int *t);
 
+/* Elements whose clean value is known (inpainting).  Where mask is not 0, the steps take x0 from here instead of the
+ * model's prediction, before x0 is clamped. */
+struct sched_known {
+    const float *x0, *mask;       /* [n] each */
+};
+
 /* Takes x one ancestral step from t to prev (-1: the clean data), in place.  v holds the variance channels; it is read
  * only for VARIANCE_LEARNED_RANGE and may be NULL otherwise.  noise may be NULL at t = 0, where it is not read.
- * x0, unless it is NULL, receives the clamped prediction of the clean data. */
+ * known may be NULL.  x0, unless it is NULL, receives the clamped prediction of the clean data. */
 void sched_step(const struct sched *s, int t, int prev, float *x, const float *model, const float *v,
-                const float *noise, float *x0, size_t n);
+                const float *noise, const struct sched_known *known, float *x0, size_t n);
 
 /* Takes x one DDIM step from t to prev (-1: the clean data), in place; prev may be below or above t.  noise is read
- * only if eta > 0. */
+ * only if eta > 0.  known may be NULL.  The noise of a known element is the part of x that is not its clean value. */
 void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
-                const float *noise, size_t n);
+                const float *noise, const struct sched_known *known, size_t n);
+
+/* Sets *data and *noise to the factors of the clean data and of the noise in the state at t (-1: the clean data), which
+ * are sqrt(abar) and sqrt(1 - abar). */
+void sched_level(const struct sched *s, int t, float *data, float *noise);
+
+/* Adds the noise that lies between the timesteps `from` (-1: the clean data) and `to`, the larger one, to x:
+ * x' = sqrt(A/P) x + sqrt(1 - A/P) noise, where A is abar of `to` and P that of `from`. */
+void sched_climb(const struct sched *s, int from, int to, float *x, const float *noise, size_t n);
 
 /* Writes u + scale (c - u) into out: classifier-free guidance, where u is the unconditional and c the conditional
  * prediction. */

@@ -1,12 +1,13 @@
 /* threads */
 /* The whole recorded pipeline of diffusers (tests/golden/karlo/io/pipeline.safetensors: UnCLIPPipeline's parts under
- * torch 1.13, f32, 4 + 4 + 4 steps, guidance 4 and 8, noise recorded), and inversion on its networks. */
+ * torch 1.13, f32, 4 + 4 + 4 steps, guidance 4 and 8, noise recorded), and inversion and inpainting on its networks. */
 #include "lib/diffusion/sampler.h"
 
 #include "formats/checkpoint/unclip_config.h"
 #include "formats/checkpoint/weights.h"
 #include "formats/io/mapfile.h"
 #include "lib/base/cpu.h"
+#include "lib/diffusion/noise.h"
 #include "lib/kernel/kern.h"
 #include "lib/net/text_proj.h"
 #include "tests/tap.h"
@@ -231,6 +232,126 @@ static void run_inversion(struct pipe *p, const struct compute *k, const float *
     ok(psnr[1] > psnr[0] + 3 && psnr[1] > 30, "more steps bring the picture back better");
 }
 
+/* ---- inpainting ---- */
+
+enum { PIXELS = SMALL * SMALL, SIZE = 3 * PIXELS, DRAWN_MAX = 64 };
+
+/* Our own generator.  It keeps the number of each draw. */
+struct numbered {
+    struct noise_key key;
+    unsigned step[DRAWN_MAX];
+    size_t n;
+};
+
+static void draw_numbered(void *ctx, unsigned step, size_t n, size_t each, float *out) {
+    struct numbered *d = ctx;
+
+    d->step[d->n++ % DRAWN_MAX] = step;
+    noise_philox(&d->key, step, n, each, out);
+}
+
+/* What the state must be after each step: in the known part, the source with the step's noise. */
+struct kept {
+    const struct decoder_job *j;
+    struct numbered *drawn;
+    double worst, worst_x0;
+};
+
+static bool watch_known(void *ctx, size_t done, size_t steps, const float *x, const float *x0) {
+    struct kept *k = ctx;
+    float z[SIZE] = {0}, data, rest;
+
+    sched_level(k->j->sched, done < steps ? k->j->timesteps[done] : -1, &data, &rest);
+    if (done < steps)
+        noise_philox(&k->drawn->key, (unsigned)done, 1, SIZE, z);
+    for (size_t i = 0; i < SIZE; i++)
+        if (k->j->inpaint->mask[i % PIXELS] != 0) {
+            float s = k->j->inpaint->source[i];
+            k->worst = fmax(k->worst, fabs((double)(x[i] - (data * s + rest * z[i]))));
+            k->worst_x0 = fmax(k->worst_x0, fabs((double)(x0[i] - s)));
+        }
+    return true;
+}
+
+/* Samples with this mask and returns whether the known part is the source's and the rest is neither that nor NaN. */
+static int keeps(const struct decoder_job *j, const struct compute *k, const float *mask, float *out, struct arena a) {
+    static float source[SIZE];
+    const struct inpaint known = {source, mask};
+    struct decoder_job with = *j;
+    struct err e = {0};
+    size_t wrong = 0, same = 0;
+
+    for (size_t i = 0; i < SIZE; i++)
+        source[i] = 1 - 2 * (float)(i * 37 % 256) / 255;
+    with.inpaint = &known;
+    if (sample_decoder(&with, k, out, NULL, a, &e) < 0)
+        return 0;
+    for (size_t i = 0; i < SIZE; i++) {
+        int equal = !memcmp(&out[i], &source[i], sizeof *out);
+        wrong += mask[i % PIXELS] != 0 ? !equal : !isfinite(out[i]);
+        same += mask[i % PIXELS] == 0 && equal;
+    }
+    return !wrong && same < SIZE / 100;
+}
+
+static void run_inpainting(struct pipe *p, const struct compute *k, const float *z, struct arena a) {
+    static float half[PIXELS], none[PIXELS], all[PIXELS], source[SIZE], got[SIZE], plain[SIZE];
+    static const struct { bool ddim; double eta; size_t resample; } how[] = {
+        {false, 0, 0}, {true, 0, 0}, {true, 0.5, 0}, {false, 0, 3}, {true, 0, 3}, {true, 1, 2}};
+    struct unet_context ctx[2];
+    struct decoder_branch b[2];
+    struct numbered drawn = {.key = {.seed = 7, .id = 1, .stage = NOISE_DECODER}};
+    const struct inpaint known = {source, half};
+    int t[STEPS], twice = 0;
+    struct decoder_job j = {.unet = p->decoder, .sched = &p->sd, .side = SMALL, .n = 1, .steps = STEPS, .timesteps = t,
+                            .guidance = 2, .cond = &b[1], .uncond = &b[0], .noise = {draw_numbered, &drawn}, .clip = true};
+    struct kept kept = {&j, &drawn, 0, 0};
+    const struct sampler_watch w = {watch_known, &kept};
+    struct err e = {0};
+    size_t numbers;
+
+    branch(p, k, 0, NULL, &b[0], &ctx[0], &a);
+    branch(p, k, 1, z, &b[1], &ctx[1], &a);
+    sched_timesteps(&p->sd, STEPS, t);
+    for (size_t i = 0; i < PIXELS; i++)
+        half[i] = i % SMALL < SMALL / 2, all[i] = 1;
+    for (size_t i = 0; i < SIZE; i++)
+        source[i] = cosf((float)i);
+    for (size_t i = 0; i < sizeof how / sizeof *how; i++) {
+        j.ddim = how[i].ddim, j.eta = how[i].eta, j.resample = how[i].resample;
+        drawn.n = 0;
+        ok(keeps(&j, k, half, got, a), "%s, eta %g, resampled %zu times: the known half is the source's",
+           j.ddim ? "DDIM" : "ancestral", j.eta, j.resample);
+        ok(drawn.n == decoder_draws(&j, &numbers), "it draws %zu times, as was announced (%zu)", drawn.n,
+           decoder_draws(&j, NULL));
+        for (size_t q = 0; q < drawn.n; q++) {
+            twice += drawn.step[q] >= numbers;
+            for (size_t r = 0; r < q; r++)
+                twice += drawn.step[q] == drawn.step[r];
+        }
+        ok(!twice, "and no draw has the number of another");
+        ok(keeps(&j, k, all, got, a), "what is known as a whole stays as it is");
+        if (j.resample)
+            continue;
+        ok(keeps(&j, k, none, got, a) && sample_decoder(&j, k, plain, NULL, a, &e) == 0 && !memcmp(got, plain, sizeof got),
+           "where nothing is known, the picture is the one without a mask");
+    }
+    j.ddim = false, j.eta = 0, j.resample = 0, j.inpaint = &known;
+    ok(sample_decoder(&j, k, got, &w, a, &e) == 0, "%s", "a run that is watched");
+    ok(kept.worst == 0 && kept.worst_x0 == 0, "RePaint: after each step the known part is the noised source (off by %g, %g)",
+       kept.worst, kept.worst_x0);
+    {
+        float in[2 * 9] = {0};    /* two pixels of 9 channels */
+        const float pair[6] = {1, 2, 3, 4, 5, 6}, mask[2] = {0, 1}, want[18] = {[9 + 2] = 2, 4, 6, 1};
+        inpaint_channels(&(struct inpaint){pair, mask}, 2, in, 9, 2);
+        ok(!memcmp(in, want, sizeof in), "the channels of the known part are source * mask and mask");
+        inpaint_channels(NULL, 2, in, 9, 2);
+        ok(in[9 + 2] == 0 && in[9 + 5] == 0, "which are 0 where nothing is known");
+    }
+    j.resample = 1000;
+    ok(sample_decoder(&j, k, got, NULL, a, &e) < 0, "more draws than have numbers: %s", e.msg);
+}
+
 int main(void) {
     TAP_ARENA(a, 256);
     struct err e = {0};
@@ -255,6 +376,8 @@ int main(void) {
         run_decoder(&p, &k, z, s, small, what);
         snprintf(what, sizeof what, "picture, %s", list->name);
         run_upsampler(&p, &k, small, s, what);
+        if (list == &kern_c)
+            run_inpainting(&p, &k, z, s);
         if (list == &kern_c)
             run_inversion(&p, &k, z, get(&s, "image_small"), s);
     }
