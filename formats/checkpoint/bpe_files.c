@@ -3,84 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "formats/checkpoint/file_kind.h"
 #include "formats/io/file_read.h"
+#include "formats/io/gunzip.h"
 #include "formats/io/json_text.h"
 #include "lib/base/utf8.h"
-
-/* ---- bytes ---- */
-
-struct bytes {    /* grows at the end of an arena */
-    char *p;
-    size_t n, cap;
-    struct arena *a;
-};
-
-static int bytes_open(struct bytes *b, struct arena *a, struct err *e) {
-    *b = (struct bytes){NULL, 0, 1 << 16, a};
-    b->p = arena_take(a, b->cap, 1);
-    return b->p ? 0 : err_set(e, "no memory");
-}
-
-/* Make room for more, up to BPE_FILE_MAX + 1 bytes in all. */
-static int bytes_more(struct bytes *b, struct err *e) {
-    size_t cap = b->cap * 2 <= BPE_FILE_MAX ? b->cap * 2 : BPE_FILE_MAX + 1;
-
-    if (b->n < b->cap)
-        return 0;
-    if (b->n > BPE_FILE_MAX)
-        return err_set(e, "more than %d MiB", BPE_FILE_MAX >> 20);
-    if (arena_grow(b->a, b->p, b->cap, cap) < 0)
-        return err_set(e, "no memory");
-    b->cap = cap;
-    return 0;
-}
-
-/* ---- gzip ---- */
-
-static void *z_take(void *a, unsigned n, unsigned size) {
-    return arena_zero(a, n, size);
-}
-
-static void z_free(void *a, void *p) {
-    (void)a;
-    (void)p;
-}
-
-/* Unpack the gzip data s, which may have several members, into b: the whole data, or its first `most` bytes. */
-static int gunzip(struct bytes *b, const void *s, size_t n, size_t most, struct arena *a, struct err *e) {
-    struct arena_mem part_mem;
-    struct arena part;
-    z_stream z = {.zalloc = z_take, .zfree = z_free, .opaque = &part};
-    int r = Z_OK;
-
-    /* zlib's window (about 40 kB) must not follow the buffer, which grows */
-    part_mem = (struct arena_mem){arena_take(a, 1 << 16, 1), 1 << 16, 0, 0, NULL};
-    if (!part_mem.base || bytes_open(b, a, e) < 0)
-        return err_set(e, "no memory");
-    part = arena_open(&part_mem);
-    z.next_in = (Bytef *)(uintptr_t)s;
-    z.avail_in = (uInt)n;
-    if (inflateInit2(&z, 15 + 16) != Z_OK)
-        return err_set(e, "no memory");
-    while (bytes_more(b, e) == 0) {
-        z.next_out = (Bytef *)b->p + b->n;
-        z.avail_out = (uInt)((b->cap < most ? b->cap : most) - b->n);
-        r = inflate(&z, Z_NO_FLUSH);
-        b->n = (size_t)((char *)z.next_out - b->p);
-        if ((r == Z_STREAM_END && z.avail_in == 0) || b->n == most)
-            return 0;
-        if (r == Z_STREAM_END)
-            r = inflateReset(&z);
-        if (r == Z_BUF_ERROR && z.avail_in == 0)
-            return err_set(e, "gzip data is cut short");
-        if (r != Z_OK && r != Z_BUF_ERROR)
-            return err_set(e, "gzip data is damaged");
-    }
-    return -1;
-}
 
 /* ---- merges.txt ---- */
 
@@ -154,11 +82,11 @@ static int parse_merges(struct bpe *b, const char *s, size_t n, struct arena *a,
  * they are OpenAI's, so gzip's sum over the whole file is not needed.  false: it is another file. */
 static bool openai_file(struct bpe *b, const void *s, size_t n, struct arena *a) {
     struct arena copy = *a;
-    struct bytes raw;
+    struct span raw;
     struct err none = {0};
 
-    if (gunzip(&raw, s, n, OPENAI_USED, &copy, &none) < 0 || raw.n != OPENAI_USED ||
-        !has(raw.p, 64, "bpe_simple_vocab_16e6") || parse_merges(b, raw.p, raw.n, &copy, &none) < 0 ||
+    if (gunzip(span_bytes(s, n), OPENAI_USED, BPE_FILE_MAX, &raw, &copy, &none) < 0 || raw.n != OPENAI_USED ||
+        !has((const char *)raw.p, 64, "bpe_simple_vocab_16e6") || parse_merges(b, (const char *)raw.p, raw.n, &copy, &none) < 0 ||
         bpe_hash(b) != OPENAI_HASH)
         return false;
     *a = copy;
@@ -166,17 +94,15 @@ static bool openai_file(struct bpe *b, const void *s, size_t n, struct arena *a)
 }
 
 int bpe_read_merges(struct bpe *b, const void *s, size_t n, struct arena *a, struct err *e) {
-    struct bytes raw = {.p = NULL};
+    struct span raw;
 
-    if (n < 2 || memcmp(s, "\x1f\x8b", 2))
+    if (!gunzip_is(span_bytes(s, n)))
         return parse_merges(b, s, n, a, e);
-    if (n > BPE_FILE_MAX)
-        return err_set(e, "more than %d MiB", BPE_FILE_MAX >> 20);
-    if (openai_file(b, s, n, a))
+    if (n <= BPE_FILE_MAX && openai_file(b, s, n, a))
         return 0;
-    if (gunzip(&raw, s, n, SIZE_MAX, a, e) < 0)
+    if (gunzip(span_bytes(s, n), SIZE_MAX, BPE_FILE_MAX, &raw, a, e) < 0)
         return -1;
-    return parse_merges(b, raw.p, raw.n, a, e);
+    return parse_merges(b, (const char *)raw.p, raw.n, a, e);
 }
 
 /* ---- JSON ---- */

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE    /* memmem */
 #include "formats/checkpoint/word_bpe_files.h"
 
 #include <dirent.h>
@@ -7,10 +8,12 @@
 #include <string.h>
 
 #include "formats/io/file_read.h"
+#include "formats/io/gunzip.h"
 #include "formats/io/json_text.h"
 #include "formats/io/lines.h"
 #include "formats/io/pathname.h"
 #include "lib/base/utf8.h"
+#include "lib/text/byte_bpe.h"
 
 /* ---- YouTokenToMe ---- */
 
@@ -200,6 +203,70 @@ int word_bpe_read_vocab(struct word_bpe *b, struct span vocab, struct span merge
     return b->unknown < 0 ? err_set(e, "vocabulary: neither [UNK] nor <unk> is in it") : 0;
 }
 
+/* ---- GPT-2 ---- */
+
+/* Give the 256 bytes the ids that GPT-2's encoder.json gives them: first the bytes that are written as themselves. */
+static int add_bytes(struct word_bpe *b, struct arena *a, struct err *e) {
+    for (int pass = 0, id = 0; pass < 2; pass++)
+        for (unsigned i = 0; i < 256; i++) {
+            char *text = arena_take(a, 4, 1);
+            uint32_t c = byte_bpe_char((unsigned char)i);
+
+            if ((c == i) == pass)
+                continue;
+            if (!text || word_bpe_add(b, text, (size_t)utf8_put(c, (unsigned char *)text), id++, 1) < 0)
+                return err_set(e, "no memory for a vocabulary");
+        }
+    return 0;
+}
+
+/* Without an encoder.json, token 256 + r is what merge r makes.  This holds where each merge joins tokens that exist. */
+static int number_merges(struct word_bpe *b, struct err *e) {
+    static const char end[] = "<|endoftext|>";
+
+    for (size_t r = 0; r < b->rules; r++) {
+        const struct word_rule *m = &b->rule[r];
+
+        if (m->left >= 256 + r || m->right >= 256 + r || m->made != 256 + r)
+            return err_set(e, "merge %zu joins tokens that no merge before it makes, or makes a token again", r + 1);
+        b->symbol[m->made].id = (int)(256 + r);
+    }
+    return word_bpe_add(b, end, sizeof end - 1, (int)(256 + b->rules), 1) < 0 ? err_set(e, "no memory for a vocabulary") : 0;
+}
+
+static int check_bytes(const struct word_bpe *b, struct err *e) {
+    for (unsigned i = 0; i < 256; i++) {
+        char text[4];
+        int64_t s = word_bpe_find(b, text, (size_t)utf8_put(byte_bpe_char((unsigned char)i), (unsigned char *)text));
+
+        if (s < 0 || b->symbol[s].id < 0)
+            return err_set(e, "vocabulary: no token for byte %u", i);
+    }
+    for (size_t r = 0; r < b->rules; r++)
+        if (b->symbol[b->rule[r].made].id < 0)
+            return err_set(e, "vocabulary: no token for what merge %zu makes", r + 1);
+    return 0;
+}
+
+int word_bpe_read_bytes(struct word_bpe *b, struct span merges, struct span vocab, struct arena *a, struct err *e) {
+    json_t *j = vocab.n ? json_object_load(vocab.p, vocab.n, e) : NULL;
+    size_t lines = 1;
+    int r;
+
+    if (vocab.n && !j)
+        return -1;
+    for (size_t i = 0; i < merges.n; i++)
+        lines += merges.p[i] == '\n';
+    r = word_bpe_open(b, WORD_BYTES, (j ? json_object_size(j) : 257) + 3 * lines, lines, a, e);
+    if (r == 0)
+        r = j ? add_names(b, j, a, e) : add_bytes(b, a, e);
+    json_decref(j);
+    if (r < 0 || read_merges(b, merges, a, e) < 0 || (!j && number_merges(b, e) < 0) || check_bytes(b, e) < 0)
+        return -1;
+    b->pad = special(b, "<|endoftext|>");
+    return b->pad < 0 ? err_set(e, "vocabulary: no <|endoftext|> in it") : 0;
+}
+
 /* ---- files ---- */
 
 /* The first file by name in dir whose name contains `part` and ends in `end`, or NULL. */
@@ -216,10 +283,57 @@ static const char *file_like(const char *dir, const char *part, const char *end,
     return *best ? path_join(a, dir, arena_str(a, best, strlen(best))) : NULL;
 }
 
+/* Reads a file that may be gzip'd. */
 static int read_one(const char *file, struct span *text, struct arena *a, struct err *e) {
     struct err inner = {0};
 
-    return file_read(file, WORD_FILE_MAX, text, a, &inner) < 0 ? err_set(e, "%s: %s", file, inner.msg) : 0;
+    if (file_read(file, WORD_FILE_MAX, text, a, &inner) < 0 ||
+        (gunzip_is(*text) && gunzip(*text, SIZE_MAX, WORD_FILE_MAX, text, a, &inner) < 0))
+        return err_set(e, "%s: %s", file, inner.msg);
+    return 0;
+}
+
+/* Is `word` among the bytes of s? */
+static bool has(struct span s, const char *word) {
+    return memmem(s.p, s.n, word, strlen(word)) != NULL;
+}
+
+/* Reads GPT-2's files with one pair of names in dir.  merges.txt and vocab.json are also names of CLIP's and of BART's
+ * files: CLIP's merges have "</w>" in them, BART's vocabulary has "<unk>". */
+static int open_bytes_named(struct word_bpe *b, const char *dir, const char *const merges_name[], const char *const vocab_name[],
+                            bool shared, struct arena *a, struct err *e) {
+    const char *merges = path_first(a, dir, merges_name, 2), *vocab = path_first(a, dir, vocab_name, 2);
+    struct span text, json = {.n = 0};
+    struct err inner = {0};
+
+    if (!merges || (shared && !vocab))
+        return 0;
+    if (read_one(merges, &text, a, e) < 0)
+        return -1;
+    if (shared && has(text, "</w>"))
+        return 0;
+    if (vocab && read_one(vocab, &json, a, e) < 0)
+        return -1;
+    if (shared && (!has(json, "\"<|endoftext|>\"") || has(json, "\"<unk>\"") || has(json, "\"[UNK]\"")))
+        return 0;
+    if (vocab && !json.n)
+        return err_set(e, "%s: an empty file", vocab);
+    return word_bpe_read_bytes(b, text, json, a, &inner) < 0 ? err_set(e, "%s: %s", merges, inner.msg) : 1;
+}
+
+int word_bpe_open_bytes(struct word_bpe *b, const char *dir, struct arena *a, struct err *e) {
+    static const char *const own[][2] = {{"vocab.bpe", "vocab.bpe.gz"}, {"encoder.json", "encoder.json.gz"}},
+                      *const shared[][2] = {{"merges.txt", "merges.txt.gz"}, {"vocab.json", "vocab.json.gz"}};
+    struct arena before = *a;
+    int r = open_bytes_named(b, dir, own[0], own[1], false, a, e);
+
+    if (r == 0) {
+        *a = before;
+        r = open_bytes_named(b, dir, shared[0], shared[1], true, a, e);
+    }
+    if (r == 0)
+        *a = before;
+    return r;
 }
 
 int word_bpe_open_dir(struct word_bpe *b, const char *dir, struct arena *a, struct err *e) {

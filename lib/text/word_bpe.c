@@ -1,12 +1,12 @@
 #include "lib/text/word_bpe.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <utf8proc.h>
 #include <xxhash.h>
 
 #include "lib/base/size.h"
 #include "lib/base/utf8.h"
+#include "lib/text/byte_bpe.h"
 #include "lib/text/pair_merge.h"
 #include "lib/text/text_clean.h"
 
@@ -92,6 +92,14 @@ int word_bpe_rule(struct word_bpe *b, uint32_t left, uint32_t right, uint32_t ma
     return 0;
 }
 
+size_t word_bpe_ids(const struct word_bpe *b) {
+    int most = -1;
+
+    for (size_t i = 0; i < b->symbols; i++)
+        most = b->symbol[i].id > most ? b->symbol[i].id : most;
+    return (size_t)(most + 1);
+}
+
 uint64_t word_bpe_hash(const struct word_bpe *b) {
     const int head[] = {(int)b->kind, b->unknown, b->pad, b->bos, b->eos};
     uint64_t h = XXH64(head, sizeof head, 0);
@@ -105,7 +113,7 @@ uint64_t word_bpe_hash(const struct word_bpe *b) {
 
 static const uint32_t UNKNOWN = UINT32_MAX - 1;    /* the symbol of a character that is not in the vocabulary */
 
-static bool find_rule(const void *table, uint32_t left, uint32_t right, struct merge *m) {
+bool word_bpe_merge(const void *table, uint32_t left, uint32_t right, struct merge *m) {
     const struct word_bpe *b = table;
     uint32_t rule = *pair_slot(b, left, right);
 
@@ -142,7 +150,7 @@ static int end_word(struct encoding *t) {
 
     if (!t->n)
         return 0;
-    left = pair_merge(t->b, find_rule, t->word, t->n, t->scratch);
+    left = pair_merge(t->b, word_bpe_merge, t->word, t->n, t->scratch);
     if (!left)
         return err_set(t->e, "no memory for a word of %zu characters", t->n);
     for (size_t i = 0; i < left; i++) {
@@ -260,6 +268,8 @@ int word_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **
 
     if (!utf8_valid(text, n))
         return err_set(e, "not UTF-8");
+    if (b->kind == WORD_BYTES)
+        return byte_bpe_encode(b, text, n, ids, count, a, e);
     /* A character of n bytes gives at most n symbols, lower case at most 3 bytes for 2, and a word one more symbol. */
     if (!(t.ids = arena_take(a, 3 * n + 2, sizeof *t.ids)))
         return err_set(e, "no memory for a text of %zu bytes", n);
@@ -278,7 +288,7 @@ int word_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **
 
 /* ---- decoding ---- */
 
-static const struct word_symbol *by_id(const struct word_bpe *b, int64_t id) {
+const struct word_symbol *word_bpe_symbol(const struct word_bpe *b, int64_t id) {
     for (size_t i = 0; i < b->symbols; i++)
         if (b->symbol[i].id == id)
             return &b->symbol[i];
@@ -291,8 +301,10 @@ char *word_bpe_decode(const struct word_bpe *b, const int64_t *id, size_t n, siz
     size_t room = 1;
     char *out;
 
+    if (b->kind == WORD_BYTES)
+        return byte_bpe_decode(b, id, n, len, a, e);
     for (size_t i = 0; i < n; i++) {
-        const struct word_symbol *s = by_id(b, id[i]);
+        const struct word_symbol *s = word_bpe_symbol(b, id[i]);
 
         room += s ? s->n + 1 : 3;
     }
@@ -300,7 +312,7 @@ char *word_bpe_decode(const struct word_bpe *b, const int64_t *id, size_t n, siz
         return err_set(e, "no memory for %zu tokens", n), NULL;
     *len = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct word_symbol *s = by_id(b, id[i]);
+        const struct word_symbol *s = word_bpe_symbol(b, id[i]);
 
         if (id[i] == b->bos || id[i] == b->eos || id[i] == b->pad)
             continue;

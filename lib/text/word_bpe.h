@@ -1,4 +1,4 @@
-/* word_bpe.h - byte-pair encodings over the characters of words: the tokenizers of the DALL-E 1 family
+/* word_bpe.h - byte-pair encodings over the characters of words: the tokenizers of the DALL-E 1 family and of GLIDE
  *
  * What     A text is normalised and split into words.  A word's characters become symbols.  Then the pair of
  *          neighbours whose rule has the lowest rank is merged, the leftmost such pair first, until no pair has a rule.
@@ -12,6 +12,8 @@
  *            WORD_MINI     min-dalle (DALL-E mini).  The text is in lower case, and only its ASCII characters are kept.
  *                          Blanks separate words, and each word is given a U+0120 in front.  A symbol that is not
  *                          in the vocabulary is an unknown token.
+ *            WORD_BYTES    GPT-2's encoding as GLIDE uses it (byte_bpe.h).  The characters are the bytes of the text, so
+ *                          no symbol is unknown.
  * Source   VKCOM/YouTokenToMe bpe.cpp; huggingface/tokenizers CharBPETokenizer, BertNormalizer; kuprel/min-dalle 73621fb
  *          min_dalle/text_tokenizer.py.
  * Ids      As the files give them.  The caller adds the start token bos and the end token eos.  Each is -1 where the
@@ -27,13 +29,14 @@
 #ifndef UNCLIP_WORD_BPE_H
 #define UNCLIP_WORD_BPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 
-enum word_kind { WORD_YTTM, WORD_CHAR, WORD_MINI };
+enum word_kind { WORD_YTTM, WORD_CHAR, WORD_MINI, WORD_BYTES };
 enum { WORD_SYMBOLS_MAX = 1 << 22, WORD_TEXT_MAX = 1024 };    /* of symbols and of rules; bytes of a symbol */
 
 struct word_symbol {
@@ -69,6 +72,13 @@ int64_t word_bpe_find(const struct word_bpe *b, const char *text, size_t n);
 /* Make symbol s findable by its text, for a symbol whose text was set after it was added. */
 void word_bpe_index(struct word_bpe *b, uint32_t s);
 
+/* How many ids there are: one more than the greatest. */
+size_t word_bpe_ids(const struct word_bpe *b);
+
+/* A merge_find (pair_merge.h) whose table is a struct word_bpe. */
+struct merge;
+bool word_bpe_merge(const void *table, uint32_t left, uint32_t right, struct merge *m);
+
 /* Points to 1 + the number of the rule for a pair, or to 0 where the pair has no rule. */
 const uint32_t *word_bpe_pair(const struct word_bpe *b, uint32_t left, uint32_t right);
 
@@ -79,6 +89,9 @@ int word_bpe_rule(struct word_bpe *b, uint32_t left, uint32_t right, uint32_t ma
 /* The fingerprint of a vocabulary: XXH64 of kind, special ids, symbols, ids and rules.  Records carry it as the model
  * of their field `tokens`. */
 uint64_t word_bpe_hash(const struct word_bpe *b);
+
+/* The symbol with that id, or NULL.  Slow, because it looks at all symbols. */
+const struct word_symbol *word_bpe_symbol(const struct word_bpe *b, int64_t id);
 
 /* Encode a text of n bytes.  *ids receives *count ids, without start and end tokens, with memory from a. */
 int word_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **ids, size_t *count, struct arena *a,

@@ -189,6 +189,26 @@ clip-tok: long: line 1: longer than 16777216 bytes" ]
     run -2 clip-tok --decode -f x
 }
 
+@test "GLIDE's tokenizer: ids without start and end, and back" {
+    glide=$BATS_TEST_DIRNAME/../golden/glide
+    mkdir -p glide/tokenizer
+    cp "$glide"/vocab.bpe glide/tokenizer
+    run -0 clip-tok -m glide --ids 'An oil painting' ''
+    [ "$output" = "$(clip-tok -m "$glide" --ids 'an oil painting' '')" ]
+    n=$(set -- ${lines[0]}; echo $#)
+    [ "$n" -gt 2 ] && [ "$n" -lt 15 ]
+    [ "$(clip-tok -m glide --ids "It's  12" | clip-tok -m glide --decode --ids)" = "it's  12" ]
+    clip-tok -m glide 'a corgi' | clip-tok -m glide --decode | grep -qx 'a corgi'
+    "$AID/make_glide" -t glide base >/dev/null
+    run -0 clip-tok -m glide/base.safetensors --ids 'an oil painting'
+    [ "$output" = "$(clip-tok -m glide --ids 'an oil painting')" ]
+    run -0 --separate-stderr clip-tok -m glide --context 2 --ids 'an oil painting'
+    [[ "$stderr" = *"the limit is 2: "*"is cut off" ]]
+    head -c 60 "$glide"/encoder.json >glide/tokenizer/encoder.json
+    run -2 clip-tok -m glide x
+    [[ "$output" = "clip-tok: glide/tokenizer/vocab.bpe: "* ]]
+}
+
 @test "a full disk is noticed" {
     [ -w /dev/full ] || skip "no /dev/full"
     run -2 sh -c 'clip-tok x >/dev/full'

@@ -1,4 +1,4 @@
-/* Tokenizers of the DALL-E 1 family from hostile files, and hostile texts through them: no id is negative, and decoding
+/* Tokenizers of the DALL-E 1 family and of GLIDE from hostile files, and hostile texts through them: no id is negative, and decoding
  * gives UTF-8. */
 #include "formats/checkpoint/word_bpe_files.h"
 
@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct arena_mem mem = {base, sizeof base, 0, 0, NULL};
     struct arena a = arena_open(&mem);
-    /* the file, a NUL, merges, a NUL, a text */
+    /* the file, a NUL, merges, a NUL, a text; merges that begin with '#' are GPT-2's, which need no vocabulary */
     const uint8_t *first = memchr(data, 0, size), *second = first ? memchr(first + 1, 0, (size_t)(data + size - first - 1)) : NULL;
     struct span file = {data, first ? (size_t)(first - data) : size}, merges = {data, 0}, text = file;
     struct word_bpe b;
@@ -27,7 +27,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         merges = span_bytes(first + 1, second ? (size_t)(second - first - 1) : (size_t)(data + size - first - 1));
     if (second)
         text = span_bytes(second + 1, (size_t)(data + size - second - 1));
-    if ((file.n && *file.p == '{' ? word_bpe_read_vocab(&b, file, merges, &a, &e) : word_bpe_read_yttm(&b, file, &a, &e)) < 0) {
+    if ((merges.n && *merges.p == '#' ? word_bpe_read_bytes(&b, merges, file, &a, &e)
+         : file.n && *file.p == '{' ? word_bpe_read_vocab(&b, file, merges, &a, &e) : word_bpe_read_yttm(&b, file, &a, &e)) < 0) {
         if (!e.msg[0])
             abort();
         return 0;

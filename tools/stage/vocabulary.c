@@ -6,8 +6,9 @@
 
 #include "formats/checkpoint/bpe_files.h"
 #include "formats/checkpoint/dalle_model.h"
+#include "formats/checkpoint/glide_tok.h"
 
-enum { CLIP_CONTEXT = 77, WORD_CONTEXT = 1 << 20 };
+enum { CLIP_CONTEXT = 77, GLIDE_CONTEXT = 128, WORD_CONTEXT = 1 << 20 };
 
 static int open_clip(struct vocabulary *v, const struct model_paths *one, struct arena *a, struct err *e) {
     struct tok_files f;
@@ -34,6 +35,19 @@ static int open_words(struct vocabulary *v, const struct model_paths *one, struc
     return 0;
 }
 
+static int open_glide(struct vocabulary *v, const struct model_paths *one, struct arena *a, struct err *e) {
+    const char *path;
+    int r = glide_tok_at(&v->word, one->v[0], &path, a, e);
+
+    if (r <= 0)
+        return r;
+    v->words = true;
+    v->context = GLIDE_CONTEXT;
+    v->path = path;
+    snprintf(v->hash, sizeof v->hash, "%016" PRIx64, word_bpe_hash(&v->word));
+    return 1;
+}
+
 int vocabulary_open(struct vocabulary *v, const struct model_paths *p, struct arena *a, struct err *e) {
     struct err all = {0};
 
@@ -42,7 +56,10 @@ int vocabulary_open(struct vocabulary *v, const struct model_paths *p, struct ar
         struct model_paths one = {.v = &p->v[i], .n = 1};
         struct err inner = {0};
         struct arena before = *a;
+        int r = open_glide(v, &one, a, e);
 
+        if (r)
+            return r < 0 ? -1 : 0;
         if (open_clip(v, &one, a, &inner) == 0)
             return 0;
         *a = before;

@@ -1,7 +1,8 @@
 /* vocabulary.h - turns texts into ids and back, with the vocabulary that a model has
  *
- * What     CLIP's byte-pair encoding over cleaned text, or the word encodings of the DALL-E 1 family (word_bpe.h).
- * Limits   With CLIP, a text has at most as many ids as the model's context.  The word encodings do not limit a text;
+ * What     CLIP's byte-pair encoding over cleaned text, or the word encodings of the DALL-E 1 family and of GLIDE
+ *          (word_bpe.h).
+ * Limits   With CLIP and GLIDE, a text has at most as many ids as the model's context.  The word encodings do not limit a text;
  *          the program that draws cuts it.
  */
 #ifndef UNCLIP_VOCABULARY_H
