@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "formats/checkpoint/file_kind.h"
 #include "formats/io/file_read.h"
 #include "formats/io/gunzip.h"
 #include "formats/io/json_text.h"
+#include "formats/io/lfs_pointer.h"
 #include "lib/base/utf8.h"
 
 /* ---- merges.txt ---- */
@@ -365,7 +365,7 @@ int bpe_read_json(struct bpe *b, const void *s, size_t n, struct arena *a, struc
 static int open_file(const char *path, struct span *s, struct arena *a, struct err *why) {
     if (file_read(path, BPE_FILE_MAX, s, a, why) < 0)
         return -1;
-    return file_kind_pointer(s->p, s->n) ? err_set(why, "%s", file_kind_pointer(s->p, s->n)) : 0;
+    return lfs_pointer(s->p, s->n) ? err_set(why, "%s", lfs_pointer(s->p, s->n)) : 0;
 }
 
 /* Read a JSON object from a file; *j stays NULL where path is NULL. */

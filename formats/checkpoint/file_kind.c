@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "formats/io/lfs_pointer.h"
+
 static bool begins(const unsigned char *p, size_t n, const char *s, size_t k) {
     return n >= k && !memcmp(p, s, k);
 }
@@ -10,12 +12,6 @@ static bool begins(const unsigned char *p, size_t n, const char *s, size_t k) {
 /* Does it begin like an ONNX ModelProto: with ir_version, and then the producer's name, the graph or an opset? */
 static bool is_onnx(const unsigned char *p, size_t n) {
     return n > 16 && p[0] == 0x08 && p[1] >= 1 && p[1] <= 32 && (p[2] == 0x12 || p[2] == 0x3a || p[2] == 0x42);
-}
-
-const char *file_kind_pointer(const unsigned char *p, size_t n) {
-    static const char lfs[] = "version https://git-lfs.github.com/spec/";
-
-    return begins(p, n, lfs, sizeof lfs - 1) ? "a Git LFS pointer: the file that it stands for was not downloaded" : NULL;
 }
 
 const char *file_kind(const unsigned char *p, size_t n) {
@@ -29,7 +25,7 @@ const char *file_kind(const unsigned char *p, size_t n) {
         {"\x89PNG", "a picture"},
         {"\xff\xd8\xff", "a picture"},
     };
-    const char *pointer = file_kind_pointer(p, n);
+    const char *pointer = lfs_pointer(p, n);
 
     if (pointer)
         return pointer;

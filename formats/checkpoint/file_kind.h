@@ -11,7 +11,4 @@
 /* The phrase for the file p, for example "a GGUF file, which is not supported"; NULL for a kind that is not known. */
 const char *file_kind(const unsigned char *p, size_t n);
 
-/* The phrase for a Git LFS pointer, which may be in the place of any file; NULL for other files. */
-const char *file_kind_pointer(const unsigned char *p, size_t n);
-
 #endif

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "formats/checkpoint/file_kind.h"
+#include "formats/io/lfs_pointer.h"
 #include "formats/io/pathname.h"
 
 int find_failed(struct find *f, const char *file, const struct err *inner) {
@@ -16,8 +16,8 @@ int find_map(struct find *f, const char *file, struct mapfile *m) {
 
     if (mapfile_open(m, file, &inner) < 0)
         return find_failed(f, file, &inner);
-    if (file_kind_pointer(m->p, m->n)) {
-        err_set(&inner, "%s", file_kind_pointer(m->p, m->n));
+    if (lfs_pointer(m->p, m->n)) {
+        err_set(&inner, "%s", lfs_pointer(m->p, m->n));
         return find_failed(f, file, &inner);
     }
     return 0;

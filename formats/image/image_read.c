@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "formats/image/image_codec.h"
+#include "formats/io/lfs_pointer.h"
 #include "formats/io/read_all.h"
 #include "formats/record/record.h"
 
@@ -41,6 +42,10 @@ static const char *stranger(const unsigned char *p, size_t n) {
         return "PDF files are not supported";
     if (IMAGE_MAGIC(p, n, 0, RECORD_START))
         return "a stream of records, not a picture: give it on standard input";
+    if (IMAGE_MAGIC(p, n, 0, "<!DOCTYPE") || IMAGE_MAGIC(p, n, 0, "<!doctype") || IMAGE_MAGIC(p, n, 0, "<html"))
+        return "an HTML page, not a picture: the download went wrong";
+    if (lfs_pointer(p, n))
+        return lfs_pointer(p, n);
     return "not a picture in a known format";
 }
 

@@ -92,8 +92,19 @@ static int hand_out(struct lines *l, struct span *line, size_t n, size_t step, s
     return 1;
 }
 
+/* Returns whether the file begins with the byte order mark of UTF-16.  A list of items that end in NUL has none. */
+static bool is_utf16(const struct lines *l) {
+    return l->end == '\n' && !l->number && !l->at && l->len >= 2 &&
+           (!memcmp(l->text, "\xff\xfe", 2) || !memcmp(l->text, "\xfe\xff", 2));
+}
+
 int lines_next(struct lines *l, struct span *line, struct err *e) {
     for (;;) {
+        if (is_utf16(l)) {
+            err_set(e, "text in UTF-16, where UTF-8 is expected (iconv -f UTF-16 -t UTF-8)");
+            errno = EILSEQ;
+            return -2;
+        }
         const char *end = l->len > l->seen ? memchr(l->text + l->seen, l->end, l->len - l->seen) : NULL;
         if (end) {
             size_t n = (size_t)(end - l->text) - l->at;

@@ -5,7 +5,7 @@
  *          at the end of a line are left out; in an item that ends in NUL they stay.
  * Errors   lines_next returns 1 for a line and 0 at the end of the file.  It returns -1 where the line is longer than
  *          `most` bytes: the line is passed over, and the next call goes on.  It returns -2 where the file cannot be
- *          read any more; where errno is EINTR, a signal came while lines_next waited, and the next call goes on.
+ *          read any more, or begins with the byte order mark of UTF-16; where errno is EINTR, a signal came while lines_next waited, and the next call goes on.
  * Memory   One buffer, which grows as data arrives, to `most` bytes and a little.  A line lives until the next call.
  */
 #ifndef UNCLIP_LINES_H

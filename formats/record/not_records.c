@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "formats/io/lfs_pointer.h"
 #include "formats/record/record.h"
 #include "lib/base/utf8.h"
 
@@ -67,6 +68,8 @@ const char *not_records(const unsigned char *p, size_t n) {
     /* "BM" may begin a text: the length of the second header is 12 to 124 bytes */
     if (n >= 18 && !memcmp(p, "BM", 2) && p[14] >= 12 && p[14] <= 124 && !p[15] && !p[16] && !p[17])
         return "a BMP" PICTURE;
+    if (lfs_pointer(p, n))
+        return lfs_pointer(p, n);
     if (!is_text(p, n, &nul))
         return NULL;
     if (nul)

@@ -222,6 +222,20 @@ what() {
     printf '\377\376a\0\n\0' >utf16
     what utf16 prior
     [[ "$what" == "text in UTF-16"* ]]
+    for c in "clip-tok -f utf16" "clip-tok -f -" "rank --labels utf16 $here/f.clip" "record-json --from-json utf16"; do
+        # shellcheck disable=SC2086
+        run ! --separate-stderr $c <utf16
+        [[ "$stderr" == *"text in UTF-16, where UTF-8 is expected (iconv -f UTF-16 -t UTF-8)" ]]
+        [ "$(wc -l <<<"$stderr")" -eq 1 ]
+    done
+    printf 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n' >pointer.png
+    run -1 --separate-stderr clip-embed pointer.png
+    [[ "$stderr" == "clip-embed: pointer.png: a Git LFS pointer: "* ]]
+    what pointer.png prior
+    [[ "$what" == "a Git LFS pointer: "* ]]
+    echo '<!DOCTYPE html>' >page.png
+    run -1 --separate-stderr clip-embed page.png
+    [[ "$stderr" == "clip-embed: page.png: an HTML page, "* ]]
     # damage at the beginning of a stream is damage
     { echo text; cat pictures; } >late
     run -1 --separate-stderr record-json --info late

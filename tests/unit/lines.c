@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "formats/io/json_lines.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -101,6 +102,15 @@ static void memory(void) {
     ok(text_line(&t, &s, &e) == 1 && s.n == 4 && text_line(&t, &s, &e) == 0, "the last one, without an end");
     t = lines_of((struct span){0});
     ok(lines_next(&t, &s, &e) == 0, "no text, no line");
+    for (int i = 0; i < 2; i++) {
+        static const char *const marked[] = {"\xff\xfe" "a\0\n\0", "\xfe\xff\0a\0\n"};
+
+        t = lines_of(span_bytes(marked[i], 6));
+        errno = EINTR, err_clear(&e);
+        ok(text_line(&t, &s, &e) == -2 && errno != EINTR && !strncmp(e.msg, "text in UTF-16", 14), "refused: %s", e.msg);
+    }
+    t = lines_of(SPAN("a\n\xff\xfe\n"));
+    ok(lines_next(&t, &s, &e) == 1 && lines_next(&t, &s, &e) == 1 && s.n == 2, "these bytes in a later line are bytes");
 }
 
 int main(void) {
