@@ -72,14 +72,9 @@ static bool skip(struct job *j, struct span id, struct span map, const struct re
 static void finish_item(struct job *j, struct embed_item *it) {
     struct arena before = j->room;    /* what embed_set takes is given back at the end */
 
-    if (!it->err.msg[0] && embed_set(it, &j->o, &j->w, &j->room, &it->err) == 0) {
-        tool_write(&j->t, &it->r, j->room);
-        j->t.done++;
-    } else if (it->file) {
-        tool_input_failed(&j->t, it->file, it->r.id, it->err.msg, j->room);
-    } else {
-        tool_record_failed(&j->t, j->t.input.name, it->number, &it->r, it->err.msg);
-    }
+    if (!it->err.msg[0])
+        embed_set(it, &j->o, &j->w, &j->room, &it->err);
+    tool_item_end(&j->t, it->file, it->number, &it->r, it->err.msg, j->room);
     j->room = before;
 }
 
@@ -136,12 +131,6 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
     if (!j->n)
         j->room = j->empty;
     return 0;
-}
-
-static void embed_records(struct job *j) {
-    j->t.input.flush = flush;
-    j->t.input.flush_of = j;
-    tool_streams(&j->t, 0, NULL, take_record, j);
 }
 
 /* ---- files ---- */
@@ -247,6 +236,16 @@ static void embed_files(struct job *j, char *names[], size_t n) {
     names_close(&j->names);
 }
 
+/* ---- options ---- */
+
+enum { FILES = 1, RECORDS = 2, ABOUT = 4 };
+
+static const char *const mode[] = {"files", "records", "--info and --verify"};
+static const struct opt_use uses[] = {
+    {FILES, "keep-image id exif max-pixels"},
+    {FILES | RECORDS, "output batch shard skip-from keep-errors only no-states features dtype"},
+};
+
 int main(int argc, char *argv[]) {
     static struct job j = {.t = {.input = {.batch = BATCH}}, .max_pixels = IMAGE_MAX_PIXELS};
     const struct opt own[] = {
@@ -267,6 +266,7 @@ int main(int argc, char *argv[]) {
                         TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS,
                         own, sizeof own / sizeof *own);
 
+    TOOL_CHECK_USES(&j.t, uses, mode, j.info || j.verify ? ABOUT : j.files0 || at < argc ? FILES : RECORDS);
     j.w = (struct towers){.paths = tool_models(&j.t), .compute = &j.t.compute, .keep = &j.t.arena,
                           .batch = (size_t)j.t.input.batch};
     j.o = (struct embed_options){.program = j.t.name, .states = !j.no_states, .features = j.features, .exif = j.exif,
@@ -289,9 +289,11 @@ int main(int argc, char *argv[]) {
     if (!j.item || arena_split(&j.t.arena, (size_t)(j.t.arena.end - j.t.arena.at) / 4, &j.mem, &j.room) < 0)
         die("out of memory");
     j.empty = j.room;
-    if (j.files0 || at < argc)
+    if (j.files0 || at < argc) {
         embed_files(&j, argv + at, (size_t)(argc - at));
-    else
-        embed_records(&j);
+    } else {
+        j.t.input.flush = flush, j.t.input.flush_of = &j;
+        tool_streams(&j.t, 0, NULL, take_record, &j);
+    }
     return tool_finish(&j.t);
 }

@@ -248,10 +248,15 @@ static void do_operands(struct job *j, int n, char *text[]) {
 
 static void open_output(struct job *j) {
     j->t.output.text = j->ids || j->decode;
-    if (j->t.output.text && (j->t.output.skip_from || j->t.input.keep_errors))
-        die("%s needs records, not lines", j->t.output.skip_from ? "--skip-from" : "--keep-errors");
+    if (j->t.output.text && j->t.output.skip_from)
+        die("--skip-from needs records, not lines");
     tool_output(&j->t, sizeof FIELDS / sizeof *FIELDS, FIELDS);
 }
+
+enum { TEXTS = 1, DECODE = 2, LINES = 4 };
+
+static const char *const mode[] = {"texts", "--decode of records", "--decode --ids"};
+static const struct opt_use uses[] = {{TEXTS, "file truncate context id"}, {TEXTS | DECODE, "shard"}};
 
 int main(int argc, char *argv[]) {
     static struct job j;
@@ -268,14 +273,13 @@ int main(int argc, char *argv[]) {
                         TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_NUL | TOOL_PROGRESS, own,
                         sizeof own / sizeof *own);
 
+    TOOL_CHECK_USES(&j.t, uses, mode, !j.decode ? TEXTS : j.ids ? LINES : DECODE);
     tool_reads_all(&j.t, (int)j.files.n, (char **)(uintptr_t)j.files.v);
     if (j.decode)
         tool_reads_all(&j.t, argc - at, argv + at);
     open_output(&j);
     open_model(&j);
     make_params(&j);
-    if (j.decode && j.files.n)
-        die("-f is for texts; with --decode files are operands");
     if (at == argc && j.files.n == 0)
         j.files.v[j.files.n++] = "-";
     if (!j.decode)

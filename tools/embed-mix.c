@@ -200,66 +200,54 @@ static void pca_run(struct job *j, int n, char *file[]) {
 /* ---- modes and options ---- */
 
 struct mode {
-    const char *name;
     int least, most;     /* files */
     const char *files;   /* the message if their number is wrong */
     double theta;        /* the last theta by default; 0: the mode has no thetas */
     void (*run)(struct job *j, int n, char *file[]);
 };
 
+/* The modes, their names, and their bits in `uses`. */
 static const struct mode modes[] = {
-    {"slerp", 2, 2, "two streams are wanted", 1, pairs},
-    {"lerp", 2, 2, "two streams are wanted", 1, pairs},
-    {"diff", 3, 3, "pictures, new text and old text are wanted", 0.5, difference},
-    {"mean", 0, INT_MAX, NULL, 0, mean},
-    {"sum", 1, INT_MAX, "files are wanted", 0, sum},
-    {"pca-fit", 0, INT_MAX, NULL, 0, pca_write},
-    {"pca-project", 0, INT_MAX, NULL, 0, pca_run},
-    {"pca-reconstruct", 0, INT_MAX, NULL, 0, pca_run},
+    {2, 2, "two streams are wanted", 1, pairs},
+    {2, 2, "two streams are wanted", 1, pairs},
+    {3, 3, "pictures, new text and old text are wanted", 0.5, difference},
+    {0, INT_MAX, NULL, 0, mean},
+    {1, INT_MAX, "files are wanted", 0, sum},
+    {0, INT_MAX, NULL, 0, pca_write},
+    {0, INT_MAX, NULL, 0, pca_run},
+    {0, INT_MAX, NULL, 0, pca_run},
+};
+static const char *const names[] = {"slerp", "lerp", "diff", "mean", "sum", "pca-fit", "pca-project", "pca-reconstruct"};
+enum { MODES = sizeof names / sizeof *names, SLERP = 1, LERP = 2, DIFF = 4, MEAN = 8, SUM = 16, FIT = 32, PROJECT = 64, RECONSTRUCT = 128 };
+
+static const struct opt_use uses[] = {
+    {SLERP | LERP | DIFF, "frames theta"}, {MEAN | SUM, "raw"}, {FIT, "components"}, {RECONSTRUCT, "counts"},
+    {PROJECT | RECONSTRUCT, "pca"}, {SLERP | LERP | DIFF | MEAN | FIT | PROJECT | RECONSTRUCT, "shard keep-errors"},
 };
 
-static const struct mode *mode_of(const char *name, int n) {
-    const struct mode *m = modes, *end = modes + sizeof modes / sizeof *modes;
+static int mode_of(const char *name, int n) {
+    int i = 0;
 
-    while (m < end && strcmp(m->name, name) != 0)
-        m++;
-    if (m == end)
+    while (i < MODES && strcmp(names[i], name) != 0)
+        i++;
+    if (i == MODES)
         die("'%s' is not one of slerp, lerp, diff, mean, sum, pca-fit, pca-project, pca-reconstruct", name);
-    if (n < m->least || n > m->most)
-        die("%s: %s", name, m->files);
-    return m;
+    if (n < modes[i].least || n > modes[i].most)
+        die("%s: %s", name, modes[i].files);
+    return i;
 }
 
 /* Fill j->theta with thetas, or for pca-reconstruct with counts of components. */
 static void steps(struct job *j, const struct mode *m) {
-    if (!strcmp(m->name, "pca-reconstruct")) {
+    if (!strcmp(j->mode, "pca-reconstruct")) {
         j->n = tool_numbers("counts", j->k_list ? j->k_list : "20,40,80,160,320", 65536, j->theta, THETAS);
     } else if (m->theta > 0 && j->theta_list) {
         j->n = tool_numbers("theta", j->theta_list, 1, j->theta, THETAS);
     } else if (m->theta > 0) {
-        j->n = (size_t)j->frames;
+        j->n = j->frames ? (size_t)j->frames : 5;
         for (size_t i = 0; i < j->n; i++)
             j->theta[i] = j->n == 1 ? m->theta : m->theta * (double)i / (double)(j->n - 1);
     }
-}
-
-static void params(struct job *j, const char *mode) {
-    struct mp m;
-    size_t begin;
-
-    mp_open(&m, &j->t.arena);
-    begin = mp_map_begin(&m);
-    mp_cstr(&m, "version"), mp_cstr(&m, UNCLIP_VERSION);
-    mp_cstr(&m, "mode"), mp_cstr(&m, mode);
-    if (j->n) {
-        mp_cstr(&m, "steps"), mp_array(&m, j->n);
-        for (size_t i = 0; i < j->n; i++)
-            mp_float(&m, j->theta[i]);
-    }
-    mp_map_end(&m, begin);
-    j->map = mp_span(&m);
-    if (m.full)
-        die("out of memory");
 }
 
 /* Regions for what grows from record to record: the rest of the arena is used again for each record. */
@@ -272,7 +260,7 @@ static void make_rooms(struct job *j) {
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.frames = 5, .components = 1024};
+    static struct job j = {.components = 1024};
     const struct opt own[] = {
         {'k', "components", OPT_INT, &j.components, "N", "components that pca-fit keeps at most (1024)", 1, 65536, NULL},
         {0, "counts", OPT_STR, &j.k_list, "LIST", "pca-reconstruct: from how many components, with commas", 0, 0, NULL},
@@ -285,15 +273,20 @@ int main(int argc, char *argv[]) {
     };
     int i = tool_start(&j.t, "embed-mix", argc, argv, SYNOPSIS, TOOL_STREAM | TOOL_RECORDS | TOOL_PROGRESS, own,
                        sizeof own / sizeof *own), n = argc - i - 1;
-    const struct mode *m = mode_of(i < argc ? argv[i] : "", n);
+    int m = mode_of(i < argc ? argv[i] : "", n);
+    struct err e = {0};
 
-    j.mode = m->name;
+    TOOL_CHECK_USES(&j.t, uses, names, 1U << m);
+    if (j.theta_list && j.frames)
+        die("one of --theta and --frames");
+    j.mode = names[m];
     make_rooms(&j);
-    steps(&j, m);
-    params(&j, m->name);
+    steps(&j, &modes[m]);
+    if (mix_params(&j.map, j.mode, j.theta, j.n, &j.t.arena, &e) < 0)
+        die("%s", e.msg);
     tool_reads_all(&j.t, n, argv + i + 1);
     tool_reads(&j.t, j.pca_file);
     tool_output(&j.t, 0, NULL);
-    m->run(&j, n, argv + i + 1);
+    modes[m].run(&j, n, argv + i + 1);
     return tool_finish(&j.t);
 }

@@ -11,7 +11,6 @@
 
 #include "formats/image/image_read.h"
 #include "formats/image/image_write.h"
-#include "formats/image/terminal.h"
 #include "formats/io/file_replace.h"
 #include "formats/io/write_all.h"
 #include "lib/image/sheet.h"
@@ -65,11 +64,18 @@ static int parse(struct job *j, int argc, char *argv[]) {
     return tool_start(&j->t, "image-out", argc, argv, SYNOPSIS, 0, own, sizeof own / sizeof *own);
 }
 
+enum { TO_FILES = 1, SHEET = 2, SHOW = 4, READ = 8 };
+static const char *const mode[] = {"files", "--sheet", "--show", "--read"};
+static const struct opt_use uses[] = {
+    {TO_FILES, "output quality format"}, {SHEET | SHOW, "caption"}, {TO_FILES | SHOW, "sheet shard"}, {TO_FILES | SHEET | SHOW, "show"},
+};
+
 static void choose_output(struct job *j) {
     struct err e = {0};
 
-    if (j->out && j->show >= 0)
-        die("only one of -o and --show");
+    TOOL_CHECK_USES(&j->t, uses, mode, j->read ? READ : (j->show >= 0 ? SHOW : TO_FILES) | (j->columns ? SHEET : 0));
+    if (j->read)
+        return;
     if (j->show == TERMINAL_UNKNOWN)
         j->show = (int)tool_terminal();
     if (j->show >= 0)
@@ -78,12 +84,12 @@ static void choose_output(struct job *j) {
         die("pictures are not for a terminal: use -o FILE, --show, a pipe, or -o -");
     j->to_stdout = !j->out || !strcmp(j->out, "-");
     j->kind = j->format ? (enum image_kind)(j->format - 1) : IMAGE_PNG;
-    if (j->to_stdout)
-        return;
-    if (name_parse(j->out, &j->directives, &e) < 0)
+    if (!j->to_stdout && name_parse(j->out, &j->directives, &e) < 0)
         die("-o: %s", e.msg);
-    if (!j->format && !image_kind_of(j->out, &j->kind))
+    if (!j->to_stdout && !j->format && !image_kind_of(j->out, &j->kind))
         die("-o: '%s' ends in none of .png .jpg .jpeg .ppm: use --format", j->out);
+    if (j->quality && j->kind != IMAGE_JPEG)
+        die("--quality is for JPEG");
 }
 
 /* Regions for what grows from record to record. */
@@ -125,6 +131,8 @@ static int write_file(struct job *j, const struct record *r, const struct record
         return err_set(e, new ? "out of memory" : "'%s' was written already: use %%d in its name", name);
     if (tool_is_input(&j->t, name))
         return err_set(e, "%s: input file is output file", name);
+    if (tool_has_records(name))
+        return err_set(e, "%s: a stream of records, which pictures do not replace", name);
     errno = 0;
     if (file_replace(name, j->file.p, j->file.n, &why) < 0 && for_all(errno))
         die("%s: %s", name, why.msg);
@@ -137,17 +145,11 @@ static int write_file(struct job *j, const struct record *r, const struct record
 
 /* Write the escape sequences, then the caption on a line of its own (the captions of a sheet are in its picture). */
 static int show(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
-    const struct image_about none = {.quality = 0};
     char line[1024];
 
     j->title.n = 0;
-    if (j->show == TERMINAL_SIXEL) {
-        if (terminal_sixel(&j->title, im, a, e) < 0)
-            return -1;
-    } else if (image_write(&j->file, IMAGE_PNG, im, &none, a, e) < 0 ||
-               terminal_kitty(&j->title, mp_span(&j->file)) < 0) {
-        return err_set(e, "out of memory");
-    }
+    if (tool_draw(&j->title, (enum terminal)j->show, im, &j->file, a, e) < 0)
+        return -1;
     write_stdout(j->title.p, j->title.n);
     j->title.n = 0;
     if (!j->columns && caption_write(&j->title, r, j->caption, a, e) < 0)
@@ -279,8 +281,7 @@ int main(int argc, char *argv[]) {
 
     if (j.read && i == argc)
         die("--read: name the pictures");
-    if (!j.read)
-        choose_output(&j);
+    choose_output(&j);
     j.t.output.text = true;
     tool_reads_all(&j.t, argc - i, argv + i);
     tool_output(&j.t, 0, NULL);

@@ -74,6 +74,7 @@ static void train(struct job *j, int n, char *name[]) {
     if (!j->t.output.name || !strcmp(j->t.output.name, "-"))
         die("--train needs -o FILE for the classifier");
     tool_check_files(&j->t);
+    tool_keep_records(j->t.output.name);
     gather(j, n, name);
     if (tool_stopped())
         return;
@@ -218,8 +219,7 @@ static const struct opt_use uses[] = {
     {TRAIN | OPERAND | HEAD, "normalise"},
     {TRAIN | KNN | TIP, "labels label-from"},
     {TRAIN | TIP, "precision"},
-    {OPERAND | HEAD, "hidden"},
-    {OPERAND | HEAD | TIP, "temperature"},
+    {OPERAND | HEAD, "hidden"}, {OPERAND | HEAD | TIP, "temperature"},
     {KNN, "neighbours plain"},
     {TIP, "classes templates alpha beta model activation cache"},
     {APPLY, "top min-prob tsv csv skip-from keep-errors"},
@@ -230,7 +230,7 @@ static void decide(struct job *j) {
 
     if (j->train + !!j->head + !!j->knn + !!j->tip > 1)
         die("one of --train, --head, --knn and --tip");
-    tool_check_uses(&j->t, uses, sizeof uses / sizeof *uses, mode, now);
+    TOOL_CHECK_USES(&j->t, uses, mode, now);
     if (j->labels && j->label_from)
         die("one of --labels and --label-from");
     if (j->tip && !j->names.labels)

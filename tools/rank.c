@@ -131,6 +131,15 @@ static void rank_stream(struct rank *k, const char *file) {
 
 /* ---- options ---- */
 
+enum { WITH_LABELS = 1, WITH_TEXT = 2, WITH_IMAGE = 4, WITH_QUERY = 8, OWN_TEXT = 16 };
+
+static const char *const mode[] = {"--labels", "--text", "--image", "--query", "records with a text of their own"};
+static const struct opt_use uses[] = {
+    {WITH_LABELS, "templates label-cache"},
+    {WITH_LABELS | WITH_TEXT | WITH_IMAGE, "model activation cache precision"},
+    {OWN_TEXT, "group"},
+};
+
 /* Choose the kind of result, and refuse options that exclude each other. */
 static void decide(struct rank *k) {
     const struct query_source *f = &k->from;
@@ -139,10 +148,8 @@ static void decide(struct rank *k) {
 
     if (subjects > 1)
         die("one of --text, --image, --query and --labels");
-    if (!f->labels && (f->templates || f->cache))
-        die("--templates and --label-cache are for --labels");
-    if (subjects && k->group >= 0)
-        die("--group is for records with a text of their own");
+    TOOL_CHECK_USES(&k->t, uses, mode, f->labels ? WITH_LABELS : f->text ? WITH_TEXT : f->image ? WITH_IMAGE :
+                                       f->stream ? WITH_QUERY : OWN_TEXT);
     k->table.table.format = tool_table_format(k->tsv, k->csv, k->json);
     k->g.own_text = !subjects;
     if (f->labels)

@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "formats/io/json_lines.h"
 #include "formats/record/json_record.h"
@@ -44,15 +45,10 @@ struct job {
 
 /* ---- options ---- */
 
-/* Split FIELD=FILE: returns the field, and sets *file. */
-static const char *split_pair(struct job *j, const char *option, const char *arg, const char **file) {
-    const char *eq = strchr(arg, '=');
+enum { JSON = 1, CSV = 2, INFO = 4, NPY = 8, RAW = 16, FROM_JSON = 32, FROM_NPY = 64, ALL = 127 };
 
-    if (!eq || eq == arg || !eq[1])
-        die("--%s: '%s' is not FIELD=FILE", option, arg);
-    *file = eq + 1;
-    return arena_str(&j->t.arena, arg, (size_t)(eq - arg));
-}
+static const char *const mode[] = {"JSON", "--csv", "--info", "--npy", "--raw", "--from-json", "--from-npy"};
+static const struct opt_use uses[] = {{JSON, "arrays"}, {JSON | CSV, "fields"}, {NPY | FROM_NPY, "ids null"}, {ALL - NPY, "output"}};
 
 static int parse(struct job *j, int argc, char *argv[]) {
     const struct opt own[] = {
@@ -72,12 +68,13 @@ static int parse(struct job *j, int argc, char *argv[]) {
 
     if (j->as_csv + j->info + j->from_json + (j->npy.n > 0) + (j->from_npy.n > 0) + (j->raw != NULL) > 1)
         die("only one of --csv, --info, --npy, --raw, --from-json and --from-npy");
-    if (j->ids && !j->npy.n && !j->from_npy.n)
-        die("--ids is for --npy and --from-npy");
+    TOOL_CHECK_USES(&j->t, uses, mode, j->as_csv ? CSV : j->info ? INFO : j->npy.n ? NPY : j->raw ? RAW : j->from_json ? FROM_JSON :
+                                       j->from_npy.n ? FROM_NPY : JSON);
     if (j->from_npy.n && first < argc)
         die("--from-npy reads no stream: '%s'", argv[first]);
-    if (!j->from_json && !j->from_npy.n && !j->raw && !j->t.output.name)
-        j->t.output.name = "-";    /* text may go to a terminal */
+    j->t.output.text = !j->from_json && !j->from_npy.n;
+    if (j->raw && !j->t.output.name && isatty(1))
+        die("numbers in bytes are not for a terminal: use -o FILE, a pipe, or -o -");
     if (j->fields)
         j->nnames = tool_names("fields", j->fields, j->name, RECORD_FIELDS);
     return first;
@@ -166,9 +163,12 @@ static void open_outputs(struct job *j) {
     j->csv = (struct csv){.name = j->fields ? j->name : NULL, .n = j->nnames, .given = j->fields != NULL, .keep = &j->keep};
     j->rows.out = j->columns;
     for (; j->rows.n < j->npy.n; j->rows.n++) {
-        field = split_pair(j, "npy", j->npy.v[j->rows.n], &file);
+        field = tool_pair(&j->t, "npy", j->npy.v[j->rows.n], &file);
+        tool_keep_records(file);
         j->rows.out[j->rows.n] = (struct npy_out){.field = field, .file = file};
     }
+    if (j->npy.n)
+        tool_keep_records(j->ids);
     j->rows.ids = j->ids, j->rows.end = j->t.input.nul ? 0 : '\n';
 }
 
@@ -230,7 +230,7 @@ static void read_npy(struct job *j) {
     int got = 1;
 
     while (p.n < j->from_npy.n) {
-        field = split_pair(j, "from-npy", j->from_npy.v[p.n], &file);
+        field = tool_pair(&j->t, "from-npy", j->from_npy.v[p.n], &file);
         if (npy_reader_add(&p, field, file, &e) < 0)
             die("%s", e.msg);
     }
@@ -271,9 +271,9 @@ static void name_files(struct job *j, int n, char *file[]) {
 
     tool_reads_all(&j->t, n, file);
     for (size_t i = 0; i < j->from_npy.n; i++)
-        split_pair(j, "from-npy", j->from_npy.v[i], &name), tool_reads(&j->t, name);
+        tool_pair(&j->t, "from-npy", j->from_npy.v[i], &name), tool_reads(&j->t, name);
     for (size_t i = 0; i < j->npy.n; i++)
-        split_pair(j, "npy", j->npy.v[i], &name), tool_writes(&j->t, name);
+        tool_pair(&j->t, "npy", j->npy.v[i], &name), tool_writes(&j->t, name);
     (j->npy.n ? tool_writes : tool_reads)(&j->t, j->ids);
 }
 

@@ -73,14 +73,9 @@ static int set_fields(struct job *j, struct codes_item *it, struct err *e) {
 static void finish_item(struct job *j, struct codes_item *it) {
     struct arena before = j->room;
 
-    if (!it->err.msg[0] && set_fields(j, it, &it->err) == 0) {
-        tool_write(&j->t, &it->r, j->room);
-        j->t.done++;
-    } else if (it->file) {
-        tool_input_failed(&j->t, it->file, it->r.id, it->err.msg, j->room);
-    } else {
-        tool_record_failed(&j->t, j->t.input.name, it->number, &it->r, it->err.msg);
-    }
+    if (!it->err.msg[0])
+        set_fields(j, it, &it->err);
+    tool_item_end(&j->t, it->file, it->number, &it->r, it->err.msg, j->room);
     j->room = before;
 }
 
@@ -223,21 +218,15 @@ static void open_model(struct job *j) {
              j->net.decode ? j->m.config.ratio : j->m.config.factor, j->net.decode ? j->m.config.ratio : j->m.config.factor);
 }
 
-/* Refuses options for files together with -d, and sets the defaults of those that were not given. */
-static void file_options(struct job *j) {
-    const char *given = j->files0 ? "files0-from" : j->side >= 0 ? "side" : j->whole ? "whole" : j->id >= 0 ? "id" :
-                        j->exif ? "exif" : j->max_pixels >= 0 ? "max-pixels" : NULL;
+/* ---- options ---- */
 
-    if (j->net.decode && given)
-        die("--%s: -d reads records, not files", given);
-    if (j->id < 0)
-        j->id = 0;
-    if (j->max_pixels < 0)
-        j->max_pixels = IMAGE_MAX_PIXELS;
-}
+enum { FILES = 1, RECORDS = 2, DECODE = 4 };
+
+static const char *const mode[] = {"files", "records", "-d"};
+static const struct opt_use uses[] = {{FILES, "files0-from side whole id exif max-pixels"}, {DECODE, "u8 force"}};
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = 1}}, .side = -1, .max_pixels = -1, .id = -1};
+    static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = 1}}, .side = -1, .max_pixels = IMAGE_MAX_PIXELS};
     const struct opt own[] = {
         {'d', "decode", OPT_FLAG, &j.net.decode, NULL, "tokens to pictures", 0, 0, NULL},
         {0, "files0-from", OPT_STR, &j.files0, "F", "read picture names, each ended by NUL, from F (-: standard input)", 0, 0, NULL},
@@ -253,7 +242,7 @@ int main(int argc, char *argv[]) {
                         TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS, own,
                         sizeof own / sizeof *own);
 
-    file_options(&j);
+    TOOL_CHECK_USES(&j.t, uses, mode, j.net.decode ? DECODE : j.files0 || at < argc ? FILES : RECORDS);
     if (j.files0 && at < argc)
         die("%s: files cannot be named together with --files0-from", argv[at]);
     if (!j.net.decode && j.t.machine.precision < 0)    /* in f32 the tokens are those of the reference */

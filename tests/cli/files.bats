@@ -31,7 +31,7 @@ kept() {
 @test "a model or an input that is not there: the output stays as it was" {
     kept 2 clip-embed -m /nope "$EMOJI/demo/fish.png"
     kept 2 clip-tok -m /nope text
-    for p in prior decode64 upsample ddim-invert record-json rank\ --text=x embed-mix\ mean; do
+    for p in prior decode64 upsample ddim-invert rank\ --text=x embed-mix\ mean; do
         # shellcheck disable=SC2086
         kept 1 $p nope.clip
         [[ "$stderr" == *"nope.clip: No such file or directory"* ]]
@@ -51,7 +51,7 @@ kept() {
     cp I photos.clip
     clip-embed "$EMOJI/demo/fish.png" -o photos.clip
     cmp photos.clip fish
-    cp I photos.tsv
+    echo old >photos.tsv
     rank --text x --tsv -o photos.tsv fish
     [ "$(wc -l <photos.tsv)" = 1 ]
     # nothing matched: an empty table is what was asked for, unless something failed
@@ -73,6 +73,26 @@ kept() {
     [ "$stderr" = "clip-embed: nowhere/x: No such file or directory" ]
     run -2 --separate-stderr clip-embed "$EMOJI/demo/fish.png" -o .
     [ "$stderr" = "clip-embed: .: Is a directory" ]
+}
+
+@test "text, numbers, pictures and classifiers do not replace a stream of records" {
+    rank --labels "$EMOJI/demo/labels.txt" I >labelled
+    for c in "rank --text x --tsv -o photos.clip fish" "rank --labels $EMOJI/demo/labels.txt --csv -o photos.clip fish" "clip-tok --ids -o photos.clip hello" \
+        "record-json -o photos.clip fish" "record-json --raw image_embed -o photos.clip fish" "record-json --npy image_embed=photos.clip fish" \
+        "record-json --npy image_embed=x.npy --ids photos.clip fish" "probe --train -o photos.clip labelled" "image-out --sheet --format png -o photos.clip shown"; do
+        cp I photos.clip
+        # shellcheck disable=SC2086
+        run -2 --separate-stderr $c
+        [[ "$stderr" == *"photos.clip: a stream of records, which "*" do not replace" ]]
+        cmp I photos.clip
+    done
+    run -1 --separate-stderr image-out --format png -o photos.clip shown
+    [[ "$stderr" == *"photos.clip: a stream of records, which pictures do not replace" ]]
+    cmp I photos.clip
+    # JSON replaces JSON
+    record-json -o x.json I
+    record-json -o x.json fish
+    [ "$(wc -l <x.json)" = 1 ]
 }
 
 # An input that is named as output, too, and stays as it was.

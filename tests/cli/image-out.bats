@@ -210,7 +210,9 @@ image-out: z.ppm: 1 x 1 pixels" ]
     run -2 image-out -o '%999999999999d.png' one.clip
     run -2 image-out -o '%4i.png' one.clip
     run -2 image-out --show -o x.png one.clip
-    [ "$output" = "image-out: only one of -o and --show" ]
+    [ "$output" = "image-out: --output is for files" ]
+    run -2 image-out -Q 80 -o x.png one.clip
+    [ "$output" = "image-out: --quality is for JPEG" ]
     run -2 image-out --show=vt100 one.clip
     [ "${lines[0]}" = "image-out: --show: 'vt100' is not auto|kitty|sixel" ]
     run -2 image-out -Q 0 -o x.jpg one.clip

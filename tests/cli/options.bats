@@ -49,6 +49,50 @@ setup() {
     [ "${lines[0]}" = "rank: --shard: '3/2' is not I/N with 1 <= I <= N" ]
 }
 
+# Each line: a program with an option that has no meaning in that mode, then ": ", and what it is for.
+@test "options: one that has no meaning in a mode is refused" {
+    while IFS=: read -r command means; do
+        # shellcheck disable=SC2086
+        run "$BIN"/$command </dev/null
+        [ "$status" -eq 2 ] && [ "$output" = "${command%% *}: ${means# }" ] || { echo "$command: $status $output"; false; }
+    done <<'LIST'
+clip-tok --decode --truncate=error: --truncate is for texts
+clip-tok --decode -f x: --file is for texts
+clip-tok --decode --ids --shard 1/2: --shard is for texts and --decode of records
+clip-tok --ids --keep-errors x: --keep-errors needs records, not lines
+clip-tok --ids --skip-from x x: --skip-from needs records, not lines
+clip-embed --keep-image: --keep-image is for files
+clip-embed --id content: --id is for files
+clip-embed --exif: --exif is for files
+clip-embed --info -o x: --output is for files and records
+clip-embed --verify x --dtype f16: --dtype is for files and records
+rank --text x --templates none: --templates is for --labels
+rank --text x --group root: --group is for records with a text of their own
+rank --query x -m x: --model is for --labels, --text and --image
+rank --precision f32: --precision is for --labels, --text and --image
+rank --text x --tsv --keep-errors: --keep-errors needs records, not lines
+embed-mix mean --theta 0.5: --theta is for slerp, lerp and diff
+embed-mix slerp a b --raw: --raw is for mean and sum
+embed-mix pca-project --counts 3: --counts is for pca-reconstruct
+embed-mix pca-fit --pca x: --pca is for pca-project and pca-reconstruct
+embed-mix mean -k 3: --components is for pca-fit
+embed-mix sum a --shard 1/2: --shard is for slerp, lerp, diff, mean, pca-fit, pca-project and pca-reconstruct
+embed-mix lerp a b --theta 0.5 --frames 3: one of --theta and --frames
+image-out --read x -o y.png: --output is for files
+image-out --show=sixel --format=png: --format is for files
+image-out -o x.png --caption id: --caption is for --sheet and --show
+record-json --csv --arrays: --arrays is for JSON
+record-json --info --fields id: --fields is for JSON and --csv
+record-json --ids x: --ids is for --npy and --from-npy
+record-json --npy a=x -o y: --output is for JSON, --csv, --info, --raw, --from-json and --from-npy
+record-json --from-json -0: --null is for --npy and --from-npy
+vq -d --side 32 x: --side is for files
+vq --exif: --exif is for files
+vq --force x: --force is for -d
+probe --knn x -C 1 y: --c is for --train
+LIST
+}
+
 @test "options: an input is never emptied as the output" {
     G=$BATS_TEST_DIRNAME/../golden/karlo
     cp "$G/text.clip" "$BATS_TEST_TMPDIR/in"

@@ -123,8 +123,12 @@ vq: in.clip: record 5 (none): no image_tokens" ]
     vq fish.png >t.clip
     for o in files0-from=x side=31 side=0 whole id=path id=content exif max-pixels=178956970; do
         run -2 vq -d --$o t.clip
-        [ "$output" = "vq: --${o%=*}: -d reads records, not files" ]
+        [ "$output" = "vq: --${o%=*} is for files" ]
+        run -2 vq --$o <t.clip
+        [ "$output" = "vq: --${o%=*} is for files" ] || [ "${o%=*}" = files0-from ]
     done
+    run -2 vq --u8 fish.png
+    [ "$output" = "vq: --u8 is for -d" ]
 }
 
 @test "vq: tokens of another codebook are refused" {

@@ -124,6 +124,17 @@ void tool_input_failed(struct tool *t, const char *where, struct span id, const 
     count_failure(t);
 }
 
+void tool_item_end(struct tool *t, const char *file, uint64_t number, struct record *r, const char *why, struct arena scratch) {
+    if (*why && file) {
+        tool_input_failed(t, file, r->id, why, scratch);
+    } else if (*why) {
+        tool_record_failed(t, t->input.name, number, r, why);
+    } else {
+        tool_write(t, r, scratch);
+        t->done++;
+    }
+}
+
 static void run_stream(struct tool *t, const char *file, int (*fn)(void *, struct record *, struct arena *, struct err *),
                        void *ctx) {
     struct stream s;

@@ -40,4 +40,8 @@ void tool_record_failed(struct tool *t, const char *file, uint64_t number, struc
 void tool_input_failed(struct tool *t, const char *where, struct span id, const char *reason,
                        struct arena scratch);
 
+/* Ends an input that was a picture file, or a record of the current stream.  why: "" where it succeeded: r is written
+ * and counted as done; else the reason why it failed.  file: the picture file's name; NULL for record `number`. */
+void tool_item_end(struct tool *t, const char *file, uint64_t number, struct record *r, const char *why, struct arena scratch);
+
 #endif

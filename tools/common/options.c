@@ -75,6 +75,15 @@ size_t tool_names(const char *option, const char *list, struct span *v, size_t r
     return n;
 }
 
+const char *tool_pair(struct tool *t, const char *option, const char *arg, const char **file) {
+    const char *eq = strchr(arg, '=');
+
+    if (!eq || eq == arg || !eq[1])
+        die("--%s: '%s' is not FIELD=FILE", option, arg);
+    *file = eq + 1;
+    return arena_str(&t->arena, arg, (size_t)(eq - arg));
+}
+
 static void set_choice(const struct opt *o, const char *arg) {
     size_t n = strlen(arg);
     int i = 0;

@@ -43,13 +43,17 @@ struct opt_use {
 
 struct tool;
 
-/* If an option was given that has no meaning in the mode `now` (one bit), ends the program with a message like
+/* If an option was given that has no meaning in any mode of `now` (one bit, or the bits of modes that go together), ends the program with a message like
  * "--alpha is for --tip".  mode: what the message calls the modes. */
 void tool_check_uses(const struct tool *t, const struct opt_use *use, size_t n, const char *const mode[], unsigned now);
+#define TOOL_CHECK_USES(t, uses, mode, now) tool_check_uses(t, uses, sizeof(uses) / sizeof *(uses), mode, now)
 
 /* Parses a list of numbers from 0 to max, like "0,0.25,1", into v.  Returns how many numbers the list has.  A malformed
  * list, or a list of more than `room` numbers, ends the program. */
 size_t tool_numbers(const char *option, const char *list, double max, double *v, size_t room);
+
+/* Splits FIELD=FILE.  Returns the field, and sets *file.  Anything else ends the program. */
+const char *tool_pair(struct tool *t, const char *option, const char *arg, const char **file);
 
 /* Splits a list of names, like "id,text", into v.  The spans point into the list.  Returns and fails as
  * tool_numbers. */

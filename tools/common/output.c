@@ -25,6 +25,26 @@ static bool begins_as_record(const char *name, uint64_t at) {
     return n <= 0 || !memcmp(head, RECORD_START, (size_t)n);
 }
 
+bool tool_has_records(const char *name) {
+    char head[RECORD_START_LEN];
+    struct stat st;
+    int fd;
+    ssize_t n;
+
+    if (stat(name, &st) < 0 || !S_ISREG(st.st_mode) || (fd = open(name, O_RDONLY | O_CLOEXEC)) < 0)
+        return false;
+    n = read(fd, head, sizeof head);
+    close(fd);
+    return n == RECORD_START_LEN && !memcmp(head, RECORD_START, RECORD_START_LEN);
+}
+
+void tool_keep_records(const char *name) {
+    char text[1100];
+
+    if (name && tool_has_records(name))
+        die("%s: a stream of records, which other results do not replace", tool_quote(span_of(name), text, sizeof text));
+}
+
 /* Locks the output file, because two runs that write one file would lose each other's results.  On a file system
  * without locks the run goes on. */
 static void lock(int fd, const char *name) {
@@ -85,6 +105,8 @@ static void hold(struct tool *t) {
         die_errno("%s", name);
     lock(o->held, name);
     o->full = st.st_size > 0;
+    if (o->text)
+        tool_keep_records(o->name);
     if (!o->text && o->full && !begins_as_record(o->name, 0))
         die("%s: not a stream of records: it is not replaced", name);
 }
@@ -136,6 +158,8 @@ void tool_output(struct tool *t, size_t nfields, const char *const fields[]) {
     struct tool_output *o = &t->output;
     struct err e = {0};
 
+    if (o->text && t->input.keep_errors)
+        die("--keep-errors needs records, not lines");
     tool_check_files(t);
     o->append = o->skip_from && o->name && (!strcmp(o->skip_from, o->name) || same_file(o->skip_from, o->name));
     o->open = !o->name || !strcmp(o->name, "-");

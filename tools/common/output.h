@@ -22,7 +22,13 @@ void tool_writes(struct tool *t, const char *name);
 void tool_check_files(struct tool *t);
 bool tool_is_input(struct tool *t, const char *name);
 
-/* Prepares -o or standard output.  Refuses a terminal, an input, and for records a file that holds something else.
+/* tool_has_records returns whether the file `name` is a stream of records.  tool_keep_records ends the program if it is:
+ * for an output that is not records.  tool_output calls it for -o of text. */
+bool tool_has_records(const char *name);
+void tool_keep_records(const char *name);
+
+/* Prepares -o or standard output.  Refuses a terminal, an input, for records a file that holds something else, and
+ * for text a stream of records.
  * Locks the file, reads --skip-from and installs the signal handlers.  fields: the fields that the program writes
  * (resume.h). */
 void tool_output(struct tool *t, size_t nfields, const char *const fields[]);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "formats/image/image_write.h"
 #include "tools/common/say.h"
 
 enum terminal tool_terminal(void) {
@@ -15,4 +16,15 @@ enum terminal tool_terminal(void) {
     if (found == TERMINAL_UNKNOWN)
         die("this terminal is not known to draw pictures; if it does, say --show=kitty or --show=sixel");
     return found;
+}
+
+int tool_draw(struct mp *out, enum terminal kind, const struct record_image *im, struct mp *file, struct arena a, struct err *e) {
+    const struct image_about none = {.quality = 0};
+
+    out->n = file->n = 0;
+    if (kind == TERMINAL_SIXEL)
+        return terminal_sixel(out, im, a, e);
+    if (image_write(file, IMAGE_PNG, im, &none, a, e) < 0 || terminal_kitty(out, mp_span(file)) < 0)
+        return err_set(e, "out of memory");
+    return 0;
 }

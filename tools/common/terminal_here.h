@@ -8,4 +8,7 @@
 /* Returns the kind of terminal on standard output.  The program ends if it is not a terminal that is known to draw. */
 enum terminal tool_terminal(void);
 
+/* Replaces what is in out by the escape sequences that draw im on a terminal of this kind.  file: room for a PNG. */
+int tool_draw(struct mp *out, enum terminal kind, const struct record_image *im, struct mp *file, struct arena a, struct err *e);
+
 #endif

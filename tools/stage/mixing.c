@@ -171,3 +171,21 @@ int mix_total_record(struct record *out, const struct mix_total *t, const char *
         return -1;
     return t->like.model.n ? record_set_sub_text(out, "model", t->like.field, t->like.model, e) : 0;
 }
+
+int mix_params(struct span *out, const char *mode, const double *step, size_t n, struct arena *a, struct err *e) {
+    struct mp m;
+    size_t begin;
+
+    mp_open(&m, a);
+    begin = mp_map_begin(&m);
+    mp_cstr(&m, "version"), mp_cstr(&m, UNCLIP_VERSION);
+    mp_cstr(&m, "mode"), mp_cstr(&m, mode);
+    if (n) {
+        mp_cstr(&m, "steps"), mp_array(&m, n);
+        for (size_t i = 0; i < n; i++)
+            mp_float(&m, step[i]);
+    }
+    mp_map_end(&m, begin);
+    *out = mp_span(&m);
+    return m.full ? err_set(e, "out of memory") : 0;
+}

@@ -45,6 +45,9 @@ int mix_along(struct mix_way *w, const struct record *a, const struct vector *ol
 int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, size_t n, double t, struct arena *mem,
               struct err *e);
 
+/* Makes *out the map of embed-mix's options for params: the mode, and the n steps where there are any. */
+int mix_params(struct span *out, const char *mode, const double *step, size_t n, struct arena *a, struct err *e);
+
 /* A sum of vectors; if `raw` is false, each vector is divided by its length first.  A sum that is {0} is empty.  The
  * first vector that is added decides the field (as in mix_get) and the model. */
 struct mix_total {
