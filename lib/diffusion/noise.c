@@ -86,15 +86,19 @@ static void pair(uint32_t w0, uint32_t w1, float *out) {
     out[1] = (float)(r * s);
 }
 
-void noise_fill(const struct noise_key *k, float *out, size_t n) {
-    uint64_t place = (uint64_t)k->stage << 60 | (uint64_t)k->step << 48 | (uint64_t)k->sample << 28;
+void noise_words(const struct noise_key *k, uint32_t block, uint32_t w[4]) {
+    uint64_t at = (uint64_t)k->stage << 60 | (uint64_t)k->step << 48 | (uint64_t)k->sample << 28 | block;
 
+    w[0] = (uint32_t)k->id, w[1] = (uint32_t)(k->id >> 32), w[2] = (uint32_t)at, w[3] = (uint32_t)(at >> 32);
+    philox4x32(w, (uint32_t)k->seed, (uint32_t)(k->seed >> 32));
+}
+
+void noise_fill(const struct noise_key *k, float *out, size_t n) {
     for (size_t b = 0; 4 * b < n; b++) {
-        uint64_t at = place | b;
-        uint32_t w[4] = {(uint32_t)k->id, (uint32_t)(k->id >> 32), (uint32_t)at, (uint32_t)(at >> 32)};
+        uint32_t w[4];
         float v[4];
 
-        philox4x32(w, (uint32_t)k->seed, (uint32_t)(k->seed >> 32));
+        noise_words(k, (uint32_t)b, w);
         pair(w[0], w[1], v);
         pair(w[2], w[3], v + 2);
         memcpy(out + 4 * b, v, (n - 4 * b < 4 ? n - 4 * b : 4) * sizeof *v);

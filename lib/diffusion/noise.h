@@ -24,7 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum noise_stage { NOISE_PRIOR, NOISE_DECODER, NOISE_UPSAMPLE, NOISE_TOKENS };
+enum noise_stage { NOISE_PRIOR, NOISE_DECODER, NOISE_UPSAMPLE, NOISE_TOKENS, NOISE_STROKES, NOISE_VIEWS };
 
 struct noise_key {
     uint64_t seed, id;    /* id: XXH64 of the noise id's bytes */
@@ -32,6 +32,9 @@ struct noise_key {
 };
 
 void noise_fill(const struct noise_key *k, float *out, size_t n);
+
+/* Computes the four random words of block < 2^28 of a key, which are independent and uniform. */
+void noise_words(const struct noise_key *k, uint32_t block, uint32_t w[4]);
 
 /* Computes one block of Philox4x32-10 in place: c holds the counter at the call, and the four random words after it. */
 void philox4x32(uint32_t c[4], uint32_t k0, uint32_t k1);

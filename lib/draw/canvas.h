@@ -1,0 +1,51 @@
+/* canvas.h - what is optimised: strokes, pixels or frequencies, with the picture that they make and their optimiser
+ *
+ * What     canvas_open makes a random or given start.  canvas_draw makes the picture, canvas_back takes the gradient by the
+ *          picture to the parameters, and canvas_step moves them.
+ *
+ *          CANVAS_STROKES   1 to 3 segments each, begun anywhere, each control point within a twentieth of the side of the
+ *                           one before in each direction; radius 1, any colour.  Learning rates lr for points, lr / 10
+ *                           for radii and lr / 100 for colours.  After a step radii are kept in [1, 50] and colours in [0, 1].
+ *          CANVAS_PIXELS    the pixels themselves, begun as noise around grey or as a picture, clamped to [0, 1].
+ *          CANVAS_FOURIER   amplitudes (fourier.h), begun as small noise or as a picture.
+ * Source   kvfrans/clipdraw for the strokes' starts, rates and limits.
+ * Shapes   A picture is f32 [3, h, w] in [0, 1].
+ * Draws    From Philox (draws.h) with the key: stroke k is sequence k.  Noise is noise_fill of the key.
+ * Threads  Those of compute.pool.  No byte depends on their number.
+ */
+#ifndef UNCLIP_CANVAS_H
+#define UNCLIP_CANVAS_H
+
+#include "lib/diffusion/noise.h"
+#include "lib/draw/fourier.h"
+#include "lib/draw/stroke.h"
+
+enum canvas_kind { CANVAS_STROKES, CANVAS_PIXELS, CANVAS_FOURIER };
+
+struct canvas {
+    enum canvas_kind kind;
+    size_t h, w, count;        /* count: parameters */
+    size_t t;                  /* steps taken */
+    float *param, *d_param, *m, *v;    /* [count] */
+    struct strokes strokes;
+    struct raster *raster;
+    struct fourier fourier;
+};
+
+/* n: strokes.  init: a picture to begin with, or NULL; strokes must have NULL. */
+int canvas_open(struct canvas *c, enum canvas_kind kind, size_t h, size_t w, size_t n, const float *init, const struct noise_key *key,
+                const struct compute *k, struct arena *a, struct err *e);
+
+/* Gives c strokes that the caller made, in the place of random ones; the canvas uses and changes s->param. */
+int canvas_open_strokes(struct canvas *c, const struct strokes *s, size_t h, size_t w, const struct compute *k, struct arena *a,
+                        struct err *e);
+
+void canvas_draw(struct canvas *c, float *picture);
+
+/* picture: what canvas_draw made of the same parameters. */
+void canvas_back(struct canvas *c, const float *picture, const float *d_picture);
+
+/* fade: a factor for the learning rate of points; other parameters keep their rates. */
+void canvas_step(struct canvas *c, double lr, double fade);
+
+#endif

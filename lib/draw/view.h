@@ -1,0 +1,66 @@
+/* view.h - what a tower sees of a canvas: a crop, a warped crop or the whole, resampled to the tower's square
+ *
+ * What     A view is a linear map from a picture [3, H, W] to [3, S, S] for fixed parameters.  view_run computes it and
+ *          view_back its transpose.  view_planes clamps (cutouts) and normalises by the tower's mean and std, and
+ *          view_planes_back takes the gradient back.
+ *
+ *          VIEW_DRAW    CLIPDraw's augmentation: a perspective with corners moved by up to a quarter of the side, white
+ *                       outside, then a crop of 0.7 to 0.9 of the area and 3/4 to 4/3 in ratio.
+ *          VIEW_CUTOUT  VQGAN-CLIP's cutout: a square of a random size between S and the shorter side, clamped to [0, 1].
+ *          VIEW_WHOLE   CLIP's own preprocessing, in floats.
+ * Source   kvfrans/clipdraw (NeurIPS 2022, arXiv:2106.14843); torchvision 0.28 RandomPerspective, perspective on tensors,
+ *          RandomResizedCrop with antialias; nerdyrodent/VQGAN-CLIP MakeCutoutsOrig; lib/image/prep.h for the whole.
+ * EASY TO GET WRONG  torchvision multiplies the picture by the mask twice: with m the sum of the weights that fall inside,
+ *          out = m sampled + (1 - m) fill, where `sampled` has the factor m already.  The perspective's coefficients
+ *          are rounded to f32, and half a pixel enters the map although the corners are whole numbers.
+ * Draws    From Philox (draws.h): a view is a function of the key and its number, on every machine.
+ * Numbers  Within 1.1e-6 of torchvision in f64, gradients too (tests/unit/view.c).
+ * Threads  Re-entrant.
+ */
+#ifndef UNCLIP_VIEW_H
+#define UNCLIP_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/draw/axis.h"
+#include "lib/draw/draws.h"
+#include "lib/image/prep.h"
+
+enum view_kind { VIEW_DRAW, VIEW_CUTOUT, VIEW_WHOLE };
+
+struct view {
+    enum view_kind kind;
+    size_t side;               /* S */
+    size_t y, x, h, w;         /* the crop, in the picture or, for VIEW_DRAW, in the warped picture */
+    float warp[8];             /* VIEW_DRAW: coefficients a to h of the map from output to input */
+    size_t full_y, full_x, cut_y, cut_x;    /* VIEW_WHOLE: the resized sides, and the first row and column of the crop */
+};
+
+/* Solves for the coefficients that map the corners `end` to the corners `start`, each [4][2], x before y. */
+void view_perspective(int start[4][2], int end[4][2], float warp[8]);
+
+/* Draws a view of a picture of h x w pixels for a tower with the preprocessing p. */
+void view_draw(struct view *v, enum view_kind kind, size_t h, size_t w, const struct prep *p, struct draws *d);
+
+/* Returns the bytes of scratch for one view of a picture of h x w pixels at side S. */
+size_t view_scratch(size_t h, size_t w, size_t side);
+
+void view_run(const struct view *v, const float *picture, size_t h, size_t w, float *out, void *scratch);
+
+/* Adds the gradient by the picture to d_picture [3, h, w]. */
+void view_back(const struct view *v, const float *d_out, float *d_picture, size_t h, size_t w, void *scratch);
+
+/* Writes what the tower gets: out [3, S, S] of raw.  view_planes_back replaces d, the gradient by what the tower gets, with
+ * that by raw.  Where a clamp is active, the gradient passes only if a step against it leads back into the range. */
+void view_planes(const struct view *v, const struct prep *p, const float *raw, float *out);
+void view_planes_back(const struct view *v, const struct prep *p, const float *raw, float *d);
+
+/* The gradient d by clamp(x, 0, 1) as the gradient by x. */
+static inline float view_clamp_back(float d, float x) {
+    float over = x < 0 ? x : x > 1 ? x - 1 : 0;
+
+    return d * over >= 0 ? d : 0;
+}
+
+#endif
