@@ -24,9 +24,9 @@ struct part {
     enum karlo_file original;
 };
 
-static const struct sched_config karlo_prior_sched = {1000, BETAS_COSINE, PREDICT_SAMPLE, VARIANCE_FIXED_SMALL_LOG, true, 5};
-static const struct sched_config karlo_decoder_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1};
-static const struct sched_config karlo_upsampler_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_FIXED_SMALL_LOG, true, 1};
+static const struct sched_config karlo_prior_sched = {1000, BETAS_COSINE, PREDICT_SAMPLE, VARIANCE_FIXED_SMALL_LOG, true, 5, false};
+static const struct sched_config karlo_decoder_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1, false};
+static const struct sched_config karlo_upsampler_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_FIXED_SMALL_LOG, true, 1, false};
 
 /* ---- where a component is ---- */
 

@@ -1,5 +1,6 @@
 #include "lib/diffusion/sampler.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { RGB = 3 };
@@ -205,7 +206,7 @@ static size_t repeats(const struct decoder_job *j, size_t k) {
 }
 
 static bool step_draws(const struct decoder_job *j, size_t k) {
-    return j->timesteps[k] > 0 && (!j->ddim || j->eta > 0);
+    return j->sched->c.guided || (j->timesteps[k] > 0 && (!j->ddim || j->eta > 0));
 }
 
 size_t decoder_draws(const struct decoder_job *j, size_t *numbers) {
@@ -282,55 +283,125 @@ int invert_decoder(const struct decoder_job *j, const struct compute *c, float *
 
 /* ---- upsampler ---- */
 
-/* Writes x [3, S, S] and the enlarged small image low [S, S, 3] into in [S, S, 6], pixel by pixel. */
-static void join_channels(const float *x, const float *low, size_t pixels, float *in) {
-    for (size_t i = 0; i < pixels; i++)
-        for (size_t c = 0; c < RGB; c++) {
-            in[i * 2 * RGB + c] = x[c * pixels + i];
-            in[i * 2 * RGB + RGB + c] = low[i * RGB + c];
-        }
-}
+/* What a run of the upsampler needs for one sample at a time. */
+struct enlarging {
+    const struct upsample_job *j;
+    const struct compute *c;
+    size_t pixels;
+    float *low;                /* [n, S, S, 3]: the enlarged small images */
+    float *in, *out, *model;   /* the network's input and output, channels last, and its output with channels first */
+    struct sched_known known;
+    bool known_x0;
+    struct arena a;
+};
 
 static int enlarge(const struct upsample_job *j, const float *small, float *low, struct arena a, struct err *e) {
     size_t one = j->in * j->in * RGB;
     float *last = take(&a, j->n * one);
+    int r;
 
     if (!last)
         return err_set(e, "out of memory");
     feature_map_channels_last(small, j->n, RGB, j->in * j->in, last);
-    for (size_t i = 0; i < j->n * one; i++)
-        last[i] = last[i] < -1 ? -1 : last[i] > 1 ? 1 : last[i];
-    if (feature_map_bicubic(last, j->n, j->in, j->in, RGB, j->out, j->out, low, a) < 0)
-        return err_set(e, "out of memory");
+    if (j->enlarge == ENLARGE_ROUNDED_BILINEAR) {
+        for (size_t i = 0; i < j->n * one; i++)
+            last[i] = nearbyintf((last[i] + 1) * 127.5f) / 127.5f - 1;
+        r = feature_map_bilinear(last, j->n, j->in, j->in, RGB, j->out, j->out, low, a);
+    } else {
+        for (size_t i = 0; i < j->n * one; i++)
+            last[i] = last[i] < -1 ? -1 : last[i] > 1 ? 1 : last[i];
+        r = feature_map_bicubic(last, j->n, j->in, j->in, RGB, j->out, j->out, low, a);
+    }
+    return r < 0 ? err_set(e, "out of memory") : 0;
+}
+
+static int check_upsampler(const struct upsample_job *j, const struct unet *u, struct err *e) {
+    const struct unet_config *c = unet_config(u);
+    bool learned = j->sched->c.variance == VARIANCE_LEARNED_RANGE;
+
+    if ((c->in != 2 * RGB && c->in != 2 * RGB + INPAINT_CHANNELS) || (c->out != RGB && c->out != 2 * RGB))
+        return err_set(e, "an upsampler with %zu channels in and %zu out", c->in, c->out);
+    if (!j->ddim && learned && c->out != 2 * RGB)
+        return err_set(e, "the scheduler wants a learned variance, the upsampler has none");
     return 0;
+}
+
+static int upsample_open(struct enlarging *g, const struct upsample_job *j, const struct compute *c, const float *small,
+                         struct arena a, struct err *e) {
+    size_t pixels = j->out * j->out, in = unet_config(j->first)->in, out = unet_config(j->first)->out;
+    float *mask = j->inpaint ? take(&a, RGB * pixels) : NULL;
+
+    *g = (struct enlarging){.j = j, .c = c, .pixels = pixels, .low = take(&a, j->n * pixels * RGB),
+                            .in = take(&a, pixels * in), .out = take(&a, pixels * out), .model = take(&a, pixels * out)};
+    if (!g->low || !g->in || !g->out || !g->model || (j->inpaint && !mask))
+        return err_set(e, "out of memory");
+    if (in > 2 * RGB)
+        inpaint_channels(j->inpaint, pixels, g->in, in, RGB);
+    if (mask)
+        inpaint_known(j->inpaint, pixels, mask, &g->known);
+    g->known_x0 = mask && (j->ddim || in > 2 * RGB);
+    g->a = a;
+    return enlarge(j, small, g->low, a, e);
+}
+
+/* Takes sample i, x [3, S, S], one step from t to prev. */
+static int upsample_step(struct enlarging *g, const struct unet *u, size_t i, float *x, const float *noise, int t, int prev,
+                         struct err *e) {
+    const struct upsample_job *j = g->j;
+    const struct sched_known *known = g->known_x0 ? &g->known : NULL;
+    size_t in = unet_config(u)->in, one = g->pixels * RGB;
+    const float *low = g->low + i * one;
+
+    put_picture(x, g->pixels, g->in, in);
+    for (size_t k = 0; k < g->pixels; k++)
+        memcpy(g->in + k * in + in - RGB, low + k * RGB, RGB * sizeof *low);
+    if (unet_run(u, g->c, 1, j->out, j->out, g->in, t, j->text ? j->text->time : NULL, j->text ? &j->text->context : NULL,
+                 g->out, g->a, e) < 0)
+        return -1;
+    feature_map_channels_first(g->out, 1, unet_config(u)->out, g->pixels, g->model);
+    if (j->ddim)
+        sched_ddim(j->sched, t, prev, x, g->model, j->eta, true, noise, known, one);
+    else
+        sched_step(j->sched, t, prev, x, g->model, g->model + one, noise, known, NULL, one);
+    if (j->inpaint && !known)
+        inpaint_keep(j->inpaint, j->sched, prev, noise, g->pixels, x, NULL);
+    return 0;
+}
+
+static bool upsample_draws(const struct upsample_job *j, size_t k) {
+    return j->sched->c.guided || (j->timesteps[k] > 0 && (!j->ddim || j->eta > 0));
+}
+
+size_t upsampler_draws(const struct upsample_job *j) {
+    size_t draws = !j->init;
+
+    for (size_t k = 0; k < j->steps; k++)
+        draws += upsample_draws(j, k);
+    return draws;
 }
 
 /* Calls the network for one sample at a time, because one sample of full size needs several hundred MiB. */
 int sample_upsampler(const struct upsample_job *j, const struct compute *c, const float *small, float *big,
                      const struct sampler_watch *w, struct arena a, struct err *e) {
-    size_t pixels = j->out * j->out, one = pixels * RGB;
-    float *low = take(&a, j->n * one), *noise = take(&a, j->n * one), *in = take(&a, 2 * one);
-    float *model = take(&a, one), *first = take(&a, one);
+    size_t one = j->out * j->out * RGB;
+    float *noise = take(&a, j->n * one);
+    struct enlarging g;
 
-    if (!low || !noise || !in || !model || !first)
+    if (!noise)
         return err_set(e, "out of memory");
-    if (enlarge(j, small, low, a, e) < 0)
+    if (check_upsampler(j, j->first, e) < 0 || check_upsampler(j, j->last, e) < 0 || upsample_open(&g, j, c, small, a, e) < 0)
         return -1;
     start(&j->noise, j->init, j->n, one, big);
+    for (size_t i = 0; !j->init && j->temperature != 1 && i < j->n * one; i++)
+        big[i] *= j->temperature;
     for (size_t k = 0; k < j->steps; k++) {
         int t = j->timesteps[k], prev = k + 1 < j->steps ? j->timesteps[k + 1] : -1;
-        const struct unet *u = k + 1 < j->steps ? j->first : j->last;
-        if (t > 0)
+
+        if (upsample_draws(j, k))
             j->noise.draw(j->noise.ctx, (unsigned)k + 1, j->n, one, noise);
-        for (size_t i = 0; i < j->n; i++) {
-            join_channels(big + i * one, low + i * one, pixels, in);
-            if (unet_run(u, c, 1, j->out, j->out, in, t, NULL, NULL, model, a, e) < 0)
+        for (size_t i = 0; i < j->n; i++)
+            if (upsample_step(&g, k + 1 < j->steps ? j->first : j->last, i, big + i * one, noise + i * one, t, prev, e) < 0)
                 return -1;
-            feature_map_channels_first(model, 1, RGB, pixels, first);
-            sched_step(j->sched, t, prev, big + i * one, first, NULL, noise + i * one, NULL, NULL, one);
-            if (j->inpaint)
-                inpaint_keep(j->inpaint, j->sched, prev, noise + i * one, pixels, big + i * one, NULL);
-        }
         if (!report(w, k + 1, j->steps, big, NULL))
             return -1;
     }

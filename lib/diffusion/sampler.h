@@ -4,7 +4,8 @@
  *          once for all samples of one input (the prior: of several texts; the upsampler: for each sample).  With
  *          guidance, the conditional and the unconditional rows are in one batch.
  * Source   Ramesh et al. 2022, arXiv:2204.06125; diffusers' UnCLIPPipeline and UnCLIPImageVariationPipeline
- *          (order of the draws, clamps); Ho and Salimans 2022, arXiv:2207.12598 (guidance).
+ *          (order of the draws, clamps); Ho and Salimans 2022, arXiv:2207.12598 (guidance);
+ *          openai/glide-text2im @69b5307 notebooks/text2im.ipynb, inpaint.ipynb.
  * Inpaint  With a source and a mask (inpaint.h) the samplers of pictures paint only what is not known.  In ancestral
  *          sampling the known part of the state becomes the noised source after each step (RePaint).  In DDIM, and with
  *          a network that has input channels for the known part, the known part of x0 becomes the source.
@@ -14,7 +15,7 @@
  * EASY TO GET WRONG
  *          The prior's guidance acts on x0, the decoder's on eps; the decoder's variance channels are taken
  *          from the conditional branch.  The last step draws no noise.  Images are clamped between decoder and
- *          upsampler, not between the resize and the network.
+ *          upsampler, not between the resize and the network; GLIDE's are not clamped.
  * Numbers  The whole recorded pipeline is within 1e-3 of diffusers (tests/unit/sampler.c has the figures).
  * Errors   The functions return -1 where scratch is too small or the decoder does not fit the job (err is filled), and
  *          where the step callback returned false (err is empty).
@@ -98,6 +99,11 @@ int sample_decoder(const struct decoder_job *j, const struct compute *c, float *
 int invert_decoder(const struct decoder_job *j, const struct compute *c, float *x, const struct sampler_watch *w,
                    struct arena scratch, struct err *e);
 
+/* What is done to the small images before the network sees them.  Karlo's are clamped to [-1, 1] and enlarged bicubically.
+ * GLIDE's are rounded to the 256 levels of a byte, but not clamped, and enlarged bilinearly. */
+enum enlarge { ENLARGE_CLAMPED_BICUBIC, ENLARGE_ROUNDED_BILINEAR };
+
+/* A network takes x, then, if it was trained for inpainting, the known part, then the enlarged image. */
 struct upsample_job {
     const struct unet *first, *last;    /* last runs the final step, first all steps before it */
     const struct sched *sched;
@@ -106,10 +112,18 @@ struct upsample_job {
     const int *timesteps;
     struct noise_source noise;
     const float *init;                  /* initial noise [n, 3, out, out]; if NULL, the sampler draws it */
+    float temperature;                  /* the drawn initial noise is multiplied by it */
+    bool ddim;
+    double eta;                         /* noise of DDIM; read if ddim */
+    enum enlarge enlarge;
+    const struct decoder_branch *text;  /* what the network is told about the text (GLIDE), or NULL */
     const struct inpaint *inpaint;      /* the known part of all large images, or NULL */
 };
 
-/* Clamps the images small [n, 3, in, in] to [-1, 1], enlarges them and writes the results into big [n, 3, out, out]. */
+/* Returns how often sample_upsampler draws noise. */
+size_t upsampler_draws(const struct upsample_job *j);
+
+/* Enlarges the images small [n, 3, in, in] and writes the results into big [n, 3, out, out]. */
 int sample_upsampler(const struct upsample_job *j, const struct compute *c, const float *small, float *big,
                      const struct sampler_watch *w, struct arena scratch, struct err *e);
 

@@ -21,7 +21,7 @@ static double beta_at(enum sched_betas b, size_t i, size_t n) {
 /* Computes the tables as torch does on a CPU: betas are rounded to f32 first; their cumulative product has a double
  * accumulator, and each entry is rounded to f32. */
 int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, struct err *e) {
-    double prod = 1;
+    double prod = 1, exact = 1;
 
     if (c->train_steps < 2 || c->train_steps > SCHED_STEPS_MAX)
         return err_set(e, "a schedule of %zu steps: 2 to %d are possible", c->train_steps, SCHED_STEPS_MAX);
@@ -30,12 +30,16 @@ int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, s
     s->c = *c;
     s->beta = arena_take(a, c->train_steps, sizeof *s->beta);
     s->abar = arena_take(a, c->train_steps, sizeof *s->abar);
-    if (!s->beta || !s->abar)
+    s->exact = c->guided ? arena_take(a, c->train_steps, sizeof *s->exact) : NULL;
+    if (!s->beta || !s->abar || (c->guided && !s->exact))
         return err_set(e, "out of memory");
     for (size_t i = 0; i < c->train_steps; i++) {
         s->beta[i] = (float)beta_at(c->betas, i, c->train_steps);
         prod *= (double)(1 - s->beta[i]);
         s->abar[i] = (float)prod;
+        exact *= 1 - beta_at(c->betas, i, c->train_steps);
+        if (c->guided)
+            s->exact[i] = exact;
     }
     return 0;
 }
@@ -56,22 +60,35 @@ size_t sched_timesteps_ddim(const struct sched *s, size_t n, int top, int *t) {
     return count;
 }
 
-static float abar_at(const struct sched *s, int t) {
-    return t < 0 ? 1 : s->abar[t];
+static double abar_at(const struct sched *s, int t) {
+    return t < 0 ? 1 : s->exact ? s->exact[t] : (double)s->abar[t];
 }
 
 /* The coefficients of one ancestral step from t to prev (-1: the clean data); A as in scheduler.h. */
 struct coef {
     float sqrt_a, sqrt_1ma;       /* sqrt A, sqrt (1 - A) */
+    float of_x, of_eps;           /* sqrt (1 / A), sqrt (1 / A - 1): x0 = of_x x - of_eps eps, if guided */
     float c_x0, c_x;
     float sigma;                  /* factor of the noise for fixed_small_log; 0 at t = 0, where no noise is drawn */
     float log_beta, log_var;      /* for learned_range: v interpolates between these two */
 };
 
-static struct coef coef_of(const struct sched *s, int t, int prev) {
-    float a = abar_at(s, t), p = abar_at(s, prev), beta, alpha, var;
-    struct coef c;
+/* As guided-diffusion computes them: in f64, and rounded to f32 at the end. */
+static struct coef exact_coef(double a, double p) {
+    double beta = 1 - a / p;
 
+    return (struct coef){.of_x = (float)sqrt(1 / a), .of_eps = (float)sqrt(1 / a - 1),
+                         .c_x0 = (float)(beta * sqrt(p) / (1 - a)), .c_x = (float)((1 - p) * sqrt(1 - beta) / (1 - a)),
+                         .sigma = p < 1 ? (float)sqrt(beta * (1 - p) / (1 - a)) : 0,
+                         .log_beta = (float)log(beta), .log_var = (float)log(beta * (1 - p) / (1 - a))};
+}
+
+static struct coef coef_of(const struct sched *s, int t, int prev) {
+    float a = (float)abar_at(s, t), p = (float)abar_at(s, prev), beta, alpha, var;
+    struct coef c = {.sigma = 0};
+
+    if (s->exact)
+        return exact_coef(abar_at(s, t), abar_at(s, prev));
     beta = prev == t - 1 ? s->beta[t] : 1 - a / p;
     alpha = 1 - beta;
     var = (1 - p) / (1 - a) * beta;
@@ -92,7 +109,9 @@ static float clamp(const struct sched *s, float x) {
 }
 
 static float predict(const struct sched *s, const struct coef *c, float x, float model) {
-    return s->c.predict == PREDICT_SAMPLE ? model : (x - c->sqrt_1ma * model) / c->sqrt_a;
+    if (s->c.predict == PREDICT_SAMPLE)
+        return model;
+    return s->exact ? c->of_x * x - c->of_eps * model : (x - c->sqrt_1ma * model) / c->sqrt_a;
 }
 
 static bool is_known(const struct sched_known *k, size_t i) {
@@ -121,7 +140,7 @@ void sched_step(const struct sched *s, int t, int prev, float *x, const float *m
 
 void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
                 const float *noise, const struct sched_known *known, size_t n) {
-    double a = (double)abar_at(s, t), p = (double)abar_at(s, prev);
+    double a = abar_at(s, t), p = abar_at(s, prev);
     double sd = eta > 0 && p > a ? eta * sqrt((1 - p) / (1 - a)) * sqrt(1 - a / p) : 0;
     double rest = 1 - p - sd * sd;
     float ca = (float)sqrt(a), c1a = (float)sqrt(1 - a), cp = (float)sqrt(p);
@@ -141,14 +160,14 @@ void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *m
 }
 
 void sched_level(const struct sched *s, int t, float *data, float *noise) {
-    double a = (double)abar_at(s, t);
+    double a = abar_at(s, t);
 
     *data = (float)sqrt(a);
     *noise = (float)sqrt(1 - a);
 }
 
 void sched_climb(const struct sched *s, int from, int to, float *x, const float *noise, size_t n) {
-    double share = (double)abar_at(s, to) / (double)abar_at(s, from);
+    double share = abar_at(s, to) / abar_at(s, from);
     float data = (float)sqrt(share), rest = (float)sqrt(share < 1 ? 1 - share : 0);
 
     for (size_t i = 0; i < n; i++)

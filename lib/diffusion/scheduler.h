@@ -10,7 +10,8 @@
  *            climb       x' = sqrt(A/P) x + sqrt(1-A/P) noise, from P up to A: what the forward process adds
  * Source   Ho et al. 2020, arXiv:2006.11239; Nichol and Dhariwal 2021, arXiv:2102.09672 (cosine
  *          schedule, learned range); Song et al. 2021, arXiv:2010.02502; diffusers' UnCLIPScheduler,
- *          whose f32 tables and f32 scalars are reproduced.
+ *          whose f32 tables and f32 scalars are reproduced; openai/glide-text2im @69b5307 gaussian_diffusion.py,
+ *          respace.py, whose f64 tables are reproduced if `guided`.
  * Shapes   x, model, noise: [n], in any layout that all three share.  v: [n], the variance channels.
  * EASY TO GET WRONG
  *          The last step goes to abar = 1 and draws no noise; its c_x0 is 0.99947 in f32, not 1.
@@ -38,11 +39,13 @@ struct sched_config {
     enum sched_variance variance;
     bool clip;
     float range;                  /* if clip, x0 is clamped to +-range: 5 in the prior, 1 for images */
+    bool guided;                  /* as guided-diffusion (GLIDE) computes: tables in f64, and noise is drawn in every step */
 };
 
 struct sched {
     struct sched_config c;
     float *beta, *abar;           /* [train_steps] */
+    double *exact;                /* [train_steps] if guided: abar in f64, which is used instead of beta and abar */
 };
 
 enum { SCHED_STEPS_MAX = 4095 };

@@ -198,7 +198,7 @@ void feature_map_apply_band(const struct feature_map *p, const float *mul, const
     load_rows(&l, c);
 }
 
-/* ---- bicubic ---- */
+/* ---- enlarging ---- */
 
 static double cubic(double x) {
     x = fabs(x);
@@ -217,7 +217,7 @@ struct taps {
 
 /* Computes the taps and weights of output pixel i.  In an enlargement the filter covers two input pixels on either
  * side. */
-static void taps_of(size_t in, size_t out, size_t i, struct taps *t) {
+static void cubic_taps(size_t in, size_t out, size_t i, struct taps *t) {
     double centre = (double)in / (double)out * ((double)i + 0.5), sum = 0, w[5];
     double lo = floor(centre - 2 + 0.5), hi = floor(centre + 2 + 0.5);
 
@@ -229,8 +229,20 @@ static void taps_of(size_t in, size_t out, size_t i, struct taps *t) {
         t->w[k] = (float)(w[k] / sum);
 }
 
-int feature_map_bicubic(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,
-                    float *out, struct arena scratch) {
+/* The two input pixels around the centre of output pixel i.  Left of the first centre both are the first pixel. */
+static void linear_taps(size_t in, size_t out, size_t i, struct taps *t) {
+    float at = (float)in / (float)out * ((float)i + 0.5f) - 0.5f, frac;
+
+    at = at < 0 ? 0 : at;
+    t->lo = (size_t)at;
+    t->n = t->lo + 1 < in ? 2 : 1;
+    frac = at - (float)t->lo;
+    t->w[0] = t->n == 2 ? 1 - frac : 1;
+    t->w[1] = frac;
+}
+
+static int enlarge(void taps_of(size_t, size_t, size_t, struct taps *), const float *in, size_t n, size_t y, size_t x, size_t ch,
+                   size_t yo, size_t xo, float *out, struct arena scratch) {
     float *mid = arena_take(&scratch, y * xo * ch, sizeof *mid);
     struct taps t;
 
@@ -258,6 +270,16 @@ int feature_map_bicubic(const float *in, size_t n, size_t y, size_t x, size_t ch
         }
     }
     return 0;
+}
+
+int feature_map_bicubic(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,
+                    float *out, struct arena scratch) {
+    return enlarge(cubic_taps, in, n, y, x, ch, yo, xo, out, scratch);
+}
+
+int feature_map_bilinear(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,
+                    float *out, struct arena scratch) {
+    return enlarge(linear_taps, in, n, y, x, ch, yo, xo, out, scratch);
 }
 
 void feature_map_channels_last(const float *in, size_t n, size_t ch, size_t pixels, float *out) {

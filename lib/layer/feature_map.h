@@ -2,9 +2,9 @@
  *
  * What     Group normalisation, folded into one multiplication and one addition per channel; the pass that
  *          applies it together with SiLU and a resampling by two, over the channels of two feature maps (hidden
- *          and skip); the antialiased bicubic enlargement in front of the upsamplers.
+ *          and skip); the bicubic and the bilinear enlargement in front of the upsamplers.
  * Source   Wu and He 2018, arXiv:1803.08494 (torch.nn.GroupNorm); openai/guided-diffusion unet.py
- *          ResBlock; torch.nn.functional.interpolate(mode="bicubic", antialias=True).
+ *          ResBlock; torch.nn.functional.interpolate(mode="bicubic", antialias=True), (mode="bilinear").
  * Shapes   Feature maps [N, Y, X, C] f32, channels last; mul, add [N, C].
  * EASY TO GET WRONG
  *          Groups run over the channels of [hidden, skip] together; one group may hold channels of both.
@@ -52,8 +52,11 @@ void feature_map_apply(const struct feature_map *p, const float *mul, const floa
 void feature_map_apply_band(const struct feature_map *p, const float *mul, const float *add, enum act act, enum resample r,
                        const struct compute *c, size_t n, size_t from, size_t to, size_t halo, float *out);
 
-/* Enlarges in [N, Y, X, C] to out [N, Yo, Xo, C]; Yo >= Y, Xo >= X.  Returns 0, or -1 when scratch is too small. */
+/* Enlarge in [N, Y, X, C] to out [N, Yo, Xo, C]; Yo >= Y, Xo >= X.  Return 0, or -1 when scratch is too small.  bilinear
+ * repeats the pixels at the edges. */
 int feature_map_bicubic(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,
+                    float *out, struct arena scratch);
+int feature_map_bilinear(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,
                     float *out, struct arena scratch);
 
 /* feature_map_channels_last converts [N, C, Y, X], the order of torch and of records, to [N, Y, X, C].

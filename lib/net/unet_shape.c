@@ -55,6 +55,11 @@ static size_t count_layers(struct reading *r, size_t blocks) {
     return blocks;    /* a network of one level has no block that doubles */
 }
 
+/* Is there attention?  One tensor of a block suffices: binding names the others if they are missing. */
+static bool attends(struct reading *r, enum unet_place p, size_t l) {
+    return in_block(r, p, l, 0, r->names->norm, 1) || in_block(r, p, l, 0, r->names->qkv, 3);
+}
+
 int unet_config_from_weights(struct unet_config *c, const struct weights *ws, const char *prefix, struct err *e) {
     struct reading r = {.ws = ws, .names = unet_names_of(UNET_ORIGINAL), .c = c};
     const struct tensor *t;
@@ -74,15 +79,19 @@ int unet_config_from_weights(struct unet_config *c, const struct weights *ws, co
         return err_set(e, "%zu input blocks cannot be divided into levels of %zu", blocks, c->layers);
     for (size_t l = 0; l < c->levels; l++) {
         t = in_block(&r, DOWN_RES, l, 0, r.names->conv2, 4);
-        c->width[l] = t ? t->shape[0] : 0;
-        c->attention[l] = in_block(&r, DOWN_ATT, l, 0, r.names->qkv, 3) != NULL;
+        if (!t)
+            return err_set(e, "tensor %.100s is missing", r.at);
+        c->width[l] = t->shape[0];
+        c->attention[l] = attends(&r, DOWN_ATT, l);
     }
-    c->mid_attention = in_block(&r, MID_ATT, 0, 0, r.names->qkv, 3) != NULL;
+    c->mid_attention = attends(&r, MID_ATT, 0);
     t = in_block(&r, MID_ATT, 0, 0, r.names->kv, 3);
     c->context = t ? t->shape[1] : 0;
     t = in_block(&r, DOWN_RES, 0, 0, r.names->time, 2);
     c->film = t && t->shape[0] == 2 * c->width[0];
     t = find(&r, prefix, r.names->conv_out, 4);
-    c->out = t ? t->shape[0] : 0;
+    if (!t)
+        return err_set(e, "tensor %.100s is missing", r.at);
+    c->out = t->shape[0];
     return 0;
 }

@@ -29,7 +29,7 @@ static const float *step_of(struct arena *a, const char *name, int t, int p, con
 static void tables(struct arena a) {
     struct sched s;
     struct err e = {0};
-    const struct sched_config c = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1};
+    const struct sched_config c = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1, false};
     const size_t counts[] = {2, 4, 7, 25, 50};
     const float *beta = golden(&a, "betas"), *abar = golden(&a, "alphas_cumprod");
     int t[50];
@@ -60,9 +60,9 @@ static void tables(struct arena a) {
 
 static void steps(struct arena a) {
     static const struct { const char *name; struct sched_config c; } s[] = {
-        {"prior", {1000, BETAS_COSINE, PREDICT_SAMPLE, VARIANCE_FIXED_SMALL_LOG, true, 5}},
-        {"decoder", {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1}},
-        {"super_res", {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_FIXED_SMALL_LOG, true, 1}}};
+        {"prior", {1000, BETAS_COSINE, PREDICT_SAMPLE, VARIANCE_FIXED_SMALL_LOG, true, 5, false}},
+        {"decoder", {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1, false}},
+        {"super_res", {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_FIXED_SMALL_LOG, true, 1, false}}};
     static const int from[][2] = {{999, 957}, {500, 458}, {42, 0}, {0, -1}, {10, 9}};
 
     for (size_t i = 0; i < 3; i++) {
@@ -88,7 +88,7 @@ static void steps(struct arena a) {
 }
 
 static void ddim(struct arena a) {
-    const struct sched_config c = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1};
+    const struct sched_config c = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1, false};
     const float x0[4] = {0.5f, -0.25f, 1, 0}, eps[4] = {0.1f, 0.9f, -2, 1};
     struct sched s;
     struct err e = {0};
@@ -118,7 +118,7 @@ static void ddim(struct arena a) {
 
 /* Elements 0 and 2 are known. */
 static void known(struct arena a) {
-    const struct sched_config c = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_FIXED_SMALL_LOG, true, 1};
+    const struct sched_config c = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_FIXED_SMALL_LOG, true, 1, false};
     const float mask[4] = {1, 0, 1, 0}, data[4] = {0.3f, 9, -0.7f, 9};
     const float model[4] = {5, 0.1f, -5, 0.2f}, noise[4] = {1, -1, 0.5f, 0.25f};
     const struct sched_known k = {data, mask};
@@ -175,7 +175,7 @@ static void known(struct arena a) {
 int main(void) {
     TAP_ARENA(a, 16);
     struct err e = {0};
-    const struct sched_config bad = {1, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1};
+    const struct sched_config bad = {1, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1, false};
     struct sched s;
 
     ok(weights_open(&ws, "tests/golden/karlo/io/scheduler.safetensors", &a, &e) == 0, "golden file %s", e.msg);

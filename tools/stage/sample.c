@@ -86,6 +86,7 @@ int torch_rows_open(struct torch_rows *t, const struct record *r, const struct s
     t->row = rows > 1 && s->levels ? (size_t)s->at[0] : 0;
     t->rows = rows > 1 ? (size_t)rows : n;
     t->n = n;
+    t->times = 1;
     if (t->row + n > t->rows)
         return err_set(e, "sample %zu of %zu", t->row, t->rows);
     return 0;
@@ -99,7 +100,7 @@ void noise_torch_rows(void *ctx, unsigned step, size_t n, size_t each, float *ou
     (void)step;
     torch_rng_discard(&t->g, (uint64_t)t->row * each);
     torch_rng_normal(&t->g, out, n * each);
-    torch_rng_discard(&t->g, (uint64_t)(t->rows - t->row - n) * each);
+    torch_rng_discard(&t->g, (uint64_t)(t->times * t->rows - t->row - n) * each);
 }
 
 int sample_noise_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed,
@@ -116,6 +117,13 @@ int sample_noise_open(struct sample_noise *z, const struct record *r, const stru
         return err_set(e, "--rng torch: %zu values are not a multiple of 16", each);
     z->used = z->torch.g.used + draws * z->torch.rows * each;
     return 0;
+}
+
+void sample_noise_double(struct sample_noise *z, size_t draws, size_t each) {
+    if (!z->is_torch)
+        return;
+    z->torch.times = 2;
+    z->used += draws * z->torch.rows * each;
 }
 
 void sample_noise_params(const struct sample_noise *z, struct mp *m) {

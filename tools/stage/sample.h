@@ -41,6 +41,7 @@ struct noise_key sample_key(const struct sample *s, uint64_t seed, enum noise_st
 struct torch_rows {
     struct torch_rng g;
     size_t row, n, rows;       /* this record has rows row .. row + n - 1 of `rows` rows */
+    size_t times;              /* a draw has rows * times rows: 2 where both branches of the guidance draw (GLIDE) */
 };
 
 /* Opens the generator for a program that makes n samples of r.  Reads `rng_used` and `rng_rows` of the last params that
@@ -60,6 +61,10 @@ struct sample_noise {
 /* Opens the noise of r for n samples.  The sampler will draw `each` values for each sample `draws` times. */
 int sample_noise_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed,
                       enum noise_stage stage, size_t n, size_t draws, size_t each, struct err *e);
+
+/* Makes each draw twice as long, as glide_text2im draws with guidance: noise for the conditional rows, then for the
+ * unconditional rows, which is thrown away.  draws and each are those of sample_noise_open. */
+void sample_noise_double(struct sample_noise *z, size_t draws, size_t each);
 
 /* Writes the pairs rng_used and rng_rows into the params map m if the noise comes from PyTorch's generator. */
 void sample_noise_params(const struct sample_noise *z, struct mp *m);

@@ -155,7 +155,7 @@ for name in ("base", "base_inpaint", "upsample", "upsample_inpaint"):
     io["x"] = th.randn(2, 3, side, side)
     io["timesteps"] = th.tensor([721, 13])
     if up:
-        kw["low_res"] = io["low_res"] = th.rand(2, 3, side // 4, side // 4) * 2 - 1
+        kw["low_res"] = io["low_res"] = (th.rand(2, 3, side // 4, side // 4) * 255).round() / 127.5 - 1
     if inpaint:
         kw["inpaint_image"] = io["inpaint_image"] = th.rand(2, 3, side, side) * 2 - 1
         kw["inpaint_mask"] = io["inpaint_mask"] = (th.rand(2, 1, side, side) > 0.5).float()
