@@ -23,6 +23,7 @@ struct image {
 struct image_options {
     uint64_t max_pixels;     /* the limit; 0 means IMAGE_MAX_PIXELS */
     bool exif;               /* turn the picture as its EXIF orientation says */
+    bool alpha;              /* hand out each pixel's alpha three times, in place of its colours */
 };
 
 /* Functions that receive a picture: the reader calls begin once, then row h times, from the top row on. */

@@ -295,4 +295,4 @@ static int bmp_read(struct image *im, const unsigned char *p, size_t n, const st
     return b.compression == RLE8 || b.compression == RLE4 ? packed_rows(&b, im, o, to, e) : raw_rows(&b, im, o, to, e);
 }
 
-const struct image_codec image_codec_bmp = {"BMP", probe, bmp_read, NULL};
+const struct image_codec image_codec_bmp = {"BMP", probe, bmp_read, NULL, false};

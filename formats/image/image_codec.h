@@ -17,6 +17,7 @@ struct image_codec {
     int (*read)(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                 const struct image_rows *to, struct err *e);
     int (*orientation)(const unsigned char *p, size_t n);  /* returns 1 to 8, or 0: absent (exif.h); may be NULL */
+    bool alpha;                                            /* read obeys o->alpha; without it, all is opaque */
 };
 
 /* All codecs, in the order in which they are probed.  NULL ends the array.  Defined in image_codecs.c. */
@@ -42,6 +43,9 @@ static inline unsigned char image_cmyk(unsigned colour, unsigned key) {
 
     return (unsigned char)(key > m ? key - m : 0);
 }
+
+/* Moves the alpha of n pixels [n, 4] to the front, three times each: [n, 3]. */
+void image_alpha(unsigned char *rgba, size_t n);
 
 /* Returns true where the n bytes at p have the `len` bytes of `magic` at offset `at`. */
 bool image_magic(const unsigned char *p, size_t n, size_t at, const char *magic, size_t len);

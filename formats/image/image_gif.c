@@ -21,6 +21,7 @@ struct gif {
     int transparent;                 /* index, or -1 */
     size_t x, y, w, h;               /* of the frame on the screen */
     bool interlaced;
+    bool alpha;                      /* hand out 0 for the transparent index, 255 for the others */
 };
 
 static int ends(struct err *e) {
@@ -178,7 +179,9 @@ static size_t line(const struct gif *g, size_t y) {
 }
 
 static void colour(const struct gif *g, size_t index, unsigned char *rgb) {
-    if (!g->palette)
+    if (g->alpha)
+        memset(rgb, g->transparent == (int)index ? 0 : 255, 3);
+    else if (!g->palette)
         memset(rgb, (int)index, 3);    /* grey */
     else if (index < g->colours)
         memcpy(rgb, g->palette + 3 * index, 3);
@@ -207,7 +210,7 @@ static bool probe(const unsigned char *p, size_t n) {
 
 static int gif_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                     const struct image_rows *to, struct err *e) {
-    struct gif g = {.p = p, .n = n, .at = 6, .transparent = -1};
+    struct gif g = {.p = p, .n = n, .at = 6, .transparent = -1, .alpha = o->alpha};
     const unsigned char *screen = take(&g, 7);
     struct lzw z = {.g = &g};
     unsigned char *index, *row;
@@ -240,4 +243,4 @@ static int gif_read(struct image *im, const unsigned char *p, size_t n, const st
     return r;
 }
 
-const struct image_codec image_codec_gif = {"GIF", probe, gif_read, NULL};
+const struct image_codec image_codec_gif = {"GIF", probe, gif_read, NULL, true};

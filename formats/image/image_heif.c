@@ -155,4 +155,4 @@ static int heif_read(struct image *im, const unsigned char *p, size_t n, const s
 }
 #endif
 
-const struct image_codec image_codec_heif = {"HEIF", probe, heif_read, NULL};
+const struct image_codec image_codec_heif = {"HEIF", probe, heif_read, NULL, false};

@@ -183,4 +183,4 @@ static bool probe(const unsigned char *p, size_t n) {
     return IMAGE_MAGIC(p, n, 0, "\xff\xd8\xff");
 }
 
-const struct image_codec image_codec_jpeg = {"JPEG", probe, jpeg_read, exif_jpeg};
+const struct image_codec image_codec_jpeg = {"JPEG", probe, jpeg_read, exif_jpeg, false};

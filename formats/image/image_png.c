@@ -51,6 +51,7 @@ struct png {
     const unsigned char *at;
     size_t left;
     unsigned char *pixels;    /* a row, or the whole picture where the file is interlaced */
+    bool alpha;
     struct err *e;
 };
 
@@ -75,24 +76,31 @@ static void more(png_structp png, png_bytep to, size_t n) {
     x->left -= n;
 }
 
-/* Read the header, and ask libpng for RGB of 8 bits. */
+/* Read the header, and ask libpng for RGB of 8 bits, or for RGBA. */
 static void start(struct png *x) {
     png_set_read_fn(x->png, x, more);
     png_set_crc_action(x->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);    /* `check` has compared them */
     png_set_user_limits(x->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);       /* image_size has checked them */
     png_set_keep_unknown_chunks(x->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    png_set_keep_unknown_chunks(x->png, PNG_HANDLE_CHUNK_NEVER, (png_const_bytep)"tRNS", 1);
+    if (!x->alpha)
+        png_set_keep_unknown_chunks(x->png, PNG_HANDLE_CHUNK_NEVER, (png_const_bytep)"tRNS", 1);
     png_read_info(x->png, x->info);
     png_set_palette_to_rgb(x->png);
     png_set_expand_gray_1_2_4_to_8(x->png);
     png_set_strip_16(x->png);
-    png_set_strip_alpha(x->png);
     png_set_gray_to_rgb(x->png);
+    if (x->alpha && png_get_valid(x->png, x->info, PNG_INFO_tRNS))
+        png_set_tRNS_to_alpha(x->png);
+    if (x->alpha)
+        png_set_add_alpha(x->png, 255, PNG_FILLER_AFTER);    /* where the file has no alpha */
+    else
+        png_set_strip_alpha(x->png);
 }
 
 /* x is the caller's: no local variable changes between setjmp and longjmp. */
 static int decode(struct png *x, struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
                   const struct image_rows *to) {
+    const size_t each = x->alpha ? 4 : 3;
     int passes;
 
     if (setjmp(png_jmpbuf(x->png)))
@@ -100,9 +108,9 @@ static int decode(struct png *x, struct image *im, uint64_t w, uint64_t h, const
     start(x);
     passes = png_set_interlace_handling(x->png);
     png_read_update_info(x->png, x->info);
-    if (png_get_rowbytes(x->png, x->info) != w * 3)
+    if (png_get_rowbytes(x->png, x->info) != w * each)
         return err_set(x->e, "broken PNG header");
-    x->pixels = malloc((size_t)((passes > 1 ? h : 1) * w * 3));
+    x->pixels = malloc((size_t)((passes > 1 ? h : 1) * w) * each);
     if (!x->pixels)
         return err_set(x->e, "no memory for %llu x %llu pixels", (unsigned long long)w, (unsigned long long)h);
     if (passes == 1) {
@@ -110,13 +118,17 @@ static int decode(struct png *x, struct image *im, uint64_t w, uint64_t h, const
             return -1;
         for (size_t y = 0; y < im->h; y++) {
             png_read_row(x->png, x->pixels, NULL);
+            if (x->alpha)
+                image_alpha(x->pixels, im->w);
             to->row(to->of, x->pixels);
         }
         return 0;
     }
     for (int pass = 0; pass < passes; pass++)
         for (size_t y = 0; y < h; y++)
-            png_read_row(x->png, x->pixels + y * w * 3, NULL);
+            png_read_row(x->png, x->pixels + y * w * each, NULL);
+    if (x->alpha)
+        image_alpha(x->pixels, (size_t)(w * h));
     if (image_begin(im, w, h, o, to, x->e) < 0)
         return -1;
     image_give(im, x->pixels, im->w * 3, to);
@@ -126,7 +138,7 @@ static int decode(struct png *x, struct image *im, uint64_t w, uint64_t h, const
 static int png_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                     const struct image_rows *to, struct err *e) {
     static const unsigned samples[] = {1, 0, 3, 1, 2, 0, 4};    /* by the colour type */
-    struct png x = {.at = p, .left = n, .e = e};
+    struct png x = {.at = p, .left = n, .e = e, .alpha = o->alpha};
     uint64_t w, h;
     size_t data;
     int r;
@@ -148,4 +160,4 @@ static int png_read(struct image *im, const unsigned char *p, size_t n, const st
     return r;
 }
 
-const struct image_codec image_codec_png = {"PNG", probe, png_read, exif_png};
+const struct image_codec image_codec_png = {"PNG", probe, png_read, exif_png, true};

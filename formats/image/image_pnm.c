@@ -118,4 +118,4 @@ static int pnm_read(struct image *im, const unsigned char *p, size_t n, const st
     return r;
 }
 
-const struct image_codec image_codec_pnm = {"PNM", probe, pnm_read, NULL};
+const struct image_codec image_codec_pnm = {"PNM", probe, pnm_read, NULL, false};

@@ -168,4 +168,4 @@ static int psd_read(struct image *im, const unsigned char *p, size_t n, const st
     return r;
 }
 
-const struct image_codec image_codec_psd = {"PSD", probe, psd_read, NULL};
+const struct image_codec image_codec_psd = {"PSD", probe, psd_read, NULL, false};

@@ -99,6 +99,8 @@ static int read_whole(const struct image_codec *c, struct image *im, const unsig
         image_free(im);
         return -1;
     }
+    if (o->alpha && !c->alpha)
+        memset(im->rgb, 255, im->w * im->h * 3);
     return 0;
 }
 
@@ -115,7 +117,7 @@ int image_read_rows(struct image *im, const unsigned char *p, size_t n, const st
 
     if (!c)
         return -1;
-    if (!o->exif || im->orientation < 2)
+    if ((!o->exif || im->orientation < 2) && (!o->alpha || c->alpha))
         return c->read(im, p, n, o, rows, e);
     if (read_whole(c, im, p, n, o, e) < 0)
         return -1;
@@ -150,6 +152,11 @@ int image_turn(struct image *im, int orientation, struct err *e) {
     im->w = w;
     im->h = h;
     return 0;
+}
+
+void image_alpha(unsigned char *rgba, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        memset(rgba + 3 * i, rgba[4 * i + 3], 3);
 }
 
 /* ---- files ---- */

@@ -3,7 +3,8 @@
  * What     JPEG, PNG, GIF (first frame), WebP (first frame), HEIF and AVIF, BMP, TGA, PSD (the
  *          flattened picture) and PNM are recognised by their content, never by their name.
  *          Palettes are expanded and grey is repeated.  Alpha is dropped, not composited: a
- *          transparent pixel shows its hidden colour.  16 bits become the high byte.  Colour
+ *          transparent pixel shows its hidden colour.  With options.alpha the alpha itself is handed out: that of
+ *          PNG, GIF and WebP files; a picture in another format counts as opaque.  16 bits become the high byte.  Colour
  *          profiles and gamma are ignored.  Pillow's Image.convert("RGB") gives equal pixels.
  * Source   JPEG by libjpeg-turbo with the accurate IDCT and smooth chroma, as Pillow
  *          decodes it: equal to the last bit (CMYK too).  PNG by libpng.  WebP by libwebp, HEIF

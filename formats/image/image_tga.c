@@ -149,4 +149,4 @@ static int tga_read(struct image *im, const unsigned char *p, size_t n, const st
     return 0;
 }
 
-const struct image_codec image_codec_tga = {"TGA", probe, tga_read, NULL};
+const struct image_codec image_codec_tga = {"TGA", probe, tga_read, NULL, false};

@@ -1,6 +1,6 @@
 /* allocates: the canvas */
 /* Decodes WebP with libwebp.  Of an animation only the first frame is decoded.  The frame is a picture
- * inside an ANMF chunk and has a place on the canvas; the rest of the canvas is black. */
+ * inside an ANMF chunk and has a place on the canvas; the rest of the canvas is black, and transparent if the animation has alpha. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,16 +30,17 @@ static const unsigned char *chunk(const unsigned char *p, size_t n, const char *
     return NULL;
 }
 
-/* Decodes a frame into its place (x, y) on the canvas rgb. */
-static int frame(const struct image *im, unsigned char *rgb, const unsigned char *p, size_t n, size_t x, size_t y,
+/* Decodes a frame into its place (x, y) on the canvas, which has 3 bytes for each pixel, or 4 with alpha. */
+static int frame(const struct image *im, unsigned char *to, bool alpha, const unsigned char *p, size_t n, size_t x, size_t y,
                  struct err *e) {
-    int w, h;
+    const size_t each = alpha ? 4 : 3, stride = im->w * each;
     size_t at;
+    int w, h;
 
     if (!WebPGetInfo(p, n, &w, &h) || x + (size_t)w > im->w || y + (size_t)h > im->h)
         return err_set(e, "broken WebP frame");
-    at = (y * im->w + x) * 3;
-    if (!WebPDecodeRGBInto(p, n, rgb + at, im->w * im->h * 3 - at, (int)(im->w * 3)))
+    at = y * stride + x * each;
+    if (!(alpha ? WebPDecodeRGBAInto : WebPDecodeRGBInto)(p, n, to + at, im->h * stride - at, (int)stride))
         return err_set(e, "broken WebP data, or it ends early");
     return 0;
 }
@@ -69,9 +70,13 @@ static int webp_read(struct image *im, const unsigned char *p, size_t n, const s
         x = 2 * little24(p), y = 2 * little24(p + 3);
         p += 16, len -= 16;
     }
-    if (!(rgb = calloc(im->w * im->h, 3)))
+    if (!(rgb = calloc(im->w * im->h, o->alpha ? 4 : 3)))
         return err_set(e, "no memory for %zu x %zu pixels", im->w, im->h);
-    r = frame(im, rgb, p, len, x, y, e);
+    if (o->alpha && !f.has_alpha)
+        memset(rgb, 255, im->w * im->h * 4);
+    r = frame(im, rgb, o->alpha, p, len, x, y, e);
+    if (r == 0 && o->alpha)
+        image_alpha(rgb, im->w * im->h);
     if (r == 0)
         r = image_begin(im, im->w, im->h, o, to, e);
     if (r == 0)
@@ -87,4 +92,4 @@ static int webp_read(struct image *im, const unsigned char *p, size_t n, const s
 }
 #endif
 
-const struct image_codec image_codec_webp = {"WebP", probe, webp_read, exif_webp};
+const struct image_codec image_codec_webp = {"WebP", probe, webp_read, exif_webp, true};

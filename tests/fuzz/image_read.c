@@ -26,8 +26,8 @@ static void use(const struct image *im) {
     }
 }
 
-static int one(const uint8_t *p, size_t n) {
-    const struct image_options o = {.max_pixels = 1 << 16};
+static int one(const uint8_t *p, size_t n, bool alpha) {
+    const struct image_options o = {.max_pixels = 1 << 16, .alpha = alpha};
     struct err e = {0};
     struct image im;
 
@@ -59,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     memcpy(q, p, n);
     if (n > 8 && q[0] == 0x89)
         mend_png(q, n);
-    one(q, n);
+    one(q, n, false);
+    one(q, n, true);
     free(q);
     return 0;
 }

@@ -155,6 +155,45 @@ static bool rows_equal(const unsigned char *p, size_t n, bool exif) {
     return same && cut;
 }
 
+/* The alpha as Pillow's convert("RGBA") gives it, in all three channels. */
+static void alpha(void) {
+    static const struct { const char *name, *format; unsigned long crc; } made[] = {
+        {"rgba.png", "PNG", 0x7b41c973}, {"la.png", "PNG", 0x7b41c973}, {"palette.png", "PNG", 0x78f5c5b0},
+        {"bit.png", "PNG", 0x16f848ee}, {"laced.png", "PNG", 0x16f848ee}, {"laced4.png", "PNG", 0x16f848ee},
+        {"rgb.png", "PNG", 0x16f848ee}, {"turned.png", "PNG", 0x16f848ee}, {"alpha.webp", "WebP", 0x7b41c973},
+        {"lossy.webp", "WebP", 0x16f848ee}, {"animated.webp", "WebP", 0x16f848ee}, {"clear.gif", "GIF", 0x83c119f0},
+        {"palette.gif", "GIF", 0x16f848ee}, {"rgb.jpg", "JPEG", 0x16f848ee}, {"alpha.psd", "PSD", 0}};
+    const struct image_options o = {.alpha = true};
+
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        struct err e = {0};
+        struct image im;
+        struct rows r = {0};
+        const struct image_rows to = {begin, row, &r};
+        unsigned char *p;
+        char name[200];
+        size_t n;
+
+        snprintf(name, sizeof name, "tests/golden/images/%s", made[i].name);
+        if (missing(made[i].format)) {
+            skip(name);
+            continue;
+        }
+        if (!ok(image_file_read(name, &p, &n, &e) == 0 && image_read(&im, p, n, &o, &e) == 0, "%s: alpha %s", made[i].name,
+                e.msg))
+            continue;
+        if (made[i].crc)
+            ok(crc32(0, im.rgb, (unsigned)(im.w * im.h * 3)) == made[i].crc, "it is Pillow's");
+        else
+            ok(im.rgb[0] == 255 && !memcmp(im.rgb, im.rgb + 1, im.w * im.h * 3 - 1), "a format whose alpha is not read is opaque");
+        ok(image_read_rows(&(struct image){0}, p, n, &o, &to, &e) == 0 && !memcmp(r.rgb, im.rgb, im.w * im.h * 3),
+           "row by row, too");
+        free(r.rgb);
+        image_free(&im);
+        image_file_free(p);
+    }
+}
+
 static void one(size_t i) {
     unsigned char *p;
     size_t n, passed = 0, first = 0;
@@ -423,6 +462,7 @@ int main(void) {
         one(i);
     tiny();
     heif();
+    alpha();
     hostile();
     turning();
     exif();
