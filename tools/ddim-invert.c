@@ -6,8 +6,6 @@
  */
 #include <string.h>
 
-#include "formats/image/image_read.h"
-#include "formats/image/record_image.h"
 #include "lib/kernel/kern.h"
 #include "tools/common/input.h"
 #include "tools/common/machine.h"
@@ -17,6 +15,7 @@
 #include "tools/common/same_clip.h"
 #include "tools/common/tool.h"
 #include "tools/stage/decode.h"
+#include "tools/stage/picture.h"
 
 #define SYNOPSIS "[--steps N] [option ...] [file ...]"
 
@@ -55,60 +54,16 @@ static int params(struct job *j, bool text, struct span *out, struct arena *a, s
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* ---- the picture: CLIP's crop at the decoder's size, in [-1, 1] ---- */
-
-static int shrink(const struct job *j, const unsigned char *rgb, size_t h, size_t w, float *x, struct arena a, struct err *e) {
-    size_t side = j->m.side, n = side * side;
-    struct prep p = {.size = side, .crop = side, .resize = RESIZE_SHORTEST, .rule = CROP_TORCHVISION, .filter = FILTER_BICUBIC};
-    unsigned char *crop = arena_take(&a, 3 * n, 1);
-
-    if (!crop)
-        return err_set(e, "out of memory");
-    if (prep_crop(&p, rgb, h, w, crop, a, e) < 0)
-        return -1;
-    for (size_t i = 0; i < n; i++)
-        for (size_t c = 0; c < 3; c++)
-            x[c * n + i] = (float)crop[3 * i + c] / 127.5f - 1;
-    return 0;
-}
-
-static int from_file(const struct job *j, const struct record *r, float *x, struct arena a, struct err *e) {
-    const struct image_options o = {.max_pixels = 0, .exif = j->exif};
-    struct span name = r->id;
-    struct image im;
-    int got = record_str(r, "path", &name, e);
-    const char *file;
-
-    if (got < 0)
-        return -1;
-    if (memchr(name.p, 0, name.n))
-        return err_set(e, "no image, and the id is not a file name");
-    file = arena_str(&a, name.p, name.n);
-    if (!file)
-        return err_set(e, "out of memory");
-    if (image_file_open(&im, file, &o, e) < 0)
-        return -1;
-    got = shrink(j, im.rgb, im.h, im.w, x, a, e);
-    image_free(&im);
-    return got;
-}
-
 /* The picture x [3, S, S].  An image field of S x S pixels, the decoder's size, is taken without scaling. */
 static int picture(const struct job *j, const struct record *r, float *x, struct arena a, struct err *e) {
-    struct record_image im;
-    const float *f;
-    size_t h, w;
-    int got = record_picture(r, "image", &f, &h, &w, &a, e);
+    struct picture p;
+    int got = picture_field(&p, r, "image", &a, e);
 
-    if (got < 0)
+    if (got < 0 || (!got && picture_file(&p, r, j->exif, a, e) < 0))
         return -1;
-    if (!got)
-        return from_file(j, r, x, a, e);
-    if (h == j->m.side && w == j->m.side) {
-        memcpy(x, f, 3 * h * w * sizeof *x);
-        return 0;
-    }
-    return record_image(r, "image", &im, &a, e) < 0 ? -1 : shrink(j, im.rgb, im.h, im.w, x, a, e);
+    got = picture_square(&p, j->m.side, x, a, e);
+    picture_free(&p);
+    return got;
 }
 
 /* ---- one record ---- */

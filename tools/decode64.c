@@ -1,7 +1,8 @@
 /* decode64 - from image embeddings to small pictures: unCLIP's decoder
  *
  * Reads: records with image_embed and, unless they are variations of a picture, text_embed and text_states.
- * Writes: each record with image, f32 [3, S, S]; with -n N, N such records for each.
+ * Writes: each record with image, f32 [3, S, S]; with -n N, N such records for each.  A record that is inpainted also gets
+ *         source and mask.
  * Memory: the weights, the network's activations for the samples of one record, one record.
  */
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "tools/common/samples.h"
 #include "tools/common/tool.h"
 #include "tools/stage/decode.h"
+#include "tools/stage/inpainting.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [--eta ETA] [option ...] [file ...]"
 
@@ -32,14 +34,17 @@ struct job {
     struct same_clip clip;
     const char *uncond;
     double guidance, eta;     /* negative: not given */
-    int64_t steps, emit;
+    int64_t steps, emit, resample;
     bool ddim, no_text, u8;
+    struct strs erase;
+    struct inpainting inpainting;
     int embed;                /* index in EMBEDS: which embedding the decoder gets for the picture */
     struct condition empty;
     struct decode_branch uncond_branch;
     /* the record that is being sampled, for watch() */
     const struct record *r;
     const struct sample *s;
+    const struct known *known;    /* NULL where it is not inpainted */
     struct span map, partial;
     struct arena room;
     struct arena_mem room_mem;
@@ -51,9 +56,9 @@ struct job {
  * the model's default. */
 struct plan {
     struct decode_recipe recipe;
-    bool ddim, text, clip;
+    bool ddim, text, clip, inpaint;
     double eta, guidance;
-    size_t steps;
+    size_t steps, resample;
     int timesteps[SCHED_STEPS_MAX];
 };
 
@@ -68,6 +73,10 @@ static int plan(struct job *j, const struct record *r, struct plan *p, struct er
     p->eta = j->eta >= 0 ? j->eta : 0;
     p->guidance = j->guidance >= 0 ? j->guidance : known ? 1 : 8;
     p->text = !j->no_text && (!known || p->recipe.text);
+    p->inpaint = inpainting_asked(&j->inpainting, r);
+    p->resample = p->inpaint ? (size_t)j->resample : 1;
+    if (j->inpainting.source && !p->inpaint)
+        return err_set(e, "--source: no --mask, no --erase and no field mask say what to paint");
     p->clip = !known;    /* the inversion did not clamp x_0 either */
     p->steps = (size_t)(j->steps ? j->steps : known ? (int64_t)p->recipe.steps : (int64_t)j->m.steps);
     if (p->steps > s->c.train_steps)
@@ -81,10 +90,18 @@ static int plan(struct job *j, const struct record *r, struct plan *p, struct er
     return 0;
 }
 
-/* How many times the sampler draws noise: once for x_T, unless the record has it, and once for each step except the
- * last.  The steps of DDIM with eta 0 draw no noise. */
-static size_t draws(const struct plan *p, const struct record *r) {
-    return !record_has(r, "noise") + (!p->ddim || p->eta > 0 ? p->steps - 1 : 0);
+/* The sampler's job for this plan, except what the record's conditions and pictures give. */
+static struct decoder_job sampler_job(const struct job *j, const struct plan *p) {
+    return (struct decoder_job){.unet = j->m.unet, .sched = &j->m.sched, .side = j->m.side, .n = (size_t)j->t.noise.n,
+                                .steps = p->steps, .timesteps = p->timesteps, .ddim = p->ddim, .eta = p->eta,
+                                .guidance = (float)p->guidance, .uncond = &j->uncond_branch.b, .clip = p->clip, .resample = p->resample};
+}
+
+/* How many times the sampler draws noise. */
+static size_t draws(const struct job *j, const struct plan *p, const struct record *r) {
+    const struct decoder_job d = sampler_job(j, p);
+
+    return decoder_draws(&d, NULL) - record_has(r, "noise");    /* which is the initial noise */
 }
 
 static int params(struct job *j, const struct plan *p, const struct sample_noise *z, bool partial, struct span *out,
@@ -105,6 +122,10 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
         mp_cstr(&m, "embed"), mp_cstr(&m, EMBEDS[j->embed]);
     if (j->uncond)
         mp_cstr(&m, "uncond"), mp_cstr(&m, j->uncond);
+    if (p->inpaint)
+        inpainting_params(&j->inpainting, &m);
+    if (p->resample > 1)
+        mp_cstr(&m, "resample"), mp_int(&m, (int64_t)p->resample);
     if (partial)    /* --skip-from must not take a partial picture for a result */
         mp_cstr(&m, "partial"), mp_bool(&m, true);
     sample_noise_params(z, &m);
@@ -122,7 +143,7 @@ static int write_picture(struct job *j, size_t i, const float *x, size_t step, s
     if (got <= 0)
         return got;
     if (record_set_picture(&out, x, j->m.side, j->m.side, j->u8, &a, e) < 0 ||
-        (step && record_set_int(&out, "step", (int64_t)step, e) < 0))
+        (j->known && inpainting_set(&out, j->known, e) < 0) || (step && record_set_int(&out, "step", (int64_t)step, e) < 0))
         return -1;
     tool_write(&j->t, &out, a);
     return 0;
@@ -178,6 +199,9 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct condition c;
     struct sample s;
     struct sample_noise z;
+    struct known known;
+    struct decoder_job d;
+    struct sampler_watch w = {watch, j};
     const float *image, *noise;
     struct span fp = span_of(j->m.fingerprint);
     int got;
@@ -185,7 +209,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     if (!cond || !x || !p)
         return err_set(e, "out of memory");
     if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, a, e) < 0 || plan(j, r, p, e) < 0 ||
-        sample_noise_open(&z, r, &s, j->t.noise.rng, (uint64_t)j->t.noise.seed, NOISE_DECODER, n, draws(p, r), one, e) < 0 ||
+        sample_noise_open(&z, r, &s, j->t.noise.rng, (uint64_t)j->t.noise.seed, NOISE_DECODER, n, draws(j, p, r), one, e) < 0 ||
         params(j, p, &z, false, &j->map, a, e) < 0 || params(j, p, &z, true, &j->partial, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, r, &s, j->map, fp, *a))
@@ -206,15 +230,13 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     }
     for (size_t i = 0; i < n; i++)
         cond[i] = b.b;
-    {
-        struct decoder_job d = {.unet = j->m.unet, .sched = &j->m.sched, .side = j->m.side, .n = n, .steps = p->steps,
-                                .timesteps = p->timesteps, .ddim = p->ddim, .eta = p->eta, .guidance = (float)p->guidance,
-                                .cond = cond, .uncond = &j->uncond_branch.b, .noise = z.source, .init = init, .clip = p->clip};
-        struct sampler_watch w = {watch, j};
-        j->r = r, j->s = &s, err_clear(&j->why);
-        if (sample_decoder(&d, &j->t.compute, x, &w, *a, e) < 0)
-            return j->why.msg[0] ? err_set(e, "%s", j->why.msg) : -1;
-    }
+    if (p->inpaint && inpainting_known(&j->inpainting, r, j->m.side, &known, a, e) < 0)
+        return -1;
+    d = sampler_job(j, p);
+    d.cond = cond, d.noise = z.source, d.init = init, d.inpaint = p->inpaint ? &known.at : NULL;
+    j->r = r, j->s = &s, j->known = p->inpaint ? &known : NULL, err_clear(&j->why);
+    if (sample_decoder(&d, &j->t.compute, x, &w, *a, e) < 0)
+        return j->why.msg[0] ? err_set(e, "%s", j->why.msg) : -1;
     for (size_t i = 0; i < n; i++)
         if (write_picture(j, i, x + i * one, 0, *a, e) < 0)
             return -1;
@@ -227,7 +249,8 @@ static void open_model(struct job *j) {
 
     if (unclip_open_decoder(&j->m, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
         condition_empty(&j->empty, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
-        decode_branch(&j->uncond_branch, &j->m, &j->t.compute, NULL, &j->empty, &j->t.arena, &e) < 0)
+        decode_branch(&j->uncond_branch, &j->m, &j->t.compute, NULL, &j->empty, &j->t.arena, &e) < 0 ||
+        inpainting_open(&j->inpainting, j->erase.v, j->erase.n, &j->t.arena, &e) < 0)
         die("%s", e.msg);
     origin_open(&j->clip.origin, &p, &j->t.arena);
     tool_same_uncond(&j->t, &j->clip, j->uncond, &j->empty.from);
@@ -238,7 +261,7 @@ static void open_model(struct job *j) {
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.machine = {.precision = -1}}, .guidance = -1, .eta = -1};
+    static struct job j = {.t = {.machine = {.precision = -1}}, .guidance = -1, .eta = -1, .resample = 1};
     const struct opt own[] = {
         {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of text and image over none (8; 1 for an inverted noise)", 0, 1000, NULL},
         {0, "steps", OPT_INT, &j.steps, "N", "sampling steps (25; those of an inverted noise)", 1, 1000, NULL},
@@ -247,6 +270,11 @@ int main(int argc, char *argv[]) {
         {0, "uncond", OPT_STR, &j.uncond, "FILE", "a record with the text to lead away from (\"\")", 0, 0, NULL},
         {0, "embed", OPT_CHOICE, &j.embed, "WHAT", "what stands for the picture: its embedding, that of the text, or none", 0, 0,
          "image|text|none"},
+        {0, "source", OPT_STR, &j.inpainting.source, "FILE", "the picture to inpaint, for all records; default: theirs", 0, 0, NULL},
+        {0, "mask", OPT_STR, &j.inpainting.mask, "FILE", "paint anew what is white in this picture, or transparent", 0, 0, NULL},
+        {0, "erase", OPT_LIST, &j.erase, "X,Y,W,H", "paint this box of the picture anew; may be repeated", 0, 0, NULL},
+        {0, "resample", OPT_INT, &j.resample, "N", "when inpainting, do each step N times (1)", 1, 1000, NULL},
+        {0, "exif", OPT_FLAG, &j.inpainting.exif, NULL, "turn files as their EXIF says", 0, 0, NULL},
         {0, "no-text", OPT_FLAG, &j.no_text, NULL, "leave the text out: a variation of the image", 0, 0, NULL},
         {0, "emit-steps", OPT_INT, &j.emit, "K", "write a record with the picture so far after every K steps, too", 1, 1000, NULL},
         {0, "u8", OPT_FLAG, &j.u8, NULL, "write pictures as bytes", 0, 0, NULL},
@@ -256,7 +284,7 @@ int main(int argc, char *argv[]) {
                        sizeof own / sizeof *own);
 
     tool_reads_all(&j.t, argc - i, argv + i);
-    tool_reads(&j.t, j.uncond);
+    tool_reads(&j.t, j.uncond), tool_reads(&j.t, j.inpainting.source), tool_reads(&j.t, j.inpainting.mask);
     tool_output(&j.t, 1, FIELDS);
     tool_compute(&j.t);
     open_model(&j);

@@ -1,6 +1,6 @@
 /* upsample - enlarge pictures by the model's upsamplers: unCLIP's 64 to 256
  *
- * Reads: records with image.  Writes: each record with a larger image; with -n N, N such records for each.
+ * Reads: records with image, and source and mask where they were inpainted.  Writes: each record with a larger image; with -n N, N such records for each.
  * Memory: the weights, and the network's activations for one picture, which grow with its area.
  */
 #include <string.h>
@@ -15,6 +15,7 @@
 #include "tools/common/progress.h"
 #include "tools/common/samples.h"
 #include "tools/common/tool.h"
+#include "tools/stage/inpainting.h"
 
 #define SYNOPSIS "[-n N] [-s SEED] [option ...] [file ...]"
 
@@ -28,7 +29,7 @@ struct job {
     int timesteps[SCHED_STEPS_MAX];
 };
 
-static int params(struct job *j, const struct sample_noise *z, size_t side, struct span *out, struct arena *a,
+static int params(struct job *j, const struct sample_noise *z, size_t side, bool known, struct span *out, struct arena *a,
                   struct err *e) {
     struct mp m;
     size_t begin;
@@ -38,6 +39,8 @@ static int params(struct job *j, const struct sample_noise *z, size_t side, stru
     tool_params(&j->t, &m);
     mp_cstr(&m, "steps"), mp_int(&m, j->steps);
     mp_cstr(&m, "side"), mp_int(&m, (int64_t)side);
+    if (known)
+        mp_cstr(&m, "mask"), mp_bool(&m, true);
     sample_noise_params(z, &m);
     mp_map_end(&m, begin);
     *out = mp_span(&m);
@@ -65,17 +68,22 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct span map, fp = span_of(j->m.fingerprint);
     struct sampler_watch w = {tool_watch, &j->t};
     struct upsample_job u;
+    struct inpaint known;
     struct sample_noise z;
     struct sample s;
     float *x, *big;
+    int keeps;
 
     if (input(r, j->m.ratio, &small, &in, a, e) < 0)
         return -1;
     out = in * j->m.ratio;
+    keeps = inpainting_larger(r, in, out, &known, a, e);
+    if (keeps < 0)
+        return -1;
     one = 3 * out * out;
     if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, a, e) < 0 ||
         sample_noise_open(&z, r, &s, j->t.noise.rng, (uint64_t)j->t.noise.seed, NOISE_UPSAMPLE, n, (size_t)j->steps, one, e) < 0 ||
-        params(j, &z, out, &map, a, e) < 0)
+        params(j, &z, out, keeps > 0, &map, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, r, &s, map, fp, *a))
         return 0;
@@ -86,7 +94,8 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     for (size_t i = 0; i < n; i++)
         memcpy(x + i * 3 * in * in, small, 3 * in * in * sizeof *x);
     u = (struct upsample_job){.first = j->m.first, .last = j->m.last, .sched = &j->m.sched, .n = n, .in = in, .out = out,
-                              .steps = (size_t)j->steps, .timesteps = j->timesteps, .noise = z.source};
+                              .steps = (size_t)j->steps, .timesteps = j->timesteps, .noise = z.source,
+                              .inpaint = keeps ? &known : NULL};
     if (sample_upsampler(&u, &j->t.compute, x, big, &w, *a, e) < 0)
         return -1;
     for (size_t i = 0; i < n; i++) {

@@ -48,13 +48,6 @@ int record_image(const struct record *r, const char *key, struct record_image *i
     return 1;
 }
 
-/* u8 [n, 3] -> f32 [3, n] */
-static void widen(const unsigned char *rgb, size_t n, float *x) {
-    for (size_t i = 0; i < n; i++)
-        for (size_t c = 0; c < 3; c++)
-            x[c * n + i] = (float)rgb[3 * i + c] / 127.5f - 1;
-}
-
 int record_picture(const struct record *r, const char *key, const float **x, size_t *h, size_t *w, struct arena *a,
                    struct err *e) {
     struct record_image im;
@@ -68,7 +61,7 @@ int record_picture(const struct record *r, const char *key, const float **x, siz
     if (!f)
         return err_set(e, "%s: no memory for it", key);
     if (t.dtype == DT_U8)
-        widen(im.rgb, im.h * im.w, f);
+        prep_widen(im.rgb, im.h, im.w, f);
     else
         tensor_f32(&t, 0, 3 * im.h * im.w, f);
     *x = f;

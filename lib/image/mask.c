@@ -39,38 +39,49 @@ void mask_fit(const unsigned char *mask, size_t q, size_t s, unsigned char *out)
     }
 }
 
-/* Writes the nearest known column of a row for each of its pixels.  Returns false if the row has no known pixel. */
-static bool nearest_in_row(const unsigned char *mask, size_t y, size_t w, uint32_t *from) {
-    size_t last = SIZE_MAX;
+/* ---- the nearest known pixel: distances are carried from neighbour to neighbour, down and up again ---- */
 
-    for (size_t x = 0; x < w; x++) {    /* to the left */
-        if (mask[x])
-            last = x;
-        from[x] = (uint32_t)(y * w + (last == SIZE_MAX ? 0 : last));
+enum { NOWHERE = UINT32_MAX };
+
+struct field {
+    size_t h, w;
+    uint32_t *from;
+};
+
+/* Returns the square of the distance from (y, x) to pixel `at`. */
+static size_t distance(const struct field *f, size_t y, size_t x, uint32_t at) {
+    size_t v = at / f->w, u = at % f->w, dy = y > v ? y - v : v - y, dx = x > u ? x - u : u - x;
+
+    return at == NOWHERE ? SIZE_MAX : dy * dy + dx * dx;
+}
+
+/* Takes the answer of the neighbour (y + dy, x + dx) for (y, x) where it is nearer. */
+static void ask(const struct field *f, size_t y, size_t x, int dy, int dx) {
+    size_t v = y + (size_t)dy, u = x + (size_t)dx;    /* beyond the edges these wrap around to large numbers */
+
+    if (v < f->h && u < f->w && distance(f, y, x, f->from[v * f->w + u]) < distance(f, y, x, f->from[y * f->w + x]))
+        f->from[y * f->w + x] = f->from[v * f->w + u];
+}
+
+/* One row, in both directions, with the answers of the row above (dy = -1) or below (1). */
+static void sweep(const struct field *f, size_t y, int dy) {
+    for (size_t x = 0; x < f->w; x++) {
+        for (int dx = -1; dx <= 1; dx++)
+            ask(f, y, x, dy, dx);
+        ask(f, y, x, 0, -1);
     }
-    if (last == SIZE_MAX)
-        return false;
-    for (size_t x = w, next = SIZE_MAX; x-- > 0;) {    /* to the right, where that is nearer */
-        size_t left = from[x] - y * w;
-        if (mask[x])
-            next = x;
-        if (next != SIZE_MAX && (!mask[left] || next - x < x - left))
-            from[x] = (uint32_t)(y * w + next);
-    }
-    return true;
+    for (size_t x = f->w; x-- > 0;)
+        ask(f, y, x, 0, 1);
 }
 
 bool mask_nearest(const unsigned char *mask, size_t h, size_t w, uint32_t *from) {
-    size_t last = SIZE_MAX;
+    const struct field f = {h, w, from};
 
-    for (size_t y = 0; y < h; y++) {
-        if (nearest_in_row(mask + y * w, y, w, from + y * w)) {
-            for (size_t v = last == SIZE_MAX ? 0 : (last + y) / 2 + 1; v < y; v++)
-                memcpy(from + v * w, from + y * w, w * sizeof *from);
-            last = y;
-        } else if (last != SIZE_MAX) {
-            memcpy(from + y * w, from + last * w, w * sizeof *from);
-        }
-    }
-    return last != SIZE_MAX;
+    for (size_t i = 0; i < h * w; i++)
+        from[i] = mask[i] ? (uint32_t)i : NOWHERE;
+    for (size_t y = 0; y < h; y++)
+        sweep(&f, y, -1);
+    for (size_t y = h; y-- > 0;)
+        sweep(&f, y, 1);
+    return from[0] != NOWHERE;
 }

@@ -32,9 +32,9 @@ bool mask_erase(unsigned char *mask, size_t h, size_t w, const struct mask_box *
  * covers, even in part, is known. */
 void mask_fit(const unsigned char *mask, size_t q, size_t s, unsigned char *out);
 
-/* Writes for each pixel the index of a known pixel near it into from [h, w]: of the pixel itself if it is known, else of
- * the nearest in its row, else of the same column's in the nearest row that has one.  Returns false, and writes nothing
- * of use, if no pixel is known.  h * w must be below 2^32. */
+/* Writes for each pixel the index of the known pixel nearest to it into from [h, w] (of an equally near one, or now and
+ * then of one that is farther by a part of a pixel).  Returns false, and writes nothing of use, if no pixel is known.
+ * h * w must be below 2^32 - 1. */
 bool mask_nearest(const unsigned char *mask, size_t h, size_t w, uint32_t *from);
 
 #endif

@@ -112,3 +112,11 @@ void prep_quantize(const float *planes, size_t h, size_t w, unsigned char *out) 
             out[3 * i + c] = (unsigned char)(v > 0 ? v < 255 ? v : 255 : 0);
         }
 }
+
+void prep_widen(const unsigned char *rgb, size_t h, size_t w, float *out) {
+    size_t n = h * w;
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < 3; c++)
+            out[c * n + i] = (float)rgb[3 * i + c] / 127.5f - 1;
+}

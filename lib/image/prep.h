@@ -67,4 +67,7 @@ void prep_planes(const struct prep *p, const unsigned char *crop, float *out);
  * and clamped. */
 void prep_quantize(const float *planes, size_t h, size_t w, unsigned char *out);
 
+/* The way back: bytes [h, w, 3] to f32 [3, h, w].  A byte v becomes v / 127.5 - 1, of which prep_quantize makes v. */
+void prep_widen(const unsigned char *rgb, size_t h, size_t w, float *out);
+
 #endif

@@ -41,9 +41,9 @@ blocks() {
     for p in prior decode64 upsample ddim-invert; do blocks "$ROOT/man/$p.1"; done >run.sh
     [ "$(wc -l <run.sh)" -ge 9 ]
     sh -eu run.sh
-    cat apple.clip fish.clip fishes.clip prior.clip text.clip caption.clip | record-json --info >info
-    grep -qx 'records	11' info
-    grep -qx 'field	image	11	.*' info
+    cat apple.clip fish.clip fishes.clip door.clip prior.clip text.clip caption.clip | record-json --info >info
+    grep -qx 'records	12' info
+    grep -qx 'field	image	12	.*' info
 }
 
 @test "docs: README's commands" {

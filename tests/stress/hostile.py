@@ -114,7 +114,7 @@ def records(b):
 
 # ---- harm ----
 
-FIELDS = ["text_embed", "image_embed", "prior_embed", "text_states", "image", "mask", "noise", "noise_id", "path", "root", "sample", "text",
+FIELDS = ["text_embed", "image_embed", "prior_embed", "text_states", "image", "mask", "source", "noise", "noise_id", "path", "root", "sample", "text",
           "tokens", "truncated", "model", "params", "error", "cos", "logit", "prob", "label", "rank", "theta", "image_tokens", "grid", "logp",
           "pca_mean", "pca_vectors", "image_features", "step", "labels_key", "logit_scale", "svg", "score", "components", "mean"]
 NUMBERS = [0, 1, -1, 2, 127, 128, 255, 256, 1023, 1024, 1025, 65535, 65536, 2**31 - 1, 2**31, -2**31, 2**32, 2**53, 2**62, 2**63 - 1, 2**64 - 1,
@@ -254,10 +254,12 @@ def main():
     prior = made(["prior", "--steps", "2"], text_)
     small = made(["decode64", "--steps", "2"], prior)
     noise = made(["ddim-invert", "--steps", "2"], image)
+    painted = made(["decode64", "--steps", "2", "--erase", "9,9,30,30"], image)
+    masked = made(["decode64", "--steps", "2", "--source", os.path.join(demo, "house.png"), "--erase", "9,9,30,30"], image)
     labelled = made(["rank", "--labels", os.path.join(demo, "labels.txt")], image)
     codes = made(["vq", "--side", "32"] + vq, image)
     drawn = made(["dalle", "-n", "2"] + dalle, tok)
-    good = [write(x) for b in (tok, text_, image, prior, small, noise, labelled, codes, drawn) for x in records(b)]
+    good = [write(x) for b in (tok, text_, image, prior, small, noise, painted, masked, labelled, codes, drawn) for x in records(b)]
     open("good.clip", "wb").write(image)
     open("text.clip", "wb").write(text_)
     open("pca.clip", "wb").write(made(["embed-mix", "pca-fit"], image))
@@ -270,7 +272,7 @@ def main():
         "image-out --show=kitty", "image-out -o %b%r%s%d.ppm", "embed-mix mean", "embed-mix slerp good.clip", "embed-mix lerp text.clip", "embed-mix pca-fit",
         "embed-mix pca-project --pca pca.clip", "embed-mix pca-reconstruct --pca pca.clip --counts 1,2", "clip-tok --decode", "clip-embed",
         "clip-embed --keep-errors -b 2", "prior --steps 2", "prior --steps 2 -n 2 --keep-errors", "decode64 --steps 1", "decode64 --steps 2 --emit-steps 1 --keep-errors",
-        "decode64 --steps 1 --rng torch", "upsample --steps 1", "ddim-invert --steps 2", "prior --steps 1 --skip-from HERE", "rank --skip-from HERE --labels LABELS",
+        "decode64 --steps 1 --rng torch", "decode64 --steps 2 --erase 8,8,40,40 --resample 2 --keep-errors", "upsample --steps 1", "ddim-invert --steps 2", "prior --steps 1 --skip-from HERE", "rank --skip-from HERE --labels LABELS",
         "prior --steps 1 --uncond HERE text.clip", "rank --query HERE good.clip", "rank --labels HERE good.clip", "embed-mix pca-project --pca HERE good.clip",
         "embed-mix slerp good.clip HERE", "embed-mix diff good.clip HERE HERE", "embed-mix sum HERE + good.clip", "record-json --info HERE HERE",
         "probe p.probe", "probe --knn HERE good.clip", "probe --train -o out.probe", "rank --label-cache HERE --labels LABELS good.clip", "vq VQ", "vq -d VQ", "dalle DALLE",

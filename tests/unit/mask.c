@@ -73,14 +73,35 @@ static void sizes(void) {
     ok(!wrong, "every hole at every size to %d is where it is by the definition", SIDE);
 }
 
-static void nearest(void) {
-    const unsigned char mask[5 * 4] = {0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1};
-    const uint32_t want[5 * 4] = {5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 16, 16, 19, 19, 16, 16, 19, 19};
-    unsigned char none[4] = {0};
-    uint32_t from[5 * 4];
+static double away(size_t i, size_t k, size_t w) {
+    return hypot((double)(i / w) - (double)(k / w), (double)(i % w) - (double)(k % w));
+}
 
-    ok(mask_nearest(mask, 5, 4, from) && !memcmp(from, want, sizeof want), "the nearest in the row, then the nearest row");
-    ok(!mask_nearest(none, 2, 2, from), "nothing is near where nothing is known");
+static void nearest(void) {
+    enum { H = 23, W = 31 };
+    unsigned char mask[H * W];
+    uint32_t from[H * W];
+    unsigned state = 1;
+    double worst = 0;
+    int wrong = 0;
+
+    for (int run = 0; run < 50; run++) {
+        memset(mask, 0, sizeof mask);
+        for (int k = 0; k <= run; k++)
+            mask[(state = state * 1103515245 + 12345) / 65536 % (H * W)] = 1;
+        wrong += !mask_nearest(mask, H, W, from);
+        for (size_t i = 0; i < H * W; i++) {
+            double best = (double)INFINITY;
+            for (size_t k = 0; k < H * W; k++)
+                best = mask[k] ? fmin(best, away(i, k, W)) : best;
+            wrong += from[i] >= H * W || !mask[from[i]] || (mask[i] && from[i] != i);
+            worst = fmax(worst, from[i] < H * W ? away(i, from[i], W) - best : (double)INFINITY);
+        }
+    }
+    ok(!wrong, "a known pixel stands for each, and for itself if it is known");
+    ok(worst == 0, "in these masks it is always the nearest (farther by %.3g)", worst);
+    memset(mask, 0, sizeof mask);
+    ok(!mask_nearest(mask, H, W, from), "nothing is near where nothing is known");
 }
 
 int main(void) {
