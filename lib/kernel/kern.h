@@ -122,6 +122,18 @@ struct kern {
      * squares of x + shift[j] into q[j].  Both are summed in f64 in the order of the rows; shift may be NULL. */
     void (*moments)(size_t m, size_t n, const float *x, size_t ldx, const float *shift, double *s, double *q);
 
+    /* The derivatives of the functions above, for gradients with respect to their inputs.  dy is the gradient at the
+     * result, and dx receives the gradient at x; dx may be dy. */
+    void (*act_back)(size_t n, enum act a, const float *x, const float *dy, float *dx);
+    /* dx = add + the gradient through norm.  add may be NULL, and may be dx. */
+    void (*norm_back)(size_t n, const float *x, const float *g, float eps, const float *dy, const float *add, float *dx);
+    /* y = softmax(scale * x):  dx = scale * y * (dy - sum of y * dy) */
+    void (*softmax_back)(size_t n, float scale, const float *y, const float *dy, float *dx);
+    /* ReLU: positive writes x[i] > 0 to bit i % 8 of bits[i / 8], and 0 to the bits that are left over in the last
+     * byte.  select writes dx[i] = dy[i] where bit i is 1, else 0. */
+    void (*positive)(size_t n, const float *x, unsigned char *bits);
+    void (*select)(size_t n, const unsigned char *bits, const float *dy, float *dx);
+
     /* The transforms of Winograd's F(2x2, 3x3) for n channels (or other items) next to each other; winograd.h has
      * the formulas.  g and u hold weights, v holds rows.  All tables give the same bits, except that subnormal
      * bf16 may become 0. */

@@ -55,18 +55,41 @@ static float sigmoid(float x) {
     return 1 / (1 + expf(-x));
 }
 
-static float act1(enum act a, float x) {
-    const float root_half = 0.70710678f, root_2_pi = 0.79788456f;
+/* The constants are written in f64, because a test compiles this file for double precision. */
+static const float quick = (float)1.702, root_half = (float)0.70710678118654752440, cubic = (float)0.044715,
+                   root_2_pi = (float)0.79788456080286535588, root_1_2pi = (float)0.39894228040143267794;
 
+static float act1(enum act a, float x) {
     switch (a) {
     case ACT_NONE: return x;
     case ACT_RELU: return x < 0 ? 0 : x;
-    case ACT_QUICK_GELU: return x * sigmoid(1.702f * x);
+    case ACT_QUICK_GELU: return x * sigmoid(quick * x);
     case ACT_GELU: return 0.5f * x * (1 + erff(x * root_half));
-    case ACT_GELU_TANH: return 0.5f * x * (1 + tanhf(root_2_pi * (x + 0.044715f * x * x * x)));
+    case ACT_GELU_TANH: return 0.5f * x * (1 + tanhf(root_2_pi * (x + cubic * x * x * x)));
     case ACT_SILU: return x * sigmoid(x);
     }
     return x;
+}
+
+/* Returns the derivative of act1. */
+static float act1_back(enum act a, float x) {
+    float s;
+
+    switch (a) {
+    case ACT_NONE: return 1;
+    case ACT_RELU: return x > 0 ? 1 : x == x ? 0 : x;
+    case ACT_QUICK_GELU:
+        s = sigmoid(quick * x);
+        return s + quick * x * s * (1 - s);
+    case ACT_GELU: return 0.5f * (1 + erff(x * root_half)) + x * root_1_2pi * expf(-0.5f * x * x);
+    case ACT_GELU_TANH:
+        s = tanhf(root_2_pi * (x + cubic * x * x * x));
+        return 0.5f * (1 + s) + 0.5f * x * (1 - s * s) * root_2_pi * (1 + 3 * cubic * x * x);
+    case ACT_SILU:
+        s = sigmoid(x);
+        return s + x * s * (1 - s);
+    }
+    return 1;
 }
 
 static void c_act(size_t n, enum act a, const float *x, float *y) {
@@ -110,6 +133,56 @@ static void c_norm(size_t n, const float *x, const float *g, const float *b, flo
     r = 1 / sqrt(var / (double)n + (double)eps);
     for (size_t i = 0; i < n; i++)
         y[i] = (float)(((double)x[i] - mean) * r) * g[i] + b[i];
+}
+
+static void c_act_back(size_t n, enum act a, const float *x, const float *dy, float *dx) {
+    for (size_t i = 0; i < n; i++)
+        dx[i] = dy[i] * act1_back(a, x[i]);
+}
+
+/* With h = (x - mean) r and a = dy g, the gradient is r (a - mean(a) - h mean(a h)). */
+static void c_norm_back(size_t n, const float *x, const float *g, float eps, const float *dy, const float *add,
+                        float *dx) {
+    double mean = 0, var = 0, r, a = 0, ah = 0;
+
+    for (size_t i = 0; i < n; i++)
+        mean += (double)x[i];
+    mean /= (double)n;
+    for (size_t i = 0; i < n; i++)
+        var += ((double)x[i] - mean) * ((double)x[i] - mean);
+    r = 1 / sqrt(var / (double)n + (double)eps);
+    for (size_t i = 0; i < n; i++) {
+        a += (double)dy[i] * (double)g[i];
+        ah += (double)dy[i] * (double)g[i] * ((double)x[i] - mean) * r;
+    }
+    a /= (double)n;
+    ah /= (double)n;
+    for (size_t i = 0; i < n; i++)
+        dx[i] = (float)(r * ((double)dy[i] * (double)g[i] - a - ((double)x[i] - mean) * r * ah)) + (add ? add[i] : 0);
+}
+
+static void c_softmax_back(size_t n, float scale, const float *y, const float *dy, float *dx) {
+    float s = 0;
+
+    for (size_t i = 0; i < n; i++)
+        s += y[i] * dy[i];
+    for (size_t i = 0; i < n; i++)
+        dx[i] = scale * y[i] * (dy[i] - s);
+}
+
+static void c_positive(size_t n, const float *x, unsigned char *bits) {
+    for (size_t i = 0; i < n; i += 8) {
+        unsigned b = 0;
+
+        for (size_t j = 0; j < 8 && i + j < n; j++)
+            b |= (unsigned)(x[i + j] > 0) << j;
+        bits[i / 8] = (unsigned char)b;
+    }
+}
+
+static void c_select(size_t n, const unsigned char *bits, const float *dy, float *dx) {
+    for (size_t i = 0; i < n; i++)
+        dx[i] = bits[i / 8] >> i % 8 & 1 ? dy[i] : 0;
 }
 
 static void c_affine(size_t n, enum act a, const float *x, const float *mul, const float *add, float *y) {
@@ -249,7 +322,8 @@ static void c_f32_bf16(size_t n, const float *x, unsigned short *y) {
 
 #define ROWS                                                                              \
     .finish = c_finish, .dot = c_dot, .axpy = c_axpy, .scale = c_scale, .act = c_act, .exps = c_exps, \
-    .norm = c_norm, .affine = c_affine, .moments = c_moments, .win_out = c_win_out,       \
+    .act_back = c_act_back, .norm_back = c_norm_back, .softmax_back = c_softmax_back,     \
+    .positive = c_positive, .select = c_select, .norm = c_norm, .affine = c_affine, .moments = c_moments, .win_out = c_win_out,       \
     .f16_f32 = c_f16_f32, .bf16_f32 = c_bf16_f32, .f32_bf16 = c_f32_bf16
 
 const struct kern kern_c = {
