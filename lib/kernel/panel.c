@@ -1,6 +1,7 @@
 #include "lib/kernel/panel.h"
 
 #include <stdint.h>
+#include <string.h>
 
 enum { ROWS_MAX = 16 };
 
@@ -14,6 +15,30 @@ size_t packed_bytes(const struct kern *kern, size_t n, size_t k) {
     if (k > SIZE_MAX / 1024 || __builtin_mul_overflow(div_up(n, kern->panel), panel_bytes(kern, k), &bytes))
         return 0;
     return bytes;
+}
+
+void panel_column(const struct kern *kern, const void *packed, size_t k, size_t i, size_t j0, size_t j1, float *out) {
+    const size_t panel = kern->panel, bytes = panel_bytes(kern, k);
+
+    while (j0 < j1) {
+        const char *from = (const char *)packed + j0 / panel * bytes;
+        size_t at = j0 % panel, n = size_min(panel - at, j1 - j0);
+
+        if (kern->weight == DT_BF16) {
+            const char *pair = from + (i / 2 * panel + at) * 4 + i % 2 * 2;
+
+            for (size_t q = 0; q < n; q++) {
+                unsigned short half;
+
+                memcpy(&half, pair + 4 * q, sizeof half);
+                out[q] = bf16_f32(half);
+            }
+        } else {
+            memcpy(out, from + (i * panel + at) * sizeof *out, n * sizeof *out);
+        }
+        out += n;
+        j0 += n;
+    }
 }
 
 void panel_times(const struct kern *kern, size_t m, size_t n, const void *const rows[], size_t k,

@@ -23,4 +23,8 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
 size_t panel_bytes(const struct kern *kern, size_t k);
 size_t packed_bytes(const struct kern *kern, size_t n, size_t k);
 
+/* Writes column i of the packed matrix [n, k], elements [j0, j1) of it, to out as f32: numbers as they were rounded by
+ * packing. */
+void panel_column(const struct kern *kern, const void *packed, size_t k, size_t i, size_t j0, size_t j1, float *out);
+
 #endif

@@ -195,6 +195,16 @@ static void times_values(const struct kern *kern, const struct head *h, size_t m
     times_panels(kern, m, d, n, rows, h->v, h->n, o, ldo);
 }
 
+/* Writes the weights of one query of one head, which are x * scale for the first n of `all` keys, to s->p. */
+static void keep_weights(const struct attention_seq *s, size_t all, size_t n, size_t head, size_t query, const float *x,
+                         float scale) {
+    float *p = s->p + (head * s->nq + query) * all;
+
+    for (size_t j = 0; j < n; j++)
+        p[j] = x[j] * scale;
+    memset(p + n, 0, (all - n) * sizeof *p);
+}
+
 static void attend(void *ctx, size_t i, int thread) {
     const struct attention_job *t = ctx;
     const struct attention *a = t->a;
@@ -223,6 +233,8 @@ static void attend(void *ctx, size_t i, int thread) {
 
             sum[q] = kern->exps(seen, a->scale, scores + q * l.lds);
             memset(scores + q * l.lds + seen, 0, (n - seen) * sizeof *scores);
+            if (s->p)
+                keep_weights(s, h.n, n, c / d, r + q, scores + q * l.lds, 1 / sum[q]);
         }
         times_values(kern, &h, m, n, d, scores, l.lds, o, l.ldo);
         for (size_t q = 0; q < m; q++)

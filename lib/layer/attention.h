@@ -29,6 +29,7 @@ struct attention_seq {
     float *o;
     size_t nq, ldq, ldo;
     struct attention_keys keys[2];    /* queries see keys[0], then keys[1]; keys[0] may be empty (n = 0) */
+    float *p;                         /* NULL, or receives the attention weights [H, nq, keys], for attention_back.h */
 };
 
 struct attention {

@@ -14,7 +14,9 @@ enum { MAX_ROWS = 384, MAX_COLS = 512, PACK_COLS = 256, CONVERT = 1 << 14 };
 
 struct pack_job {
     const struct kern *kern;
-    const struct tensor *w;    /* [parts] matrices, one above the other */
+    const struct tensor *w;    /* [parts] matrices, one above the other; or */
+    const struct linear *from; /* the packed matrix to transpose, and its taps */
+    size_t taps;
     size_t parts, n, k;
     const float *scale;        /* [n] or NULL */
     char *packed;
@@ -42,8 +44,30 @@ static void fetch_as_is(const struct pack_job *p, size_t j, size_t k0, size_t kc
     tensor_f32(w, j * p->k + k0, j * p->k + k0 + kc, out);
 }
 
+/* Writes columns [k0, k0 + kc) of row j of the transposed matrix to out. */
+static void fetch_turned(const struct pack_job *p, size_t j, size_t k0, size_t kc, float *out) {
+    const struct linear *l = p->from;
+
+    while (kc) {
+        size_t tap = k0 / l->n, at = k0 % l->n, n = size_min(l->n - at, kc);
+        size_t column = (p->taps - 1 - tap) * (l->k / p->taps) + j;
+
+        if (p->kern->panel)
+            panel_column(p->kern, l->packed, l->k, column, at, at + n, out);
+        else
+            for (size_t i = 0; i < n; i++)
+                out[i] = ((const float *)l->packed)[(at + i) * l->k + column];
+        out += n;
+        k0 += n;
+        kc -= n;
+    }
+}
+
 static void fetch(const struct pack_job *p, size_t j, size_t k0, size_t kc, float *out) {
-    fetch_as_is(p, j, k0, kc, out);
+    if (p->from)
+        fetch_turned(p, j, k0, kc, out);
+    else
+        fetch_as_is(p, j, k0, kc, out);
     if (p->scale)
         p->kern->scale(kc, p->scale[j], out);
 }
@@ -82,7 +106,7 @@ static int pack_weights(struct linear *l, struct pack_job *p, const struct compu
     size_t bytes;
 
     if (!kern->panel) {
-        if (p->parts == 1 && !p->scale && usable_as_is(p->w)) {
+        if (!p->from && p->parts == 1 && !p->scale && usable_as_is(p->w)) {
             l->packed = p->w->data;
             return 0;
         }
@@ -165,6 +189,18 @@ int linear_pack_view(struct linear *l, const struct tensor *w, const float *scal
     p.n = l->n;
     p.k = l->k;
     return pack_weights(l, &p, c, keep, e);
+}
+
+int linear_transpose(struct linear *t, const struct linear *l, size_t taps, const struct compute *c,
+                     struct arena *keep, struct err *e) {
+    struct pack_job p = {.kern = c->kern, .parts = 1, .from = l, .taps = taps};
+
+    *t = (struct linear){.n = l->k / taps};
+    if (__builtin_mul_overflow(taps, l->n, &t->k))
+        return err_set(e, "a matrix is too large");
+    p.n = t->n;
+    p.k = t->k;
+    return pack_weights(t, &p, c, keep, e);
 }
 
 /* ---- running ---- */

@@ -44,6 +44,13 @@ int linear_pack_view(struct linear *l, const struct tensor *w, const float *scal
 /* Checks the parts as linear_pack does, without packing, and sets n and k of l for all parts together. */
 int linear_shape(struct linear *l, size_t parts, const struct tensor w[], struct err *e);
 
+/* Packs the transpose of l into t, for gradients: dx = dy W is linear_run of t.  The numbers are those of l as packed,
+ * so that bf16 weights are not rounded twice.  l is [n, taps * k], one matrix W_i [n, k] for each tap of a window; t is
+ * [k, taps * n] and holds the transposed matrices in the opposite order, which is a convolution turned by 180 degrees.
+ * taps is 1 for a plain matrix.  t has no bias. */
+int linear_transpose(struct linear *t, const struct linear *l, size_t taps, const struct compute *c,
+                     struct arena *keep, struct err *e);
+
 /* Returns the bytes of scratch that linear_run needs for m rows.  A larger m never needs less scratch.  The caller
  * aligns the block to ARENA_ALIGN. */
 size_t linear_scratch(const struct linear *l, const struct compute *c, size_t m);

@@ -25,3 +25,28 @@ void layer_norm(const struct compute *c, size_t m, size_t d, const float *x, siz
 
     pool_run(c->pool, div_up(m, j.some), norm_rows, &j);
 }
+
+struct norm_back_job {
+    const struct kern *kern;
+    size_t m, d, some;
+    const float *x, *g, *dy, *add;
+    float *dx, eps;
+};
+
+static void norm_back_rows(void *ctx, size_t i, int thread) {
+    const struct norm_back_job *j = ctx;
+
+    (void)thread;
+    for (size_t r = i * j->some; r < (i + 1) * j->some && r < j->m; r++) {
+        size_t at = r * j->d;
+
+        j->kern->norm_back(j->d, j->x + at, j->g, j->eps, j->dy + at, j->add ? j->add + at : NULL, j->dx + at);
+    }
+}
+
+void layer_norm_back(const struct compute *c, size_t m, size_t d, const float *x, const float *g, float eps,
+                     const float *dy, const float *add, float *dx) {
+    struct norm_back_job j = {c->kern, m, d, d ? div_up(TASK, d) : 1, x, g, dy, add, dx, eps};
+
+    pool_run(c->pool, div_up(m, j.some), norm_back_rows, &j);
+}

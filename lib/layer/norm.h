@@ -16,4 +16,9 @@
 void layer_norm(const struct compute *c, size_t m, size_t d, const float *x, size_t ldx,
                 const float *g, const float *b, float eps, float *y, size_t ldy);
 
+/* The gradient: dx [m, d] = add + what dy gives at x, all with row stride d.  add is NULL, or may be dx;
+ * dx may be dy or x. */
+void layer_norm_back(const struct compute *c, size_t m, size_t d, const float *x, const float *g, float eps,
+                     const float *dy, const float *add, float *dx);
+
 #endif

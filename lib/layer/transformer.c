@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/scratch.h"
+#include "lib/layer/activation.h"
 #include "lib/layer/norm.h"
 
 /* The scratch of a run.  mlp shares the memory of q and kv, which are no longer needed when mlp is written. */
@@ -12,6 +13,9 @@ struct work {
     float *h;                  /* [rows, D] normalised */
     float *q, *kv;             /* [rows, D], [rows, 2 D] */
     float *mlp;                /* [rows, F] */
+    const float *x;            /* the layer's input, its rows after the attention, and its result; without */
+    float *mid, *y;            /* r->keep all are the same rows, unless one row is computed */
+    float *u, *p, *o;          /* NULL, NULL and q, or as in struct transformer_state; o: attention's result */
     struct attention_seq *seq; /* [n] */
     void *rest;                /* scratch of linear_run and attention_run */
 };
@@ -100,7 +104,7 @@ static struct work plan(const struct transformer *t, const struct compute *c, si
     const struct transformer_layer *l = &t->layer[0];
     struct attention a = attention_of(t);
     size_t d = g->width, rest = attention_scratch(&a, c, keys);
-    struct work w;
+    struct work w = {0};
 
     w.h = scratch_cut(s, rows * d, sizeof(float));
     w.q = scratch_cut(s, rows * size_max(3 * d, g->mlp), sizeof(float));
@@ -133,7 +137,7 @@ static void gather(const struct transformer_run *r, size_t d, const float *x, fl
 static void attend(const struct transformer *t, const struct compute *c,
                    const struct transformer_run *r, size_t layer, bool one, const struct work *w) {
     struct attention a = attention_of(t);
-    size_t d = t->config.width, ld = 2 * d;
+    size_t d = t->config.width, ld = 2 * d, squares = 0;
 
     for (size_t i = 0, at = 0; i < r->n; at += r->len[i++]) {
         const struct transformer_cache *p = r->past ? r->past[i] : NULL;
@@ -141,7 +145,10 @@ static void attend(const struct transformer *t, const struct compute *c,
         struct attention_seq *s = &w->seq[i];
 
         s->nq = one ? 1 : r->len[i];
-        s->q = s->o = w->q + (one ? i : at) * d;
+        s->q = w->q + (one ? i : at) * d;
+        s->o = w->o + (one ? i : at) * d;
+        s->p = w->p ? w->p + squares : NULL;
+        squares += a.heads * s->nq * r->len[i];
         s->ldq = s->ldo = d;
         s->keys[0] = (struct attention_keys){0};
         if (p && p->used) {
@@ -155,33 +162,62 @@ static void attend(const struct transformer *t, const struct compute *c,
     attention_run(&a, c, r->n, w->seq, w->rest);
 }
 
-/* Computes x += proj(act(fc(ln2(x)))) for m rows. */
+/* Computes w->y = x + proj(act(fc(ln2(x)))) for the m rows x of w->mid. */
 static void mlp(const struct transformer *t, const struct compute *c,
-                const struct transformer_layer *l, size_t m, float *x, const struct work *w) {
+                const struct transformer_layer *l, size_t m, const struct work *w) {
     size_t d = t->config.width, f = t->config.mlp;
 
-    layer_norm(c, m, d, x, d, l->ln2.g, l->ln2.b, t->config.eps, w->h, d);
-    linear_run(&l->fc, c, m, w->h, d, w->mlp, f, t->config.act, NULL, w->rest);
-    linear_run(&l->proj, c, m, w->mlp, f, x, d, ACT_NONE, x, w->rest);
+    layer_norm(c, m, d, w->mid, d, l->ln2.g, l->ln2.b, t->config.eps, w->h, d);
+    if (w->u) {
+        linear_run(&l->fc, c, m, w->h, d, w->u, f, ACT_NONE, NULL, w->rest);
+        activation_run(c, m * f, t->config.act, w->u, w->mlp);
+    } else {
+        linear_run(&l->fc, c, m, w->h, d, w->mlp, f, t->config.act, NULL, w->rest);
+    }
+    linear_run(&l->proj, c, m, w->mlp, f, w->y, d, ACT_NONE, w->mid, w->rest);
 }
 
+/* Runs one layer from w->x to w->y. */
 static void run_layer(const struct transformer *t, const struct compute *c,
                       const struct transformer_run *r, size_t rows, size_t layer, bool one,
                       const struct work *w) {
     const struct transformer_layer *l = &t->layer[layer];
     size_t d = t->config.width, m = one ? r->n : rows;
-    float *x = one ? r->y : r->x;
 
-    layer_norm(c, rows, d, r->x, d, l->ln1.g, l->ln1.b, t->config.eps, w->h, d);
+    layer_norm(c, rows, d, w->x, d, l->ln1.g, l->ln1.b, t->config.eps, w->h, d);
     linear_run(&l->kv, c, rows, w->h, d, w->kv, 2 * d, ACT_NONE, NULL, w->rest);
     if (one)
-        gather(r, d, w->h, x);
-    linear_run(&l->q, c, m, one ? x : w->h, d, w->q, d, ACT_NONE, NULL, w->rest);
+        gather(r, d, w->h, w->y);
+    linear_run(&l->q, c, m, one ? w->y : w->h, d, w->q, d, ACT_NONE, NULL, w->rest);
     if (one)
-        gather(r, d, r->x, x);
+        gather(r, d, w->x, w->y);
     attend(t, c, r, layer, one, w);
-    linear_run(&l->out, c, m, w->q, d, x, d, ACT_NONE, x, w->rest);
-    mlp(t, c, l, m, x, w);
+    linear_run(&l->out, c, m, w->o, d, w->mid, d, ACT_NONE, one ? w->y : w->x, w->rest);
+    mlp(t, c, l, m, w);
+}
+
+/* Sets the places of a layer's input, result and intermediate results. */
+static void place(const struct transformer *t, const struct transformer_run *r, size_t rows, size_t layer, bool one,
+                  struct work *w) {
+    const struct transformer_keep *k = r->keep;
+    const struct transformer_state *s;
+    size_t size = rows * t->config.width;
+
+    if (!k) {
+        w->x = r->x;
+        w->mid = w->y = one ? r->y : r->x;
+        w->o = w->q;
+        return;
+    }
+    s = &k->state[k->again ? 0 : layer];
+    w->x = k->x + layer * size;
+    w->y = layer + 1 < t->config.layers ? k->x + (layer + 1) * size : r->y;
+    w->q = s->q;
+    w->kv = s->kv;
+    w->p = s->p;
+    w->o = w->h;    /* not read again before attention writes it */
+    w->mid = s->mid;
+    w->u = s->u;
 }
 
 static size_t sum(const size_t *len, size_t n) {
@@ -203,12 +239,19 @@ static size_t most_keys(const struct transformer_run *r) {
 
 void transformer_run(const struct transformer *t, const struct compute *c,
                      const struct transformer_run *r, void *scratch) {
-    struct scratch s = {scratch, 0};
-    size_t rows = sum(r->len, r->n), layers = t->config.layers;
-    struct work w = plan(t, c, r->n, rows, most_keys(r), &s);
+    for (size_t i = 0; i < t->config.layers; i++)
+        transformer_run_layer(t, c, r, i, scratch);
+}
 
-    for (size_t i = 0; i < layers; i++)
-        run_layer(t, c, r, rows, i, r->row && i + 1 == layers, &w);
+void transformer_run_layer(const struct transformer *t, const struct compute *c, const struct transformer_run *r,
+                           size_t layer, void *scratch) {
+    struct scratch s = {scratch, 0};
+    size_t rows = sum(r->len, r->n);
+    struct work w = plan(t, c, r->n, rows, most_keys(r), &s);
+    bool one = r->row && layer + 1 == t->config.layers;
+
+    place(t, r, rows, layer, one, &w);
+    run_layer(t, c, r, rows, layer, one, &w);
 }
 
 void transformer_prefill(const struct transformer *t, const struct compute *c, size_t len, float *x,
@@ -228,10 +271,12 @@ void transformer_prefill(const struct transformer *t, const struct compute *c, s
         if (i + 1 == layers)
             break;
         w.kv = kv;
+        w.x = w.mid = w.y = x;
+        w.o = w.q;
         linear_run(&l->q, c, len, w.h, d, w.q, d, ACT_NONE, NULL, w.rest);
         attend(t, c, &r, i, false, &w);
         linear_run(&l->out, c, len, w.q, d, x, d, ACT_NONE, x, w.rest);
-        mlp(t, c, l, len, x, &w);
+        mlp(t, c, l, len, &w);
     }
     cache->used += len;
 }

@@ -55,6 +55,19 @@ struct transformer_cache {
     size_t room, used;
 };
 
+/* What a run leaves for transformer_back (transformer_back.h), of one layer.  p may be NULL. */
+struct transformer_state {
+    float *q, *kv, *p;     /* [m, D], [rows, 2 D], [n, H, queries, keys]: the attention weights */
+    float *mid, *u;        /* [m, D]: x after the attention; [m, F]: the MLP's input of the activation */
+};
+
+/* Of all layers.  m is the number of rows that a layer computes: all, or n in the last layer with `row`. */
+struct transformer_keep {
+    float *x;                           /* [layers, rows, D]: the input of each layer */
+    struct transformer_state *state;    /* [layers], or, with `again`, one for all layers, left by the last one */
+    bool again;
+};
+
 /* The arguments of transformer_run. */
 struct transformer_run {
     size_t n;                                        /* sequences */
@@ -63,6 +76,7 @@ struct transformer_run {
     const size_t *row;                               /* NULL, or the one row of each sequence to compute */
     float *y;                                        /* with `row`: the result, [n, D] */
     const struct transformer_cache *const *past;     /* NULL, or a cache (or NULL) for each sequence */
+    const struct transformer_keep *keep;             /* NULL; or x is keep->x, y receives the result, past is NULL */
 };
 
 /* Returns the bytes of scratch for n sequences of at most `rows` rows in all, and at most `keys` keys each. */
@@ -71,6 +85,10 @@ size_t transformer_scratch(const struct transformer *t, const struct compute *c,
 
 void transformer_run(const struct transformer *t, const struct compute *c,
                      const struct transformer_run *r, void *scratch);
+
+/* Runs one layer of r again, from its kept input, so that the layer's state is that of the run (transformer_back.h). */
+void transformer_run_layer(const struct transformer *t, const struct compute *c, const struct transformer_run *r,
+                           size_t layer, void *scratch);
 
 /* Computes the keys and values of rows x [len, D] of one causal sequence in every layer and appends them to the cache.
  * x is overwritten; used + len <= room.  In the last layer only the keys and values are computed. */

@@ -1,15 +1,6 @@
-#include "lib/net/clip_bind.h"
-#include "lib/net/resnet.h"
-#include "lib/net/vit.h"
+#include "lib/net/clip_vision.h"
 
-struct clip_vision {
-    const struct compute *c;    /* the weights are packed for it */
-    enum clip_vision_kind kind;
-    union {
-        struct vit vit;
-        struct resnet resnet;
-    } of;
-};
+#include "lib/net/clip_bind.h"
 
 struct clip_vision *clip_bind_vision(const struct clip_config *config, const struct weights *ws,
                                      const struct compute *k, struct arena *keep, struct err *e) {

@@ -29,16 +29,16 @@ void vit_bind(struct vit *v, const struct clip_vision_config *config,
     clip_bind_projection(b, &v->projection, names, names->vision.projection, v->embed, d);
 }
 
-/* The number of images in a pass.  The work of a pass should stay in the CPU's caches, and more rows than this do not
- * make the products faster.  No result depends on it. */
-static size_t per_pass(const struct vit *v, size_t n) {
+/* The work of a pass should stay in the CPU's caches, and more rows than this do not make the products faster. */
+size_t vit_pass(const struct vit *v, size_t n) {
     size_t most = 2048 / v->tokens;
 
     return n < most ? n : most ? most : 1;
 }
 
 struct work {
-    float *x, *pooled;      /* [n * T, D], [n, D] */
+    float *pre, *x;         /* [n * T, D]: the input and the result of ln_pre; one array, unless they are kept */
+    float *pooled;          /* [n, D] */
     float *patches;         /* [n * T, 3 p p]; zero for the class token */
     size_t *len, *row;      /* [n] */
     void *rest;
@@ -48,7 +48,7 @@ static struct work plan(const struct vit *v, const struct compute *c, size_t n, 
     size_t d = v->width, rows = n * v->tokens, cols = 3 * v->patch * v->patch, size[3], most = 0;
     struct work w;
 
-    w.x = scratch_cut(s, rows * d, sizeof(float));
+    w.pre = w.x = scratch_cut(s, rows * d, sizeof(float));
     w.pooled = scratch_cut(s, n * d, sizeof(float));
     w.patches = scratch_cut(s, rows * cols, sizeof(float));
     w.len = scratch_cut(s, n, sizeof *w.len);
@@ -65,7 +65,7 @@ static struct work plan(const struct vit *v, const struct compute *c, size_t n, 
 size_t vit_scratch(const struct vit *v, const struct compute *c, size_t n) {
     struct scratch s = {0};
 
-    plan(v, c, per_pass(v, n), &s);
+    plan(v, c, vit_pass(v, n), &s);
     return s.used;
 }
 
@@ -129,40 +129,50 @@ static void gather(void *ctx, size_t task, int thread) {
 static void embed_patches(const struct vit *v, const struct compute *c, size_t n,
                           const float *images, const struct work *w) {
     size_t d = v->width, rows = n * v->tokens, cols = v->patches.k;
-    struct gathering g = {v, c->kern, images, w->patches, w->x};
+    struct gathering g = {v, c->kern, images, w->patches, w->pre};
 
     for (size_t i = 0; i < rows; i++)
-        memcpy(w->x + i * d, v->position + i % v->tokens * d, d * sizeof *w->x);
+        memcpy(w->pre + i * d, v->position + i % v->tokens * d, d * sizeof *w->pre);
     for (size_t i = 0; i < rows; i += v->tokens)
         for (size_t j = 0; j < d; j++)
-            w->x[i * d + j] += v->class_token[j];
+            w->pre[i * d + j] += v->class_token[j];
     pool_run(c->pool, n * (v->image / v->patch), gather, &g);
-    linear_run(&v->patches, c, rows, w->patches, cols, w->x, d, ACT_NONE, w->x, w->rest);
-    layer_norm(c, rows, d, w->x, d, v->ln_pre.g, v->ln_pre.b, v->eps, w->x, d);
+    linear_run(&v->patches, c, rows, w->patches, cols, w->pre, d, ACT_NONE, w->pre, w->rest);
+    layer_norm(c, rows, d, w->pre, d, v->ln_pre.g, v->ln_pre.b, v->eps, w->x, d);
 }
 
 static void pass(const struct vit *v, const struct compute *c, size_t n, const float *images,
-                 float *embed, float *features, void *scratch) {
+                 float *embed, float *features, const struct vit_keep *k, void *scratch) {
     struct scratch s = {scratch, 0};
     struct work w = plan(v, c, n, &s);
-    struct transformer_run r = {.n = n, .len = w.len, .x = w.x, .row = w.row, .y = w.pooled};
+    struct transformer_run r = {.n = n, .len = w.len, .row = w.row, .keep = k ? &k->blocks : NULL};
+    float *post = k ? k->post : w.pooled;
     size_t d = v->width;
 
+    if (k)
+        w.pre = k->pre, w.x = k->blocks.x;
+    r.x = w.x;
+    r.y = post;
     embed_patches(v, c, n, images, &w);
     for (size_t i = 0; i < n; i++)
         w.len[i] = v->tokens, w.row[i] = 0;
     transformer_run(&v->blocks, c, &r, w.rest);
-    layer_norm(c, n, d, w.pooled, d, v->ln_post.g, v->ln_post.b, v->eps, w.pooled, d);
+    layer_norm(c, n, d, post, d, v->ln_post.g, v->ln_post.b, v->eps, w.pooled, d);
     if (features)
         memcpy(features, w.pooled, n * d * sizeof *features);
     linear_run(&v->projection, c, n, w.pooled, d, embed, v->embed, ACT_NONE, NULL, w.rest);
 }
 
+void vit_run_keep(const struct vit *v, const struct compute *c, size_t n, const float *images, float *embed,
+                  const struct vit_keep *k, void *scratch) {
+    pass(v, c, n, images, embed, NULL, k, scratch);
+}
+
 void vit_run(const struct vit *v, const struct compute *c, size_t n, const float *images,
              float *embed, float *features, void *scratch) {
-    size_t step = per_pass(v, n), pixels = 3 * v->image * v->image;
+    size_t step = vit_pass(v, n), pixels = 3 * v->image * v->image;
 
     for (size_t i = 0; i < n; i += step)
         pass(v, c, n - i < step ? n - i : step, images + i * pixels, embed + i * v->embed,
-             features ? features + i * v->width : NULL, scratch);
+             features ? features + i * v->width : NULL, NULL, scratch);
 }

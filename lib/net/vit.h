@@ -34,6 +34,20 @@ void vit_bind(struct vit *v, const struct clip_vision_config *config,
               const struct clip_family *names, struct bind *b);
 /* Bytes of scratch for n images. */
 size_t vit_scratch(const struct vit *v, const struct compute *c, size_t n);
+/* The number of images of a pass, of n: vit_run computes a pass after the other.  No result depends on it. */
+size_t vit_pass(const struct vit *v, size_t n);
+
+/* What a pass of n images leaves for vit_back (vit_back.h). */
+struct vit_keep {
+    float *pre;                        /* [n * T, D]: the input of ln_pre */
+    struct transformer_keep blocks;
+    float *post;                       /* [n, D]: the input of ln_post */
+};
+
+/* Computes one pass, n <= vit_pass(v, n), into the places of k.  Scratch is that of vit_run. */
+void vit_run_keep(const struct vit *v, const struct compute *c, size_t n, const float *images, float *embed,
+                  const struct vit_keep *k, void *scratch);
+
 void vit_run(const struct vit *v, const struct compute *c, size_t n, const float *images,
              float *embed, float *features, void *scratch);
 

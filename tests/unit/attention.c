@@ -68,7 +68,7 @@ static double error(const struct compute *c, size_t heads, size_t d, size_t nq, 
     size_t w = heads * d, ld = 3 * w + 1, ld0 = 2 * w + 3;
     float *own = numbers(&arena, (n1 > nq ? n1 : nq) * ld, 2), *old = numbers(&arena, n0 * ld0 + 1, 2);
     float *o = arena_take(&arena, nq * (w + 2), 4);
-    struct attention_seq s = {own, o, nq, ld, w + 2, {{old, old + w, n0, ld0}, {own + w, own + 2 * w, n1, ld}}};
+    struct attention_seq s = {own, o, nq, ld, w + 2, {{old, old + w, n0, ld0}, {own + w, own + 2 * w, n1, ld}}, NULL};
     double worst = 0, *want = malloc(w * sizeof *want);
 
     attention_run(&a, c, 1, &s, arena_take(&arena, attention_scratch(&a, c, n0 + n1), 1));
@@ -123,7 +123,7 @@ static void same_bytes(const struct kern *kern, struct pool *pools[], bool causa
         float *own = x + (P + i * TOP) * LD, *w = whole + i * (P + TOP) * LD;
 
         s[i] = (struct attention_seq){own, want + i * TOP * W, len[i], LD, W,
-                                      {{x + W, x + 2 * W, P, LD}, {own + W, own + 2 * W, len[i], LD}}};
+                                      {{x + W, x + 2 * W, P, LD}, {own + W, own + 2 * W, len[i], LD}}, NULL};
         attention_run(&a, &one, 1, &s[i], arena_take(&(struct arena){arena.at, arena.end, arena.mem}, attention_scratch(&a, &one, P + len[i]), 1));
         memcpy(w, x, P * LD * 4);
         memcpy(w + P * LD, own, len[i] * LD * 4);
