@@ -217,6 +217,21 @@ static struct linear as_linear(const struct conv *k) {
     return (struct linear){.n = k->out, .k = k->in, .bias = k->bias, .packed = k->packed};
 }
 
+int conv_turn(struct conv *t, const struct conv *k, const struct compute *c, struct arena *keep, struct err *e) {
+    struct linear l = {.n = k->out, .k = k->side * k->side * k->in, .packed = k->packed}, turned;
+
+    if (linear_transpose(&turned, &l, k->side * k->side, c, keep, e) < 0)
+        return -1;
+    *t = (struct conv){.in = k->out, .out = k->in, .side = k->side, .stride = 1, .pad = k->pad, .packed = turned.packed};
+    return 0;
+}
+
+int conv_turn_window(struct linear *t, const struct conv *k, const struct compute *c, struct arena *keep, struct err *e) {
+    struct linear l = {.n = k->out, .k = k->side * k->side * k->in, .packed = k->packed};
+
+    return linear_transpose(t, &l, 1, c, keep, e);
+}
+
 static size_t scratch_of(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x, size_t pad_y) {
     struct plan p = make_plan(k, c, n, y, x, pad_y);
     struct linear l = as_linear(k);

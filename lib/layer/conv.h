@@ -33,6 +33,15 @@ int conv_pack(struct conv *k, const struct tensor *w, const float *scale, const 
 /* Returns a convolution whose weights `packed` were packed by conv_pack before.  w gives the shape only. */
 struct conv conv_packed(const struct tensor *w, const float *bias, size_t stride, size_t pad, const void *packed);
 
+/* Packs into t the convolution that computes the gradient at k's input from the gradient at its result (without act and
+ * residual): that of the transposed filters turned by 180 degrees.  k has stride 1, an odd side and pad = side / 2, and
+ * pads all sides.  t has no bias. */
+int conv_turn(struct conv *t, const struct conv *k, const struct compute *c, struct arena *keep, struct err *e);
+
+/* Packs into t the matrix [side * side * ci, co], whose product with one pixel of the gradient at k's result is what
+ * that pixel adds to the pixels of its window: [y, x, ci].  For convolutions with a stride. */
+int conv_turn_window(struct linear *t, const struct conv *k, const struct compute *c, struct arena *keep, struct err *e);
+
 size_t conv_scratch(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x);
 
 void conv_run(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,

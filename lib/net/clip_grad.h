@@ -4,7 +4,7 @@
  *          clip_image_back then computes, from the gradient of a loss with respect to the embeddings, its gradient with
  *          respect to the pixels.  No weight gets a gradient.
  *          The networks are those of clip.h: the same code runs, which leaves its intermediate results in `kept`.
- * Source   Radford et al. 2021, arXiv:2103.00020; the chain rule (vit_back.h).
+ * Source   Radford et al. 2021, arXiv:2103.00020; the chain rule (vit_back.h, resnet_back.h).
  * Shapes   images and d_images [n, 3, S, S], embed and d_embed [n, E], f32.
  * Units    images are normalised by the checkpoint's mean and std.  For the gradient at pixels in [0, 1], the caller
  *          divides d_images by std, channel by channel.  Embeddings do not have length 1.
@@ -15,13 +15,14 @@
  *          ReLUs make such gradients wrong by a few percent.  The other functions cannot fail.
  * Numbers  bf16 weights (ViT): the gradient of the network with rounded weights.
  *          No byte depends on n or the threads.  The modes differ in the last bits of the gradient.
- * Memory   Kept for one image, f32, in MB, and the time of a pass back in units of a pass forward:
+ * Memory   Kept for one image, f32, in MB, and the time of a pass back in passes forward:
  *                             KEEP_ALL   KEEP_STATES   KEEP_INPUTS
  *              ViT-B/32         18          16.6          3.3
  *              ViT-B/16         88          65            15
  *              ViT-L/14        329         227            39
  *              ViT-L/14@336   1022         511            99
  *              time              1          1+            2
+ *          A ResNet keeps one bit for each ReLU whatever the mode: RN50 1.4 MB, RN50x64 28 MB.
  *          A batch may be split, and the gradients of its images are unchanged.
  * Threads  Those of the kernels, over compute.pool.
  */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/base/scratch.h"
+#include "lib/layer/activation.h"
 #include "lib/layer/attention.h"
 
 static const double bn_eps = 1e-5;
@@ -108,6 +109,8 @@ void resnet_bind(struct resnet *r, const struct clip_vision_config *config, cons
 struct work {
     float *x, *y;      /* 2 u */
     float *s, *t;      /* max(u, 3 S^2) */
+    float *q, *kv;     /* of the attention pool */
+    unsigned char *bits;    /* the place of the next ReLU's bits, or NULL */
     struct attention_seq *seq;
     void *rest;
 };
@@ -116,8 +119,8 @@ static size_t unit(const struct resnet *r) {
     return r->image * r->image / 8 * r->width;
 }
 
-/* The number of images in a pass, so that large feature maps stay in the CPU's caches.  No result depends on it. */
-static size_t per_pass(const struct resnet *r, size_t n) {
+/* Large feature maps should stay in the CPU's caches. */
+size_t resnet_pass(const struct resnet *r, size_t n) {
     size_t most = ((size_t)4 << 20) / unit(r);
 
     return n < most ? n : most ? most : 1;
@@ -151,12 +154,14 @@ static size_t rest_of(const struct resnet *r, const struct compute *c, size_t n)
 
 static struct work plan(const struct resnet *r, const struct compute *c, size_t n, struct scratch *s) {
     size_t u = n * unit(r), pixels = n * 3 * r->image * r->image;
-    struct work w;
+    struct work w = {0};
 
     w.x = scratch_cut(s, 2 * u, sizeof(float));
     w.y = scratch_cut(s, 2 * u, sizeof(float));
     w.s = scratch_cut(s, size_max(u, pixels), sizeof(float));
     w.t = scratch_cut(s, size_max(u, pixels), sizeof(float));
+    w.q = w.t;
+    w.kv = w.s;
     w.seq = scratch_cut(s, n, sizeof *w.seq);
     w.rest = scratch_cut(s, rest_of(r, c, n), 1);
     return w;
@@ -167,7 +172,7 @@ size_t resnet_scratch(const struct resnet *r, const struct compute *c, size_t n)
 
     if (n == 0)
         return 0;
-    plan(r, c, per_pass(r, n), &s);
+    plan(r, c, resnet_pass(r, n), &s);
     return s.used;
 }
 
@@ -214,17 +219,29 @@ static void halve(const struct compute *c, size_t n, size_t side, size_t channel
     pool_run(c->pool, n * side, halve_line, &p);
 }
 
+/* Computes a convolution of n maps of side x side, with ReLU. */
+static void conv_relu(const struct conv *k, const struct compute *c, size_t n, size_t side, const float *in, float *out,
+                      const float *residual, struct work *w) {
+    size_t to = side / k->stride, count = n * to * to * k->out;
+
+    conv_run(k, c, n, side, side, in, out, ACT_RELU, residual, w->rest);
+    if (!w->bits)
+        return;
+    relu_keep(c, count, out, w->bits);
+    w->bits += div_up(count, 8);
+}
+
 /* Compute the stem's result, w->x [n, S / 4, S / 4, w], from the images. */
 static void run_stem(const struct resnet *r, const struct compute *c, size_t n, const float *images,
-                     const struct work *w) {
+                     struct work *w) {
     struct feature_map p = {images, w->s, r->image, 3};
     size_t s = r->image;
 
     pool_run(c->pool, n * s, interleave, &p);
-    conv_run(&r->stem[0], c, n, s, s, w->s, w->t, ACT_RELU, NULL, w->rest);
+    conv_relu(&r->stem[0], c, n, s, w->s, w->t, NULL, w);
     s /= 2;
-    conv_run(&r->stem[1], c, n, s, s, w->t, w->s, ACT_RELU, NULL, w->rest);
-    conv_run(&r->stem[2], c, n, s, s, w->s, w->y, ACT_RELU, NULL, w->rest);
+    conv_relu(&r->stem[1], c, n, s, w->t, w->s, NULL, w);
+    conv_relu(&r->stem[2], c, n, s, w->s, w->y, NULL, w);
     halve(c, n, s / 2, r->width, w->y, w->x);
 }
 
@@ -240,8 +257,8 @@ static size_t run_block(const struct bottleneck *k, const struct compute *c, siz
                         struct work *w) {
     const float *x = w->x;
 
-    conv_run(&k->conv1, c, n, side, side, x, w->s, ACT_RELU, NULL, w->rest);
-    conv_run(&k->conv2, c, n, side, side, w->s, w->t, ACT_RELU, NULL, w->rest);
+    conv_relu(&k->conv1, c, n, side, x, w->s, NULL, w);
+    conv_relu(&k->conv2, c, n, side, w->s, w->t, NULL, w);
     if (k->stride == 2) {
         side /= 2;
         halve(c, n, side, k->planes, w->t, w->s);
@@ -253,7 +270,7 @@ static size_t run_block(const struct bottleneck *k, const struct compute *c, siz
         conv_run(&k->down, c, n, side, side, x, w->y, ACT_NONE, NULL, w->rest);
         swap(&w->x, &w->y);
     }
-    conv_run(&k->conv3, c, n, side, side, w->t, w->x, ACT_RELU, w->x, w->rest);
+    conv_relu(&k->conv3, c, n, side, w->t, w->x, w->x, w);
     return side;
 }
 
@@ -275,37 +292,44 @@ static void attention_pool(const struct resnet *r, const struct compute *c, size
                            float *embed, const struct work *w) {
     size_t d = 32 * r->width, rows = pixels + 1;
     struct attention a = {r->heads, d / r->heads, 1 / sqrtf((float)(d / r->heads)), false};
-    float *z = w->y, *kv = w->s, *q = w->t;
+    float *z = w->y, *o = w->x;    /* x is not read again when z is made */
 
     for (size_t i = 0; i < n; i++)
         prepend_mean(r, pixels, w->x + i * pixels * d, z + i * rows * d);
-    linear_run(&r->q, c, n, z, rows * d, q, d, ACT_NONE, NULL, w->rest);
-    linear_run(&r->kv, c, n * rows, z, d, kv, 2 * d, ACT_NONE, NULL, w->rest);
+    linear_run(&r->q, c, n, z, rows * d, w->q, d, ACT_NONE, NULL, w->rest);
+    linear_run(&r->kv, c, n * rows, z, d, w->kv, 2 * d, ACT_NONE, NULL, w->rest);
     for (size_t i = 0; i < n; i++) {
-        const float *k = kv + i * rows * 2 * d;
-        w->seq[i] = (struct attention_seq){.q = q + i * d, .o = q + i * d, .nq = 1, .ldq = d,
+        const float *k = w->kv + i * rows * 2 * d;
+        w->seq[i] = (struct attention_seq){.q = w->q + i * d, .o = o + i * d, .nq = 1, .ldq = d,
                                            .ldo = d, .keys = {{0}, {k, k + d, rows, 2 * d}}};
     }
     attention_run(&a, c, n, w->seq, w->rest);
-    linear_run(&r->c, c, n, q, d, embed, r->embed, ACT_NONE, NULL, w->rest);
+    linear_run(&r->c, c, n, o, d, embed, r->embed, ACT_NONE, NULL, w->rest);
 }
 
 static void pass(const struct resnet *r, const struct compute *c, size_t n, const float *images,
-                 float *embed, void *scratch) {
+                 float *embed, const struct resnet_keep *k, void *scratch) {
     struct scratch s = {scratch, 0};
     struct work w = plan(r, c, n, &s);
     size_t side = r->image / 4;
 
+    if (k)
+        w.bits = k->bits, w.q = k->q, w.kv = k->kv;
     run_stem(r, c, n, images, &w);
     for (size_t i = 0; i < r->blocks; i++)
         side = run_block(&r->block[i], c, n, side, &w);
     attention_pool(r, c, n, side * side, embed, &w);
 }
 
+void resnet_run_keep(const struct resnet *r, const struct compute *c, size_t n, const float *images, float *embed,
+                     const struct resnet_keep *k, void *scratch) {
+    pass(r, c, n, images, embed, k, scratch);
+}
+
 void resnet_run(const struct resnet *r, const struct compute *c, size_t n, const float *images,
                 float *embed, void *scratch) {
-    size_t step = per_pass(r, n), pixels = 3 * r->image * r->image;
+    size_t step = resnet_pass(r, n), pixels = 3 * r->image * r->image;
 
     for (size_t i = 0; i < n; i += step)
-        pass(r, c, n - i < step ? n - i : step, images + i * pixels, embed + i * r->embed, scratch);
+        pass(r, c, n - i < step ? n - i : step, images + i * pixels, embed + i * r->embed, NULL, scratch);
 }

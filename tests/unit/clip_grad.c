@@ -7,6 +7,7 @@
 #include "lib/base/cpu.h"
 #include "lib/net/clip_grad.h"
 #include "lib/net/clip_vision.h"
+#include "lib/net/resnet_back.h"
 #include "lib/net/vit_back.h"
 #include "lib/layer/norm.h"
 
@@ -243,22 +244,76 @@ static void layers(const struct golden *g, const struct kern *k, enum keep_mode 
     }
 }
 
+/* Reads maps [N, C, Y, X] as [N, Y, X, C]. */
+static void channels_last(size_t channels, size_t pixels, const float *x, float *y) {
+    for (size_t i = 0; i < N; i++)
+        for (size_t p = 0; p < pixels; p++)
+            for (size_t c = 0; c < channels; c++)
+                y[(i * pixels + p) * channels + c] = x[(i * channels + c) * pixels + p];
+}
+
+static void compare_maps(const struct golden *g, const struct kern *k, const struct resnet_gradient *b, const char *layer,
+                         size_t channels, struct arena a) {
+    size_t pixels = b->side * b->side;
+    float *want = need(arena_take(&a, N * pixels * channels, sizeof *want), "room");
+    char what[96];
+
+    snprintf(what, sizeof what, "f64r.grad.%s", layer);
+    channels_last(channels, pixels, need((void *)(uintptr_t)io(g, what, &a), what), want);
+    snprintf(what, sizeof what, "%s, %s: at the result of %s", g->name, k->name, layer);
+    close_to(b->x, want, N * pixels * channels, 0, DOUBLE ? 1e-7 : 4e-5, what);
+}
+
+/* The gradient at the result of each block and of the stem. */
+static void blocks(const struct golden *g, const struct kern *k, struct arena a) {
+    struct compute c = {k, NULL};
+    struct err e = {0};
+    const struct clip_vision *v = need(clip_bind_vision(&g->config, &g->ws, &c, &a, &e), e.msg);
+    const struct resnet *r = &v->of.resnet;
+    const size_t *count = g->config.vision.blocks;
+    struct resnet_turned u;
+    struct resnet_keep kept;
+    struct resnet_gradient b;
+    struct scratch s = {0};
+    float embed[N * MOST_EMBED], de[N * MOST_EMBED];
+    void *scratch;
+
+    if (resnet_turn(&u, r, &c, &a, &e) < 0)
+        need(NULL, e.msg);
+    resnet_keep_cut(r, N, &s);
+    s.base = need(arena_take(&a, s.used, 1), "room");
+    s.used = 0;
+    kept = resnet_keep_cut(r, N, &s);
+    scratch = need(arena_take(&a, size_max(resnet_scratch(r, &c, N), resnet_back_scratch(r, &u, &c, N)), 1), "room");
+    resnet_run_keep(r, &c, N, g->images, embed, &kept, scratch);
+    for (size_t i = 0; i < N; i++)
+        cosine_back(g, embed + i * g->embed, de + i * g->embed);
+    b = resnet_back_pool(r, &u, &c, N, &kept, de, scratch);
+    for (size_t stage = 4; stage > 0; stage--)
+        for (size_t i = count[stage - 1]; i-- > 0;) {
+            char layer[32];
+
+            snprintf(layer, sizeof layer, "layer%zu.%zu", stage, i);
+            compare_maps(g, k, &b, layer, 4 * r->block[b.block - 1].planes, a);
+            resnet_back_block(&b);
+        }
+    compare_maps(g, k, &b, "stem", r->width, a);
+}
+
 /* A step along a direction changes the loss by what the gradient says. */
 static void differences(const struct golden *g, struct arena a) {
     struct compute c = {&kern_c, NULL};
     float *dx = need(arena_take(&a, N * g->pixels, sizeof *dx), "room"), *x = need(arena_take(&a, N * g->pixels, sizeof *x), "room");
     float *none = need(arena_take(&a, N * g->pixels, sizeof *none), "room"), embed[N * MOST_EMBED];
-    double h = DOUBLE ? 1e-5 : 0.02, slope = 0, up, down;
-    unsigned seed = 7;
+    double h = DOUBLE ? 1e-5 : 0.01, slope = 0, top = 0, up, down;
 
     gradient(g, &c, KEEP_ALL, N, g->images, embed, dx, a);
+    for (size_t i = 0; i < N * g->pixels; i++)
+        top = fmax(top, fabs((double)dx[i]));
     for (int sign = 0; sign < 2; sign++) {
-        seed = 7;
         for (size_t i = 0; i < N * g->pixels; i++) {
-            double step;
+            double step = (double)dx[i] / top + (i % 3 ? 0.1 : -0.1);    /* about uphill */
 
-            seed = seed * 1664525 + 1013904223;
-            step = (seed >> 31 ? 1 : -1) * (seed >> 16 & 1 ? 1 : 0.3);
             x[i] = (float)((double)g->images[i] + (sign ? -h : h) * step);
             slope += sign ? 0 : step * (double)dx[i];
         }
@@ -318,7 +373,7 @@ static void little_room(const struct golden *g, const struct kern *k, struct are
 }
 
 int main(void) {
-    static const char *const names[] = {"vit", "micro"};
+    static const char *const names[] = {"vit", "micro", "rn"};
     static struct golden g[3];
     unsigned cpu = cpu_flags();
     TAP_ARENA(a, 256);
@@ -338,6 +393,8 @@ int main(void) {
                 layers(&g[i], k, KEEP_ALL, a);
                 layers(&g[i], k, KEEP_INPUTS, a);
             }
+            if (resnet)
+                blocks(&g[i], k, a);
             invariance(&g[i], k, a);
             little_room(&g[i], k, a);
         }
