@@ -6,6 +6,7 @@
 
 #include "lib/base/scratch.h"
 #include "lib/layer/activation.h"
+#include "lib/layer/cached_attention.h"
 #include "lib/layer/norm.h"
 
 /* The scratch of a run.  mlp shares the memory of q and kv, which are no longer needed when mlp is written. */
@@ -279,4 +280,68 @@ void transformer_prefill(const struct transformer *t, const struct compute *c, s
         mlp(t, c, l, len, &w);
     }
     cache->used += len;
+}
+
+/* ---- one row at a time ---- */
+
+/* Cuts the scratch of a step from s.  In the place of attention_seq, query [n] receives the sequences. */
+static struct work plan_step(const struct transformer *t, const struct compute *c, size_t n, size_t keys,
+                             struct scratch *s, struct cached_query **query) {
+    struct work w;
+
+    *query = scratch_cut(s, n, sizeof **query);
+    w = plan(t, c, 0, n, 1, s);
+    scratch_cut(s, cached_attention_scratch(c, keys), 1);    /* rest ends here, and may be larger than plan says */
+    return w;
+}
+
+size_t transformer_step_scratch(const struct transformer *t, const struct compute *c, size_t n, size_t keys) {
+    struct cached_query *query;
+    struct scratch s = {0};
+
+    plan_step(t, c, n, keys, &s, &query);
+    return s.used;
+}
+
+static void add_run(struct cached_query *q, const struct transformer_cache *cache, size_t rows, size_t layer, size_t ld) {
+    const float *kv = cache->kv + layer * cache->room * ld;
+
+    if (rows)
+        q->run[q->runs++] = (struct cached_run){kv, kv + ld / 2, rows, ld};
+}
+
+void transformer_step(const struct transformer *t, const struct compute *c, size_t n, float *x,
+                      const struct transformer_cache *const past[], struct transformer_cache own[], void *scratch) {
+    const struct attention whole = attention_of(t);
+    const struct cached_attention a = {whole.heads, whole.width, whole.scale};
+    struct scratch s = {scratch, 0};
+    size_t d = t->config.width, ld = 2 * d, keys = 0;
+    struct cached_query *query;
+    struct work w;
+
+    for (size_t i = 0; i < n; i++)
+        keys = size_max(keys, (past[i] ? past[i]->used : 0) + own[i].used + 1);
+    w = plan_step(t, c, n, keys, &s, &query);
+    for (size_t k = 0; k < t->config.layers; k++) {
+        const struct transformer_layer *l = &t->layer[k];
+
+        layer_norm(c, n, d, x, d, l->ln1.g, l->ln1.b, t->config.eps, w.h, d);
+        linear_run(&l->q, c, n, w.h, d, w.q, d, ACT_NONE, NULL, w.rest);
+        linear_run(&l->kv, c, n, w.h, d, w.kv, ld, ACT_NONE, NULL, w.rest);
+        for (size_t i = 0; i < n; i++) {
+            struct transformer_cache *o = &own[i];
+
+            memcpy(o->kv + (k * o->room + o->used) * ld, w.kv + i * ld, ld * sizeof *w.kv);
+            query[i].q = query[i].o = w.q + i * d;
+            query[i].runs = 0;
+            if (past[i])
+                add_run(&query[i], past[i], past[i]->used, k, ld);
+            add_run(&query[i], o, o->used + 1, k, ld);
+        }
+        cached_attention_run(&a, c, n, query, w.rest);
+        linear_run(&l->out, c, n, w.q, d, x, d, ACT_NONE, x, w.rest);
+        mlp(t, c, l, n, x, &w);
+    }
+    for (size_t i = 0; i < n; i++)
+        own[i].used++;
 }

@@ -1,4 +1,4 @@
-/* transformer.h - the pre-LN transformer of the text tower, the image tower and the diffusion prior
+/* transformer.h - the pre-LN transformer of the text tower, the image tower and the two priors
  *
  * What     layers of   x += out(attention(ln1(x)));   x += proj(act(fc(ln2(x))))
  *          over several sequences at once.  Their rows follow each other in x without
@@ -94,5 +94,14 @@ void transformer_run_layer(const struct transformer *t, const struct compute *c,
  * x is overwritten; used + len <= room.  In the last layer only the keys and values are computed. */
 void transformer_prefill(const struct transformer *t, const struct compute *c, size_t len, float *x,
                         struct transformer_cache *cache, void *scratch);
+
+/* Returns the bytes of scratch for transformer_step with n sequences of at most `keys` keys each. */
+size_t transformer_step_scratch(const struct transformer *t, const struct compute *c, size_t n, size_t keys);
+
+/* Computes one more row of each of n causal sequences; x [n, D] holds the rows and receives the result.  The earlier
+ * rows of sequence i are those of past[i], which sequences may share, and then those of own[i].  The keys and values of
+ * the new row are appended to own[i], and its `used` is raised; used < room. */
+void transformer_step(const struct transformer *t, const struct compute *c, size_t n, float *x,
+                      const struct transformer_cache *const past[], struct transformer_cache own[], void *scratch);
 
 #endif

@@ -2,9 +2,13 @@
 /* The transformer: one row of the last layer, a prefix taken from a cache, any batch and any number of threads give
  * the bytes of the plain run. */
 #include "lib/base/cpu.h"
+#include "lib/base/size.h"
 #include "lib/layer/transformer.h"
 
 #include "tests/tap.h"
+
+#define TOLERANCE 4e-6
+#define TOLERANCE_BF16 0.03
 
 enum { D = 60, HEADS = 3, F = 100, LAYERS = 3, N = 4, ROWS = 40 };
 
@@ -127,6 +131,39 @@ static void prefixes(const struct transformer *t, const struct compute *c, const
         }
 }
 
+/* Rows one after the other: sequence 2 after a prefix of 8 rows, and sequence 3 without a prefix, together and alone. */
+static double steps(const struct transformer *t, const struct compute *c, const float *x, const float *want, struct arena a, int *bad) {
+    enum { FIRST = 8, STEPS = 12 };
+    const size_t at[2] = {len[0] + len[1] + FIRST, len[0] + len[1] + len[2]}, size = transformer_step_scratch(t, c, 2, ROWS);
+    struct transformer_cache prefix = {.room = FIRST}, own[2][2];
+    const struct transformer_cache *past[2] = {&prefix, NULL};
+    float part[FIRST * D], got[2][2 * D];
+    double worst = 0;
+    void *s;
+
+    prefix.kv = need(arena_take(&a, LAYERS * FIRST * 2 * D, sizeof *prefix.kv), "room");
+    s = need(arena_take(&a, size_max(size, transformer_scratch(t, c, 1, ROWS, ROWS)), 1), "room");
+    memcpy(part, x + (at[0] - FIRST) * D, sizeof part);
+    transformer_prefill(t, c, FIRST, part, &prefix, s);
+    for (int i = 0; i < 4; i++) {
+        own[i / 2][i % 2] = (struct transformer_cache){.room = STEPS};
+        own[i / 2][i % 2].kv = need(arena_take(&a, LAYERS * STEPS * 2 * D, sizeof(float)), "room");
+    }
+    for (size_t k = 0; k < STEPS; k++) {
+        for (size_t i = 0; i < 2; i++)
+            memcpy(got[0] + i * D, x + (at[i] + k) * D, D * sizeof(float));
+        memcpy(got[1], got[0], sizeof got[0]);
+        memset(s, 0xff, size);
+        transformer_step(t, c, 2, got[0], past, own[0], s);
+        for (size_t i = 0; i < 2; i++)
+            transformer_step(t, c, 1, got[1] + i * D, past + i, &own[1][i], s);
+        *bad += !!memcmp(got[0], got[1], sizeof got[0]);
+        for (size_t i = 0; i < 2 * D; i++)
+            worst = fmax(worst, fabs((double)(got[0][i] - want[(at[i / D] + k) * D + i % D])));
+    }
+    return worst;
+}
+
 int main(void) {
     static const int threads[] = {1, 2, 4};
     TAP_ARENA(a, 64);
@@ -142,7 +179,8 @@ int main(void) {
             struct compute one = {k, NULL};
             struct arena b = a;
             struct transformer t = bind(&ws, &one, causal, &b);
-            int bad = 0, cut = 0;
+            int bad = 0, cut = 0, alone = 0;
+            double worst = 0;
 
             memcpy(want, x, sizeof want);
             for (size_t i = 0, at = 0; i < N; at += len[i++])
@@ -153,12 +191,16 @@ int main(void) {
                 batches(&t, &c, x, want, s, &bad);
                 if (causal)
                     prefixes(&t, &c, x, want, s, &cut);
+                if (causal)
+                    worst = fmax(worst, steps(&t, &c, x, want, s, &alone));
                 pool_stop(c.pool);
             }
             ok(!bad, "kernel %s, %s: batches, one row of the last layer, 1, 2, 4 threads", k->name,
                causal ? "causal" : "all keys");
             if (causal)
                 ok(!cut, "kernel %s: prefixes from a cache", k->name);
+            if (causal)
+                ok(!alone && worst < (k->precision == PREC_BF16 ? TOLERANCE_BF16 : TOLERANCE), "kernel %s: row by row, as together: %.3g", k->name, worst);
         }
     free(a_mem.base);
     return done();
