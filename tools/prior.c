@@ -1,8 +1,9 @@
-/* prior - from the embedding of a text to that of an image: unCLIP's diffusion prior
+/* prior - from the embedding of a text to that of an image: unCLIP's diffusion prior and its autoregressive prior
  *
  * Reads: records with text_embed and text_states.
  * Writes: each record with image_embed; with -n N, N such records for each.
- * Memory: the weights, the records of one batch, and the keys and values of their texts and of the empty text.
+ * Memory: the weights, the records of one batch, and the keys and values of their texts and of the empty text; with the
+ * autoregressive prior also those of the candidates that are drawn at the same time.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #include "tools/common/same_clip.h"
 #include "tools/common/samples.h"
 #include "tools/common/tool.h"
-#include "tools/stage/condition.h"
+#include "tools/stage/prior_draw.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [option ...] [file ...]"
 
@@ -31,48 +32,31 @@ struct item {
     const char *file;
     uint64_t number;
     struct sample s;
-    struct sample_noise z;
     struct condition c;
-    struct transformer_cache text;
+    struct prior_want want;
     struct span map;
 };
+
+/* The modes of the options: which prior the checkpoint holds. */
+enum { DIFFUSION = 1, CODES = 2 };
+static const char *const mode[] = {"the diffusion prior", "the autoregressive prior"};
+static const struct opt_use uses[] = {{DIFFUSION, "steps"}, {CODES, "temperature dot-quantile"}};
 
 struct job {
     struct tool t;
     struct prior_model m;
     struct same_clip clip;
+    struct prior_draw draw;
     const char *uncond;
-    double guidance;
     int64_t steps, best_of;
-    struct transformer_cache empty;
     struct span fp;
     /* records that are held to be drawn together */
     struct item *item;         /* [most] */
-    struct prior_text *text;
+    struct prior_want **want;  /* [most] */
     size_t n, most;
     struct arena_mem mem;
     struct arena room, empty_room;
 };
-
-/* ---- texts ---- */
-
-/* Prefill: the keys and values of a text, computed once for all its samples and steps. */
-static int prefix(struct job *j, const struct condition *c, struct transformer_cache *cache, struct arena *a,
-                  struct err *e) {
-    struct arena s;
-    void *scratch;
-
-    if (condition_fits(c, j->m.config.embed, j->m.config.embed, j->m.config.context, e) < 0)
-        return -1;
-    if (prior_cache(j->m.prior, c->n, cache, a) < 0)
-        return err_set(e, "out of memory");
-    s = *a;
-    scratch = arena_take(&s, prior_scratch(j->m.prior, c->n, 1), 1);
-    if (!scratch)
-        return err_set(e, "out of memory");
-    prior_prefill(j->m.prior, &j->t.compute, c->n, c->states, c->embed, cache, scratch);
-    return 0;
-}
 
 static void open_model(struct job *j) {
     struct model_paths p = tool_models(&j->t);
@@ -81,16 +65,20 @@ static void open_model(struct job *j) {
 
     if (unclip_open_prior(&j->m, &p, &j->t.compute, &j->t.arena, &e) < 0)
         die("%s", e.msg);
-    if (!j->steps)
-        j->steps = (int64_t)j->m.steps;
-    if (j->guidance > 1 && (condition_empty(&c, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
-                            prefix(j, &c, &j->empty, &j->t.arena, &e) < 0))
+    tool_check_uses(&j->t, uses, sizeof uses / sizeof *uses, mode, j->m.ar ? CODES : DIFFUSION);
+    j->draw.m = &j->m, j->draw.c = &j->t.compute;
+    j->draw.steps = j->steps ? (size_t)j->steps : j->m.steps;
+    j->draw.group = (size_t)j->t.input.batch;
+    if (j->draw.guidance > 1 && (condition_empty(&c, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
+                                 prior_draw_prefix(&j->draw, &c, &j->draw.empty, &j->t.arena, &e) < 0))
         die("%s", e.msg);
     origin_open(&j->clip.origin, &p, &j->t.arena);
-    tool_same_uncond(&j->t, &j->clip, j->guidance > 1 ? j->uncond : NULL, &c.from);
-    if (j->t.verbose)
-        warn("%s: %zu layers of %zu, %lld steps", j->m.file, j->m.config.layers, j->m.config.width,
-             (long long)j->steps);
+    tool_same_uncond(&j->t, &j->clip, j->draw.guidance > 1 ? j->uncond : NULL, &c.from);
+    if (j->t.verbose && j->m.ar)
+        warn("%s: %zu layers of %zu, %zu codes of %zu buckets", j->m.file, j->m.config.layers, j->m.config.width, j->m.codes.codes,
+             j->m.codes.buckets);
+    else if (j->t.verbose)
+        warn("%s: %zu layers of %zu, %zu steps", j->m.file, j->m.config.layers, j->m.config.width, j->draw.steps);
 }
 
 /* ---- one record ---- */
@@ -102,8 +90,13 @@ static int params(struct job *j, const struct sample_noise *z, struct span *out,
     mp_open(&m, a);
     begin = mp_map_begin(&m);
     tool_params(&j->t, &m);
-    mp_cstr(&m, "steps"), mp_int(&m, j->steps);
-    mp_cstr(&m, "guidance"), mp_float(&m, j->guidance);
+    if (j->m.ar) {
+        mp_cstr(&m, "temperature"), mp_float(&m, j->draw.temperature);
+        mp_cstr(&m, "dot_quantile"), mp_float(&m, j->draw.quantile);
+    } else {
+        mp_cstr(&m, "steps"), mp_uint(&m, j->draw.steps);
+    }
+    mp_cstr(&m, "guidance"), mp_float(&m, j->draw.guidance);
     if (j->best_of > 1)
         mp_cstr(&m, "best_of"), mp_int(&m, j->best_of);
     if (j->uncond)
@@ -151,18 +144,19 @@ static int hold(struct job *j, struct item *it, const struct record *r, struct e
     it->file = j->t.input.name;
     it->number = j->t.input.number;
     if (record_clone(&it->r, r, a, e) < 0 || tool_noise_id(&j->t, &it->r, e) < 0 || sample_of(&it->s, &it->r, a, e) < 0 ||
-        sample_noise_open(&it->z, &it->r, &it->s, j->t.noise.rng, (uint64_t)j->t.noise.seed, NOISE_PRIOR, all, (size_t)j->steps,
-                          j->m.config.embed, e) < 0 ||
-        params(j, &it->z, &it->map, a, e) < 0)
+        prior_draw_noise(&j->draw, &it->r, &it->s, j->t.noise.rng, (uint64_t)j->t.noise.seed, all, &it->want.noise, e) < 0 ||
+        params(j, &it->want.noise, &it->map, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, &it->r, &it->s, it->map, j->fp, *a))
         return 0;
     got = condition_of(&it->c, &it->r, a, e);
     if (got <= 0)
         return got ? -1 : err_set(e, "no text_embed: the prior needs a text (clip-tok | clip-embed)");
-    if (tool_same_clip(&j->t, &j->clip, &it->r, "text_embed", *a, e) < 0 || prefix(j, &it->c, &it->text, a, e) < 0)
+    if (tool_same_clip(&j->t, &j->clip, &it->r, "text_embed", *a, e) < 0 ||
+        prior_draw_prefix(&j->draw, &it->c, &it->want.prefix, a, e) < 0)
         return -1;
-    j->text[j->n] = (struct prior_text){.n = all, .prefix = &it->text, .noise = it->z.source};
+    it->want.n = all;
+    j->want[j->n] = &it->want;
     return 1;
 }
 
@@ -189,15 +183,13 @@ static int write_item(struct job *j, struct item *it, float *v, struct arena a, 
 static void flush(void *job) {
     struct job *j = job;
     size_t one = (size_t)(j->t.noise.n * j->best_of) * j->m.config.embed, n = j->n;
-    struct prior_job p = {.prior = j->m.prior, .sched = &j->m.sched, .steps = (size_t)j->steps, .ntexts = n,
-                          .text = j->text, .guidance = (float)j->guidance, .empty = &j->empty};
     struct sampler_watch w = {tool_watch, &j->t};
     struct arena *a = &j->room;    /* the memory of the batch */
     struct err e = {0};
     float *v = arena_take(a, n * one, sizeof *v);
 
     j->n = 0;
-    if (n && (!v || sample_prior(&p, &j->t.compute, j->m.config.embed, v, &w, *a, &e) < 0) && !tool_stopped())
+    if (n && (!v || prior_draw_run(&j->draw, n, j->want, v, &w, *a, &e) < 0) && !tool_stopped())
         die("%s", v ? e.msg : "out of memory");
     for (size_t i = 0; i < n && !tool_stopped(); i++) {
         struct item *it = &j->item[i];
@@ -232,18 +224,21 @@ static void make_room(struct job *j) {
     j->fp = span_of(j->m.fingerprint);
     j->most = (size_t)j->t.input.batch > each ? (size_t)j->t.input.batch / each : 1;
     j->item = arena_take(a, j->most, sizeof *j->item);
-    j->text = arena_take(a, j->most, sizeof *j->text);
-    if (!j->item || !j->text || arena_split(a, (size_t)(a->end - a->at) / 4, &j->mem, &j->room) < 0)
+    j->want = arena_take(a, j->most, sizeof *j->want);
+    if (!j->item || !j->want || arena_split(a, (size_t)(a->end - a->at) / 4, &j->mem, &j->room) < 0)
         die("out of memory");
     j->empty_room = j->room;
     j->t.input.flush = flush, j->t.input.flush_of = j;
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = BATCH}}, .guidance = 4, .best_of = 1};
+    static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = BATCH}}, .best_of = 1,
+                           .draw = {.guidance = 4, .temperature = 1, .quantile = 0.5}};
     const struct opt own[] = {
-        {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of the text over the empty one (4); 1: none", 0, 1000, NULL},
-        {0, "steps", OPT_INT, &j.steps, "N", "sampling steps; default: the model's, 25", 1, 1000, NULL},
+        {'g', "guidance", OPT_FLOAT, &j.draw.guidance, "SCALE", "of the text over the empty one (4); 1: none", 0, 1000, NULL},
+        {0, "steps", OPT_INT, &j.steps, "N", "sampling steps; default: the model's, 25 (diffusion)", 1, 1000, NULL},
+        {0, "temperature", OPT_FLOAT, &j.draw.temperature, "X", "scores are divided by X (1; autoregressive)", 1e-3, 1e3, NULL},
+        {0, "dot-quantile", OPT_FLOAT, &j.draw.quantile, "Q", "draw the dot product from above Q (0.5; autoregressive)", 0, 0.9999, NULL},
         {0, "best-of", OPT_INT, &j.best_of, "K", "draw K for each result, keep the one most like the text", 1, 64, NULL},
         {0, "uncond", OPT_STR, &j.uncond, "FILE", "a record with the text to lead away from (\"\")", 0, 0, NULL},
     };

@@ -163,6 +163,52 @@ int unclip_config_prior(struct prior_config *c, const void *json, size_t n, stru
     return r;
 }
 
+bool unclip_config_is_ar_prior(const void *json, size_t n) {
+    struct err unused = {0};
+    json_t *j = json_object_load(json, n, &unused);
+    bool is = j && !strcmp(word(j, "_class_name", "?"), "ARPriorTransformer");
+
+    json_decref(j);
+    return is;
+}
+
+static int ar_prior(struct ar_prior_config *c, const json_t *j, struct err *e) {
+    size_t head = 0;
+    const struct { const char *key; size_t *to; } keys[] = {
+        {"num_attention_heads", &c->heads}, {"attention_head_dim", &head}, {"num_layers", &c->layers},
+        {"embedding_dim", &c->embed}, {"num_embeddings", &c->context}, {"num_codes", &c->codes}, {"num_buckets", &c->buckets}};
+    enum { KEYS = sizeof keys / sizeof *keys };
+    const char *key;
+    json_t *v;
+
+    if (one_of(j, "_class_name", "?", "ARPriorTransformer", NULL, e) < 0)
+        return -1;
+    for (size_t i = 0; i < KEYS; i++) {
+        if (!json_get(j, keys[i].key))
+            return err_set(e, "%s is missing", keys[i].key);
+        if (json_get_size(j, keys[i].key, keys[i].to, e) < 0)
+            return -1;
+    }
+    json_object_foreach((json_t *)(size_t)j, key, v) {
+        size_t i = 0;
+
+        while (i < KEYS && strcmp(key, keys[i].key) != 0)
+            i++;
+        if (i == KEYS && key[0] != '_')
+            return err_set(e, "%.60s is set, which is not supported", key);
+    }
+    c->width = c->heads * head;    /* each is at most JSON_SIZE_MAX */
+    return 0;
+}
+
+int unclip_config_ar_prior(struct ar_prior_config *c, const void *json, size_t n, struct err *e) {
+    json_t *j = json_object_load(json, n, e);
+    int r = j ? ar_prior(c, j, e) : -1;
+
+    json_decref(j);
+    return r;
+}
+
 static int scheduler(struct sched_config *c, const json_t *j, struct err *e) {
     int betas = one_of(j, "beta_schedule", "squaredcos_cap_v2", "squaredcos_cap_v2", "linear", e);
     int predict = one_of(j, "prediction_type", "epsilon", "epsilon", "sample", e);

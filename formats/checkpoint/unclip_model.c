@@ -21,6 +21,7 @@ struct part {
     const char *folder;       /* the pipeline's directory, which holds the schedulers and the other components */
     struct mapfile config;
     const char *config_file;
+    bool ar;                  /* the config's class is ARPriorTransformer */
     enum karlo_file original;
 };
 
@@ -32,17 +33,26 @@ static const struct sched_config karlo_upsampler_sched = {1000, BETAS_COSINE, PR
 
 /* Open the diffusers component in dir, if dir holds its config.json and weights. */
 static int open_component(struct find *f, const char *dir, const char *folder, struct part *p) {
-    const char *weights = find_weights(f, dir, WEIGHTS_DIFFUSERS);
+    const char *weights;
     struct err inner = {0};
 
     p->config_file = path_join(f->a, dir, "config.json");
-    if (!weights || !path_is_file(p->config_file))
+    if (!path_is_file(p->config_file))
         return NOT_HERE;
+    if (find_map(f, p->config_file, &p->config) < 0)
+        return FAILED;
+    p->ar = unclip_config_is_ar_prior(p->config.p, p->config.n);
+    weights = find_weights(f, dir, p->ar ? WEIGHTS_TRANSFORMERS : WEIGHTS_DIFFUSERS);
+    if (!weights) {
+        if (p->ar)
+            err_set(&f->why, "%.80s/config.json is there, and model.safetensors is not", path_base(dir));
+        p->ar = false;
+        mapfile_close(&p->config);
+        return NOT_HERE;
+    }
     p->file = weights;
     p->folder = folder;
     p->original = KARLO_NONE;
-    if (find_map(f, p->config_file, &p->config) < 0)
-        return FAILED;
     if (unclip_config_plain(p->config.p, p->config.n, &inner) < 0)
         return find_failed(f, p->config_file, &inner);
     if (weights_load(&p->mapped, weights, f->a, &inner) < 0)
@@ -145,6 +155,7 @@ struct binding {
     const struct weights *w;
     const void *config;
     struct prior *prior;
+    struct ar_prior *ar;
     struct unet *unet;
     struct text_proj *proj;
 };
@@ -154,6 +165,13 @@ static int bind_prior(void *ctx, struct arena *a, struct err *e) {
 
     b->prior = prior_bind(b->config, b->w, b->c, a, e);
     return b->prior ? 0 : -1;
+}
+
+static int bind_ar_prior(void *ctx, struct arena *a, struct err *e) {
+    struct binding *b = ctx;
+
+    b->ar = ar_prior_bind(b->config, b->w, b->c, a, e);
+    return b->ar ? 0 : -1;
 }
 
 static int bind_unet(void *ctx, struct arena *a, struct err *e) {
@@ -217,6 +235,23 @@ static int add_stats(struct find *f, struct part *p) {
     return weights_sort(&p->w, f->e);
 }
 
+static int open_ar_prior(struct find *f, struct prior_model *m, const struct part *p, struct binding *b, const struct arena *a) {
+    struct ar_prior_config *g = &m->codes;
+    struct weights w = p->w;
+    struct err inner = {0};
+
+    if (unclip_config_ar_prior(g, p->config.p, p->config.n, &inner) < 0)
+        return find_failed(f, p->config_file, &inner);
+    fingerprint(p, a, m->fingerprint);
+    b->config = g;
+    if (bind(f, "prior", p, &w, m->fingerprint, g->heads, b, bind_ar_prior) < 0)
+        return -1;
+    m->ar = b->ar;
+    m->config = (struct prior_config){g->embed, g->width, g->heads, g->layers, g->context};
+    m->file = p->file;
+    return 0;
+}
+
 int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, const struct compute *c,
                       struct arena *a, struct err *e) {
     struct find f = {.paths = paths, .a = a, .e = e};
@@ -225,8 +260,11 @@ int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, co
     struct err inner = {0};
     size_t heads = 0;
 
+    *m = (struct prior_model){.steps = 25};
     if (find_part(&f, "prior", KARLO_PRIOR, &p) < 0)
         return -1;
+    if (p.ar)
+        return open_ar_prior(&f, m, &p, &b, a);
     if (p.original) {
         struct weight *w = weights_find(&p.w, "model.final_ln.weight");
         heads = w && w->t.nd == 1 ? w->t.shape[0] / 64 : 0;
@@ -248,7 +286,6 @@ int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, co
         return -1;
     m->prior = b.prior;
     m->file = p.file;
-    m->steps = 25;
     return 0;
 }
 

@@ -3,6 +3,8 @@
  * What     Each component comes from the first path that has it.  A path is a diffusers pipeline (prior/,
  *          text_proj/, decoder/, super_res_first/, super_res_last/, *_scheduler/), one of these subdirectories, a
  *          directory with the original Karlo .ckpt files, or one of these files.
+ *          The class in prior/config.json says which prior it is: PriorTransformer, the diffusion prior, or
+ *          ARPriorTransformer, the autoregressive prior, whose weights are in model.safetensors.
  * Source   kakaobrain/karlo-v1-alpha (diffusers layout); kakaobrain/karlo @3c68a50 for the original names.
  *          Original checkpoints do not store their schedulers: Karlo's settings are used.
  * Memory   Weights stay mapped until they are packed; what is bound comes from the arena.
@@ -13,12 +15,15 @@
 
 #include "formats/checkpoint/model.h"
 #include "lib/diffusion/sampler.h"
+#include "lib/net/ar_prior.h"
 #include "lib/net/text_proj.h"
 
 struct prior_model {
-    struct prior *prior;
-    struct prior_config config;
-    struct sched sched;
+    struct prior *prior;       /* the diffusion prior, or NULL */
+    struct ar_prior *ar;       /* the autoregressive prior, or NULL */
+    struct prior_config config;    /* with `ar` the sizes that both priors have */
+    struct ar_prior_config codes;  /* with `ar` */
+    struct sched sched;        /* without `ar`, like steps */
     size_t steps;              /* the default number of sampling steps: 25 */
     const char *file;
     char fingerprint[17];

@@ -322,6 +322,7 @@ void transformer_step(const struct transformer *t, const struct compute *c, size
     for (size_t i = 0; i < n; i++)
         keys = size_max(keys, (past[i] ? past[i]->used : 0) + own[i].used + 1);
     w = plan_step(t, c, n, keys, &s, &query);
+    w.mid = w.y = x;
     for (size_t k = 0; k < t->config.layers; k++) {
         const struct transformer_layer *l = &t->layer[k];
 
@@ -340,7 +341,7 @@ void transformer_step(const struct transformer *t, const struct compute *c, size
         }
         cached_attention_run(&a, c, n, query, w.rest);
         linear_run(&l->out, c, n, w.q, d, x, d, ACT_NONE, x, w.rest);
-        mlp(t, c, l, n, x, &w);
+        mlp(t, c, l, n, &w);
     }
     for (size_t i = 0; i < n; i++)
         own[i].used++;

@@ -21,7 +21,7 @@ struct prior {
     struct gain norm;
 };
 
-static const struct transformer_names layer_names = {
+const struct transformer_names prior_layer_names = {
     .ln1 = "norm1", .q = "attn1.to_q", .k = "attn1.to_k", .v = "attn1.to_v",
     .out = "attn1.to_out.0", .ln2 = "norm3", .fc = "ff.net.0.proj", .proj = "ff.net.2",
 };
@@ -63,7 +63,7 @@ struct prior *prior_bind(const struct prior_config *g, const struct weights *ws,
                          const struct compute *c, struct arena *keep, struct err *e) {
     struct transformer_config blocks = {g->layers, g->width, g->heads, 4 * g->width, ACT_GELU, eps, true};
     struct bind b = {.ws = ws, .c = c, .keep = keep, .e = e};
-    const struct transformer_names *names = &layer_names;
+    const struct transformer_names *names = &prior_layer_names;
     size_t d = g->width;
     struct prior *p;
 

@@ -28,6 +28,9 @@ struct prior_config {
 
 struct prior;
 
+/* The names of a layer's tensors, which the autoregressive prior (ar_prior.h) uses, too. */
+extern const struct transformer_names prior_layer_names;
+
 /* Check the config, bind the tensors and pack them into keep. */
 struct prior *prior_bind(const struct prior_config *config, const struct weights *ws,
                          const struct compute *c, struct arena *keep, struct err *e);

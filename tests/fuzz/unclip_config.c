@@ -17,6 +17,7 @@ static void check_unet(const struct unet_config *c) {
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     struct unet_config u;
     struct prior_config q = {0};
+    struct ar_prior_config a = {0};
     struct sched_config s;
     struct err e = {0};
     size_t sample;
@@ -27,6 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     switch (*p) {
     case 'u': r = unclip_config_unet(&u, &sample, p + 1, n - 1, &e); break;
     case 'p': r = unclip_config_prior(&q, p + 1, n - 1, &e); break;
+    case 'a': r = unclip_config_ar_prior(&a, p + 1, n - 1, &e); break;
     case 's': r = unclip_config_scheduler(&s, p + 1, n - 1, &e); break;
     default: return 0;
     }
@@ -35,6 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     if (r == 0 && *p == 'u')
         check_unet(&u);
     if (r == 0 && *p == 'p' && (!q.heads || !q.layers || !q.embed || !q.context || q.width % q.heads))
+        abort();
+    if (r == 0 && *p == 'a' && (!unclip_config_is_ar_prior(p + 1, n - 1) || !a.heads || !a.layers || !a.embed || !a.context ||
+                               !a.codes || !a.buckets || a.width % a.heads))
         abort();
     if (r == 0 && *p == 's' && (!s.train_steps || !(s.range >= 1e-6f && s.range <= 1e6f)))
         abort();

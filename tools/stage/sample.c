@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #include "formats/record/params.h"
+#include "lib/diffusion/token_draw.h"
 
 int sample_of(struct sample *s, const struct record *r, struct arena *a, struct err *e) {
     struct span noise;
@@ -124,6 +125,42 @@ void sample_noise_double(struct sample_noise *z, size_t draws, size_t each) {
         return;
     z->torch.times = 2;
     z->used += draws * z->torch.rows * each;
+}
+
+/* ---- tokens ---- */
+
+int sample_tokens_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed, size_t n,
+                       size_t draws, size_t v, struct err *e) {
+    *z = (struct sample_noise){.is_torch = torch, .key = sample_key(s, seed, NOISE_TOKENS, 0)};
+    if (!torch)
+        return 0;
+    if (torch_rows_open(&z->torch, r, s, seed, n, e) < 0)
+        return -1;
+    z->used = z->torch.g.used + draws * z->torch.rows * v * 2;    /* torch takes two outputs for each weight */
+    return 0;
+}
+
+/* One row of this record, of a draw of [rows, v] weights. */
+static size_t token_torch(void *ctx, unsigned at, size_t i, size_t v, const double *weight, double total) {
+    struct torch_rows *t = ctx;
+    size_t token;
+
+    (void)at;
+    if (i == 0)
+        torch_rng_discard(&t->g, (uint64_t)t->row * v * 2);
+    token = token_multinomial(&t->g, v, weight, total);
+    if (i + 1 == t->n)
+        torch_rng_discard(&t->g, (uint64_t)(t->rows - t->row - t->n) * v * 2);
+    return token;
+}
+
+struct token_source sample_tokens(const struct sample_noise *z, struct token_rows *state, size_t first, size_t n) {
+    state->key = z->key;
+    state->key.sample += (unsigned)first;
+    state->torch = z->torch;
+    state->torch.row += first;
+    state->torch.n = n;
+    return z->is_torch ? (struct token_source){token_torch, &state->torch} : (struct token_source){token_philox, &state->key};
 }
 
 void sample_noise_params(const struct sample_noise *z, struct mp *m) {

@@ -13,6 +13,7 @@
 #define UNCLIP_SAMPLE_H
 
 #include "formats/record/record.h"
+#include "lib/diffusion/ar_sampler.h"
 #include "lib/diffusion/noise.h"
 #include "lib/diffusion/noise_source.h"
 #include "lib/diffusion/torch_rng.h"
@@ -65,6 +66,18 @@ int sample_noise_open(struct sample_noise *z, const struct record *r, const stru
 /* Makes each draw twice as long, as glide_text2im draws with guidance: noise for the conditional rows, then for the
  * unconditional rows, which is thrown away.  draws and each are those of sample_noise_open. */
 void sample_noise_double(struct sample_noise *z, size_t draws, size_t each);
+
+/* The tokens of one input, drawn from our own generator or from PyTorch's, for n samples.  The sampler will draw `draws`
+ * tokens for each sample, each out of v. */
+int sample_tokens_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed, size_t n,
+                       size_t draws, size_t v, struct err *e);
+
+/* The source of the tokens of the samples [first, first + n) of z.  A struct token_rows holds its state. */
+struct token_rows {
+    struct noise_key key;
+    struct torch_rows torch;
+};
+struct token_source sample_tokens(const struct sample_noise *z, struct token_rows *state, size_t first, size_t n);
 
 /* Writes the pairs rng_used and rng_rows into the params map m if the noise comes from PyTorch's generator. */
 void sample_noise_params(const struct sample_noise *z, struct mp *m);
