@@ -49,8 +49,8 @@ struct head_file {
 int head_file_parse(struct head_file *f, const unsigned char *p, size_t n, enum head_activation activation,
                     struct arena *a, struct err *e);
 
-/* Write a classifier.  theta [k, d + 1]: rows of weights and intercept, as in logreg.h; f: the labels and metadata.
- * The file is replaced as a whole. */
+/* Write a classifier.  theta [k, d + 1]: rows of weights and intercept, as in logreg.h; f: the labels, of which
+ * there are two or more, and the metadata.  The file is replaced as a whole. */
 int head_file_write(const char *path, const struct head_file *f, const double *theta, size_t k, size_t d,
                     struct arena scratch, struct err *e);
 

@@ -7,6 +7,7 @@
 #include "formats/io/file_replace.h"
 #include "formats/io/json_text.h"
 #include "formats/io/pathname.h"
+#include "lib/base/little64.h"
 
 enum { DIGITS = 17 };    /* of a number in JSON, so that a reader gets every f64 exactly */
 
@@ -19,10 +20,6 @@ static json_t *labels(const struct head_file *f) {
             return NULL;
         }
     return list;
-}
-
-static const char *link_name(const struct head_file *f, size_t k) {
-    return !f->classes ? "identity" : k == 1 ? "sigmoid" : "softmax";
 }
 
 static int set_text(json_t *o, const char *key, const char *s) {
@@ -40,7 +37,7 @@ static int set_metadata(json_t *o, const struct head_file *f, size_t k, bool tex
         {"accuracy", f->accuracy, f->accuracy >= 0},
     };
     int bad = set_text(o, "format", "unclip-probe") | set_text(o, "features", f->pre_proj ? "pre-proj" : "embed") |
-              set_text(o, "link", link_name(f, k));
+              set_text(o, "link", k == 1 ? "sigmoid" : "softmax");
 
     bad |= text ? set_text(o, "normalize", f->head.normalise ? "true" : "false")
                 : json_object_set_new(o, "normalize", json_boolean(f->head.normalise));
@@ -70,10 +67,8 @@ static json_t *entry(size_t n, size_t m, size_t begin) {
 static char *header(const struct head_file *f, size_t k, size_t d) {
     json_t *o = json_object(), *meta = json_object(), *list = labels(f);
     char *text = list ? json_dumps(list, JSON_COMPACT) : NULL, *s = NULL;
-    int bad = !o || !meta || !text || set_metadata(meta, f, k, true);
+    int bad = !o || !meta || !text || set_metadata(meta, f, k, true) || set_text(meta, "labels", text);
 
-    if (!bad && f->classes)
-        bad = set_text(meta, "labels", text);
     if (!bad && json_object_set(o, "__metadata__", meta) == 0 && json_object_set_new(o, "bias", entry(k, 0, 0)) == 0 &&
         json_object_set_new(o, "weight", entry(k, d, k * sizeof(float))) == 0)
         s = json_dumps(o, JSON_COMPACT);
@@ -95,8 +90,7 @@ static int write_safetensors(const char *path, const struct head_file *f, const 
         free(head);
         return err_set(e, "no memory for the file");
     }
-    for (int i = 0; i < 8; i++)
-        out[i] = (unsigned char)((n + pad) >> (8 * i));
+    little64_put(out, n + pad);
     memcpy(out + 8, head, n);
     memset(out + 8 + n, ' ', pad);
     free(head);

@@ -6,24 +6,12 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "lib/base/little64.h"
 #include "lib/base/size.h"
 
 static const char magic[] = "unclip packed 1\n";
 
 enum { MAGIC = 16, AT_LENGTH = 16, AT_SUM = 24, AT_KEY_LENGTH = 32, AT_BLOCKS = 40, AT_KEY = 48 };
-
-static void put(unsigned char *p, uint64_t v) {
-    for (int i = 0; i < 8; i++)
-        p[i] = (unsigned char)(v >> (8 * i));
-}
-
-static uint64_t get(const unsigned char *p) {
-    uint64_t v = 0;
-
-    for (int i = 8; i-- > 0;)
-        v = v << 8 | p[i];
-    return v;
-}
 
 /* nkey <= PACK_KEY_MAX, n <= PACKED_MOST: no overflow */
 static size_t head_length(size_t nkey, size_t n) {
@@ -58,13 +46,13 @@ void pack_file_head(unsigned char *out, const struct packed *p, const char *key,
 
     memset(out, 0, head);
     memcpy(out, magic, MAGIC);
-    put(out + AT_LENGTH, file);
-    put(out + AT_KEY_LENGTH, nkey);
-    put(out + AT_BLOCKS, p->n);
+    little64_put(out + AT_LENGTH, file);
+    little64_put(out + AT_KEY_LENGTH, nkey);
+    little64_put(out + AT_BLOCKS, p->n);
     memcpy(out + AT_KEY, key, nkey);
     for (size_t i = 0; i < p->n; i++)
-        put(table + 8 * i, p->block[i].n);
-    put(out + AT_SUM, sum(out, head));
+        little64_put(table + 8 * i, p->block[i].n);
+    little64_put(out + AT_SUM, sum(out, head));
 }
 
 /* Fill p->block with views of the blocks.  The last block must end where the file ends. */
@@ -73,7 +61,7 @@ static int read_blocks(struct packed *p, const unsigned char *data, size_t n, co
     size_t at = head;
 
     for (size_t i = 0; i < p->n; i++) {
-        uint64_t size = get(table + 8 * i);
+        uint64_t size = little64_get(table + 8 * i);
 
         if (size > n - at || round_up((size_t)size, PACK_ALIGN) > n - at)
             return err_set(e, "block %zu ends behind the file", i);
@@ -89,13 +77,13 @@ int pack_file_read(struct packed *p, const unsigned char *data, size_t n, const 
 
     if (n < AT_KEY || memcmp(data, magic, MAGIC) != 0)
         return err_set(e, "not a file of packed weights, or of another version");
-    if (get(data + AT_LENGTH) != n)
-        return err_set(e, "%zu bytes long, its head says %llu", n, (unsigned long long)get(data + AT_LENGTH));
-    k = get(data + AT_KEY_LENGTH);
-    blocks = get(data + AT_BLOCKS);
+    if (little64_get(data + AT_LENGTH) != n)
+        return err_set(e, "%zu bytes long, its head says %llu", n, (unsigned long long)little64_get(data + AT_LENGTH));
+    k = little64_get(data + AT_KEY_LENGTH);
+    blocks = little64_get(data + AT_BLOCKS);
     if (k > PACK_KEY_MAX || blocks > p->room || (head = head_length((size_t)k, (size_t)blocks)) > n)
         return err_set(e, "its head is damaged");
-    if (get(data + AT_SUM) != sum(data, head))
+    if (little64_get(data + AT_SUM) != sum(data, head))
         return err_set(e, "its head is damaged");
     if (k != nkey || memcmp(data + AT_KEY, key, nkey) != 0)
         return err_set(e, "made of another model, or for another kernel");

@@ -5,19 +5,12 @@
 #include <string.h>
 
 #include "formats/io/json_text.h"
+#include "lib/base/little64.h"
 
 enum { HEAD_MAX = 100000000, DEPTH = 3 };
 
-static uint64_t head_length(const unsigned char *p) {
-    uint64_t v = 0;
-
-    for (int i = 8; i-- > 0;)
-        v = v << 8 | p[i];
-    return v;
-}
-
 bool safetensors_sniff(const unsigned char *p, size_t n) {
-    return n > 8 && p[8] == '{' && head_length(p) <= HEAD_MAX;
+    return n > 8 && p[8] == '{' && little64_get(p) <= HEAD_MAX;
 }
 
 /* Refuse what jansson would accept (-0), and what would make it allocate far more memory than the header has bytes
@@ -197,7 +190,7 @@ static json_t *read_header(const unsigned char *p, size_t n, size_t *size, struc
 
     if (n < 8)
         return err_set(e, "%zu bytes are too few for a safetensors file", n), NULL;
-    head = head_length(p);
+    head = little64_get(p);
     if (head > HEAD_MAX)
         return err_set(e, "header of %llu bytes is too long", (unsigned long long)head), NULL;
     if (head > n - 8)

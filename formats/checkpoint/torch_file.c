@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "formats/checkpoint/torch_part.h"
+#include "lib/base/little64.h"
 
 enum { NAME_MAX_LEN = 240, DEPTH = 32, WRAPPERS = 4 };
 
@@ -324,7 +325,7 @@ static int place_blobs(const struct pickle *keys, struct blob *b, size_t n, cons
     for (uint32_t c = pickle_items(keys, keys->top); c; c = keys->cell[c].next) {
         const struct pickle_obj *key = &keys->obj[keys->cell[c].obj];
         struct blob want = {.key = key->s, .len = key->n}, *at;
-        uint64_t count = 0;
+        uint64_t count;
         size_t bytes;
 
         at = bsearch(&want, b, n, sizeof *b, torch_blob_order);
@@ -332,8 +333,7 @@ static int place_blobs(const struct pickle *keys, struct blob *b, size_t n, cons
             return err_set(e, "a storage that no tensor uses");
         if (room < 8)
             return err_set(e, "file ends before its last storage");
-        for (int i = 8; i-- > 0;)
-            count = count << 8 | p[i];
+        count = little64_get(p);
         if (count > SIZE_MAX || __builtin_mul_overflow((size_t)count, at->n, &bytes) ||
             bytes > room - 8)
             return err_set(e, "file ends inside a storage");

@@ -147,21 +147,14 @@ static void put_json(struct table *t, struct span s) {
 }
 
 /* Puts what comes before the next column: a separator, or for JSON the brace and the column's name. */
-static void begin(struct table *t, bool value) {
+static void begin(struct table *t) {
     if (t->format != TABLE_JSON) {
         put_str(t, t->col == 0 ? "" : t->format == TABLE_TSV ? "\t" : ",");
         return;
     }
-    if (t->col == 0) {
-        put_str(t, "{");
-        t->any = false;
-    }
-    if (value) {
-        put_str(t, t->any ? ",\"" : "\"");
-        put_str(t, t->name[t->col]);
-        put_str(t, "\":");
-        t->any = true;
-    }
+    put_str(t, t->col ? ",\"" : "{\"");
+    put_str(t, t->name[t->col]);
+    put_str(t, "\":");
 }
 
 static void end(struct table *t) {
@@ -172,7 +165,7 @@ static void end(struct table *t) {
 }
 
 void table_text(struct table *t, struct span s) {
-    begin(t, true);
+    begin(t);
     (t->format == TABLE_TSV ? put_tsv : t->format == TABLE_CSV ? put_csv : put_json)(t, s);
     end(t);
 }
@@ -180,7 +173,7 @@ void table_text(struct table *t, struct span s) {
 void table_number(struct table *t, double v) {
     char s[40];
 
-    begin(t, true);
+    begin(t);
     snprintf(s, sizeof s, "%.7g", v);
     put_str(t, s);
     end(t);
@@ -189,13 +182,8 @@ void table_number(struct table *t, double v) {
 void table_int(struct table *t, int64_t v) {
     char s[24];
 
-    begin(t, true);
+    begin(t);
     snprintf(s, sizeof s, "%" PRId64, v);
     put_str(t, s);
-    end(t);
-}
-
-void table_empty(struct table *t) {
-    begin(t, false);
     end(t);
 }

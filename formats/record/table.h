@@ -1,6 +1,6 @@
 /* table.h - rows of text for people and for text tools: TSV, CSV, JSON lines
  *
- * What     A row is a fixed list of named columns.  Each column has a text, a number, or nothing.
+ * What     A row is a fixed list of named columns.  Each column has a text or a number.
  *
  *          TSV    The first line is already a row: column names are not written.
  *                 Backslash, tab, newline and carriage return inside a text are \\ \t \n \r, so
@@ -8,8 +8,7 @@
  *                 to U+009F included, is \xNN, so that a terminal takes no orders.  Other bytes are written as they are, also where a text is not UTF-8.
  *          CSV    RFC 4180.  The first line has the column names.  A text with a comma, a quote or a line end stands in
  *                 quotes, with its own quotes doubled.  Other bytes are written as they are.
- *          JSON   One object a line.  A text that is not UTF-8 is {"$bytes": base64}.  A column with
- *                 nothing is left out.
+ *          JSON   One object a line.  A text that is not UTF-8 is {"$bytes": base64}.
  *
  *          Numbers have seven digits (%.7g), which is the precision of a cosine of f32 vectors.
  * Errors   -1 with errno when writing fails.
@@ -30,7 +29,6 @@ struct table {
     enum table_format format;
     const char *const *name;    /* [ncols] */
     size_t ncols, col;          /* number of columns; index of the row's next column */
-    bool any;                   /* for JSON: a field of this row is written already */
     char *buf;
     size_t n;
     int error;                  /* errno of the first write that failed */
@@ -44,7 +42,6 @@ int table_open(struct table *t, int fd, enum table_format f, const char *const n
 void table_text(struct table *t, struct span s);
 void table_number(struct table *t, double v);
 void table_int(struct table *t, int64_t v);
-void table_empty(struct table *t);
 
 /* Writes the buffer to fd.  Returns 0, or -1 with errno if this write or an earlier write failed. */
 int table_flush(struct table *t);

@@ -8,6 +8,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "lib/base/little64.h"
 #include "lib/net/clip.h"
 
 enum { RUN = 16, RUNS = 4, SAMPLE = RUN * RUNS };
@@ -27,8 +28,7 @@ static int by_name(const void *a, const void *b) {
 static void add_size(XXH64_state_t *h, size_t v) {
     unsigned char b[8];
 
-    for (int i = 0; i < 8; i++)
-        b[i] = (unsigned char)((uint64_t)v >> (8 * i));
+    little64_put(b, v);
     XXH64_update(h, b, sizeof b);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/size.h"
+#include "lib/probe/softmax.h"
 #include "lib/vector/similarity.h"
 
 size_t head_in(const struct head *h) {
@@ -100,19 +101,11 @@ static void prepare(const struct head *h, const float *x, double *out) {
 }
 
 static void finish(enum head_link link, size_t n, double *y) {
-    double top = y[0], sum = 0;
-
     if (link == HEAD_SIGMOID)
         for (size_t i = 0; i < n; i++)
             y[i] = y[i] >= 0 ? 1 / (1 + exp(-y[i])) : exp(y[i]) / (1 + exp(y[i]));
-    if (link != HEAD_SOFTMAX)
-        return;
-    for (size_t i = 1; i < n; i++)
-        top = fmax(top, y[i]);
-    for (size_t i = 0; i < n; i++)
-        sum += y[i] = exp(y[i] - top);
-    for (size_t i = 0; i < n; i++)
-        y[i] /= sum;
+    if (link == HEAD_SOFTMAX)
+        softmax(y, n, 1, y);
 }
 
 void head_run(const struct head *h, const struct sim_kern *sim, const float *x, bool raw, double *y, void *scratch) {

@@ -9,6 +9,7 @@
 #include "lib/kernel/kern.h"
 #include "lib/layer/linear.h"
 #include "lib/probe/lbfgs.h"
+#include "lib/probe/softmax.h"
 #include "lib/vector/similarity.h"
 
 enum { CHUNK = 64 };                    /* rows, or columns, in one task of the pool */
@@ -543,8 +544,6 @@ void logreg_scores(const double *theta, size_t k, size_t d, const float *x, doub
 }
 
 void logreg_probabilities(const double *scores, size_t classes, double *prob) {
-    double top, sum = 0;
-
     if (classes == 2) {
         double z = scores[0], q = exp(-fabs(z));
 
@@ -552,13 +551,7 @@ void logreg_probabilities(const double *scores, size_t classes, double *prob) {
         prob[0] = (z > 0 ? q : 1) / (1 + q);
         return;
     }
-    top = scores[0];
-    for (size_t j = 1; j < classes; j++)
-        top = scores[j] > top ? scores[j] : top;
-    for (size_t j = 0; j < classes; j++)
-        sum += prob[j] = exp(scores[j] - top);
-    for (size_t j = 0; j < classes; j++)
-        prob[j] /= sum;
+    softmax(scores, classes, 1, prob);
 }
 
 double logreg_cross_entropy(const double *scores, size_t classes, size_t y) {

@@ -9,20 +9,9 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "lib/base/little64.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void put(unsigned char *p, uint64_t v) {
-    for (int i = 0; i < 8; i++)
-        p[i] = (unsigned char)(v >> (8 * i));
-}
-
-static uint64_t get(const unsigned char *p) {
-    uint64_t v = 0;
-
-    for (int i = 8; i-- > 0;)
-        v = v << 8 | p[i];
-    return v;
-}
 
 static void try(const unsigned char *p, size_t n) {
     static struct packed_block block[64];
@@ -54,15 +43,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return free(p), 0;
     memcpy(p, data, size);
     try(p, size);
-    if (size >= 48 && (k = get(p + 32)) <= PACK_KEY_MAX && (n = get(p + 40)) <= 64 &&
+    if (size >= 48 && (k = little64_get(p + 32)) <= PACK_KEY_MAX && (n = little64_get(p + 40)) <= 64 &&
         (head = (48 + (k + 7) / 8 * 8 + 8 * n + PACK_ALIGN - 1) / PACK_ALIGN * PACK_ALIGN) <= size) {
         XXH64_state_t h;
         memcpy(p, "unclip packed 1\n", 16);
-        put(p + 16, size);
+        little64_put(p + 16, size);
         XXH64_reset(&h, 0);
         XXH64_update(&h, p, 24);
         XXH64_update(&h, p + 32, head - 32);
-        put(p + 24, XXH64_digest(&h));
+        little64_put(p + 24, XXH64_digest(&h));
         try(p, size);
     }
     free(p);

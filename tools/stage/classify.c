@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/size.h"
+#include "lib/probe/softmax.h"
 #include "tools/stage/vector.h"
 
 int classify_open(struct classify *c, struct arena *keep, struct err *e) {
@@ -87,7 +88,7 @@ static int scores(struct classify *c, const struct vector *v, struct err *e) {
 /* Writes the probabilities of all classes into c->prob.  With two classes from one output, writes both logits into
  * c->y. */
 static void probabilities(struct classify *c) {
-    double top, sum = 0, t = c->temperature;
+    double sum = 0, t = c->temperature;
 
     if (c->outputs == 1) {
         c->y[1] = c->y[0];
@@ -102,13 +103,7 @@ static void probabilities(struct classify *c) {
             c->prob[i] = c->y[i] / sum;
         return;
     }
-    top = c->y[0];
-    for (size_t i = 1; i < c->classes; i++)
-        top = fmax(top, c->y[i]);
-    for (size_t i = 0; i < c->classes; i++)
-        sum += c->prob[i] = exp((c->y[i] - top) / t);
-    for (size_t i = 0; i < c->classes; i++)
-        c->prob[i] /= sum;
+    softmax(c->y, c->classes, t, c->prob);
 }
 
 int classify_run(struct classify *c, const struct record *r, struct arena scratch, struct err *e) {
