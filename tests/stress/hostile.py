@@ -3,7 +3,8 @@
 
 usage: tests/stress/hostile.py BIN SECONDS [SEED]      (make fuzz runs it on programs with ASan and UBSan)
 
-Good streams are made with the model in the box.  Then, until the time is over: some records of one of them are changed
+Good streams are made with the model in the box, and with a tiny Karlo (BIN/../tests/make_karlo), on which prior, decode64,
+upsample and ddim-invert sample with all their steps.  Then, until the time is over: some records of one of them are changed
 where their structure is (a field's type, width, shape, dtype, claim of length; ids; params; doubled, missing and too many
 fields; nesting; garbage and cuts between records), and a program reads them, from a file or a pipe.  It must end by
 itself within 60 s with a status of 0 to 3, within 3 GB, without a finding of a sanitizer.  What breaks this is kept in
@@ -236,6 +237,7 @@ def main():
     vq = ["-m", os.path.join(top, "tests", "golden", "dalle", "vqgan", "vq")]
     dalle = ["-m", os.path.join(top, "tests", "golden", "dalle", "mindalle")]
     keep = os.path.dirname(bin)
+    aid = os.path.join(keep, "tests")
     r = random.Random(seed)
     work = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, work, True)
@@ -257,8 +259,20 @@ def main():
     painted = made(["decode64", "--steps", "2", "--erase", "9,9,30,30"], image)
     masked = made(["decode64", "--steps", "2", "--source", os.path.join(demo, "house.png"), "--erase", "9,9,30,30"], image)
     labelled = made(["rank", "--labels", os.path.join(demo, "labels.txt")], image)
-    codes = made(["vq", "--side", "32"] + vq, image)
+    codes = made(["vq"] + vq, image)
     drawn = made(["dalle", "-n", "2"] + dalle, tok)
+    # the tiny pipeline, whose samplers take all their steps in less than a second
+    pipe = ["-m", os.path.join(work, "pipe")]
+    for command in ([os.path.join(aid, "make_karlo"), "-t", "-e", "64", "pipe"], [os.path.join(aid, "make_model"), "-l", "split", "tiny", "pipe"]):
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    shutil.copytree(os.path.join(top, "examples", "emoji", "tokenizer"), "pipe/tokenizer")
+    small_text = made(["clip-embed"] + pipe, tok)
+    small_image = made(["clip-embed", "--keep-image=16"] + pipe + [os.path.join(demo, "fish.png")])
+    drawn_small = made(["decode64", "--u8"] + pipe, made(["prior", "-n", "2"] + pipe, small_text))
+    inverted = made(["ddim-invert", "--steps", "5"] + pipe, small_image)
+    open("smalltext.clip", "wb").write(small_text)
+    painted_small = made(["decode64", "--erase", "3,3,9,9"] + pipe, small_image)
+    tiny = [write(x) for b in (small_text, small_image, drawn_small, inverted, painted_small) for x in records(b)]
     good = [write(x) for b in (tok, text_, image, prior, small, noise, painted, masked, labelled, codes, drawn) for x in records(b)]
     open("good.clip", "wb").write(image)
     open("text.clip", "wb").write(text_)
@@ -276,32 +290,39 @@ def main():
         "prior --steps 1 --uncond HERE text.clip", "rank --query HERE good.clip", "rank --labels HERE good.clip", "embed-mix pca-project --pca HERE good.clip",
         "embed-mix slerp good.clip HERE", "embed-mix diff good.clip HERE HERE", "embed-mix sum HERE + good.clip", "record-json --info HERE HERE",
         "probe p.probe", "probe --knn HERE good.clip", "probe --train -o out.probe", "rank --label-cache HERE --labels LABELS good.clip", "vq VQ", "vq -d VQ", "dalle DALLE",
+        "prior PIPE", "prior -n 3 --best-of 2 --keep-errors PIPE", "prior --rng torch -g 1 PIPE", "prior --strict --uncond HERE PIPE smalltext.clip",
+        "decode64 PIPE", "decode64 -n 2 --emit-steps 5 --keep-errors PIPE", "decode64 --rng torch --ddim --eta 0.5 PIPE", "decode64 --no-text PIPE", "decode64 --erase 2,2,9,9 PIPE", "decode64 -n 2 --erase 0,0,16,5 --resample 2 --keep-errors PIPE",
+        "decode64 --embed text PIPE", "decode64 --uncond HERE PIPE smalltext.clip", "upsample PIPE", "upsample -n 2 --rng torch PIPE", "ddim-invert PIPE",
+        "ddim-invert --text --steps 9 PIPE", "clip-embed PIPE", "prior --skip-from HERE PIPE smalltext.clip", "decode64 --shard 1/2 PIPE",
         "dalle --keep-top 2 DALLE", "dalle -n 2 --every 3 --keep-errors DALLE")]
-    expensive = {"decode64", "upsample", "ddim-invert", "prior"}
+    expensive = {"decode64", "upsample", "ddim-invert", "prior"}    # with the model in the box
     cmds = [c for c in cmds if os.path.exists(os.path.join(bin, c[0]))]
-    end, runs, bad, count = time.time() + seconds, 0, 0, {}
+    end, runs, bad, results, count = time.time() + seconds, 0, 0, 0, {}
     while time.time() < end:
         cmd = r.choice(cmds)
-        if cmd[0] in expensive and r.random() < 0.6:
+        if cmd[0] in expensive and "PIPE" not in cmd and r.random() < 0.8:
             continue
-        b = stream(r, good)
+        b = stream(r, tiny if "PIPE" in cmd and r.random() < 0.9 else good)
         open("here.clip", "wb").write(b)
-        args = [x for a in cmd for x in {"HERE": ["here.clip"], "LABELS": [labels], "VQ": vq, "DALLE": dalle}.get(a, [a])]
+        args = [x for a in cmd for x in {"HERE": ["here.clip"], "LABELS": [labels], "VQ": vq, "DALLE": dalle, "PIPE": pipe}.get(a, [a])]
         if "HERE" in cmd:
-            status, _, err = run(bin, args, b"")
+            status, out, err = run(bin, args, b"")
         elif r.random() < 0.5:
-            status, _, err = run(bin, args, b)
+            status, out, err = run(bin, args, b)
         else:
-            status, _, err = run(bin, args, None, "here.clip")
+            status, out, err = run(bin, args, None, "here.clip")
         runs += 1
+        if cmd[0] in expensive:
+            results += out.count(START)
         count[cmd[0]] = count.get(cmd[0], 0) + 1
         if status not in (0, 1, 2, 3) or b"runtime error" in err or b"Sanitizer" in err:
             name = os.path.join(keep, "hostile-%d.clip" % bad)
             open(name, "wb").write(b)
             print("hostile.py: %s: status %s, kept as %s\n%s" % (" ".join(cmd), status, name, err.decode(errors="replace")[-3000:]))
             bad += 1
-    print("hostile: seed %d, %d streams, %d found; %s" % (seed, runs, bad, ", ".join("%s %d" % x for x in sorted(count.items()))))
+    print("hostile: seed %d, %d streams, %d found, %d results of samplers; %s" % (seed, runs, bad, results, ", ".join("%s %d" % x for x in sorted(count.items()))))
     sys.exit(bad > 0)
 
 
-main()
+if __name__ == "__main__":
+    main()
