@@ -83,14 +83,13 @@ static void add_tensor(XXH64_state_t *h, const struct entry *e, size_t parts) {
 /* The tensors of `tower` in one checkpoint: its entries in e, from *n on. */
 static void gather(struct entry *e, size_t *n, const struct clip_part *from, enum clip_tower tower) {
     for (size_t i = 0; i < from->weights->n; i++) {
-        struct entry *at = &e[*n];
+        struct entry at = {.t = from->weights->w[i].t};
 
-        if (!clip_name_parse(&at->name, from->config->family, from->weights->w[i].name) || at->name.tower != tower)
+        if (!clip_name_parse(&at.name, from->config->family, from->weights->w[i].name) || at.name.tower != tower)
             continue;
-        at->t = from->weights->w[i].t;
-        if (at->name.turned && at->t.nd == 2)
-            at->t = tensor_transposed(&at->t);
-        ++*n;
+        if (at.name.turned && at.t.nd == 2)
+            at.t = tensor_transposed(&at.t);
+        e[(*n)++] = at;    /* the parser writes into a name that it refuses, so it gets none of e */
     }
 }
 
