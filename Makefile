@@ -39,11 +39,13 @@ B        = build$(if $(SAN),-$(firstword $(SANS)))$(if $(filter c,$(KERNELS)),-c
 #   /* flags: -idirafter DIR */     it is compiled with these flags
 #   /* flags x86_64: -mavx2 */      the same; it holds kernels of that machine and is left out elsewhere
 #   /* threads */                   check-threads runs this unit test
+#   /* double */                    this unit test is linked with networks of double (tests/double.h)
 #   /* allocates: WHAT */           it may call malloc (lint)
 FILE_FLAGS = $(shell sed -n '1s|^/\* flags\( [a-z0-9_]*\)\{0,1\}: \(.*\) \*/$$|\2|p' $<)
 MACHINE := $(if $(filter c,$(KERNELS)),none,$(firstword $(subst -, ,$(shell $(CC) -dumpmachine 2>/dev/null))))
 FOREIGN := $(filter-out $(shell grep -l '^/\* flags $(MACHINE):' lib/*/*.c),$(shell grep -lE '^/\* flags [a-z0-9_]+:' lib/*/*.c))
 THREADED = $(basename $(notdir $(shell grep -lx '/\* threads \*/' tests/unit/*.c)))
+DOUBLED  = $(basename $(notdir $(shell grep -lx '/\* double \*/' tests/unit/*.c)))
 WRAPS    = $(basename $(notdir $(shell grep -lE '^/\* allocates: .* \*/$$' formats/*/*.c tools/stage/*.c)))
 BLIS     = blis
 have     = $(shell $(PKG_CONFIG) --exists $1 2>/dev/null && echo $1)
@@ -71,6 +73,8 @@ BATS     = $(wildcard tests/cli/*.bats)
 PAGES    = $(wildcard man/*.[157])
 SOURCES  = $(wildcard lib/*/*.c formats/*/*.c tools/stage/*.c)
 CORE     = $(patsubst %.c,$B/%.o,$(filter-out $(FOREIGN),$(SOURCES)))
+NETWORKS = $(filter-out %_fingerprint.c,$(wildcard lib/layer/*.c lib/net/clip*.c lib/net/vit*.c lib/net/resnet*.c)) lib/base/tensor.c \
+           lib/kernel/kern.c lib/kernel/kern_c.c lib/kernel/packed.c lib/kernel/panel.c
 COMMON   = $(patsubst %.c,$B/%.o,$(wildcard tools/common/*.c))
 OBJ      = $(CORE) $(COMMON) $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tests/unit/*.c tests/fuzz/*.c tests/*.c bench/*.c))
 BINS     = $(TOOLS:%=$B/bin/%)
@@ -89,8 +93,14 @@ LINK     = @mkdir -p $(@D); echo $(CC) -o $@; $(CC) $(ALL) $(CFLAGS) $(LDFLAGS) 
 
 $(BINS): $B/bin/%: $B/tools/%.o $(COMMON) $B/core.a
 	$(LINK)
-$(UNITS:%=$B/unit/%): $B/unit/%: $B/tests/unit/%.o $B/core.a
+$(patsubst %,$B/unit/%,$(filter-out $(DOUBLED),$(UNITS))): $B/unit/%: $B/tests/unit/%.o $B/core.a
 	$(LINK)
+$(DOUBLED:%=$B/unit/%): $B/unit/%: $B/double/tests/unit/%.o $(NETWORKS:%.c=$B/double/%.o) $B/core.a
+	$(LINK)
+# Warnings are those of the first compilation.
+$B/double/%.o: %.c tests/double.h $B/flags
+	@mkdir -p $(@D)
+	$(CC) $(filter-out -DKERNELS_% -DHAVE_BLIS,$(ALL)) -include tests/double.h -w $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 $(AIDS:%=$B/tests/%): $B/tests/%: $B/tests/%.o $B/core.a
 	$(LINK)
 $(BENCHES:%=$B/bench/%): $B/bench/%: $B/bench/%.o $B/core.a
@@ -196,5 +206,5 @@ help:
 clean:
 	rm -rf build build-* demo
 
--include $(OBJ:.o=.d)
+-include $(OBJ:.o=.d) $(patsubst %.c,$B/double/%.d,$(NETWORKS) $(DOUBLED:%=tests/unit/%.c))
 .PHONY: all help deps demo check units aids check-threads check-arm64 portable fuzz fuzzers bench lint install install-strip uninstall clean FORCE

@@ -153,6 +153,11 @@ static inline size_t kern_k(const struct kern *kern, size_t k) {
     return round_up(k, kern->group);
 }
 
+/* Returns the bytes of a number of a product: of bf16, or of float. */
+static inline size_t kern_size(enum dtype d) {
+    return d == DT_BF16 ? sizeof(unsigned short) : sizeof(float);
+}
+
 /* Returns the table called `name` for precision p.  Where name is NULL, returns the fastest table of precision p that
  * a CPU with the flags `cpu` (cpu.h) runs.  Returns NULL and a message when there is no such table. */
 const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu, struct err *e);

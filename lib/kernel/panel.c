@@ -6,7 +6,7 @@
 enum { ROWS_MAX = 16 };
 
 size_t panel_bytes(const struct kern *kern, size_t k) {
-    return kern_k(kern, k) * kern->panel * dtype_size(kern->weight);
+    return kern_k(kern, k) * kern->panel * kern_size(kern->weight);
 }
 
 size_t packed_bytes(const struct kern *kern, size_t n, size_t k) {
@@ -47,7 +47,7 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
     /* k is cut into equal pieces.  Their length is even in every format, so that the additions have the same order
      * for f32 and for widened bf16. */
     const size_t piece = round_up(div_up(k, pieces), size_max(2, kern->group));
-    const size_t row = dtype_size(kern->row);
+    const size_t row = kern_size(kern->row);
 
     /* The first tile widens the bf16 weights, and the other tiles use the widened weights. */
     const bool widen = kern->tile_widen && tiles >= 3;

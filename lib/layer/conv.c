@@ -35,7 +35,7 @@ static struct plan make_plan(const struct conv *k, const struct compute *c, size
     const size_t sides = k->behind ? 1 : 2;    /* the number of sides that are padded */
     struct plan p = {.yo = (y + sides * pad_y - k->side) / k->stride + 1, .pad_y = k->behind ? 0 : pad_y,
                      .xo = (x + sides * k->pad - k->side) / k->stride + 1, .pad_x = k->behind ? 0 : k->pad};
-    const size_t row = dtype_size(kern->row);
+    const size_t row = kern_size(kern->row);
     size_t most, cols;
 
     p.linear = k->side == 1 && k->stride == 1 && k->pad == 0;
@@ -115,7 +115,7 @@ static void by_pointers(void *ctx, size_t i, int thread) {
     const struct kern *kern = j->kern;
     const size_t r0 = i / j->plan.col_tasks * j->plan.rows, m = size_min(j->plan.rows, j->plan.m - r0);
     const size_t c0 = i % j->plan.col_tasks * kern->panel, n = size_min(kern->panel, k->out - c0);
-    const size_t taps = k->side * k->side, bytes = panel_bytes(kern, k->in), row = dtype_size(kern->row);
+    const size_t taps = k->side * k->side, bytes = panel_bytes(kern, k->in), row = kern_size(kern->row);
     const char *w = (const char *)k->packed + c0 / kern->panel * taps * bytes;
     float *tile = (float *)(void *)(j->threads + (size_t)thread * j->plan.tile);
     struct corner corner[MAX_ROWS];
@@ -135,7 +135,7 @@ static void by_pointers(void *ctx, size_t i, int thread) {
 
 static void gather(const struct conv_job *j, size_t pixel, char *to) {
     const struct conv *k = j->k;
-    const size_t elem = dtype_size(j->kern->row), used = k->side * k->side * k->in;
+    const size_t elem = kern_size(j->kern->row), used = k->side * k->side * k->in;
     struct corner c = corner_of(j, pixel);
 
     for (size_t t = 0; t < k->side * k->side; t++, to += k->in * elem) {
@@ -158,7 +158,7 @@ static void by_gathering(void *ctx, size_t i, int thread) {
     const struct kern *kern = j->kern;
     const struct plan *p = &j->plan;
     const size_t r0 = i * p->rows, m = size_min(p->rows, p->m - r0), used = k->side * k->side * k->in;
-    const size_t row = dtype_size(kern->row);
+    const size_t row = kern_size(kern->row);
     char *mem = j->threads + (size_t)thread * (p->tile + p->window), *window = mem + p->tile;
     float *tile = (float *)(void *)mem;
     const void *rows[MAX_ROWS];

@@ -227,7 +227,7 @@ static struct plan make_plan(const struct linear *l, const struct compute *c, si
     } else {
         p.tile = round_up(most * kern->panel * sizeof(float), ARENA_ALIGN);
         if (kern->row == DT_BF16)
-            p.converted = round_up(m * kern_k(kern, l->k) * dtype_size(kern->row), ARENA_ALIGN);
+            p.converted = round_up(m * kern_k(kern, l->k) * kern_size(kern->row), ARENA_ALIGN);
     }
     p.col_tasks = div_up(l->n, p.cols);
     for (rows = most; rows > floor && p.col_tasks * div_up(m, rows) < want;)
@@ -275,7 +275,7 @@ static void run_block(void *ctx, size_t i, int thread) {
     size_t ldc = kern->panel ? kern->panel : n;
 
     if (kern->panel) {
-        const size_t bytes = panel_bytes(kern, k), ld = kern_k(kern, k), row = dtype_size(kern->row);
+        const size_t bytes = panel_bytes(kern, k), ld = kern_k(kern, k), row = kern_size(kern->row);
         const char *w = (const char *)j->l->packed + c0 / kern->panel * bytes;
         const void *rows[MAX_ROWS];
 

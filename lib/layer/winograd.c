@@ -35,7 +35,7 @@ struct plan {
 
 static struct plan make_plan(const struct conv *k, const struct compute *c, const struct winograd_area *a) {
     const struct kern *kern = c->kern;
-    const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->rows, row = dtype_size(kern->row);
+    const size_t want = 3 * (size_t)pool_threads(c->pool), unit = kern->rows, row = kern_size(kern->row);
     size_t most = INPUT_BYTES / PLACES / (k->in * row), rows;
     struct plan p = {.ty = (a->y + 2 * a->pad_y - 1) / 2, .tx = (a->x + 1) / 2, .panels = div_up(k->out, kern->panel)};
 
@@ -92,7 +92,7 @@ static void transform_weights(void *ctx, size_t i, int thread) {
     const struct job *j = ctx;
     const size_t items = j->k->in * j->kern->panel, chunks = div_up(items, CHUNK);
     const size_t panel = i / chunks, at = i % chunks * CHUNK;
-    const size_t elem = dtype_size(j->kern->weight);
+    const size_t elem = kern_size(j->kern->weight);
 
     (void)thread;
     j->kern->win_weights(size_min(CHUNK, items - at),
@@ -144,7 +144,7 @@ static void run_block(void *ctx, size_t i, int thread) {
     const struct job *j = ctx;
     const struct plan *p = &j->plan;
     const struct kern *kern = j->kern;
-    const size_t in = j->k->in, panel = kern->panel, bytes = panel_bytes(kern, in), row = dtype_size(kern->row);
+    const size_t in = j->k->in, panel = kern->panel, bytes = panel_bytes(kern, in), row = kern_size(kern->row);
     const size_t first = i / p->groups * p->block, m = size_min(p->block, p->tiles - first);
     const size_t g0 = j->from + i % p->groups * p->group, g1 = size_min(g0 + p->group, j->to);
     const struct mem mem = mem_of(j, thread);

@@ -13,7 +13,10 @@
  *          overwrites what was kept.
  * Errors   clip_grad_bind returns NULL and a message when memory runs out, and for a ResNet with bf16 weights: flipped
  *          ReLUs make such gradients wrong by a few percent.  The other functions cannot fail.
- * Numbers  bf16 weights (ViT): the gradient of the network with rounded weights.
+ * Numbers  f32 against autograd in f64 (tests/unit/clip_grad.c, of the largest value): pixels of ViTs 2.6e-6, of a ResNet
+ *          9.4e-6; at the result of a layer of a ResNet up to 2.4e-5, as torch in f32.  Compiled for double
+ *          (clip_grad_f64.c): 4e-15.
+ *          bf16 weights (ViT): the gradient of the network with rounded weights, whose cosine to the exact one is above 0.9998.
  *          No byte depends on n or the threads.  The modes differ in the last bits of the gradient.
  * Memory   Kept for one image, f32, in MB, and the time of a pass back in passes forward:
  *                             KEEP_ALL   KEEP_STATES   KEEP_INPUTS

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "lib/base/cpu.h"
+#include "lib/kernel/panel.h"
 #include "tests/kern_ref.h"
 #include "tests/tap.h"
 
@@ -71,6 +72,37 @@ static void against_double(struct compute *c, size_t m, size_t n, size_t k, doub
             if (!(d <= *worst))
                 *worst = d;
         }
+}
+
+/* The transposed matrix is packed to the bytes that a matrix which lies transposed in memory is packed to.  With taps,
+ * the k columns of each tap are transposed alone, and the taps change their order. */
+static int turns(struct compute *c, size_t n, size_t k, size_t taps, struct arena a) {
+    const struct kern *kern = c->kern;
+    float *w = numbers(&a, n * taps * k, 1), *turned = numbers(&a, n * taps * k, 1);
+    struct tensor tw = matrix(w, DT_F32, n, taps * k), tt = matrix(turned, DT_F32, k, taps * n);
+    struct linear l, t, want;
+    struct err e = {0};
+
+    for (size_t i = 0; i < n; i++)
+        for (size_t p = 0; p < taps; p++)
+            for (size_t j = 0; j < k; j++)
+                turned[(j * taps + taps - 1 - p) * n + i] = w[(i * taps + p) * k + j];
+    if (linear_pack(&l, 1, &tw, NULL, c, &a, &e) < 0 || linear_transpose(&t, &l, taps, c, &a, &e) < 0 ||
+        linear_pack(&want, 1, &tt, NULL, c, &a, &e) < 0)
+        return 0;
+    return t.n == k && t.k == taps * n && !t.bias &&
+           !memcmp(t.packed, want.packed, kern->panel ? packed_bytes(kern, k, taps * n) : k * taps * n * sizeof(float));
+}
+
+static void transposes(struct compute *c) {
+    static const size_t n[] = {1, 5, 16, 63, 65, 200}, k[] = {1, 2, 31, 64, 300};
+    TAP_ARENA(a, 24);
+    int good = 1;
+
+    for (size_t i = 0; i < sizeof n / sizeof *n; i++)
+        for (size_t j = 0; j < sizeof k / sizeof *k; j++)
+            good &= turns(c, n[i], k[j], 1, a) && turns(c, n[i], k[j], 9, a);
+    ok(good, "%s %s: a transposed matrix is that of its packed numbers", c->kern->name, precision_name(c->kern->precision));
 }
 
 static void shapes(struct compute *c) {
@@ -199,6 +231,7 @@ int main(void) {
         int fast = strcmp(k->name, "c") != 0;
 
         shapes(&c);
+        transposes(&c);
         same_bytes(k, pools, 3, fast ? 200 : 30, 97, 70);
         same_bytes(k, pools, 3, fast ? 200 : 9, 130, 1037);
         if (fast)
