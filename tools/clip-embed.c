@@ -9,9 +9,11 @@
 #include <string.h>
 
 #include "formats/image/image_queue.h"
+#include "tools/common/about.h"
 #include "tools/common/input.h"
 #include "tools/common/machine.h"
 #include "tools/common/output.h"
+#include "tools/common/overlays.h"
 #include "tools/common/paths.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
@@ -34,31 +36,11 @@ struct job {
     struct names names;
     struct image_queue *queue;
     const char *files0;
+    struct overlays overlay;
     int only, dtype, id, crop;
     bool no_states, features, exif, info, verify;
     int64_t keep, max_pixels;
 };
-
-/* ---- --info and --verify: no tower is bound ---- */
-
-static void about(struct job *j, unsigned want) {
-    struct clip_model m = {0};
-    const char *name;
-    struct err e = {0};
-
-    if (model_open_clip(&m, want, &j->w.paths, &j->t.arena, &e) < 0)
-        die("%s", e.msg);
-    if (j->info)
-        tool_print(m.about);
-    if (j->verify && model_verify_sha256(m.file, &name, &e) == 0) {
-        printf("%s: OpenAI's %s, byte for byte\n", m.file, name);
-    } else if (j->verify) {
-        warn("%s: %s", m.file, e.msg);
-        j->t.status = 1;
-    }
-    if (want == MODEL_TEXT && !m.config.has_vision)    /* the image tower has a file of its own */
-        about(j, MODEL_VISION);
-}
 
 /* ---- a batch ---- */
 
@@ -105,7 +87,7 @@ static bool skip_record(struct job *j, const struct embed_item *it) {
 
     if (!j->t.output.skip_from || it->err.msg[0])
         return false;
-    if (it->todo && embed_params(&j->o, &j->w, it->todo, false, &map, &a, &e) < 0)
+    if (it->todo && embed_params(&j->o, &j->w, it->todo, false, NULL, &map, &a, &e) < 0)
         die("%s", e.msg);
     if (!it->todo && record_params_of(&it->r, j->t.name, &map) <= 0)
         return false;
@@ -135,22 +117,25 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
 
 /* ---- files ---- */
 
-/* Is the file another shard's, or does the output hold its result already?  text: what the record's id is made from. */
-static bool not_ours(struct job *j, struct span text) {
+/* Is the picture another shard's, or does the output hold its result already?  name: its file's name or hash. */
+static bool not_ours(struct job *j, const char *name, const struct overlay *o) {
     struct arena a = j->room;
+    const char *text = overlay_name(o, name, &a);
     struct span id, map;
     struct err e = {0};
     bool bin;
 
-    if (record_id(text, &id, &bin, &a, &e) < 0 ||
-        embed_params(&j->o, &j->w, EMBED_IMAGE, j->o.keep, &map, &a, &e) < 0)
+    if (!text)
+        die("out of memory");
+    if (record_id(span_of(text), &id, &bin, &a, &e) < 0 ||
+        embed_params(&j->o, &j->w, EMBED_IMAGE, j->o.keep, o, &map, &a, &e) < 0)
         die("%s", e.msg);
     return tool_other_shard(&j->t, id) || skip(j, id, map, NULL, EMBED_IMAGE);
 }
 
-/* Give names to the workers until the ring is full; false: no name is left. */
+/* Give names to the workers, once for each overlay, until the ring is full; false: no name is left. */
 static bool push_names(struct job *j, size_t slots) {
-    while (image_queue_count(j->queue) < slots && !tool_stopped()) {
+    while (image_queue_count(j->queue) + j->overlay.n <= slots && !tool_stopped()) {
         struct err e = {0};
         const char *name;
         char where[300];
@@ -168,24 +153,27 @@ static bool push_names(struct job *j, size_t slots) {
                      (unsigned long long)j->names.number);
             name = where;
         }
-        if (got < 0 || j->id || !not_ours(j, span_of(name)))
-            image_queue_push(j->queue, name, e.msg);
+        for (size_t i = 0; i < (got < 0 ? 1 : j->overlay.n); i++)
+            if (got < 0 || j->id || !not_ours(j, name, &j->overlay.v[i]))
+                image_queue_push(j->queue, name, &j->overlay.v[i], e.msg);
     }
     return true;
 }
 
 static void add_file(struct job *j, struct image_item *q) {
     struct embed_item *it = &j->item[j->n];
+    const char *key = j->id && q->hash[0] ? q->hash : q->name, *name = overlay_name(q->overlay, key, &j->room);
     struct err e = {0};
-    bool hashed = j->id && q->hash[0];
 
     if (q->note[0] && j->t.verbose)
         warn("%s: %s", q->name, q->note);
-    if (hashed && not_ours(j, span_of(q->hash)))
+    if (!name)
+        die("out of memory");
+    if (key == q->hash && not_ours(j, key, q->overlay))
         return;
-    *it = (struct embed_item){.file = q->name, .todo = EMBED_IMAGE, .crop = q->crop, .kept = q->kept,
-                              .err = q->err};
-    if (record_of_file(&it->r, q->name, hashed ? q->hash : NULL, &j->room, &e) < 0)
+    *it = (struct embed_item){.file = q->name, .overlay = q->overlay, .todo = EMBED_IMAGE, .crop = q->crop,
+                              .kept = q->kept, .err = q->err};
+    if (record_of_file(&it->r, q->name, name, &j->room, &e) < 0)
         die("%s", e.msg);
     j->n++;
 }
@@ -214,7 +202,7 @@ static void start_queue(struct job *j, size_t slots) {
 }
 
 static void embed_files(struct job *j, char *names[], size_t n) {
-    size_t slots = (size_t)(RING * j->t.input.batch + j->t.machine.threads), count;
+    size_t slots = (size_t)(RING * j->t.input.batch + j->t.machine.threads) + j->overlay.n - 1, count;
     struct err e = {0};
     bool more = true;
 
@@ -247,7 +235,7 @@ static const struct opt_use uses[] = {
 };
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.input = {.batch = BATCH}}, .max_pixels = IMAGE_MAX_PIXELS};
+    static struct job j = {.t = {.input = {.batch = BATCH}}, .max_pixels = IMAGE_MAX_PIXELS, .overlay = {.size = 0.2}};
     const struct opt own[] = {
         {0, "files0-from", OPT_STR, &j.files0, "F", "read picture names, each ended by NUL, from F (-: standard input)", 0, 0, NULL},
         {0, "only", OPT_CHOICE, &j.only, "SIDE", "compute text or image, not both", 0, 0, "both|text|image"},
@@ -259,6 +247,7 @@ int main(int argc, char *argv[]) {
         {0, "exif", OPT_FLAG, &j.exif, NULL, "turn files as their EXIF says", 0, 0, NULL},
         {0, "crop", OPT_CHOICE, &j.crop, "RULE", "of rounding: the model's, torchvision or hf", 0, 0, "model|torchvision|hf"},
         {0, "max-pixels", OPT_INT, &j.max_pixels, "N", "refuse larger files before they are decoded", 1, 4e9, NULL},
+        OVERLAY_OPTIONS(j.overlay),
         {0, "info", OPT_FLAG, &j.info, NULL, "print what was recognised in the model, and end", 0, 0, NULL},
         {0, "verify", OPT_FLAG, &j.verify, NULL, "check the weights against OpenAI's published SHA-256, and end", 0, 0, NULL},
     };
@@ -274,15 +263,19 @@ int main(int argc, char *argv[]) {
         .dtype = j.dtype == 1 ? DT_F16 : DT_F32,
         .rule = j.crop == 1 ? CROP_TORCHVISION : j.crop == 2 ? CROP_HF : -1};
     if (j.info || j.verify) {
-        about(&j, MODEL_TEXT);
+        tool_about_clip(&j.t, &j.w.paths, j.info, j.verify);
         return tool_finish(&j.t);
     }
     if (j.files0 && at < argc)
         die("%s: files cannot be named together with --files0-from", argv[at]);
     if ((j.files0 || at < argc) && j.only == 1)
         die("--only text: files have no text");
+    if (j.overlay.text.n && !j.files0 && at == argc)
+        die("--overlay: only picture files get text");
+    tool_overlays(&j.t, &j.overlay);
     tool_reads_all(&j.t, argc - at, argv + at);
     tool_reads(&j.t, j.files0);
+    tool_reads(&j.t, j.overlay.font);
     tool_output(&j.t, 2, FIELDS);
     tool_compute(&j.t);
     j.item = arena_take(&j.t.arena, (size_t)j.t.input.batch, sizeof *j.item);

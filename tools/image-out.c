@@ -5,7 +5,6 @@
  * Memory: one picture and its file; for a sheet all pictures, 67 million pixels at most.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,7 +27,7 @@
 
 struct job {
     struct tool t;
-    const char *out, *caption;
+    const char *out, *caption, *font;
     int64_t quality, columns;      /* columns: 0: no sheet, -1: sheet_plan chooses their number */
     int format, show;              /* format: 0: the file's name decides; show: -1: not given, else an enum terminal */
     bool read;
@@ -53,6 +52,7 @@ static int parse(struct job *j, int argc, char *argv[]) {
         {'o', "output", OPT_STR, &j->out, "PATTERN", "names of the files: %d number, %i id, %b its base, %r root, %s sample; - is stdout", 0, 0, NULL},
         {'Q', "quality", OPT_INT, &j->quality, "N", "of JPEG, 1 to 100 (92)", 1, 100, NULL},
         {0, "caption", OPT_STR, &j->caption, "LIST", "fields below the pictures of a sheet; default: text, else id; none", 0, 0, NULL},
+        {0, "font", OPT_STR, &j->font, "FILE", "of the captions of a sheet", 0, 0, NULL},
         {0, "format", OPT_CHOICE, &j->format, "NAME", "png, jpeg or ppm; default: what the name ends in", 0, 0, "auto|png|jpeg|ppm"},
         {0, "read", OPT_FLAG, &j->read, NULL, "print the parameters inside PNG and JPEG files as JSON lines", 0, 0, NULL},
         {0, "shard", OPT_STR, &j->t.input.shard, "I/N", "do only the records whose root hashes to part I of N", 0, 0, NULL},
@@ -202,7 +202,7 @@ static int add_cell(struct job *j, const struct record *r, const struct record_i
     }
     c = &j->cell[j->sheet.n - 1];
     rgb = arena_take(&j->keep, im->h * im->w, 3);
-    *c = (struct sheet_cell){rgb, im->h, im->w, caption_ascii(mp_span(&j->title), &j->keep)};
+    *c = (struct sheet_cell){rgb, im->h, im->w, caption_string(mp_span(&j->title), &j->keep)};
     if (!rgb || !c->caption)
         die("out of memory");
     memcpy(rgb, im->rgb, im->h * im->w * 3);
@@ -211,13 +211,15 @@ static int add_cell(struct job *j, const struct record *r, const struct record_i
 
 static void finish_sheet(struct job *j) {
     struct arena a = j->t.arena;
-    struct err e = {0};
+    struct err e = {0}, no = {0};
     struct record_image im;
     struct record r;
     unsigned char *rgb;
 
     if (!j->sheet.n || tool_stopped())
         return;
+    if (caption_font(&j->sheet, j->cell, j->font, &j->keep, &no) < 0)
+        j->font ? die("--font: %s", no.msg) : warn("captions in ASCII: %s", no.msg);
     if (sheet_plan(&j->sheet, j->cell, j->columns > 0 ? (size_t)j->columns : 0, &e) < 0)
         die("%s", e.msg);
     rgb = arena_take(&a, j->sheet.h * j->sheet.w, 3);

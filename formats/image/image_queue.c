@@ -36,6 +36,8 @@ struct passing {
     struct worker *w;
     struct image_item *it;
     struct resize crop, kept;
+    struct overlay_label label;    /* its height is 0 if no label is drawn */
+    size_t y;                      /* the next row */
 };
 
 static int begin(void *of, size_t h, size_t width, struct err *e) {
@@ -43,6 +45,8 @@ static int begin(void *of, size_t h, size_t width, struct err *e) {
     const struct image_queue_options *o = &p->w->q->o;
     struct arena a = p->w->scratch;
 
+    if (p->it->overlay && overlay_begin(&p->label, p->it->overlay, h, width, &a, e) < 0)
+        return -1;
     if (prep_begin(&o->prep, h, width, p->it->crop, &p->crop, &a, e) < 0)
         return -1;
     return o->keep.crop ? prep_begin(&o->keep, h, width, p->it->kept, &p->kept, &a, e) : 0;
@@ -51,6 +55,8 @@ static int begin(void *of, size_t h, size_t width, struct err *e) {
 static void row(void *of, const unsigned char *rgb) {
     struct passing *p = of;
 
+    if (p->label.h)
+        rgb = overlay_row(&p->label, p->y++, rgb);
     resize_row(&p->crop, rgb);
     if (p->w->q->o.keep.crop)
         resize_row(&p->kept, rgb);
@@ -163,10 +169,11 @@ size_t image_queue_count(const struct image_queue *q) {
     return q->pushed - q->popped;    /* only the caller changes these two */
 }
 
-void image_queue_push(struct image_queue *q, const char *name, const char *failed) {
+void image_queue_push(struct image_queue *q, const char *name, const struct overlay *overlay, const char *failed) {
     struct image_item *it = &q->item[q->pushed % q->o.slots];
 
     snprintf(it->name, sizeof it->name, "%s", name);
+    it->overlay = overlay;
     snprintf(it->err.msg, sizeof it->err.msg, "%s", failed);
     it->note[0] = it->hash[0] = 0;
     pthread_mutex_lock(&q->lock);

@@ -16,6 +16,7 @@
 #define UNCLIP_IMAGE_QUEUE_H
 
 #include "formats/image/image_read.h"
+#include "formats/image/overlay.h"
 #include "formats/io/names.h"
 #include "lib/base/arena.h"
 #include "lib/image/prep.h"
@@ -31,6 +32,7 @@ struct image_queue_options {
 
 struct image_item {
     char name[NAMES_MAX];
+    const struct overlay *overlay;
     unsigned char *crop, *kept;
     char hash[33];                /* 32 hex digits */
     char note[200];               /* says what the decoder repaired, or "" */
@@ -44,9 +46,10 @@ struct image_queue *image_queue_start(const struct image_queue_options *o, struc
 size_t image_queue_count(const struct image_queue *q);
 
 /* Appends a file name to the queue.  image_queue_count must be less than `slots`, and the name shorter than NAMES_MAX.
+ * `overlay` is drawn on the picture before it is resized; NULL or an empty text: nothing is drawn.
  * `failed` is "", or a message that says why the name cannot be read.  Then the file is not read, and item->err gets
  * the message. */
-void image_queue_push(struct image_queue *q, const char *name, const char *failed);
+void image_queue_push(struct image_queue *q, const char *name, const struct overlay *overlay, const char *failed);
 
 /* Waits until the i-th oldest picture is done, and returns its item.  i must be less than image_queue_count. */
 struct image_item *image_queue_at(struct image_queue *q, size_t i);

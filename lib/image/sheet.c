@@ -23,16 +23,49 @@ int sheet_add(struct sheet *s, size_t h, size_t w, struct err *e) {
     return 0;
 }
 
-/* Takes the next line, of at most `room` letters, from the caption *s.  Writes its start into *line, moves *s behind it
- * and returns its length. */
-static size_t line_of(const char **s, size_t room, const char **line) {
-    size_t n, cut;
+static size_t line_height(const struct sheet *s) {
+    return FONT_H * s->scale;
+}
+
+static size_t width_of(const struct sheet *s, const char *text, size_t n) {
+    return s->font ? s->font->width(s->font->of, line_height(s), text, n) : n * FONT_W * s->scale;
+}
+
+static void draw_text(const struct sheet *s, unsigned char *rgb, size_t x, size_t y, size_t room, const char *text, size_t n) {
+    if (s->font)
+        s->font->draw(s->font->of, line_height(s), rgb, s->w, x, y, room, text, n);
+    else
+        font_draw(rgb, s->w, x, y, s->scale, text, n);
+}
+
+/* The bytes of the character at s, which is not at the end of its string. */
+static size_t character(const char *s) {
+    size_t n = 1;
+
+    while (((unsigned char)s[n] & 0xc0) == 0x80)
+        n++;
+    return n;
+}
+
+/* The bytes of the text's longest beginning that is at most `width` pixels wide, and of its first character at least. */
+static size_t longest(const struct sheet *s, const char *text, size_t width) {
+    size_t n = *text ? character(text) : 0;
+
+    while (text[n] && width_of(s, text, n + character(text + n)) <= width)
+        n += character(text + n);
+    return n;
+}
+
+/* Takes the next line of the caption *s.  Writes its start into *line, moves *s behind it and returns its length. */
+static size_t line_of(const struct sheet *sheet, const char **s, const char **line) {
+    size_t n, cut, room;
 
     while (**s == ' ')
         ++*s;
     *line = *s;
-    n = strlen(*s);
-    if (n > room) {
+    room = longest(sheet, *s, sheet->cell_w);
+    n = room;
+    if ((*s)[n]) {
         for (cut = room; cut > 0 && (*s)[cut] != ' ';)
             cut--;
         for (n = cut ? cut : room; !cut && n > room / 2 && !strchr("/-_", (*s)[n - 1]);)
@@ -43,17 +76,11 @@ static size_t line_of(const char **s, size_t room, const char **line) {
     return n;
 }
 
-static size_t letters(const struct sheet *s) {
-    size_t n = s->cell_w / (FONT_W * s->scale);
-
-    return n ? n : 1;
-}
-
 static size_t lines_of(const struct sheet *s, const char *caption) {
     const char *line;
     size_t n = 0;
 
-    while (n < SHEET_LINES && line_of(&caption, letters(s), &line))
+    while (n < SHEET_LINES && line_of(s, &caption, &line))
         n++;
     return n;
 }
@@ -78,7 +105,7 @@ int sheet_plan(struct sheet *s, const struct sheet_cell *cell, size_t columns, s
 
         s->lines = n > s->lines ? n : s->lines;
     }
-    s->text_h = s->lines ? s->lines * FONT_H * s->scale + SHEET_PAD / 2 : 0;
+    s->text_h = s->lines ? s->lines * line_height(s) + SHEET_PAD / 2 : 0;
     if (!columns)
         columns = square_columns(s);
     s->columns = columns < s->n ? columns : s->n;
@@ -88,23 +115,29 @@ int sheet_plan(struct sheet *s, const struct sheet_cell *cell, size_t columns, s
     return s->h > SHEET_PIXELS / s->w ? too_large(e) : 0;
 }
 
-static void draw_caption(const struct sheet *s, const char *caption, size_t x, size_t y, unsigned char *rgb) {
-    size_t room = letters(s), wide = FONT_W * s->scale;
+/* Draws a line that is cut off, with dots in place of its last letters. */
+static void draw_cut(const struct sheet *s, const char *line, size_t n, size_t x, size_t y, size_t room, unsigned char *rgb) {
+    const size_t dots = n < 3 ? n : 3, wide = width_of(s, line, n), dots_wide = width_of(s, "...", dots);
+    size_t keep = 0, at;
 
+    while (keep < n && width_of(s, line, keep + character(line + keep)) + dots_wide <= wide)
+        keep += character(line + keep);
+    at = width_of(s, line, keep);
+    draw_text(s, rgb, x, y, room, line, keep);
+    if (at < room)
+        draw_text(s, rgb, x + at, y, room - at, "...", dots);
+}
+
+static void draw_caption(const struct sheet *s, const char *caption, size_t x, size_t y, unsigned char *rgb) {
     for (size_t i = 0; i < SHEET_LINES; i++) {
         const char *line;
-        size_t n = line_of(&caption, room, &line), left = (s->cell_w - n * wide) / 2;
+        size_t n = line_of(s, &caption, &line), wide = width_of(s, line, n), left = wide < s->cell_w ? (s->cell_w - wide) / 2 : 0;
 
-        font_draw(rgb, s->w, x + left, y, s->scale, line, n);
-        if (i + 1 == SHEET_LINES && *caption)    /* the caption goes on: dots replace the last letters */
-            for (size_t d = 0; d < 3 && d < n; d++) {
-                size_t at = x + left + (n - 1 - d) * wide;
-
-                for (size_t r = 0; r < FONT_H * s->scale; r++)
-                    memset(rgb + ((y + r) * s->w + at) * 3, 255, wide * 3);
-                font_draw(rgb, s->w, at, y, s->scale, ".", 1);
-            }
-        y += FONT_H * s->scale;
+        if (i + 1 == SHEET_LINES && *caption)    /* the caption goes on */
+            draw_cut(s, line, n, x + left, y, s->cell_w - left, rgb);
+        else
+            draw_text(s, rgb, x + left, y, s->cell_w - left, line, n);
+        y += line_height(s);
     }
 }
 

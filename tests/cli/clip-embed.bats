@@ -225,6 +225,61 @@ assert (D[0]["image_embed"] == D[2]["image_embed"]).all() and (D[0]["image_embed
 assert D[1]["params"][0][1]["exif"] is True'
 }
 
+@test "--overlay: one more input for each text; the record, the stored picture and the id name it" {
+    clip-embed -V | grep -q FreeType || skip "built without FreeType"
+    cp "$BATS_TEST_DIRNAME/../../examples/emoji/demo/jpeg/fish.jpg" a.jpg
+    clip-embed --keep-image=40 a.jpg >plain
+    clip-embed --keep-image=40 --overlay '' a.jpg | cmp - plain
+    clip-embed --keep-image=40 --overlay '' --overlay 'Äpfel' --overlay iPod --overlay-size 0.4 --overlay-at 0.5,0.25 a.jpg >out
+    py '
+assert [r["id"] for r in R] == ["a.jpg", "a.jpg+Äpfel", "a.jpg+iPod"] and [d.get("path") for d in D] == [None, "a.jpg", "a.jpg"]
+p = [d["params"][0][1] for d in D]
+assert "overlay" not in p[0] and p[1]["overlay"] == "Äpfel" and p[1]["overlay_size"] == 0.4 and p[1]["overlay_at"] == [0.5, 0.25]
+assert p[1]["overlay_font"] == "DejaVu Sans Book"
+e, m = [d["image_embed"] for d in D], [d["image"].astype(int) for d in D]
+assert (e[0] != e[1]).any() and (e[1] != e[2]).any()
+assert (m[1][:18] != m[0][:18]).any() and (m[1][30:] == m[0][30:]).all() and (m[1][:18] >= 200).all(2).sum() > 50' <out
+    head -c "$(wc -c <plain)" out | cmp - plain
+    clip-embed -b 1 -j 1 --keep-image=40 --overlay '' --overlay 'Äpfel' --overlay iPod --overlay-size 0.4 --overlay-at 0.5,0.25 a.jpg | cmp - out
+    # the stored picture has the vector of the file
+    clip-embed --keep-image --overlay iPod a.jpg >crop
+    { cat crop; clip-embed <crop; } | py 'assert (D[0]["image_embed"] == D[1]["image_embed"]).all()'
+    # ids from the content, and a run that goes on
+    clip-embed --id content --overlay '' --overlay iPod a.jpg |
+        py 'assert len(R[0]["id"]) == 32 and R[1]["id"] == R[0]["id"] + "+iPod"'
+    for id in path content; do
+        clip-embed --id $id a.jpg >part
+        clip-embed --id $id --skip-from part --overlay '' --overlay iPod -o part a.jpg
+        clip-embed --id $id --overlay '' --overlay iPod a.jpg | cmp - part
+        clip-embed --id $id --skip-from part --overlay iPod a.jpg | cmp - /dev/null
+        clip-embed --id $id --skip-from part --overlay iPod --overlay-size 0.3 a.jpg | py 'assert len(R) == 1'
+    done
+}
+
+@test "--overlay: what is refused, each by one line" {
+    clip-embed -V | grep -q FreeType || {
+        run -2 --separate-stderr clip-embed --overlay x "$IM/rgb.png"
+        [ "$stderr" = "clip-embed: --overlay: text in pictures needs a build with FreeType" ]
+        skip "built without FreeType"
+    }
+    refused() { run -2 --separate-stderr clip-embed "${@:2}"; [ "$stderr" = "clip-embed: $1" ] || { echo "$stderr"; false; }; }
+    refused "--overlay: only picture files get text" --overlay x
+    refused "--overlay-size: there is no --overlay" --overlay-size 0.5 "$IM/rgb.png"
+    refused "--overlay-at: '0.5' is not two numbers from 0 to 1" --overlay x --overlay-at 0.5 "$IM/rgb.png"
+    refused "--overlay-at: '0.5,2' is not a list of numbers from 0 to 1" --overlay x --overlay-at 0.5,2 "$IM/rgb.png"
+    refused "--overlay: '🍎': the font DejaVu Sans Book has no character U+1F34E" --overlay 🍎 "$IM/rgb.png"
+    refused "--overlay: ' ': only spaces" --overlay ' ' "$IM/rgb.png"
+    refused "--overlay: none: not a scalable font that FreeType can read" --overlay x --overlay-font none "$IM/rgb.png"
+    [[ $(clip-embed --overlay $'caf\xe9' "$IM/rgb.png" 2>&1) == *": not UTF-8" ]]
+    refused "--overlay: '$(printf 'x%.0s' {1..1001})': 1001 bytes, the limit is 1000" --overlay "$(printf 'x%.0s' {1..1001})" "$IM/rgb.png"
+    run -1 --separate-stderr clip-embed --overlay 'a text without room' "$IM/rgb.png" -o out
+    [ "$stderr" = "clip-embed: $IM/rgb.png: the text of the overlay does not fit into 13 x 9 pixels" ]
+    mkdir lib
+    : >lib/libfreetype.so.6
+    LD_LIBRARY_PATH=$PWD/lib run -2 --separate-stderr clip-embed --overlay x "$IM/rgb.png"
+    [ "$stderr" = "clip-embed: --overlay: text in pictures needs FreeType: $PWD/lib/libfreetype.so.6: file too short" ]
+}
+
 @test "--max-pixels refuses by the header" {
     run -1 --separate-stderr clip-embed --max-pixels 100 "$IM/rgb.png" -o out
     [ "$stderr" = "clip-embed: $IM/rgb.png: 13 x 9 pixels, the limit is 100 in all" ]

@@ -50,7 +50,8 @@ blocks() {
     not_sanitized
     sed -n '/^## What it does/,/^| program/s/^    //p' "$ROOT/README.md" | grep -v photos >run.sh
     [ "$(wc -l <run.sh)" -ge 3 ]
-    sed -n '/^## Text to picture/,/^## Models/s/^    //p' "$ROOT/README.md" | grep -v 'karlo\|dalle' >>run.sh
+    sed -n '/^## Text to picture/,/^## Models/s/^    //p' "$ROOT/README.md" | grep -v 'karlo\|dalle\|typographic.sh' >>run.sh
+    clip-embed -V | grep -q FreeType || sed -i '/--overlay/d' run.sh    # tests/cli/examples.bats runs the script
     [ "$(grep -c 'probe' run.sh)" -eq 2 ]
     mkdir -p birds/food birds/sky new
     for d in banana green-apple pizza ice-cream mushroom; do cp "$ROOT/examples/emoji/demo/$d.png" "birds/food/$d.jpg"; done

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # The scripts of examples/ on a whole tiny unCLIP of random weights: its CLIP has the tokenizer in the box.
 
+bats_require_minimum_version 1.5.0
+
 setup_file() {
     ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     export ROOT BIN=${BIN:-$ROOT/build/bin} AID=${AID:-$ROOT/build/tests}
@@ -27,6 +29,18 @@ size() { od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4, $7 * 256 + $8 }
     "$ROOT/examples/textdiff.sh" "$DEMO/key.png" 'a key' 'a red key' 2 t.png
     COUNTS=2,5 OUT=p.png "$ROOT/examples/pca.sh" "$DEMO/key.png" "$DEMO"/[a-h]*.png
     for f in v i t p; do [ "$(size $f.png | cut -d' ' -f1)" -ge 64 ]; done
+}
+
+@test "examples: a typographic attack; ddim-invert does not take the plain file for an attacked picture" {
+    clip-embed -V | grep -q FreeType || skip "built without FreeType"
+    "$ROOT/examples/typographic.sh" "$DEMO/green-apple.png" iPod "$DEMO/labels.txt" a.png >out
+    [ "$(cut -f1 out | uniq -c | sed 's/^ *//; s/ .*demo/ /')" = '3 /green-apple.png
+3 /green-apple.png+iPod' ]
+    [ "$(image-out --read a.png | wc -l)" -eq 12 ]
+    clip-embed --overlay iPod "$DEMO/green-apple.png" >attacked
+    run -1 --separate-stderr ddim-invert -o x attacked
+    [ "$stderr" = "ddim-invert: attacked: record 1 ($DEMO/green-apple.png+iPod): no image, and its file lacks the text of --overlay: clip-embed --keep-image stores the picture" ]
+    clip-embed --keep-image --overlay iPod "$DEMO/green-apple.png" | ddim-invert --steps 2 -o x
 }
 
 @test "examples: the best of four for each of ten prompts, by what the pictures show" {

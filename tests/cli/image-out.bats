@@ -244,6 +244,26 @@ image-out: z.ppm: 1 x 1 pixels" ]
     [ "$(head -n 2 x.ppm | tail -n 1)" = "20016 17" ]
 }
 
+@test "captions outside ASCII: by FreeType, else question marks; --font" {
+    pixel '"café"' 2 | record-json --from-json >cafe.clip
+    pixel '"caf?"' 2 | record-json --from-json >ascii.clip
+    image-out -V | grep -q FreeType || skip "built without FreeType"
+    run -0 --separate-stderr image-out --sheet --caption id -o s.ppm cafe.clip
+    [ -z "$stderr" ]
+    image-out --sheet --caption id -o a.ppm ascii.clip
+    cmp -s s.ppm a.ppm && false
+    run -0 --separate-stderr image-out --sheet --caption id --font /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf -o f.ppm ascii.clip
+    [ -z "$stderr" ]
+    cmp -s f.ppm a.ppm && false
+    run -2 --separate-stderr image-out --sheet --font none -o f.ppm ascii.clip
+    [ "$stderr" = "image-out: --font: none: not a scalable font that FreeType can read" ]
+    mkdir lib
+    : >lib/libfreetype.so.6
+    LD_LIBRARY_PATH=$PWD/lib run -0 --separate-stderr image-out --sheet --caption id -o s.ppm cafe.clip
+    [ "$stderr" = "image-out: captions in ASCII: text in pictures needs FreeType: $PWD/lib/libfreetype.so.6: file too short" ]
+    cmp s.ppm a.ppm
+}
+
 @test "--show: kitty's chunks hold a PNG, sixel begins and ends; no terminal, no pictures" {
     run -2 image-out --show one.clip
     [ "$output" = "image-out: --show: standard output is not a terminal; --show=kitty and --show=sixel write anyway" ]

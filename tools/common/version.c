@@ -29,6 +29,9 @@ noreturn void tool_print_version(void) {
 #ifdef HAVE_LIBHEIF
     printf(", libheif");
 #endif
+#ifdef HAVE_FREETYPE2
+    printf(", FreeType");
+#endif
     printf("\nkernels:");
     for (size_t i = 0; kern_list(i, cpu_flags()); i++)
         printf(" %s (%s)", kern_list(i, cpu_flags())->name,

@@ -10,13 +10,19 @@
 #define UNCLIP_CAPTION_H
 
 #include "formats/record/record.h"
+#include "lib/image/sheet.h"
 
 /* Appends the caption of r to out.  `fields` holds the fields' names, separated by commas.  NULL selects the text or
  * the id; "none" writes nothing.  scratch and out must be in different regions. */
 int caption_write(struct mp *out, const struct record *r, const char *fields, struct arena scratch, struct err *e);
 
-/* Returns text as a C string of printable ASCII, taken from a.  Other characters become '?'; a run of spaces and
- * control characters becomes one space.  Returns NULL when a is full. */
-const char *caption_ascii(struct span text, struct arena *a);
+/* Returns text as a C string in UTF-8, taken from a.  A run of spaces and control characters becomes one space, and
+ * ill-formed UTF-8 becomes '?'.  Returns NULL when a is full. */
+const char *caption_string(struct span text, struct arena *a);
+
+/* Chooses the font of a sheet's captions, cell [s->n].  That is the font in `file`, or if `file` is NULL and a caption is
+ * not ASCII, DejaVu Sans (typeface.h).  Returns -1 if there is no such font.  Then the built-in font remains, and
+ * characters outside ASCII become '?' in copies of the captions, which are taken from a. */
+int caption_font(struct sheet *s, struct sheet_cell *cell, const char *file, struct arena *a, struct err *e);
 
 #endif

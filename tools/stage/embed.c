@@ -27,8 +27,15 @@ static void pair(struct mp *m, const char *key, const char *value) {
     mp_cstr(m, value);
 }
 
+static void put_overlay(struct mp *m, const struct overlay *o) {
+    pair(m, "overlay", o->text);
+    mp_cstr(m, "overlay_at"), mp_array(m, 2), mp_float(m, o->at_x), mp_float(m, o->at_y);
+    pair(m, "overlay_font", typeface_name(o->font));
+    mp_cstr(m, "overlay_size"), mp_float(m, o->size);
+}
+
 int embed_params(const struct embed_options *o, const struct towers *w, unsigned todo, bool kept,
-                 struct span *map, struct arena *a, struct err *e) {
+                 const struct overlay *overlay, struct span *map, struct arena *a, struct err *e) {
     bool f16 = o->dtype == DT_F16, image = todo & EMBED_IMAGE;
     bool dropped = todo & EMBED_TEXT && !o->states, turned = image && o->exif;
     const struct clip_model *m_of = image ? w->vision_model : w->text_model;
@@ -54,6 +61,8 @@ int embed_params(const struct embed_options *o, const struct towers *w, unsigned
         mp_cstr(&m, "exif"), mp_bool(&m, true);
     if (kept)
         mp_cstr(&m, "keep_image"), mp_uint(&m, o->keep);
+    if (overlay && *overlay->text)
+        put_overlay(&m, overlay);
     mp_map_end(&m, begin);
     *map = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
@@ -241,7 +250,7 @@ int embed_set(struct embed_item *it, const struct embed_options *o, const struct
         return 0;
     if ((it->todo & EMBED_TEXT && set_text(it, o, w, e) < 0) ||
         (it->todo & EMBED_IMAGE && set_image(it, o, w, e) < 0) ||
-        embed_params(o, w, it->todo, it->kept != NULL, &map, a, e) < 0)
+        embed_params(o, w, it->todo, it->kept != NULL, it->overlay, &map, a, e) < 0)
         return -1;
     return record_add_params(&it->r, o->program, map, e);
 }

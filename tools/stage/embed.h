@@ -13,6 +13,7 @@
 #ifndef UNCLIP_EMBED_H
 #define UNCLIP_EMBED_H
 
+#include "formats/image/overlay.h"
 #include "formats/record/record.h"
 #include "tools/stage/towers.h"
 
@@ -32,6 +33,7 @@ struct embed_options {
 struct embed_item {
     struct record r;
     const char *file;          /* the picture file; NULL where the record came from a stream */
+    const struct overlay *overlay;    /* what was drawn on the picture file, or NULL */
     uint64_t number;           /* the record's number in the stream */
     unsigned todo;             /* what is to be computed: EMBED_TEXT, EMBED_IMAGE or both */
     const int *tokens;
@@ -56,11 +58,12 @@ int embed_run(struct embed_item *it, size_t n, const struct embed_options *o, co
 int embed_set(struct embed_item *it, const struct embed_options *o, const struct towers *w,
               struct arena *a, struct err *e);
 
-/* embed_params writes the map that embed_set adds to params into *map; `kept` says that a picture is stored.
+/* embed_params writes the map that embed_set adds to params into *map; `kept` says that a picture is stored, and
+ * `overlay` may be NULL.
  * embed_fingerprints writes the fingerprints that text_embed (fp[0]) and image_embed (fp[1]) of r will have; r may be
  * NULL.  --skip-from compares both results with those of records that were written before. */
 int embed_params(const struct embed_options *o, const struct towers *w, unsigned todo, bool kept,
-                 struct span *map, struct arena *a, struct err *e);
+                 const struct overlay *overlay, struct span *map, struct arena *a, struct err *e);
 void embed_fingerprints(const struct towers *w, const struct record *r, unsigned todo, struct span fp[2]);
 
 #endif

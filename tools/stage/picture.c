@@ -4,6 +4,7 @@
 
 #include "formats/image/image_read.h"
 #include "formats/image/record_image.h"
+#include "formats/record/params.h"
 #include "lib/image/prep.h"
 
 int picture_field(struct picture *p, const struct record *r, const char *key, struct arena *a, struct err *e) {
@@ -19,11 +20,13 @@ int picture_field(struct picture *p, const struct record *r, const char *key, st
 
 int picture_file(struct picture *p, const struct record *r, bool exif, struct arena a, struct err *e) {
     const struct image_options o = {.exif = exif};
-    struct span name = r->id;
+    struct span name = r->id, overlay;
     const char *file;
 
     if (record_str(r, "path", &name, e) < 0)
         return -1;
+    if (params_get(r, "clip-embed", "overlay", &overlay))
+        return err_set(e, "no image, and its file lacks the text of --overlay: clip-embed --keep-image stores the picture");
     if (memchr(name.p, 0, name.n))
         return err_set(e, "no image, and the id is not a file name");
     file = arena_str(&a, name.p, name.n);

@@ -1,7 +1,8 @@
 /* picture.h - the picture of a record: a field, or the file that its path or its id names
  *
  * Shapes   rgb u8 [h, w, 3]; planes f32 [3, h, w], the same picture before it became bytes.
- * Errors   A field that is not a picture, an id that is not a file's name, a file that is not a picture.
+ * Errors   A field that is not a picture, an id that is not a file's name, a file that is not a picture, a file that
+ *          lacks the text of clip-embed --overlay.
  * Memory   A field is in the arena or in the record's own memory.  The pixels of a file come from malloc, and
  *          picture_free returns them.
  */

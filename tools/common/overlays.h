@@ -1,0 +1,32 @@
+/* overlays.h - the options --overlay, --overlay-at, --overlay-font and --overlay-size
+ *
+ * What     Each --overlay makes one more picture of each file, with this text on it (formats/image/overlay.h).
+ */
+#ifndef UNCLIP_OVERLAYS_H
+#define UNCLIP_OVERLAYS_H
+
+#include "formats/image/overlay.h"
+#include "tools/common/tool.h"
+
+struct overlays {
+    struct strs text;
+    const char *at, *font;
+    double size;
+    struct overlay v[TOOL_LIST];
+    size_t n;                    /* at least 1: without --overlay one with an empty text */
+};
+
+/* The rows of a program's table of options for a struct overlays. */
+#define OVERLAY_OPTIONS(o)                                                                                          \
+    {0, "overlay", OPT_LIST, &(o).text, "TEXT", "draw TEXT on files before they are resized", 0, 0, NULL},          \
+    {0, "overlay-at", OPT_STR, &(o).at, "X,Y", "the middle of the text, as fractions of the sides (0.5,0.5)", 0, 0, NULL}, \
+    {0, "overlay-font", OPT_STR, &(o).font, "FILE", "a font file for the text (DejaVu Sans)", 0, 0, NULL},         \
+    {0, "overlay-size", OPT_FLOAT, &(o).size, "X", "a line's height, as a fraction of the shorter side (0.2)", 0.001, 1, NULL}
+
+/* Checks the options, opens the font if it is needed, and fills v and n. */
+void tool_overlays(struct tool *t, struct overlays *o);
+
+/* The text from which the id of a picture with this overlay is made: `name`, and if there is text, "+" and the text. */
+const char *overlay_name(const struct overlay *o, const char *name, struct arena *a);
+
+#endif
