@@ -10,7 +10,8 @@ set -eu
 BIN=${BIN:-build/bin}
 cd "$(dirname "$0")/.."
 PATH=$(cd "$BIN" && pwd):$PATH
-export PATH
+UNCLIP_MODEL=${UNCLIP_MODEL:-box}
+export PATH UNCLIP_MODEL
 demo=${DEMO:-demo}
 page=$demo/index.html
 mkdir -p "$demo"

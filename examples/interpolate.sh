@@ -2,9 +2,10 @@
 # interpolate.sh FROM TO [FRAMES [FILE]]: interpolate between two pictures, on one sheet.
 #
 # Embeddings and inverted noises are interpolated together (slerp), so that the first and last frame show the two pictures.
-# The model is the small one or $UNCLIP_MODEL; it needs both towers of a CLIP, a decoder and upsamplers.
+# The model is $UNCLIP_MODEL, or the small one in the box; it needs both towers of a CLIP, a decoder and upsamplers.
 set -eu
 PATH=${BIN:-$(dirname "$0")/../build/bin}:$PATH
+export UNCLIP_MODEL="${UNCLIP_MODEL:-box}"
 to=${2:?usage: interpolate.sh FROM TO [FRAMES [FILE]]}
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -184,7 +184,7 @@ static void options(struct job *j, int argc, char **argv) {
 }
 
 static void bind(struct job *j, struct arena *a) {
-    struct model_paths paths = {&j->model, 1, j->activation, NULL};
+    struct model_paths paths = {&j->model, 1, j->activation, NULL, NULL};
     bool image = !strcmp(j->tower, "image");
     struct clip_model m;
     struct err e = {0};

@@ -119,7 +119,10 @@ static int look_at(struct find *f, int (*look)(void *ctx, struct find *f), void 
     int r = NOT_HERE;
 
     if (!path_is_dir(f->path) && !path_is_file(f->path)) {
-        err_set(&f->why, "no such file or directory");
+        if (f->paths->host && f->paths->host->hub && path_is_repository(f->path))
+            err_set(&f->why, "no such directory, and not in the Hugging Face cache %.300s", f->paths->host->hub);
+        else
+            err_set(&f->why, "no such file or directory");
         return NOT_HERE;
     }
     if (path_is_dir(f->path) && !(f->path = resolve(f)))
@@ -148,6 +151,8 @@ int find_component(struct find *f, const char *what, int (*look)(void *ctx, stru
         f->path = f->paths->v[i];
         err_clear(&f->why);
         r = look_at(f, look, ctx);
+        if (r == FOUND && f->paths->host && f->paths->host->found)
+            f->paths->host->found(f->paths->host->of, what, f->path);
         if (r != NOT_HERE)
             return r == FOUND ? 0 : -1;
         note(f, f->paths->v[i]);

@@ -15,11 +15,21 @@
 #include "lib/image/prep.h"
 #include "lib/net/clip.h"
 
+/* What the caller knows of the machine, and wants to be told.  Each member may be NULL. */
+struct model_host {
+    void (*found)(void *of, const char *what, const char *path);    /* called when a path has a component: "text tower" */
+    const char *(*vocabulary)(void *of, struct arena *a);    /* returns the path of OpenAI's vocabulary, for weights that
+                                                                come without a vocabulary; or NULL */
+    const char *hub;              /* the Hugging Face cache in which the caller looked for names like "openai/NAME" */
+    void *of;
+};
+
 struct model_paths {
     const char *const *v;
     size_t n;
     int activation;               /* --activation: an enum act, or -1 where it was not given */
     struct pack_cache *cache;     /* the cache of packed weights, or NULL; the functions that bind a network use it */
+    const struct model_host *host;    /* or NULL */
 };
 
 struct clip_model {
@@ -76,6 +86,7 @@ struct tok_files {
     size_t context;                                         /* the model's limit of tokens, 0 if no file says it */
 };
 
+/* If the paths have weights, and no path has a tokenizer, the host's vocabulary is taken. */
 int model_find_tokenizer(struct tok_files *t, const struct model_paths *p, struct arena *a, struct err *e);
 
 #endif

@@ -74,16 +74,25 @@ static int in_model(struct tok_files *t, const char *path, struct arena *a) {
     return FOUND;
 }
 
+struct tok_find {
+    struct tok_files *t;
+    bool weights;    /* a path has weights, whose vocabulary may be elsewhere */
+};
+
+static bool has_weights(struct find *f, const char *dir) {
+    return find_weights(f, dir, WEIGHTS_TRANSFORMERS) || find_weights(f, dir, WEIGHTS_OPENCLIP) ||
+           find_weights(f, dir, WEIGHTS_OPENAI);
+}
+
 /* A path that is a file is the tokenizer itself.  For a checkpoint, the tokenizer is looked for in its directory. */
 static int look(void *ctx, struct find *f) {
-    struct tok_files *t = ctx;
+    struct tok_find *k = ctx;
+    struct tok_files *t = k->t;
+    const char *dir = path_is_dir(f->path) ? f->path : find_is_weights(f->path) ? path_folder(f->a, f->path) : NULL;
 
-    if (path_is_dir(f->path))
-        return in_model(t, f->path, f->a);
-    if (find_is_weights(f->path)) {
-        const char *dir = path_folder(f->a, f->path);
-
-        return dir ? in_model(t, dir, f->a) : NOT_HERE;
+    if (dir) {
+        k->weights |= dir != f->path || has_weights(f, dir);
+        return in_model(t, dir, f->a);
     }
     if (path_ends(f->path, ".json"))
         t->tokenizer_json = f->path;
@@ -92,9 +101,28 @@ static int look(void *ctx, struct find *f) {
     return FOUND;
 }
 
+/* Take the vocabulary of OpenAI's that the host has, for weights that came without one.  All of OpenAI's models and
+ * most of open_clip's use this vocabulary. */
+static int of_host(struct tok_files *t, const struct model_paths *p, struct arena *a) {
+    const char *path = p->host && p->host->vocabulary ? p->host->vocabulary(p->host->of, a) : NULL;
+
+    if (!path)
+        return -1;
+    *t = (struct tok_files){.merges = path};
+    if (p->host->found)
+        p->host->found(p->host->of, "vocabulary", path);
+    return 0;
+}
+
 int model_find_tokenizer(struct tok_files *t, const struct model_paths *p, struct arena *a, struct err *e) {
-    struct find f = {.paths = p, .a = a, .e = e};
+    struct err why = {0};
+    struct find f = {.paths = p, .a = a, .e = &why};
+    struct tok_find k = {.t = t};
 
     *t = (struct tok_files){.merges = NULL};
-    return find_component(&f, "tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json)", look, t);
+    if (find_component(&f, "tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json)", look, &k) == 0 ||
+        (k.weights && of_host(t, p, a) == 0))
+        return 0;
+    return err_set(e, k.weights ? "%.800s; put OpenAI's bpe_simple_vocab_16e6.txt.gz next to the weights, or name it with another -m "
+                                  "('make vocab' fetches it)" : "%s", why.msg);
 }

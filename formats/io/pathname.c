@@ -38,6 +38,12 @@ bool path_is_dir(const char *path) {
     return path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool path_is_repository(const char *path) {
+    const char *slash = strchr(path, '/');
+
+    return slash && slash > path && slash[1] && !strchr(slash + 1, '/') && *path != '.' && *path != '~' && slash[1] != '.';
+}
+
 bool path_is_file(const char *path) {
     struct stat st;
 

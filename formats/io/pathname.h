@@ -13,6 +13,7 @@ const char *path_base(const char *path);                        /* returns what 
 const char *path_folder(struct arena *a, const char *path);     /* returns the path, cut after the last slash, or "" */
 bool path_ends(const char *path, const char *ending);           /* something stands before the ending */
 bool path_is_dir(const char *path);
+bool path_is_repository(const char *path);                      /* it has the form OWNER/NAME, as names of repositories have */
 bool path_is_file(const char *path);                            /* the file exists and is not a directory */
 
 /* Returns the path of the first of the n names that is a file in the directory dir, or NULL. */

@@ -6,7 +6,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
     ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-    PATH=${BIN:-$ROOT/build/bin}:$PATH
+    export PATH=${BIN:-$ROOT/build/bin}:$PATH UNCLIP_MODEL=box
     cd "$BATS_TEST_TMPDIR" || return 1
     ln -s "$ROOT/examples" examples
 }

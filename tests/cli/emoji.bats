@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # The model in the box, examples/emoji: every program finds it by itself, and draws what diffusers' pipeline draws from it.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     BIN=${BIN:-$ROOT/build/bin}
@@ -20,6 +22,50 @@ all_of_them() {
 
 @test "emoji: without -m and \$UNCLIP_MODEL, from where it was built" {
     all_of_them "$BIN"
+}
+
+# The message about the toy, of program $1.
+toy() {
+    echo "$1: no -m and no \$UNCLIP_MODEL: using the toy model in the box, which knows only emoji ('man unclip' names real ones; -m box asks for this one)"
+}
+
+@test "emoji: each program says once that the model nobody named is a toy" {
+    local PATH=$BIN:$PATH fish=$ROOT/examples/emoji/demo/fish.png
+    clip-embed "$fish" "$fish" >fish.clip 2>said
+    [ "$(cat said)" = "$(toy clip-embed)" ]
+    echo 'a fish' | clip-tok 2>said | clip-embed 2>>said | prior --steps 2 2>>said | decode64 --steps 2 2>>said | upsample --steps 2 2>>said >/dev/null
+    sort said >sorted
+    { toy clip-embed; toy clip-tok; toy decode64; toy prior; toy upsample; } | diff - sorted
+    rank --text 'a fish' --tsv fish.clip 2>said >/dev/null
+    [ "$(cat said)" = "$(toy rank)" ]
+    ddim-invert --steps 2 fish.clip 2>said >/dev/null
+    [ "$(cat said)" = "$(toy ddim-invert)" ]
+    # where no model runs, and where it was asked for, nothing is said
+    clip-embed -m box "$fish" >one.clip
+    rank --query one.clip --tsv fish.clip 2>said >/dev/null
+    clip-embed -q "$fish" 2>>said >/dev/null
+    clip-embed -m box "$fish" 2>>said >/dev/null
+    rank --model=box --text 'a fish' --tsv fish.clip 2>>said >/dev/null
+    UNCLIP_MODEL=box clip-embed "$fish" 2>>said >/dev/null
+    [ ! -s said ]
+    # a file of the name box is ./box
+    mkdir box
+    run ! clip-embed -m ./box "$fish"
+}
+
+@test "emoji: -v names the model in every program" {
+    local PATH=$BIN:$PATH fish=$ROOT/examples/emoji/demo/fish.png
+    export UNCLIP_MODEL=$ROOT/examples/emoji
+    echo 'a fish' | clip-tok -v 2>tok | clip-embed -v 2>embed | prior -v --steps 2 2>prior |
+        decode64 -v --steps 2 2>decode64 | upsample -v --steps 2 2>upsample >/dev/null
+    grep -qxF "clip-tok: tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json): $UNCLIP_MODEL" tok
+    grep -qxF "clip-embed: text tower: $UNCLIP_MODEL" embed
+    grep -qxF "prior: prior: $UNCLIP_MODEL" prior
+    grep -qxF "decode64: decoder: $UNCLIP_MODEL" decode64
+    grep -qxF "upsample: super_res_first: $UNCLIP_MODEL" upsample
+    clip-embed -v "$fish" 2>embed | rank -v --text 'a fish' --tsv 2>rank >/dev/null
+    grep -qxF "clip-embed: image tower: $UNCLIP_MODEL" embed
+    grep -qxF "rank: text tower: $UNCLIP_MODEL" rank
 }
 
 @test "emoji: the same where it is installed, and make install puts the model there" {

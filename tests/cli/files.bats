@@ -10,7 +10,7 @@ setup_file() {
     AID=${AID:-$(cd "$BATS_TEST_DIRNAME/../../build/tests" && pwd)}
     EMOJI=$(cd "$BATS_TEST_DIRNAME/../../examples/emoji" && pwd)
     export BIN AID EMOJI PATH="$BIN:$AID:$PATH" LC_ALL=C UNCLIP_CACHE=none
-    unset UNCLIP_MODEL
+    export UNCLIP_MODEL=box
     cd "$BATS_FILE_TMPDIR" || return 1
     clip-embed "$EMOJI"/demo/*.png >I
     clip-embed "$EMOJI"/demo/fish.png >fish

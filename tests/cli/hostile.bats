@@ -8,7 +8,7 @@ setup_file() {
     BIN=${BIN:-$(cd "$BATS_TEST_DIRNAME/../../build/bin" && pwd)}
     EMOJI=$(cd "$BATS_TEST_DIRNAME/../../examples/emoji" && pwd)
     export BIN EMOJI PATH="$BIN:$PATH" LC_ALL=C UNCLIP_CACHE=none
-    unset UNCLIP_MODEL
+    export UNCLIP_MODEL=box
     cd "$BATS_FILE_TMPDIR" || return 1
     echo fish | clip-tok | clip-embed >text
     clip-embed --keep-image=64 "$EMOJI"/demo/fish.png "$EMOJI"/demo/star.png >pictures

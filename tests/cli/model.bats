@@ -75,6 +75,60 @@ print_of() {
     [ ! -s x ]
 }
 
+@test "a repository of the Hugging Face cache is found by its name" {
+    make_model micro good
+    for home in hub xdg/huggingface/hub home/.cache/huggingface/hub; do
+        mkdir -p $home/models--openai--clip-micro/refs $home/models--openai--clip-micro/snapshots
+        cp -r good $home/models--openai--clip-micro/snapshots/abc
+        printf abc >$home/models--openai--clip-micro/refs/main
+    done
+    unset HF_HOME HF_HUB_CACHE XDG_CACHE_HOME
+    clip-embed -m good -o want "$PICTURE"
+    HF_HUB_CACHE=$PWD/hub clip-embed -m openai/clip-micro -o a "$PICTURE"
+    HF_HOME=$PWD UNCLIP_MODEL=openai/clip-micro clip-embed -v -o b "$PICTURE" 2>said
+    grep -qxF "clip-embed: image tower: $PWD/hub/models--openai--clip-micro/snapshots/abc" said
+    XDG_CACHE_HOME=$PWD/xdg clip-embed -m openai/clip-micro -o c "$PICTURE"
+    HOME=$PWD/home clip-embed -m openai/clip-micro -o d "$PICTURE"
+    HOME=$PWD/home clip-embed -m home/.cache/huggingface/hub/models--openai--clip-micro -o e "$PICTURE"
+    for f in a b c d e; do cmp $f want; done
+    HF_HOME=$PWD run -2 --separate-stderr clip-embed -m openai/clip-giant "$PICTURE" -o x
+    [ "$stderr" = "clip-embed: no image tower in openai/clip-giant (no such directory, and not in the Hugging Face cache $PWD/hub)" ]
+    # a path of that name comes first
+    mkdir -p openai/clip-micro
+    HF_HOME=$PWD run -2 --separate-stderr clip-embed -m openai/clip-micro "$PICTURE" -o x
+    [[ $stderr = "clip-embed: no image tower in openai/clip-micro (no config.json"* ]]
+}
+
+@test "weights without a vocabulary: what to put where, and the vocabulary of a Python package" {
+    compgen -G '/usr/*/python3*/*-packages/*clip/bpe_simple_vocab_16e6.txt.gz' && skip "a Python of this machine has OpenAI's vocabulary"
+    export HOME=$PWD/home
+    unset XDG_DATA_HOME VIRTUAL_ENV CONDA_PREFIX
+    make_model -l openai micro m
+    put="put OpenAI's bpe_simple_vocab_16e6.txt.gz next to"
+    run -0 --separate-stderr clip-embed -m m/micro.pt -o x "$PICTURE"
+    [ "$stderr" = "clip-embed: m/micro.pt: it has no vocabulary, so clip-tok and rank --text will not work with it: $put it ('make vocab' fetches it)" ]
+    run -0 --separate-stderr clip-embed -q -m m/micro.pt -o x "$PICTURE"
+    [ "$stderr" = "" ]
+    run -2 --separate-stderr clip-tok -m m/micro.pt 'a cat'
+    [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in m/micro.pt; $put the weights, or name it with another -m ('make vocab' fetches it)" ]
+    run -2 --separate-stderr clip-tok -m gone 'a cat'
+    [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in gone (no such file or directory)" ]
+    gzip -c "$BATS_TEST_DIRNAME/../golden/tok/small_merges.txt" >v.gz
+    for d in venv/lib/python3.11/site-packages/clip conda/lib/python3.12/site-packages/open_clip home/.local/lib/python3.9/site-packages/clip \
+        home/.local/share/unclip xdg/unclip; do
+        mkdir -p $d
+        cp v.gz $d/bpe_simple_vocab_16e6.txt.gz
+        VIRTUAL_ENV=$PWD/venv CONDA_PREFIX=$PWD/conda XDG_DATA_HOME=$PWD/xdg clip-tok -v -m m/micro.pt 'a cat' 2>said >tok
+        grep -qxF "clip-tok: vocabulary: $PWD/$d/bpe_simple_vocab_16e6.txt.gz" said
+        [ "$(record-json tok | jq -c .data.tokens)" = "$(clip-tok -m v.gz 'a cat' | record-json | jq -c .data.tokens)" ]
+        VIRTUAL_ENV=$PWD/venv CONDA_PREFIX=$PWD/conda XDG_DATA_HOME=$PWD/xdg run -0 --separate-stderr clip-embed -m m/micro.pt -o x "$PICTURE"
+        [ "$stderr" = "" ]
+        [ $d = home/.local/share/unclip ] || rm -r "${d%%/*}"
+    done
+    # the vocabulary is for weights only
+    VIRTUAL_ENV=$PWD/venv run -2 --separate-stderr clip-tok -m gone 'a cat'
+}
+
 @test "a broken model is named, whatever comes after it" {
     make_model micro good
     mkdir bad

@@ -8,7 +8,7 @@ setup_file() {
     ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
     BIN=${BIN:-$ROOT/build/bin}
     AID=${AID:-$ROOT/build/tests}
-    export ROOT BIN AID PATH="$BIN:$AID:$PATH" LC_ALL=C
+    export ROOT BIN AID PATH="$BIN:$AID:$PATH" LC_ALL=C UNCLIP_MODEL=box
     cd "$BATS_FILE_TMPDIR" || return 1
     # three classes around three directions, told by the beginning of the id
     for c in ant bee cat; do

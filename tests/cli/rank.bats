@@ -7,7 +7,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
     BIN=${BIN:-$(cd "$BATS_TEST_DIRNAME/../../build/bin" && pwd)}
     AID=${AID:-$(cd "$BATS_TEST_DIRNAME/../../build/tests" && pwd)}
-    export BIN AID PATH="$BIN:$AID:$PATH" LC_ALL=C
+    export BIN AID PATH="$BIN:$AID:$PATH" LC_ALL=C UNCLIP_MODEL=box
     cd "$BATS_FILE_TMPDIR" || return 1
     make_records -n 2000 -d 40 >a
     make_records -n 2000 -d 40 -t f16 >h

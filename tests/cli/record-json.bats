@@ -243,7 +243,7 @@ END
 
 @test "the manual page's examples run as written" {
     command -v jq >/dev/null || skip "jq is not installed"
-    unset UNCLIP_MODEL
+    export UNCLIP_MODEL=box
     sed -n '/^\.Sh EXAMPLES/,$p' "$BATS_TEST_DIRNAME/../../man/record-json.1" |
         awk '/^\.Bd/ { on = 1; next } /^\.Ed/ { on = 0 } on' >examples.sh
     run -0 --separate-stderr bash -eo pipefail examples.sh

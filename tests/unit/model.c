@@ -106,7 +106,7 @@ static void subset(const char *name, const char *prefix, const char *prefix2, co
 
 static int open_one(struct clip_model *m, unsigned want, const char *path, int act, struct arena *a,
                     struct err *e) {
-    const struct model_paths p = {&path, 1, act, NULL};
+    const struct model_paths p = {&path, 1, act, NULL, NULL};
 
     e->msg[0] = 0;
     return model_open_clip(m, want, &p, a, e);
@@ -413,7 +413,7 @@ static void shards(struct arena a) {
 
 static void several(struct arena a) {
     const char *list[3] = {at("one/notes.txt"), at("pipe/image_encoder"), at("hf")};
-    const struct model_paths p = {list, 3, -1, NULL}, none = {list, 0, -1, NULL}, two = {list, 2, -1, NULL};
+    const struct model_paths p = {list, 3, -1, NULL, NULL}, none = {list, 0, -1, NULL, NULL}, two = {list, 2, -1, NULL, NULL};
     struct clip_model m;
     struct err e = {0};
 
@@ -445,7 +445,7 @@ static void cache(struct arena a) {
     repo = at("hub/models--o--clip");
     ok(open_one(&m, MODEL_TEXT, repo, -1, &a, &e) == 0 && strstr(m.file, "models--o--clip/snapshots/0a1b2c/model.safetensors"),
        "a repository in a cache is its main snapshot %s", e.msg);
-    ok(model_find_tokenizer(&t, &(struct model_paths){&repo, 1, -1, NULL}, &a, &e) == 0 &&
+    ok(model_find_tokenizer(&t, &(struct model_paths){&repo, 1, -1, NULL, NULL}, &a, &e) == 0 &&
        strstr(t.merges, "snapshots/0a1b2c/merges.txt"), "for a tokenizer, too %s", e.msg);
     refused(at("hub"), MODEL_TEXT, "hub (a Hugging Face cache: name one of the repositories in it, models--...)", a);
     refused(top, MODEL_TEXT, "(a Hugging Face cache: name one of the repositories in it, models--...)", a);

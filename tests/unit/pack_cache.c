@@ -96,7 +96,7 @@ static const char *once(const char *where, const char *model, const struct kern 
     static char say[1100];
     struct pack_cache cache = {.dir = where};
     const struct compute c = {k, NULL};
-    const struct model_paths paths = {&model, 1, ACT_QUICK_GELU, &cache};
+    const struct model_paths paths = {&model, 1, ACT_QUICK_GELU, &cache, NULL};
     const size_t len = TOKENS;
     struct clip_text *t = NULL;
     struct clip_model m;
@@ -301,7 +301,7 @@ static void interrupted(struct arena a) {
     const char *model = MODEL;
     struct pack_cache cache = {.dir = dir};
     const struct compute c = {kern, NULL};
-    const struct model_paths paths = {&model, 1, ACT_QUICK_GELU, &cache};
+    const struct model_paths paths = {&model, 1, ACT_QUICK_GELU, &cache, NULL};
     struct clip_model m;
     struct err e = {0};
 

@@ -34,24 +34,24 @@ static void refused(int r, struct err *e, const char *want) {
 static int open_prior(const char *const *v, size_t n, struct arena a, struct err *e) {
     struct prior_model m;
 
-    return unclip_open_prior(&m, &(struct model_paths){v, n, -1, NULL}, &one_thread, &a, e);
+    return unclip_open_prior(&m, &(struct model_paths){v, n, -1, NULL, NULL}, &one_thread, &a, e);
 }
 
 static int open_decoder(const char *const *v, size_t n, struct arena a, struct err *e) {
     struct decoder_model m;
 
-    return unclip_open_decoder(&m, &(struct model_paths){v, n, -1, NULL}, &one_thread, &a, e);
+    return unclip_open_decoder(&m, &(struct model_paths){v, n, -1, NULL, NULL}, &one_thread, &a, e);
 }
 
 static int open_upsampler(const char *const *v, size_t n, struct arena a, struct err *e) {
     struct upsampler_model m;
 
-    return unclip_open_upsampler(&m, &(struct model_paths){v, n, -1, NULL}, &one_thread, &a, e);
+    return unclip_open_upsampler(&m, &(struct model_paths){v, n, -1, NULL, NULL}, &one_thread, &a, e);
 }
 
 static void golden(struct arena a) {
     static const char *const path[] = {GOLDEN};
-    const struct model_paths paths = {path, 1, -1, NULL};
+    const struct model_paths paths = {path, 1, -1, NULL, NULL};
     struct prior_model p;
     struct decoder_model d;
     struct upsampler_model u;

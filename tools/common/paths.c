@@ -9,6 +9,7 @@
 
 #include "formats/io/pathname.h"
 #include "tools/common/common.h"
+#include "tools/common/places.h"
 
 static bool exists(const char *path) {
     struct stat st;
@@ -57,21 +58,56 @@ static void choose_cache(struct tool *t) {
     t->model.cache->dir = strcmp(dir, "none") != 0 ? dir : NULL;
 }
 
+/* Returns the path that a name of -m or $UNCLIP_MODEL stands for: "box" is the model in the box, and OWNER/NAME, where
+ * no such file exists, is a repository in the Hugging Face cache. */
+static const char *path_of(struct tool *t, const char *name) {
+    const char *path = NULL;
+
+    if (!strcmp(name, "box"))
+        return built_in_model(t);
+    if (path_is_repository(name) && !exists(name))
+        path = place_repository(t->model.host.hub, name, &t->arena);
+    return path ? path : name;
+}
+
+/* Tells of a component that was found: with -v where it is, and once if it is the box's, which nobody asked for. */
+static void found(void *of, const char *what, const char *path) {
+    struct tool *t = of;
+
+    if (path == t->model.toy && !t->quiet)
+        warn("no -m and no $UNCLIP_MODEL: using the toy model in the box, which knows only emoji "
+             "('man unclip' names real ones; -m box asks for this one)");
+    if (path == t->model.toy)
+        t->model.toy = "";
+    if (t->verbose)
+        warn("%s: %s", what, path);
+}
+
+static const char *vocabulary(void *of, struct arena *a) {
+    (void)of;
+    return place_vocabulary(a);
+}
+
 void tool_list_models(struct tool *t) {
     const char *env = getenv("UNCLIP_MODEL");
+    struct strs *m = &t->model.paths;
 
-    if (!(t->groups & TOOL_MODEL))
+    if (!(t->groups & TOOL_MODEL) || t->model.listed)
         return;
-    if (!t->model.paths.n && env && *env) {
-        for (const char *p = env; *p && t->model.paths.n < TOOL_LIST;) {
+    t->model.listed = true;
+    t->model.host = (struct model_host){found, vocabulary, place_hub(&t->arena), t};
+    if (!m->n && env && *env) {
+        for (const char *p = env; *p && m->n < TOOL_LIST;) {
             size_t n = strcspn(p, ":");
             if (n)
-                t->model.paths.v[t->model.paths.n++] = arena_str(&t->arena, p, n);
+                m->v[m->n++] = arena_str(&t->arena, p, n);
             p += n + (p[n] == ':');
         }
     }
-    if (!t->model.paths.n)
-        t->model.paths.v[t->model.paths.n++] = built_in_model(t);
+    for (size_t i = 0; i < m->n; i++)
+        m->v[i] = path_of(t, m->v[i]);
+    if (!m->n)
+        m->v[m->n++] = t->model.toy = built_in_model(t);
 }
 
 struct model_paths tool_models(struct tool *t) {
@@ -79,5 +115,19 @@ struct model_paths tool_models(struct tool *t) {
     choose_cache(t);
     return (struct model_paths){t->model.paths.v, t->model.paths.n,
                                 t->model.activation == 1 ? ACT_QUICK_GELU : t->model.activation == 2 ? ACT_GELU : -1,
-                                t->model.cache};
+                                t->model.cache, &t->model.host};
+}
+
+void tool_check_vocabulary(struct tool *t, const struct model_paths *p, const struct clip_model *m) {
+    struct arena scratch = t->arena;
+    struct tok_files files;
+    const bool verbose = t->verbose;
+
+    if (t->quiet || !m->config.has_text)
+        return;
+    t->verbose = false;
+    if (model_find_tokenizer(&files, p, &scratch, NULL) < 0)
+        warn("%s: it has no vocabulary, so clip-tok and rank --text will not work with it: put OpenAI's "
+             "bpe_simple_vocab_16e6.txt.gz next to it ('make vocab' fetches it)", m->file);
+    t->verbose = verbose;
 }

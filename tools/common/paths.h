@@ -10,4 +10,7 @@
  * cache of packed weights, which tool_finish writes. */
 struct model_paths tool_models(struct tool *t);
 
+/* Warns if no vocabulary is found for the text tower of m, which the program itself does not need. */
+void tool_check_vocabulary(struct tool *t, const struct model_paths *p, const struct clip_model *m);
+
 #endif

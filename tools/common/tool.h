@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "formats/checkpoint/model.h"
 #include "formats/record/resume.h"
 #include "lib/base/arena.h"
 #include "lib/base/compute.h"
@@ -44,6 +45,9 @@ struct tool_model {
     int activation;              /* index into ""|"quick_gelu"|"gelu" */
     const char *cache_dir;       /* --cache */
     struct pack_cache *cache;    /* packed weights; set by tool_models() */
+    bool listed;                 /* paths has what -m, $UNCLIP_MODEL or the box give */
+    struct model_host host;
+    const char *toy;             /* the path of the model in the box, if it is used because no model was named */
 };
 
 struct tool_machine {

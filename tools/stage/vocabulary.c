@@ -53,7 +53,7 @@ int vocabulary_open(struct vocabulary *v, const struct model_paths *p, struct ar
 
     *v = (struct vocabulary){.words = false};
     for (size_t i = 0; i < p->n; i++) {
-        struct model_paths one = {.v = &p->v[i], .n = 1};
+        struct model_paths one = {.v = &p->v[i], .n = 1, .host = p->host};
         struct err inner = {0};
         struct arena before = *a;
         int r = open_glide(v, &one, a, e);
