@@ -57,6 +57,7 @@ PKGL    := $(filter-out -lheif -lfreetype,$(shell $(PKG_CONFIG) --libs $(PKGS) $
 ALL      = -std=c11 -D_POSIX_C_SOURCE=200809L -I. -MMD -MP $(WARN) $(PKGC) \
            $(foreach p,$(BLIS) $(OPTPKGS),-DHAVE_$(shell echo $p | tr a-z A-Z)) \
            -DKERNELS_$(MACHINE) \
+           -DUNCLIP_PROGRAMS_INC='"$B/programs.inc"' \
            -DUNCLIP_VERSION='"$(VERSION)"' -DUNCLIP_DATADIR='"$(DATADIR)"' \
            -ffp-contract=off -fno-common -pthread
 LDLIBS   = $(PKGL) $(BLIS:%=-l%) -lm
@@ -84,6 +85,12 @@ all: $(BINS)
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(CPPFLAGS) $(CFLAGS) $(FILE_FLAGS) -c -o $@ $<
+
+# The names of the programs, and what each does: from the manual pages.
+$B/programs.inc: $(sort $(wildcard man/*.1))
+	@mkdir -p $(@D)
+	@for p in $^; do n=$${p##*/}; sed -n "s/\\\\//; s/^\.Nd \(.*\)/    {\"$${n%.1}\", \"\1\"},/p" $$p; done >$@
+$B/tools/common/programs.o: $B/programs.inc
 
 $B/core.a: $(CORE)
 	rm -f $@

@@ -189,8 +189,7 @@ static void start_queue(struct job *j, size_t slots) {
     if (embed_plan(&file, &j->o, &j->w, &e) < 0)
         die("%s", e.msg);
     q.prep = j->w.vision_model->prep;
-    if (j->o.sides & EMBED_TEXT)
-        tool_check_vocabulary(&j->t, &j->w.paths, j->w.vision_model);
+    tool_check_vocabulary(&j->t, &j->w.paths, j->w.vision_model);
     if (j->keep)
         j->o.keep = j->keep > 0 ? (size_t)j->keep : q.prep.crop;
     if (j->keep) {

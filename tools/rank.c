@@ -99,8 +99,22 @@ static void learn_scale(struct rank *k, const struct record *r) {
         set_params(k);
 }
 
+/* Ends the program if the record's vector is of another model than the query, and no record of the stream was ranked: then
+ * the whole stream is of another model, and one line is enough. */
+static void refuse_foreign(struct rank *k, const struct stream *s, const struct record *r, uint64_t ranked, struct arena a) {
+    struct err why = {{0}};
+    struct vector v;
+
+    if (ranked || k->g.own_text || k->t.input.keep_errors || vector_find(&v, r, k->g.q.field, &a, NULL) < 0 ||
+        vector_fits(&v, &k->g.q.from, k->g.q.joint, k->force, &why) == 0)
+        return;
+    die("%s: made by another model: %s; %s", s->name, why.msg,
+        k->from.paths.n ? "name the model that made it with -m" : "make the query with the model that made it");
+}
+
 static void rank_stream(struct rank *k, const char *file) {
     struct tool *t = &k->t;
+    const uint64_t before = t->done;
     struct record r;
     struct stream s;
 
@@ -120,6 +134,8 @@ static void rank_stream(struct rank *k, const char *file) {
         learn_scale(k, &r);
         if ((got = ranking_add(&k->g, &r, &a, &e)) == -2)
             die("%s", e.msg);
+        if (got < 0)
+            refuse_foreign(k, &s, &r, t->done - before, a);
         if (got < 0)
             tool_record_failed(t, s.name, s.number, &r, e.msg);
         else

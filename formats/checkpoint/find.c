@@ -1,10 +1,12 @@
 #include "formats/checkpoint/find.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "formats/io/lfs_pointer.h"
+#include "formats/io/near.h"
 #include "formats/io/pathname.h"
 
 int find_failed(struct find *f, const char *file, const struct err *inner) {
@@ -115,6 +117,15 @@ static const char *resolve(struct find *f) {
 
 /* ---- the walk ---- */
 
+/* Says that f->path does not exist, and which near name does. */
+static void no_such(struct find *f) {
+    struct err hint = {0};
+
+    errno = ENOENT;
+    near_open_failed(f->path, &hint);
+    err_set(&f->why, "no such file or directory%s", strchr(hint.msg, ';') ? strchr(hint.msg, ';') : "");
+}
+
 static int look_at(struct find *f, int (*look)(void *ctx, struct find *f), void *ctx) {
     int r = NOT_HERE;
 
@@ -122,7 +133,7 @@ static int look_at(struct find *f, int (*look)(void *ctx, struct find *f), void 
         if (f->paths->host && f->paths->host->hub && path_is_repository(f->path))
             err_set(&f->why, "no such directory, and not in the Hugging Face cache %.300s", f->paths->host->hub);
         else
-            err_set(&f->why, "no such file or directory");
+            no_such(f);
         return NOT_HERE;
     }
     if (path_is_dir(f->path) && !(f->path = resolve(f)))

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "formats/io/near.h"
 #include "formats/io/read_all.h"
 #include "lib/base/size.h"
 
@@ -35,7 +36,7 @@ int file_read(const char *name, size_t most, struct span *bytes, struct arena *a
     int fd = open(name, O_RDONLY | O_CLOEXEC), r;
 
     if (fd < 0)
-        return err_set(e, "%s", strerror(errno));
+        return near_open_failed(name, e);
     r = fill(fd, most, bytes, a, e);
     close(fd);
     return r;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "formats/io/near.h"
 #include "lib/base/utf8.h"
 
 enum { READ = 1 << 16 };    /* bytes that one read(2) asks for */
@@ -26,7 +27,7 @@ int lines_open(struct lines *l, const char *name, char end, size_t most, struct 
     l->text = l->buf;
     if (strcmp(name, "-"))
         l->fd = open(name, O_RDONLY | O_CLOEXEC);
-    return l->fd < 0 ? err_set(e, "%s", strerror(errno)) : 0;
+    return l->fd < 0 ? near_open_failed(name, e) : 0;
 }
 
 struct lines lines_of(struct span text) {

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "formats/io/near.h"
+
 static struct file_state state_of(const struct stat *st) {
     return (struct file_state){(uint64_t)st->st_ino, (uint64_t)st->st_size, (int64_t)st->st_mtim.tv_sec,
                                (int64_t)st->st_mtim.tv_nsec, (int64_t)st->st_ctim.tv_sec,
@@ -58,7 +60,7 @@ int mapfile_open(struct mapfile *m, const char *path, struct err *e) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
 
     if (fd < 0)
-        return err_set(e, "%s", strerror(errno));
+        return near_open_failed(path, e);
     r = mapfile_of(m, fd, path, e);
     close(fd);
     return r;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "formats/io/near.h"
 #include "formats/record/not_records.h"
 
 /* FIRST: initial size of the buffer.  PIPE: size that is asked for a pipe's buffer in the kernel.  KIND: bytes that
@@ -53,7 +54,7 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
 
     *s = (struct stream){.fd = STDIN_FILENO, .name = name};
     if (strcmp(name, "-") != 0 && (s->fd = open(name, O_RDONLY | O_CLOEXEC)) < 0)
-        return err_set(e, "%s", strerror(errno));
+        return near_open_failed(name, e);
     if (fstat(s->fd, &st) < 0)
         err_set(e, "%s", strerror(errno));
     else if (S_ISDIR(st.st_mode))

@@ -11,6 +11,7 @@ setup() {
     mkdir model
     cp "$GOLDEN/clip/micro_hf.safetensors" model/model.safetensors
     cp "$GOLDEN/clip/micro_hf_config.json" model/config.json
+    cp "$GOLDEN/tok/small_merges.txt" model/merges.txt
     export UNCLIP_MODEL=$PWD/model
 }
 

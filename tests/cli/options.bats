@@ -26,6 +26,39 @@ setup() {
     done
 }
 
+@test "options: what was nearly an option or a file gets a hint" {
+    hint() {    # hint MESSAGE COMMAND...
+        want=$1
+        shift
+        run "$BIN/$@" </dev/null
+        [ "$status" -eq 2 ] || [ "$status" -eq 1 ]
+        [ "${lines[0]}" = "$want" ] || { echo "${lines[0]}"; false; }
+    }
+    hint "rank: unknown option '--lables'; did you mean --labels?" rank --lables x
+    hint "rank: unknown option '--fielt=x'; did you mean --field?" rank --fielt=x
+    hint "rank: unknown option '-text'; did you mean --text?" rank -text x
+    hint "rank: unknown option '-y'" rank -y
+    hint "rank: option '--tsv=1' takes no value" rank --tsv=1
+    hint "clip-embed: unknown option '--modle'; did you mean --model?" clip-embed --modle x
+    cd "$BATS_TEST_TMPDIR"
+    mkdir model pictures
+    : >photos.clip >pictures/beach.jpg >labels.txt
+    hint "rank: photo.clip: No such file or directory; did you mean photos.clip?" rank --query photo.clip photos.clip
+    hint "record-json: phtoos.clip: No such file or directory; did you mean photos.clip?" record-json phtoos.clip
+    hint "clip-embed: no image tower in modle (no such file or directory; did you mean model?)" clip-embed -m modle x.png
+    hint "rank: label.txt: No such file or directory; did you mean labels.txt?" rank -m box --labels label.txt photos.clip
+    hint "clip-embed: pictures/baech.jpg: No such file or directory; did you mean pictures/beach.jpg?" clip-embed -m box pictures/baech.jpg
+    hint "record-json: other: No such file or directory" record-json other
+}
+
+@test "options: -h begins with what the program does, and names the manual page" {
+    for tool in "$BIN"/*; do
+        name=$(basename "$tool")
+        does=$(sed -n 's/^\.Nd //p' "$MAN/$name.1")
+        [ "$("$tool" -h | head -n 1)" = "$name: $does.  Manual page, with examples: man $name" ]
+    done
+}
+
 @test "options: -h and -V end with status 0, and tell a full disk" {
     [ -w /dev/full ] || skip "no /dev/full"
     for tool in "$BIN"/*; do

@@ -208,14 +208,21 @@ setup() {
 
 @test "vectors of different models or widths are not compared" {
     make_records -n 2 -d 40 -m ffffffffffffffff >other
-    run -1 --separate-stderr rank --query <(make_records -n 1 -d 40) --tsv other
+    run -2 --separate-stderr rank --query <(make_records -n 1 -d 40) --tsv other
     [ -z "$output" ]
-    [ "${stderr_lines[1]}" = "rank: other: record 2 (r1): its image_embed is of model ffffffffffffffff, the image_embed that it is compared with of 00112233445566aa (--force)" ]
+    [ "$stderr" = "rank: other: made by another model: its image_embed is of model ffffffffffffffff, the image_embed that it is compared with of 00112233445566aa (--force); make the query with the model that made it" ]
+    # among records of the query's model, only the records of the other model fail
+    run -1 --separate-stderr rank --query <(make_records -n 1 -d 40) --tsv <(make_records -n 3 -d 40; cat other)
+    [ "${#lines[@]}" = 3 ]
+    [ "${#stderr_lines[@]}" = 2 ]
+    [[ "${stderr_lines[1]}" = "rank: /dev/fd/"*": record 5 (r1): its image_embed is of model ffffffffffffffff, the image_embed that it is compared with of 00112233445566aa (--force)" ]]
     run -0 rank --query <(make_records -n 1 -d 40) --force --tsv other
     [ "${#lines[@]}" = 2 ]
     make_records -n 1 -d 41 >wide
-    run -1 --separate-stderr rank --query q --force wide
-    [ "$stderr" = "rank: wide: record 1 (r0): its image_embed has 41 elements, the text_embed that it is compared with 40" ]
+    run -2 --separate-stderr rank --query q --force wide
+    [ "$stderr" = "rank: wide: made by another model: its image_embed has 41 elements, the text_embed that it is compared with 40; make the query with the model that made it" ]
+    run -2 --separate-stderr rank --text 'a cat' wide
+    [[ "$stderr" = "rank: wide: made by another model: its image_embed has 41 elements, the text_embed that it is compared with "*"; name the model that made it with -m" ]]
 }
 
 @test "vectors of zeros, of NaN, and records without one: named, the rest is ranked" {
@@ -276,10 +283,10 @@ setup() {
     [ "$stderr" = "rank: a: more than one record, and a query is one" ]
     run -2 --separate-stderr rank --query /dev/null a
     [ "$stderr" = "rank: /dev/null: no record in it" ]
-    run -2 --separate-stderr rank --query none a
-    [ "$stderr" = "rank: none: No such file or directory" ]
-    run -2 --separate-stderr rank --labels none a
-    [ "$stderr" = "rank: none: No such file or directory" ]
+    run -2 --separate-stderr rank --query nowhere a
+    [ "$stderr" = "rank: nowhere: No such file or directory" ]
+    run -2 --separate-stderr rank --labels nowhere a
+    [ "$stderr" = "rank: nowhere: No such file or directory" ]
     : >empty
     run -2 --separate-stderr rank --labels empty a
     [ "$stderr" = "rank: empty: no label in it" ]

@@ -1,6 +1,7 @@
 /* The records that a run is to do, one after another, and those that fail. */
 #include "tools/common/input.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "formats/io/near.h"
 #include "tools/common/common.h"
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
@@ -108,13 +110,16 @@ void tool_record_failed(struct tool *t, const char *file, uint64_t number, struc
 
 void tool_input_failed(struct tool *t, const char *where, struct span id, const char *reason,
                        struct arena scratch) {
+    enum { HINTS = 3 };    /* a hint reads a directory; of a long list, the first names that are missing get one */
     struct record r;
-    struct err e = {0};
+    struct err e = {0}, hint = {0};
     bool bin;
 
     if (tool_stopped())
         return;    /* the input failed because the signal interrupted it */
-    warn("%s: %s", where, reason);
+    if (t->failed < HINTS && !strcmp(reason, strerror(ENOENT)) && access(where, F_OK) < 0)
+        near_open_failed(where, &hint);
+    warn("%s: %s", where, *hint.msg ? hint.msg : reason);
     if (t->input.keep_errors) {
         if (record_id(id, &id, &bin, &scratch, &e) < 0 || record_new(&r, id, bin, &scratch, &e) < 0 ||
             record_set_text(&r, "error", span_of(reason), &e) < 0)

@@ -1,4 +1,6 @@
 /* Options: from one table to getopt_long, checked values and -h. */
+#include "formats/io/near.h"
+#include "tools/common/programs.h"
 #include "tools/common/common.h"
 
 #include <ctype.h>
@@ -127,7 +129,48 @@ static void set_opt(const struct opt *o, const char *arg) {
     }
 }
 
+/* Returns the long name that the word `--name` or `-name` was meant to be, or NULL. */
+static const char *near_option(const char *word, const struct opt *o, size_t n) {
+    const size_t dashes = strspn(word, "-"), len = strcspn(word + dashes, "=");
+    const char *found = NULL;
+    size_t best = SIZE_MAX;
+    char name[64];
+
+    if (!dashes || len >= sizeof name)
+        return NULL;
+    memcpy(name, word + dashes, len);
+    name[len] = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t changes = near_changes(name, o[i].name);
+
+        if (changes < best)
+            best = changes, found = o[i].name;
+    }
+    return found;
+}
+
+/* getopt_long does not know an option.  word: the last argument that it has read; next: the argument after it, which holds
+ * the option where more letters follow an unknown letter. */
+static noreturn void unknown_option(const char *word, const char *next, const struct opt *o, size_t n) {
+    const char letter[] = {'-', (char)optopt, 0}, *found;
+    const bool long_ = !optopt || optopt >= LONG_ONLY;
+
+    if (!long_ && next && next[0] == '-' && strchr(next, optopt))
+        word = next;
+    if (optopt >= LONG_ONLY)
+        warn("option '%s' takes no value", word);
+    else if ((found = near_option(word, o, n)))
+        warn("unknown option '%s'; did you mean --%s?", word, found);
+    else
+        warn("unknown option '%s'", long_ ? word : letter);
+    tool_bad_usage();
+}
+
 static void print_help(const char *synopsis, const struct opt *o, size_t n) {
+    const char *about = tool_about(tool_prog);
+
+    if (about)
+        printf("%s: %s.  Manual page, with examples: man %s\n\n", tool_prog, about, tool_prog);
     printf("usage: %s %s\n", tool_prog, synopsis);
     for (size_t i = 0; i < n; i++) {
         char left[64];
@@ -184,12 +227,9 @@ void tool_parse(struct tool *t, int argc, char *argv[], struct opt *o, size_t n,
         size_t i = 0;
         if (c == '?' || c == ':') {
             const char *word = argv[optind - 1];
-            if (c == ':')
-                warn("option '%s' needs an argument", word);
-            else if (optopt && optopt < LONG_ONLY)
-                warn("unknown option '-%c'", optopt);
-            else
-                warn("unknown option '%s'", word);
+            if (c == '?')
+                unknown_option(word, argv[optind], o, n);
+            warn("option '%s' needs an argument", word);
             tool_bad_usage();
         }
         if (c >= LONG_ONLY)
