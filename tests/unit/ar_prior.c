@@ -389,9 +389,9 @@ static void opened(struct arena a) {
     struct prior_model m;
     struct err e = {0};
 
-    ok(unclip_open_prior(&m, &(struct model_paths){path, 2, -1, NULL}, &c, &a, &e) == 0 && m.ar && !m.prior && m.config.embed == E &&
+    ok(unclip_open_prior(&m, &(struct model_paths){path, 2, -1, NULL, NULL}, &c, &a, &e) == 0 && m.ar && !m.prior && m.config.embed == E &&
        m.codes.codes == K && strlen(m.fingerprint) == 16, "the folder's config says which prior it is %s", e.msg);
-    ok(unclip_open_prior(&m, &(struct model_paths){path + 1, 1, -1, NULL}, &c, &a, &e) == 0 && !m.ar && m.prior, "Karlo's prior %s", e.msg);
+    ok(unclip_open_prior(&m, &(struct model_paths){path + 1, 1, -1, NULL, NULL}, &c, &a, &e) == 0 && !m.ar && m.prior, "Karlo's prior %s", e.msg);
 }
 
 int main(void) {
