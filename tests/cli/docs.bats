@@ -46,6 +46,27 @@ blocks() {
     grep -qx 'field	image	12	.*' info
 }
 
+@test "docs: the examples of image-out(1)" {
+    blocks "$ROOT/man/image-out.1" >run.sh
+    [ "$(wc -l <run.sh)" -ge 6 ]
+    sh -eu run.sh >out
+    grep -q '"id":"examples/emoji/demo/fish.png"' out
+    [ -s labels.jpg ]
+    [ "$(ls ./*-small.png | wc -l)" -eq 26 ]
+}
+
+@test "docs: the examples of probe(1), without the head" {
+    blocks "$ROOT/man/probe.1" | grep -v '^probe --head' >run.sh
+    [ "$(wc -l <run.sh)" -ge 4 ]
+    mkdir -p birds/food birds/sky new
+    for d in banana green-apple pizza ice-cream mushroom; do cp "$ROOT/examples/emoji/demo/$d.png" "birds/food/$d.jpg"; done
+    for d in sun star crescent-moon balloon umbrella; do cp "$ROOT/examples/emoji/demo/$d.png" "birds/sky/$d.jpg"; done
+    cp birds/food/pizza.jpg birds/sky/sun.jpg new
+    sh -eu run.sh >out
+    [ "$(grep -c '^new/pizza.jpg	food	' out)" -eq 2 ]
+    [ "$(grep -c '^new/sun.jpg	sky	' out)" -eq 2 ]
+}
+
 @test "docs: README's commands" {
     not_sanitized
     sed -n '/^## What it does/,/^| program/s/^    //p' "$ROOT/README.md" | grep -v photos >run.sh
