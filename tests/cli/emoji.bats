@@ -26,7 +26,7 @@ all_of_them() {
 
 # The message about the toy, of program $1.
 toy() {
-    echo "$1: no -m and no \$UNCLIP_MODEL: using the toy model in the box, which knows only emoji ('man unclip' names real ones; -m box asks for this one)"
+    echo "$1: no -m and no \$UNCLIP_MODEL: using the toy model in the box, which knows only emoji ('unclip help overview' names real ones; -m box asks for this one)"
 }
 
 @test "emoji: each program says once that the model nobody named is a toy" {

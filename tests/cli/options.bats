@@ -55,7 +55,7 @@ setup() {
     for tool in "$BIN"/*; do
         name=$(basename "$tool")
         does=$(sed -n 's/^\.Nd //p' "$MAN/$name.1")
-        [ "$("$tool" -h | head -n 1)" = "$name: $does.  Manual page, with examples: man $name" ]
+        [ "$("$tool" -h | head -n 1)" = "$name: $does.  Manual page, with examples: unclip help $name" ]
     done
 }
 

@@ -170,7 +170,7 @@ static void print_help(const char *synopsis, const struct opt *o, size_t n) {
     const char *about = tool_about(tool_prog);
 
     if (about)
-        printf("%s: %s.  Manual page, with examples: man %s\n\n", tool_prog, about, tool_prog);
+        printf("%s: %s.  Manual page, with examples: unclip help %s\n\n", tool_prog, about, tool_prog);
     printf("usage: %s %s\n", tool_prog, synopsis);
     for (size_t i = 0; i < n; i++) {
         char left[64];

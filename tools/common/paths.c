@@ -76,7 +76,7 @@ static void found(void *of, const char *what, const char *path) {
 
     if (path == t->model.toy && !t->quiet)
         warn("no -m and no $UNCLIP_MODEL: using the toy model in the box, which knows only emoji "
-             "('man unclip' names real ones; -m box asks for this one)");
+             "('unclip help overview' names real ones; -m box asks for this one)");
     if (path == t->model.toy)
         t->model.toy = "";
     if (t->verbose)

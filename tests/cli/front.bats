@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# unclip, the front program: it lists the programs, shows their pages, runs one, and searches folders.
+# shellcheck disable=SC2154
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    export PATH=${BIN:-$ROOT/build/bin}:$PATH UNCLIP_MODEL=box XDG_CACHE_HOME=$BATS_TEST_TMPDIR/cache
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+@test "unclip: lists every program with what it does" {
+    unclip >list
+    unclip help >again
+    cmp list again
+    for page in "$ROOT"/man/*.1; do
+        name=$(basename "$page" .1)
+        [ "$name" = unclip ] || grep -qE "^  $name +$(sed -n 's/^\.Nd //p' "$page")$" list
+    done
+}
+
+@test "unclip: help shows the page of this tree, or of this installation" {
+    mkdir bin
+    printf '#!/bin/sh\necho "$@"\n' >bin/man
+    chmod +x bin/man
+    PATH=$PWD/bin:$PATH
+    [ "$(realpath "$(unclip help rank)")" = "$ROOT/man/rank.1" ]
+    [ "$(realpath "$(unclip help overview)")" = "$ROOT/man/unclip.7" ]
+    [ "$(realpath "$(unclip help records)")" = "$ROOT/man/unclip.5" ]
+    mkdir -p usr/bin usr/share/man/man1 usr/share/man/man7 bare
+    cp "$(command -v unclip)" usr/bin
+    cp "$(command -v unclip)" bare
+    : >usr/share/man/man1/rank.1 >usr/share/man/man7/unclip.7
+    [ "$(realpath "$(usr/bin/unclip help rank)")" = "$PWD/usr/share/man/man1/rank.1" ]
+    [ "$(realpath "$(usr/bin/unclip help overview)")" = "$PWD/usr/share/man/man7/unclip.7" ]
+    [ "$(bare/unclip help rank)" = '1 rank' ]
+    run -2 --separate-stderr unclip help rnak
+    [ "$stderr" = "unclip: no program 'rnak'; did you mean rank? ('unclip' lists the programs)" ]
+}
+
+@test "unclip: runs a program with its arguments and its status" {
+    [ "$(unclip clip-tok --ids 'a cat')" = "$(clip-tok --ids 'a cat')" ]
+    run -2 --separate-stderr unclip rank --no-such
+    [ "${stderr_lines[0]}" = "rank: unknown option '--no-such'" ]
+    run -2 --separate-stderr unclip clip-embde x.png
+    [ "$stderr" = "unclip: no program 'clip-embde'; did you mean clip-embed? ('unclip' lists the programs)" ]
+    run -2 --separate-stderr unclip nothing
+    [ "$stderr" = "unclip: no program 'nothing' ('unclip' lists the programs)" ]
+}
+
+@test "unclip: search embeds what is new and prints the best" {
+    mkdir -p p/sub
+    cp "$ROOT"/examples/emoji/demo/{fish,star,red-heart}.png p
+    cp "$ROOT"/examples/emoji/demo/house.png "p/sub/my house.PNG"
+    cp "$ROOT"/examples/emoji/demo/labels.txt p
+    run -0 --separate-stderr unclip search -k 2 'a red heart' p
+    [ "$stderr" = "" ]
+    [ "${#lines[@]}" = 2 ]
+    [ "$(cut -f2 <<<"${lines[0]}")" = "$PWD/p/red-heart.png" ]
+    want=$(clip-embed "$PWD/p/red-heart.png" | rank --text 'a red heart' --tsv | cut -f2)
+    [ "$(cut -f1 <<<"${lines[0]}")" = "$(printf %.4f "$want")" ]
+    index=$(echo cache/unclip/search/*.clip)
+    [ "$(record-json "$index" | wc -l)" = 4 ]
+    # a new picture is added to the same index; a picture that is gone is not shown
+    cp "$ROOT"/examples/emoji/demo/tulip.png p/sub
+    rm p/red-heart.png
+    run -0 --separate-stderr unclip search 'a red heart' "$PWD/p/"
+    [ "$stderr" = "" ]
+    [ "${#lines[@]}" = 4 ]
+    [ "$(echo cache/unclip/search/*.clip)" = "$index" ]
+    [ "$(record-json "$index" | wc -l)" = 5 ]
+    [[ "$output" != *red-heart* ]]
+    [[ "$output" = *"$PWD/p/sub/my house.PNG"* ]]
+    # another model has an index of its own
+    unclip search -m "$ROOT/examples/emoji" 'a red heart' p >/dev/null
+    [ "$(echo cache/unclip/search/*.clip | wc -w)" = 2 ]
+    # a picture that cannot be read is named
+    echo not a picture >p/bad.jpg
+    run -1 --separate-stderr unclip search 'a red heart' p
+    [[ "$stderr" = "clip-embed: $PWD/p/bad.jpg: "* ]]
+    [ "${#lines[@]}" = 4 ]
+}
+
+@test "unclip: search refuses what cannot be, and says what to do" {
+    mkdir -p empty photos
+    run -2 --separate-stderr unclip search 'a dog'
+    [ "$stderr" = "unclip: search: a text and a folder are wanted, as in: unclip search 'a dog' ~/photos" ]
+    run -2 --separate-stderr unclip search 'a dog' phtoos
+    [ "$stderr" = "unclip: phtoos: No such file or directory; did you mean photos?" ]
+    run -2 --separate-stderr unclip search 'a dog' "$ROOT/README.md"
+    [ "$stderr" = "unclip: $ROOT/README.md: not a folder" ]
+    run -2 --separate-stderr unclip search 'a dog' empty
+    [ "$stderr" = "unclip: empty: no pictures in it" ]
+    XDG_CACHE_HOME='' HOME='' run -2 --separate-stderr unclip search 'a dog' empty
+    [ "$stderr" = 'unclip: neither $XDG_CACHE_HOME nor $HOME names a directory for the index' ]
+    cp "$ROOT"/examples/emoji/demo/star.png photos
+    run -2 --separate-stderr unclip search -m gone 'a dog' photos
+    [ "$stderr" = "clip-embed: no image tower in gone (no such file or directory)" ]
+}
