@@ -1,5 +1,6 @@
 #: make              build the programs into build/bin
 #: make deps         install what is missing to build and test: as root with apt-get, else print how
+#: make vocab        fetch OpenAI's vocabulary, which weights without one need for texts
 #: make demo         build; sentences become pictures, a directory is classified: demo/index.html
 #: make check        build; run every test
 #: make lint         compile with -Werror by gcc and clang; check layers, symbols, manual pages and scripts
@@ -129,6 +130,9 @@ NEEDS    = CC='$(CC)' CPPFLAGS='$(CPPFLAGS)' PKG_CONFIG='$(PKG_CONFIG)' .ci/need
 deps:
 	@$(NEEDS) -i $(DEPS)
 
+vocab:
+	@.ci/vocab
+
 # The main job on real input.
 demo:
 	@$(NEEDS) build
@@ -186,7 +190,7 @@ lint:
 	@for o in $(WRAPS); do nm -u build-lint/*/*/$$o.o | grep -qwE 'malloc|calloc|realloc' || { echo "$$o does not allocate"; exit 1; }; done
 	@! command -v python3 >/dev/null || python3 lib/text/text_tables.py | cmp - lib/text/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
-	@shellcheck -x -S warning -e SC2154 tests/run tests/layers tests/fuzz/run .ci/run .ci/needs $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
+	@shellcheck -x -S warning -e SC2154 tests/run tests/layers tests/fuzz/run .ci/run .ci/needs .ci/vocab $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
 	@echo lint: clean
 
 SHARE    = $(DESTDIR)$(DATADIR)/unclip
@@ -214,4 +218,4 @@ clean:
 	rm -rf build build-* demo
 
 -include $(OBJ:.o=.d) $(patsubst %.c,$B/double/%.d,$(NETWORKS) $(DOUBLED:%=tests/unit/%.c))
-.PHONY: all help deps demo check units aids check-threads check-arm64 portable fuzz fuzzers bench lint install install-strip uninstall clean FORCE
+.PHONY: all help deps vocab demo check units aids check-threads check-arm64 portable fuzz fuzzers bench lint install install-strip uninstall clean FORCE

@@ -67,6 +67,35 @@ blocks() {
     [ "$(grep -c '^new/sun.jpg	sky	' out)" -eq 2 ]
 }
 
+@test "docs: the three commands of README's first screen, and what the first prints" {
+    not_sanitized
+    sed -n '/^## In two minutes/,/^## A CLIP/p' "$ROOT/README.md" >screen
+    sed -n 's/^    //p' screen | grep -E '^(unclip|clip-embed|echo) ' >run.sh
+    [ "$(wc -l <run.sh)" -eq 3 ]
+    XDG_CACHE_HOME=$PWD sh -eu run.sh >out
+    head -n 3 out | sed "s|$ROOT/|.../|" | diff - <(sed -n 's/^    \(0\.\)/\1/p' screen)
+    grep -q '^examples/emoji/demo/fish.png	fish	' out
+    image-out --read heart.png | jq -e '.data.text == "a red heart"'
+}
+
+@test "docs: README's commands with a CLIP of the Hugging Face cache" {
+    hub=home/.cache/huggingface/hub/models--openai--clip-vit-base-patch32
+    mkdir -p $hub/refs $hub/snapshots photos
+    "${AID:-$ROOT/build/tests}/make_model" -d f32 -l hf tiny $hub/snapshots/abc >/dev/null
+    cp "$ROOT"/examples/emoji/tokenizer/* $hub/snapshots/abc
+    printf abc >$hub/refs/main
+    cp "$ROOT"/examples/emoji/demo/jpeg/*.jpg photos
+    sed -n '/^## A CLIP/,/^| model/s/^    //p' "$ROOT/README.md" | sed '/^hf download/d' >run.sh
+    [ "$(wc -l <run.sh)" -eq 4 ]
+    sed -n '/^## What it does/,/^| program/s/^    //p' "$ROOT/README.md" | grep photos >>run.sh
+    [ "$(wc -l <run.sh)" -eq 6 ]
+    unset UNCLIP_MODEL HF_HOME HF_HUB_CACHE XDG_CACHE_HOME
+    HOME=$PWD/home UNCLIP_CACHE=none sh -eu run.sh >out 2>said
+    cat said
+    [ ! -s said ]
+    [ "$(grep -c 'photos/fish.jpg' out)" -eq 3 ]
+}
+
 @test "docs: README's commands" {
     not_sanitized
     sed -n '/^## What it does/,/^| program/s/^    //p' "$ROOT/README.md" | grep -v photos >run.sh
@@ -124,4 +153,15 @@ blocks() {
         compgen -G "$p" >/dev/null || compgen -G "${p%.}.[ch]" >/dev/null || missing="$missing $p"
     done <"$BATS_TEST_TMPDIR/paths"
     [ -z "$missing" ] || { echo "missing:$missing"; false; }
+}
+
+@test "docs: make vocab says what it needs" {
+    mkdir path
+    printf '#!/bin/sh\nexit 1\n' >path/python3
+    chmod +x path/python3
+    export XDG_DATA_HOME=$PWD/data
+    PATH=$PWD/path:$PATH run -1 --separate-stderr "$ROOT/.ci/vocab"
+    [ "${stderr_lines[0]}" = "vocab: Python's pip is missing: install it (Debian: apt-get install python3-pip)," ]
+    [ "${stderr_lines[1]}" = "or copy clip/bpe_simple_vocab_16e6.txt.gz out of the repository openai/CLIP to $PWD/data/unclip" ]
+    [ ! -e data ]
 }
