@@ -73,12 +73,16 @@ void stream_close(struct stream *s) {
 
     if (s->map)
         munmap(map.out, s->len);
+    s->map = NULL;
+    stream_release(s);
+}
+
+void stream_release(struct stream *s) {
     if (s->fd > STDIN_FILENO)
         close(s->fd);
+    s->fd = -1;
     if (s->from)
         arena_join(s->from, &s->mem);
-    s->map = NULL;
-    s->fd = -1;
 }
 
 bool stream_ready(const struct stream *s) {

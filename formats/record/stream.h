@@ -43,6 +43,9 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
 int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e);
 void stream_close(struct stream *s);
 
+/* Closes the descriptor of a stream that was read to its end.  If the stream is mapped, its records stay in memory. */
+void stream_release(struct stream *s);
+
 /* Reads the first record of a file and copies its bytes to keep.  Returns 0, or -1; err names the file. */
 int stream_first(const char *name, struct record *r, struct arena *keep, struct err *e);
 

@@ -51,6 +51,18 @@ right() {
     cmp p.probe q.probe
 }
 
+@test "more streams than a process may hold open" {
+    cut() { record-json "$1" | sed -n "$2p" | record-json --from-json; }
+    mkdir -p parts
+    for i in $(seq 80); do
+        cut all "$i" >parts/$i.a
+        cut all "$((100 + i))" >parts/$i.b
+    done
+    (ulimit -n 40; probe --train --label-from '^([^/]+)/' -o parts.probe parts/*)
+    cat parts/* | probe --train --label-from '^([^/]+)/' -o whole.probe
+    cmp parts.probe whole.probe
+}
+
 @test "labels from a file, from the field label, and records without one" {
     for c in ant bee cat; do for i in 0 1 2 3 4 5 6 7 8 9; do printf '%s/x%d\t%s\n' $c $i $c; done; done >labels.tsv
     run -0 --separate-stderr probe --train --labels labels.tsv -o q.probe all

@@ -4,7 +4,7 @@
 #include "tools/common/input.h"
 #include "tools/common/progress.h"
 
-enum { STREAMS = 4096 };    /* the most streams, which stay mapped */
+enum { STREAMS = UINT16_MAX - 1 };    /* the most streams, which stay mapped (features.h) */
 
 struct gather {
     struct tool *t;
@@ -47,8 +47,7 @@ static void take_stream(struct gather *g, const char *name, int number) {
         t->done += got > 0;
         tool_progress(t, 0);
     }
-    if (!s->map)    /* vectors of a mapped stream are used later */
-        stream_close(s);
+    stream_release(s);    /* vectors of a mapped stream are used later */
 }
 
 void tool_gather(struct tool *t, struct features *f, const char *labels, const char *label_from, int n, char *name[]) {
