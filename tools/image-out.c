@@ -1,14 +1,13 @@
 /* image-out - records' pictures to files, to a contact sheet, or onto the terminal
  *
- * Reads: records with image; with --read, picture files that image-out wrote.
- * Writes: PNG, JPEG or PPM files; escape sequences; with --read, JSON lines.
+ * Reads: records with image, or for SVG with svg; with --read, picture files that image-out wrote.
+ * Writes: PNG, JPEG, PPM or SVG files; escape sequences; with --read, JSON lines.
  * Memory: one picture and its file; for a sheet all pictures, 67 million pixels at most.
  */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "formats/image/image_read.h"
 #include "formats/image/image_write.h"
 #include "formats/io/file_replace.h"
 #include "formats/io/write_all.h"
@@ -38,8 +37,7 @@ struct job {
     uint64_t files;
     struct name_set names;
     struct sheet sheet;
-    struct sheet_cell *cell;       /* [cells], of which sheet.n are used */
-    size_t cells;
+    struct sheet_cell *cell;       /* [sheet.n] */
     struct mp params, title, file;
     struct arena_mem mem[6];
     struct arena params_room, title_room, file_room, names_room, keep, cell_room;
@@ -53,7 +51,7 @@ static int parse(struct job *j, int argc, char *argv[]) {
         {'Q', "quality", OPT_INT, &j->quality, "N", "of JPEG, 1 to 100 (92)", 1, 100, NULL},
         {0, "caption", OPT_STR, &j->caption, "LIST", "fields below the pictures of a sheet; default: text, else id; none", 0, 0, NULL},
         {0, "font", OPT_STR, &j->font, "FILE", "of the captions of a sheet", 0, 0, NULL},
-        {0, "format", OPT_CHOICE, &j->format, "NAME", "png, jpeg or ppm; default: what the name ends in", 0, 0, "auto|png|jpeg|ppm"},
+        {0, "format", OPT_CHOICE, &j->format, "NAME", "png, jpeg, ppm or svg; default: what the name ends in", 0, 0, "auto|png|jpeg|ppm|svg"},
         {0, "read", OPT_FLAG, &j->read, NULL, "print the parameters inside PNG and JPEG files as JSON lines", 0, 0, NULL},
         {0, "shard", OPT_STR, &j->t.input.shard, "I/N", "do only the records whose root hashes to part I of N", 0, 0, NULL},
         {0, "sheet", OPT_MAYBE_INT, &j->columns, "COLUMNS", "all pictures on one", 1, 1000000, NULL},
@@ -87,9 +85,11 @@ static void choose_output(struct job *j) {
     if (!j->to_stdout && name_parse(j->out, &j->directives, &e) < 0)
         die("-o: %s", e.msg);
     if (!j->to_stdout && !j->format && !image_kind_of(j->out, &j->kind))
-        die("-o: '%s' ends in none of .png .jpg .jpeg .ppm: use --format", j->out);
+        die("-o: '%s' ends in none of .png .jpg .jpeg .ppm .svg: use --format", j->out);
     if (j->quality && j->kind != IMAGE_JPEG)
         die("--quality is for JPEG");
+    if (j->kind == IMAGE_SVG && j->columns)
+        die("--sheet: a sheet is not an SVG file");
 }
 
 /* Regions for what grows from record to record. */
@@ -117,13 +117,18 @@ static bool for_all(int why) {
     return why == ENOSPC || why == EDQUOT || why == EROFS || why == EIO || why == ENOENT;
 }
 
-static int write_file(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
-    const char *name = name_make(j->out, r, j->files + 1, &a, e);
+/* Write j->file.  im: the picture, or NULL for SVG. */
+static int put_file(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
+    const char *name = j->to_stdout ? "" : name_make(j->out, r, j->files + 1, &a, e);
     struct err why = {0};
     int new;
 
     if (!name)
         return -1;
+    if (j->to_stdout) {
+        write_stdout(j->file.p, j->file.n);
+        return 0;
+    }
     if (!j->directives && j->files)
         die("%s: a second picture for the same file (use %%d or %%i in its name, --sheet, or -o -)", j->out);
     new = name_set_add(&j->names, name, &j->names_room);
@@ -138,8 +143,9 @@ static int write_file(struct job *j, const struct record *r, const struct record
         die("%s: %s", name, why.msg);
     if (why.msg[0])
         return err_set(e, "%s: %s", name, why.msg);
-    if (j->t.verbose)
+    if (j->t.verbose && im)
         warn("%s: %zu x %zu pixels", name, im->w, im->h);
+    j->files++;
     return 0;
 }
 
@@ -171,14 +177,7 @@ static int deliver(struct job *j, const struct record *r, const struct record_im
         return show(j, r, im, a, e);
     while (about.params.n && about.params.p[about.params.n - 1] == '\n')
         about.params.n--;
-    if (image_write(&j->file, j->kind, im, &about, a, e) < 0)
-        return -1;
-    if (j->to_stdout)
-        write_stdout(j->file.p, j->file.n);
-    else if (write_file(j, r, im, a, e) < 0)
-        return -1;
-    j->files++;
-    return 0;
+    return image_write(&j->file, j->kind, im, &about, a, e) < 0 ? -1 : put_file(j, r, im, a, e);
 }
 
 /* ---- a sheet ---- */
@@ -188,18 +187,11 @@ static int add_cell(struct job *j, const struct record *r, const struct record_i
     unsigned char *rgb;
 
     j->title.n = 0;
-    if (caption_write(&j->title, r, j->caption, a, e) < 0)
+    if (caption_write(&j->title, r, j->caption, a, e) < 0 || sheet_add(&j->sheet, im->h, im->w, e) < 0)
         return -1;
-    if (sheet_add(&j->sheet, im->h, im->w, e) < 0)
-        return -1;
-    if (j->sheet.n > j->cells) {
-        size_t more = j->cells ? 2 * j->cells : 256;
-
-        if (!j->cell ? !(j->cell = arena_take(&j->cell_room, more, sizeof *j->cell))
-                     : arena_grow(&j->cell_room, j->cell, j->cells * sizeof *j->cell, more * sizeof *j->cell) < 0)
-            die("out of memory");
-        j->cells = more;
-    }
+    if (!j->cell ? !(j->cell = arena_take(&j->cell_room, 1, sizeof *j->cell))
+                 : arena_grow(&j->cell_room, j->cell, (j->sheet.n - 1) * sizeof *j->cell, j->sheet.n * sizeof *j->cell) < 0)
+        die("out of memory");
     c = &j->cell[j->sheet.n - 1];
     rgb = arena_take(&j->keep, im->h * im->w, 3);
     *c = (struct sheet_cell){rgb, im->h, im->w, caption_string(mp_span(&j->title), &j->keep)};
@@ -234,11 +226,25 @@ static void finish_sheet(struct job *j) {
 
 /* ---- records ---- */
 
+static int one_svg(struct job *j, const struct record *r, struct arena a, struct err *e) {
+    struct span text;
+    int got = record_str(r, "svg", &text, e);
+
+    if (got <= 0)
+        return got < 0 ? -1 : err_set(e, "no svg: clip-draw writes it for strokes");
+    j->file.n = 0;
+    mp_raw(&j->file, text);
+    return j->file.full ? err_set(e, "out of memory") : put_file(j, r, NULL, a, e) < 0 ? -1 : 1;
+}
+
 static int one(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     struct record_image im = {NULL, 0, 0};
-    int got = record_image(r, "image", &im, a, e);
+    int got;
 
+    if (j->kind == IMAGE_SVG)
+        return one_svg(j, r, *a, e);
+    got = record_image(r, "image", &im, a, e);
     if (got <= 0)
         return got < 0 ? -1 : err_set(e, "no image");
     j->params.n = j->columns ? j->params.n : 0;
@@ -255,26 +261,15 @@ static int one(void *job, struct record *r, struct arena *a, struct err *e) {
 /* ---- parameters out of files ---- */
 
 static void read_file(struct job *j, const char *name) {
-    struct arena a = j->t.arena;
-    struct span text = {NULL, 0};
     struct err e = {0};
-    unsigned char *p;
-    size_t n;
 
-    if (image_file_read(name, &p, &n, &e) == 0) {
-        int got = image_params_find(p, n, &text, &a, &e);
-
-        if (got == 0)
-            err_set(&e, "no parameters of unclip in it");
-        j->params.n = 0;
-        if (got > 0 && image_params_lines(&j->params, text, a, j->keep, &e) == 0) {
-            write_stdout(j->params.p, j->params.n);
-            j->t.done++;
-        }
-        image_file_free(p);
+    j->params.n = 0;
+    if (image_params_file(&j->params, name, j->t.arena, j->keep, &e) < 0) {
+        tool_input_failed(&j->t, name, (struct span){0}, e.msg, j->t.arena);
+        return;
     }
-    if (e.msg[0])
-        tool_input_failed(&j->t, name, (struct span){0}, e.msg, a);
+    write_stdout(j->params.p, j->params.n);
+    j->t.done++;
 }
 
 int main(int argc, char *argv[]) {

@@ -5,13 +5,14 @@
 #include <string.h>
 
 #include "formats/image/image_encode.h"
+#include "formats/image/image_read.h"
 #include "formats/record/json_record.h"
 
 int image_kind_of(const char *name, enum image_kind *k) {
     static const struct {
         const char *ext;
         enum image_kind kind;
-    } known[] = {{"png", IMAGE_PNG}, {"jpg", IMAGE_JPEG}, {"jpeg", IMAGE_JPEG}, {"ppm", IMAGE_PPM}};
+    } known[] = {{"png", IMAGE_PNG}, {"jpg", IMAGE_JPEG}, {"jpeg", IMAGE_JPEG}, {"ppm", IMAGE_PPM}, {"svg", IMAGE_SVG}};
     const char *dot = strrchr(name, '.');
 
     for (size_t i = 0; dot && i < sizeof known / sizeof *known; i++) {
@@ -58,7 +59,7 @@ int image_params(struct mp *out, const struct record *r, struct arena scratch, s
     for (size_t i = 0; i < r->nfield; i++) {
         struct tensor t;
 
-        if (r->field[i].val.n <= IMAGE_FIELD_MAX && record_tensor_of(r->field[i].val, "", &t, NULL) != 1)
+        if (r->field[i].val.n <= IMAGE_FIELD_MAX && !span_is(r->field[i].key, "svg") && record_tensor_of(r->field[i].val, "", &t, NULL) != 1)
             some.field[some.nfield++] = r->field[i];
     }
     if (json_write(out, &some, 0, scratch, e) < 0)
@@ -79,4 +80,20 @@ int image_params_lines(struct mp *out, struct span text, struct arena a, struct 
             return -1;
     }
     return 0;
+}
+
+int image_params_file(struct mp *out, const char *name, struct arena a, struct arena scratch, struct err *e) {
+    struct span text = {NULL, 0};
+    unsigned char *p;
+    size_t n;
+    int got;
+
+    if (image_file_read(name, &p, &n, e) < 0)
+        return -1;
+    got = image_params_find(p, n, &text, &a, e);
+    if (got == 0)
+        err_set(e, "no parameters of unclip in it");
+    got = got > 0 ? image_params_lines(out, text, a, scratch, e) : -1;
+    image_file_free(p);
+    return got;
 }

@@ -7,7 +7,7 @@
  * PNG      8-bit RGB, the filter of each row chosen by the least sum of absolute differences, zlib
  *          level 6.  One version of zlib gives the same file on every machine.
  * JPEG     libjpeg-turbo.  Chroma is halved up to quality 90, whole above.
- * Texts    image_params writes all fields except tensors and fields of more than IMAGE_FIELD_MAX bytes.
+ * Texts    image_params writes all fields except tensors, `svg`, and fields of more than IMAGE_FIELD_MAX bytes.
  *          image_params_find reads JPEG comments, and tEXt, zTXt and iTXt chunks called "unclip", because another
  *          program that saved the file may have changed the type of the chunk.
  * Errors   image_write refuses sides that the format cannot express (PNG 2^31 - 1, JPEG 65500).  Reading
@@ -20,7 +20,7 @@
 
 #include "formats/image/record_image.h"
 
-enum image_kind { IMAGE_PNG, IMAGE_JPEG, IMAGE_PPM };
+enum image_kind { IMAGE_PNG, IMAGE_JPEG, IMAGE_PPM, IMAGE_SVG };    /* image_write does not write IMAGE_SVG */
 
 enum {
     IMAGE_FIELD_MAX = 1 << 16,
@@ -54,5 +54,9 @@ int image_params_find(const unsigned char *p, size_t n, struct span *text, struc
  * the output is always well-formed.  -1 where a line is not a record.  out, a and scratch must be in three memory
  * regions. */
 int image_params_lines(struct mp *out, struct span text, struct arena a, struct arena scratch, struct err *e);
+
+/* Reads a PNG or JPEG file and appends the records inside it to out, as image_params_lines does.  -1 also where the file
+ * has none. */
+int image_params_file(struct mp *out, const char *name, struct arena a, struct arena scratch, struct err *e);
 
 #endif

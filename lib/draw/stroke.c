@@ -129,7 +129,7 @@ static void set_outlines(struct raster *g, const struct strokes *s) {
         struct outline *o = &g->outline[k];
 
         *o = (struct outline){(size_t)(c - g->segment), (s->first[k + 1] - s->first[k]) / 3, (double)radius[k] + 1,
-                              {INFINITY, INFINITY}, {-INFINITY, -INFINITY}};
+                              {HUGE_VAL, HUGE_VAL}, {-HUGE_VAL, -HUGE_VAL}};
         for (size_t i = 0; i < o->segments; i++, c++) {
             set_segment(c, s->param + 2 * (s->first[k] + 3 * i));
             for (int j = 0; j < 2; j++) {
@@ -191,7 +191,7 @@ static bool nearest(const struct raster *g, const struct outline *o, double qx, 
     h->d = -1;
     for (size_t s = 0; s < o->segments; s++) {
         const struct segment *c = &g->segment[o->segment + s];
-        double reach = sqrt(best), most = (reach + c->slack) * (reach + c->slack), least = INFINITY;
+        double reach = sqrt(best), most = (reach + c->slack) * (reach + c->slack), least = HUGE_VAL;
 
         if (qx < c->lo[0] - reach || qx > c->hi[0] + reach || qy < c->lo[1] - reach || qy > c->hi[1] + reach)
             continue;
@@ -204,7 +204,7 @@ static bool nearest(const struct raster *g, const struct outline *o, double qx, 
             least = d2[i] < least ? d2[i] : least;
         if (least >= most)
             continue;
-        d2[0] = d2[SAMPLES + 2] = INFINITY;
+        d2[0] = d2[SAMPLES + 2] = HUGE_VAL;
         for (int i = 0; i <= SAMPLES; i++) {
             double t, at;
 

@@ -203,7 +203,7 @@ image-out: z.ppm: 1 x 1 pixels" ]
 
 @test "usage: what cannot be is told before anything is read" {
     run -2 image-out -o x.gif one.clip
-    [ "$output" = "image-out: -o: 'x.gif' ends in none of .png .jpg .jpeg .ppm: use --format" ]
+    [ "$output" = "image-out: -o: 'x.gif' ends in none of .png .jpg .jpeg .ppm .svg: use --format" ]
     run -2 image-out -o 'x%q.png' one.clip
     [ "$output" = "image-out: -o: '%q.png' is none of %d %i %b %r %s %%" ]
     run -2 image-out -o 'x%' --format=png one.clip

@@ -1,6 +1,7 @@
 /* How far a program is: a line on a terminal, or JSON lines. */
 #include "tools/common/progress.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -55,7 +56,8 @@ void tool_progress(struct tool *t, uint64_t total) {
     show_left(p, total && t->done ? (at - p->begun) / (double)t->done * (double)(total - n) : -1);
 }
 
-void tool_step(struct tool *t, size_t step, size_t steps) {
+/* loss: not finite where there is none */
+static void show_step(struct tool *t, size_t step, size_t steps, double loss) {
     struct tool_progress *p = &t->progress;
     unsigned long long n = t->done + t->failed + t->skipped + 1;
     double at = now();
@@ -66,7 +68,17 @@ void tool_step(struct tool *t, size_t step, size_t steps) {
         return;
     fprintf(stderr, p->when == 1 ? "{\"program\":\"%s\",\"record\":%llu,\"step\":%zu,\"steps\":%zu"
                                  : "\r%s: record %llu, step %zu of %zu", tool_prog, n, step, steps);
+    if (isfinite(loss))
+        fprintf(stderr, p->when == 1 ? ",\"loss\":%.6f" : ", loss %.4f", loss);
     show_left(p, step > 1 ? (at - p->record_begun) / (double)(step - 1) * (double)(steps - step) : -1);
+}
+
+void tool_step(struct tool *t, size_t step, size_t steps) {
+    show_step(t, step, steps, HUGE_VAL);
+}
+
+void tool_step_loss(struct tool *t, size_t step, size_t steps, double loss) {
+    show_step(t, step, steps, loss);
 }
 
 bool tool_watch(void *tool, size_t step, size_t steps, const float *x, const float *x0) {
