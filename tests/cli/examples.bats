@@ -43,6 +43,12 @@ size() { od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4, $7 * 256 + $8 }
     clip-embed --keep-image --overlay iPod "$DEMO/green-apple.png" | ddim-invert --steps 2 -o x
 }
 
+@test "examples: two edits of one picture" {
+    SIDE=32 CANDIDATES=2 "$ROOT/examples/inpaint.sh" "$DEMO/house.png" e.png 16,0,16,16 'a yellow sun' 0,12,10,20 'a green tree'
+    [ "$(image-out --read e.png | jq -c '[.data.text, (.data.params[] | select(.[0] == "decode64") | .[1].erase)]' | tr -d '\n')" = \
+      '[null]["a yellow sun",[[16,0,16,16]]]["a green tree",[[0,12,10,20]]]' ]
+}
+
 @test "examples: the best of four for each of ten prompts, by what the pictures show" {
     for w in apple sun house fish key star tulip moon heart cat; do echo "a red $w"; done >prompts
     "$ROOT/examples/rerank-candidates.sh" prompts 4 'best-%d.png'

@@ -129,6 +129,21 @@ assert {(x, y) for c in range(3) for y in range(32) for x in range(32) if abs(p[
 assert all(D[0][k] == D[1][k] for k in ("mask", "source"))' < <(cat a.clip again.clip)
 }
 
+@test "inpaint: an edit of an edit keeps every byte that no box covers" {
+    cp 32.ppm now.ppm
+    for box in 0,0,16,16 20,9,12,12; do
+        draw --source now.ppm --erase $box p.clip | upsample --steps 2 | image-out --format ppm -o next.ppm
+        mv next.ppm now.ppm
+    done
+    python3 - <<'E'
+a = list(map(int, open("32.ppm").read().split()[4:]))
+b = open("now.ppm", "rb").read()[-len(a):]
+painted = lambda x, y: x < 16 and y < 16 or 20 <= x and 9 <= y < 21
+off = {(i // 3 % 32, i // 96) for i in range(len(a)) if a[i] != b[i]}
+assert all(painted(*at) for at in off) and len(off) > 350, len(off)
+E
+}
+
 @test "inpaint: a picture that is not square gives its centre, with its mask" {
     # 32 x 16: 32.ppm's upper half; its central square are columns 8 to 23
     awk 'NR == 1 { print "P3 32 16 255" } NR > 1 && NR <= 1 + 32 * 16 * 3' 32.ppm >wide.ppm
