@@ -41,7 +41,7 @@ void mask_fit(const unsigned char *mask, size_t q, size_t s, unsigned char *out)
 
 /* ---- the nearest known pixel: distances are carried from neighbour to neighbour, down and up again ---- */
 
-enum { NOWHERE = UINT32_MAX };
+#define NOWHERE UINT32_MAX
 
 struct field {
     size_t h, w;

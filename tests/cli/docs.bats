@@ -100,7 +100,7 @@ blocks() {
     not_sanitized
     sed -n '/^## What it does/,/^| program/s/^    //p' "$ROOT/README.md" | grep -v photos >run.sh
     [ "$(wc -l <run.sh)" -ge 3 ]
-    sed -n '/^## Text to picture/,/^## Models/s/^    //p' "$ROOT/README.md" | grep -v 'karlo\|dalle\|typographic.sh' >>run.sh
+    sed -n '/^## Text to picture/,/^## Models/s/^    //p' "$ROOT/README.md" | grep -v 'karlo\|dalle\|typographic.sh\|inpaint.sh' >>run.sh
     clip-embed -V | grep -q FreeType || sed -i '/--overlay/d' run.sh    # tests/cli/examples.bats runs the script
     [ "$(grep -c 'probe' run.sh)" -eq 2 ]
     mkdir -p birds/food birds/sky new
@@ -113,6 +113,7 @@ blocks() {
     rm -r birds new
     image-out --read heart.png | jq -e '.data.text == "a red heart"'
     [ "$(image-out --read fishes.png | wc -l)" -eq 6 ]
+    [ "$(image-out --read scoops.png | wc -l)" -eq 6 ]
     grep -q '^examples/emoji/demo/red-heart.png	red heart	' out
     grep -q '^\[\|^  *[0-9]' out    # the tokens
 }
