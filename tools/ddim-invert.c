@@ -31,6 +31,7 @@ struct job {
     bool text, exif;
     const char *uncond;
     struct condition empty;
+    struct span uncond_text;    /* for a GLIDE */
     int timesteps[SCHED_STEPS_MAX];
     size_t count;
 };
@@ -68,6 +69,19 @@ static int picture(const struct job *j, const struct record *r, float *x, struct
 
 /* ---- one record ---- */
 
+static int unclip_branch(struct job *j, const struct record *r, bool text, const struct condition *c, struct decode_branch *b,
+                         struct arena *a, struct err *e) {
+    const float *image;
+    int got = decode_embed(&j->m, r, "image_embed", &image, a, e);
+
+    if (got <= 0)
+        return got ? -1 : err_set(e, "no image_embed (clip-embed makes it)");
+    if (tool_same_clip(&j->t, &j->clip, r, "image_embed", *a, e) < 0 ||
+        (text && tool_same_clip(&j->t, &j->clip, r, "text_embed", *a, e) < 0))
+        return -1;
+    return decode_branch(b, &j->m, &j->t.compute, image, c, a, e);
+}
+
 static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     const size_t shape[] = {3, j->m.side, j->m.side};
@@ -76,13 +90,13 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct sampler_watch w = {tool_watch, &j->t};
     struct decode_branch b;
     struct condition c = j->empty;
-    const float *image;
+    struct span words = j->uncond_text;
     bool text;
     int got;
 
     if (!x)
         return err_set(e, "out of memory");
-    got = j->text ? condition_of(&c, r, a, e) : 0;
+    got = !j->text ? 0 : j->m.glide ? record_str(r, "text", &words, e) : condition_of(&c, r, a, e);
     text = got > 0;
     if (got < 0 || params(j, text, &map, a, e) < 0)
         return -1;
@@ -90,13 +104,9 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
         c = j->empty;
     if (tool_skip(&j->t, r->id, map, 1, &fp))
         return 0;
-    got = decode_embed(&j->m, r, "image_embed", &image, a, e);
-    if (got <= 0)
-        return got ? -1 : err_set(e, "no image_embed (clip-embed makes it)");
-    if (tool_same_clip(&j->t, &j->clip, r, "image_embed", *a, e) < 0 ||
-        (text && tool_same_clip(&j->t, &j->clip, r, "text_embed", *a, e) < 0))
-        return -1;
-    if (picture(j, r, x, *a, e) < 0 || decode_branch(&b, &j->m, &j->t.compute, image, &c, a, e) < 0)
+    if (picture(j, r, x, *a, e) < 0 ||
+        (j->m.glide ? decode_text(&b, j->m.glide, j->m.unet, &j->t.compute, words, NULL, a, e)
+                    : unclip_branch(j, r, text, &c, &b, a, e)) < 0)
         return -1;
     {
         struct decoder_job d = {.unet = j->m.unet, .sched = &j->m.sched, .side = j->m.side, .n = 1, .steps = j->count,
@@ -131,11 +141,14 @@ int main(int argc, char *argv[]) {
     tool_output(&j.t, 1, FIELDS);
     tool_compute(&j.t);
     p = tool_models(&j.t);
-    if (unclip_open_decoder(&j.m, &p, &j.t.compute, &j.t.arena, &e) < 0 ||
-        condition_empty(&j.empty, j.uncond, &p, &j.t.compute, &j.t.arena, &e) < 0)
+    if (unclip_open_decoder(&j.m, &p, false, &j.t.compute, &j.t.arena, &e) < 0 ||
+        (j.m.glide ? decode_uncond_text(j.uncond, &j.uncond_text, &j.t.arena, &e)
+                   : condition_empty(&j.empty, j.uncond, &p, &j.t.compute, &j.t.arena, &e)) < 0)
         die("%s", e.msg);
-    origin_open(&j.clip.origin, &p, &j.t.arena);
-    tool_same_uncond(&j.t, &j.clip, j.uncond, &j.empty.from);
+    if (!j.m.glide) {
+        origin_open(&j.clip.origin, &p, &j.t.arena);
+        tool_same_uncond(&j.t, &j.clip, j.uncond, &j.empty.from);
+    }
     if ((size_t)j.steps > j.m.sched.c.train_steps)
         die("--steps: the schedule has %zu", j.m.sched.c.train_steps);
     j.count = sched_timesteps_ddim(&j.m.sched, (size_t)j.steps, (int)j.top, j.timesteps);

@@ -1,6 +1,7 @@
-/* decode64 - from image embeddings to small pictures: unCLIP's decoder
+/* decode64 - from image embeddings or texts to small pictures: unCLIP's decoder, GLIDE
  *
- * Reads: records with image_embed and, unless they are variations of a picture, text_embed and text_states.
+ * Reads: records with image_embed and, unless they are variations of a picture, text_embed and text_states; with a GLIDE,
+ *        records with text.
  * Writes: each record with image, f32 [3, S, S]; with -n N, N such records for each.  A record that is inpainted also gets
  *         source and mask.
  * Memory: the weights, the network's activations for the samples of one record, one record.
@@ -9,38 +10,32 @@
 
 #include "formats/image/record_image.h"
 #include "lib/kernel/kern.h"
+#include "tools/common/decoder_input.h"
 #include "tools/common/input.h"
 #include "tools/common/machine.h"
 #include "tools/common/output.h"
 #include "tools/common/paths.h"
 #include "tools/common/progress.h"
-#include "tools/common/same_clip.h"
 #include "tools/common/samples.h"
 #include "tools/common/tool.h"
-#include "tools/stage/decode.h"
 #include "tools/stage/inpainting.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [--eta ETA] [option ...] [file ...]"
 
 static const char *const FIELDS[] = {"image"};
 
-/* --embed: the prior's answer, the text's own embedding in its place, or the learned "no image". */
-enum { EMBED_IMAGE, EMBED_TEXT, EMBED_NONE };
 static const char *const EMBEDS[] = {"image", "text", "none"};
 
 struct job {
     struct tool t;
     struct decoder_model m;
-    struct same_clip clip;
-    const char *uncond;
+    struct decoder_input input;
+    const char *spacing;      /* NULL: steps */
     double guidance, eta;     /* negative: not given */
     int64_t steps, emit, resample;
     bool ddim, no_text, u8;
     struct strs erase;
     struct inpainting inpainting;
-    int embed;                /* index in EMBEDS: which embedding the decoder gets for the picture */
-    struct condition empty;
-    struct decode_branch uncond_branch;
     /* the record that is being sampled, for watch() */
     const struct record *r;
     const struct sample *s;
@@ -49,7 +44,6 @@ struct job {
     struct arena room;
     struct arena_mem room_mem;
     struct err why;           /* why watch() failed */
-    bool told;                /* the warning about records without image_embed was printed */
 };
 
 /* How one record is sampled.  An option comes first, then what the record says about its noise (decode_recipe), then
@@ -71,7 +65,7 @@ static int plan(struct job *j, const struct record *r, struct plan *p, struct er
     known = p->recipe.known;
     p->ddim = j->ddim || j->eta >= 0 || known;
     p->eta = j->eta >= 0 ? j->eta : 0;
-    p->guidance = j->guidance >= 0 ? j->guidance : known ? 1 : 8;
+    p->guidance = j->guidance >= 0 ? j->guidance : known ? 1 : j->m.guidance;
     p->text = !j->no_text && (!known || p->recipe.text);
     p->inpaint = inpainting_asked(&j->inpainting, r);
     p->resample = p->inpaint ? (size_t)j->resample : 1;
@@ -79,14 +73,14 @@ static int plan(struct job *j, const struct record *r, struct plan *p, struct er
         return err_set(e, "--source: no --mask, no --erase and no field mask say what to paint");
     p->clip = !known;    /* the inversion did not clamp x_0 either */
     p->steps = (size_t)(j->steps ? j->steps : known ? (int64_t)p->recipe.steps : (int64_t)j->m.steps);
+    if (!known || j->spacing)
+        return decode_timesteps(s, j->spacing, p->steps, p->timesteps, &p->steps, e);
     if (p->steps > s->c.train_steps)
         return err_set(e, "%zu steps, the schedule has %zu", p->steps, s->c.train_steps);
-    if (known && !j->steps)
+    if (!j->steps)
         memcpy(p->timesteps, p->recipe.timesteps, p->steps * sizeof *p->timesteps);
-    else if (known)
-        p->steps = sched_timesteps_ddim(s, p->steps, p->recipe.timesteps[0], p->timesteps);
     else
-        sched_timesteps(s, p->steps, p->timesteps);
+        p->steps = sched_timesteps_ddim(s, p->steps, p->recipe.timesteps[0], p->timesteps);
     return 0;
 }
 
@@ -94,7 +88,7 @@ static int plan(struct job *j, const struct record *r, struct plan *p, struct er
 static struct decoder_job sampler_job(const struct job *j, const struct plan *p) {
     return (struct decoder_job){.unet = j->m.unet, .sched = &j->m.sched, .side = j->m.side, .n = (size_t)j->t.noise.n,
                                 .steps = p->steps, .timesteps = p->timesteps, .ddim = p->ddim, .eta = p->eta,
-                                .guidance = (float)p->guidance, .uncond = &j->uncond_branch.b, .clip = p->clip, .resample = p->resample};
+                                .guidance = (float)p->guidance, .uncond = &j->input.uncond_branch.b, .clip = p->clip, .resample = p->resample};
 }
 
 /* How many times the sampler draws noise. */
@@ -114,14 +108,16 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
     tool_params(&j->t, &m);
     mp_cstr(&m, "sampler"), mp_cstr(&m, p->ddim ? "ddim" : "ancestral");
     mp_cstr(&m, "steps"), mp_int(&m, (int64_t)p->steps);
+    if (j->spacing)
+        mp_cstr(&m, "spacing"), mp_cstr(&m, j->spacing);
     mp_cstr(&m, "guidance"), mp_float(&m, p->guidance);
     mp_cstr(&m, "text"), mp_int(&m, p->text);
     if (p->ddim)
         mp_cstr(&m, "eta"), mp_float(&m, p->eta);
-    if (j->embed != EMBED_IMAGE)
-        mp_cstr(&m, "embed"), mp_cstr(&m, EMBEDS[j->embed]);
-    if (j->uncond)
-        mp_cstr(&m, "uncond"), mp_cstr(&m, j->uncond);
+    if (j->input.embed != EMBED_IMAGE)
+        mp_cstr(&m, "embed"), mp_cstr(&m, EMBEDS[j->input.embed]);
+    if (j->input.uncond)
+        mp_cstr(&m, "uncond"), mp_cstr(&m, j->input.uncond);
     if (p->inpaint)
         inpainting_params(&j->inpainting, &m);
     if (p->resample > 1)
@@ -161,34 +157,6 @@ static bool watch(void *ctx, size_t done, size_t steps, const float *x, const fl
     return !tool_stopped();
 }
 
-/* The condition of a record's text; that of the empty text if the text is not wanted or the record has no text. */
-static int text_of(struct job *j, const struct record *r, bool wanted, struct condition *c, struct arena *a, struct err *e) {
-    int got = wanted ? condition_of(c, r, a, e) : 0;
-
-    if (got == 0)
-        *c = j->empty;
-    return got > 0 ? tool_same_clip(&j->t, &j->clip, r, "text_embed", *a, e) : got;
-}
-
-/* Set *v to the embedding that stands for the picture: 1; 0 if there is no such embedding and only the text guides;
- * or -1. */
-static int embed_of(struct job *j, const struct record *r, const float **v, struct arena *a, struct err *e) {
-    static const char *const fields[] = {"image_embed", "text_embed"};
-    int got;
-
-    if (j->embed == EMBED_NONE)
-        return 0;
-    got = decode_embed(&j->m, r, fields[j->embed], v, a, e);
-    if (got > 0 && tool_same_clip(&j->t, &j->clip, r, fields[j->embed], *a, e) < 0)
-        return -1;
-    if (got == 0 && !record_has(r, "text_embed"))
-        return err_set(e, "%s", j->embed ? "no text_embed" : "neither image_embed nor text_embed");
-    if (got == 0 && j->embed == EMBED_IMAGE && !j->told && !j->t.quiet)
-        warn("records without image_embed are drawn from their text alone (prior makes image_embed; --embed=none means this)");
-    j->told = j->told || got == 0;
-    return got;
-}
-
 static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     size_t n = (size_t)j->t.noise.n, one = 3 * j->m.side * j->m.side;
@@ -196,29 +164,28 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     float *x = arena_take(a, n * one, sizeof *x), *init = NULL;
     struct plan *p = arena_take(a, 1, sizeof *p);
     struct decode_branch b;
-    struct condition c;
     struct sample s;
     struct sample_noise z;
     struct known known;
     struct decoder_job d;
     struct sampler_watch w = {watch, j};
-    const float *image, *noise;
+    const float *noise;
     struct span fp = span_of(j->m.fingerprint);
+    bool same;
     int got;
 
     if (!cond || !x || !p)
         return err_set(e, "out of memory");
     if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, a, e) < 0 || plan(j, r, p, e) < 0 ||
-        sample_noise_open(&z, r, &s, j->t.noise.rng, (uint64_t)j->t.noise.seed, NOISE_DECODER, n, draws(j, p, r), one, e) < 0 ||
-        params(j, p, &z, false, &j->map, a, e) < 0 || params(j, p, &z, true, &j->partial, a, e) < 0)
+        sample_noise_open(&z, r, &s, j->t.noise.rng, (uint64_t)j->t.noise.seed, NOISE_DECODER, n, draws(j, p, r), one, e) < 0)
+        return -1;
+    if (j->m.glide && p->guidance > 1)
+        sample_noise_double(&z, draws(j, p, r), one);
+    if (params(j, p, &z, false, &j->map, a, e) < 0 || params(j, p, &z, true, &j->partial, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, r, &s, j->map, fp, *a))
         return 0;
-    got = embed_of(j, r, &image, a, e);
-    if (got < 0)
-        return -1;
-    if (text_of(j, r, p->text, &c, a, e) < 0 ||
-        decode_branch(&b, &j->m, &j->t.compute, got ? image : NULL, &c, a, e) < 0)
+    if (tool_decoder_branch(&j->t, &j->input, r, p->text, &b, &same, a, e) < 0)
         return -1;
     got = decode_noise(r, j->m.side, &noise, a, e);
     if (got < 0)
@@ -233,6 +200,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     if (p->inpaint && inpainting_known(&j->inpainting, r, j->m.side, &known, a, e) < 0)
         return -1;
     d = sampler_job(j, p);
+    d.guidance = same ? 1 : d.guidance;
     d.cond = cond, d.noise = z.source, d.init = init, d.inpaint = p->inpaint ? &known.at : NULL;
     j->r = r, j->s = &s, j->known = p->inpaint ? &known : NULL, err_clear(&j->why);
     if (sample_decoder(&d, &j->t.compute, x, &w, *a, e) < 0)
@@ -244,16 +212,16 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
 }
 
 static void open_model(struct job *j) {
+    static const char *const modes[] = {"an unCLIP decoder", "a GLIDE"};
+    static const struct opt_use uses[] = {{1, "embed"}};
     struct model_paths p = tool_models(&j->t);
     struct err e = {0};
 
-    if (unclip_open_decoder(&j->m, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
-        condition_empty(&j->empty, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
-        decode_branch(&j->uncond_branch, &j->m, &j->t.compute, NULL, &j->empty, &j->t.arena, &e) < 0 ||
+    if (unclip_open_decoder(&j->m, &p, j->inpainting.mask || j->erase.n, &j->t.compute, &j->t.arena, &e) < 0 ||
         inpainting_open(&j->inpainting, j->erase.v, j->erase.n, &j->t.arena, &e) < 0)
         die("%s", e.msg);
-    origin_open(&j->clip.origin, &p, &j->t.arena);
-    tool_same_uncond(&j->t, &j->clip, j->uncond, &j->empty.from);
+    TOOL_CHECK_USES(&j->t, uses, modes, j->m.glide ? 2 : 1);
+    tool_open_decoder_input(&j->t, &j->input, &j->m, &p);
     if (j->emit && arena_split(&j->t.arena, arena_share(&j->t.arena, 8, (size_t)64 << 20), &j->room_mem, &j->room) < 0)
         die("out of memory");
     if (j->t.verbose)
@@ -263,12 +231,13 @@ static void open_model(struct job *j) {
 int main(int argc, char *argv[]) {
     static struct job j = {.t = {.machine = {.precision = -1}}, .guidance = -1, .eta = -1, .resample = 1};
     const struct opt own[] = {
-        {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of text and image over none (8; 1 for an inverted noise)", 0, 1000, NULL},
-        {0, "steps", OPT_INT, &j.steps, "N", "sampling steps (25; those of an inverted noise)", 1, 1000, NULL},
+        {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of text and image over none (8; GLIDE: 3; 1 for an inverted noise)", 0, 1000, NULL},
+        {0, "steps", OPT_INT, &j.steps, "N", "sampling steps (25; GLIDE: 100; those of an inverted noise)", 1, 1000, NULL},
+        {0, "spacing", OPT_STR, &j.spacing, "SPEC", "which timesteps: N, N,N,..., ddimN or fast27", 0, 0, NULL},
         {0, "eta", OPT_FLOAT, &j.eta, "ETA", "sample by DDIM with this much noise: 0 none, 1 as much as ancestral", 0, 1, NULL},
         {0, "ddim", OPT_FLAG, &j.ddim, NULL, "sample by DDIM, eta 0", 0, 0, NULL},
-        {0, "uncond", OPT_STR, &j.uncond, "FILE", "a record with the text to lead away from (\"\")", 0, 0, NULL},
-        {0, "embed", OPT_CHOICE, &j.embed, "WHAT", "what stands for the picture: its embedding, that of the text, or none", 0, 0,
+        {0, "uncond", OPT_STR, &j.input.uncond, "FILE", "a record with the text to lead away from (\"\")", 0, 0, NULL},
+        {0, "embed", OPT_CHOICE, &j.input.embed, "WHAT", "what stands for the picture: its embedding, that of the text, or none", 0, 0,
          "image|text|none"},
         {0, "source", OPT_STR, &j.inpainting.source, "FILE", "the picture to inpaint, for all records; default: theirs", 0, 0, NULL},
         {0, "mask", OPT_STR, &j.inpainting.mask, "FILE", "paint anew what is white in this picture, or transparent", 0, 0, NULL},
@@ -283,8 +252,10 @@ int main(int argc, char *argv[]) {
                        TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_PROGRESS | TOOL_NOISE, own,
                        sizeof own / sizeof *own);
 
+    if (j.steps && j.spacing)
+        die("--steps and --spacing exclude each other");
     tool_reads_all(&j.t, argc - i, argv + i);
-    tool_reads(&j.t, j.uncond), tool_reads(&j.t, j.inpainting.source), tool_reads(&j.t, j.inpainting.mask);
+    tool_reads(&j.t, j.input.uncond), tool_reads(&j.t, j.inpainting.source), tool_reads(&j.t, j.inpainting.mask);
     tool_output(&j.t, 1, FIELDS);
     tool_compute(&j.t);
     open_model(&j);

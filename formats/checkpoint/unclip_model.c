@@ -8,9 +8,12 @@
 
 #include "formats/checkpoint/file_kind.h"
 #include "formats/checkpoint/find.h"
+#include "formats/checkpoint/glide_tok.h"
 #include "formats/checkpoint/unclip_config.h"
 #include "formats/checkpoint/weights.h"
 #include "formats/io/pathname.h"
+#include "lib/base/size.h"
+#include "lib/net/glide_names.h"
 #include "lib/net/karlo_names.h"
 
 /* One component: its weights, and the config that goes with them in diffusers' layout. */
@@ -23,11 +26,14 @@ struct part {
     const char *config_file;
     bool ar;                  /* the config's class is ARPriorTransformer */
     enum karlo_file original;
+    enum glide_file glide;
 };
 
 static const struct sched_config karlo_prior_sched = {1000, BETAS_COSINE, PREDICT_SAMPLE, VARIANCE_FIXED_SMALL_LOG, true, 5, false};
 static const struct sched_config karlo_decoder_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1, false};
 static const struct sched_config karlo_upsampler_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_FIXED_SMALL_LOG, true, 1, false};
+static const struct sched_config glide_base_sched = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1, true};
+static const struct sched_config glide_upsampler_sched = {1000, BETAS_LINEAR, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1, true};
 
 /* ---- where a component is ---- */
 
@@ -61,7 +67,16 @@ static int open_component(struct find *f, const char *dir, const char *folder, s
     return FOUND;
 }
 
-static int open_original(struct find *f, const char *path, enum karlo_file want, struct part *p) {
+/* The component that is looked for: the name of its directory, and the original files that have it. */
+struct wanted {
+    const char *name;
+    enum karlo_file original;
+    enum glide_file glide[2];    /* the preferred one first; GLIDE_NONE */
+    struct part *part;
+};
+
+static int open_original(struct find *f, const char *path, const struct wanted *w) {
+    struct part *p = w->part;
     struct err inner = {0};
     struct mapfile m;
 
@@ -76,33 +91,48 @@ static int open_original(struct find *f, const char *path, enum karlo_file want,
         return find_failed(f, path, &inner);
     p->w = p->mapped.weights;
     p->original = karlo_file(&p->w);
+    p->glide = p->original ? GLIDE_NONE : glide_file(&p->w);
     p->file = path;
     p->folder = path_folder(f->a, path);
-    return p->original == want ? FOUND : NOT_HERE;
+    if (p->glide)
+        return p->glide == w->glide[0] || p->glide == w->glide[1] ? FOUND : NOT_HERE;
+    return p->original && p->original == w->original ? FOUND : NOT_HERE;
 }
 
 /* Open an original Karlo file in dir.  Such a file has a number of steps in its name: of the names that begin as
  * expected, the first in alphabetical order is taken. */
-static int original_in(struct find *f, const char *dir, enum karlo_file want, struct part *p) {
+static int original_in(struct find *f, const char *dir, const struct wanted *w) {
     static const char *const begin[] = {"", "prior-ckpt", "decoder-ckpt", "improved-sr-ckpt"};
     DIR *d = opendir(*dir ? dir : ".");
     const char *best = NULL;
     struct dirent *e;
 
     while (d && (e = readdir(d)))
-        if (!strncmp(e->d_name, begin[want], strlen(begin[want])) && (!best || strcmp(e->d_name, best) < 0))
+        if (w->original && !strncmp(e->d_name, begin[w->original], strlen(begin[w->original])) && (!best || strcmp(e->d_name, best) < 0))
             best = arena_str(f->a, e->d_name, strlen(e->d_name));
     if (d)
         closedir(d);
-    return best ? open_original(f, path_join(f->a, dir, best), want, p) : NOT_HERE;
+    return best ? open_original(f, path_join(f->a, dir, best), w) : NOT_HERE;
 }
 
-/* The component that is looked for: the name of its directory, and the original file that has it. */
-struct wanted {
-    const char *name;
-    enum karlo_file original;
-    struct part *part;
-};
+/* Open a file of GLIDE in dir. */
+static int glide_in(struct find *f, const char *dir, const struct wanted *w) {
+    static const char *const name[][2] = {
+        [GLIDE_BASE] = {"base.pt", "base.safetensors"},
+        [GLIDE_BASE_INPAINT] = {"base_inpaint.pt", "base_inpaint.safetensors"},
+        [GLIDE_UPSAMPLE] = {"upsample.pt", "upsample.safetensors"},
+        [GLIDE_UPSAMPLE_INPAINT] = {"upsample_inpaint.pt", "upsample_inpaint.safetensors"},
+    };
+
+    for (int i = 0; i < 2; i++) {
+        const char *file = w->glide[i] ? path_first(f->a, dir, name[w->glide[i]], 2) : NULL;
+        int r = file ? open_original(f, file, w) : NOT_HERE;
+
+        if (r != NOT_HERE)
+            return r;
+    }
+    return NOT_HERE;
+}
 
 static int look(void *ctx, struct find *f) {
     const struct wanted *w = ctx;
@@ -110,17 +140,38 @@ static int look(void *ctx, struct find *f) {
     int r;
 
     if (path_is_file(path))
-        return open_original(f, path, w->original, w->part);
-    r = open_component(f, path_join(f->a, path, w->name), path, w->part);
-    if (r == NOT_HERE && !strcmp(path_base(path), w->name))
+        return open_original(f, path, w);
+    r = w->original ? open_component(f, path_join(f->a, path, w->name), path, w->part) : NOT_HERE;
+    if (r == NOT_HERE && w->original && !strcmp(path_base(path), w->name))
         r = open_component(f, path, path_folder(f->a, path), w->part);
-    return r == NOT_HERE ? original_in(f, path, w->original, w->part) : r;
+    if (r == NOT_HERE)
+        r = original_in(f, path, w);
+    return r == NOT_HERE ? glide_in(f, path, w) : r;
 }
 
 static int find_part(struct find *f, const char *name, enum karlo_file original, struct part *p) {
-    struct wanted w = {name, original, p};
+    struct wanted w = {.name = name, .original = original, .part = p};
 
     return find_component(f, name, look, &w);
+}
+
+/* Finds a component of an unCLIP, or GLIDE's network in its place.  If the GLIDE's network that is found is not of the
+ * preferred kind, another path may have that kind. */
+static int find_network(struct find *f, const char *name, enum karlo_file original, enum glide_file best, enum glide_file next,
+                        struct part *p) {
+    struct wanted w = {name, original, {best, next}, p};
+    struct err unused = {0};
+    struct find quiet = {.paths = f->paths, .a = f->a, .e = &unused};
+    struct part better = {.file = NULL};
+
+    if (find_component(f, name, look, &w) < 0)
+        return -1;
+    if (p->glide != next)
+        return 0;
+    w = (struct wanted){name, KARLO_NONE, {best, GLIDE_NONE}, &better};
+    if (find_component(&quiet, name, look, &w) == 0)
+        *p = better;
+    return 0;
 }
 
 static int scheduler(struct find *f, const char *folder, const char *name, const struct sched_config *otherwise,
@@ -158,6 +209,7 @@ struct binding {
     struct ar_prior *ar;
     struct unet *unet;
     struct text_proj *proj;
+    struct glide_text *text;
 };
 
 static int bind_prior(void *ctx, struct arena *a, struct err *e) {
@@ -185,6 +237,12 @@ static int bind_text_proj(void *ctx, struct arena *a, struct err *e) {
     struct binding *b = ctx;
 
     return text_proj_bind(b->proj, b->config, b->w, b->c, a, e);
+}
+
+static int bind_glide_text(void *ctx, struct arena *a, struct err *e) {
+    struct binding *b = ctx;
+
+    return glide_text_bind(b->text, b->config, b->w, b->c, a, e);
 }
 
 /* Bind the tensors w of a part, through the cache. */
@@ -317,7 +375,72 @@ static struct unet *open_unet(struct find *f, const char *name, const struct par
     return b.unet;
 }
 
-int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths, const struct compute *c,
+/* ---- GLIDE ---- */
+
+/* Open the two networks of a GLIDE file, and the tokenizer. */
+static struct unet *open_glide(struct find *f, const char *name, struct part *p, const char *fingerprint, struct unet_config *c,
+                               const struct glide_side **side, const struct compute *k) {
+    struct glide_side *g = arena_take(f->a, 1, sizeof *g);
+    struct glide_text_config tc;
+    struct weights text, unet;
+    struct binding bt = {.c = k, .config = &tc}, bu = {.c = k, .config = c};
+    struct err inner = {0};
+    char part[40];
+
+    if (!g || glide_divide(&p->w, &text, &unet, f->a, &inner) < 0 || glide_text_config_from_weights(&tc, &text, &inner) < 0 ||
+        unet_config_from_weights(c, &unet, "", &inner) < 0)
+        return find_failed(f, p->file, &inner), NULL;
+    if (tc.time != 4 * c->width[0] || tc.width != c->context || c->out != 6 || !c->film)
+        err_set(&inner, "not a GLIDE: a U-Net with times of %zu, contexts of %zu and %zu channels out, and a text of %zu and %zu",
+                4 * c->width[0], c->context, c->out, tc.time, tc.width);
+    if (inner.msg[0])
+        return find_failed(f, p->file, &inner), NULL;
+    bt.text = &g->text;
+    snprintf(part, sizeof part, "%.20s-text", name);
+    if (bind(f, part, p, &text, fingerprint, tc.head, &bt, bind_glide_text) < 0 ||
+        bind(f, name, p, &unet, fingerprint, (uint64_t)c->head << 32 | c->mid_head, &bu, bind_unet) < 0 ||
+        glide_tok_open(&g->words, f->paths, f->a, f->e) < 0)
+        return NULL;
+    if (word_bpe_ids(&g->words) > tc.vocab) {
+        err_set(f->e, "%.300s: the text transformer has %zu tokens, the tokenizer %zu", p->file, tc.vocab, word_bpe_ids(&g->words));
+        return NULL;
+    }
+    *side = g;
+    return bu.unet;
+}
+
+static int open_base(struct find *f, struct decoder_model *m, struct part *p, const struct compute *c) {
+    fingerprint(p, f->a, m->fingerprint);
+    m->unet = open_glide(f, "base", p, m->fingerprint, &m->config, &m->glide, c);
+    if (!m->unet || sched_init(&m->sched, &glide_base_sched, f->a, f->e) < 0)
+        return -1;
+    m->side = (size_t)8 << (m->config.levels - 1);
+    m->file = p->file;
+    m->steps = 100;
+    m->guidance = 3;
+    return 0;
+}
+
+static int open_upsample(struct find *f, struct upsampler_model *m, struct part *p, const struct compute *c) {
+    struct unet_config u;
+
+    fingerprint(p, f->a, m->fingerprint);
+    m->first = m->last = open_glide(f, "upsample", p, m->fingerprint, &u, &m->glide, c);
+    if (!m->first || sched_init(&m->sched, &glide_upsampler_sched, f->a, f->e) < 0)
+        return -1;
+    m->ratio = 4;
+    m->unit = (size_t)1 << (u.levels - 1);
+    m->file = p->file;
+    m->spacing = "fast27";
+    m->steps = 27;
+    m->ddim = true;
+    m->temperature = 0.997;
+    return 0;
+}
+
+/* ---- decoder and upsamplers ---- */
+
+int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths, bool inpaint, const struct compute *c,
                         struct arena *a, struct err *e) {
     struct find f = {.paths = paths, .a = a, .e = e};
     struct part d = {.file = NULL}, t = {.file = NULL};
@@ -325,8 +448,12 @@ int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths
     struct binding b = {.c = c, .config = &tc, .proj = &m->proj};
     struct err inner = {0};
 
-    if (find_part(&f, "decoder", KARLO_DECODER, &d) < 0)
+    m->glide = NULL;
+    if (find_network(&f, "decoder", KARLO_DECODER, inpaint ? GLIDE_BASE_INPAINT : GLIDE_BASE,
+                     inpaint ? GLIDE_BASE : GLIDE_BASE_INPAINT, &d) < 0)
         return -1;
+    if (d.glide)
+        return open_base(&f, m, &d, c);
     if (!d.original && find_part(&f, "text_proj", KARLO_DECODER, &t) < 0)
         return -1;
     if (d.original) {
@@ -351,6 +478,7 @@ int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths
     m->side = m->side ? m->side : 64;
     m->file = d.file;
     m->steps = 25;
+    m->guidance = 8;
     return 0;
 }
 
@@ -377,8 +505,11 @@ int unclip_open_upsampler(struct upsampler_model *m, const struct model_paths *p
     struct unet_config cf, cl;
     size_t big = 0, none;
 
-    if (find_part(&f, "super_res_first", KARLO_UPSAMPLERS, &first) < 0)
+    *m = (struct upsampler_model){.temperature = 1};
+    if (find_network(&f, "super_res_first", KARLO_UPSAMPLERS, GLIDE_UPSAMPLE, GLIDE_UPSAMPLE_INPAINT, &first) < 0)
         return -1;
+    if (first.glide)
+        return open_upsample(&f, m, &first, c);
     if (first.original)
         last = first;
     else if (find_part(&f, "super_res_last", KARLO_UPSAMPLERS, &last) < 0)
@@ -393,7 +524,18 @@ int unclip_open_upsampler(struct upsampler_model *m, const struct model_paths *p
     if (cf.in != 6 || cf.out != 3 || cl.in != 6 || cl.out != 3)
         return err_set(e, "%.400s: an upsampler takes 6 channels and gives 3", first.file);
     m->ratio = ratio_of(&f, big);
+    m->unit = (size_t)1 << (size_max(cf.levels, cl.levels) - 1);
     m->file = first.file;
     m->steps = 7;
     return 0;
+}
+
+int unclip_open_painter(struct upsampler_model *m, const struct model_paths *paths, const struct compute *c, struct arena *a,
+                        struct err *e) {
+    struct find f = {.paths = paths, .a = a, .e = e};
+    struct part p = {.file = NULL};
+    struct wanted w = {"upsample_inpaint", KARLO_NONE, {GLIDE_UPSAMPLE_INPAINT, GLIDE_NONE}, &p};
+
+    *m = (struct upsampler_model){.temperature = 1};
+    return find_component(&f, w.name, look, &w) < 0 ? -1 : open_upsample(&f, m, &p, c);
 }

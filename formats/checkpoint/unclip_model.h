@@ -1,12 +1,15 @@
-/* unclip_model.h - open the diffusion side of a model: prior, decoder, upsamplers
+/* unclip_model.h - open the diffusion side of a model: prior, decoder, upsamplers; GLIDE's networks
  *
  * What     Each component comes from the first path that has it.  A path is a diffusers pipeline (prior/,
  *          text_proj/, decoder/, super_res_first/, super_res_last/, *_scheduler/), one of these subdirectories, a
  *          directory with the original Karlo .ckpt files, or one of these files.
  *          The class in prior/config.json says which prior it is: PriorTransformer, the diffusion prior, or
  *          ARPriorTransformer, the autoregressive prior, whose weights are in model.safetensors.
- * Source   kakaobrain/karlo-v1-alpha (diffusers layout); kakaobrain/karlo @3c68a50 for the original names.
- *          Original checkpoints do not store their schedulers: Karlo's settings are used.
+ *          A GLIDE is a directory with base, upsample and their _inpaint forms (.pt or .safetensors), or one of these
+ *          files, with GPT-2's tokenizer next to it or in another path (glide_tok.h).
+ * Source   kakaobrain/karlo-v1-alpha (diffusers layout); kakaobrain/karlo @3c68a50 for the original names;
+ *          openai/glide-text2im @69b5307 model_creation.py, download.py.
+ *          Original checkpoints do not store their schedulers: Karlo's and GLIDE's settings are used.
  * Memory   Weights stay mapped until they are packed; what is bound comes from the arena.
  * Errors   -1.  If no path has the component, err names all paths and what each lacks; other errors name the file.
  */
@@ -16,7 +19,9 @@
 #include "formats/checkpoint/model.h"
 #include "lib/diffusion/sampler.h"
 #include "lib/net/ar_prior.h"
+#include "lib/net/glide_text.h"
 #include "lib/net/text_proj.h"
+#include "lib/text/word_bpe.h"
 
 struct prior_model {
     struct prior *prior;       /* the diffusion prior, or NULL */
@@ -29,29 +34,48 @@ struct prior_model {
     char fingerprint[17];
 };
 
+/* How a GLIDE network is told about a text: by the transformer in its own file. */
+struct glide_side {
+    struct glide_text text;
+    struct word_bpe words;
+};
+
 struct decoder_model {
     struct unet *unet;
     struct unet_config config;
-    struct text_proj proj;
+    struct text_proj proj;     /* of an unCLIP decoder */
+    const struct glide_side *glide;    /* of a GLIDE; NULL for an unCLIP decoder */
     struct sched sched;
-    size_t side, steps;        /* Karlo: pictures of 64 x 64 pixels; 25 sampling steps by default */
+    size_t side, steps;        /* Karlo: pictures of 64 x 64 pixels, 25 sampling steps by default; GLIDE: 64 and 100 */
+    double guidance;           /* by default; Karlo: 8, GLIDE: 3 */
     const char *file;
     char fingerprint[17];
 };
 
 struct upsampler_model {
-    struct unet *first, *last;
+    struct unet *first, *last; /* GLIDE: the same */
+    const struct glide_side *glide;    /* NULL for unCLIP's upsamplers, which see no text */
     struct sched sched;
     size_t ratio, steps;       /* Karlo: sides 4 times as long; 7 sampling steps by default */
+    const char *spacing;       /* GLIDE: "fast27", by default; NULL: `steps` */
+    size_t unit;               /* the sides of the large pictures are multiples of it */
+    bool ddim;                 /* by default; GLIDE: true, unless it inpaints */
+    double temperature;        /* by default, of the initial noise; GLIDE: 0.997 */
     const char *file;
     char fingerprint[17];
 };
 
 int unclip_open_prior(struct prior_model *m, const struct model_paths *p, const struct compute *c,
                       struct arena *a, struct err *e);
-int unclip_open_decoder(struct decoder_model *m, const struct model_paths *p, const struct compute *c,
+
+/* With `inpaint`, a GLIDE network that was trained for inpainting is taken before another; without, after it. */
+int unclip_open_decoder(struct decoder_model *m, const struct model_paths *p, bool inpaint, const struct compute *c,
                         struct arena *a, struct err *e);
 int unclip_open_upsampler(struct upsampler_model *m, const struct model_paths *p, const struct compute *c,
                           struct arena *a, struct err *e);
+
+/* Open GLIDE's upsampler for inpainting, and no other. */
+int unclip_open_painter(struct upsampler_model *m, const struct model_paths *p, const struct compute *c, struct arena *a,
+                        struct err *e);
 
 #endif

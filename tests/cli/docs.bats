@@ -19,7 +19,7 @@ not_sanitized() {
 # The literal blocks under EXAMPLES, without the block that sets up Karlo.
 blocks() {
     sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/{/^\.Bd/,/^\.Ed/{/^\.Bd/d;p}}' "$1" |
-        awk '/^\.Ed/ { if (b !~ /karlo/) printf "%s", b; b = ""; next } { b = b $0 "\n" }'
+        awk '/^\.Ed/ { if (b !~ /karlo|glide/) printf "%s", b; b = ""; next } { b = b $0 "\n" }'
 }
 
 @test "docs: the examples of unclip(7)" {

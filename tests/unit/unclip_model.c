@@ -40,7 +40,7 @@ static int open_prior(const char *const *v, size_t n, struct arena a, struct err
 static int open_decoder(const char *const *v, size_t n, struct arena a, struct err *e) {
     struct decoder_model m;
 
-    return unclip_open_decoder(&m, &(struct model_paths){v, n, -1, NULL, NULL}, &one_thread, &a, e);
+    return unclip_open_decoder(&m, &(struct model_paths){v, n, -1, NULL, NULL}, false, &one_thread, &a, e);
 }
 
 static int open_upsampler(const char *const *v, size_t n, struct arena a, struct err *e) {
@@ -62,7 +62,7 @@ static void golden(struct arena a) {
        p.config.context == 77 && p.steps == 25 && strlen(p.fingerprint) == 16, "as its config says");
     ok(p.sched.c.predict == PREDICT_SAMPLE && p.sched.c.variance == VARIANCE_FIXED_SMALL_LOG &&
        p.sched.c.range == 5, "with its scheduler");
-    ok(unclip_open_decoder(&d, &paths, &one_thread, &a, &e) == 0, "decoder %s", e.msg);
+    ok(unclip_open_decoder(&d, &paths, false, &one_thread, &a, &e) == 0, "decoder %s", e.msg);
     ok(d.side == 16 && d.steps == 25 && d.config.film && d.config.context == 48 && d.config.in == 3 && d.config.out == 6 &&
        d.proj.config.cross == 48 && d.proj.config.extra == 4, "as its config says, with text_proj");
     ok(d.sched.c.predict == PREDICT_EPSILON && d.sched.c.variance == VARIANCE_LEARNED_RANGE &&

@@ -1,8 +1,11 @@
 #include "tools/stage/decode.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "formats/record/params.h"
+#include "formats/record/stream.h"
+#include "lib/diffusion/spacing.h"
 
 int decode_branch(struct decode_branch *d, const struct decoder_model *m, const struct compute *k, const float *image,
                   const struct condition *text, struct arena *a, struct err *e) {
@@ -23,6 +26,56 @@ int decode_branch(struct decode_branch *d, const struct decoder_model *m, const 
     text_proj_run(&m->proj, k, image, text->embed, text->n, text->states, time, context, scratch);
     d->b = (struct decoder_branch){time, &d->context};
     return unet_context(m->unet, k, context, rows, &d->context, a, e);
+}
+
+int decode_text(struct decode_branch *d, const struct glide_side *g, const struct unet *u, const struct compute *k,
+                struct span text, bool *cut, struct arena *a, struct err *e) {
+    const struct glide_text_config *c = &g->text.config;
+    float *time = arena_take(a, c->time, sizeof *time), *context = arena_take(a, c->places * c->width, sizeof *context);
+    int *ids;
+    size_t n;
+
+    if (!time || !context)
+        return err_set(e, "out of memory");
+    if (word_bpe_encode(&g->words, (const char *)text.p, text.n, &ids, &n, a, e) < 0 ||
+        glide_text_run(&g->text, k, ids, n, context, time, *a, e) < 0)
+        return -1;
+    if (cut)
+        *cut = n > c->places;
+    d->b = (struct decoder_branch){time, &d->context};
+    return unet_context(u, k, context, c->places, &d->context, a, e);
+}
+
+int decode_uncond_text(const char *file, struct span *text, struct arena *keep, struct err *e) {
+    struct err inner = {0};
+    struct record r;
+    int got;
+
+    *text = SPAN("");
+    if (!file)
+        return 0;
+    if (stream_first(file, &r, keep, e) < 0)
+        return -1;
+    got = record_str(&r, "text", text, &inner);
+    if (got == 0)
+        err_set(&inner, "its first record has no text");
+    return got > 0 ? 0 : err_at(e, file, &inner);
+}
+
+int decode_timesteps(const struct sched *s, const char *spacing, size_t steps, int *t, size_t *n, struct err *e) {
+    char spec[24];
+
+    if (!spacing && steps > s->c.train_steps)
+        return err_set(e, "%zu steps, the schedule has %zu", steps, s->c.train_steps);
+    if (!spacing && s->c.guided) {
+        snprintf(spec, sizeof spec, "%zu", steps);
+        spacing = spec;
+    }
+    if (spacing)
+        return spacing_timesteps(spacing, s->c.train_steps, t, n, e);
+    sched_timesteps(s, steps, t);
+    *n = steps;
+    return 0;
 }
 
 int decode_embed(const struct decoder_model *m, const struct record *r, const char *field, const float **v, struct arena *a,

@@ -1,0 +1,165 @@
+#!/usr/bin/env bats
+# decode64 and upsample with GLIDE's files: tiny networks of random weights (make_glide) and the vocabulary in tests/golden/glide.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return
+    mkdir glide
+    "$AID/make_glide" -t glide
+    cp "$BATS_TEST_DIRNAME/../golden/glide/vocab.bpe" glide
+    printf 'an oil painting of a corgi\n\nthe red cat\n' >texts
+    "$BIN/clip-tok" -m glide -f texts >texts.clip
+    "$BIN/decode64" -m glide --steps 3 texts.clip >small.clip
+}
+
+setup() {
+    PATH=$BIN:$PATH
+    G=$BATS_TEST_DIRNAME/../golden/glide
+    F=$BATS_FILE_TMPDIR
+    export UNCLIP_MODEL=$F/glide
+    cd "$BATS_TEST_TMPDIR" || return
+}
+
+# field FILE FILTER: what jq makes of each record of FILE
+field() {
+    record-json "$1" | jq -c "$2"
+}
+
+# The pictures of a stream, as bytes, one after another.
+pixels() {
+    rm -rf ppm && mkdir ppm
+    image-out -o ppm/%d.ppm "$@"
+    for f in ppm/*.ppm; do tail -n +4 "$f"; done
+}
+
+@test "from texts to small and large pictures" {
+    run -0 field "$F/small.clip" '.data.params[-1][1] | [.sampler, .steps, .guidance]'
+    [ "$output" = '["ancestral",3,3]
+["ancestral",3,3]
+["ancestral",3,3]' ] || { echo "$output"; return 1; }
+    upsample --spacing 4 "$F/small.clip" >big.clip
+    run -0 field big.clip '.data.params[-1][1] | [.sampler, .steps, .spacing, .temperature, .side]'
+    [ "${lines[0]}" = '["ddim",4,"4",0.997,64]' ] || { echo "$output"; return 1; }
+    [ "$(field big.clip '.data.image."$nd".shape' | sort -u)" = '[3,64,64]' ]
+}
+
+@test "glide_text2im's picture from the same seed: --rng torch" {
+    clip-tok 'an oil painting of a corgi' | decode64 -n 2 --rng torch --seed 7 --steps 5 --precision f32 >s.clip
+    upsample --rng torch --seed 7 --precision f32 s.clip >b.clip
+    pixels s.clip >small
+    pixels b.clip >big
+    head=$(od -An -tu8 -N8 "$G/seeded.safetensors")
+    tail -c +$((9 + head)) "$G/seeded.safetensors" >want
+    [ "$(wc -c <want)" -eq $((6144 + 24576 + 1536)) ]
+    tail -c 1536 want >want.small
+    tail -c +6145 want | head -c 24576 >want.big
+    [ "$(wc -c <big)" -eq 24576 ]
+    off() {
+        paste <(od -An -v -tu1 -w1 "$1") <(od -An -v -tu1 -w1 "$2") |
+            awk '$1 != $2 { n++ } $1 - $2 > 1 || $2 - $1 > 1 { far++ } END { print n + 0, far + 0 }'
+    }
+    run -0 off small want.small
+    [ "${output% *}" -le 4 ] && [ "${output#* }" -eq 0 ] || { echo "$output"; return 1; }
+    run -0 off big want.big
+    [ "${output% *}" -le 250 ] && [ "${output#* }" -le 60 ] || { echo "$output"; return 1; }
+}
+
+@test "a record without text, and one with the empty text, are unconditional samples" {
+    record-json "$F/texts.clip" | jq -c 'del(.data.text, .data.tokens) | .id = "x"' | record-json --from-json >none.clip
+    clip-tok '' | decode64 --steps 3 --noise-id x | record-json --raw image >want
+    decode64 --steps 3 none.clip | record-json --raw image | head -c "$(wc -c <want)" | cmp - want
+    [ "$(wc -c <want)" -eq $((3 * 16 * 16 * 4)) ]
+    decode64 --steps 3 -g 1 none.clip | record-json --raw image | head -c "$(wc -c <want)" | cmp - want
+    upsample --spacing 2 none.clip 2>&1 | grep -q 'no image'
+}
+
+@test "no bit depends on threads, on other records or on an interruption" {
+    decode64 -j 1 --steps 3 "$F/texts.clip" | cmp - "$F/small.clip"
+    clip-tok 'the red cat' | decode64 --steps 3 >one.clip
+    decode64 --steps 3 "$F/texts.clip" | tail -c "$(wc -c <one.clip)" | cmp - one.clip
+    head -c "$(($(wc -c <"$F/small.clip") - 20))" "$F/small.clip" >cut.clip
+    decode64 -q --steps 3 --skip-from cut.clip -o cut.clip "$F/texts.clip" || true
+    [ "$(field cut.clip .id | sort -u | wc -l)" -eq 3 ]
+    upsample -j 1 --spacing 2 "$F/small.clip" >a.clip
+    upsample -j 2 --spacing 2 "$F/small.clip" | cmp - a.clip
+}
+
+@test "one file, a tokenizer elsewhere, f16" {
+    mkdir tok half
+    cp "$G/vocab.bpe" "$G/encoder.json" tok
+    cp "$F/glide/base.safetensors" base.pt
+    run -2 decode64 -m base.pt "$F/texts.clip"
+    [ "$output" = "decode64: no tokenizer of GLIDE (vocab.bpe, or merges.txt and vocab.json) in base.pt" ] || { echo "$output"; return 1; }
+    decode64 -m base.pt -m tok --steps 3 "$F/texts.clip" | cmp - "$F/small.clip"
+    "$AID/make_glide" -t -d mix half base upsample
+    decode64 -m half -m tok --steps 2 "$F/texts.clip" | upsample -m half -m tok --spacing 1 >half.clip
+    "$AID/make_glide" -t -v 100 half base
+    run -2 decode64 -m half -m tok "$F/texts.clip"
+    [ "$output" = "decode64: half/base.safetensors: the text transformer has 100 tokens, the tokenizer 320" ] || { echo "$output"; return 1; }
+    run -2 upsample -m base.pt -m tok "$F/small.clip"
+    [ "$output" = "upsample: no super_res_first in base.pt, tok" ] || { echo "$output"; return 1; }
+    head -c 100000 base.pt >short.pt
+    run -2 decode64 -m short.pt -m tok "$F/texts.clip"
+    [[ "$output" = "decode64: short.pt: "* ]] || { echo "$output"; return 1; }
+}
+
+@test "--spacing: which timesteps" {
+    for s in 10,10,5:25 ddim25:25 fast27:27 7:7; do
+        clip-tok x | decode64 -g 0 --spacing "${s%:*}" >out.clip
+        [ "$(field out.clip '.data.params[-1][1].steps')" = "${s#*:}" ]
+    done
+    clip-tok x | decode64 --steps 7 -g 0 | record-json --raw image >a
+    clip-tok x | decode64 --spacing 7 -g 0 | record-json --raw image | cmp - a
+    run -2 decode64 --steps 3 --spacing 3 "$F/texts.clip"
+    [ "$output" = "decode64: --steps and --spacing exclude each other" ]
+    run -1 decode64 --spacing ddim37 "$F/texts.clip"
+    [[ "$output" = *"ddim37: no stride through 1000 timesteps gives 37 steps"* ]]
+    run -2 upsample --spacing fast28 "$F/small.clip"
+    [[ "$output" = "upsample: --spacing: fast28: "* ]]
+}
+
+@test "guidance, --uncond and --no-text" {
+    clip-tok 'the red cat' >cat.clip
+    for o in "" "-g 1" "-g 5" "--no-text" "--ddim" "--eta 0.5" "--uncond cat.clip"; do
+        # shellcheck disable=SC2086
+        clip-tok 'a blue house' | decode64 --steps 3 $o --noise-id one | record-json --raw image | sha256sum
+    done >sums
+    [ "$(sort -u sums | wc -l)" -eq 7 ]
+    clip-tok '' | decode64 --steps 3 --noise-id one | record-json --raw image | sha256sum | cmp - <(sed -n 4p sums)
+    clip-tok '' | decode64 --steps 3 -g 1 --noise-id one | record-json --raw image | sha256sum | cmp - <(sed -n 4p sums)
+    run -2 decode64 --embed none "$F/texts.clip"
+    [ "$output" = "decode64: --embed is for an unCLIP decoder" ] || { echo "$output"; return 1; }
+    run -0 --separate-stderr decode64 --steps 1 "$F/texts.clip"
+    [ -z "$stderr" ]
+    run -0 --separate-stderr sh -c "clip-tok -q 'one two three four five six seven eight nine ten' | decode64 --steps 1"
+    [ "$stderr" = "decode64: -: record 1: the text has more than 16 tokens: its end is cut off" ] || { echo "$stderr"; return 1; }
+}
+
+@test "inpainting: base_inpaint and upsample_inpaint see what is known, and it stays" {
+    upsample --spacing 2 "$F/small.clip" >big.clip
+    decode64 --steps 3 --erase 16,16,32,32 big.clip >painted.clip
+    [ "$(field painted.clip .data.model.image | sort -u)" != "$(field "$F/small.clip" .data.model.image | sort -u)" ]
+    [ "$(field painted.clip '.data.mask."$nd".shape' | sort -u)" = '[64,64]' ]
+    run -0 --separate-stderr upsample --spacing 3 painted.clip -o large.clip
+    [ -z "$stderr" ]
+    mkdir plain
+    cp "$F"/glide/upsample.safetensors "$F"/glide/vocab.bpe plain
+    run -0 --separate-stderr upsample -m plain --spacing 3 painted.clip -o other.clip
+    [ "$stderr" = "upsample: no upsample_inpaint in plain: the part that is known is kept, but the network does not see it" ] || { echo "$stderr"; return 1; }
+    [ "$(field large.clip '.data.params[-1][1].sampler' | sort -u)" = '"ancestral"' ]
+    [ "$(field other.clip '.data.params[-1][1].sampler' | sort -u)" = '"ddim"' ]
+    for f in large other; do    # rows 0 to 15 of the red channel are known
+        record-json --raw image $f.clip | head -c 4096 >$f.known
+        record-json --raw image big.clip | head -c 4096 | cmp - $f.known
+    done
+    [ "$(field large.clip .data.model.image | sort -u)" != "$(field other.clip .data.model.image | sort -u)" ]
+}
+
+@test "ddim-invert and back" {
+    ddim-invert --steps 20 "$F/small.clip" >noise.clip
+    decode64 noise.clip >back.clip
+    [ "$(field back.clip '.data.params[-1][1] | [.sampler, .guidance]' | sort -u)" = '["ddim",1]' ]
+    ddim-invert --text --steps 4 "$F/small.clip" >text.clip
+    [ "$(field text.clip '.data.params[-1][1].text' | sort -u)" = 1 ]
+}

@@ -1,0 +1,95 @@
+#include "tools/common/decoder_input.h"
+
+/* ---- unCLIP ---- */
+
+/* The condition of a record's text; that of the empty text if the text is not wanted or the record has no text. */
+static int text_of(struct tool *t, struct decoder_input *d, const struct record *r, bool wanted, struct condition *c,
+                   struct arena *a, struct err *e) {
+    int got = wanted ? condition_of(c, r, a, e) : 0;
+
+    if (got == 0)
+        *c = d->empty;
+    return got > 0 ? tool_same_clip(t, &d->clip, r, "text_embed", *a, e) : got;
+}
+
+/* Set *v to the embedding that stands for the picture: 1; 0 if there is no such embedding and only the text guides;
+ * or -1. */
+static int embed_of(struct tool *t, struct decoder_input *d, const struct record *r, const float **v, struct arena *a,
+                    struct err *e) {
+    static const char *const fields[] = {"image_embed", "text_embed"};
+    int got;
+
+    if (d->embed == EMBED_NONE)
+        return 0;
+    got = decode_embed(d->m, r, fields[d->embed], v, a, e);
+    if (got > 0 && tool_same_clip(t, &d->clip, r, fields[d->embed], *a, e) < 0)
+        return -1;
+    if (got == 0 && !record_has(r, "text_embed"))
+        return err_set(e, "%s", d->embed ? "no text_embed" : "neither image_embed nor text_embed");
+    if (got == 0 && d->embed == EMBED_IMAGE && !d->told && !t->quiet)
+        warn("records without image_embed are drawn from their text alone (prior makes image_embed; --embed=none means this)");
+    d->told = d->told || got == 0;
+    return got;
+}
+
+static int unclip_branch(struct tool *t, struct decoder_input *d, const struct record *r, bool text, struct decode_branch *b,
+                         struct arena *a, struct err *e) {
+    struct condition c;
+    const float *image;
+    int got = embed_of(t, d, r, &image, a, e);
+
+    if (got < 0 || text_of(t, d, r, text, &c, a, e) < 0)
+        return -1;
+    return decode_branch(b, d->m, &t->compute, got ? image : NULL, &c, a, e);
+}
+
+/* ---- GLIDE ---- */
+
+static int glide_branch(struct tool *t, struct decoder_input *d, const struct record *r, bool wanted, struct decode_branch *b,
+                        bool *same, struct arena *a, struct err *e) {
+    struct span text = SPAN("");
+    bool cut;
+
+    if (wanted && record_str(r, "text", &text, e) < 0)
+        return -1;
+    *same = text.n == 0 && !d->uncond;
+    if (*same) {
+        b->b = d->uncond_branch.b;
+        return 0;
+    }
+    if (decode_text(b, d->m->glide, d->m->unet, &t->compute, text, &cut, a, e) < 0)
+        return -1;
+    if (cut && !t->quiet)
+        warn("%s: record %llu: the text has more than %zu tokens: its end is cut off", t->input.name,
+             (unsigned long long)t->input.number, d->m->glide->text.config.places);
+    return 0;
+}
+
+/* ---- both ---- */
+
+void tool_open_decoder_input(struct tool *t, struct decoder_input *d, const struct decoder_model *m, const struct model_paths *p) {
+    struct err e = {0};
+    struct span text;
+
+    d->m = m;
+    if (m->glide) {
+        if (decode_uncond_text(d->uncond, &text, &t->arena, &e) < 0 ||
+            decode_text(&d->uncond_branch, m->glide, m->unet, &t->compute, text, NULL, &t->arena, &e) < 0)
+            die("%s", e.msg);
+        return;
+    }
+    if (condition_empty(&d->empty, d->uncond, p, &t->compute, &t->arena, &e) < 0 ||
+        decode_branch(&d->uncond_branch, m, &t->compute, NULL, &d->empty, &t->arena, &e) < 0)
+        die("%s", e.msg);
+    origin_open(&d->clip.origin, p, &t->arena);
+    tool_same_uncond(t, &d->clip, d->uncond, &d->empty.from);
+}
+
+int tool_decoder_branch(struct tool *t, struct decoder_input *d, const struct record *r, bool text, struct decode_branch *b,
+                        bool *same, struct arena *a, struct err *e) {
+    bool unused;
+
+    same = same ? same : &unused;
+    *same = false;
+    return d->m->glide ? glide_branch(t, d, r, text, b, same, a, e) : unclip_branch(t, d, r, text, b, a, e);
+}
