@@ -16,10 +16,10 @@
 #include "tools/stage/ranking.h"
 
 #define SYNOPSIS                                                                             \
-    "[-k N] [--text STR | --image FILE | --query STREAM | --labels FILE] [option ...] [file ...]"
+    "[-k N] [--text STR ... | --image FILE | --query STREAM | --labels FILE | --label NAME ...] [option ...] [file ...]"
 
 enum { GROUP_ROOT, GROUP_NONE };
-enum { DEFAULT_K = 10, MAX_K = 1000000 };
+enum { DEFAULT_K = 10, MAX_K = 1000000, COLUMNS = 64 };
 
 struct rank {
     struct tool t;
@@ -29,6 +29,8 @@ struct rank {
     int group;
     double scale;
     bool force, tsv, csv, json;
+    struct strs texts, names;    /* --text, --label */
+    const char *columns;
     struct result_table table;
     struct span params;
     struct arena_mem params_mem;
@@ -48,7 +50,7 @@ static int emit(void *ctx, struct record *r, const struct result *v, size_t n, s
     k->matched++;
     if (k->table.table.format) {
         tool_table_begin(&k->table);
-        result_rows(&k->table.table, k->g.kind, r, v, n);
+        result_rows(&k->table.table, r, v, n);
         tool_table_row(&k->table);
     } else {
         if (result_set(r, k->g.kind, v, n, list, a, &e) < 0 ||
@@ -60,10 +62,21 @@ static int emit(void *ctx, struct record *r, const struct result *v, size_t n, s
 }
 
 static void open_output(struct rank *k) {
+    static const char *name[COLUMNS];
+    struct span column[COLUMNS];
+    const char *const *all;
     size_t n;
-    const char *const *column = result_columns(k->g.kind, &n);
 
-    tool_table(&k->t, &k->table, column, n);
+    if (!k->columns) {
+        all = result_columns(k->g.kind, &n);
+        tool_table(&k->t, &k->table, all, n);
+        return;
+    }
+    n = tool_names("columns", k->columns, column, COLUMNS);
+    for (size_t i = 0; i < n; i++)
+        if (!(name[i] = arena_str(&k->t.arena, column[i].p, column[i].n)))
+            die("out of memory");
+    tool_table(&k->t, &k->table, name, n);
 }
 
 /* ---- input ---- */
@@ -99,19 +112,6 @@ static void learn_scale(struct rank *k, const struct record *r) {
         set_params(k);
 }
 
-/* Ends the program if the record's vector is of another model than the query, and no record of the stream was ranked: then
- * the whole stream is of another model, and one line is enough. */
-static void refuse_foreign(struct rank *k, const struct stream *s, const struct record *r, uint64_t ranked, struct arena a) {
-    struct err why = {{0}};
-    struct vector v;
-
-    if (ranked || k->g.own_text || k->t.input.keep_errors || vector_find(&v, r, k->g.q.field, &a, NULL) < 0 ||
-        vector_fits(&v, &k->g.q.from, k->g.q.joint, k->force, &why) == 0)
-        return;
-    die("%s: made by another model: %s; %s", s->name, why.msg,
-        k->from.paths.n ? "name the model that made it with -m" : "make the query with the model that made it");
-}
-
 static void rank_stream(struct rank *k, const char *file) {
     struct tool *t = &k->t;
     const uint64_t before = t->done;
@@ -123,7 +123,7 @@ static void rank_stream(struct rank *k, const char *file) {
     ranking_stream(&k->g);
     for (;;) {
         struct arena a = t->arena;
-        struct err e = {0};
+        struct err e = {0}, why = {0};
         int got;
 
         forward(k, &s, a);
@@ -134,8 +134,10 @@ static void rank_stream(struct rank *k, const char *file) {
         learn_scale(k, &r);
         if ((got = ranking_add(&k->g, &r, &a, &e)) == -2)
             die("%s", e.msg);
-        if (got < 0)
-            refuse_foreign(k, &s, &r, t->done - before, a);
+        /* where no record of the stream was ranked before, the whole stream is of another model, and one line is enough */
+        if (got < 0 && t->done == before && !t->input.keep_errors && ranking_foreign(&k->g, &r, a, &why))
+            die("%s: made by another model: %s; %s", s.name, why.msg,
+                k->from.paths.n ? "name the model that made it with -m" : "make the query with the model that made it");
         if (got < 0)
             tool_record_failed(t, s.name, s.number, &r, e.msg);
         else
@@ -158,17 +160,22 @@ static const struct opt_use uses[] = {
 
 /* Choose the kind of result, and refuse options that exclude each other. */
 static void decide(struct rank *k) {
-    const struct query_source *f = &k->from;
-    int subjects = !!f->text + !!f->image + !!f->stream + !!f->labels;
+    struct query_source *f = &k->from;
+    int subjects = !!k->texts.n + !!f->image + !!f->stream + !!f->labels + !!k->names.n;
     bool threshold = k->g.min_cos >= -1 || k->g.min_prob >= 0;
 
     if (subjects > 1)
-        die("one of --text, --image, --query and --labels");
-    TOOL_CHECK_USES(&k->t, uses, mode, f->labels ? WITH_LABELS : f->text ? WITH_TEXT : f->image ? WITH_IMAGE :
+        die("one of --text, --image, --query, --labels and --label");
+    f->text = k->texts.v, f->ntext = k->texts.n;
+    f->names = tool_lines("label", &k->names, &k->t.arena);
+    TOOL_CHECK_USES(&k->t, uses, mode, f->labels || f->names ? WITH_LABELS : f->ntext ? WITH_TEXT : f->image ? WITH_IMAGE :
                                        f->stream ? WITH_QUERY : OWN_TEXT);
+    k->tsv |= (k->columns || k->table.header || k->t.input.nul) && !k->csv && !k->json;
+    if (!k->tsv && (k->table.header || k->t.input.nul))
+        die("--header and -0 are for --tsv");
     k->table.table.format = tool_table_format(k->tsv, k->csv, k->json);
     k->g.own_text = !subjects;
-    if (f->labels)
+    if (f->labels || f->names)
         k->g.kind = RESULT_LABEL;
     else if (!subjects && k->group != GROUP_NONE)
         k->g.kind = RESULT_GROUP;
@@ -199,18 +206,18 @@ static void open_subject(struct rank *k) {
     k->g.q.sim.kern = sim_kern_choose(k->t.compute.kern->name);
     k->g.q.force = k->force;
     k->g.q.into = !k->table.table.format, k->g.q.kind = k->g.kind;
-    if (k->from.text || k->from.image || k->from.labels)
+    if (k->from.ntext || k->from.image || k->from.labels || k->from.names)
         k->from.paths = tool_models(&k->t);
     k->from.compute = &k->t.compute;
     k->from.tick = tick, k->from.ctx = &k->t;
     k->scale = 100;
-    if (k->from.labels) {
+    if (k->from.labels || k->from.names) {
         if (query_open_labels(&k->g.labels, &k->from, &k->g.q.joint, k->key, a, &e) < 0)
             die("%s", e.msg);
         if (k->g.labels.scale > 0)
             k->scale = k->g.labels.scale;
-        k->g.q.from = (struct vector){"text_embed", DT_F32, k->g.labels.d, NULL, k->g.labels.model};
-    } else if (k->from.text || k->from.image || k->from.stream) {
+        k->g.q.from = (struct vector){k->g.labels.field, DT_F32, k->g.labels.d, NULL, k->g.labels.model};
+    } else if (k->from.ntext || k->from.image || k->from.stream) {
         if (query_open(&k->g.q, &k->from, &k->scale, a, &e) < 0)
             die("%s", e.msg);
     }
@@ -241,38 +248,28 @@ static void name_files(struct rank *k, int n, char *file[]) {
 int main(int argc, char *argv[]) {
     static struct rank k = {.group = -1, .g = {.min_cos = -2, .min_prob = -1}};
     const struct opt own[] = {
-        {'k', "top", OPT_INT, &k.k, "N",
-         "how many results (10), or labels for each record (1)", 1, MAX_K, NULL},
-        {0, "text", OPT_STR, &k.from.text, "STR", "rank by likeness to a text", 0, 0, NULL},
-        {0, "image", OPT_STR, &k.from.image, "FILE",
-         "rank by likeness to a picture", 0, 0, NULL},
-        {0, "query", OPT_STR, &k.from.stream, "STREAM",
-         "rank by likeness to the vector of a record", 0, 0, NULL},
-        {0, "labels", OPT_STR, &k.from.labels, "FILE",
-         "give each record the labels it is most like", 0, 0, NULL},
-        {0, "templates", OPT_STR, &k.from.templates, "FILE",
-         "sentences for the labels; or openai80, openai7, none", 0, 0, NULL},
-        {0, "label-cache", OPT_STR, &k.from.cache, "FILE",
-         "keep the labels' vectors here", 0, 0, NULL},
-        {0, "field", OPT_STR, &k.g.q.field, "NAME",
-         "the vector of the records (image_embed, else text_embed)", 0, 0, NULL},
-        {0, "group", OPT_CHOICE, &k.group, "WHAT",
-         "root or none: what is ranked together", 0, 0, "root|none"},
-        {0, "min-cos", OPT_FLOAT, &k.g.min_cos, "X",
-         "only what has at least this cosine", -1, 1, NULL},
-        {0, "min-prob", OPT_FLOAT, &k.g.min_prob, "X",
-         "only what has at least this probability", 0, 1, NULL},
-        {0, "logit-scale", OPT_FLOAT, &k.scale, "X",
-         "logit = X cos; default: the model's, or 100", 1e-6, 1e6, NULL},
-        {0, "force", OPT_FLAG, &k.force, NULL,
-         "compare vectors of different models", 0, 0, NULL},
-        {0, "tsv", OPT_FLAG, &k.tsv, NULL,
-         "write tab-separated text, not records", 0, 0, NULL},
+        {'k', "top", OPT_INT, &k.k, "N", "how many results (10), or labels for each record (1)", 1, MAX_K, NULL},
+        {0, "text", OPT_LIST, &k.texts, "STR", "rank by likeness to a text, or to the mean of several", 0, 0, NULL},
+        {0, "image", OPT_STR, &k.from.image, "FILE", "rank by likeness to a picture", 0, 0, NULL},
+        {0, "query", OPT_STR, &k.from.stream, "STREAM", "rank by likeness to the vector of a record", 0, 0, NULL},
+        {0, "labels", OPT_STR, &k.from.labels, "FILE", "give each record the labels it is most like", 0, 0, NULL},
+        {0, "label", OPT_LIST, &k.names, "NAME", "a label; may be repeated, instead of --labels", 0, 0, NULL},
+        {0, "templates", OPT_STR, &k.from.templates, "FILE", "sentences for the labels; or openai80, openai7, none", 0, 0, NULL},
+        {0, "label-cache", OPT_STR, &k.from.cache, "FILE", "keep the labels' vectors here", 0, 0, NULL},
+        {0, "field", OPT_STR, &k.g.q.field, "NAME", "the vector of the records (image_embed, else text_embed)", 0, 0, NULL},
+        {0, "group", OPT_CHOICE, &k.group, "WHAT", "root or none: what is ranked together", 0, 0, "root|none"},
+        {0, "min-cos", OPT_FLOAT, &k.g.min_cos, "X", "only what has at least this cosine", -1, 1, NULL},
+        {0, "min-prob", OPT_FLOAT, &k.g.min_prob, "X", "only what has at least this probability", 0, 1, NULL},
+        {0, "logit-scale", OPT_FLOAT, &k.scale, "X", "logit = X cos; default: the model's, or 100", 1e-6, 1e6, NULL},
+        {0, "force", OPT_FLAG, &k.force, NULL, "compare vectors of different models", 0, 0, NULL},
+        {0, "tsv", OPT_FLAG, &k.tsv, NULL, "write tab-separated text, not records", 0, 0, NULL},
+        {0, "columns", OPT_STR, &k.columns, "LIST", "these columns: of the result, or fields of the record (with --tsv)", 0, 0, NULL},
+        {0, "header", OPT_FLAG, &k.table.header, NULL, "begin --tsv with the names of the columns", 0, 0, NULL},
         {0, "csv", OPT_FLAG, &k.csv, NULL, "write comma-separated text", 0, 0, NULL},
         {0, "json", OPT_FLAG, &k.json, NULL, "write JSON, a line for each result", 0, 0, NULL},
     };
     int i = tool_start(&k.t, "rank", argc, argv, SYNOPSIS,
-                       TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_PROGRESS, own,
+                       TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_PROGRESS | TOOL_NUL, own,
                        sizeof own / sizeof *own);
 
     decide(&k);

@@ -1,7 +1,6 @@
 /* record-json - write records as JSON, CSV, .npy or raw numbers, and make records from JSON or .npy
  *
- * Reads: streams (unclip(5)) from the files named, or from standard input; with --from-json, JSON;
- * with --from-npy, numpy's files.
+ * Reads: streams (unclip(5)) from the files named, or from standard input; with --from-json, JSON; with --from-npy, numpy's files.
  * Writes: JSON lines, CSV, counts (--info), vectors; or records.
  * Memory: one record and its text.
  */
@@ -18,25 +17,25 @@
 #include "tools/common/output.h"
 #include "tools/common/text_out.h"
 #include "tools/common/tool.h"
+#include "tools/stage/unit_vectors.h"
 
-#define SYNOPSIS "[-0] [-o FILE] [--arrays | --csv | --info | --npy FIELD=FILE | --raw FIELD] [--fields LIST] [--ids FILE] [FILE ...]\n" \
+#define SYNOPSIS "[-0] [-o FILE] [--arrays | --csv | --info | --npy FIELD=FILE | --raw FIELD] [--fields LIST] [--ids FILE] [--normalise] [FILE ...]\n" \
                  "       record-json --from-json [-o FILE] [FILE ...]\n"                                       \
                  "       record-json --from-npy FIELD=FILE [-0] [--ids FILE] [-o FILE]"
 
 struct job {
     struct tool t;
-    bool arrays, as_csv, info, from_json, strict;
+    bool arrays, as_csv, info, from_json, normalise, strict;
     const char *fields, *ids, *raw;
     struct strs npy, from_npy;
     /* ---- */
     struct span name[RECORD_FIELDS];    /* [nnames] --fields */
-    size_t nnames;
+    size_t nnames, longest;             /* longest: bytes of a JSON value or an id at most */
     struct text_out out;                /* what is to be written */
     struct arena_mem text_mem, keep_mem;
     struct arena text_room, keep;
     struct json_lines json;
     struct lines id_lines;
-    size_t longest;                     /* bytes of a JSON value or an id at most */
     struct csv csv;
     struct info counts;
     struct npy_out columns[TOOL_LIST];
@@ -48,7 +47,7 @@ struct job {
 enum { JSON = 1, CSV = 2, INFO = 4, NPY = 8, RAW = 16, FROM_JSON = 32, FROM_NPY = 64, ALL = 127 };
 
 static const char *const mode[] = {"JSON", "--csv", "--info", "--npy", "--raw", "--from-json", "--from-npy"};
-static const struct opt_use uses[] = {{JSON, "arrays"}, {JSON | CSV, "fields"}, {NPY | FROM_NPY, "ids null"}, {ALL - NPY, "output"}};
+static const struct opt_use uses[] = {{JSON, "arrays"}, {JSON | NPY | RAW, "normalise"}, {JSON | CSV, "fields"}, {NPY | FROM_NPY, "ids null"}, {ALL - NPY, "output"}};
 
 static int parse(struct job *j, int argc, char *argv[]) {
     const struct opt own[] = {
@@ -59,12 +58,12 @@ static int parse(struct job *j, int argc, char *argv[]) {
         {0, "from-npy", OPT_LIST, &j->from_npy, "FIELD=FILE", "read the rows of FILE as that field, write records", 0, 0, NULL},
         {0, "ids", OPT_STR, &j->ids, "FILE", "with --npy write, with --from-npy read, one id a line", 0, 0, NULL},
         {0, "info", OPT_FLAG, &j->info, NULL, "count records, fields, sizes, models, programs", 0, 0, NULL},
+        {0, "normalise", OPT_FLAG, &j->normalise, NULL, "scale embeddings to length one", 0, 0, NULL},
         {0, "npy", OPT_LIST, &j->npy, "FIELD=FILE", "write that field to FILE, one row a record", 0, 0, NULL},
         {0, "raw", OPT_STR, &j->raw, "FIELD", "write that field's numbers as f32, nothing between", 0, 0, NULL},
         {0, "strict", OPT_FLAG, &j->strict, NULL, "stop at the first record that fails", 0, 0, NULL},
     };
-    int first = tool_start(&j->t, "record-json", argc, argv, SYNOPSIS, TOOL_RECORDS | TOOL_NUL, own,
-                           sizeof own / sizeof *own);
+    int first = tool_start(&j->t, "record-json", argc, argv, SYNOPSIS, TOOL_RECORDS | TOOL_NUL, own, sizeof own / sizeof *own);
 
     if (j->as_csv + j->info + j->from_json + (j->npy.n > 0) + (j->from_npy.n > 0) + (j->raw != NULL) > 1)
         die("only one of --csv, --info, --npy, --raw, --from-json and --from-npy");
@@ -95,6 +94,8 @@ static int show_raw(struct job *j, const struct record *r, struct arena scratch,
 }
 
 static int show(struct job *j, struct record *r, struct arena scratch, struct err *e) {
+    if (j->normalise && unit_vectors(r, &scratch, e) < 0)
+        return -1;
     if (j->info)
         return info_add(&j->counts, r), 0;
     if (j->npy.n)

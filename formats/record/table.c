@@ -37,12 +37,16 @@ int table_flush(struct table *t) {
     return t->error ? -1 : 0;
 }
 
-static void put_head(struct table *t) {
+static void end_row(struct table *t) {
+    put(t, t->format == TABLE_JSON ? "}\n" : t->format == TABLE_CSV ? "\r\n" : t->nul ? "" : "\n", t->format == TABLE_TSV ? 1 : 2);
+}
+
+void table_head(struct table *t) {
     for (size_t i = 0; i < t->ncols; i++) {
-        put_str(t, i ? "," : "");
+        put_str(t, !i ? "" : t->format == TABLE_CSV ? "," : "\t");
         put_str(t, t->name[i]);
     }
-    put_str(t, "\r\n");
+    end_row(t);
 }
 
 int table_open(struct table *t, int fd, enum table_format f, const char *const name[],
@@ -52,7 +56,7 @@ int table_open(struct table *t, int fd, enum table_format f, const char *const n
     if (!t->buf)
         return -1;
     if (f == TABLE_CSV)
-        put_head(t);
+        table_head(t);
     return 0;
 }
 
@@ -160,13 +164,16 @@ static void begin(struct table *t) {
 static void end(struct table *t) {
     if (++t->col < t->ncols)
         return;
-    put_str(t, t->format == TABLE_JSON ? "}\n" : t->format == TABLE_CSV ? "\r\n" : "\n");
+    end_row(t);
     t->col = 0;
 }
 
 void table_text(struct table *t, struct span s) {
     begin(t);
-    (t->format == TABLE_TSV ? put_tsv : t->format == TABLE_CSV ? put_csv : put_json)(t, s);
+    if (t->nul)
+        put(t, s.p, s.n);
+    else
+        (t->format == TABLE_TSV ? put_tsv : t->format == TABLE_CSV ? put_csv : put_json)(t, s);
     end(t);
 }
 

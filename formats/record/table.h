@@ -2,7 +2,7 @@
  *
  * What     A row is a fixed list of named columns.  Each column has a text or a number.
  *
- *          TSV    The first line is already a row: column names are not written.
+ *          TSV    The first line is already a row, unless table_head is called.
  *                 Backslash, tab, newline and carriage return inside a text are \\ \t \n \r, so
  *                 that a line is a row and cut(1) works.  Each byte of another control character, U+0080
  *                 to U+009F included, is \xNN, so that a terminal takes no orders.  Other bytes are written as they are, also where a text is not UTF-8.
@@ -27,6 +27,7 @@ enum { TABLE_BUFFER = 1 << 16 };
 struct table {
     int fd;
     enum table_format format;
+    bool nul;                   /* set by the caller: rows of TSV end in NUL, and texts are written as they are */
     const char *const *name;    /* [ncols] */
     size_t ncols, col;          /* number of columns; index of the row's next column */
     char *buf;
@@ -37,6 +38,9 @@ struct table {
 /* Prepares t to write rows to fd.  The head line of CSV is put into the buffer at once.  -1 where memory is out. */
 int table_open(struct table *t, int fd, enum table_format f, const char *const name[],
                size_t ncols, struct arena *a);
+
+/* Appends the names of the columns as a row of TSV. */
+void table_head(struct table *t);
 
 /* Each of these appends the next column of the row.  The last column ends the row. */
 void table_text(struct table *t, struct span s);

@@ -31,7 +31,7 @@ setup() {
     mkdir -p usr/bin usr/share/man/man1 usr/share/man/man7 bare
     cp "$(command -v unclip)" usr/bin
     cp "$(command -v unclip)" bare
-    : >usr/share/man/man1/rank.1 >usr/share/man/man7/unclip.7
+    touch usr/share/man/man1/rank.1 usr/share/man/man7/unclip.7
     [ "$(realpath "$(usr/bin/unclip help rank)")" = "$PWD/usr/share/man/man1/rank.1" ]
     [ "$(realpath "$(usr/bin/unclip help overview)")" = "$PWD/usr/share/man/man7/unclip.7" ]
     [ "$(bare/unclip help rank)" = '1 rank' ]

@@ -28,9 +28,9 @@ setup() {
 
 @test "options: what was nearly an option or a file gets a hint" {
     hint() {    # hint MESSAGE COMMAND...
-        want=$1
-        shift
-        run "$BIN/$@" </dev/null
+        want=$1 program=$2
+        shift 2
+        run "$BIN/$program" "$@" </dev/null
         [ "$status" -eq 2 ] || [ "$status" -eq 1 ]
         [ "${lines[0]}" = "$want" ] || { echo "${lines[0]}"; false; }
     }
@@ -42,7 +42,7 @@ setup() {
     hint "clip-embed: unknown option '--modle'; did you mean --model?" clip-embed --modle x
     cd "$BATS_TEST_TMPDIR"
     mkdir model pictures
-    : >photos.clip >pictures/beach.jpg >labels.txt
+    touch photos.clip pictures/beach.jpg labels.txt
     hint "rank: photo.clip: No such file or directory; did you mean photos.clip?" rank --query photo.clip photos.clip
     hint "record-json: phtoos.clip: No such file or directory; did you mean photos.clip?" record-json phtoos.clip
     hint "clip-embed: no image tower in modle (no such file or directory; did you mean model?)" clip-embed -m modle x.png

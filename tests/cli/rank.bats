@@ -293,8 +293,12 @@ setup() {
     printf 'a\nb\377\n' >bad
     run -2 --separate-stderr rank --labels bad a
     [ "$stderr" = "rank: bad: line 2: not UTF-8" ]
-    run -2 --separate-stderr rank --labels a a
-    [ "$stderr" = "rank: a: record 1: no text_embed" ]
+    echo '{"id":"x","data":{"text":"cat"}}' | record-json --from-json >bare
+    run -2 --separate-stderr rank --labels bare a
+    [ "$stderr" = "rank: bare: record 1: no text_embed" ]
+    cat q a >mixed
+    run -2 --separate-stderr rank --labels mixed a
+    [ "$stderr" = "rank: mixed: record 2: no text_embed" ]
     run -2 --separate-stderr rank --labels labels --templates none a
     [ "$stderr" = "rank: labels: it holds vectors; templates and a cache are for labels in text" ]
 }
@@ -459,4 +463,53 @@ box() {
     rank -h | sed -n 's/^.* --\([a-z0-9-]*\).*/\1/p' | while read -r o; do
         grep -q "Fl Fl $o\b" "$page" || { echo "--$o"; exit 1; }
     done
+}
+
+@test "--label, --columns, --header, -0" {
+    EMOJI=$BATS_TEST_DIRNAME/../../examples/emoji
+    clip-embed "$EMOJI"/demo/{fish,house}.png >two
+    printf 'fish\na house\n' >labels.txt
+    rank --labels labels.txt -k 2 --tsv two >want
+    rank --label fish --label 'a house' -k 2 --tsv two | cmp - want
+    rank --label fish --label 'a house' two | record-json | jq -c .data.params >params
+    grep -q '"label_names":"fish\\na house\\n"' params
+    run -2 rank --label fish --labels labels.txt two
+    [ "$output" = "rank: one of --text, --image, --query, --labels and --label" ]
+    run -2 rank --label $'fish\nhouse' two
+    [ "$output" = "rank: --label: the value has several lines" ]
+    { printf 'id\tlabel\tcos\tlogit\tprob\trank\n'; cat want; } >headed
+    rank --labels labels.txt -k 2 --header two | cmp - headed
+    rank --labels labels.txt -k 2 --columns cos,id,rank two | diff - <(awk -F '\t' -v OFS='\t' '{ print $3, $1, $6 }' want)
+    [ "$(rank --label fish --columns label,prob --csv two)" = $'label,prob\r\nfish,1\r\nfish,1\r' ]
+    # fields of the record; what is not there is empty
+    record-json two | jq -c '.id = "a\tb\nc" | .data += {path: "p\tq", n: 7, x: 0.5, yes: true, none: [1]}' | record-json --from-json >fields
+    rank --label fish --columns path,n,x,yes,none,gone fields >out
+    [ "$(head -n 1 out)" = $'p\\tq\t7\t0.5\ttrue\t\t' ]
+    rank --text fish -k 1 -0 --columns id fields | cmp - <(printf 'a\tb\nc\0')
+    [ "$(rank --text fish -k 1 --columns prob,label fields)" = $'\t' ]
+    run -2 rank --text fish --json -0 two
+    [ "$output" = "rank: --header and -0 are for --tsv" ]
+    run -2 rank --text fish --columns id,,cos two
+}
+
+@test "several --text: the mean of their directions" {
+    EMOJI=$BATS_TEST_DIRNAME/../../examples/emoji
+    clip-embed "$EMOJI"/demo/{fish,house,sun}.png >three
+    printf '%s\n' 'a fish' 'a red house' | clip-tok | clip-embed -S | record-json --normalise | record-json --from-json | embed-mix mean - >mean
+    rank --query mean -k 3 --columns id,cos three >want
+    rank --text 'a fish' --text 'a red house' -k 3 --columns id,cos three >got
+    diff <(cut -f1 want) <(cut -f1 got)
+    paste want got | awk -F '\t' '{ d = $2 - $4; if (d * d > 1e-12) exit 1 }'
+    rank --text 'a fish' --text 'a red house' three | record-json | jq -e '.data.params[-1].text == ["a fish", "a red house"]' || {
+        rank --text 'a fish' --text 'a red house' three | record-json | jq -c .data.params; false; }
+}
+
+@test "--labels with pictures: near-duplicates" {
+    EMOJI=$BATS_TEST_DIRNAME/../../examples/emoji
+    clip-embed "$EMOJI"/demo/{fish,house}.png "$EMOJI"/demo/jpeg/fish.jpg >pictures
+    rank --labels pictures -k 2 --min-cos 0.99 --columns rank,id,label pictures >out
+    [ "$(grep -c '^1' out)" = 3 ]
+    [ "$(grep '^2' out | sed "s|$EMOJI/demo/||g")" = $'2\tfish.png\tjpeg/fish.jpg\n2\tjpeg/fish.jpg\tfish.png' ]
+    run -2 --separate-stderr rank --labels pictures <(make_records -n 1 -d 40 -m ffffffffffffffff)
+    [[ "$stderr" = *"made by another model: its image_embed has 40 elements, the image_embed that it is compared with"* ]]
 }

@@ -252,3 +252,19 @@ END
     [ "$(record-json good.clip)" = '{"unclip":1,"id":"b","data":{"text":"a dog","cos":0.5}}' ]
     [ "$(record-json --fields text_embed texts.clip)" = "$(record-json again.clip)" ]
 }
+
+@test "--normalise: embeddings of length one" {
+    make=${AID:-$BATS_TEST_DIRNAME/../../build/tests}/make_records
+    "$make" -n 5 -d 40 -t f16 >in.clip
+    record-json --normalise --arrays in.clip | jq -e '[.data.image_embed[] | . * .] | add | . > 0.999999 and . < 1.000001'
+    record-json --arrays in.clip | jq -c '[.data.image_embed[] | . * .] | add' | head -n 1 | awk '{ exit $1 > 0.9 && $1 < 1.1 }'
+    record-json --normalise --raw image_embed in.clip >raw
+    [ "$(wc -c <raw)" = $((5 * 40 * 4)) ]
+    record-json --normalise --npy image_embed=v.npy in.clip
+    cmp raw <(tail -c 800 v.npy)
+    run -2 record-json --normalise --info in.clip
+    "$make" -n 2 -d 40 -z 1 >zero.clip
+    run -1 --separate-stderr record-json --normalise zero.clip
+    [ "$stderr" = "record-json: zero.clip: record 2 (r1): its image_embed is all zeros" ]
+    [ "${#lines[@]}" = 1 ]
+}

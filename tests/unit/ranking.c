@@ -52,7 +52,7 @@ static void run(enum result_kind kind, const char *want, struct arena a) {
     struct span name = span_of("x");
     struct seen s = {0};
     struct ranking g = {.kind = kind, .k = 2, .scale = 100, .min_cos = -2, .min_prob = -1, .own_text = kind != RESULT_LABEL,
-                        .labels = {1, D, &name, label, {NULL, 0}, 0}, .emit = emit, .ctx = &s};
+                        .labels = {1, D, &name, label, "text_embed", {NULL, 0}, 0}, .emit = emit, .ctx = &s};
     struct arena ids_room;
     struct arena_mem ids_mem;
     struct err e = {0};

@@ -64,6 +64,23 @@ size_t tool_numbers(const char *option, const char *list, double max, double *v,
     return n;
 }
 
+const char *tool_lines(const char *option, const struct strs *values, struct arena *a) {
+    size_t n = 1;
+    char *text;
+
+    for (size_t i = 0; i < values->n; i++) {
+        if (strchr(values->v[i], '\n'))
+            die("--%s: the value has several lines", option);
+        n += strlen(values->v[i]) + 1;
+    }
+    if (!(text = arena_take(a, n, 1)))
+        die("out of memory");
+    n = 0;
+    for (size_t i = 0; i < values->n; i++)
+        n += (size_t)sprintf(text + n, "%s\n", values->v[i]);
+    return values->n ? text : NULL;
+}
+
 size_t tool_names(const char *option, const char *list, struct span *v, size_t room) {
     size_t n = 0;
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lib/base/arena.h"
 #include "lib/base/span.h"
 
 enum opt_kind { OPT_FLAG, OPT_STR, OPT_LIST, OPT_INT, OPT_FLOAT, OPT_CHOICE, OPT_MAYBE_INT, OPT_MAYBE_CHOICE };
@@ -54,6 +55,10 @@ size_t tool_numbers(const char *option, const char *list, double max, double *v,
 
 /* Splits FIELD=FILE.  Returns the field, and sets *file.  Anything else ends the program. */
 const char *tool_pair(struct tool *t, const char *option, const char *arg, const char **file);
+
+/* Returns the values of an option that may be repeated, each as a line of one text, or NULL if there are none.  A value of
+ * several lines ends the program. */
+const char *tool_lines(const char *option, const struct strs *values, struct arena *a);
 
 /* Splits a list of names, like "id,text", into v.  The spans point into the list.  Returns and fails as
  * tool_numbers. */

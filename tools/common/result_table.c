@@ -36,6 +36,9 @@ void tool_table(struct tool *t, struct result_table *r, const char *const column
     r->t = t;
     if (table_open(&r->table, 1, r->table.format, column, n, &t->arena) < 0)
         die("out of memory");
+    r->table.nul = t->input.nul;
+    if (r->header && r->table.format == TABLE_TSV)
+        table_head(&r->table);
     if (t->progress.when == 0 && t->output.open && isatty(1))
         t->progress.when = 2;    /* no progress line: the table's lines go to the same terminal */
     r->line_by_line = (t->output.open ? fstat(1, &st) : stat(t->output.name, &st)) == 0 && !S_ISREG(st.st_mode);

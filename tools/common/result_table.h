@@ -12,6 +12,7 @@
 struct result_table {
     struct table table;
     struct tool *t;
+    bool header;    /* --header: a table of TSV begins with the names of its columns */
     bool line_by_line, any, ended;
 };
 

@@ -59,18 +59,20 @@ static int take(struct labels *l, size_t i, const struct record *r, struct arena
     size_t d;
     int got;
 
-    if (record_sub_str(r, "model", "text_embed", &model, e) < 0 ||
+    if (i == 0)
+        l->field = record_has(r, "text_embed") || !record_has(r, "image_embed") ? "text_embed" : "image_embed";
+    if (record_sub_str(r, "model", l->field, &model, e) < 0 ||
         name_of(r, &l->name[i], e) < 0)
         return -1;
-    got = record_floats(r, "text_embed", &v, &d, &scratch, e);
+    got = record_floats(r, l->field, &v, &d, &scratch, e);
     if (got <= 0)
-        return got < 0 ? -1 : err_set(e, "no text_embed");
+        return got < 0 ? -1 : err_set(e, "no %s", l->field);
     if (i == 0)
         l->d = d, l->model = model;
     if (d != l->d)
-        return err_set(e, "its text_embed is %zu wide, the first one %zu", d, l->d);
+        return err_set(e, "its %s is %zu wide, the first one %zu", l->field, d, l->d);
     if (!span_equal(model, l->model))
-        return err_set(e, "its text_embed is of another model than the first one");
+        return err_set(e, "its %s is of another model than the first one", l->field);
     got = record_float(r, "logit_scale", &l->scale, e);
     if (got < 0)
         return -1;
@@ -80,7 +82,7 @@ static int take(struct labels *l, size_t i, const struct record *r, struct arena
         return 0;
     memcpy(l->v + i * d, v, d * sizeof *v);
     got = sim_normalise(l->v + i * d, d);
-    return got == SIM_OK ? 0 : err_set(e, "its text_embed %s", sim_reason(got));
+    return got == SIM_OK ? 0 : err_set(e, "its %s %s", l->field, sim_reason(got));
 }
 
 /* Goes once over the records of a text in memory: counts them in l->n, or takes them if l->name is allocated.  If key
@@ -130,7 +132,7 @@ static int from_stream(struct labels *l, struct span text, const char *key, stru
 }
 
 int labels_parse(struct labels *l, struct span text, struct arena *a, struct err *e) {
-    *l = (struct labels){0};
+    *l = (struct labels){.field = "text_embed"};
     return is_stream(text) ? from_stream(l, text, NULL, a, e) : from_text(l, text, a, e);
 }
 

@@ -1,7 +1,7 @@
 /* labels.h - the labels of a zero-shot classification, and their vectors
  *
  * What     A labels file is text with one label a line, or a stream with one record for each
- *          label.  The record has `text_embed`; its label is the field `label`, else `text`,
+ *          label.  The record has `text_embed` or else `image_embed`; its label is the field `label`, else `text`,
  *          else the id.  So vectors can come from any program.  A cache is a stream of
  *          this form, too.  Its vectors have length one, and each record has a key over everything
  *          that the vectors depend on.
@@ -23,6 +23,7 @@ struct labels {
     size_t n, d;            /* d is 0 where there are names without vectors */
     struct span *name;      /* [n] */
     float *v;               /* [n, d], each of length one */
+    const char *field;      /* of the vectors: "text_embed", or "image_embed" where a stream has no text_embed */
     struct span model;      /* fingerprint of the model that made the vectors; empty when unknown */
     double scale;           /* factor from cosines to logits; 0 when unknown */
 };

@@ -4,6 +4,7 @@
 
 #include "formats/record/params.h"
 #include "formats/record/stream.h"
+#include "lib/vector/similarity.h"
 
 static const size_t BUFFER = (size_t)1 << 30;    /* address space for a query that comes through a pipe */
 
@@ -55,32 +56,47 @@ static int from_stream(struct scan_query *q, const char *path, double *scale, st
     return got < 0 ? err_at(e, path, &why) : 0;
 }
 
+/* Writes the mean of the texts' vectors, each of length one, into x.  The vector of one text stays as it is. */
+static int mean_of_texts(const struct encoder *n, const struct query_source *from, float *x, struct arena scratch,
+                         struct err *e) {
+    float *one = arena_take(&scratch, n->d, sizeof *one);
+
+    if (!one)
+        return err_set(e, "out of memory");
+    if (from->ntext == 1)
+        return encode_text(n, span_of(from->text[0]), x, scratch, e);
+    memset(x, 0, n->d * sizeof *x);
+    for (size_t i = 0; i < from->ntext; i++) {
+        if (encode_text(n, span_of(from->text[i]), one, scratch, e) < 0)
+            return -1;
+        if (sim_normalise(one, n->d) != SIM_OK)
+            return err_set(e, "the vector of a text has no direction");
+        for (size_t k = 0; k < n->d; k++)
+            x[k] += one[k] / (float)from->ntext;
+    }
+    return 0;
+}
+
 static int from_model(struct scan_query *q, const struct query_source *from, double *scale,
                       struct arena *a, struct err *e) {
-    struct vector v = {from->text ? "text_embed" : "image_embed", DT_F32, 0, NULL, {NULL, 0}};
+    struct vector v = {from->ntext ? "text_embed" : "image_embed", DT_F32, 0, NULL, {NULL, 0}};
     struct err why = {0};
     struct encoder n;
-    struct span text;
     float *x;
     int got;
 
-    if (encode_open(&n, from->text ? MODEL_TEXT : MODEL_VISION, 1, &from->paths, from->compute, a, e) < 0)
+    if (encode_open(&n, from->ntext ? MODEL_TEXT : MODEL_VISION, 1, &from->paths, from->compute, a, e) < 0)
         return -1;
     if (!(x = arena_take(a, n.d, sizeof *x)))
         return err_set(e, "out of memory");
-    if (from->text) {
-        text = span_of(from->text);
-        got = encode_text(&n, text, x, *a, &why);
-    } else {
-        got = encode_image(&n, from->image, x, *a, &why);
-    }
+    got = from->ntext ? mean_of_texts(&n, from, x, *a, &why) : encode_image(&n, from->image, x, *a, &why);
     v.d = n.d, v.data = x;
     v.model = span_of(n.model->fingerprint);
     q->joint = n.joint;
     if (n.model->config.has_scale)
         *scale = (double)n.model->config.scale;
     if (got < 0 || keep(q, &v, a, &why) < 0)
-        return err_at(e, from->text ? "--text" : from->image, &why);
+        return err_at(e, from->ntext ? "--text" : from->image, &why);
     return 0;
 }
 
@@ -105,7 +121,7 @@ static int embed_labels(struct labels *l, const struct query_source *from,
     if (from->cache && (got = labels_cache_read(l, from->cache, key, a, &why)) != 0)
         return got < 0 ? err_at(e, from->cache, &why) : 0;
     if (encode_labels(&n, t, l, a, from->tick, from->ctx, &why) < 0)
-        return err_at(e, from->labels, &why);
+        return err_at(e, from->labels ? from->labels : "--label", &why);
     if (from->cache && labels_cache_write(l, from->cache, key, *a, &why) < 0)
         return err_at(e, from->cache, &why);
     return 0;
@@ -118,7 +134,9 @@ int query_open_labels(struct labels *l, const struct query_source *from, bool *j
 
     *joint = false;
     key[0] = 0;
-    if (labels_open(l, from->labels, a, &why) < 0)
+    if (from->names && labels_parse(l, span_of(from->names), a, &why) < 0)
+        return err_at(e, "--label", &why);
+    if (!from->names && labels_open(l, from->labels, a, &why) < 0)
         return err_at(e, from->labels, &why);
     if (l->v && (from->cache || from->templates))
         return err_set(e, "%s: it holds vectors; templates and a cache are for labels in text",
@@ -135,9 +153,9 @@ int query_open_labels(struct labels *l, const struct query_source *from, bool *j
 int query_params(struct span *out, const struct query_source *from, const struct ranking *g,
                  const char *key, struct arena *a, struct err *e) {
     const struct { const char *name, *text; } text[] = {
-        {"version", UNCLIP_VERSION}, {"text", from->text}, {"image", from->image},
+        {"version", UNCLIP_VERSION}, {"text", from->ntext == 1 ? from->text[0] : NULL}, {"image", from->image},
         {"query", from->stream}, {"labels", from->labels}, {"templates", from->templates},
-        {"labels_key", *key ? key : NULL}, {"field", g->q.field},
+        {"label_names", from->names}, {"labels_key", *key ? key : NULL}, {"field", g->q.field},
     };
     const struct { const char *name; double v; bool on; } number[] = {
         {"logit_scale", g->scale, true}, {"min_cos", g->min_cos, g->min_cos >= -1},
@@ -154,6 +172,12 @@ int query_params(struct span *out, const struct query_source *from, const struct
             mp_cstr(&m, text[i].name);
             mp_text(&m, text[i].text, strlen(text[i].text));
         }
+    if (from->ntext > 1) {
+        mp_cstr(&m, "text");
+        mp_array(&m, from->ntext);
+        for (size_t i = 0; i < from->ntext; i++)
+            mp_text(&m, from->text[i], strlen(from->text[i]));
+    }
     for (size_t i = 0; i < NNUMBER; i++)
         if (number[i].on) {
             mp_cstr(&m, number[i].name);

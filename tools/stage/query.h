@@ -14,7 +14,10 @@
 
 /* What the user gave; NULL where an option was not given. */
 struct query_source {
-    const char *stream, *text, *image;
+    const char *stream, *image;
+    const char *const *text;    /* [ntext] with several texts, the query is the mean of their vectors, each of length one */
+    size_t ntext;
+    const char *names;          /* labels, each on a line, instead of a labels file */
     const char *labels, *templates, *cache;
     struct model_paths paths;
     const struct compute *compute;

@@ -126,6 +126,13 @@ int ranking_add(struct ranking *g, struct record *r, struct arena *a, struct err
     return offer(g, r, cos, a, e);
 }
 
+bool ranking_foreign(const struct ranking *g, const struct record *r, struct arena a, struct err *e) {
+    struct vector v;
+
+    return !g->own_text && vector_find(&v, r, g->q.field, &a, NULL) == 0 &&
+           vector_fits(&v, &g->q.from, g->q.joint, g->q.force, e) < 0;
+}
+
 /* ---- many records ---- */
 
 void ranking_stream(struct ranking *g) {

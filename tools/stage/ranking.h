@@ -51,6 +51,10 @@ int ranking_start(struct ranking *g, struct arena *a, struct err *e);
 /* Adds a record to the ranking.  a is the record's own arena. */
 int ranking_add(struct ranking *g, struct record *r, struct arena *a, struct err *e);
 
+/* Returns true, with the reason in e, if the record's vector cannot be compared with the query or the labels, because
+ * another model made it. */
+bool ranking_foreign(const struct ranking *g, const struct record *r, struct arena a, struct err *e);
+
 /* The caller calls this before the first record of each stream. */
 void ranking_stream(struct ranking *g);
 

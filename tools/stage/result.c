@@ -63,19 +63,47 @@ const char *const *result_columns(enum result_kind kind, size_t *n) {
     return all[kind];
 }
 
-void result_rows(struct table *t, enum result_kind kind, const struct record *r,
-                 const struct result *v, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        table_text(t, r->id);
-        if (kind == RESULT_GROUP)
-            table_text(t, record_root(r));
-        if (kind == RESULT_LABEL)
-            table_text(t, v[i].label);
-        table_number(t, v[i].cos);
-        table_number(t, v[i].logit);
-        if (kind == RESULT_GROUP || kind == RESULT_LABEL)
-            table_number(t, v[i].prob);
-        if (kind != RESULT_MATCH)
-            table_int(t, v[i].rank);
-    }
+/* Writes a field of the record that is a text, a number or a bool.  Another field, or none, is an empty text. */
+static void put_field(struct table *t, const struct record *r, const char *name) {
+    struct span text = span_of("");
+    struct mp_item it;
+    struct span raw;
+    double v;
+
+    if (record_raw(r, name, &raw) <= 0 || mp_item(raw.p, raw.n, &it) != 1)
+        it.kind = MP_NIL;
+    if (it.kind == MP_INT)
+        table_int(t, it.i);
+    else if (it.kind == MP_BOOL)
+        table_text(t, span_of(it.b ? "true" : "false"));
+    else if (it.kind == MP_FLOAT && record_float(r, name, &v, NULL) > 0)
+        table_number(t, v);
+    else
+        table_text(t, record_str(r, name, &text, NULL) > 0 ? text : span_of(""));
+}
+
+void result_rows(struct table *t, const struct record *r, const struct result *v, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < t->ncols; k++) {
+            const char *name = t->name[k];
+
+            if (!strcmp(name, "id"))
+                table_text(t, r->id);
+            else if (!strcmp(name, "root"))
+                table_text(t, record_root(r));
+            else if (!strcmp(name, "label") && v[i].label.p)
+                table_text(t, v[i].label);
+            else if (!strcmp(name, "cos"))
+                table_number(t, v[i].cos);
+            else if (!strcmp(name, "logit"))
+                table_number(t, v[i].logit);
+            else if (!strcmp(name, "prob") && v[i].prob >= 0)
+                table_number(t, v[i].prob);
+            else if (!strcmp(name, "rank") && v[i].rank)
+                table_int(t, v[i].rank);
+            else if (!strcmp(name, "prob") || !strcmp(name, "rank"))
+                table_text(t, span_of(""));    /* this kind of result has none; the record's own is of another run */
+            else
+                put_field(t, r, name);
+        }
 }

@@ -32,9 +32,11 @@ int result_set(struct record *r, enum result_kind kind, const struct result *v, 
 /* Returns 0 if r has room for the fields of a kind and for params, and its params is an array or absent; else -1. */
 int result_fits(const struct record *r, enum result_kind kind, struct err *e);
 
-/* result_columns returns the names of the *n columns of a kind.  result_rows writes a row for each of n results. */
+/* result_columns returns the names of the *n columns that a kind has by default. */
 const char *const *result_columns(enum result_kind kind, size_t *n);
-void result_rows(struct table *t, enum result_kind kind, const struct record *r,
-                 const struct result *v, size_t n);
+
+/* Writes a row for each of the n results.  A column of t is id, root, label, cos, logit, prob, rank, or a field of the
+ * record, which is an empty text where the record lacks it or it is neither text nor a number. */
+void result_rows(struct table *t, const struct record *r, const struct result *v, size_t n);
 
 #endif
