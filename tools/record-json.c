@@ -94,8 +94,6 @@ static int show_raw(struct job *j, const struct record *r, struct arena scratch,
 }
 
 static int show(struct job *j, struct record *r, struct arena scratch, struct err *e) {
-    if (j->normalise && unit_vectors(r, &scratch, e) < 0)
-        return -1;
     if (j->info)
         return info_add(&j->counts, r), 0;
     if (j->npy.n)
@@ -138,7 +136,7 @@ static bool show_stream(struct job *j, const char *name) {
             break;
         if (got < 0) {
             stop = failed(j, name, e.msg);
-        } else if ((rc = show(j, &r, scratch, &e)) < 0) {
+        } else if ((rc = j->normalise ? unit_vectors(&r, &e) : 0) < 0 || (rc = show(j, &r, scratch, &e)) < 0) {
             if (rc == -2)
                 die("%s", e.msg);
             j->out.text.n = before;

@@ -262,6 +262,11 @@ END
     [ "$(wc -c <raw)" = $((5 * 40 * 4)) ]
     record-json --normalise --npy image_embed=v.npy in.clip
     cmp raw <(tail -c 800 v.npy)
+    # the same whether the bytes come at once or one record after another
+    record-json --normalise in.clip >at.once
+    size=$(($(wc -c <in.clip) / 5))
+    for i in 0 1 2 3 4; do tail -c +$((i * size + 1)) in.clip | head -c $size; sleep 0.02; done | record-json --normalise | cmp - at.once
+    record-json --normalise in.clip | record-json --from-json | record-json --raw image_embed | cmp - raw
     run -2 record-json --normalise --info in.clip
     "$make" -n 2 -d 40 -z 1 >zero.clip
     run -1 --separate-stderr record-json --normalise zero.clip

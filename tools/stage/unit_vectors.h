@@ -5,8 +5,8 @@
 
 #include "formats/record/record.h"
 
-/* Replaces text_embed and image_embed of r, where it has them, by f32 vectors of length one.  The memory comes from a and must
- * live as long as the record.  Returns 0, or -1 if a vector is zero or not finite. */
-int unit_vectors(struct record *r, struct arena *a, struct err *e);
+/* Replaces text_embed and image_embed of r, where it has them, by f32 vectors of length one, in the record's arena.
+ * Returns 0, or -1 if a vector is zero or not finite. */
+int unit_vectors(struct record *r, struct err *e);
 
 #endif
