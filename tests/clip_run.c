@@ -1,10 +1,12 @@
 /* clip_run - a tower of a checkpoint on raw numbers, timed
  *
- *      clip_run [-a quick_gelu|gelu] [-k kernel] [-p f32|bf16] [-j threads] [-b batch]
- *               [-r repeats] [-i] image|text model [input [output]]
+ *      clip_run [-a quick_gelu|gelu] [-k kernel] [-p f32|bf16] [-j threads] [-b batch] [-m mode]
+ *               [-r repeats] [-i] image|text|grad model [input [output]]
  *
  * input: raw f32 [n, 3, S, S], or raw i32 [n, context] padded with zeros; without one, noise: a
  * batch of pictures, or of texts of full length.  output: raw f32 [n, E].
+ * grad: embeds pictures and computes the gradient of half the embedding's squared length with respect to them; output:
+ * raw f32 [n, 3, S, S].  -m 0, 1 or 2: KEEP_ALL, KEEP_STATES, KEEP_INPUTS.
  * Prints one line: tower, kernel, threads, batch, milliseconds to bind, milliseconds for each
  * (median of the repeats), processor milliseconds for each (mean), and the most memory that was
  * resident, in MiB (VmHWM: with what was read of the mapped file), and without the file (RssAnon
@@ -25,7 +27,7 @@
 #include "formats/checkpoint/model.h"
 #include "lib/base/cpu.h"
 #include "lib/kernel/kern.h"
-#include "lib/net/clip.h"
+#include "lib/net/clip_grad.h"
 
 #define ROOM ((size_t)64 << 30)    /* bytes of address space */
 
@@ -39,6 +41,9 @@ struct job {
     struct clip_config config;
     struct clip_text *text;
     struct clip_vision *vision;
+    struct clip_grad *grad;    /* or NULL */
+    enum keep_mode mode;
+    float *gradient;           /* [n, 3, S, S] */
     size_t n, embed;           /* inputs, E */
     float *images, *out;
     int *ids;                  /* [n, context] */
@@ -111,7 +116,9 @@ static void prepare_images(struct job *j, struct arena *a) {
             j->images[i] = (float)(seed >> 8) * 0x1p-22f - 2;
     }
     j->embed = j->config.vision.embed;
-    j->scratch = take(a, clip_image_scratch(j->vision, j->n), 1);
+    if (j->grad)
+        j->gradient = take(a, j->n * size, sizeof *j->gradient);
+    j->scratch = take(a, j->grad ? clip_grad_scratch(j->grad, j->n, j->mode) : clip_image_scratch(j->vision, j->n), 1);
 }
 
 static void prepare_texts(struct job *j, struct arena *a) {
@@ -147,7 +154,10 @@ static void prepare_texts(struct job *j, struct arena *a) {
 }
 
 static void run(struct job *j) {
-    if (j->vision)
+    if (j->grad) {
+        clip_image_keep(j->grad, &j->c, j->n, j->mode, j->images, j->out, j->scratch);
+        clip_image_back(j->grad, &j->c, j->n, j->mode, j->out, j->gradient, j->scratch);
+    } else if (j->vision)
         clip_image_run(j->vision, &j->c, j->n, j->images, j->out, NULL, j->scratch);
     else
         clip_text_run(j->text, &j->c, j->n, j->tokens, j->len, j->out, NULL, j->scratch);
@@ -163,7 +173,7 @@ static void options(struct job *j, int argc, char **argv) {
     int o;
 
     *j = (struct job){.activation = -1, .threads = 1, .batch = 1, .repeats = 1};
-    while ((o = getopt(argc, argv, "a:k:p:j:b:r:i")) != -1)
+    while ((o = getopt(argc, argv, "a:k:p:j:b:r:m:i")) != -1)
         switch (o) {
         case 'a': j->activation = strcmp(optarg, "gelu") ? ACT_QUICK_GELU : ACT_GELU; break;
         case 'k': j->kernel = optarg; break;
@@ -171,12 +181,13 @@ static void options(struct job *j, int argc, char **argv) {
         case 'j': j->threads = atoi(optarg); break;
         case 'b': j->batch = strtoul(optarg, NULL, 10); break;
         case 'r': j->repeats = strtoul(optarg, NULL, 10); break;
+        case 'm': j->mode = atoi(optarg) == 1 ? KEEP_STATES : atoi(optarg) == 2 ? KEEP_INPUTS : KEEP_ALL; break;
         case 'i': j->asked = true; break;
         default: exit(2);
         }
     if (argc - optind < 2 || argc - optind > 4 || !j->batch || !j->repeats || j->threads < 1)
         fail("usage: [-a quick_gelu|gelu] [-k kernel] [-p f32|bf16] [-j threads] [-b batch] "
-             "[-r repeats] [-i] image|text model [input [output]]", NULL);
+             "[-m 0|1|2] [-r repeats] [-i] image|text|grad model [input [output]]", NULL);
     j->tower = argv[optind];
     j->model = argv[optind + 1];
     j->input = argc - optind > 2 ? argv[optind + 2] : NULL;
@@ -185,7 +196,7 @@ static void options(struct job *j, int argc, char **argv) {
 
 static void bind(struct job *j, struct arena *a) {
     struct model_paths paths = {&j->model, 1, j->activation, NULL, NULL};
-    bool image = !strcmp(j->tower, "image");
+    bool grad = !strcmp(j->tower, "grad"), image = grad || !strcmp(j->tower, "image");
     struct clip_model m;
     struct err e = {0};
 
@@ -197,6 +208,8 @@ static void bind(struct job *j, struct arena *a) {
     else
         j->text = clip_bind_text(&m.config, &m.weights, &j->c, a, &e);
     if (!j->vision && !j->text)
+        fail(j->model, &e);
+    if (grad && !(j->grad = clip_grad_bind(j->vision, &j->c, a, &e)))
         fail(j->model, &e);
     weights_forget(&m.mapped);
 }
@@ -224,6 +237,8 @@ int main(int argc, char **argv) {
     struct err e = {0};
     double t0, bound, cpu, *ms;
     const char *blis = cpu_blis_arch();
+    const float *result;
+    size_t count;
     FILE *f;
 
     if (mem.base == MAP_FAILED)
@@ -255,8 +270,9 @@ int main(int argc, char **argv) {
     qsort(ms, j.repeats, sizeof *ms, ascending);
     printf("%s\t%s\t%d\t%zu\t%.0f\t%.2f\t%.2f\t%.0f\t%.0f\n", j.tower, j.c.kern->name, j.threads,
            j.n, bound, ms[j.repeats / 2], cpu, status("VmHWM:"), status("RssAnon:"));
-    if (j.output && (!(f = fopen(j.output, "wb")) ||
-                     fwrite(j.out, sizeof *j.out, j.n * j.embed, f) != j.n * j.embed || fclose(f)))
+    result = j.grad ? j.gradient : j.out;
+    count = j.n * (j.grad ? 3 * j.config.vision.image * j.config.vision.image : j.embed);
+    if (j.output && (!(f = fopen(j.output, "wb")) || fwrite(result, sizeof *result, count, f) != count || fclose(f)))
         fail(j.output, NULL);
     pool_stop(j.c.pool);
     return 0;
