@@ -1,8 +1,9 @@
 #!/bin/sh
 # demo.sh: the main uses of unclip on real input, with the small model or with $UNCLIP_MODEL.
 #
-# Sentences become pictures, a directory of pictures is classified, a picture is varied, two pictures are interpolated, and
-# a picture is changed by words.  Each command is printed as a user would type it, and then run.
+# Sentences become pictures, a directory of pictures is classified, a picture is varied, two pictures are interpolated, a
+# picture is changed by words, and a part of a picture is painted anew.  Each command is printed as a user would type it,
+# and then run.
 #
 # All output goes to the directory $DEMO (demo): the pictures, contact.png with all of them, and index.html, which shows
 # each command with its output and needs no other file.
@@ -105,8 +106,14 @@ show "embed-mix diff --frames 6 $demo/picture.clip $demo/new.clip $demo/old.clip
 show "image-out --sheet=6 --caption none -o $demo/textdiff.png $demo/textdiff.clip"
 picture "$demo/textdiff.png"
 
+part 'A part of a picture painted anew' 'The cone stays as it is, the scoop is painted again, six times.'
+show "clip-embed examples/emoji/demo/ice-cream.png >$demo/cone.clip"
+show "decode64 -g 3 --erase 0,0,128,70 -n 6 $demo/cone.clip | upsample >$demo/inpainting.clip"
+show "image-out --sheet=6 --caption none -o $demo/inpainting.png $demo/inpainting.clip"
+picture "$demo/inpainting.png"
+
 part 'All of it on one sheet' 'cat merges the streams. Each PNG contains the records that it was made from, and image-out --read prints them.'
-show "cat $demo/text.clip $demo/variations.clip $demo/interpolation.clip $demo/textdiff.clip |
+show "cat $demo/text.clip $demo/variations.clip $demo/interpolation.clip $demo/textdiff.clip $demo/inpainting.clip |
     image-out --sheet=6 --caption none -o $demo/contact.png"
 picture "$demo/contact.png"
 show "image-out --read $demo/contact.png | head -n 1 | cut -c -300"

@@ -18,22 +18,22 @@ setup() { cd "$BATS_FILE_TMPDIR" || return 1; }
 # Width and height of a PNG.
 size() { od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4, $7 * 256 + $8 }'; }
 
-@test "demo: six pictures of sentences, of variations, on two ways, all on one sheet" {
-    for s in text variations interpolation textdiff; do
+@test "demo: six pictures of sentences, of variations, on two ways, of one part, all on one sheet" {
+    for s in text variations interpolation textdiff inpainting; do
         [ "$("${BIN}/record-json" "demo/$s.clip" | wc -l)" -eq 6 ]
         [ -s "demo/$s.png" ]
     done
     [ "$("${BIN}/record-json" demo/candidates.clip | wc -l)" -eq 24 ]
-    [ "$("${BIN}/image-out" --read demo/contact.png | wc -l)" -eq 24 ]
+    [ "$("${BIN}/image-out" --read demo/contact.png | wc -l)" -eq 30 ]
     [ "$(size demo/contact.png | cut -d' ' -f1)" -ge 192 ]
     [ "$("${BIN}/record-json" demo/text.clip | jq -r .data.text | cmp - demo/prompts.txt)" = "" ]
 }
 
 @test "demo: every command that it prints is on the page, with its pictures in it" {
     grep -c '^\$ ' said >printed
-    [ "$(cat printed)" -ge 20 ]
+    [ "$(cat printed)" -ge 23 ]
     [ "$(grep -c '^<pre class="command">' demo/index.html)" -eq "$(cat printed)" ]
-    [ "$(grep -c '<img ' demo/index.html)" -eq 7 ]
+    [ "$(grep -c '<img ' demo/index.html)" -eq 8 ]
     run ! grep -E '(src|href)="([^d]|d[^a])' demo/index.html
     run ! grep -E 'https?:' demo/index.html
     # a picture on the page is the file
