@@ -169,7 +169,7 @@ fuzz:
 	@$(NEEDS) build check lint
 	@$(MAKE) --no-print-directory -j2 CC=clang SAN=fuzzer-no-link,address,undefined B=build-fuzz fuzzers >/dev/null
 	@printf '%s\n' $(FUZZERS) | xargs -P 2 -I '{}' sh tests/fuzz/run build-fuzz '{}' $(FUZZ_TIME)
-	@$(MAKE) --no-print-directory -j2 SAN=address,undefined B=build-address all build-address/tests/make_karlo build-address/tests/make_model >/dev/null
+	@$(MAKE) --no-print-directory -j2 SAN=address,undefined B=build-address all build-address/tests/make_karlo build-address/tests/make_model build-address/tests/make_glide >/dev/null
 	@python3 tests/stress/hostile.py build-address/bin $(FUZZ_TIME)
 fuzzers: $(FUZZERS:%=$B/fuzz/%)
 

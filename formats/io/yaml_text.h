@@ -3,7 +3,8 @@
  * What     Parses the first document of a text into a tree of maps, lists and scalars.  An alias is a node that occurs
  *          twice, never a copy, so a small file takes little memory.  Where a key occurs twice, the last value counts,
  *          as in PyYAML.
- * Checks   The text has at most YAML_TEXT_MAX bytes and is nested as deep as libyaml allows (1000).
+ * Checks   The text has at most YAML_TEXT_MAX bytes and YAML_BRACKETS brackets that open, and is nested as deep
+ *          as libyaml allows (1000).
  * Memory   libyaml allocates the tree, and yaml_text_free frees it.  Strings point into the tree.
  */
 #ifndef UNCLIP_YAML_TEXT_H
@@ -15,7 +16,7 @@
 
 #include "lib/base/err.h"
 
-enum { YAML_TEXT_MAX = 1 << 18, YAML_SIZE_MAX = 1 << 24 };
+enum { YAML_TEXT_MAX = 1 << 18, YAML_BRACKETS = 1000, YAML_SIZE_MAX = 1 << 24 };
 
 struct yaml_text {
     yaml_document_t doc;

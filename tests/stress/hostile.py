@@ -220,7 +220,8 @@ def stream(r, good):
 # ---- programs ----
 
 def run(bin, cmd, data=None, name=None):
-    env = dict(os.environ, UNCLIP_CACHE="none", ASAN_OPTIONS="hard_rss_limit_mb=%d:detect_leaks=0:abort_on_error=0:exitcode=99" % LIMIT_MB,
+    env = dict({"UNCLIP_MODEL": "box"}, **os.environ)
+    env = dict(env, UNCLIP_CACHE="none", ASAN_OPTIONS="hard_rss_limit_mb=%d:detect_leaks=0:abort_on_error=0:exitcode=99" % LIMIT_MB,
                UBSAN_OPTIONS="print_stacktrace=1:exitcode=99")
     try:
         p = subprocess.run([os.path.join(bin, cmd[0])] + cmd[1:] + ([name] if name else []), input=data, stdin=None if data is not None else subprocess.DEVNULL,
@@ -266,13 +267,19 @@ def main():
     for command in ([os.path.join(aid, "make_karlo"), "-t", "-e", "64", "pipe"], [os.path.join(aid, "make_model"), "-l", "split", "tiny", "pipe"]):
         subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
     shutil.copytree(os.path.join(top, "examples", "emoji", "tokenizer"), "pipe/tokenizer")
+    glide = ["-m", os.path.join(work, "glide")]
+    os.mkdir("glide")
+    subprocess.run([os.path.join(aid, "make_glide"), "-t", "glide"], stdout=subprocess.DEVNULL, check=True)
+    shutil.copy(os.path.join(top, "tests", "golden", "glide", "vocab.bpe"), "glide")
+    corgi = made(["clip-tok"] + glide + ["the red cat"])
+    corgi_small = made(["decode64", "--steps", "3"] + glide, corgi)
     small_text = made(["clip-embed"] + pipe, tok)
     small_image = made(["clip-embed", "--keep-image=16"] + pipe + [os.path.join(demo, "fish.png")])
     drawn_small = made(["decode64", "--u8"] + pipe, made(["prior", "-n", "2"] + pipe, small_text))
     inverted = made(["ddim-invert", "--steps", "5"] + pipe, small_image)
     open("smalltext.clip", "wb").write(small_text)
     painted_small = made(["decode64", "--erase", "3,3,9,9"] + pipe, small_image)
-    tiny = [write(x) for b in (small_text, small_image, drawn_small, inverted, painted_small) for x in records(b)]
+    tiny = [write(x) for b in (small_text, small_image, drawn_small, inverted, painted_small, corgi, corgi_small) for x in records(b)]
     good = [write(x) for b in (tok, text_, image, prior, small, noise, painted, masked, labelled, codes, drawn) for x in records(b)]
     open("good.clip", "wb").write(image)
     open("text.clip", "wb").write(text_)
@@ -292,7 +299,8 @@ def main():
         "probe p.probe", "probe --knn HERE good.clip", "probe --train -o out.probe", "rank --label-cache HERE --labels LABELS good.clip", "vq VQ", "vq -d VQ", "dalle DALLE",
         "prior PIPE", "prior -n 3 --best-of 2 --keep-errors PIPE", "prior --rng torch -g 1 PIPE", "prior --strict --uncond HERE PIPE smalltext.clip",
         "decode64 PIPE", "decode64 -n 2 --emit-steps 5 --keep-errors PIPE", "decode64 --rng torch --ddim --eta 0.5 PIPE", "decode64 --no-text PIPE", "decode64 --erase 2,2,9,9 PIPE", "decode64 -n 2 --erase 0,0,16,5 --resample 2 --keep-errors PIPE",
-        "decode64 --embed text PIPE", "decode64 --uncond HERE PIPE smalltext.clip", "upsample PIPE", "upsample -n 2 --rng torch PIPE", "ddim-invert PIPE",
+        "decode64 --embed text PIPE", "decode64 --uncond HERE PIPE smalltext.clip", "upsample PIPE", "decode64 --steps 9 GLIDE", "decode64 --steps 3 -n 2 --erase 2,2,9,9 GLIDE", "upsample --steps 5 GLIDE", "ddim-invert --steps 3 GLIDE",
+        "clip-draw --iterations 2 --strokes 8 --cutouts 1 PIPE", "clip-draw --canvas pixels --iterations 2 --size 20x9 --negative HERE PIPE smalltext.clip", "upsample -n 2 --rng torch PIPE", "ddim-invert PIPE",
         "ddim-invert --text --steps 9 PIPE", "clip-embed PIPE", "prior --skip-from HERE PIPE smalltext.clip", "decode64 --shard 1/2 PIPE",
         "dalle --keep-top 2 DALLE", "dalle -n 2 --every 3 --keep-errors DALLE")]
     expensive = {"decode64", "upsample", "ddim-invert", "prior"}    # with the model in the box
@@ -300,11 +308,12 @@ def main():
     end, runs, bad, results, count = time.time() + seconds, 0, 0, 0, {}
     while time.time() < end:
         cmd = r.choice(cmds)
-        if cmd[0] in expensive and "PIPE" not in cmd and r.random() < 0.8:
+        tiny_model = "PIPE" in cmd or "GLIDE" in cmd
+        if cmd[0] in expensive and not tiny_model and r.random() < 0.8:
             continue
-        b = stream(r, tiny if "PIPE" in cmd and r.random() < 0.9 else good)
+        b = stream(r, tiny if tiny_model and r.random() < 0.9 else good)
         open("here.clip", "wb").write(b)
-        args = [x for a in cmd for x in {"HERE": ["here.clip"], "LABELS": [labels], "VQ": vq, "DALLE": dalle, "PIPE": pipe}.get(a, [a])]
+        args = [x for a in cmd for x in {"HERE": ["here.clip"], "LABELS": [labels], "VQ": vq, "DALLE": dalle, "PIPE": pipe, "GLIDE": glide}.get(a, [a])]
         if "HERE" in cmd:
             status, out, err = run(bin, args, b"")
         elif r.random() < 0.5:

@@ -66,7 +66,8 @@ def main():
             out = made([name, "-h"], None).decode()
             programs[name] = [(m.group(1), bool(m.group(2)), bool(m.group(3))) for m in re.finditer(r"^  (?:-., |    )--([a-z0-9-]+)(\[)?(?:[= ]([A-Za-z0-9/=]+))?", out, re.M)]
     modes = {"embed-mix": ["slerp", "lerp", "diff", "mean", "sum", "pca-fit", "pca-project", "pca-reconstruct", "x"]}
-    fixed = {"dalle": ["-m", "mindalle"], "vq": ["-m", "vq"], "prior": ["--steps", "1"], "decode64": ["--steps", "1"], "upsample": ["--steps", "1"], "ddim-invert": ["--steps", "2"]}
+    fixed = {"dalle": ["-m", "mindalle"], "vq": ["-m", "vq"], "prior": ["--steps", "1"], "decode64": ["--steps", "1"], "upsample": ["--steps", "1"], "ddim-invert": ["--steps", "2"],
+             "clip-draw": ["--iterations", "2", "--strokes", "8", "--cutouts", "1"]}
     want, end, runs, bad, count = sums(), time.time() + seconds, 0, 0, {}
     os.environ["UNCLIP_MODEL"] = "pipe"
     while time.time() < end:

@@ -220,6 +220,9 @@ def main():
     aided("make_karlo", "-t", "-e", "64", "pipe")
     aided("make_model", "-l", "split", "tiny", "pipe")
     torch_save.karlo("original")
+    os.mkdir("glide")
+    aided("make_glide", "-t", "glide")
+    shutil.copy(os.path.join(gold, "glide", "vocab.bpe"), "glide")
     aided("make_model", "-l", "split", "tiny", "original")
     for layout in ("hf", "openclip", "openai", "torch"):
         aided("make_model", "-l", layout, "micro", layout)
@@ -258,7 +261,10 @@ def main():
     # what is run on a model: (command, its input)
     pipe = [("prior -m M", text), ("decode64 -m M", prior), ("decode64 --no-text -m M", image), ("upsample -m M", small), ("ddim-invert --steps 5 -m M", image),
             ("clip-embed -m M", tok), ("clip-embed -m M " + fish, b""), ("clip-tok -m M apple", b""), ("clip-embed -m M --info", b"")]
-    uses = {"pipe": pipe, "original": pipe}
+    corgi = made(["clip-tok", "-m", "good/glide", "the red cat"])
+    corgi_small = made(["decode64", "-m", "good/glide", "--steps", "3"], corgi)
+    uses = {"pipe": pipe + [("clip-draw --iterations 2 --strokes 8 --cutouts 1 -m M", text)], "original": pipe}
+    uses["glide"] = [("decode64 --steps 5 -m M", corgi), ("upsample --steps 3 -m M", corgi_small), ("clip-tok -m M cat", b""), ("decode64 --steps 3 --erase 1,1,9,9 -m M", corgi_small)]
     for d in ("hf", "openclip", "openai", "torch", "resnet"):
         uses[d] = [("clip-embed -m M %s" % fish, b""), ("clip-embed -m M --info", b""), ("clip-embed -m M", made(["clip-tok", "--context", "8", "-m", "good/pipe", "a"]))]
     uses["pickles"] = [("clip-embed -m M/%s --activation quick_gelu %s" % (f, fish), b"") for f in files("pickles", "")]

@@ -11,7 +11,7 @@ demo=$top/examples/emoji/demo gold=$top/tests/golden
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-export UNCLIP_CACHE=none
+export UNCLIP_CACHE=none UNCLIP_MODEL=box
 for _ in 1 2 3 4 5 6 7 8; do cat "$demo/labels.txt"; done | awk '{ print NR, $0 }' >lines
 "$BIN/clip-tok" -f lines >tokens
 "$BIN/clip-embed" -b 1 <tokens >embeds
@@ -71,6 +71,7 @@ while [ $kills -lt "$N" ]; do
         one upsample-full /dev/null "$BIN/upsample" -m "$gold/karlo" small
         one ddim-invert /dev/null "$BIN/ddim-invert" $U --steps 5 small
     }
+    one clip-draw /dev/null "$BIN/clip-draw" --iterations 3 --strokes 8 --cutouts 1 few
     one rank /dev/null "$BIN/rank" --labels "$demo/labels.txt" embeds
     one probe /dev/null "$BIN/probe" p.probe pictures
     one embed-mix /dev/null "$BIN/embed-mix" slerp --frames 9 pictures pictures

@@ -9,7 +9,7 @@ demo=$(cd "$(dirname "$0")/../../examples/emoji/demo" && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-export UNCLIP_CACHE=none
+export UNCLIP_CACHE=none UNCLIP_MODEL=box
 "$BIN/clip-tok" fish >tok
 "$BIN/clip-embed" <tok >text
 "$BIN/clip-embed" --keep-image=64 "$demo"/*.png >pictures

@@ -5,7 +5,7 @@
 # usage: tests/stress/threads.sh      (builds into build-thread)
 set -eu
 cd "$(dirname "$0")/../.."
-make -s -j2 SAN=thread B=build-thread all build-thread/tests/make_karlo build-thread/tests/make_model >/dev/null
+make -s -j2 SAN=thread B=build-thread all build-thread/tests/make_karlo build-thread/tests/make_glide build-thread/tests/make_model >/dev/null
 BIN=$PWD/build-thread/bin AID=$PWD/build-thread/tests top=$PWD
 export TSAN_OPTIONS="exitcode=66:halt_on_error=0" UNCLIP_CACHE=none
 dir=$(mktemp -d)
@@ -15,6 +15,9 @@ demo=$top/examples/emoji/demo gold=$top/tests/golden/dalle
 "$AID/make_karlo" -t -e 64 pipe >list
 "$AID/make_model" -l split tiny pipe
 "$AID/make_model" -l hf micro-rn resnet
+mkdir glide
+"$AID/make_glide" -t glide >>list
+cp "$top/tests/golden/glide/vocab.bpe" glide
 cp -r "$top/examples/emoji/tokenizer" pipe/tokenizer
 export UNCLIP_MODEL=$dir/pipe
 PATH=$BIN:$PATH
@@ -25,6 +28,8 @@ clip-embed --keep-image=16 "$demo"/[a-h]*.png >pictures
 rank --labels "$demo/labels.txt" pictures >labelled
 probe --train -o p.probe labelled
 vq -m "$gold/vqgan/vq" --side 32 "$demo"/[a-h]*.png >codes
+clip-tok -m glide 'the red cat' >cat
+decode64 -m glide --steps 3 cat >small
 
 runs=0 bad=0
 # run COMMAND...: with one thread and with four, on the file $IN
@@ -52,6 +57,11 @@ for p in f32 bf16; do
     run dalle -m "$gold/mindalle" -n 3 --precision $p tok
     run vq -d -m "$gold/vqgan/vq" --precision $p codes
 done
+run decode64 -m glide -n 2 --steps 9 cat
+run upsample -m glide --steps 5 small
+run clip-draw --iterations 4 text
+run clip-draw --canvas pixels --iterations 4 -n 2 pictures
+run decode64 --erase 2,2,9,9 --resample 2 pictures
 run decode64 --ddim --eta 0.5 --emit-steps 5 --no-text pictures
 for r in v2 v3; do [ ! -d "$gold/rudalle/$r" ] || run dalle -m "$gold/rudalle/$r" -n 2 tok; done
 run vq -b 3 -m "$gold/vqgan/vq" --side 64 "$demo"/[a-d]*.png

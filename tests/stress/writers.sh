@@ -10,7 +10,7 @@ demo=$(cd "$(dirname "$0")/../../examples/emoji/demo" && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir"
-export UNCLIP_CACHE=none
+export UNCLIP_CACHE=none UNCLIP_MODEL=box
 "$BIN/clip-embed" -b 1 "$demo"/[a-f]*.png >a
 "$BIN/clip-embed" -b 1 "$demo"/[g-z]*.png >b
 cat a b >ab

@@ -80,7 +80,9 @@ int main(void) {
         memset(long_text, '[', YAML_TEXT_MAX + 1);
         long_text[YAML_TEXT_MAX + 1] = 0;
         bad(long_text, "262145 bytes are too long for a config");
-        long_text[5000] = 0;
+        long_text[YAML_TEXT_MAX] = 0;    /* half an hour of libyaml's */
+        bad(long_text, "more than 1000 brackets in a config");
+        long_text[1000] = 0;
         bad(long_text, "not valid YAML: line ");
         free(long_text);
     }
