@@ -99,6 +99,7 @@ struct decode {
     float *time;                            /* [rows, 4 C0] */
     float *in, *out;                        /* the network's input [rows, S, S, 3] and its output */
     float *model;                           /* the output after guidance, [n, out channels, S, S] */
+    float *pull;                            /* j->guide's gradient, [n, 3, S, S] */
     struct sched_known known;               /* of each sample, where x0 takes the source's known part */
     bool known_x0;
     struct arena a;
@@ -141,7 +142,8 @@ static int decode_open(struct decode *d, const struct decoder_job *j, const stru
     d->in = take(&a, d->rows * d->pixels * u->in);
     d->out = take(&a, d->rows * d->pixels * u->out);
     d->model = take(&a, d->rows * d->pixels * u->out);
-    if (!d->context || !d->time || !d->in || !d->out || !d->model || open_inpaint(d, &a) < 0)
+    d->pull = take(&a, j->guide ? j->n * d->pixels * RGB : 0);
+    if (!d->context || !d->time || !d->in || !d->out || !d->model || !d->pull || open_inpaint(d, &a) < 0)
         return err_set(e, "out of memory");
     d->a = a;
     for (size_t i = 0; i < d->rows; i++) {
@@ -168,12 +170,18 @@ static int decode_model(struct decode *d, const float *x, int t, struct err *e) 
     return 0;
 }
 
-/* Takes all samples x one step from t to prev.  In each sample of d->model the variance channels follow eps, if the
+static int next_timestep(const struct decoder_job *j, size_t k) {
+    return k + 1 < j->steps ? j->timesteps[k + 1] : -1;
+}
+
+/* Takes all samples x the step k.  In each sample of d->model the variance channels follow eps, if the
  * network has them. */
-static void decode_step(struct decode *d, float *x, float *x0, const float *noise, int t, int prev) {
+static void decode_step(struct decode *d, float *x, float *x0, const float *noise, size_t k) {
     size_t one = d->pixels * RGB, all = d->pixels * unet_config(d->j->unet)->out;
     const struct decoder_job *j = d->j;
     const struct sched_known *known = d->known_x0 ? &d->known : NULL;
+    int t = j->timesteps[k], prev = next_timestep(j, k);
+    const struct sched_taken taken = {k ? j->timesteps[k - 1] : -1, t, prev, j->ddim, j->eta};
 
     for (size_t i = 0; i < j->n; i++) {
         const float *m = d->model + i * all, *z = noise + i * one;
@@ -181,6 +189,8 @@ static void decode_step(struct decode *d, float *x, float *x0, const float *nois
             sched_ddim(j->sched, t, prev, x + i * one, m, j->eta, j->clip, z, known, one);
         else
             sched_step(j->sched, t, prev, x + i * one, m, m + one, z, known, x0 + i * one, one);
+        if (j->guide)
+            sched_pull(j->sched, &taken, x + i * one, m + one, d->pull + i * one, known, one);
         if (j->inpaint && !known)
             inpaint_keep(j->inpaint, j->sched, prev, z, d->pixels, x + i * one, x0 + i * one);
     }
@@ -223,20 +233,20 @@ size_t decoder_draws(const struct decoder_job *j, size_t *numbers) {
 static int decode_timestep(struct decode *d, size_t k, float *x, float *x0, float *noise, struct err *e) {
     const struct decoder_job *j = d->j;
     size_t one = d->pixels * RGB, size = j->n * one, n = repeats(j, k), most = j->resample > 1 ? j->resample : 1;
-    int t = j->timesteps[k], prev = k + 1 < j->steps ? j->timesteps[k + 1] : -1;
+    int t = j->timesteps[k];
 
     for (size_t u = 0; u < n; u++) {
-        if (decode_model(d, x, t, e) < 0)
+        if (decode_model(d, x, t, e) < 0 || (j->guide && j->guide->gradient(j->guide->ctx, j->n, x, t, d->pull, d->a, e) < 0))
             return -1;
         if (step_draws(j, k))
             j->noise.draw(j->noise.ctx, (unsigned)(k * most + u + 1), j->n, one, noise);
         else
             memset(noise, 0, size * sizeof *noise);
-        decode_step(d, x, x0, noise, t, prev);
+        decode_step(d, x, x0, noise, k);
         if (u + 1 == n)
             return 0;
         j->noise.draw(j->noise.ctx, (unsigned)(j->steps * most + k * (most - 1) + u + 1), j->n, one, noise);
-        sched_climb(j->sched, prev, t, x, noise, size);
+        sched_climb(j->sched, next_timestep(j, k), t, x, noise, size);
     }
     return 0;
 }

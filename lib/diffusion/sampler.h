@@ -66,6 +66,13 @@ struct decoder_branch {
     const struct unet_context *context;
 };
 
+/* What guides a decoder beside the guidance of its branches.  gradient computes g [n, 3, S, S], the gradient of the
+ * logarithm of a density at the states x [n, 3, S, S] of timestep t, and returns 0, or -1 with a message in e. */
+struct decoder_guide {
+    int (*gradient)(void *ctx, size_t n, const float *x, int t, float *g, struct arena scratch, struct err *e);
+    void *ctx;
+};
+
 enum { SAMPLER_DRAWS = 4096 };    /* the noise has 12 bits for the number of a draw (noise.h) */
 
 struct decoder_job {
@@ -83,6 +90,7 @@ struct decoder_job {
     bool clip;                       /* clamp x0 in DDIM */
     const struct inpaint *inpaint;   /* the known part of all samples, or NULL */
     size_t resample;                 /* how often each step but the last is done; 0 means 1 */
+    const struct decoder_guide *guide;     /* or NULL */
 };
 
 /* Returns how often sample_decoder draws noise, and sets *numbers, unless it is NULL, to the highest number that a draw

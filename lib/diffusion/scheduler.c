@@ -159,6 +159,36 @@ void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *m
     }
 }
 
+/* Returns what DDIM's x' gets for each unit of g: eps falls by sqrt(1-A), and x0 and the direction follow. */
+static float pull_of_ddim(const struct sched *s, const struct sched_taken *k) {
+    double a = abar_at(s, k->t), p = abar_at(s, k->prev);
+    double sd = k->eta > 0 && p > a ? k->eta * sqrt((1 - p) / (1 - a)) * sqrt(1 - a / p) : 0;
+    double rest = 1 - p - sd * sd;
+
+    return (float)(sqrt(1 - a) * (sqrt(p) * sqrt(1 / a - 1) - sqrt(rest > 0 ? rest : 0)));
+}
+
+void sched_pull(const struct sched *s, const struct sched_taken *k, float *x, const float *v, const float *g,
+                const struct sched_known *known, size_t n) {
+    bool learned = s->c.variance == VARIANCE_LEARNED_RANGE;
+    struct coef c = coef_of(s, k->t, k->prev);
+    float of_g, log_var = c.log_var;
+
+    if (k->prev < 0)    /* log 0: the value of the step before */
+        log_var = k->above < 0 ? c.log_beta : coef_of(s, k->above, k->t).log_var;
+    of_g = k->ddim ? pull_of_ddim(s, k) : expf(log_var);
+    for (size_t i = 0; i < n; i++) {
+        if (is_known(known, i))
+            continue;
+        if (learned && !k->ddim) {
+            float frac = (v[i] + 1) / 2;
+
+            of_g = expf(frac * c.log_beta + (1 - frac) * log_var);
+        }
+        x[i] += of_g * g[i];
+    }
+}
+
 void sched_level(const struct sched *s, int t, float *data, float *noise) {
     double a = abar_at(s, t);
 

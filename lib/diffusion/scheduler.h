@@ -15,6 +15,7 @@
  * Shapes   x, model, noise: [n], in any layout that all three share.  v: [n], the variance channels.
  * EASY TO GET WRONG
  *          The last step goes to abar = 1 and draws no noise; its c_x0 is 0.99947 in f32, not 1.
+ *          The variance that scales a gradient at the last step is not 0: its lower bound is that of the step before.
  *          fixed_small_log gives a standard deviation.  v is not clamped.  beta belongs to the respaced schedule.
  * Numbers  Given the same inputs, steps are within 1.2e-7 of diffusers' (tests/unit/scheduler.c).
  * Threads  Re-entrant.
@@ -76,6 +77,20 @@ void sched_step(const struct sched *s, int t, int prev, float *x, const float *m
  * only if eta > 0.  known may be NULL.  The noise of a known element is the part of x that is not its clean value. */
 void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
                 const float *noise, const struct sched_known *known, size_t n);
+
+/* The step that was taken, for sched_pull.  `above` is the timestep of the step before, or -1 for the first step. */
+struct sched_taken {
+    int above, t, prev;
+    bool ddim;
+    double eta;                   /* of DDIM */
+};
+
+/* Adds to x what a gradient g of the logarithm of a density at the old x adds to the result of the step (classifier
+ * guidance: Dhariwal and Nichol 2021, arXiv:2105.05233, algorithms 1 and 2).  Ancestral: the variance of the step times
+ * g.  DDIM: eps' = eps - sqrt(1-A) g, from which x0 follows and is not clamped again.  v is that of sched_step.  Known
+ * elements stay. */
+void sched_pull(const struct sched *s, const struct sched_taken *k, float *x, const float *v, const float *g,
+                const struct sched_known *known, size_t n);
 
 /* Sets *data and *noise to the factors of the clean data and of the noise in the state at t (-1: the clean data), which
  * are sqrt(abar) and sqrt(1 - abar). */
