@@ -1,7 +1,7 @@
-/* image-out - records' pictures to files, to a contact sheet, or onto the terminal
+/* image-out - records' pictures to files, to a contact sheet, to a page, or onto the terminal
  *
- * Reads: records with image, or for SVG with svg; with --read, picture files that image-out wrote.
- * Writes: PNG, JPEG, PPM or SVG files; escape sequences; with --read, JSON lines.
+ * Reads: records with image or the name of a picture file, or for SVG with svg; with --read, picture files that image-out wrote.
+ * Writes: PNG, JPEG, PPM, SVG or HTML files; escape sequences; with --read, JSON lines.
  * Memory: one picture and its file; for a sheet all pictures, 67 million pixels at most.
  */
 #include <errno.h>
@@ -14,19 +14,22 @@
 #include "lib/image/sheet.h"
 #include "tools/common/input.h"
 #include "tools/common/output.h"
+#include "tools/common/page_out.h"
 #include "tools/common/terminal_here.h"
 #include "tools/common/tool.h"
 #include "tools/stage/caption.h"
 #include "tools/stage/name_pattern.h"
+#include "tools/stage/named_picture.h"
 
 #define SYNOPSIS                                                                                    \
     "[-o PATTERN] [-Q N] [--format NAME] [--sheet[=COLUMNS]] [--caption LIST] [file ...]\n"        \
+    "       image-out --html FILE [--caption LIST] [file ...]\n"                                   \
     "       image-out --show[=PROTOCOL] [--sheet[=COLUMNS]] [--caption LIST] [file ...]\n"          \
     "       image-out --read picture ..."
 
 struct job {
     struct tool t;
-    const char *out, *caption, *font;
+    const char *out, *caption, *font, *html;
     int64_t quality, columns;      /* columns: 0: no sheet, -1: sheet_plan chooses their number */
     int format, show;              /* format: 0: the file's name decides; show: -1: not given, else an enum terminal */
     bool read;
@@ -36,6 +39,7 @@ struct job {
     size_t directives;
     uint64_t files;
     struct name_set names;
+    struct page_out page;
     struct sheet sheet;
     struct sheet_cell *cell;       /* [sheet.n] */
     struct mp params, title, file;
@@ -52,6 +56,7 @@ static int parse(struct job *j, int argc, char *argv[]) {
         {0, "caption", OPT_STR, &j->caption, "LIST", "fields below the pictures of a sheet; default: text, else id; none", 0, 0, NULL},
         {0, "font", OPT_STR, &j->font, "FILE", "of the captions of a sheet", 0, 0, NULL},
         {0, "format", OPT_CHOICE, &j->format, "NAME", "png, jpeg, ppm or svg; default: what the name ends in", 0, 0, "auto|png|jpeg|ppm|svg"},
+        {0, "html", OPT_STR, &j->html, "FILE", "all pictures on one page for a browser, with labels and scores", 0, 0, NULL},
         {0, "read", OPT_FLAG, &j->read, NULL, "print the parameters inside PNG and JPEG files as JSON lines", 0, 0, NULL},
         {0, "shard", OPT_STR, &j->t.input.shard, "I/N", "do only the records whose root hashes to part I of N", 0, 0, NULL},
         {0, "sheet", OPT_MAYBE_INT, &j->columns, "COLUMNS", "all pictures on one", 1, 1000000, NULL},
@@ -62,17 +67,22 @@ static int parse(struct job *j, int argc, char *argv[]) {
     return tool_start(&j->t, "image-out", argc, argv, SYNOPSIS, 0, own, sizeof own / sizeof *own);
 }
 
-enum { TO_FILES = 1, SHEET = 2, SHOW = 4, READ = 8 };
-static const char *const mode[] = {"files", "--sheet", "--show", "--read"};
+enum { TO_FILES = 1, SHEET = 2, SHOW = 4, READ = 8, HTML = 16 };
+static const char *const mode[] = {"files", "--sheet", "--show", "--read", "--html"};
 static const struct opt_use uses[] = {
-    {TO_FILES, "output quality format"}, {SHEET | SHOW, "caption"}, {TO_FILES | SHOW, "sheet shard"}, {TO_FILES | SHEET | SHOW, "show"},
+    {TO_FILES, "output quality format"}, {SHEET | SHOW | HTML, "caption"}, {TO_FILES | SHOW, "sheet"},
+    {TO_FILES | SHOW | HTML, "shard"}, {TO_FILES | SHEET | SHOW, "show"}, {HTML, "html"},
 };
 
 static void choose_output(struct job *j) {
     struct err e = {0};
 
-    TOOL_CHECK_USES(&j->t, uses, mode, j->read ? READ : (j->show >= 0 ? SHOW : TO_FILES) | (j->columns ? SHEET : 0));
-    if (j->read)
+    TOOL_CHECK_USES(&j->t, uses, mode, j->read ? READ : j->html ? HTML : (j->show >= 0 ? SHOW : TO_FILES) | (j->columns ? SHEET : 0));
+    if (j->html)
+        tool_writes(&j->t, j->html);
+    if (j->html && tool_has_records(j->html))
+        die("%s: a stream of records, which a page does not replace", j->html);
+    if (j->read || j->html)
         return;
     if (j->show == TERMINAL_UNKNOWN)
         j->show = (int)tool_terminal();
@@ -149,32 +159,13 @@ static int put_file(struct job *j, const struct record *r, const struct record_i
     return 0;
 }
 
-/* Write the escape sequences, then the caption on a line of its own (the captions of a sheet are in its picture). */
-static int show(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
-    char line[1024];
-
-    j->title.n = 0;
-    if (tool_draw(&j->title, (enum terminal)j->show, im, &j->file, a, e) < 0)
-        return -1;
-    write_stdout(j->title.p, j->title.n);
-    j->title.n = 0;
-    if (!j->columns && caption_write(&j->title, r, j->caption, a, e) < 0)
-        return -1;
-    if (j->title.n) {
-        tool_quote(mp_span(&j->title), line, sizeof line - 1);
-        strcat(line, "\n");
-        write_stdout(line, strlen(line));
-    }
-    return 0;
-}
-
 /* Show a picture, or write it and its parameters as one file. */
 static int deliver(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
     struct image_about about = {.params = mp_span(&j->params), .title = mp_span(&j->title), .quality = (int)j->quality};
 
     j->file.n = 0;
-    if (j->show >= 0)
-        return show(j, r, im, a, e);
+    if (j->show >= 0)    /* the captions of a sheet are in its picture */
+        return tool_show((enum terminal)j->show, r, im, j->columns ? "none" : j->caption, &j->title, &j->file, a, e);
     while (about.params.n && about.params.p[about.params.n - 1] == '\n')
         about.params.n--;
     return image_write(&j->file, j->kind, im, &about, a, e) < 0 ? -1 : put_file(j, r, im, a, e);
@@ -244,9 +235,11 @@ static int one(void *job, struct record *r, struct arena *a, struct err *e) {
 
     if (j->kind == IMAGE_SVG)
         return one_svg(j, r, *a, e);
-    got = record_image(r, "image", &im, a, e);
+    got = named_picture(r, j->columns || j->html ? PAGE_SIDE : 0, &im, a, e);
     if (got <= 0)
         return got < 0 ? -1 : err_set(e, "no image");
+    if (j->html)
+        return tool_page_add(&j->page, r, im, j->caption, *a, e);
     j->params.n = j->columns ? j->params.n : 0;
     if (image_params(&j->params, r, *a, e) < 0)
         return -1;
@@ -288,7 +281,11 @@ int main(int argc, char *argv[]) {
             read_file(&j, argv[i]);
         return tool_finish(&j.t);
     }
+    if (j.html)
+        tool_page(&j.page, j.html, &j.keep, &j.file_room, &j.title_room);
     tool_streams(&j.t, argc - i, argv + i, one, &j);
+    if (j.html && !tool_stopped())
+        tool_page_end(&j.page);
     if (j.columns)
         finish_sheet(&j);
     return tool_finish(&j.t);

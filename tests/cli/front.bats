@@ -75,6 +75,15 @@ setup() {
     # another model has an index of its own
     unclip search -m "$ROOT/examples/emoji" 'a red heart' p >/dev/null
     [ "$(echo cache/unclip/search/*.clip | wc -w)" = 2 ]
+    # a page with the pictures that are there
+    printf '#!/bin/sh\necho "$1" >opened\n' >xdg-open
+    chmod +x xdg-open
+    PATH=$PWD:$PATH unclip search -k 3 --open 'a red heart' p >/dev/null
+    page=${index%clip}html
+    [ "$(realpath "$(cat opened)")" = "$PWD/$page" ]
+    [ "$(grep -c '<figure>' "$page")" = 3 ]
+    unclip search -k 1 --html page.html 'a tulip' p >out
+    grep -q "href=\"file://$(cut -f2 out)\"" page.html
     # a picture that cannot be read is named
     echo not a picture >p/bad.jpg
     run -1 --separate-stderr unclip search 'a red heart' p

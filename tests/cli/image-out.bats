@@ -290,3 +290,63 @@ image-out: z.ppm: 1 x 1 pixels" ]
     [ -z "$output" ]
     grep -q '^image-out: -: ' <<<"$stderr"
 }
+
+# A picture of 300 x 200 pixels, red and blue halves.
+photo() {
+    awk 'BEGIN { printf "P3 300 200 255\n"; for (y = 0; y < 200; y++) for (x = 0; x < 300; x++) print x < 150 ? "255 0 0" : "0 0 255" }' >"$1"
+}
+
+@test "a record that names a picture file: the file's picture, reduced on sheets" {
+    photo far.ppm
+    printf '{"id":"far.ppm","data":{"cos":0.5}}\n{"id":"4be1","data":{"path":"far.ppm","label":"a <b>"}}\n' | record-json --from-json >named.clip
+    image-out -o 'whole-%d.ppm' named.clip
+    [ "$(head -c 15 whole-2.ppm | tr '\n' ' ')" = "P6 300 200 255 " ]
+    [ "$(tail -c +16 whole-1.ppm | head -c 3 | od -An -tu1)" = " 255   0   0" ]
+    image-out --sheet=2 --caption none -o sheet.ppm named.clip
+    read -r w h <<<"$(sed -n 2p sheet.ppm | head -c 20)"
+    [ "$w" -ge 512 ] && [ "$w" -lt 600 ]
+    echo '{"id":"gone.png","data":{"cos":0.5}}' | record-json --from-json >gone.clip
+    run -1 --separate-stderr image-out -o x.png gone.clip
+    [ "$stderr" = "image-out: gone.clip: record 1 (gone.png): no image" ]
+    echo broken >gone.png
+    run -1 --separate-stderr image-out -o x.png gone.clip
+    [[ "$stderr" = "image-out: gone.clip: record 1 (gone.png): gone.png: "* ]]
+    mkdir -p dir.png
+    echo '{"id":"dir.png","data":{}}' | record-json --from-json | { run -1 image-out -o x.png; [[ "$output" = *"no image" ]]; }
+}
+
+@test "--html: one file with thumbnails, captions and links, in which nothing of a record is markup" {
+    photo far.ppm
+    cp far.ppm "a<b & 'c'.ppm"
+    printf '%s\n' '{"id":"far.ppm","data":{"cos":0.5,"label":"<script>alert(1)</script>","prob":0.25,"text":"x & \"y\""}}' \
+        "{\"id\":\"a<b & 'c'.ppm\",\"data\":{\"cos\":0.125}}" | record-json --from-json >named.clip
+    cat two.clip >>named.clip
+    image-out --html page.html named.clip
+    python3 - "$PWD" <<'END'
+import base64, html.parser, io, struct, sys, urllib.parse
+class Page(html.parser.HTMLParser):
+    tags, hrefs, sources, text = [], [], [], []
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        d = dict(attrs)
+        if tag == "a": self.hrefs.append(urllib.parse.unquote(d["href"]))
+        if tag == "img": self.sources.append(d["src"])
+    def handle_data(self, data): self.text.append(data)
+p = Page()
+p.feed(open("page.html").read())
+assert "script" not in p.tags, p.tags
+assert p.tags.count("figure") == 4 and len(p.sources) == 4
+assert p.hrefs == [f"file://{sys.argv[1]}/far.ppm", f"file://{sys.argv[1]}/a<b & 'c'.ppm"], p.hrefs
+assert "<script>alert(1)</script> 0.25 0.5" in p.text and 'x & "y"' in p.text and "0.125" in p.text, p.text
+for s in p.sources:
+    assert s.startswith("data:image/jpeg;base64,")
+    assert base64.b64decode(s[23:], validate=True)[:3] == b"\xff\xd8\xff"
+END
+    image-out --html named.html --caption id named.clip
+    grep -q 'far.ppm<br></figcaption>' named.html
+    run -2 image-out --html named.clip named.clip
+    [ "$(head -c 1 named.clip | od -An -tx1)" = " 83" ]
+    run -2 image-out --html x.html -o y.png named.clip
+    [ "$output" = "image-out: --output is for files" ]
+    run -2 image-out --html no/x.html named.clip
+}

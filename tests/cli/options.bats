@@ -113,7 +113,7 @@ embed-mix sum a --shard 1/2: --shard is for slerp, lerp, diff, mean, pca-fit, pc
 embed-mix lerp a b --theta 0.5 --frames 3: one of --theta and --frames
 image-out --read x -o y.png: --output is for files
 image-out --show=sixel --format=png: --format is for files
-image-out -o x.png --caption id: --caption is for --sheet and --show
+image-out -o x.png --caption id: --caption is for --sheet, --show and --html
 record-json --csv --arrays: --arrays is for JSON
 record-json --info --fields id: --fields is for JSON and --csv
 record-json --ids x: --ids is for --npy and --from-npy

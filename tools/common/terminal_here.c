@@ -2,10 +2,13 @@
 #include "tools/common/terminal_here.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "formats/image/image_write.h"
+#include "formats/io/write_all.h"
 #include "tools/common/say.h"
+#include "tools/stage/caption.h"
 
 enum terminal tool_terminal(void) {
     enum terminal found;
@@ -26,5 +29,25 @@ int tool_draw(struct mp *out, enum terminal kind, const struct record_image *im,
         return terminal_sixel(out, im, a, e);
     if (image_write(file, IMAGE_PNG, im, &none, a, e) < 0 || terminal_kitty(out, mp_span(file)) < 0)
         return err_set(e, "out of memory");
+    return 0;
+}
+
+int tool_show(enum terminal kind, const struct record *r, const struct record_image *im, const char *caption, struct mp *out,
+              struct mp *file, struct arena a, struct err *e) {
+    char line[1024];
+
+    if (tool_draw(out, kind, im, file, a, e) < 0)
+        return -1;
+    if (write_all(1, out->p, out->n) < 0)
+        die_errno("write error");
+    out->n = 0;
+    if (caption_write(out, r, caption, a, e) < 0)
+        return -1;
+    if (out->n) {
+        tool_quote(mp_span(out), line, sizeof line - 1);
+        strcat(line, "\n");
+        if (write_all(1, line, strlen(line)) < 0)
+            die_errno("write error");
+    }
     return 0;
 }

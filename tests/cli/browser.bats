@@ -1,0 +1,22 @@
+#!/usr/bin/env bats
+# The page of image-out --html in a browser without a window.  Skipped where there is no Chromium.
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    export PATH=${BIN:-$ROOT/build/bin}:$PATH UNCLIP_MODEL=box
+    CHROMIUM=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || skip "no Chromium"
+    cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+@test "a page of hits: the browser loads every thumbnail, and the page loads nothing else" {
+    clip-embed "$ROOT"/examples/emoji/demo/*.png | rank --text 'a red heart' -k 6 | image-out --html page.html
+    # the same page, with a script that says what was loaded
+    { cat page.html; echo '<script>onload = () => document.title = [...document.images].filter(i => i.complete && i.naturalWidth > 0).length +
+        " of " + document.images.length + " " + performance.getEntriesByType("resource").filter(r => !r.name.startsWith("data:")).length</script>'; } |
+        sed 's/ loading="lazy"//' >told.html
+    HOME=$PWD timeout 60 "$CHROMIUM" --headless --no-sandbox --disable-gpu --dump-dom "file://$PWD/told.html" 2>/dev/null >dom || skip "the browser does not start"
+    grep -o '<title>[^<]*' dom
+    grep -qF '<title>6 of 6 0' dom
+}

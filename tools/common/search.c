@@ -1,0 +1,264 @@
+#define _XOPEN_SOURCE 700    /* nftw, realpath */
+#include "tools/common/search.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "formats/io/near.h"
+#include "formats/io/pathname.h"
+#include "formats/record/record.h"
+#include "tools/common/programs.h"
+
+enum { ARGS = 64 };
+
+struct command {
+    const char *v[ARGS];
+    size_t n;
+};
+
+static bool is_picture(const char *name) {
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff"};
+    const char *dot = strrchr(name, '.');
+    char low[8] = "";
+
+    if (!dot || strlen(dot) >= sizeof low)
+        return false;
+    for (size_t i = 0; dot[i]; i++)
+        low[i] = dot[i] >= 'A' && dot[i] <= 'Z' ? (char)(dot[i] - 'A' + 'a') : dot[i];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (!strcmp(low, endings[i]))
+            return true;
+    return false;
+}
+
+static struct {
+    FILE *to;
+    uint64_t pictures;
+} walk;    /* nftw gives its function no context */
+
+static int visit(const char *path, const struct stat *st, int kind, struct FTW *at) {
+    (void)st, (void)at;
+    if (kind != FTW_F || !is_picture(path))
+        return 0;
+    walk.pictures++;
+    return fwrite(path, 1, strlen(path) + 1, walk.to) == strlen(path) + 1 ? 0 : -1;
+}
+
+static void add(struct command *c, const char *arg) {
+    if (c->n + 2 > ARGS)
+        die("too many arguments");
+    c->v[c->n++] = arg;
+}
+
+static void add_models(struct command *c, const struct strs *m) {
+    for (size_t i = 0; i < m->n; i++) {
+        add(c, "-m");
+        add(c, m->v[i]);
+    }
+}
+
+/* Starts the program with one end of a pipe: its input (0) or its output (1).  Returns the other end. */
+static FILE *start(const struct command *c, int end, pid_t *pid) {
+    char *argv[ARGS + 1] = {NULL};
+    int fd[2];
+
+    for (size_t i = 0; i < c->n; i++)
+        argv[i] = (char *)(uintptr_t)c->v[i];
+    fflush(stdout);
+    if (pipe(fd) < 0 || (*pid = fork()) < 0)
+        die_errno("%s", c->v[0]);
+    if (*pid == 0) {
+        dup2(fd[end], end);
+        close(fd[0]);
+        close(fd[1]);
+        signal(SIGPIPE, SIG_DFL);
+        program_become(c->v[0], argv);
+    }
+    close(fd[end]);
+    return fdopen(fd[!end], end ? "r" : "w");
+}
+
+/* Returns the exit status of a program that has ended.  A program that a signal ended counts as a status of 2. */
+static int ended(pid_t pid) {
+    int status;
+
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return 2;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+/* Sets j->index to the name of the index of these folders and models, and makes its directory. */
+static void name_index(struct search *j, size_t n, const char *const folder[]) {
+    static char path[4600], part[4600];
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *model = getenv("UNCLIP_MODEL");
+    XXH64_state_t h;
+
+    XXH64_reset(&h, 0);
+    for (size_t i = 0; i < n; i++)
+        XXH64_update(&h, folder[i], strlen(folder[i]) + 1);
+    for (size_t i = 0; i < j->models.n; i++)
+        XXH64_update(&h, j->models.v[i], strlen(j->models.v[i]) + 1);
+    if (!j->models.n && model)
+        XXH64_update(&h, model, strlen(model));
+    if (cache && *cache == '/')
+        snprintf(path, sizeof path, "%.4000s/unclip/search/%016" PRIx64 ".clip", cache, XXH64_digest(&h));
+    else if (home && *home == '/')
+        snprintf(path, sizeof path, "%.4000s/.cache/unclip/search/%016" PRIx64 ".clip", home, XXH64_digest(&h));
+    else
+        die("neither $XDG_CACHE_HOME nor $HOME names a directory for the index");
+    for (char *s = strchr(path + 1, '/'); s; s = strchr(s + 1, '/')) {
+        snprintf(part, sizeof part, "%.*s", (int)(s - path), path);
+        if (mkdir(part, 0700) < 0 && errno != EEXIST)
+            die_errno("%s", part);
+    }
+    j->index = path;
+}
+
+/* Embeds the pictures that the index does not hold.  Returns the exit status of clip-embed. */
+static int update(struct search *j, size_t n, const char *const folder[]) {
+    struct command c = {.n = 0};
+    char skip[4700];
+    pid_t pid;
+    int status;
+
+    snprintf(skip, sizeof skip, "--skip-from=%s", j->index);
+    add(&c, "clip-embed");
+    if (j->quiet)
+        add(&c, "-q");
+    if (j->t->verbose)
+        add(&c, "-v");
+    add_models(&c, &j->models);
+    add(&c, "--files0-from=-");
+    add(&c, "-o");
+    add(&c, j->index);
+    add(&c, skip);
+    signal(SIGPIPE, SIG_IGN);    /* clip-embed may end before it has read all names, and says why */
+    if (!(walk.to = start(&c, 0, &pid)))
+        die_errno("clip-embed");
+    for (size_t i = 0; i < n; i++)
+        if (nftw(folder[i], visit, 32, FTW_PHYS) < 0 && errno != EPIPE)
+            warn("%s: %s", folder[i], strerror(errno));
+    fclose(walk.to);
+    status = ended(pid);
+    signal(SIGPIPE, SIG_DFL);
+    return status;
+}
+
+/* Writes a record of the picture to image-out, which makes the page. */
+static void add_to_page(struct search *j, FILE *page, const char *path, double cos) {
+    struct arena a = j->t->arena;
+    struct err e = {0};
+    struct record r;
+    struct span bytes;
+
+    if (record_of_file(&r, path, NULL, &a, &e) < 0 || record_set_float(&r, "cos", cos, &e) < 0 ||
+        record_encode(&r, &bytes, &a, &e) < 0)
+        die("%s", e.msg);
+    if (fwrite(bytes.p, 1, bytes.n, page) != bytes.n)
+        die_errno("image-out");
+}
+
+static void open_page(const char *file) {
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        execlp("xdg-open", "xdg-open", file, (char *)NULL);
+        die("--open: xdg-open is not installed (Debian: apt-get install xdg-utils); the page is %s", file);
+    }
+    if (pid < 0 || ended(pid) != 0)
+        warn("the page is %s", file);
+}
+
+/* Prints the pictures that rank puts first, without those that are gone, and writes them to the page. */
+static int report(struct search *j, const char *text) {
+    struct command c = {.n = 0}, image_out = {.n = 0};
+    FILE *from, *page = NULL;
+    char k[32], *line = NULL;
+    int64_t shown = 0;
+    size_t room = 0;
+    pid_t pid, page_pid = 0;
+    int status;
+
+    snprintf(k, sizeof k, "%d", SEARCH_MAX);
+    add(&c, "rank");
+    add(&c, "-q");
+    add_models(&c, &j->models);
+    add(&c, "--text");
+    add(&c, text);
+    add(&c, "-k");
+    add(&c, k);
+    add(&c, "--columns");
+    add(&c, "cos,id");
+    add(&c, "-0");
+    add(&c, j->index);
+    if (j->html) {
+        add(&image_out, "image-out");
+        add(&image_out, "--html");
+        add(&image_out, j->html);
+        page = start(&image_out, 0, &page_pid);
+    }
+    if (!(from = start(&c, 1, &pid)) || (j->html && !page))
+        die_errno("rank");
+    while (getdelim(&line, &room, 0, from) > 0) {
+        char *tab = strchr(line, '\t'), name[9000];
+
+        if (!tab || shown == j->k || access(tab + 1, F_OK) < 0)
+            continue;
+        printf("%.4f\t%s\n", strtod(line, NULL), tool_quote(span_of(tab + 1), name, sizeof name));
+        shown++;
+        if (page)
+            add_to_page(j, page, tab + 1, strtod(line, NULL));
+    }
+    free(line);
+    fclose(from);
+    status = ended(pid);
+    if (page && (fclose(page) == EOF || ended(page_pid) > 1))
+        status = 2;
+    return status;
+}
+
+int tool_search(struct search *j, int n, char *operand[]) {
+    static char page[4700];
+    const char *folder[ARGS];
+    int embedded, ranked;
+    struct stat st;
+
+    if (n < 2 || n - 1 > ARGS)
+        die("search: a text and a folder are wanted, as in: unclip search 'a dog' ~/photos");
+    for (int i = 1; i < n; i++) {
+        struct err e = {0};
+
+        if (!(folder[i - 1] = realpath(operand[i], NULL))) {
+            near_open_failed(operand[i], &e);
+            die("%s: %s", operand[i], e.msg);
+        }
+        if (!path_is_dir(folder[i - 1]))
+            die("%s: not a folder", operand[i]);
+    }
+    name_index(j, (size_t)n - 1, folder);
+    embedded = update(j, (size_t)n - 1, folder);
+    if (embedded > 1)
+        return 2;
+    if (!walk.pictures || stat(j->index, &st) < 0)
+        die("%s: no pictures in it", operand[1]);
+    if (j->open && !j->html) {
+        snprintf(page, sizeof page, "%.*shtml", (int)strlen(j->index) - 4, j->index);
+        j->html = page;
+    }
+    ranked = report(j, operand[0]);
+    if (j->open && ranked < 2)
+        open_page(j->html);
+    return ranked ? ranked : embedded;
+}

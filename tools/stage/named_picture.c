@@ -1,0 +1,68 @@
+#include "tools/stage/named_picture.h"
+
+#include <string.h>
+
+#include "formats/image/image_read.h"
+#include "formats/io/pathname.h"
+#include "lib/image/resize.h"
+
+const char *named_file(const struct record *r, struct arena *a) {
+    struct span name;
+
+    if (record_str(r, "path", &name, NULL) <= 0)
+        name = r->id;
+    return name.n && !memchr(name.p, 0, name.n) ? arena_str(a, name.p, name.n) : NULL;
+}
+
+int picture_reduce(struct record_image *im, size_t longest, struct arena *a, struct err *e) {
+    const size_t longer = im->h > im->w ? im->h : im->w;
+    struct resize_window all;
+    struct resize plan;
+    unsigned char *rgb;
+
+    if (!longest || longer <= longest)
+        return 0;
+    all = (struct resize_window){0, 0, im->h * longest / longer, im->w * longest / longer};
+    all.h += !all.h, all.w += !all.w;
+    if (!(rgb = arena_take(a, all.h * all.w, 3)))
+        return err_set(e, "out of memory");
+    struct arena scratch = *a;
+    if (resize_plan(&plan, FILTER_BICUBIC, im->h, im->w, all.h, all.w, &all, resize_kernel_best(), &scratch, e) < 0)
+        return -1;
+    resize_run(&plan, im->rgb, rgb, all.w * 3);
+    *im = (struct record_image){rgb, all.h, all.w};
+    return 0;
+}
+
+/* Takes the pixels of f, reduced, into the arena. */
+static int take(const struct image *f, size_t longest, struct record_image *im, struct arena *a, struct err *e) {
+    unsigned char *rgb;
+
+    *im = (struct record_image){f->rgb, f->h, f->w};
+    if (picture_reduce(im, longest, a, e) < 0)
+        return -1;
+    if (im->rgb != f->rgb)
+        return 1;
+    if (!(rgb = arena_take(a, f->h * f->w, 3)))
+        return err_set(e, "out of memory");
+    memcpy(rgb, f->rgb, f->h * f->w * 3);
+    im->rgb = rgb;
+    return 1;
+}
+
+int named_picture(const struct record *r, size_t longest, struct record_image *im, struct arena *a, struct err *e) {
+    const struct image_options upright = {.exif = true};
+    const int got = record_image(r, "image", im, a, e);
+    const char *file = got ? NULL : named_file(r, a);
+    struct err why = {0};
+    struct image f;
+    int taken;
+
+    if (got || !path_is_file(file))
+        return got;
+    if (image_file_open(&f, file, &upright, &why) < 0)
+        return err_at(e, file, &why);
+    taken = take(&f, longest, im, a, e);
+    image_free(&f);
+    return taken;
+}
