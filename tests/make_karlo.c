@@ -1,11 +1,14 @@
 /* make_karlo - write a Karlo with random weights, in diffusers' layout
  *
- *     make_karlo [-t] [-d f32|f16|mix] [-e embed] [-s seed] DIR
+ *     make_karlo [-a] [-t] [-d f32|f16|mix] [-e embed] [-s seed] DIR
  *
  * prior/, text_proj/, decoder/, super_res_first/, super_res_last/ and the three schedulers, as
  * kakaobrain/karlo-v1-alpha has them: the same names, shapes, and counts, which are checked.  -t: the same
  * topology, tiny: widths 8, 16, 24, 32, pictures of 16 and 32 pixels.  -e: the width of the embeddings and
  * of the text's states, 768, or 32 with -t.
+ *
+ * -a: only prior/, and in it an autoregressive prior of the unCLIP paper's sizes (prior(1) has the layout): 24 layers of 26
+ * heads of 64, 384 rows of which 64 are text states, 319 codes of 1024 buckets, embeddings of 1024 components.
  *
  * Weights have the variance that torch starts with, so that activations stay sane.  Tensors are written one
  * by one; f32 needs 14 GB of disk, f16 half.
@@ -47,9 +50,23 @@ static void conv(const char *name, size_t co, size_t ci, size_t side) {
     add(cat(name, ".bias"), 0, 0.02, PRODUCT, 1, co, 0, 0, 0);
 }
 
+static void layers(size_t n, size_t d) {
+    static const char *const parts[] = {".attn1.to_q", ".attn1.to_k", ".attn1.to_v", ".attn1.to_out.0"};
+    char at[NAME_LEN / 2];
+
+    for (size_t i = 0; i < n; i++) {
+        snprintf(at, sizeof at, "transformer_blocks.%zu", i);
+        norm(cat(at, ".norm1"), d);
+        for (int k = 0; k < 4; k++)
+            linear(cat(at, parts[k]), d, d);
+        norm(cat(at, ".norm3"), d);
+        linear(cat(at, ".ff.net.0.proj"), 4 * d, d);
+        linear(cat(at, ".ff.net.2"), d, 4 * d);
+    }
+}
+
 static void prior(const struct shape *s) {
     size_t d = s->heads * s->head, e = s->embed;
-    char at[NAME_LEN / 2];
 
     add("positional_embedding", 0, 0.01, 0, 3, 1, CONTEXT + 4, d, 0);
     add("prd_embedding", 0, 0.01, 0, 3, 1, 1, d, 0);
@@ -60,19 +77,32 @@ static void prior(const struct shape *s) {
     linear("proj_in", d, e);
     linear("embedding_proj", d, e);
     linear("encoder_hidden_states_proj", d, e);
-    for (size_t i = 0; i < s->layers; i++) {
-        static const char *const parts[] = {".attn1.to_q", ".attn1.to_k", ".attn1.to_v", ".attn1.to_out.0"};
-
-        snprintf(at, sizeof at, "transformer_blocks.%zu", i);
-        norm(cat(at, ".norm1"), d);
-        for (int k = 0; k < 4; k++)
-            linear(cat(at, parts[k]), d, d);
-        norm(cat(at, ".norm3"), d);
-        linear(cat(at, ".ff.net.0.proj"), 4 * d, d);
-        linear(cat(at, ".ff.net.2"), d, 4 * d);
-    }
+    layers(s->layers, d);
     norm("norm_out", d);
     linear("proj_to_clip_embeddings", e, d);
+}
+
+/* ---- the autoregressive prior ---- */
+
+enum { AR_HEADS = 26, AR_HEAD = 64, AR_LAYERS = 24, AR_EMBED = 1024, AR_TEXT = 64, AR_CODES = 319, AR_BUCKETS = 1024 };
+
+static void ar_prior(void) {
+    const size_t d = AR_HEADS * AR_HEAD;
+
+    linear("encoder_hidden_states_proj", d, AR_EMBED);
+    linear("embedding_proj", d, AR_EMBED);
+    add("dot_embedding.weight", 0, 0.5, 0, 2, AR_BUCKETS, d, 0, 0);
+    add("code_embedding.weight", 0, 0.5, 0, 2, AR_BUCKETS, d, 0, 0);
+    add("positional_embedding", 0, 0.01, 0, 3, 1, AR_TEXT + 1 + AR_CODES, d, 0);
+    layers(AR_LAYERS, d);
+    norm("norm_out", d);
+    add("to_logits.weight", 0, 0.05, PRODUCT, 2, AR_BUCKETS, d, 0, 0);
+    add("position_logits", 0, 0.5, 0, 2, 1 + AR_CODES, AR_BUCKETS, 0, 0);
+    add("pca.mean", 0, 0.5, 0, 1, AR_EMBED, 0, 0, 0);
+    add("pca.components", 0, 1 / sqrt((double)AR_EMBED), 0, 2, AR_CODES, AR_EMBED, 0, 0);
+    add("code.edges", 3, 0, PAIRS, 2, AR_CODES, 2, 0, 0);
+    add("dot.edges", 0.5, 0, PAIRS, 1, 2, 0, 0, 0);
+    add("dot.histogram", 1, -1, 0, 1, AR_BUCKETS, 0, 0, 0);
 }
 
 static void text_proj(const struct shape *s) {
@@ -241,6 +271,25 @@ static void configs(const char *dir, const struct shape *s) {
     end(f);
 }
 
+static void write_ar_prior(const char *dir) {
+    FILE *f = config(dir, "prior", "ARPriorTransformer");
+    size_t all = 0;
+
+    number_of(f, "num_attention_heads", AR_HEADS);
+    number_of(f, "attention_head_dim", AR_HEAD);
+    number_of(f, "num_layers", AR_LAYERS);
+    number_of(f, "embedding_dim", AR_EMBED);
+    number_of(f, "num_embeddings", AR_TEXT);
+    number_of(f, "num_codes", AR_CODES);
+    number_of(f, "num_buckets", AR_BUCKETS);
+    end(f);
+    ar_prior();
+    for (size_t i = 0; i < nitem; i++)
+        all += count(&items[i]);
+    safetensors(sub(dir, "prior"), "model.safetensors", "", "");
+    printf("prior: %zu tensors, %zu parameters\n", nitem, all);
+}
+
 static void scheduler(const char *dir, const char *name, const char *prediction, const char *variance, double range) {
     FILE *f = create(sub(dir, name), "scheduler_config.json");
 
@@ -251,20 +300,21 @@ static void scheduler(const char *dir, const char *name, const char *prediction,
 }
 
 static _Noreturn void usage(void) {
-    fprintf(stderr, "usage: make_karlo [-t] [-d f32|f16|mix] [-e embed] [-s seed] DIR\n");
+    fprintf(stderr, "usage: make_karlo [-a] [-t] [-d f32|f16|mix] [-e embed] [-s seed] DIR\n");
     exit(2);
 }
 
 int main(int argc, char *argv[]) {
     struct shape s = karlo;
     size_t embed = 0;
+    int autoregressive = 0, c;
     const char *dir;
-    int c;
 
     program = "make_karlo";
     dtype_opt = "f16";
-    while ((c = getopt(argc, argv, "d:e:s:t")) != -1)
+    while ((c = getopt(argc, argv, "ad:e:s:t")) != -1)
         switch (c) {
+        case 'a': autoregressive = 1; break;
         case 'd': dtype_opt = optarg; break;
         case 'e': embed = strtoull(optarg, NULL, 10); break;
         case 's': seed = strtoull(optarg, NULL, 10); break;
@@ -279,6 +329,10 @@ int main(int argc, char *argv[]) {
     dir = argv[optind];
     if (mkdir(dir, 0777) < 0 && errno != EEXIST)
         fail(dir, strerror(errno));
+    if (autoregressive) {
+        write_ar_prior(dir);
+        return 0;
+    }
     configs(dir, &s);
     scheduler(dir, "prior_scheduler", "sample", "fixed_small_log", 5);
     scheduler(dir, "decoder_scheduler", "epsilon", "learned_range", 1);

@@ -19,7 +19,8 @@
 #include "lib/base/tensor.h"
 
 enum { NAME_LEN = 96 };
-enum { PRODUCT = 1, TURN = 2 };    /* f16 in `mix`; stored transposed in `file` order */
+/* f16 in `mix`; stored transposed in `file` order; all elements are -mean, mean, -mean, mean ... */
+enum { PRODUCT = 1, TURN = 2, PAIRS = 4 };
 
 struct item {
     char name[NAME_LEN];     /* in the file */
@@ -85,6 +86,8 @@ static inline float number(const struct item *t, uint64_t key, size_t i) {
     uint64_t r = mix(key + i * 0x9e3779b97f4a7c15);
     int64_t sum = (int64_t)((r & 0xffff) + (r >> 16 & 0xffff) + (r >> 32 & 0xffff) + (r >> 48)) - 2 * 0xffff;
 
+    if (t->flags & PAIRS)
+        return (float)(i % 2 ? t->mean : -t->mean);
     return t->std < 0 ? (float)t->mean : (float)(t->mean + t->std * (double)sum * (1.7320508 / 65536));
 }
 

@@ -67,6 +67,8 @@ static void open_model(struct job *j) {
         die("%s", e.msg);
     tool_check_uses(&j->t, uses, sizeof uses / sizeof *uses, mode, j->m.ar ? CODES : DIFFUSION);
     j->draw.m = &j->m, j->draw.c = &j->t.compute;
+    if (j->draw.guidance < 0)
+        j->draw.guidance = j->m.ar ? 1 : 4;
     j->draw.steps = j->steps ? (size_t)j->steps : j->m.steps;
     j->draw.group = (size_t)j->t.input.batch;
     if (j->draw.guidance > 1 && (condition_empty(&c, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
@@ -233,9 +235,9 @@ static void make_room(struct job *j) {
 
 int main(int argc, char *argv[]) {
     static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = BATCH}}, .best_of = 1,
-                           .draw = {.guidance = 4, .temperature = 1, .quantile = 0.5}};
+                           .draw = {.guidance = -1, .temperature = 1, .quantile = 0.5}};
     const struct opt own[] = {
-        {'g', "guidance", OPT_FLOAT, &j.draw.guidance, "SCALE", "of the text over the empty one (4); 1: none", 0, 1000, NULL},
+        {'g', "guidance", OPT_FLOAT, &j.draw.guidance, "SCALE", "of the text over the empty one; 1: none; default: 4 (diffusion), 1", 0, 1000, NULL},
         {0, "steps", OPT_INT, &j.steps, "N", "sampling steps; default: the model's, 25 (diffusion)", 1, 1000, NULL},
         {0, "temperature", OPT_FLOAT, &j.draw.temperature, "X", "scores are divided by X (1; autoregressive)", 1e-3, 1e3, NULL},
         {0, "dot-quantile", OPT_FLOAT, &j.draw.quantile, "Q", "draw the dot product from above Q (0.5; autoregressive)", 0, 0.9999, NULL},

@@ -24,7 +24,7 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
 
 @test "prior: codes drawn as torch draws them" {
     # draw.one and draw.four of tests/golden/ar_prior/io.safetensors, the first two components of each embedding
-    prior --rng torch --precision f32 "$U" "$T" >one.clip
+    prior --rng torch --precision f32 "$U" -g 4 "$T" >one.clip
     [ "$(field one.clip '.data.image_embed[:2] | map(. * 1000 | round)')" = '[-1118,-1649]' ]
     prior --rng torch --precision f32 "$U" -n 4 -g 3 --temperature 0.7 --dot-quantile 0.85 -s 7 -b 3 "$T" >four.clip
     [ "$(field four.clip '.data.image_embed[:2] | map(. * 1000 | round)' | tr -d '\n')" = '[-2506,-1358][-1101,-2480][-3499,-2683][-1871,-146]' ]
@@ -34,13 +34,13 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
 }
 
 @test "prior: codes, the same bytes for any threads, batch and split" {
-    prior "$U" -n 3 --best-of 2 -j 1 -b 1 four.clip >one.clip
+    prior "$U" -g 2 -n 3 --best-of 2 -j 1 -b 1 four.clip >one.clip
     [ "$(record-json one.clip | wc -l)" -eq 12 ]
     for b in 2 5 16 100; do
-        prior "$U" -n 3 --best-of 2 -j 3 -b $b four.clip | cmp - one.clip
+        prior "$U" -g 2 -n 3 --best-of 2 -j 3 -b $b four.clip | cmp - one.clip
     done
     for i in 1 2 3 4; do
-        record-json four.clip | sed -n "${i}p" | record-json --from-json | prior "$U" -n 3 --best-of 2
+        record-json four.clip | sed -n "${i}p" | record-json --from-json | prior "$U" -g 2 -n 3 --best-of 2
     done | cmp - one.clip
     [ "$(field one.clip .data.image_embed | sort -u | wc -l)" -eq 12 ]
 }
@@ -63,7 +63,8 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
     prior "$U" -s 1 four.clip >c.clip
     [ "$(field c.clip .data.image_embed | sed -n 1p)" != "$(field a.clip .data.image_embed | sed -n 1p)" ]
     prior "$U" -n 3 "$T" >three.clip
-    prior "$U" "$T" >one.clip
+    prior "$T" >one.clip    # without guidance no empty text is needed
+    [ "$(field one.clip .data.params[0][1].guidance)" = 1 ]
     [ "$(field one.clip .data.image_embed)" = "$(field three.clip .data.image_embed | sed -n 1p)" ]
 }
 
@@ -77,14 +78,14 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
 }
 
 @test "prior: temperature, dot quantile and guidance change the draw" {
-    for o in "-s 0" "--temperature 3" "--dot-quantile 0" "-g 1" "-g 2"; do
+    for o in "-g 4" "-g 4 --temperature 3" "-g 4 --dot-quantile 0" "-g 1" "-g 2"; do
         # shellcheck disable=SC2086
         prior "$U" $o "$T"
     done >all.clip
     [ "$(field all.clip .data.image_embed | sort -u | wc -l)" -eq 5 ]
     # the coldest draw takes the best code everywhere, so only the dot product is left to chance
-    prior "$U" --temperature 0.001 -n 64 "$T" >cold.clip
-    prior "$U" --temperature 0.001 -n 64 --dot-quantile 0.999 "$T" >high.clip
+    prior "$U" -g 4 --temperature 0.001 -n 64 "$T" >cold.clip
+    prior "$U" -g 4 --temperature 0.001 -n 64 --dot-quantile 0.999 "$T" >high.clip
     [ "$(field high.clip .data.image_embed | sort -u | wc -l)" -lt "$(field cold.clip .data.image_embed | sort -u | wc -l)" ]
 }
 
