@@ -101,8 +101,28 @@ for name in ("c", "fast"):
 END
 }
 
+@test "emoji: the autoregressive prior draws what the text says" {
+    cd "$ROOT/examples/emoji/demo"
+    printf '%s\n' 'a red heart' 'a fish' 'a green apple' 'a snowman' | "$BIN/clip-tok" | "$BIN/clip-embed" |
+        "$BIN/prior" -m ../ar_prior --best-of 2 >"$BATS_TEST_TMPDIR/drawn.clip"
+    "$BIN/clip-embed" red-heart.png fish.png green-apple.png snowman.png banana.png house.png >"$BATS_TEST_TMPDIR/seen.clip"
+    python3 - "$ROOT" "$BATS_TEST_TMPDIR" <<'END'
+import sys
+import numpy as np
+sys.path.insert(0, sys.argv[1] + "/examples")
+from unclip_read import records
+def embeds(name):
+    v = np.stack([r["data"]["image_embed"].astype("f8") for r in records(open(sys.argv[2] + "/" + name, "rb"))])
+    return v / np.linalg.norm(v, axis=1, keepdims=True)
+cos = embeds("drawn.clip") @ embeds("seen.clip").T
+print(cos.round(3))
+assert (cos.argmax(1) == np.arange(4)).all() and cos.max(1).min() > 0.5
+END
+}
+
 @test "emoji: no more than 64 MiB of weights, in float16" {
-    [ "$(find "$ROOT/examples/emoji" -name '*.safetensors' -printf '%s\n' | awk '{ n += $1 } END { print n }')" -le $((64 << 20)) ]
+    [ "$(find "$ROOT/examples/emoji" -name '*.safetensors' -not -path '*/ar_prior/*' -printf '%s\n' | awk '{ n += $1 } END { print n }')" -le $((64 << 20)) ]
+    [ "$(stat -c %s "$ROOT/examples/emoji/ar_prior/prior/model.safetensors")" -le $((12 << 20)) ]
 }
 
 @test "emoji: diffusers' UnCLIPPipeline draws the same, stage by stage" {

@@ -17,7 +17,7 @@ from torch import nn
 
 from prior import Block
 
-AR = dict(heads=4, head=64, layers=5, embed=256, text=48, buckets=1024)
+AR = dict(heads=4, head=64, layers=4, embed=256, text=48, buckets=1024)
 
 
 class Smooth(nn.Module):
