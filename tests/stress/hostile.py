@@ -219,13 +219,13 @@ def stream(r, good):
 
 # ---- programs ----
 
-def run(bin, cmd, data=None, name=None):
+def run(bin, cmd, data=None, name=None, limit=None):
     env = dict({"UNCLIP_MODEL": "box"}, **os.environ)
     env = dict(env, UNCLIP_CACHE="none", ASAN_OPTIONS="hard_rss_limit_mb=%d:detect_leaks=0:abort_on_error=0:exitcode=99" % LIMIT_MB,
                UBSAN_OPTIONS="print_stacktrace=1:exitcode=99")
     try:
         p = subprocess.run([os.path.join(bin, cmd[0])] + cmd[1:] + ([name] if name else []), input=data, stdin=None if data is not None else subprocess.DEVNULL,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=LIMIT_S, check=False)
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, timeout=limit or LIMIT_S, check=False)
         return p.returncode, p.stdout, p.stderr
     except subprocess.TimeoutExpired as e:
         return "timeout", b"", e.stderr or b""
@@ -246,7 +246,7 @@ def main():
     os.mkfifo("fifo")
 
     def made(cmd, data=b""):
-        status, out, err = run(bin, cmd, data)
+        status, out, err = run(bin, cmd, data, limit=900)
         if status != 0:
             sys.exit("hostile.py: %s: status %s\n%s" % (" ".join(cmd), status, err.decode(errors="replace")))
         return out

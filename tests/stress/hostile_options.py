@@ -40,7 +40,7 @@ def main():
         shutil.copy(os.path.join(top, "examples", "emoji", f), ".")
 
     def made(cmd, name, data=b""):
-        status, out, err = hostile.run(bin, cmd, data)
+        status, out, err = hostile.run(bin, cmd, data, limit=900)
         if status != 0:
             sys.exit("hostile_options.py: %s: status %s\n%s" % (" ".join(cmd), status, err.decode(errors="replace")))
         if name:

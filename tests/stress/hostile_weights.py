@@ -210,7 +210,7 @@ def main():
         subprocess.run([os.path.join(aid, command[0]), *command[1:]], stdout=subprocess.DEVNULL, check=True)
 
     def made(cmd, data=b""):
-        status, out, err = hostile.run(bin, cmd, data)
+        status, out, err = hostile.run(bin, cmd, data, limit=900)
         if status != 0:
             sys.exit("hostile_weights.py: %s: status %s\n%s" % (" ".join(cmd), status, err.decode(errors="replace")))
         return out
