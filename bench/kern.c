@@ -290,7 +290,7 @@ static void attention_prepare(struct what *w, int k) {
         w->y = numbers(w->m * w->heads * d);
         w->attention = (struct attention){w->heads, d, 0.125f, false};
         w->seq = (struct attention_seq){w->x, w->y, w->m, ld, w->heads * d,
-            {{NULL, NULL, 0, 0}, {w->x + w->heads * d, w->x + 2 * w->heads * d, w->m, ld}}};
+            {{NULL, NULL, 0, 0}, {w->x + w->heads * d, w->x + 2 * w->heads * d, w->m, ld}}, NULL};
     }
     w->scratch[k] = take(attention_scratch(&w->attention, &c, w->m), 1);
 }

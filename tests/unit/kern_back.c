@@ -54,7 +54,7 @@ static double exact(enum act a, double x) {
         s = 1 / (1 + exp(-x));
         return s + x * s * (1 - s);
     }
-    return NAN;
+    return (double)NAN;
 }
 
 static void activations(const struct kern *k) {
