@@ -9,7 +9,7 @@
 #: make check-arm64  cross-compile what needs only the C library for arm64; run its tests by qemu
 #: make bench        measure
 #: make install, make install-strip, make uninstall
-#:                   programs, manual pages and the model in the box, in PREFIX (/usr/local), below DESTDIR
+#:                   programs, manual pages, completions and the model in the box, in PREFIX (/usr/local), below DESTDIR
 #: make clean        remove what was built
 #:
 #: Variables are set on the command line or in config.mk: CC, CFLAGS, PREFIX, PKG_CONFIG, ...
@@ -21,12 +21,13 @@ PREFIX   = /usr/local
 BINDIR   = $(PREFIX)/bin
 MANDIR   = $(PREFIX)/share/man
 DATADIR  = $(PREFIX)/share
+COMPDIR  = $(PREFIX)/share
 CC       = cc
 CFLAGS   = -O2 -g
 MANDOC   = mandoc
 PKG_CONFIG = pkg-config
 INSTALL_PROGRAM = install
-VERSION  = 0.1
+VERSION  = 0.2
 -include config.mk
 
 WARN     = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wdouble-promotion \
@@ -190,14 +191,22 @@ lint:
 	@for o in $(WRAPS); do nm -u build-lint/*/*/$$o.o | grep -qwE 'malloc|calloc|realloc' || { echo "$$o does not allocate"; exit 1; }; done
 	@! command -v python3 >/dev/null || python3 lib/text/text_tables.py | cmp - lib/text/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
-	@shellcheck -x -S warning -e SC2154 tests/run tests/layers tests/fuzz/run .ci/run .ci/needs .ci/vocab $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
+	@shellcheck -x -S warning -e SC2154 tests/run tests/layers tests/fuzz/run .ci/run .ci/needs .ci/vocab .ci/completions $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
 	@echo lint: clean
 
+# Completions of bash, zsh and fish, from the options that the programs print.
+completions: all
+	@.ci/completions $B/bin $B/completions
+
 SHARE    = $(DESTDIR)$(DATADIR)/unclip
-install: all
+install: completions
 	mkdir -p $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 $(SHARE)
 	$(INSTALL_PROGRAM) -m 755 $(BINS) $(DESTDIR)$(BINDIR)
 	for p in $(PAGES); do install -m 644 $$p $(DESTDIR)$(MANDIR)/man$${p##*.}; done
+	mkdir -p $(DESTDIR)$(COMPDIR)/bash-completion/completions $(DESTDIR)$(COMPDIR)/zsh/site-functions $(DESTDIR)$(COMPDIR)/fish/vendor_completions.d
+	for p in $(TOOLS); do install -m 644 $B/completions/bash/unclip $(DESTDIR)$(COMPDIR)/bash-completion/completions/$$p; done
+	install -m 644 $B/completions/zsh/_unclip $(DESTDIR)$(COMPDIR)/zsh/site-functions
+	install -m 644 $B/completions/fish/*.fish $(DESTDIR)$(COMPDIR)/fish/vendor_completions.d
 	rm -rf $(SHARE)/emoji
 	cp -R examples/emoji $(SHARE)/emoji
 	rm -rf $(SHARE)/emoji/train
@@ -208,6 +217,8 @@ install-strip:
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(BINDIR)/%)
 	for p in $(notdir $(PAGES)); do rm -f $(DESTDIR)$(MANDIR)/man$${p##*.}/$$p; done
+	rm -f $(TOOLS:%=$(DESTDIR)$(COMPDIR)/bash-completion/completions/%) $(DESTDIR)$(COMPDIR)/zsh/site-functions/_unclip
+	rm -f $(TOOLS:%=$(DESTDIR)$(COMPDIR)/fish/vendor_completions.d/%.fish)
 	rm -rf $(SHARE)/emoji
 	rmdir $(SHARE) 2>/dev/null || true
 
@@ -218,4 +229,4 @@ clean:
 	rm -rf build build-* demo
 
 -include $(OBJ:.o=.d) $(patsubst %.c,$B/double/%.d,$(NETWORKS) $(DOUBLED:%=tests/unit/%.c))
-.PHONY: all help deps vocab demo check units aids check-threads check-arm64 portable fuzz fuzzers bench lint install install-strip uninstall clean FORCE
+.PHONY: all help deps vocab completions demo check units aids check-threads check-arm64 portable fuzz fuzzers bench lint install install-strip uninstall clean FORCE

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -172,9 +173,40 @@ static int read_whole_file(int fd, unsigned char *p, size_t n, struct err *e) {
     return got < 0 ? err_set(e, "%s", strerror(errno)) : (size_t)got < n ? err_set(e, "became shorter while it was read") : 0;
 }
 
+/* Is it a pipe that the caller of the program has opened: standard input, or the pipe of a shell's <(command)? */
+static bool is_pipe(const char *name, mode_t m) {
+    return S_ISFIFO(m) && (!strcmp(name, "-") || !strncmp(name, "/dev/fd/", 8) || !strncmp(name, "/proc/self/fd/", 14));
+}
+
+/* Reads a pipe to its end, into memory that doubles. */
+static int read_pipe(int fd, unsigned char **p, size_t *n, struct err *e) {
+    size_t room = (size_t)1 << 20;
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+
+    *p = NULL, *n = 0;
+    for (;;) {
+        unsigned char *longer = *p && *n < room ? *p : realloc(*p, *p ? room *= 2 : room);
+        ssize_t got;
+
+        if (!longer)
+            return err_set(e, "no memory for %zu bytes", room);
+        *p = longer;
+        if (poll(&wait, 1, -1) < 0 && errno != EINTR)
+            return err_set(e, "%s", strerror(errno));
+        got = read(fd, *p + *n, room - *n);
+        if (got == 0)
+            return *n ? 0 : err_set(e, "nothing came through the pipe");
+        if (got < 0 && errno != EAGAIN && errno != EINTR)
+            return err_set(e, "%s", strerror(errno));
+        *n += got > 0 ? (size_t)got : 0;
+        if (*n > IMAGE_MAX_BYTES)
+            return err_set(e, "more than %llu bytes", (unsigned long long)IMAGE_MAX_BYTES);
+    }
+}
+
 int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *e) {
     /* a FIFO without a writer must not stop the program: O_NONBLOCK does nothing to files */
-    int fd = open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY), r = -1;
+    int fd = strcmp(name, "-") ? open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) : dup(0), r = -1;
     struct stat s;
 
     *p = NULL;
@@ -182,6 +214,8 @@ int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *
         return err_set(e, "%s", strerror(errno));
     if (fstat(fd, &s) < 0)
         err_set(e, "%s", strerror(errno));
+    else if (is_pipe(name, s.st_mode))
+        r = read_pipe(fd, p, n, e);
     else if (!S_ISREG(s.st_mode))
         err_set(e, "%s", kind(s.st_mode));
     else if ((uint64_t)s.st_size > IMAGE_MAX_BYTES)

@@ -356,3 +356,24 @@ assert n * 2 == len(ids) and sorted(ids[:n]) == sorted(ids[n:])'
     done
     [ "$(cat photos-?.clip | wc -c)" = "$(wc -c <photos.clip)" ]
 }
+
+@test "pictures through pipes: standard input and <(command)" {
+    clip-embed "$IM/rgb.png" | record-json | jq -c .data.image_embed >want
+    clip-embed - <"$IM/rgb.png" | record-json >file
+    cat "$IM/rgb.png" | clip-embed - | record-json >pipe
+    { head -c 50 "$IM/rgb.png"; sleep 0.1; tail -c +51 "$IM/rgb.png"; } | clip-embed - | record-json >slow
+    clip-embed <(cat "$IM/rgb.png") | record-json >shell
+    for f in file pipe slow shell; do jq -c .data.image_embed $f | diff want -; done
+    [ "$(jq -r .id pipe)" = - ]
+    [[ "$(jq -r .id shell)" = /dev/fd/* ]]
+    run -1 --separate-stderr bash -c ': | clip-embed - '"$IM/rgb.png"' -o x'
+    [ "$stderr" = "clip-embed: -: nothing came through the pipe" ]
+    [ "$(record-json x | wc -l)" = 1 ]
+    # a picture of more than a buffer
+    { printf 'P6\n900 600\n255\n'; head -c 1620000 /dev/zero; } >large.ppm
+    [ "$(cat large.ppm | clip-embed - | record-json | jq -c .data.image_embed)" = "$(clip-embed large.ppm | record-json | jq -c .data.image_embed)" ]
+    # a FIFO in the file system is not waited for
+    mkfifo fifo
+    run -1 --separate-stderr timeout 10 clip-embed fifo
+    [ "$stderr" = "clip-embed: fifo: is a FIFO, not a regular file" ]
+}

@@ -303,7 +303,7 @@ photo() {
     [ "$(head -c 15 whole-2.ppm | tr '\n' ' ')" = "P6 300 200 255 " ]
     [ "$(tail -c +16 whole-1.ppm | head -c 3 | od -An -tu1)" = " 255   0   0" ]
     image-out --sheet=2 --caption none -o sheet.ppm named.clip
-    read -r w h <<<"$(sed -n 2p sheet.ppm | head -c 20)"
+    w=$(sed -n 2p sheet.ppm | cut -d" " -f1)
     [ "$w" -ge 512 ] && [ "$w" -lt 600 ]
     echo '{"id":"gone.png","data":{"cos":0.5}}' | record-json --from-json >gone.clip
     run -1 --separate-stderr image-out -o x.png gone.clip
