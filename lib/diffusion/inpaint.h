@@ -1,7 +1,7 @@
 /* inpaint.h - the part of a picture that is known while the rest of it is sampled
  *
- * What     A mask tells which pixels of a source picture are known.  A network that was trained for inpainting (GLIDE's) sees
- *          the known part in further input channels, and the known part of its x0 is replaced (struct sched_known).
+ * What     A mask tells which pixels of a source picture are known.  A network that was trained for inpainting (GLIDE's)
+ *          sees the known part in further input channels, and the known part of its x0 is replaced (struct sched_known).
  *          For any other network the known part of the state is replaced after each step by the source with the noise
  *          of that level (inpaint_keep).
  * Source   Lugmayr et al. 2022, arXiv:2201.09865 (RePaint), equation 8a; openai/glide-text2im notebooks/inpaint.ipynb

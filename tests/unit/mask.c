@@ -14,7 +14,8 @@ static int are(const unsigned char *mask, const char *want) {
 }
 
 static void painted(void) {
-    const unsigned char rgb[] = {255, 255, 255, 0, 0, 0, 128, 128, 128, 127, 127, 127, 255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 0};
+    const unsigned char rgb[] = {255, 255, 255, 0,   0, 0, 128, 128, 128, 127, 127, 127,
+                                 255, 0,   0,   0, 255, 0, 0,   0,   255, 255, 255, 0};
     const unsigned char alpha[] = {0, 0, 0, 127, 127, 127, 128, 128, 128, 255, 255, 255};
     unsigned char mask[8];
 
@@ -66,7 +67,8 @@ static void sizes(void) {
                 mask_fit(mask, q, s, out);
                 for (size_t y = 0; y < s; y++)
                     for (size_t x = 0; x < s; x++) {
-                        int by = hole * s < (y + 1) * q && (hole + 1) * s > y * q, bx = hole * s < (x + 1) * q && (hole + 1) * s > x * q;
+                        int by = hole * s < (y + 1) * q && (hole + 1) * s > y * q;
+                        int bx = hole * s < (x + 1) * q && (hole + 1) * s > x * q;
                         wrong += out[y * s + x] != !(bx && by);
                     }
             }

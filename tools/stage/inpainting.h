@@ -1,8 +1,8 @@
 /* inpainting.h - what is known of a record's picture, for decode64 and upsample
  *
  * What     decode64 is asked to inpaint by --mask, by --erase, or by the field `mask` of a record, which counts if
- *          neither option is given.  The picture is --source, else the field `image`, else the file that path or id names.
- *          With the record's own mask, the field `source` comes before `image`.
+ *          neither option is given.  The picture is --source, else the field `image`, else the file that path or id
+ *          names.  With the record's own mask, the field `source` comes before `image`.
  *          Picture and mask are cut to their central square, and the decoder gets both at its own size.  The record
  *          gets the square as `source` and `mask`, from which upsample takes what is known at its size.  The unknown
  *          pixels of `source` hold colours from near them, so that what was erased is not in the record.
