@@ -46,6 +46,15 @@ blocks() {
     grep -qx 'field	image	12	.*' info
 }
 
+@test "docs: the examples of clip-draw(1), with fewer iterations" {
+    not_sanitized
+    blocks "$ROOT/man/clip-draw.1" | sed 's/ --iterations [1-9][0-9]*//; s/ clip-draw / clip-draw --iterations 2 /' >run.sh
+    [ "$(grep -c 'clip-draw --iterations 2 ' run.sh)" -eq 3 ]
+    sh -eu run.sh
+    grep -c '<path d="M ' heart.svg | grep -qx 256
+    image-out --read starfish.png | jq -e '.data.params[-1][1].init == "examples/emoji/demo/fish.png"'
+}
+
 @test "docs: the examples of image-out(1)" {
     blocks "$ROOT/man/image-out.1" >run.sh
     [ "$(wc -l <run.sh)" -ge 6 ]

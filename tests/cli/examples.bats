@@ -23,6 +23,12 @@ size() { od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4, $7 * 256 + $8 }
     image-out --read out.png | jq -e '.data.text == "a red apple"'
 }
 
+@test "examples: a sentence to an SVG file" {
+    "$ROOT/examples/clipdraw.sh" -s 4 -i 2 -b 2 'a red apple' out.svg
+    grep -c '<path d="M ' out.svg | grep -qx 4
+    run -2 "$ROOT/examples/clipdraw.sh" 'a red apple'
+}
+
 @test "examples: variations, an interpolation, a text difference, components" {
     "$ROOT/examples/variations.sh" "$DEMO/key.png" 2 0.5 v.png
     "$ROOT/examples/interpolate.sh" "$DEMO/key.png" "$DEMO/sun.png" 3 i.png

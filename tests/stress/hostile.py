@@ -277,9 +277,10 @@ def main():
     small_image = made(["clip-embed", "--keep-image=16"] + pipe + [os.path.join(demo, "fish.png")])
     drawn_small = made(["decode64", "--u8"] + pipe, made(["prior", "-n", "2"] + pipe, small_text))
     inverted = made(["ddim-invert", "--steps", "5"] + pipe, small_image)
+    strokes = made(["clip-draw", "--size", "16", "--strokes", "3", "--iterations", "1"] + pipe, small_text)
     open("smalltext.clip", "wb").write(small_text)
     painted_small = made(["decode64", "--erase", "3,3,9,9"] + pipe, small_image)
-    tiny = [write(x) for b in (small_text, small_image, drawn_small, inverted, painted_small, corgi, corgi_small) for x in records(b)]
+    tiny = [write(x) for b in (small_text, small_image, drawn_small, inverted, painted_small, strokes, corgi, corgi_small) for x in records(b)]
     good = [write(x) for b in (tok, text_, image, prior, small, noise, painted, masked, labelled, codes, drawn) for x in records(b)]
     open("good.clip", "wb").write(image)
     open("text.clip", "wb").write(text_)
@@ -302,7 +303,9 @@ def main():
         "decode64 --embed text PIPE", "decode64 --uncond HERE PIPE smalltext.clip", "upsample PIPE", "decode64 --steps 9 GLIDE", "decode64 --steps 3 -n 2 --erase 2,2,9,9 GLIDE", "upsample --steps 5 GLIDE", "ddim-invert --steps 3 GLIDE",
         "clip-draw --iterations 2 --strokes 8 --cutouts 1 PIPE", "clip-draw --canvas pixels --iterations 2 --size 20x9 --negative HERE PIPE smalltext.clip", "upsample -n 2 --rng torch PIPE", "ddim-invert PIPE",
         "ddim-invert --text --steps 9 PIPE", "clip-embed PIPE", "prior --skip-from HERE PIPE smalltext.clip", "decode64 --shard 1/2 PIPE",
-        "dalle --keep-top 2 DALLE", "dalle -n 2 --every 3 --keep-errors DALLE")]
+        "clip-draw --size 16 --strokes 4 --iterations 2 --every 1 --keep-errors PIPE", "clip-draw --size 16 --iterations 1 --canvas fourier -n 2 PIPE",
+        "clip-draw --size 20 --iterations 1 --canvas pixels --augment cutout --negative HERE PIPE smalltext.clip", "clip-draw --size 16 --iterations 1 --skip-from HERE PIPE smalltext.clip",
+        "image-out -o %i-%d.svg", "dalle --keep-top 2 DALLE", "dalle -n 2 --every 3 --keep-errors DALLE")]
     expensive = {"decode64", "upsample", "ddim-invert", "prior"}    # with the model in the box
     cmds = [c for c in cmds if os.path.exists(os.path.join(bin, c[0]))]
     end, runs, bad, results, count = time.time() + seconds, 0, 0, 0, {}

@@ -67,14 +67,15 @@ def main():
             programs[name] = [(m.group(1), bool(m.group(2)), bool(m.group(3))) for m in re.finditer(r"^  (?:-., |    )--([a-z0-9-]+)(\[)?(?:[= ]([A-Za-z0-9/=]+))?", out, re.M)]
     modes = {"embed-mix": ["slerp", "lerp", "diff", "mean", "sum", "pca-fit", "pca-project", "pca-reconstruct", "x"]}
     fixed = {"dalle": ["-m", "mindalle"], "vq": ["-m", "vq"], "prior": ["--steps", "1"], "decode64": ["--steps", "1"], "upsample": ["--steps", "1"], "ddim-invert": ["--steps", "2"],
-             "clip-draw": ["--iterations", "2", "--strokes", "8", "--cutouts", "1"]}
+             "clip-draw": ["--iterations", "2", "--strokes", "8", "--cutouts", "1", "--size", "16"]}
+    long = {"clip-draw": ["iterations", "size", "best-of", "cutouts"]}    # their large values take longer than a run may
     want, end, runs, bad, count = sums(), time.time() + seconds, 0, 0, {}
     os.environ["UNCLIP_MODEL"] = "pipe"
     while time.time() < end:
         name = r.choice(sorted(programs))
         cmd = [name] + ([r.choice(modes[name])] if name in modes else []) + (fixed.get(name, []) if r.random() < 0.95 else [])
         for opt, maybe, takes in r.choices(programs[name], k=r.choice([1, 1, 2, 3, 5])):
-            if opt in ("help", "version", "threads"):
+            if opt in ("help", "version", "threads") or opt in long.get(name, []):
                 continue
             value = r.choice(VALUES)
             cmd.append("--" + opt + ("=" + value if takes and not (maybe and r.random() < 0.4) else ""))
