@@ -28,8 +28,11 @@ int glide_text_config_from_weights(struct glide_text_config *c, const struct wei
         return err_set(e, "tensor %s is missing", !token ? "token_embedding.weight" : !place ? "positional_embedding"
                                                                                             : "transformer_proj.weight");
     *c = (struct glide_text_config){token->shape[0], place->shape[0], token->shape[1], 0, 64, time->shape[0]};
-    while (c->layers < LAYERS_MOST && (snprintf(name, sizeof name, "%s%zu.ln_1.weight", BLOCKS, c->layers), weights_find(ws, name)))
-        c->layers++;
+    for (; c->layers < LAYERS_MOST; c->layers++) {
+        snprintf(name, sizeof name, "%s%zu.ln_1.weight", BLOCKS, c->layers);
+        if (!weights_find(ws, name))
+            break;
+    }
     return 0;
 }
 

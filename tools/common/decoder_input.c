@@ -67,7 +67,8 @@ static int glide_branch(struct tool *t, struct decoder_input *d, const struct re
 
 /* ---- both ---- */
 
-void tool_open_decoder_input(struct tool *t, struct decoder_input *d, const struct decoder_model *m, const struct model_paths *p) {
+void tool_open_decoder_input(struct tool *t, struct decoder_input *d, const struct decoder_model *m,
+                             const struct model_paths *p) {
     struct err e = {0};
     struct span text;
 

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""glide_torch.py GLIDE_TEXT2IM DIR THREADS - the steps of glide.sh with openai/glide-text2im under PyTorch, in f32
+
+Each network in a process of its own, so that the memory is its own. Prints rows for glide.sh's table.
+"""
+import os
+import resource
+import subprocess
+import sys
+import time
+
+if len(sys.argv) == 4:
+    for stage in "base", "upsample":
+        subprocess.run([sys.executable, __file__] + sys.argv[1:] + [stage], check=True)
+    sys.exit(0)
+
+sys.path.insert(0, sys.argv[1])
+import torch as th
+from safetensors.torch import load_file
+
+from glide_text2im.model_creation import create_model, model_and_diffusion_defaults, model_and_diffusion_defaults_upsampler
+
+where, threads, stage = sys.argv[2], int(sys.argv[3]), sys.argv[4]
+th.set_num_threads(threads)
+th.set_grad_enabled(False)
+o = model_and_diffusion_defaults() if stage == "base" else model_and_diffusion_defaults_upsampler()
+o.update(use_fp16=False, cache_text_emb=True)
+for k in "diffusion_steps", "noise_schedule", "timestep_respacing":
+    o.pop(k)
+model = create_model(**o).eval()
+model.load_state_dict({k: v.float() for k, v in load_file(os.path.join(where, stage + ".safetensors")).items()})
+rows, side = (2, 64) if stage == "base" else (1, 256)
+kw = {"tokens": th.zeros(rows, 128, dtype=th.long), "mask": th.arange(128)[None].repeat(rows, 1) < 11}
+if stage != "base":
+    kw["low_res"] = th.zeros(rows, 3, 64, 64)
+x, t = th.randn(rows, 3, side, side), th.full((rows,), 500)
+model(x, t, **kw)
+clock, cpu = time.monotonic(), time.process_time()
+for _ in range(2):
+    model(x, t, **kw)
+print("| %s | PyTorch %s | %.2f | %.2f | %d |" % (stage, th.__version__.split("+")[0], (time.monotonic() - clock) / 2,
+      (time.process_time() - cpu) / 2, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024), flush=True)
