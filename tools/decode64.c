@@ -18,6 +18,7 @@
 #include "tools/common/progress.h"
 #include "tools/common/samples.h"
 #include "tools/common/tool.h"
+#include "tools/stage/clip_guiding.h"
 #include "tools/stage/inpainting.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [--eta ETA] [option ...] [file ...]"
@@ -36,6 +37,7 @@ struct job {
     bool ddim, no_text, u8;
     struct strs erase;
     struct inpainting inpainting;
+    struct clip_guiding clip;
     /* the record that is being sampled, for watch() */
     const struct record *r;
     const struct sample *s;
@@ -65,7 +67,7 @@ static int plan(struct job *j, const struct record *r, struct plan *p, struct er
     known = p->recipe.known;
     p->ddim = j->ddim || j->eta >= 0 || known;
     p->eta = j->eta >= 0 ? j->eta : 0;
-    p->guidance = j->guidance >= 0 ? j->guidance : known ? 1 : j->m.guidance;
+    p->guidance = j->guidance >= 0 ? j->guidance : known || j->clip.scale > 0 ? 1 : j->m.guidance;
     p->text = !j->no_text && (!known || p->recipe.text);
     p->inpaint = inpainting_asked(&j->inpainting, r);
     p->resample = p->inpaint ? (size_t)j->resample : 1;
@@ -118,6 +120,7 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
         mp_cstr(&m, "embed"), mp_cstr(&m, EMBEDS[j->input.embed]);
     if (j->input.uncond)
         mp_cstr(&m, "uncond"), mp_cstr(&m, j->input.uncond);
+    clip_guiding_params(&j->clip, &m);
     if (p->inpaint)
         inpainting_params(&j->inpainting, &m);
     if (p->resample > 1)
@@ -199,7 +202,10 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
         cond[i] = b.b;
     if (p->inpaint && inpainting_known(&j->inpainting, r, j->m.side, &known, a, e) < 0)
         return -1;
+    if (j->clip.scale > 0 && clip_guiding_text(&j->clip, r, a, e) < 0)
+        return -1;
     d = sampler_job(j, p);
+    d.guide = j->clip.scale > 0 ? &j->clip.of : NULL;
     d.guidance = same ? 1 : d.guidance;
     d.cond = cond, d.noise = z.source, d.init = init, d.inpaint = p->inpaint ? &known.at : NULL;
     j->r = r, j->s = &s, j->known = p->inpaint ? &known : NULL, err_clear(&j->why);
@@ -218,7 +224,8 @@ static void open_model(struct job *j) {
     struct err e = {0};
 
     if (unclip_open_decoder(&j->m, &p, j->inpainting.mask || j->erase.n, &j->t.compute, &j->t.arena, &e) < 0 ||
-        inpainting_open(&j->inpainting, j->erase.v, j->erase.n, &j->t.arena, &e) < 0)
+        inpainting_open(&j->inpainting, j->erase.v, j->erase.n, &j->t.arena, &e) < 0 ||
+        clip_guiding_open(&j->clip, &p, j->m.side, &j->t.compute, &j->t.arena, &e) < 0)
         die("%s", e.msg);
     TOOL_CHECK_USES(&j->t, uses, modes, j->m.glide ? 2 : 1);
     tool_open_decoder_input(&j->t, &j->input, &j->m, &p);
@@ -232,6 +239,7 @@ int main(int argc, char *argv[]) {
     static struct job j = {.t = {.machine = {.precision = -1}}, .guidance = -1, .eta = -1, .resample = 1};
     const struct opt own[] = {
         {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of text and image over none (8; GLIDE: 3; 1 for an inverted noise)", 0, 1000, NULL},
+        {0, "clip-guidance", OPT_FLOAT, &j.clip.scale, "SCALE", "follow a noised CLIP's gradient (0: none; GLIDE's 3), without -g", 0, 1000, NULL},
         {0, "steps", OPT_INT, &j.steps, "N", "sampling steps (25; GLIDE: 100; those of an inverted noise)", 1, 1000, NULL},
         {0, "spacing", OPT_STR, &j.spacing, "SPEC", "which timesteps: N, N,N,..., ddimN or fast27", 0, 0, NULL},
         {0, "eta", OPT_FLOAT, &j.eta, "ETA", "sample by DDIM with this much noise: 0 none, 1 as much as ancestral", 0, 1, NULL},

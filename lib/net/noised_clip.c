@@ -1,6 +1,5 @@
 #include "lib/net/noised_clip.h"
 
-#include <assert.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -127,6 +126,10 @@ static size_t layers_of(const struct weights *ws, struct err *e) {
     return n;
 }
 
+static size_t heads_of(size_t width, size_t head) {
+    return width / (head ? head : size_max(size_min(width, 64), 1));
+}
+
 static int image_config(struct clip_config *c, const struct weights *ws, size_t head, struct err *e) {
     const size_t *times = shape_of(ws, TIMES, 2, e), *patch = times ? shape_of(ws, NAMES.vision.patch, 4, e) : NULL;
     const size_t *place = patch ? shape_of(ws, NAMES.vision.position, 2, e) : NULL;
@@ -141,7 +144,7 @@ static int image_config(struct clip_config *c, const struct weights *ws, size_t 
         return err_set(e, "tensor %s has %zu rows, expected 1 and a square", NAMES.vision.position, place[0]);
     *c = (struct clip_config){.family = &NAMES, .has_vision = true, .act_known = true};
     c->vision = (struct clip_vision_config){
-        .kind = VISION_VIT, .image = grid * patch[2], .width = times[1], .heads = times[1] / head, .embed = out[0],
+        .kind = VISION_VIT, .image = grid * patch[2], .width = times[1], .heads = heads_of(times[1], head), .embed = out[0],
         .layers = layers, .patch = patch[2], .mlp = fc[0], .act = ACT_GELU, .eps = 1e-5f
     };
     return clip_check_vision(c, e);
@@ -157,7 +160,7 @@ static int text_config(struct clip_config *c, const struct weights *ws, size_t h
         return -1;
     *c = (struct clip_config){.family = &NAMES, .has_text = true, .act_known = true};
     c->text = (struct clip_text_config){
-        .context = place[0], .vocab = voc[0], .width = voc[1], .heads = voc[1] / head, .layers = layers, .mlp = fc[0],
+        .context = place[0], .vocab = voc[0], .width = voc[1], .heads = heads_of(voc[1], head), .layers = layers, .mlp = fc[0],
         .embed = out[0], .act = ACT_GELU, .eps = 1e-5f, .eos = INT_MAX    /* no token: pooled at the last one */
     };
     return clip_check_text(c, e);
@@ -185,7 +188,6 @@ struct noised_clip *noised_clip_bind(const struct weights *image, const struct w
         err_set(e, "out of memory for weights");
         return NULL;
     }
-    assert(head);
     if (plain_names(&plain_image, image, keep, e) < 0 || image_config(&c->image, &plain_image, head, e) < 0 ||
         plain_names(&plain_text, text, keep, e) < 0 || text_config(&c->text, &plain_text, head, e) < 0)
         return NULL;

@@ -28,8 +28,8 @@ struct noised_clip;
 bool noised_clip_is_image(const struct weights *ws);
 bool noised_clip_is_text(const struct weights *ws);
 
-/* Binds both encoders, whose weights are in two files.  `head` is the width of a head: 64 in the published files, and
- * shapes do not tell it.  */
+/* Binds both encoders, whose weights are in two files.  `head` is the width of a head, which shapes do
+ * not tell.  0 means 64, as in the published files, or the whole width of a narrower tower.  */
 struct noised_clip *noised_clip_bind(const struct weights *image, const struct weights *text, size_t head, const struct compute *k,
                                      struct arena *keep, struct err *e);
 

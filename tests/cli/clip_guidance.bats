@@ -1,0 +1,90 @@
+#!/usr/bin/env bats
+# decode64 --clip-guidance: a tiny GLIDE (make_glide), the tiny noised CLIP of tests/golden/glide and the tokenizer of the model in the
+# box.  The text encoder gets more rows, so that it knows the ids of that tokenizer.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return
+    mkdir glide
+    "$AID/make_glide" -t glide base
+    cp "$BATS_TEST_DIRNAME/../golden/glide/vocab.bpe" "$BATS_TEST_DIRNAME/../golden/glide/clip_image_enc.safetensors" glide
+    python3 - "$BATS_TEST_DIRNAME/../golden/glide/clip_text_enc.safetensors" glide/clip_text_enc.safetensors <<'P'
+import json, struct, sys
+b = open(sys.argv[1], "rb").read()
+n = struct.unpack("<Q", b[:8])[0]
+head, data, name, rows = json.loads(b[8:8 + n]), b[8 + n:], "blocks.input.w_voc", 8192
+old = head[name]["data_offsets"]
+have, width = head[name]["shape"]
+table = data[old[0]:old[1]]
+table = (table * (rows // have + 1))[:rows * width * 4]
+body = data[:old[0]] + data[old[1]:]
+for t in head.values():
+    if t["data_offsets"][0] > old[0]:
+        t["data_offsets"] = [x - len(data[old[0]:old[1]]) for x in t["data_offsets"]]
+head[name] = {"dtype": "F32", "shape": [rows, width], "data_offsets": [len(body), len(body) + len(table)]}
+j = json.dumps(head).encode()
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(j)) + j + body + table)
+P
+    printf 'a red cat\na blue dog\n' >texts
+    UNCLIP_MODEL=glide "$BIN/clip-tok" -m glide -f texts >texts.clip
+}
+
+setup() {
+    PATH=$BIN:$PATH
+    F=$BATS_FILE_TMPDIR
+    BOX=$BATS_TEST_DIRNAME/../../examples/emoji
+    cd "$BATS_TEST_TMPDIR" || return
+}
+
+decode() {
+    decode64 -m "$F/glide" -m "$BOX" --steps 4 "$@" "$F/texts.clip"
+}
+
+# The pictures alone.
+pictures() {
+    record-json "$1" | jq -c .data.image
+}
+
+@test "the picture follows the text, and params say so" {
+    decode -g 1 >plain.clip
+    decode --clip-guidance 3 >guided.clip
+    decode --clip-guidance 3 --ddim >ddim.clip
+    [ "$(record-json guided.clip | jq -c '.data.params[-1][1] | [.clip_guidance, .guidance, (.clip_guidance_model | length)]')" = '[3,1,16]
+[3,1,16]' ]
+    [ "$(record-json plain.clip | jq -c '.data.params[-1][1].clip_guidance')" = 'null
+null' ]
+    [ "$(pictures plain.clip)" != "$(pictures guided.clip)" ]
+    [ "$(pictures ddim.clip)" != "$(pictures guided.clip)" ]
+    decode -g 2 --clip-guidance 3 >both.clip
+    [ "$(record-json both.clip | jq -c '.data.params[-1][1].guidance' | head -1)" = 2 ]
+    [ "$(pictures both.clip)" != "$(pictures guided.clip)" ]
+}
+
+@test "a scale of 0 changes nothing" {
+    decode >plain.clip
+    decode --clip-guidance 0 >zero.clip
+    cmp plain.clip zero.clip
+}
+
+@test "the same bytes for any number of threads and any batch" {
+    decode --clip-guidance 3 -n 3 -j 1 >a
+    decode --clip-guidance 3 -n 3 -j 4 >b
+    cmp a b
+    decode --clip-guidance 3 >one
+    [ "$(pictures a | sed -n '1p;4p')" = "$(pictures one)" ]
+}
+
+@test "what is missing is named" {
+    mkdir half
+    cp "$F/glide/base.safetensors" "$F/glide/vocab.bpe" half
+    run -2 decode64 -m half -m "$BOX" --clip-guidance 3 "$F/texts.clip"
+    [[ $output == *'noised CLIP (clip_image_enc and clip_text_enc)'* ]] || { echo "$output"; return 1; }
+    cp "$F/glide/clip_image_enc.safetensors" half
+    cp "$F/glide/clip_image_enc.safetensors" half/clip_text_enc.safetensors
+    run -2 decode64 -m half -m "$BOX" --clip-guidance 3 "$F/texts.clip"
+    [ "$output" = 'decode64: half/clip_text_enc.safetensors: not the text encoder of a noised CLIP' ] || { echo "$output"; return 1; }
+    run -2 decode64 -m "$BOX" -m "$F/glide" --clip-guidance 3 "$F/texts.clip"
+    [[ $output == *'pictures of 16, the decoder makes pictures of '* ]] || { echo "$output"; return 1; }
+    run -2 decode64 -m half --clip-guidance -1 "$F/texts.clip"
+}
