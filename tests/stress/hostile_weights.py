@@ -7,7 +7,7 @@ The models are tiny: a Karlo as a diffusers pipeline and as the original .ckpt f
 DALL-E 1 family, heads of probe.  Until the time is over, a copy of one gets one to three changes: in a header of safetensors
 (shapes, types, offsets, names, lengths), in the pickle of a PyTorch file, in the numbers (NaN, infinities, huge values), in a config or
 vocabulary (numbers, types, keys, nesting), or anywhere (cuts, noise).  The programs run on it, samplers with all their steps where they
-get that far.  Each must end by itself within 60 s with a status of 0 to 3, within 1.5 GB, without a finding of a sanitizer, and
+get that far.  Each must end by itself within 60 s of processor time with a status of 0 to 3, within 1.5 GB, without a finding of a sanitizer, and
 write records whose numbers are finite.  What breaks this is kept in BIN/../hostile-model-N.  Only Python's library is used.
 """
 import atexit, json, os, random, re, shutil, struct, subprocess, sys, tempfile, time, warnings, zipfile
