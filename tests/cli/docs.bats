@@ -29,6 +29,31 @@ blocks() {
     [ "$(cut -f1 out | grep -c '\.png$')" -eq 32 ]    # 26 labels, 3 best, 1, 1, 1
 }
 
+@test "docs: the recipes of unclip(7)" {
+    # each block in a file of its own, in order; those whose program is not installed here are left out
+    sed -n '/^\.Sh RECIPES/,/^\.Sh EXAMPLES/p' "$ROOT/man/unclip.7" |
+        awk '/^\.Bd/ { n++; on = 1; next } /^\.Ed/ { on = 0 } on { gsub(/\\e/, "\\"); print > ("recipe." sprintf("%02d", n)) }'
+    [ "$(compgen -G 'recipe.*' | wc -l)" -eq 11 ]
+    ran=0
+    for r in recipe.*; do
+        p=$(grep -oE '^ *(sqlite3|psql|duckdb|parallel|sbatch)|[|] node' "$r" | tr -d '| ' || true)
+        [[ $p != parallel && $p != sbatch && $p != psql ]] || continue    # they need other machines
+        [ -z "$p" ] || command -v "$p" >/dev/null || { echo "# $r: no $p"; continue; }
+        PATH=$PATH bash -eu -o pipefail "$r" >"$r.out" || { cat "$r"; false; }
+        ran=$((ran + 1))
+    done
+    [ "$ran" -ge 5 ]
+    grep -q "href=.*red-heart.png" hits.html
+    grep -q 'demo/fish.png	examples/emoji/demo/jpeg/fish.jpg' recipe.03.out
+    cmp "sorted/red heart/red-heart.png" examples/emoji/demo/red-heart.png
+    cmp sorted/fish/fish.jpg examples/emoji/demo/jpeg/fish.jpg
+    grep -qx '(32, 32)' recipe.05.out
+    [ ! -s recipe.07.out ] || [ "$(awk -F '|' '{ n += $2 } END { print n }' recipe.07.out)" -eq 32 ]
+    # what psql would get
+    sed '$d' recipe.08 | sed '$s/|$//' >rows.sh
+    bash -eu rows.sh | head -n 1 | grep -qE '^examples/emoji/demo/automobile.png	\[-?[0-9.e-]+,'
+}
+
 @test "docs: the examples of embed-mix(1)" {
     blocks "$ROOT/man/embed-mix.1" >run.sh
     sh -eu run.sh >out
