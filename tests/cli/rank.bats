@@ -439,12 +439,14 @@ box() {
 }
 
 @test "the manual's examples run" {
-    box
-    cd "$EMOJI/../.." || return 1
-    sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/{/^\.Bd/,/^\.Ed/{/^\./!p}}' man/rank.1 | sed "s,pictures.clip,$BATS_FILE_TMPDIR/p.clip,g" >"$BATS_FILE_TMPDIR/examples.sh"
-    [ "$(wc -l <"$BATS_FILE_TMPDIR/examples.sh")" -gt 8 ]
-    run -0 --separate-stderr sh -e "$BATS_FILE_TMPDIR/examples.sh"
+    root=$BATS_TEST_DIRNAME/../..
+    mkdir examples.d && cd examples.d
+    ln -s "$(cd "$root" && pwd)/examples" examples
+    sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/{/^\.Bd/,/^\.Ed/{/^\./!p}}' "$root/man/rank.1" >examples.sh
+    [ "$(wc -l <examples.sh)" -gt 8 ]
+    run -0 --separate-stderr sh -e examples.sh
     [ -z "$stderr" ]
+    [ "$(ls hearts)" = $'balloon.png\nred-heart.png' ]
 }
 
 @test "GNU parallel ranks the pieces of a stream, rank ranks what they found" {
