@@ -28,8 +28,8 @@ clip-embed --keep-image=16 "$demo"/[a-h]*.png >pictures
 rank --labels "$demo/labels.txt" pictures >labelled
 probe --train -o p.probe labelled
 vq -m "$gold/vqgan/vq" --side 32 "$demo"/[a-h]*.png >codes
-clip-tok -m glide 'the red cat' >cat
-decode64 -m glide --steps 3 cat >small
+clip-tok -m glide 'the red cat' >red_cat
+decode64 -m glide --steps 3 red_cat >small
 
 runs=0 bad=0
 # run COMMAND...: with one thread and with four, on the file $IN
@@ -57,7 +57,7 @@ for p in f32 bf16; do
     run dalle -m "$gold/mindalle" -n 3 --precision $p tok
     run vq -d -m "$gold/vqgan/vq" --precision $p codes
 done
-run decode64 -m glide -n 2 --steps 9 cat
+run decode64 -m glide -n 2 --steps 9 red_cat
 run upsample -m glide --steps 5 small
 run clip-draw --iterations 4 text
 run clip-draw --canvas pixels --iterations 4 -n 2 pictures
