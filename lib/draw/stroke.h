@@ -19,9 +19,9 @@
  *          Colours and pictures in [0, 1].  EASY TO GET WRONG: the radius is half the width that SVG writes, and what
  *          diffvg calls stroke_width is this radius.
  * Numbers  Distances, coverage and sums in f64, the rest f32.  Against the reference in f64 (tests/unit/stroke.c):
- *          the picture within 2e-7, gradients within 6e-7 of the largest.  The nearest point is found from 24 samples of
+ *          the picture within 5e-7, gradients within 7e-7 of the largest.  The nearest point is found from 24 samples of
  *          each segment, each local minimum refined by Newton's method.
- * Memory   Scratch: 464 bytes for each segment, 3 KB for each stroke and thread, and up to STROKE_GROUPS gradients.
+ * Memory   Scratch: 504 bytes for each segment, 3 KB for each stroke and thread, and up to STROKE_GROUPS gradients.
  * Threads  Those of the pool.  The bytes of a result do not depend on their number.
  */
 #ifndef UNCLIP_STROKE_H
