@@ -5,7 +5,7 @@
 # usage: tests/stress/threads.sh      (builds into build-thread)
 set -eu
 cd "$(dirname "$0")/../.."
-make -s -j2 SAN=thread B=build-thread all build-thread/tests/make_karlo build-thread/tests/make_glide build-thread/tests/make_model >/dev/null
+make -s -j2 ${CC:+CC="$CC"} SAN=thread B=build-thread all build-thread/tests/make_karlo build-thread/tests/make_glide build-thread/tests/make_model >/dev/null
 BIN=$PWD/build-thread/bin AID=$PWD/build-thread/tests top=$PWD
 export TSAN_OPTIONS="exitcode=66:halt_on_error=0" UNCLIP_CACHE=none
 dir=$(mktemp -d)
@@ -14,7 +14,7 @@ cd "$dir"
 demo=$top/examples/emoji/demo gold=$top/tests/golden/dalle
 "$AID/make_karlo" -t -e 64 pipe >list
 "$AID/make_model" -l split tiny pipe
-"$AID/make_model" -l hf micro-rn resnet
+"$AID/make_model" -l openai micro-rn resnet
 mkdir glide
 "$AID/make_glide" -t glide >>list
 cp "$top/tests/golden/glide/vocab.bpe" glide
@@ -25,7 +25,8 @@ PATH=$BIN:$PATH
 head -n 6 "$demo/labels.txt" | clip-tok >tok
 clip-embed <tok >text
 clip-embed --keep-image=16 "$demo"/[a-h]*.png >pictures
-rank --labels "$demo/labels.txt" pictures >labelled
+clip-embed -m box "$demo"/[a-h]*.png >boxed    # random weights see one label only
+rank -m box --labels "$demo/labels.txt" boxed >labelled
 probe --train -o p.probe labelled
 vq -m "$gold/vqgan/vq" --side 32 "$demo"/[a-h]*.png >codes
 clip-tok -m glide 'the red cat' >red_cat
@@ -47,7 +48,7 @@ run() {
 run clip-embed -b 3 "$demo"/*.png
 run clip-embed -b 3 --id content --features --exif "$demo"/[a-f]*.png
 IN=tok run clip-embed -b 4 --dtype f16
-run clip-embed -m resnet -b 2 "$demo"/[a-d]*.png
+run clip-embed -m resnet/micro-rn.pt -b 2 "$demo"/[a-d]*.png
 for p in f32 bf16; do
     run prior -n 2 --precision $p text
     run prior --rng torch --precision $p text
@@ -69,9 +70,9 @@ run rank --text fish --tsv pictures
 run rank --image "$demo/fish.png" -k 3 pictures
 run rank --labels "$demo/labels.txt" --templates openai7 pictures
 run rank --query text --force pictures
-run probe p.probe pictures
-run probe --knn labelled --neighbours 3 pictures
-run probe --tip labelled --classes "$demo/labels.txt" pictures
+run probe p.probe boxed
+run probe --knn labelled --neighbours 3 boxed
+run probe --tip labelled -m box --classes "$demo/labels.txt" boxed
 for train in "" --sweep --calibrate "--folds 3 --report"; do
     # shellcheck disable=SC2086
     run probe --train $train -o /dev/null labelled
