@@ -1,8 +1,9 @@
-/* clip-draw - draw what a text or a picture says, by the gradient of a CLIP
+/* clip-draw - draw a picture that fits an embedding, by the gradient of a CLIP
  *
  * Reads: records with text_embed or image_embed.
- * Writes: each record with image, f32 [3, H, W], and for strokes svg; with -n N, N such records for each.
- * Memory: the weights twice, what the gradient of a pass keeps (--memory), one record.
+ * Writes: each record with image, f32 [3, H, W], and, if the canvas is strokes, with svg.  With -n N, N records for each
+ *         record that was read.
+ * Memory: twice the weights, the activations that are kept for the backward pass (--memory), one record.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -117,7 +118,7 @@ static int params(struct job *j, bool partial, struct span *out, struct arena *a
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* The strokes as SVG, with the record's fields in its description. */
+/* Sets the field svg to the strokes as SVG, whose element <desc> holds the record's fields. */
 static int set_svg(struct job *j, struct record *r, struct arena *a, struct err *e) {
     struct span title = r->id;
     struct arena_mem mem;

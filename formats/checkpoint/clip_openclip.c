@@ -175,7 +175,8 @@ static int read_vision(struct clip_vision_config *v, json_t *o, struct err *e) {
     return get_mlp(o, where, v->width, &v->mlp, e);
 }
 
-/* pool_type "eos" pools at the first eos_id, also where the id is 2; absent or "argmax" pools at the largest id. */
+/* With pool_type "eos" the text is pooled at the first token equal to eos_id, even if that is 2, for which transformers
+ * would take the largest token.  If pool_type is absent or "argmax", the text is pooled at its largest token. */
 static int get_eos(const json_t *o, struct clip_text_config *t, struct err *e) {
     const char *pool = json_string_value(json_object_get(o, "pool_type"));
     const json_t *x = json_object_get(o, "eos_id");

@@ -57,8 +57,8 @@ static int refuse_options(const json_t *j, struct err *e) {
     return 0;
 }
 
-/* Read the widths of the levels, and which levels have attention.  The names of the blocks tell it, and they must agree
- * on the way down and on the way up. */
+/* Read the widths of the levels, and which levels have attention.  The names of the block types say which, and those of
+ * the way down must agree with those of the way up. */
 static int levels(struct unet_config *c, const json_t *j, struct err *e) {
     const json_t *w = json_get(j, "block_out_channels"), *down = json_get(j, "down_block_types");
     const json_t *up = json_get(j, "up_block_types");

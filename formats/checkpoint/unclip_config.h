@@ -33,7 +33,7 @@ bool unclip_config_is_ar_prior(const void *json, size_t n);
 /* The config of an autoregressive prior.  0 or -1. */
 int unclip_config_ar_prior(struct ar_prior_config *c, const void *json, size_t n, struct err *e);
 
-/* A scheduler_config.json.  0 or -1. */
+/* Parses a scheduler_config.json into *c.  Returns 0 or -1. */
 int unclip_config_scheduler(struct sched_config *c, const void *json, size_t n, struct err *e);
 
 #endif

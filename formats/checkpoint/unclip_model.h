@@ -26,7 +26,7 @@
 struct prior_model {
     struct prior *prior;       /* the diffusion prior, or NULL */
     struct ar_prior *ar;       /* the autoregressive prior, or NULL */
-    struct prior_config config;    /* with `ar` the sizes that both priors have */
+    struct prior_config config;    /* if `ar` is set, only the sizes that both kinds of prior have are filled in */
     struct ar_prior_config codes;  /* with `ar` */
     struct sched sched;        /* without `ar`, like steps */
     size_t steps;              /* the default number of sampling steps: 25 */

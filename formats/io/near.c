@@ -35,7 +35,8 @@ size_t near_changes(const char *a, const char *b) {
     return row[n % 3][m] <= allowed ? row[n % 3][m] : SIZE_MAX;
 }
 
-/* Finds the nearest name in the directory of `path`.  Returns false if no name is near. */
+/* Finds the file name in the directory of `path` that is most similar to the last part of `path`.  Returns false if no
+ * name is similar. */
 static bool nearest(const char *path, size_t folder, char found[LONGEST + 1]) {
     char dir[4096] = ".";
     size_t best = SIZE_MAX;

@@ -286,7 +286,8 @@ static int64_t element_int(const struct tensor *t, size_t i) {
     }
 }
 
-/* Makes *it, the head of v, an item of kind MP_INT, MP_UINT or MP_FLOAT.  Returns 1, or -1 if v is not a number. */
+/* On entry *it is the parsed head of the MessagePack value v.  Sets it to the number that v holds, of kind MP_INT, MP_UINT
+ * or MP_FLOAT; v may also be a tensor without dimensions (a numpy scalar).  Returns 1, or -1 if v is not a number. */
 static int number(const char *key, struct span v, struct mp_item *it, struct err *e) {
     struct tensor t;
     float f;

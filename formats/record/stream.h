@@ -30,10 +30,10 @@ struct stream {
     uint64_t number;             /* records handed out so far, bad ones included */
     bool eof;
     bool lost;                   /* damage was found, and stream_next must look for the next RECORD_START */
-    uint64_t wasted;             /* number of heads walked in records that turned out bad */
-    size_t cap, behind;          /* size of buf; bytes of map whose pages were given back */
+    uint64_t wasted;             /* number of MessagePack items read in records that turned out to be damaged */
+    size_t cap, behind;          /* size of buf; bytes of map whose pages were given back to the kernel */
     struct arena_mem mem;
-    struct arena room;           /* the buffer's own region.  It points at mem, so that a stream must not be moved. */
+    struct arena room;           /* the buffer's own region.  It points at mem, so a stream must not be moved. */
     struct arena *from;          /* the arena that the region was split from */
 };
 

@@ -100,7 +100,7 @@ struct decode {
     float *in, *out;                        /* the network's input [rows, S, S, 3] and its output */
     float *model;                           /* the output after guidance, [n, out channels, S, S] */
     float *pull;                            /* j->guide's gradient, [n, 3, S, S] */
-    struct sched_known known;               /* of each sample, where x0 takes the source's known part */
+    struct sched_known known;               /* for each sample, the pixels at which x0 is replaced by the source */
     bool known_x0;
     struct arena a;
 };

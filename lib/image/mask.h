@@ -25,7 +25,8 @@ struct mask_box {
     size_t x, y, w, h;    /* in pixels, from the left and from the top */
 };
 
-/* Writes 0 for each pixel in the box.  The box may reach beyond the picture.  Returns false if all of it lies there. */
+/* Writes 0 for each pixel in the box.  The box may reach beyond the picture.  Returns false if the whole
+ * box is outside the picture. */
 bool mask_erase(unsigned char *mask, size_t h, size_t w, const struct mask_box *b);
 
 /* Fits a square mask of side q to the side s: out [s, s].  A pixel of out is known if each pixel of the mask that it

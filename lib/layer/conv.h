@@ -33,9 +33,9 @@ int conv_pack(struct conv *k, const struct tensor *w, const float *scale, const 
 /* Returns a convolution whose weights `packed` were packed by conv_pack before.  w gives the shape only. */
 struct conv conv_packed(const struct tensor *w, const float *bias, size_t stride, size_t pad, const void *packed);
 
-/* Packs into t the convolution that computes the gradient at k's input from the gradient at its result (without act and
- * residual): that of the transposed filters turned by 180 degrees.  k has stride 1, an odd side and pad = side / 2, and
- * pads all sides.  t has no bias. */
+/* Packs into t the backward convolution of k.  It turns the gradient at k's output, before activation and residual, into
+ * the gradient at k's input.  Its filters are k's, turned by 180 degrees, with input and output channels swapped.  It has
+ * no bias.  k must have stride 1, an odd side and pad = side / 2, and pad all sides. */
 int conv_turn(struct conv *t, const struct conv *k, const struct compute *c, struct arena *keep, struct err *e);
 
 /* Packs into t the matrix [side * side * ci, co], whose product with one pixel of the gradient at k's result is what

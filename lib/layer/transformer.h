@@ -64,8 +64,8 @@ struct transformer_state {
 /* Of all layers.  m is the number of rows that a layer computes: all, or n in the last layer with `row`. */
 struct transformer_keep {
     float *x;                           /* [layers, rows, D]: the input of each layer */
-    struct transformer_state *state;    /* [layers], or, with `again`, one for all layers, left by the last one */
-    bool again;
+    struct transformer_state *state;    /* [layers]; if `again`, a single one, which the last layer leaves */
+    bool again;                         /* the backward pass computes each layer's state again */
 };
 
 /* The arguments of transformer_run. */

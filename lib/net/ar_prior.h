@@ -52,7 +52,8 @@ int ar_prior_candidate(const struct ar_prior *p, struct transformer_cache *cache
 /* Bytes of scratch for ar_prior_prefill with at most `tokens` tokens, and for ar_prior_step with at most n rows. */
 size_t ar_prior_scratch(const struct ar_prior *p, size_t tokens, size_t n);
 
-/* Compute a prefix into an empty cache, which ar_prior_cache made for `tokens` tokens; tokens <= context. */
+/* Run the prefix through the network, and store its keys and values in an empty cache, which ar_prior_cache made for
+ * `tokens` text tokens; tokens <= the context of the config. */
 void ar_prior_prefill(const struct ar_prior *p, const struct compute *c, size_t tokens, const float *states,
                       const float *embed, struct transformer_cache *cache, void *scratch);
 

@@ -13,7 +13,7 @@ struct overlays {
     const char *at, *font;
     double size;
     struct overlay v[TOOL_LIST];
-    size_t n;                    /* at least 1: without --overlay one with an empty text */
+    size_t n;                    /* at least 1: if --overlay is not given, there is one overlay whose text is empty */
 };
 
 /* The rows of a program's table of options for a struct overlays. */

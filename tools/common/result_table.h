@@ -16,8 +16,8 @@ struct result_table {
     bool line_by_line, any, ended;
 };
 
-/* Returns the format of the option that is set, or TABLE_NONE (records) if none is set.  Two options end the
- * program. */
+/* Returns the format of the option that is set, or TABLE_NONE if all are false: the program then writes records.  If
+ * more than one is set, prints an error and exits. */
 enum table_format tool_table_format(bool tsv, bool csv, bool json);
 
 /* Opens the output for rows of the n columns.  The caller has set r->table.format. */

@@ -18,7 +18,8 @@
 #include "lib/base/pool.h"
 #include "tools/stage/sample.h"
 
-/* TOOL_ANY: a group that every program has.  OWN_MAX: the most options of its own that a program may have. */
+/* TOOL_ANY: the bit of the option group that every program has.  OWN_MAX: the most options that a program may describe
+ * itself. */
 enum { TOOL_ANY = 1 << 30, OWN_MAX = OPT_MAX - 24 };
 
 static volatile sig_atomic_t stop_signal;

@@ -68,7 +68,7 @@ struct codes_item {
     struct err err;
 };
 
-/* Reads the picture of it->r into it->x, or, where n->decode is set, its tokens into it->tokens. */
+/* Reads the picture of it->r into it->x; if n->decode is set, reads the tokens of it->r into it->tokens instead. */
 void codes_load(struct codes_item *it, const struct codes_net *n, struct arena *a);
 
 /* Runs n items through the network.  Neighbouring items of equal size are run together; where that fails, for example
