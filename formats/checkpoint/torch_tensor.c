@@ -101,8 +101,8 @@ static int read_sizes(const struct pickle *k, uint32_t tuple, size_t out[TENSOR_
     return n;
 }
 
-/* *n: 1 + the index of the last element of the storage that the view reaches, counted from the view's first element;
- * 0 if the view is empty.  -1 on overflow. */
+/* Sets *n to 1 + the index of the last element of the storage that the view reaches, counted from the view's first
+ * element, or to 0 if the view is empty.  Returns -1 on overflow. */
 static int reach(const struct tensor *v, size_t *n) {
     size_t step;
 

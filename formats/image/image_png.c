@@ -1,8 +1,7 @@
 /* allocates: a row, or all rows of an interlaced picture */
 /* Decodes PNG with libpng, row by row where the file is not interlaced.  All chunks are checked first.  A file that
- * ends early,
- * has a wrong checksum or announces more pixels than its data can hold is refused before libpng starts.  Entries that
- * a palette does not have are black, as in Pillow (libpng clears the table). */
+ * ends early, has a wrong checksum or announces more pixels than its data can hold is refused before libpng starts.
+ * Entries that a palette does not have are black, as in Pillow (libpng clears the table). */
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +91,7 @@ static void start(struct png *x) {
     if (x->alpha && png_get_valid(x->png, x->info, PNG_INFO_tRNS))
         png_set_tRNS_to_alpha(x->png);
     if (x->alpha)
-        png_set_add_alpha(x->png, 255, PNG_FILLER_AFTER);    /* where the file has no alpha */
+        png_set_add_alpha(x->png, 255, PNG_FILLER_AFTER);    /* only if the file has no alpha */
     else
         png_set_strip_alpha(x->png);
 }

@@ -62,7 +62,8 @@ static unsigned char paeth(int a, int b, int c) {
     return (unsigned char)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
 }
 
-/* Writes the row under filter f into out [1 + n].  Returns the sum of the absolute differences, as signed bytes. */
+/* Writes the filter type f and the n filtered bytes of the row to out [1 + n].  Returns the sum of the absolute values of
+ * the filtered bytes, each read as a signed byte. */
 static size_t filter(int f, const unsigned char *row, const unsigned char *up, size_t n, unsigned char *out) {
     size_t sum = 0;
 

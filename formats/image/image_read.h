@@ -46,7 +46,8 @@ void image_file_free(unsigned char *p);
 /* Reads a file with image_file_read and decodes it with image_read.  The caller frees the picture with image_free. */
 int image_file_open(struct image *im, const char *name, const struct image_options *o, struct err *e);
 
-/* Turns the picture as EXIF orientation 2 to 8 says.  Other orientations change nothing.  -1 without memory. */
+/* Turns the picture as EXIF orientation 2 to 8 says.  Other orientations change nothing.  Returns 0, or
+ * -1 if memory runs out. */
 int image_turn(struct image *im, int orientation, struct err *e);
 
 /* Returns the name of the format that image_read takes these bytes for ("JPEG", "PNG", ...), or NULL. */

@@ -41,8 +41,8 @@ void lines_close(struct lines *l);
 /* Returns a struct lines from which lines_next takes the lines of a text in memory. */
 struct lines lines_of(struct span text);
 
-/* Takes the next line that is not empty, from a text file that people wrote.  Returns what lines_next does.  -1 also
- * where the line is not UTF-8 or contains a NUL; err then names the line. */
+/* Takes the next line that is not empty, from a text file that was written by hand.  Returns what lines_next does, and
+ * -1 also if the line is not UTF-8 or contains a NUL; err then names the line. */
 int text_line(struct lines *l, struct span *line, struct err *e);
 
 #endif

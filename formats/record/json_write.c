@@ -310,7 +310,7 @@ int json_write(struct mp *out, const struct record *r, unsigned flags, struct ar
     put(&o, "{\"unclip\":1,\"id\":");
     pos += put_value(&o, bytes.p + pos, bytes.n - pos);
     put(&o, ",\"data\":");
-    pos += 5;    /* pass the encoded key "data" */
+    pos += 5;    /* skip the encoded key "data" */
     put_value(&o, bytes.p + pos, bytes.n - pos);
     put(&o, "}\n");
     if (out->full)

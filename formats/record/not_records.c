@@ -7,7 +7,7 @@
 #include "formats/record/record.h"
 #include "lib/base/utf8.h"
 
-enum { LOOK = 4096 };    /* not_records looks at so many bytes at most */
+enum { LOOK = 4096 };    /* not_records looks at no more than this many bytes */
 
 #define PICTURE " picture, not records (clip-embed FILE makes records of pictures)"
 

@@ -1,7 +1,7 @@
 /* pixel_attention.h - attention between the pixels of a feature map, the attention block of convolutional networks
  *
  * What     h += out(attention(q, [context; k], [context; v])) with q, k, v = qkv(GroupNorm(h)); the pixels of a
- *          feature map are its tokens, in row-major order.
+ *          feature map are its tokens, in row-major order.  context is optional: keys and values of a text.
  * Source   Dhariwal and Nichol 2021, arXiv:2105.05233 (AttentionBlock of guided-diffusion); Esser et al. 2021,
  *          arXiv:2012.09841 (AttnBlock of taming-transformers: one head, q, k, v and out are 1x1 convolutions).
  * Shapes   h [N, Y, X, C], in place; qkv [3 C, C] with q above k above v; out [C, C].

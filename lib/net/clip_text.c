@@ -66,7 +66,8 @@ static size_t per_pass(size_t n, size_t len) {
     return n < most ? n : most ? most : 1;
 }
 
-/* Enough for any n texts of at most len tokens: the most texts and the most rows that a pass can have are planned. */
+/* Returns the scratch that suffices for any n texts of at most len tokens each.  It is planned for the largest batch
+ * that one forward pass can take, with the most texts and the most token rows. */
 size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len) {
     struct scratch s = {0};
     size_t texts = n < PASS_ROWS ? n : PASS_ROWS, rows = len > PASS_ROWS ? len : PASS_ROWS;

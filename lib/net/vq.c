@@ -121,7 +121,7 @@ struct pool_job {
     const struct map *in, *out;
 };
 
-/* One row of the pooled feature maps. */
+/* Computes one row of the pooled feature maps. */
 static void pool_row(void *ctx, size_t i, int thread) {
     const struct pool_job *j = ctx;
     const size_t c = j->in->c, row = j->in->w * c;

@@ -28,7 +28,7 @@ struct pack_cache;
 
 /* Shared options by group.  A program names the groups that it has. */
 enum {
-    TOOL_MODEL = 1,      /* -m, --activation, --crop is clip-embed's own */
+    TOOL_MODEL = 1,      /* -m, --activation */
     TOOL_STREAM = 2,     /* reads records: --strict, --keep-errors, --shard, --skip-from */
     TOOL_RECORDS = 4,    /* writes records: -o, refuses a terminal */
     TOOL_COMPUTE = 8,    /* -j, --kernel, --precision, --cache */

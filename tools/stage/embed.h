@@ -54,7 +54,8 @@ int embed_load(struct embed_item *it, const struct towers *w, struct arena *a, s
 int embed_run(struct embed_item *it, size_t n, const struct embed_options *o, const struct towers *w,
               struct arena *a, struct err *e);
 
-/* Sets the computed vectors, their fingerprints and params in it->r.  a is the record's own arena. */
+/* Stores in the record it->r the vectors that were computed, the fingerprint of each tower that computed one, and an
+ * entry in the field params.  a is the record's own arena. */
 int embed_set(struct embed_item *it, const struct embed_options *o, const struct towers *w,
               struct arena *a, struct err *e);
 
