@@ -343,6 +343,16 @@ assert n * 2 == len(ids) and sorted(ids[:n]) == sorted(ids[n:])'
     diff have told
 }
 
+@test "the manual's example of a typographic attack" {
+    clip-embed -V | grep -q FreeType || skip "built without FreeType"
+    ln -s "$BATS_TEST_DIRNAME/../../examples" examples
+    sed -n '/^clip-embed --overlay/,/^\.Ed/{/^\./!p}' "$BATS_TEST_DIRNAME/../../man/clip-embed.1" >run.sh
+    [ "$(wc -l <run.sh)" -eq 2 ]
+    UNCLIP_MODEL=examples/emoji run -0 --separate-stderr sh -eu run.sh
+    [ "$(cut -f1 <<<"$output" | sort | uniq -c | tr -s ' ')" = ' 3 examples/emoji/demo/green-apple.png
+ 3 examples/emoji/demo/green-apple.png+pizza' ]
+}
+
 @test "the examples of the manual page run as written" {
     mkdir photos
     cp "$IM"/*.jpg photos
