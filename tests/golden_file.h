@@ -1,8 +1,9 @@
 /* golden_file.h - reference tensors from tests/golden: what is missing ends the test program
  *
- *      golden_open(path, a)         a file of weights or reference tensors
- *      golden_tensor(ws, name)      one of its tensors
- *      golden_room(a, n, size)      memory for n elements
+ *      golden_open(path, a)             a file of weights or reference tensors
+ *      golden_tensor(ws, name)          one of its tensors
+ *      golden_floats(ws, name, n, a)    its elements as f32 in C order; their number goes to *n unless n is NULL
+ *      golden_room(a, n, size)          memory for n elements
  */
 #ifndef UNCLIP_GOLDEN_FILE_H
 #define UNCLIP_GOLDEN_FILE_H
@@ -28,6 +29,18 @@ static const struct tensor *golden_tensor(const struct weights *ws, const char *
     if (!w)
         printf("Bail out! no tensor %s\n", name), exit(1);
     return &w->t;
+}
+
+__attribute__((unused))
+static const float *golden_floats(const struct weights *ws, const char *name, size_t *n, struct arena *a) {
+    const struct tensor *t = golden_tensor(ws, name);
+    const float *v = tensor_all_f32(t, a);
+
+    if (!v)
+        printf("Bail out! out of memory\n"), exit(1);
+    if (n)
+        tensor_count(t, n);
+    return v;
 }
 
 __attribute__((unused))

@@ -5,14 +5,13 @@
 
 #include "formats/checkpoint/unclip_config.h"
 #include "formats/checkpoint/unclip_model.h"
-#include "formats/checkpoint/weights.h"
 #include "formats/io/mapfile.h"
 #include "lib/base/cpu.h"
 #include "lib/diffusion/ar_sampler.h"
 #include "lib/diffusion/noise.h"
 #include "tools/stage/sample.h"
 
-#include "tests/tap.h"
+#include "tests/golden_file.h"
 
 #define GOLDEN "tests/golden/ar_prior/"
 
@@ -26,26 +25,10 @@ static void *need(void *p, const char *what, const struct err *e) {
     return p;
 }
 
-static struct weights read_file(const char *name, struct arena *a) {
-    char path[256];
-    struct err e = {0};
-    struct weights ws;
-
-    snprintf(path, sizeof path, GOLDEN "%s.safetensors", name);
-    need(weights_open(&ws, path, a, &e) < 0 ? NULL : &ws, path, &e);
-    return ws;
-}
-
-static const float *floats(const struct weights *ws, const char *name, struct arena *a) {
-    struct weight *w = need(weights_find(ws, name), name, NULL);
-
-    return need((void *)(size_t)tensor_all_f32(&w->t, a), name, NULL);
-}
-
 static const struct ar_prior_config config = {E, 32, 2, 3, CONTEXT, K, B};
 
 static struct ar_prior *bind(const struct compute *c, struct arena *a) {
-    struct weights ws = read_file("prior/model", a);
+    struct weights ws = golden_open(GOLDEN "prior/model.safetensors", a);
     struct err e = {0};
 
     return need(ar_prior_bind(&config, &ws, c, a, &e), "prior", &e);
@@ -53,8 +36,8 @@ static struct ar_prior *bind(const struct compute *c, struct arena *a) {
 
 /* The prefixes of the text and of the empty text. */
 static void prefixes(const struct ar_prior *p, const struct compute *c, struct transformer_cache cache[2], struct arena *a) {
-    struct weights io = read_file("io", a);
-    const float *embeds = floats(&io, "embeds", a), *states = floats(&io, "states", a), *mask = floats(&io, "mask", a);
+    struct weights io = golden_open(GOLDEN "io.safetensors", a);
+    const float *embeds = golden_floats(&io, "embeds", NULL, a), *states = golden_floats(&io, "states", NULL, a), *mask = golden_floats(&io, "mask", NULL, a);
 
     for (size_t i = 0; i < 2; i++) {
         struct arena b;
@@ -74,8 +57,8 @@ static void prefixes(const struct ar_prior *p, const struct compute *c, struct t
 /* The scores [n, K, B] of the golden tokens of texts order[0 .. n), step by step. */
 static float *scores(const struct ar_prior *p, const struct compute *c, size_t n, const int *order,
                      const struct transformer_cache cache[2], struct arena *a) {
-    struct weights io = read_file("io", a);
-    const float *dot = floats(&io, "dot", a), *code = floats(&io, "codes", a);
+    struct weights io = golden_open(GOLDEN "io.safetensors", a);
+    const float *dot = golden_floats(&io, "dot", NULL, a), *code = golden_floats(&io, "codes", NULL, a);
     float *out = need(arena_take(a, n * K * B, sizeof *out), "room", NULL), part[8 * B];
     const struct transformer_cache *past[8];
     struct transformer_cache own[8];
@@ -102,8 +85,8 @@ static void parity(const struct kern *k, struct arena a) {
     static const int both[] = {0, 1};
     struct compute c = {k, NULL};
     struct ar_prior *p = bind(&c, &a);
-    struct weights io = read_file("io", &a);
-    const float *want = floats(&io, "logits", &a), *z = floats(&io, "z_codes", &a), *got;
+    struct weights io = golden_open(GOLDEN "io.safetensors", &a);
+    const float *want = golden_floats(&io, "logits", NULL, &a), *z = golden_floats(&io, "z_codes", NULL, &a), *got;
     struct transformer_cache cache[2];
     int codes[3 * K];
     float back[3 * E];
@@ -117,7 +100,7 @@ static void parity(const struct kern *k, struct arena a) {
     for (size_t i = 0; i < 3 * K; i++)
         codes[i] = (int)z[i];
     ar_prior_embedding(p, 3, codes, back);
-    close_to(back, floats(&io, "z_back", &a), 3 * E, 0, 2.5e-7, "codes to embeddings");
+    close_to(back, golden_floats(&io, "z_back", NULL, &a), 3 * E, 0, 2.5e-7, "codes to embeddings");
 }
 
 /* The same bytes for any batch and any number of threads. */
@@ -176,7 +159,7 @@ static void draws(struct arena a) {
         {"one", 1, 4, 1, 0.5, 0}, {"four", 4, 3, 0.7, 0.85, 7}, {"free", 3, 1, 1, 0, 3}};
     struct compute c = {&kern_c, NULL};
     struct ar_prior *p = bind(&c, &a);
-    struct weights io = read_file("io", &a);
+    struct weights io = golden_open(GOLDEN "io.safetensors", &a);
     struct transformer_cache cache[2];
 
     prefixes(p, &c, cache, &a);
@@ -190,7 +173,7 @@ static void draws(struct arena a) {
             snprintf(name[0], sizeof name[0], "draw.%s.dot", runs[r].name);
             snprintf(name[1], sizeof name[1], "draw.%s.codes", runs[r].name);
             snprintf(name[2], sizeof name[2], "draw.%s.embed", runs[r].name);
-            dot = floats(&io, name[0], &a), code = floats(&io, name[1], &a);
+            dot = golden_floats(&io, name[0], NULL, &a), code = golden_floats(&io, name[1], NULL, &a);
             draw(p, cache, runs[r].n, group, runs[r].guidance, runs[r].temperature, runs[r].quantile, runs[r].seed, tokens, out, a);
             for (size_t i = 0; i < runs[r].n; i++) {
                 bad += tokens[i * (1 + K)] != (int)dot[i];
@@ -198,7 +181,7 @@ static void draws(struct arena a) {
                     bad += tokens[i * (1 + K) + 1 + k] != (int)code[i * K + k];
             }
             ok(!bad, "torch.multinomial's tokens: %s, in groups of %zu", runs[r].name, group);
-            close_to(out, floats(&io, name[2], &a), runs[r].n * E, 0, 5e-7, "and their embeddings");
+            close_to(out, golden_floats(&io, name[2], NULL, &a), runs[r].n * E, 0, 5e-7, "and their embeddings");
         }
 }
 
@@ -260,7 +243,7 @@ static int said(int bad, const struct err *e, const char *want) {
 
 static void tensors(struct arena a) {
     struct compute c = {&kern_c, NULL};
-    struct weights ws = read_file("prior/model", &a);
+    struct weights ws = golden_open(GOLDEN "prior/model.safetensors", &a);
     struct err e = {0};
 
     /* each tensor in turn: missing, too long, of another number of axes, with a number that is not finite */
@@ -313,7 +296,7 @@ static void values(struct arena a) {
 
     for (size_t i = 0; i <= sizeof cases / sizeof *cases; i++) {
         struct arena b = a;
-        struct weights ws = read_file("prior/model", &b);
+        struct weights ws = golden_open(GOLDEN "prior/model.safetensors", &b);
         struct weight *w = weights_find(&ws, i < 4 ? cases[i].name : "dot.histogram");
         struct err e = {0};
         size_t n;
@@ -347,7 +330,7 @@ static void sizes(struct arena a) {
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct arena b = a;
-        struct weights ws = read_file("prior/model", &b);
+        struct weights ws = golden_open(GOLDEN "prior/model.safetensors", &b);
         struct err e = {0};
 
         ok(said(!ar_prior_bind(&cases[i].g, &ws, &c, &b, &e), &e, cases[i].want), "refused: %s", cases[i].want);

@@ -7,7 +7,7 @@
 #include "lib/kernel/kern.h"
 #include "lib/net/clip_grad.h"
 
-#include "tests/golden.h"
+#include "tests/golden_file.h"
 
 enum { SIDE = 32, N = 3 * SIDE * SIDE, VIEWS = 4, STEPS = 6 };
 
@@ -56,7 +56,7 @@ static const char *key(int step, const char *name) {
 static struct strokes load(const struct weights *z, struct arena *a) {
     struct strokes s;
     size_t *first, points;
-    const float *segments = golden(z, "segments", &s.n, a), *p = golden(z, "0.points", &points, a);
+    const float *segments = golden_floats(z, "segments", &s.n, a), *p = golden_floats(z, "0.points", &points, a);
 
     first = arena_take(a, s.n + 1, sizeof *first);
     first[0] = 0;
@@ -65,14 +65,14 @@ static struct strokes load(const struct weights *z, struct arena *a) {
     s.first = first;
     s.param = arena_take(a, strokes_count(&s), sizeof *s.param);
     memcpy(s.param, p, points * sizeof *p);
-    memcpy(strokes_radius(&s, s.param), golden(z, "0.radius", NULL, a), s.n * sizeof *p);
-    memcpy(strokes_rgba(&s, s.param), golden(z, "0.rgba", NULL, a), 4 * s.n * sizeof *p);
+    memcpy(strokes_radius(&s, s.param), golden_floats(z, "0.radius", NULL, a), s.n * sizeof *p);
+    memcpy(strokes_rgba(&s, s.param), golden_floats(z, "0.rgba", NULL, a), 4 * s.n * sizeof *p);
     return s;
 }
 
 static void load_views(const struct weights *z, int step, struct view *v, struct arena a) {
-    const float *start = golden(z, key(step, "start"), NULL, &a), *end = golden(z, key(step, "end"), NULL, &a);
-    const float *crop = golden(z, key(step, "crop_ijhw"), NULL, &a);
+    const float *start = golden_floats(z, key(step, "start"), NULL, &a), *end = golden_floats(z, key(step, "end"), NULL, &a);
+    const float *crop = golden_floats(z, key(step, "crop_ijhw"), NULL, &a);
 
     for (size_t k = 0; k < VIEWS; k++) {
         int from[4][2], to[4][2];
@@ -106,9 +106,9 @@ static void run(const char *kernel, size_t pass, struct arena a) {
         skip(e.msg);
         return;
     }
-    golden(&z, "text", &d, &a);
-    memcpy(text, golden(&z, "text", NULL, &a), d * sizeof *text);
-    memcpy(negative, golden(&z, "negative", NULL, &a), d * sizeof *text);
+    golden_floats(&z, "text", &d, &a);
+    memcpy(text, golden_floats(&z, "text", NULL, &a), d * sizeof *text);
+    memcpy(negative, golden_floats(&z, "negative", NULL, &a), d * sizeof *text);
     objective_unit(text, d), objective_unit(negative, d);
     eye.embed = d;
     open_tower(&tower, &k, pass, &a);
@@ -126,21 +126,21 @@ static void run(const char *kernel, size_t pass, struct arena a) {
         loss = look_run(&l, x, v, VIEWS, dx, &cos);
         canvas_back(&c, x, dx);
         if (i == 0) {
-            close_to(x, golden(&z, "0.picture", NULL, &a), N, 1.2e-6, 0, "the first picture");
-            close_to(dx, golden(&z, "0.grad.picture", NULL, &a), N, 0, 1e-5, "the gradient by the picture");
-            close_to(c.d_param, golden(&z, "0.grad.points", NULL, &a), points, 0, 1e-5, "by the points");
-            close_to(c.d_param + points, golden(&z, "0.grad.radius", NULL, &a), s.n, 0, 1e-5, "by the radii");
-            close_to(c.d_param + points + s.n, golden(&z, "0.grad.rgba", NULL, &a), 4 * s.n, 0, 1e-5, "by the colours");
+            close_to(x, golden_floats(&z, "0.picture", NULL, &a), N, 1.2e-6, 0, "the first picture");
+            close_to(dx, golden_floats(&z, "0.grad.picture", NULL, &a), N, 0, 1e-5, "the gradient by the picture");
+            close_to(c.d_param, golden_floats(&z, "0.grad.points", NULL, &a), points, 0, 1e-5, "by the points");
+            close_to(c.d_param + points, golden_floats(&z, "0.grad.radius", NULL, &a), s.n, 0, 1e-5, "by the radii");
+            close_to(c.d_param + points + s.n, golden_floats(&z, "0.grad.rgba", NULL, &a), 4 * s.n, 0, 1e-5, "by the colours");
         }
         got = (float)loss;
-        close_to(&got, golden(&z, key(i, "loss"), NULL, &a), 1, 1e-6, 0, "the loss");
+        close_to(&got, golden_floats(&z, key(i, "loss"), NULL, &a), 1, 1e-6, 0, "the loss");
         canvas_step(&c, 1, i >= STEPS * 3 / 4 ? 0.1 : i >= STEPS / 2 ? 0.4 : 1);
-        close_to(c.param, golden(&z, key(i + 1, "points"), NULL, &a), points, 2.2e-4, 0, "points after the step");
-        close_to(c.param + points, golden(&z, key(i + 1, "radius"), NULL, &a), s.n, 1.9e-6, 0, "radii");
-        close_to(c.param + points + s.n, golden(&z, key(i + 1, "rgba"), NULL, &a), 4 * s.n, 1.9e-6, 0, "colours");
+        close_to(c.param, golden_floats(&z, key(i + 1, "points"), NULL, &a), points, 2.2e-4, 0, "points after the step");
+        close_to(c.param + points, golden_floats(&z, key(i + 1, "radius"), NULL, &a), s.n, 1.9e-6, 0, "radii");
+        close_to(c.param + points + s.n, golden_floats(&z, key(i + 1, "rgba"), NULL, &a), 4 * s.n, 1.9e-6, 0, "colours");
     }
     canvas_draw(&c, x);
-    close_to(x, golden(&z, "6.picture", NULL, &a), N, 2.2e-5, 0, "the last picture");
+    close_to(x, golden_floats(&z, "6.picture", NULL, &a), N, 2.2e-5, 0, "the last picture");
 }
 
 int main(void) {

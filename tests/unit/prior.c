@@ -1,13 +1,14 @@
 /* threads */
 /* The diffusion prior and text_proj against diffusers' own numbers: tests/golden/karlo, made by
  * PriorTransformer and UnCLIPTextProjModel with random weights under torch 1.13 (f32, CPU). */
-#include "formats/checkpoint/weights.h"
 #include "lib/base/cpu.h"
 #include "lib/net/karlo_names.h"
 #include "lib/net/prior.h"
 #include "lib/net/text_proj.h"
 
-#include "tests/tap.h"
+#include "tests/golden_file.h"
+
+#define GOLDEN "tests/golden/karlo/"
 
 enum { E = 32, CONTEXT = 77, CROSS = 48 };
 
@@ -19,22 +20,6 @@ static void *need(void *p, const char *what, const struct err *e) {
     return p;
 }
 
-static struct weights read_file(const char *name, struct arena *a) {
-    char path[256];
-    struct err e = {0};
-    struct weights ws;
-
-    snprintf(path, sizeof path, "tests/golden/karlo/%s.safetensors", name);
-    need(weights_open(&ws, path, a, &e) < 0 ? NULL : &ws, path, &e);
-    return ws;
-}
-
-static const float *floats(const struct weights *ws, const char *name, struct arena *a) {
-    struct weight *w = need(weights_find(ws, name), name, NULL);
-
-    return need((void *)(size_t)tensor_all_f32(&w->t, a), name, NULL);
-}
-
 /* The two rows of the golden call. */
 struct rows {
     const float *x, *embed, *states, *mask, *out;
@@ -43,10 +28,10 @@ struct rows {
 };
 
 static struct rows read_rows(struct arena *a) {
-    struct weights io = read_file("io/prior", a);
-    struct rows r = {floats(&io, "hidden_states", a), floats(&io, "proj_embedding", a),
-                     floats(&io, "encoder_hidden_states", a), floats(&io, "attention_mask", a),
-                     floats(&io, "out", a), floats(&io, "timestep", a)[0], {0}};
+    struct weights io = golden_open(GOLDEN "io/prior.safetensors", a);
+    struct rows r = {golden_floats(&io, "hidden_states", NULL, a), golden_floats(&io, "proj_embedding", NULL, a),
+                     golden_floats(&io, "encoder_hidden_states", NULL, a), golden_floats(&io, "attention_mask", NULL, a),
+                     golden_floats(&io, "out", NULL, a), golden_floats(&io, "timestep", NULL, a)[0], {0}};
 
     for (int i = 0; i < 2; i++)
         while (r.tokens[i] < CONTEXT && r.mask[i * CONTEXT + (int)r.tokens[i]] != 0)
@@ -84,7 +69,7 @@ static void step(const struct prior *p, const struct compute *c, const struct ro
 }
 
 static struct prior *bind(const struct compute *c, struct arena *a) {
-    struct weights ws = read_file("prior/diffusion_pytorch_model", a);
+    struct weights ws = golden_open(GOLDEN "prior/diffusion_pytorch_model.safetensors", a);
     struct prior_config g;
     struct err e = {0};
 
@@ -99,7 +84,7 @@ static void prior_parity(const struct kern *k, struct arena a) {
     struct rows r = read_rows(&a);
     struct prior *p = bind(&c, &a);
     struct transformer_cache cache[2];
-    struct weights io = read_file("io/prior", &a);
+    struct weights io = golden_open(GOLDEN "io/prior.safetensors", &a);
     float out[2 * E], again[2 * E];
 
     printf("# kernel %s, %s; texts of %zu and %zu tokens, t = %g\n", k->name,
@@ -113,7 +98,7 @@ static void prior_parity(const struct kern *k, struct arena a) {
     ok(!memcmp(out, again, sizeof out), "a prefix serves any number of steps");
     memcpy(again, r.out, sizeof again);
     prior_denormalise(p, 2, again);
-    close_to(again, floats(&io, "post_process", &a), 2 * E, 0, 1e-7, "out of the normalised space");
+    close_to(again, golden_floats(&io, "post_process", NULL, &a), 2 * E, 0, 1e-7, "out of the normalised space");
 }
 
 /* The same bytes for any batch and any number of threads. */
@@ -149,10 +134,10 @@ static void invariance(const struct kern *k, struct arena a) {
 
 static void text_projection(const struct kern *k, struct arena a) {
     struct compute c = {k, NULL};
-    struct weights ws = read_file("text_proj/diffusion_pytorch_model", &a);
-    struct weights io = read_file("io/text_proj", &a);
-    const float *image = floats(&io, "image_embeddings", &a), *text = floats(&io, "prompt_embeds", &a);
-    const float *states = floats(&io, "text_encoder_hidden_states", &a);
+    struct weights ws = golden_open(GOLDEN "text_proj/diffusion_pytorch_model.safetensors", &a);
+    struct weights io = golden_open(GOLDEN "io/text_proj.safetensors", &a);
+    const float *image = golden_floats(&io, "image_embeddings", NULL, &a), *text = golden_floats(&io, "prompt_embeds", NULL, &a);
+    const float *states = golden_floats(&io, "text_encoder_hidden_states", NULL, &a);
     double tolerance = k->precision == PREC_BF16 ? 0.03 : 1e-6;
     float time[2 * 32], context[2 * 81 * CROSS];
     struct text_proj_config g;
@@ -166,8 +151,8 @@ static void text_projection(const struct kern *k, struct arena a) {
     for (size_t i = 0; i < 2; i++)    /* unguided, guided */
         text_proj_run(&p, &c, i ? image : NULL, text + i * E, CONTEXT, states + i * CONTEXT * E,
                       time + i * 32, context + i * 81 * CROSS, s);
-    close_to(time, floats(&io, "out_time", &a), 64, 0, tolerance, "text_proj: time");
-    close_to(context, floats(&io, "out_context", &a), 2 * 81 * CROSS, 0, tolerance, "text_proj: context");
+    close_to(time, golden_floats(&io, "out_time", NULL, &a), 64, 0, tolerance, "text_proj: time");
+    close_to(context, golden_floats(&io, "out_context", NULL, &a), 2 * 81 * CROSS, 0, tolerance, "text_proj: context");
 }
 
 /* The golden weights as Karlo's own checkpoints name and lay them out: q, k and v of each head
@@ -215,7 +200,7 @@ static void interleave(const struct weights *ws, struct weights *out, struct are
                 snprintf(name, sizeof name, "transformer_blocks.%zu.attn1.to_%c.%s", l, "qkv"[part],
                          bias ? "bias" : "weight");
                 for (size_t h = 0; h < HEADS; h++)
-                    memcpy(all + (3 * h + part) * HEAD * cols, floats(ws, name, a) + h * HEAD * cols,
+                    memcpy(all + (3 * h + part) * HEAD * cols, golden_floats(ws, name, NULL, a) + h * HEAD * cols,
                            HEAD * cols * sizeof *all);
             }
             tensor_contiguous(&t);
@@ -228,7 +213,7 @@ static void interleave(const struct weights *ws, struct weights *out, struct are
 static void original_names(struct arena a) {
     static const int both[] = {0, 1};
     struct compute c = {&kern_c, NULL};
-    struct weights ws = read_file("prior/diffusion_pytorch_model", &a), theirs = original(&ws, &a), in;
+    struct weights ws = golden_open(GOLDEN "prior/diffusion_pytorch_model.safetensors", &a), theirs = original(&ws, &a), in;
     struct rows r = read_rows(&a);
     struct prior_config g;
     struct prior *p;
@@ -273,7 +258,7 @@ static int refuses(const struct weights *ws, size_t heads, struct arena a, const
 }
 
 static void refusals(struct arena a) {
-    struct weights ws = read_file("prior/diffusion_pytorch_model", &a);
+    struct weights ws = golden_open(GOLDEN "prior/diffusion_pytorch_model.safetensors", &a);
     struct weight *w = weights_find(&ws, "clip_std");
 
     ok(refuses(&ws, 3, a, "prior: width 64 is not a multiple of 3 heads, or odd"), "odd heads");

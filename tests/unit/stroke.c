@@ -3,7 +3,7 @@
  * picture, and for any number of threads. */
 #include "lib/draw/stroke.h"
 
-#include "tests/golden.h"
+#include "tests/golden_file.h"
 
 enum { H = 40, W = 48, PIXELS = 3 * H * W };
 
@@ -11,7 +11,7 @@ enum { H = 40, W = 48, PIXELS = 3 * H * W };
 static struct strokes load(const struct weights *z, struct arena *a) {
     struct strokes s;
     size_t *first, points;
-    const float *segments = golden(z, "segments", &s.n, a), *p = golden(z, "points", &points, a);
+    const float *segments = golden_floats(z, "segments", &s.n, a), *p = golden_floats(z, "points", &points, a);
 
     first = arena_take(a, s.n + 1, sizeof *first);
     first[0] = 0;
@@ -20,8 +20,8 @@ static struct strokes load(const struct weights *z, struct arena *a) {
     s.first = first;
     s.param = arena_take(a, strokes_count(&s), sizeof *s.param);
     memcpy(s.param, p, points * sizeof *p);
-    memcpy(strokes_radius(&s, s.param), golden(z, "radius", NULL, a), s.n * sizeof *p);
-    memcpy(strokes_rgba(&s, s.param), golden(z, "rgba", NULL, a), 4 * s.n * sizeof *p);
+    memcpy(strokes_radius(&s, s.param), golden_floats(z, "radius", NULL, a), s.n * sizeof *p);
+    memcpy(strokes_rgba(&s, s.param), golden_floats(z, "rgba", NULL, a), 4 * s.n * sizeof *p);
     return s;
 }
 
@@ -43,18 +43,18 @@ static void reference(struct arena a) {
     struct weights z = golden_open("tests/golden/clipdraw/strokes.safetensors", &a);
     struct strokes s = load(&z, &a);
     size_t n = strokes_count(&s), points = s.first[s.n];
-    const float *G = golden(&z, "G", NULL, &a), *T = golden(&z, "T", NULL, &a);
+    const float *G = golden_floats(&z, "G", NULL, &a), *T = golden_floats(&z, "T", NULL, &a);
     struct err e = {0};
     struct raster *r = raster_open(&s, H, W, NULL, &a, &e);
     float *x = arena_take(&a, PIXELS, sizeof *x), *d = arena_take(&a, PIXELS, sizeof *d), *g = arena_take(&a, n, sizeof *g);
 
     raster_draw(r, &s, x);
-    close_to(x, golden(&z, "picture", NULL, &a), PIXELS, 6e-7, 0, "the picture");
+    close_to(x, golden_floats(&z, "picture", NULL, &a), PIXELS, 6e-7, 0, "the picture");
     loss(x, G, T, d);
     raster_back(r, &s, d, g);
-    close_to(g, golden(&z, "grad.points", NULL, &a), 2 * points, 0, 2e-6, "the gradient by the points");
-    close_to(strokes_radius(&s, g), golden(&z, "grad.radius", NULL, &a), s.n, 0, 2e-6, "by the radii");
-    close_to(strokes_rgba(&s, g), golden(&z, "grad.rgba", NULL, &a), 4 * s.n, 0, 2e-6, "by the colours");
+    close_to(g, golden_floats(&z, "grad.points", NULL, &a), 2 * points, 0, 2e-6, "the gradient by the points");
+    close_to(strokes_radius(&s, g), golden_floats(&z, "grad.radius", NULL, &a), s.n, 0, 2e-6, "by the radii");
+    close_to(strokes_rgba(&s, g), golden_floats(&z, "grad.rgba", NULL, &a), 4 * s.n, 0, 2e-6, "by the colours");
 }
 
 /* Random strokes: also of no length, thin, thick, opaque, and outside the picture. */

@@ -6,12 +6,12 @@
 #include "lib/draw/canvas.h"
 #include "lib/draw/objective.h"
 #include "lib/kernel/kern.h"
-#include "tests/golden.h"
+#include "tests/golden_file.h"
 
 #define FILE_OF(name) "tests/golden/clipdraw/" name ".safetensors"
 
 static void corners(const struct weights *z, const char *name, int to[4][2], struct arena a) {
-    const float *v = golden(z, name, NULL, &a);
+    const float *v = golden_floats(z, name, NULL, &a);
 
     for (int i = 0; i < 8; i++)
         to[i / 2][i % 2] = (int)v[i];
@@ -30,12 +30,12 @@ static const char *key(const char *n, const char *name) {
 static void augment(struct arena keep) {
     const char *const names[] = {"0", "1", "2", "s16", "s64"};
     struct weights z = golden_open(FILE_OF("augment"), &keep);
-    const float *picture = golden(&z, "picture", NULL, &keep);
+    const float *picture = golden_floats(&z, "picture", NULL, &keep);
 
     for (size_t i = 0; i < 5; i++) {
         struct arena a = keep;
         size_t n;
-        const float *want = golden(&z, key(names[i], "out"), &n, &a), *crop = golden(&z, key(names[i], "crop_ijhw"), NULL, &a);
+        const float *want = golden_floats(&z, key(names[i], "out"), &n, &a), *crop = golden_floats(&z, key(names[i], "crop_ijhw"), NULL, &a);
         struct view v = {.kind = VIEW_DRAW, .y = (size_t)crop[0], .x = (size_t)crop[1], .h = (size_t)crop[2], .w = (size_t)crop[3]};
         float *out = arena_take(&a, n, sizeof *out), *d = arena_zero(&a, 3 * 32 * 32, sizeof *d);
         int start[4][2], end[4][2];
@@ -46,11 +46,11 @@ static void augment(struct arena keep) {
         corners(&z, key(names[i], "start"), start, a);
         corners(&z, key(names[i], "end"), end, a);
         view_perspective(start, end, v.warp);
-        close_to(v.warp, golden(&z, key(names[i], "coeffs"), NULL, &a), 8, 0, 1e-7, key(names[i], "coefficients"));
+        close_to(v.warp, golden_floats(&z, key(names[i], "coeffs"), NULL, &a), 8, 0, 1e-7, key(names[i], "coefficients"));
         view_run(&v, picture, 32, 32, out, scratch);
         close_to(out, want, n, 8e-7, 0, key(names[i], "view"));
-        view_back(&v, golden(&z, key(names[i], "R"), NULL, &a), d, 32, 32, scratch);
-        close_to(d, golden(&z, key(names[i], "grad"), NULL, &a), 3 * 32 * 32, 0, 4e-7, key(names[i], "gradient"));
+        view_back(&v, golden_floats(&z, key(names[i], "R"), NULL, &a), d, 32, 32, scratch);
+        close_to(d, golden_floats(&z, key(names[i], "grad"), NULL, &a), 3 * 32 * 32, 0, 4e-7, key(names[i], "gradient"));
     }
 }
 
@@ -64,20 +64,20 @@ static void whole(struct arena a) {
     struct view v;
 
     view_draw(&v, VIEW_WHOLE, 37, 50, &p, NULL);
-    view_run(&v, golden(&z, "resize.picture", NULL, &a), 37, 50, raw, scratch);
+    view_run(&v, golden_floats(&z, "resize.picture", NULL, &a), 37, 50, raw, scratch);
     view_planes(&v, &p, raw, out);
-    close_to(out, golden(&z, "resize.normalised", NULL, &a), 768, 2e-6, 0, "the whole, normalised");
-    memcpy(out, golden(&z, "resize.R", NULL, &a), 768 * sizeof *out);
+    close_to(out, golden_floats(&z, "resize.normalised", NULL, &a), 768, 2e-6, 0, "the whole, normalised");
+    memcpy(out, golden_floats(&z, "resize.R", NULL, &a), 768 * sizeof *out);
     view_planes_back(&v, &p, raw, out);
     view_back(&v, out, d, 37, 50, scratch);
-    close_to(d, golden(&z, "resize.grad", NULL, &a), 3 * 37 * 50, 0, 1e-6, "its gradient");
+    close_to(d, golden_floats(&z, "resize.grad", NULL, &a), 3 * 37 * 50, 0, 1e-6, "its gradient");
 }
 
 /* VQGAN-CLIP's cutouts. */
 static void cutouts(struct arena a) {
     struct weights z = golden_open(FILE_OF("cutouts"), &a);
-    const float *image = golden(&z, "cut.image", NULL, &a), *at = golden(&z, "cut.offset_y_x_size", NULL, &a);
-    const float *want = golden(&z, "cut.resampled", NULL, &a), *G = golden(&z, "cut.G", NULL, &a);
+    const float *image = golden_floats(&z, "cut.image", NULL, &a), *at = golden_floats(&z, "cut.offset_y_x_size", NULL, &a);
+    const float *want = golden_floats(&z, "cut.resampled", NULL, &a), *G = golden_floats(&z, "cut.G", NULL, &a);
     const struct prep none = {.crop = 16};
     float *out = arena_take(&a, 768, sizeof *out), *d = arena_zero(&a, 3 * 40 * 52, sizeof *d), *g = arena_take(&a, 768, sizeof *g);
     void *scratch = arena_take(&a, view_scratch(40, 52, 16), 1);
@@ -91,19 +91,19 @@ static void cutouts(struct arena a) {
         view_run(&v, image, 40, 52, out, scratch);
         close_to(out, want + 768 * i, 768, 4.8e-7, 0, "a cutout, resampled");
         view_planes(&v, &none, out, g);
-        close_to(g, golden(&z, "cut.clamped", NULL, &a) + 768 * i, 768, 4.8e-7, 0, "clamped");
+        close_to(g, golden_floats(&z, "cut.clamped", NULL, &a) + 768 * i, 768, 4.8e-7, 0, "clamped");
         memcpy(g, G + 768 * i, 768 * sizeof *g);
         view_planes_back(&v, &none, out, g);
         view_back(&v, g, d, 40, 52, scratch);
     }
-    close_to(d, golden(&z, "cut.grad_image", NULL, &a), 3 * 40 * 52, 0, 3e-7, "the gradient of all cutouts");
+    close_to(d, golden_floats(&z, "cut.grad_image", NULL, &a), 3 * 40 * 52, 0, 3e-7, "the gradient of all cutouts");
     axis_make(&y, AXIS_CUTOUT, 10, 16, 0, 16, arena_take(&a, axis_bytes(10, 16), 1));
     axis_make(&x, AXIS_CUTOUT, 9, 16, 0, 16, arena_take(&a, axis_bytes(9, 16), 1));
-    axis_pair_run(&y, &x, golden(&z, "up.image", NULL, &a), 90, 9, out, between);
-    close_to(out, golden(&z, "up.out", NULL, &a), 768, 8e-7, 0, "a cutout that is enlarged");
+    axis_pair_run(&y, &x, golden_floats(&z, "up.image", NULL, &a), 90, 9, out, between);
+    close_to(out, golden_floats(&z, "up.out", NULL, &a), 768, 8e-7, 0, "a cutout that is enlarged");
     for (size_t i = 0; i < 40; i++)
-        g[i] = view_clamp_back(golden(&z, "clamp.G", NULL, &a)[i], golden(&z, "clamp.x", NULL, &a)[i]);
-    close_to(g, golden(&z, "clamp.grad_x", NULL, &a), 40, 0, 0, "the clamp's gradient");
+        g[i] = view_clamp_back(golden_floats(&z, "clamp.G", NULL, &a)[i], golden_floats(&z, "clamp.x", NULL, &a)[i]);
+    close_to(g, golden_floats(&z, "clamp.grad_x", NULL, &a), 40, 0, 0, "the clamp's gradient");
 }
 
 /* For every pair of sides: rows sum to 1, and the transpose is the transpose. */
@@ -157,8 +157,8 @@ static void drawn(void) {
 /* The spherical loss against the reference; the cosine against differences. */
 static void losses(struct arena a) {
     struct weights z = golden_open(FILE_OF("cutouts"), &a);
-    const float *e = golden(&z, "loss.embeds", NULL, &a), *prompts = golden(&z, "loss.prompts", NULL, &a);
-    const float *weight = golden(&z, "loss.weights", NULL, &a);
+    const float *e = golden_floats(&z, "loss.embeds", NULL, &a), *prompts = golden_floats(&z, "loss.prompts", NULL, &a);
+    const float *weight = golden_floats(&z, "loss.weights", NULL, &a);
     float unit[4][12], g[6 * 12], value[4], *want = arena_take(&a, 72, sizeof *want), shifted[12];
     double worst = 0, cos[2];
 
@@ -172,9 +172,9 @@ static void losses(struct arena a) {
             sum += objective(LOSS_SPHERICAL, &t, 1, 12, e + 12 * i, 1.0 / 6, g + 12 * i, NULL);
         value[k] = (float)sum;
         if (k < 2)    /* the others stop where they are near enough */
-            close_to(g, golden(&z, "loss.grads", NULL, &a) + 72 * k, 72, 0, 4.6e-7, "the spherical loss's gradient");
+            close_to(g, golden_floats(&z, "loss.grads", NULL, &a) + 72 * k, 72, 0, 4.6e-7, "the spherical loss's gradient");
     }
-    close_to(value, golden(&z, "loss.values", NULL, &a), 4, 0, 3.9e-7, "spherical losses");
+    close_to(value, golden_floats(&z, "loss.values", NULL, &a), 4, 0, 3.9e-7, "spherical losses");
     for (int kind = LOSS_COSINE; kind <= LOSS_SPHERICAL; kind++) {
         const struct target t[2] = {{unit[0], 0.7}, {unit[1], -0.3}};
 
