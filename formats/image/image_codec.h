@@ -36,8 +36,8 @@ int image_begin(struct image *im, uint64_t w, uint64_t h, const struct image_opt
 /* Calls to->row for each row of a picture in memory, whose rows begin `stride` bytes apart. */
 void image_give(const struct image *im, const unsigned char *rgb, size_t stride, const struct image_rows *to);
 
-/* Returns one RGB sample of a CMYK pixel, as Pillow computes it: colour and key are 255 - ink, as files hold them
- * whatever their markers say, and R = K' - C K' / 255. */
+/* Returns one RGB sample of a CMYK pixel, as Pillow computes it: key - (255 - colour) key / 255, rounded.  colour and key
+ * are 255 - ink.  Files hold them so, even where their metadata says that they hold the ink. */
 static inline unsigned char image_cmyk(unsigned colour, unsigned key) {
     unsigned t = (255u - colour) * key + 128, m = ((t >> 8) + t) >> 8;
 

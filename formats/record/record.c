@@ -24,7 +24,8 @@ static struct shown show(struct span name) {
 
 /* ---- parsing ---- */
 
-/* Checks the first RECORD_START_LEN bytes.  Returns 1, 0 if n is smaller, or -1 if they are not RECORD_START. */
+/* Checks whether the n bytes at p begin with RECORD_START.  Returns 1 if they do, 0 if they are only its beginning, or -1
+ * if they differ. */
 static int parse_start(const unsigned char *p, size_t n, struct err *e) {
     size_t have = n < RECORD_START_LEN ? n : RECORD_START_LEN;
     struct mp_item it;

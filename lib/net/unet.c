@@ -60,10 +60,10 @@ static void linear(struct run *r, const struct linear *l, size_t m, const float 
         linear_run(l, r->k, m, x, l->k, y, l->n, ACT_NONE, residual, s);
 }
 
-/* guided-diffusion's ResBlock.  With x = [h, skip], the channels of both maps (skip may be NULL),
+/* guided-diffusion's ResBlock.  With x = [h, skip], h and skip joined by channels (skip may be NULL),
  *     out = shortcut(resample(x)) + conv2(SiLU(norm2(conv1(resample(SiLU(norm1(x)))))))
- * where norm2 takes the time embedding as a scale and a shift (film) or as a shift before it.  out says the size that
- * the block's resampling gives. */
+ * The time embedding scales and shifts the output of norm2 (film), or is added to its input.  The caller sets the size of
+ * out to the size after resampling. */
 static void res_run(struct run *r, const struct unet_res *b, const struct map *h, const struct map *skip,
                     struct map *out, struct arena a) {
     struct feature_map p = pair(r, h, skip), q;

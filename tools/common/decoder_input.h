@@ -25,7 +25,8 @@ struct decoder_input {
     bool told;                          /* the warning about records without image_embed was printed */
 };
 
-/* Makes the unconditional branch.  d->uncond and d->embed are set.  Ends the program if it cannot. */
+/* Fills the rest of d, with the unconditional branch of the guidance.  The caller has set d->uncond and d->embed.  Exits
+ * on failure. */
 void tool_open_decoder_input(struct tool *t, struct decoder_input *d, const struct decoder_model *m, const struct model_paths *p);
 
 /* Makes the branch *b of a record; without `text` as if the record had none.  *same, unless it is NULL, tells whether
