@@ -136,6 +136,11 @@ static int set_svg(struct job *j, struct record *r, struct arena *a, struct err 
     return svg.full ? err_set(e, "out of memory") : record_set_text(r, "svg", mp_span(&svg), e);
 }
 
+/* Returns the iterations that were done for sample j->i, in all starts of --best-of. */
+static size_t steps_done(const struct job *j) {
+    return j->d.start * j->d.iterations + j->d.done;
+}
+
 /* Write the canvas of sample j->i as a record.  step: the iterations that a partial picture has had; 0 for a result. */
 static int write_picture(struct job *j, size_t step, struct arena a, struct err *e) {
     const struct drawing *d = &j->d;
@@ -168,7 +173,7 @@ static bool watch(void *ctx, size_t done, double loss) {
 static bool emit(void *ctx) {
     struct job *j = ctx;
 
-    return write_picture(j, j->d.done, j->room, &j->why) == 0;
+    return write_picture(j, steps_done(j), j->room, &j->why) == 0;
 }
 
 /* ---- records ---- */
@@ -206,7 +211,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
             return -1;
         if (j->why.msg[0])
             return err_set(e, "%s", j->why.msg);
-        if ((j->d.done || !j->d.stopped) && write_picture(j, j->d.stopped ? j->d.done : 0, b, e) < 0)
+        if ((j->d.done || !j->d.stopped) && write_picture(j, j->d.stopped ? steps_done(j) : 0, b, e) < 0)
             return -1;
     }
     return 1;

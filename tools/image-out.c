@@ -35,7 +35,7 @@ struct job {
     bool read;
     /* ---- */
     enum image_kind kind;
-    bool to_stdout;
+    bool to_stdout, named;         /* named: a picture came from the file that its record names */
     size_t directives;
     uint64_t files;
     struct name_set names;
@@ -80,6 +80,8 @@ static void choose_output(struct job *j) {
     TOOL_CHECK_USES(&j->t, uses, mode, j->read ? READ : j->html ? HTML : (j->show >= 0 ? SHOW : TO_FILES) | (j->columns ? SHEET : 0));
     if (j->html)
         tool_writes(&j->t, j->html);
+    if (j->html && !strcmp(j->html, "-"))
+        die("--html: a page needs a file name");
     if (j->html && tool_has_records(j->html))
         die("%s: a stream of records, which a page does not replace", j->html);
     if (j->read || j->html)
@@ -148,6 +150,8 @@ static int put_file(struct job *j, const struct record *r, const struct record_i
         return err_set(e, "%s: input file is output file", name);
     if (tool_has_records(name))
         return err_set(e, "%s: a stream of records, which pictures do not replace", name);
+    if (j->named && image_is_foreign(name, a))
+        return err_set(e, "%s: a picture that image-out did not write, which is not replaced", name);
     errno = 0;
     if (file_replace(name, j->file.p, j->file.n, &why) < 0 && for_all(errno))
         die("%s: %s", name, why.msg);
@@ -238,6 +242,7 @@ static int one(void *job, struct record *r, struct arena *a, struct err *e) {
     got = named_picture(r, j->columns || j->html ? PAGE_SIDE : 0, &im, a, e);
     if (got <= 0)
         return got < 0 ? -1 : err_set(e, "no image");
+    j->named |= !record_has(r, "image");
     if (j->html)
         return tool_page_add(&j->page, r, im, j->caption, *a, e);
     j->params.n = j->columns ? j->params.n : 0;

@@ -48,7 +48,7 @@ int noised_model_open(struct noised_model *m, const struct model_paths *p, const
         load(&f, at.text, noised_clip_is_text, "text encoder", &text) < 0)
         return -1;
     m->file = at.image;
-    snprintf(m->fingerprint, sizeof m->fingerprint, "%016" PRIx64, weights_fingerprint(&image, *a));
+    snprintf(m->fingerprint, sizeof m->fingerprint, "%016" PRIx64, weights_fingerprint(&image, *a) ^ 3 * weights_fingerprint(&text, *a));
     if (!(m->clip = noised_clip_bind(&image, &text, 0, c, a, &inner)))
         return find_failed(&f, at.image, &inner);
     if (model_find_tokenizer(&tok, p, a, e) < 0 || bpe_open(&m->bpe, &tok, a, e) < 0)

@@ -59,6 +59,7 @@ static int open_component(struct find *f, const char *dir, const char *folder, s
     p->file = weights;
     p->folder = folder;
     p->original = KARLO_NONE;
+    p->glide = GLIDE_NONE;
     if (unclip_config_plain(p->config.p, p->config.n, &inner) < 0)
         return find_failed(f, p->config_file, &inner);
     if (weights_load(&p->mapped, weights, f->a, &inner) < 0)

@@ -191,12 +191,12 @@ static int read_pipe(int fd, unsigned char **p, size_t *n, struct err *e) {
         if (!longer)
             return err_set(e, "no memory for %zu bytes", room);
         *p = longer;
-        if (poll(&wait, 1, -1) < 0 && errno != EINTR)
+        if (poll(&wait, 1, -1) < 0)    /* EINTR: a signal asks the program to stop */
             return err_set(e, "%s", strerror(errno));
         got = read(fd, *p + *n, room - *n);
         if (got == 0)
             return *n ? 0 : err_set(e, "nothing came through the pipe");
-        if (got < 0 && errno != EAGAIN && errno != EINTR)
+        if (got < 0 && errno != EAGAIN)
             return err_set(e, "%s", strerror(errno));
         *n += got > 0 ? (size_t)got : 0;
         if (*n > IMAGE_MAX_BYTES)

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "formats/image/image_encode.h"
 #include "formats/image/image_read.h"
@@ -96,4 +97,19 @@ int image_params_file(struct mp *out, const char *name, struct arena a, struct a
     got = got > 0 ? image_params_lines(out, text, a, scratch, e) : -1;
     image_file_free(p);
     return got;
+}
+
+bool image_is_foreign(const char *name, struct arena a) {
+    struct span text;
+    struct stat st;
+    struct err e;
+    unsigned char *p;
+    size_t n;
+    bool foreign;
+
+    if (stat(name, &st) < 0 || !S_ISREG(st.st_mode) || image_file_read(name, &p, &n, &e) < 0)
+        return false;
+    foreign = image_format(p, n) && image_params_find(p, n, &text, &a, &e) <= 0;
+    image_file_free(p);
+    return foreign;
 }

@@ -59,4 +59,7 @@ int image_params_lines(struct mp *out, struct span text, struct arena a, struct 
  * has none. */
 int image_params_file(struct mp *out, const char *name, struct arena a, struct arena scratch, struct err *e);
 
+/* Returns whether the file is a picture in which image_write stored no records, so that somebody else made it. */
+bool image_is_foreign(const char *name, struct arena a);
+
 #endif

@@ -41,14 +41,6 @@ static void end_row(struct table *t) {
     put(t, t->format == TABLE_JSON ? "}\n" : t->format == TABLE_CSV ? "\r\n" : t->nul ? "" : "\n", t->format == TABLE_TSV ? 1 : 2);
 }
 
-void table_head(struct table *t) {
-    for (size_t i = 0; i < t->ncols; i++) {
-        put_str(t, !i ? "" : t->format == TABLE_CSV ? "," : "\t");
-        put_str(t, t->name[i]);
-    }
-    end_row(t);
-}
-
 int table_open(struct table *t, int fd, enum table_format f, const char *const name[],
                size_t ncols, struct arena *a) {
     *t = (struct table){.fd = fd, .format = f, .name = name, .ncols = ncols};
@@ -150,15 +142,23 @@ static void put_json(struct table *t, struct span s) {
     put_str(t, "\"");
 }
 
+void table_head(struct table *t) {
+    for (size_t i = 0; i < t->ncols; i++) {
+        put_str(t, !i ? "" : t->format == TABLE_CSV ? "," : "\t");
+        (t->format == TABLE_CSV ? put_csv : put_tsv)(t, span_of(t->name[i]));
+    }
+    end_row(t);
+}
+
 /* Puts what comes before the next column: a separator, or for JSON the brace and the column's name. */
 static void begin(struct table *t) {
     if (t->format != TABLE_JSON) {
         put_str(t, t->col == 0 ? "" : t->format == TABLE_TSV ? "\t" : ",");
         return;
     }
-    put_str(t, t->col ? ",\"" : "{\"");
-    put_str(t, t->name[t->col]);
-    put_str(t, "\":");
+    put_str(t, t->col ? "," : "{");
+    put_json(t, span_of(t->name[t->col]));
+    put_str(t, ":");
 }
 
 static void end(struct table *t) {

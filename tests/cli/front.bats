@@ -72,7 +72,15 @@ setup() {
     [ "$(record-json "$index" | wc -l)" = 5 ]
     [[ "$output" != *red-heart* ]]
     [[ "$output" = *"$PWD/p/sub/my house.PNG"* ]]
-    # another model has an index of its own
+    # a picture whose record is there twice is shown once
+    cp "$index" twice
+    cat twice >>"$index"
+    [ "$(unclip search 'a red heart' p | wc -l)" = 4 ]
+    mv twice "$index"
+    # another model has an index of its own, under whatever name of its directory
+    (cd "$ROOT" && XDG_CACHE_HOME=$OLDPWD/other unclip search -m examples/emoji 'a red heart' "$OLDPWD/p" >/dev/null)
+    XDG_CACHE_HOME=$PWD/other unclip search -m "$ROOT/examples/emoji/" 'a red heart' p >/dev/null
+    [ "$(echo other/unclip/search/*.clip | wc -w)" = 1 ]
     unclip search -m "$ROOT/examples/emoji" 'a red heart' p >/dev/null
     [ "$(echo cache/unclip/search/*.clip | wc -w)" = 2 ]
     # a page with the pictures that are there

@@ -97,6 +97,11 @@ pixels() {
     "$AID/make_glide" -t -v 100 half base
     run -2 decode64 -m half -m tok "$F/texts.clip"
     [ "$output" = "decode64: half/base.safetensors: the text transformer has 100 tokens, the tokenizer 320" ] || { echo "$output"; return 1; }
+    # a GLIDE that lacks the part does not hide a Karlo after it
+    "$AID/make_karlo" karlo >/dev/null
+    small=$(decode64 -m karlo --steps 2 --no-text --embed none "$F/texts.clip" | record-json | wc -l)
+    cp "$F"/glide/upsample.safetensors up.pt
+    [ "$(decode64 -m up.pt -m karlo --steps 2 --no-text --embed none "$F/texts.clip" | record-json | wc -l)" = "$small" ]
     run -2 upsample -m base.pt -m tok "$F/small.clip"
     [ "$output" = "upsample: no super_res_first in base.pt, tok" ] || { echo "$output"; return 1; }
     head -c 100000 base.pt >short.pt

@@ -312,6 +312,20 @@ photo() {
     run -1 --separate-stderr image-out -o x.png gone.clip
     [[ "$stderr" = "image-out: gone.clip: record 1 (gone.png): gone.png: "* ]]
     mkdir -p dir.png
+    # somebody else's picture is not replaced by one that a record names; image-out's own is, and so is what is no picture
+    cp far.ppm photo.ppm
+    run -1 --separate-stderr image-out -o photo.ppm <(head -c 1000000 named.clip | record-json | head -n 1 | record-json --from-json)
+    [[ "$stderr" = *": photo.ppm: a picture that image-out did not write, which is not replaced" ]] || { echo "$stderr"; return 1; }
+    cmp far.ppm photo.ppm
+    record-json named.clip | head -n 1 | record-json --from-json >first.clip
+    run -1 --separate-stderr image-out -o '%i' --format=ppm first.clip
+    [[ "$stderr" = *": far.ppm: a picture that image-out did not write, which is not replaced" ]] || { echo "$stderr"; return 1; }
+    run -2 image-out --sheet -o photo.ppm named.clip
+    cmp far.ppm photo.ppm
+    image-out -o mine.png first.clip
+    image-out -o mine.png first.clip
+    : >mine.png
+    image-out -o mine.png first.clip
     echo '{"id":"dir.png","data":{}}' | record-json --from-json | { run -1 image-out -o x.png; [[ "$output" = *"no image" ]]; }
 }
 
@@ -349,4 +363,7 @@ END
     run -2 image-out --html x.html -o y.png named.clip
     [ "$output" = "image-out: --output is for files" ]
     run -2 image-out --html no/x.html named.clip
+    run -2 image-out --html - named.clip
+    [ "$output" = "image-out: --html: a page needs a file name" ]
+    [ ! -e - ]
 }

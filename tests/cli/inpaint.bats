@@ -175,7 +175,7 @@ assert D[0]["mask"] == [[0] * 8 + [1] * 8] * 16'
     draw --source 16.ppm --erase 0,0,8,8 -n 3 p.clip >whole.clip
     draw --source 16.ppm --erase 0,0,8,8 -n 3 --skip-from whole.clip p.clip >none.clip
     [ ! -s none.clip ]
-    for other in "--erase 0,0,8,9" "--erase 0,0,8,8 --resample 2" "--mask left16.pgm" "--erase 0,0,8,8 --erase 1,1,1,1"; do
+    for other in "--erase 0,0,8,9" "--erase 0,0,8,8 --exif" "--erase 0,0,8,8 --resample 2" "--mask left16.pgm" "--erase 0,0,8,8 --erase 1,1,1,1"; do
         # shellcheck disable=SC2086
         draw --source 16.ppm $other -n 3 --skip-from whole.clip p.clip >all.clip
         [ "$(record-json all.clip | wc -l)" -eq 3 ]
@@ -214,6 +214,10 @@ fatal() {
     refused "$R --source: no --mask, no --erase and no field mask say what to paint" --source 16.ppm p.clip
     refused "$R no picture to inpaint: no field image, and the file of the path or id: No such file or directory" --erase 0,0,4,4 p.clip
     refused "$R 3 steps, done 1000 times each: the draws of noise have no more than 4096 numbers" --resample 1000 --source 16.ppm --erase 0,0,4,4 p.clip
+    for name in - /dev/fd/0 /dev/null; do    # reading them would eat the stream itself
+        record-json p.clip | jq -c --arg n "$name" '.data.path = $n' | record-json --from-json >stdin.clip
+        refused "stdin.clip: record 1 (text): no picture to inpaint: no field image, and the file of the path or id: '$name' is not a file" --erase 0,0,4,4 stdin.clip
+    done
     fatal "none.png: No such file or directory" --source none.png --erase 0,0,4,4 p.clip
     fatal "none.png: No such file or directory" --source 16.ppm --mask none.png p.clip
     fatal "p.clip: a stream of records, not a picture: give it on standard input" --source 16.ppm --mask p.clip p.clip

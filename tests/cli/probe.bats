@@ -140,8 +140,8 @@ PY
         way=(--"$mode" all --label-from '^([^/]+)/' --tsv)
         [ $mode = knn ] || way+=(--classes texts)
         probe "${way[@]}" new | sort >unsharded
-        for i in 1 2; do probe "${way[@]}" --shard $i/2 new; done | sort >parts
-        cmp unsharded parts
+        for i in 1 2; do probe "${way[@]}" --shard $i/2 new; done | sort >sharded
+        cmp unsharded sharded
     done
 }
 

@@ -489,6 +489,9 @@ box() {
     [ "$(head -n 1 out)" = $'p\\tq\t7\t0.5\ttrue\t\t' ]
     rank --text fish -k 1 -0 --columns id fields | cmp - <(printf 'a\tb\nc\0')
     [ "$(rank --text fish -k 1 --columns prob,label fields)" = $'\t' ]
+    # a column's name is escaped as its values are
+    rank --text fish --json --columns 'id,a"b\c' two | jq -se 'length == 2 and all(.[]; has("a\"b\\c"))'
+    [ "$(rank --text fish --csv --columns 'a"b' two | head -n 1)" = $'"a""b"\r' ]
     run -2 rank --text fish --json -0 two
     [ "$output" = "rank: --header and -0 are for --tsv" ]
     run -2 rank --text fish --columns id,,cos two

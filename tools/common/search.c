@@ -19,6 +19,7 @@
 #include "formats/io/pathname.h"
 #include "formats/record/record.h"
 #include "tools/common/programs.h"
+#include "tools/stage/name_pattern.h"
 
 enum { ARGS = 64 };
 
@@ -106,10 +107,16 @@ static void name_index(struct search *j, size_t n, const char *const folder[]) {
     XXH64_state_t h;
 
     XXH64_reset(&h, 0);
+    XXH64_update(&h, UNCLIP_VERSION, sizeof UNCLIP_VERSION);    /* another version embeds each picture again */
     for (size_t i = 0; i < n; i++)
         XXH64_update(&h, folder[i], strlen(folder[i]) + 1);
-    for (size_t i = 0; i < j->models.n; i++)
-        XXH64_update(&h, j->models.v[i], strlen(j->models.v[i]) + 1);
+    for (size_t i = 0; i < j->models.n; i++) {
+        char *real = realpath(j->models.v[i], NULL);
+        const char *name = real ? real : j->models.v[i];
+
+        XXH64_update(&h, name, strlen(name) + 1);
+        free(real);
+    }
     if (!j->models.n && model)
         XXH64_update(&h, model, strlen(model));
     if (cache && *cache == '/')
@@ -186,6 +193,7 @@ static int report(struct search *j, const char *text) {
     struct command c = {.n = 0}, image_out = {.n = 0};
     FILE *from, *page = NULL;
     char k[32], *line = NULL;
+    struct name_set seen = {0};    /* a picture that was embedded twice, for example by two machines, is shown once */
     int64_t shown = 0;
     size_t room = 0;
     pid_t pid, page_pid = 0;
@@ -214,7 +222,7 @@ static int report(struct search *j, const char *text) {
     while (getdelim(&line, &room, 0, from) > 0) {
         char *tab = strchr(line, '\t'), name[9000];
 
-        if (!tab || shown == j->k || access(tab + 1, F_OK) < 0)
+        if (!tab || shown == j->k || access(tab + 1, F_OK) < 0 || name_set_add(&seen, tab + 1, &j->t->arena) == 0)
             continue;
         printf("%.4f\t%s\n", strtod(line, NULL), tool_quote(span_of(tab + 1), name, sizeof name));
         shown++;
@@ -258,6 +266,8 @@ int tool_search(struct search *j, int n, char *operand[]) {
         j->html = page;
     }
     ranked = report(j, operand[0]);
+    if (ranked > 1)
+        warn("if another model is at the same path now, remove the index: %s", j->index);
     if (j->open && ranked < 2)
         open_page(j->html);
     return ranked ? ranked : embedded;

@@ -110,6 +110,8 @@ void inpainting_params(const struct inpainting *p, struct mp *m) {
     }
     if (p->source)
         mp_cstr(m, "source"), mp_cstr(m, p->source);
+    if (p->exif)
+        mp_cstr(m, "exif"), mp_bool(m, true);
 }
 
 /* ---- the mask of a record ---- */

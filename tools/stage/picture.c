@@ -1,6 +1,7 @@
 #include "tools/stage/picture.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "formats/image/image_read.h"
 #include "formats/image/record_image.h"
@@ -21,6 +22,7 @@ int picture_field(struct picture *p, const struct record *r, const char *key, st
 int picture_file(struct picture *p, const struct record *r, bool exif, struct arena a, struct err *e) {
     const struct image_options o = {.exif = exif};
     struct span name = r->id, overlay;
+    struct stat st;
     const char *file;
 
     if (record_str(r, "path", &name, e) < 0)
@@ -32,6 +34,8 @@ int picture_file(struct picture *p, const struct record *r, bool exif, struct ar
     file = arena_str(&a, name.p, name.n);
     if (!file)
         return err_set(e, "out of memory");
+    if (!strcmp(file, "-") || (stat(file, &st) == 0 && !S_ISREG(st.st_mode)))    /* standard input may be the stream itself */
+        return err_set(e, "'%.200s' is not a file", file);
     *p = (struct picture){0};
     if (image_file_open(&p->file, file, &o, e) < 0)
         return -1;
