@@ -206,7 +206,6 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     const size_t n = (size_t)j->t.noise.n, all = draw_tokens(&j->m);
     struct draw d = {.m = &j->m, .c = &j->t.compute, .guidance = j->guidance, .n = n, .watch = watch, .ctx = j};
     struct torch_rows rows;
-    struct noise_key key;
     int *ids, *keep;
 
     d.rules = j->m.rules;
@@ -220,9 +219,8 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
         return err_set(e, "--rng torch draws all of a root's candidates in one call");
     if (prompt(j, r, &ids, &d.nids, a, e) < 0 || given(j, r, &keep, a, e) < 0)
         return -1;
-    key = sample_key(&j->s, (uint64_t)j->t.noise.seed, NOISE_TOKENS, 0);
     d.ids = ids, d.given = keep;
-    d.seed = key.seed, d.id = key.id, d.sample = key.sample;
+    d.key = sample_key(&j->s, (uint64_t)j->t.noise.seed, NOISE_TOKENS, 0);
     d.torch = j->t.noise.rng ? &rows.g : NULL;
     d.chunk = j->t.input.batch ? (size_t)j->t.input.batch : ROOM / draw_bytes(&j->m, d.c, j->guidance != 1);
     d.chunk = d.chunk < 1 ? 1 : d.chunk > 64 ? 64 : d.chunk;

@@ -30,7 +30,7 @@ size_t token_philox(void *ctx, unsigned at, size_t i, size_t v, const double *we
     const struct noise_key *k = ctx;
 
     (void)total;
-    return token_pick(v, weight, token_uniform(k->seed, k->id, k->sample + (unsigned)i, at));
+    return token_pick(v, weight, token_uniform(k->seed, k->id, noise_sample(k, i), at));
 }
 
 /* A run of n candidates.  With guidance the rows of their n twins follow. */

@@ -109,6 +109,6 @@ void noise_philox(void *ctx, unsigned step, size_t n, size_t each, float *out) {
     struct noise_key k = *(const struct noise_key *)ctx;
 
     k.step = step;
-    for (size_t i = 0; i < n; i++, k.sample++)
+    for (size_t i = 0; i < n; i++, k.sample = noise_sample(&k, 1))
         noise_fill(&k, out + i * each, each);
 }

@@ -29,7 +29,13 @@ enum noise_stage { NOISE_PRIOR, NOISE_DECODER, NOISE_UPSAMPLE, NOISE_TOKENS, NOI
 struct noise_key {
     uint64_t seed, id;    /* id: XXH64 of the noise id's bytes */
     unsigned stage, step, sample;
+    unsigned stride;      /* between the numbers of the samples of one record; 0 means 1 */
 };
+
+/* Returns the number of the sample i places after k's. */
+static inline unsigned noise_sample(const struct noise_key *k, size_t i) {
+    return k->sample + (unsigned)i * (k->stride ? k->stride : 1);
+}
 
 void noise_fill(const struct noise_key *k, float *out, size_t n);
 

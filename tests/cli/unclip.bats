@@ -64,6 +64,9 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [ "$(field three.clip .data.image | sort -u | wc -l)" -eq 3 ]
     prior "$U" --steps 3 "$G/text.clip" | decode64 "$U" --steps 3 -n 2 >two.clip
     [ "$(field one.clip .data.image)" = "$(field two.clip .data.image | sed -n 1p)" ]
+    # samples of samples: no two have the same noise, which alone decides where nothing is told
+    prior "$U" --steps 3 -n 3 "$G/text.clip" | decode64 "$U" --steps 3 --embed none --no-text -n 3 >nine.clip
+    [ "$(field nine.clip .data.image | sort -u | wc -l)" -eq 9 ]
 }
 
 @test "unclip: seeds and noise ids decide the noise, places in the stream do not" {

@@ -158,7 +158,7 @@ static void choose(void *ctx, size_t i, int thread) {
     if ((k->lost[i] = !(total > 0)))
         return;
     token = d->torch ? token_multinomial(d->torch, v, w, total)
-                     : token_pick(v, w, token_uniform(d->seed, d->id, d->sample + (unsigned)(k->first + i), (unsigned)k->at));
+                     : token_pick(v, w, token_uniform(d->key.seed, d->key.id, noise_sample(&d->key, k->first + i), (unsigned)k->at));
     keep_token(k, i, (int)token);
     d->logp[k->first + i] += log_p(s, v, (int)token);
 }

@@ -17,6 +17,7 @@
 #define UNCLIP_DRAW_H
 
 #include "formats/checkpoint/dalle_model.h"
+#include "lib/diffusion/noise.h"
 
 struct draw {
     const struct dalle_model *m;
@@ -27,8 +28,7 @@ struct draw {
     size_t nids;
     const int *given;              /* [N] tokens that are kept, -1 where a token is to be drawn; or NULL */
     size_t n, chunk;               /* number of candidates; how many of them advance together */
-    uint64_t seed, id;
-    unsigned sample;               /* sample number of the first candidate */
+    struct noise_key key;          /* of the first candidate */
     struct torch_rng *torch;       /* PyTorch's generator; NULL for our own */
     /* Called after each token of a chunk.  The candidates [first, first + count) have `done` tokens, and of these
      * `drawn` were drawn and the others were given.  Their logp is still a sum.  Returns false to stop draw_run. */

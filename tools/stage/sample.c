@@ -69,7 +69,7 @@ struct noise_key sample_key(const struct sample *s, uint64_t seed, enum noise_st
     if (s->levels < 2)
         at[s->levels] = (int64_t)i;
     return (struct noise_key){.seed = seed, .id = s->noise, .stage = (unsigned)stage,
-                              .sample = (unsigned)(at[0] + SAMPLE_MAX * at[1])};
+                              .sample = (unsigned)(at[0] + SAMPLE_MAX * at[1]), .stride = s->levels ? SAMPLE_MAX : 1};
 }
 
 int torch_rows_open(struct torch_rows *t, const struct record *r, const struct sample *s, uint64_t seed, size_t n,
@@ -156,7 +156,7 @@ static size_t token_torch(void *ctx, unsigned at, size_t i, size_t v, const doub
 
 struct token_source sample_tokens(const struct sample_noise *z, struct token_rows *state, size_t first, size_t n) {
     state->key = z->key;
-    state->key.sample += (unsigned)first;
+    state->key.sample = noise_sample(&z->key, first);
     state->torch = z->torch;
     state->torch.row += first;
     state->torch.n = n;
