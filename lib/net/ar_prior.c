@@ -7,11 +7,11 @@
 #include "lib/net/prior.h"
 
 struct ar_prior {
-    const struct compute *c;                /* the weights are packed for it */
+    const struct compute *c;                /* the compute that the weights are packed for */
     struct ar_prior_config config;
     const float *position;                  /* [context + 1 + K, D] */
-    const float *dot, *code;                /* [B, D] the embeddings of a bucket of the dot product, and of a code */
-    const float *bias;                      /* [1 + K, B] of the scores at each place */
+    const float *dot, *code;                /* [B, D] each: embeddings of the dot product's buckets, and of a code's */
+    const float *bias;                      /* [1 + K, B]: row k is added to the scores of code k; row 0 is not used */
     const float *mean, *components;         /* [E], [K, E] */
     const float *edges;                     /* [K, 2] the least and the greatest value of each component */
     const float *dots;                      /* [B] */
@@ -59,7 +59,7 @@ static void refuse(struct bind *b, const char *name, const char *why) {
     b->bad = true;
 }
 
-/* n pairs of a least and a greatest value. */
+/* Refuses n pairs unless each is a least and a greater value.  Returns `pair`. */
 static const float *bind_edges(struct bind *b, const char *name, const float *pair, size_t n) {
     for (size_t i = 0; i < n && !b->bad; i++)
         if (!(pair[2 * i] < pair[2 * i + 1]) || pair[2 * i] < -1e30f || pair[2 * i + 1] > 1e30f)

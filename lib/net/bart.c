@@ -86,7 +86,7 @@ int bart_config_from_weights(struct bart_config *c, const struct weights *encode
     return 0;
 }
 
-/* A norm.  Where the file has no scale for it, the scale is 1. */
+/* Binds a norm.  If the file has no scale for this norm, the scale is 1. */
 static struct gain bind_norm(struct bind *b, const char *name, size_t n) {
     struct gain g;
     float *ones;
@@ -301,7 +301,7 @@ void bart_encode(const struct bart *b, const struct compute *k, size_t n, const 
         linear_run(&b->decoder.layer[i].cross.kv, k, n, w.x, d, prompt + i * n * 2 * d, 2 * d, ACT_NONE, NULL, w.rest);
 }
 
-/* The query of candidate i, for `keys` rows at kv, each a key and then its value. */
+/* Returns the query of candidate i over `keys` rows at kv.  A row is a key, followed by its value. */
 static struct cached_query query(const struct work *w, size_t d, size_t i, const float *kv, size_t keys) {
     return (struct cached_query){.q = w->q + i * d, .o = w->q + i * d, .runs = 1, .run = {{kv, kv + d, keys, 2 * d}}};
 }

@@ -14,7 +14,7 @@
  *          token that the decoder is given is V, which is not a code.  No token attends to a pad token, so only the n
  *          tokens before the pads are computed.
  * Numbers  Within 5e-6 of the largest score of torch in f32 (tests/unit/bart.c).  A candidate's scores do not depend on
- *          the others, on their number or on the threads.
+ *          the other candidates, on their number or on the threads.
  * Errors   NULL or -1, with a message in e: a tensor is missing, has another shape or is not used; the heads do not
  *          divide the width; a size is 0 or out of range; memory is exhausted.  bart_encode and bart_step cannot fail.
  * Threads  Those of the kernels.
@@ -67,7 +67,7 @@ struct bart_candidate {
     int token;              /* the picture token drawn last; `start` before the first is drawn */
 };
 
-/* Give picture token at - 1 of each candidate to the decoder (the start token where at is 0), and write the scores of
+/* Gives picture token at - 1 of each candidate to the decoder, or the start token if at is 0, and writes the scores of
  * picture token `at`, [n, V].  Steps are taken in order, at = 0, 1, ..., N - 1. */
 void bart_step(const struct bart *b, const struct compute *k, size_t at, size_t n, const struct bart_candidate c[],
                float *scores, void *scratch);

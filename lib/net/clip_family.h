@@ -8,8 +8,8 @@
  *          in which projections are stored [E, D].
  * Names    A field that ends in a dot is a prefix.  ln_* and all names in `layer` stand for two tensors, NAME.weight
  *          and NAME.bias.  All other names are complete.  NULL means that the family has no such tensor.
- * Canon    A tensor's canonical name is the name that the first family (OpenAI's) has in the same field.  Where the
- *          first family has no such tensor, it is the family's own name.  Fingerprints hash canonical names.
+ * Canon    A tensor's canonical name is the name that the first family (OpenAI's) has in the same field.  If the first
+ *          family has no such tensor, the canonical name is the family's own name.  Fingerprints hash canonical names.
  */
 #ifndef UNCLIP_CLIP_FAMILY_H
 #define UNCLIP_CLIP_FAMILY_H
@@ -22,10 +22,10 @@
  * and .running_var.  A linear layer has NAME.weight and .bias. */
 struct resnet_names {
     const char *prefix;                     /* in front of all names below */
-    const char *conv, *bn;                  /* a number 1 to 3 follows; in the stem and in each block */
-    const char *stage;                      /* 1 to 4, a dot, the block's number and a dot follow */
+    const char *conv, *bn;                  /* of the stem and of each block; a number 1 to 3 follows */
+    const char *stage;                      /* the stage's number, 1 to 4, a dot, the block's number and a dot follow */
     const char *shortcut, *shortcut_bn;     /* in the first block of each stage */
-    const char *position;                   /* a complete name; it and the next four are the attention pool's */
+    const char *position;                   /* of the attention pool, as the four below; a complete name */
     const char *q, *k, *v, *c;
 };
 

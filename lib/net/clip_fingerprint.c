@@ -32,7 +32,7 @@ static void add_size(XXH64_state_t *h, size_t v) {
     XXH64_update(h, b, sizeof b);
 }
 
-/* Element i of up to three tensors, counted as if they followed each other in one tensor. */
+/* Returns element i of up to three tensors, counted as if they followed each other in one tensor. */
 static float element(const struct entry *e, size_t parts, const size_t count[3], size_t i) {
     float f = 0;
 
@@ -80,7 +80,7 @@ static void add_tensor(XXH64_state_t *h, const struct entry *e, size_t parts) {
     add_elements(h, e, parts);
 }
 
-/* The tensors of `tower` in one checkpoint: its entries in e, from *n on. */
+/* Appends the tensors of `tower` in the checkpoint `from` to the *n entries of e. */
 static void gather(struct entry *e, size_t *n, const struct clip_part *from, enum clip_tower tower) {
     for (size_t i = 0; i < from->weights->n; i++) {
         struct entry at = {.t = from->weights->w[i].t};
@@ -89,7 +89,7 @@ static void gather(struct entry *e, size_t *n, const struct clip_part *from, enu
             continue;
         if (at.name.turned && at.t.nd == 2)
             at.t = tensor_transposed(&at.t);
-        e[(*n)++] = at;    /* the parser writes into a name that it refuses, so it gets none of e */
+        e[(*n)++] = at;    /* parsed in `at`, not in e: clip_name_parse writes even if it refuses */
     }
 }
 

@@ -34,10 +34,10 @@ struct clip_grad *clip_grad_bind(const struct clip_vision *v, const struct compu
 /* The memory of a call: scratch that all passes share, then what each pass keeps. */
 struct parts {
     size_t step;              /* images of a pass */
-    size_t embed, pixels;     /* numbers of an image */
+    size_t embed, pixels;     /* floats of one image's embedding and pixels */
     void *scratch;
     char *pass;
-    size_t bytes;             /* of a pass */
+    size_t bytes;             /* that a pass keeps */
 };
 
 static struct parts cut(const struct clip_grad *g, size_t n, enum keep_mode mode, struct scratch *s) {

@@ -51,21 +51,22 @@ static const char *field(const struct clip_family *f, size_t at) {
     return s;
 }
 
-/* The canonical family's name for a field, or the family's own where the canonical one has no such tensor. */
+/* Returns the canonical family's name for a field, or f's own name if the canonical family has no such tensor. */
 static const char *canonical(const struct clip_family *f, size_t at) {
     const char *s = field(clip_families[0], at);
 
     return s ? s : field(f, at);
 }
 
-/* The rest of s behind `word`, or NULL where s does not begin with it. */
+/* Returns the rest of s after `word`, or NULL if s does not begin with `word`. */
 static const char *after(const char *s, const char *word) {
     size_t n = word ? strlen(word) : 0;
 
     return word && !strncmp(s, word, n) ? s + n : NULL;
 }
 
-/* Read a number of at most five digits, without leading zeros, into *v.  Returns what follows it, or NULL. */
+/* Read a number of at most five digits, without leading zeros, into *v.  Returns what follows the number, or NULL if
+ * there is none. */
 static const char *number(const char *s, size_t *v) {
     const char *from = s;
 
@@ -97,7 +98,7 @@ static bool in_roles(struct clip_name *n, const struct clip_family *f, const cha
     return false;
 }
 
-/* A tensor of a layer; `name` is what follows the layer's number and its dot. */
+/* Parses the name of a layer's tensor; `name` is the part that follows the layer's number and a dot. */
 static bool in_layer(struct clip_name *n, const struct clip_family *f, const char *prefix, const char *name) {
     for (size_t i = 0; i < sizeof layer_roles / sizeof *layer_roles; i++) {
         size_t at = layer_roles[i].at;
@@ -136,7 +137,7 @@ static bool bn_end(const char *s) {
     return is(s, ".weight", ".bias") || is(s, ".running_mean", ".running_var");
 }
 
-/* conv1.weight, bn1.* and so on: a block and the stem each have three convolutions and three BatchNorms. */
+/* Parses conv1.weight, bn1.* and so on: a block and the stem each have three convolutions and three BatchNorms. */
 static bool in_convs(struct clip_name *n, const struct resnet_names *r, const char *prefix, const char *name) {
     const struct resnet_names *c = clip_families[0]->resnet;
     const char *rest = after(name, r->conv);
@@ -212,7 +213,7 @@ static bool has(const struct weights *ws, const char *prefix, const char *inner,
     return weights_find(ws, full) != NULL;
 }
 
-/* The family whose names are found behind this prefix, or NULL. */
+/* Returns the family whose names are found after this prefix, or NULL. */
 static const struct clip_family *family_behind(const struct weights *ws, const char *prefix) {
     for (size_t i = 0; clip_families[i]; i++) {
         const struct clip_family *f = clip_families[i];
@@ -230,7 +231,7 @@ static bool ends(const char *s, const char *suffix) {
     return n >= k && !strcmp(s + n - k, suffix);
 }
 
-/* Buffers that no network reads: causal masks, counters, position ids, and the three integers of OpenAI's archives. */
+/* Is w a buffer that no network reads: a causal mask, a counter, position ids, or an integer of OpenAI's archives? */
 static bool ignored(const struct weight *w) {
     if (!strcmp(w->name, "input_resolution") || !strcmp(w->name, "context_length") ||
         !strcmp(w->name, "vocab_size"))
@@ -262,7 +263,7 @@ static void strip(struct weights *ws, const char *prefix, const struct clip_fami
     ws->n = n;
 }
 
-/* Models that resemble a CLIP, each recognised by a tensor that no CLIP has. */
+/* Returns what the model is if it only resembles a CLIP, which a tensor that no CLIP has tells, else NULL. */
 static const char *other_model(const struct weights *ws) {
     static const struct { const char *tensor, *what; } other[] = {
         {"logit_bias", "a SigLIP"},

@@ -6,7 +6,7 @@
 #include "lib/base/size.h"
 #include "lib/net/clip.h"
 
-/* The shape of a tensor, in *s.  The tensor must exist and have nd axes, each of length 1 or more. */
+/* Sets *s to the shape of a tensor.  The tensor must exist and have nd axes, each of length 1 or more. */
 static int shape(const struct weights *ws, const char *name, int nd, const size_t **s, struct err *e) {
     const struct weight *w = weights_find(ws, name);
 
@@ -21,7 +21,7 @@ static int shape(const struct weights *ws, const char *name, int nd, const size_
     return 0;
 }
 
-/* The tensor named prefix, i, a dot, name and end, or NULL. */
+/* Returns the tensor whose name is `prefix`, i, a dot, `name` and `end`, or NULL if there is none. */
 static const struct weight *numbered(const struct weights *ws, const char *prefix, size_t i, const char *name,
                                      const char *end) {
     char full[160];
@@ -30,7 +30,7 @@ static const struct weight *numbered(const struct weights *ws, const char *prefi
     return weights_find(ws, full);
 }
 
-/* Count the layers, from 0 until one is missing; *mlp is the width of the MLP. */
+/* Counts the layers, from 0 until one is missing, into *n.  *mlp receives the width of the MLP. */
 static int layers(const struct weights *ws, const char *prefix, const char *fc, size_t *n, size_t *mlp,
                   struct err *e) {
     const struct weight *w = numbered(ws, prefix, 0, fc, ".weight");
@@ -43,7 +43,7 @@ static int layers(const struct weights *ws, const char *prefix, const char *fc, 
     return 0;
 }
 
-/* *g for a table of 1 + g * g positions; -1 if its length has another form. */
+/* Sets *g to the g of a table of 1 + g * g positions.  Returns -1 if the table's length has another form. */
 static int grid(const size_t *s, const char *name, size_t *g, struct err *e) {
     *g = square_root(s[0] - 1);
     if (*g == 0 || *g * *g + 1 != s[0])
@@ -91,7 +91,7 @@ static int vit_shape(struct clip_vision_config *v, const struct weights *ws, con
     return 0;
 }
 
-/* The prefix of the blocks of stage i, 1 to 4, such as "visual.layer1.". */
+/* Writes the prefix of the blocks of stage i, 1 to 4, such as "visual.layer1.". */
 static const char *stage(char s[64], const struct resnet_names *r, size_t i) {
     snprintf(s, 64, "%.20s%.20s%zu.", r->prefix, r->stage, i);
     return s;

@@ -6,7 +6,7 @@
 #include "lib/layer/norm.h"
 
 struct clip_text {
-    const struct compute *c;   /* the weights are packed for it */
+    const struct compute *c;   /* the compute that the weights are packed for */
     size_t context, vocab, width, embed;
     float eps;
     int eos;
@@ -57,9 +57,9 @@ static struct work plan(const struct clip_text *t, const struct compute *c, size
     return w;
 }
 
-enum { PASS_ROWS = 2048 };    /* the limit of per_pass in lib/net/vit.c, for the same reason */
+enum { PASS_ROWS = 2048 };    /* the limit of vit_pass in lib/net/vit.c, for the same reason */
 
-/* The number of texts in a pass, when the longest has len tokens. */
+/* Returns the number of texts in a pass, if the longest has len tokens. */
 static size_t per_pass(size_t n, size_t len) {
     size_t most = PASS_ROWS / len;
 
@@ -80,7 +80,7 @@ size_t clip_text_scratch(const struct clip_text *t, size_t n, size_t len) {
     return s.used;
 }
 
-/* The position at which the text is pooled (clip_text_config.eos). */
+/* Returns the position at which the text is pooled (clip_text_config.eos). */
 static size_t end_of(const struct clip_text *t, const int *id, size_t n) {
     size_t at = 0;
 
@@ -113,7 +113,7 @@ static void pass(const struct clip_text *t, const struct compute *c, size_t n,
 
     for (size_t i = 0; i < n; i++) {
         w->row[i] = end_of(t, tokens[i], len[i]);
-        w->len[i] = states && states[i] ? len[i] : w->row[i] + 1;    /* causal: later rows do not change this one */
+        w->len[i] = states && states[i] ? len[i] : w->row[i] + 1;    /* causal: rows after row[i] do not change it */
         embed_tokens(t, tokens[i], w->len[i], w->x + rows * d);
         rows += w->len[i];
     }

@@ -9,7 +9,7 @@
 #include "lib/net/vit.h"
 
 struct clip_vision {
-    const struct compute *c;    /* the weights are packed for it */
+    const struct compute *c;    /* the compute that the weights are packed for */
     enum clip_vision_kind kind;
     union {
         struct vit vit;

@@ -6,8 +6,8 @@
  * Source   Nichol et al. 2021, arXiv:2112.10741; openai/glide-text2im @69b5307 text2im_model.py, xf.py.
  * Shapes   ids [n], n <= L -> context [L, D], time [T]; L places (128), D = 512, T four times the U-Net's first width.
  * EASY TO GET WRONG
- *          padding_embedding takes the place of both sums' terms.  Padding is attended to.  The last place is padding
- *          unless the text fills all places.  The rows of c_qkv are interleaved per head.
+ *          padding_embedding takes the place of the whole sum, not of one of its terms.  Padding is attended to.  The
+ *          last place is padding unless the text fills all places.  The rows of c_qkv are interleaved per head.
  * Numbers  Within 1e-6 of the largest output of the reference in f32 (tests/unit/glide.c).
  * Errors   -1 or NULL with a message in e: a tensor is missing, has another shape or is not used; a size is out of range;
  *          an id that the vocabulary does not have; memory is exhausted.

@@ -45,7 +45,7 @@ bool gpt_sees(const struct gpt_config *c, enum gpt_sees kind, size_t a, size_t b
     return apart(c, a / d % d, b / d % d) <= reach && apart(c, a % d, b % d) <= reach;
 }
 
-/* The number of places in the cache of a layer: as many as there are keys that a later query can still see. */
+/* Returns the number of places in the cache of a layer: as many as there are keys that a later query can still see. */
 static size_t places(const struct gpt_config *c, enum gpt_sees kind) {
     const size_t all = picture(c) + c->shifted, reach = c->kernel / 2;
     size_t n = all;
@@ -134,7 +134,7 @@ static void project(const struct gpt *g, const struct compute *k, const struct g
     linear_run(&l->qkv, k, n, w->h, d, w->qkv, 3 * d, ACT_NONE, NULL, w->rest);
 }
 
-/* The rest of a layer after the attention, whose result is stored in the first third of qkv's rows. */
+/* Computes the rest of a layer after the attention, whose result is in the first third of each row of qkv. */
 static void finish_layer(const struct gpt *g, const struct compute *k, const struct gpt_layer *l, size_t n,
                          const struct work *w) {
     const size_t d = g->c.width;
@@ -163,7 +163,7 @@ static void embed_text(const struct gpt *g, const int ids[], float *x) {
     const size_t d = c->width;
 
     for (size_t p = 0; p < gpt_prefix(g); p++) {
-        const size_t at = p - c->shifted;    /* for the token in front this wraps around, and is not used */
+        const size_t at = p - c->shifted;    /* wraps around for the token in front, which does not use it */
         size_t id = p < c->shifted ? (size_t)c->first : (size_t)ids[at];
 
         if (p >= c->shifted && c->pads && id == 0)
@@ -205,7 +205,7 @@ static void add_run(struct cached_query *q, const float *kv, size_t n, size_t ld
         q->run[q->runs++] = (struct cached_run){kv, kv + d, n, ld};
 }
 
-/* Add the picture positions from `from` to `to`, both included, of a ring of `ring` places. */
+/* Adds the picture positions from `from` to `to`, both included, to q.  Position p is in place p mod `ring`. */
 static void add_ring(struct cached_query *q, const float *cache, size_t from, size_t to, size_t ring, size_t d) {
     const size_t first = from % ring, n = to - from + 1, before = size_min(n, ring - first);
 
@@ -213,7 +213,7 @@ static void add_ring(struct cached_query *q, const float *cache, size_t from, si
     add_run(q, cache, n - before, 2 * d, d);
 }
 
-/* Add the positions of one row that the window around position b covers: one run, or two where the window wraps. */
+/* Add the positions of one row that the window around position b covers: one run, or two if the window wraps. */
 static void add_window_row(const struct gpt_config *c, struct cached_query *q, const float *cache, size_t row, size_t b,
                            size_t least, size_t ring) {
     const size_t d = c->width, side = c->side, reach = c->kernel / 2, base = row * side;
@@ -231,7 +231,7 @@ static void add_window_row(const struct gpt_config *c, struct cached_query *q, c
     }
 }
 
-/* Add the picture positions from `least` on that position b sees, as runs of the layer's cache. */
+/* Adds to q the picture positions that position b sees, except those before `least`, as runs of the layer's cache. */
 static void visible(const struct gpt_config *c, enum gpt_sees kind, size_t b, size_t least, const float *cache,
                     struct cached_query *q) {
     const size_t d = c->width, side = c->side, ring = places(c, kind), reach = c->kernel / 2;

@@ -2,9 +2,10 @@
  *
  * What     The transformer of DALL-E 1 and of its relatives.  A prompt's text positions are computed once (prefill),
  *          and their keys and values are kept for all of its candidates.  A candidate is one picture that is being
- *          drawn.  Each step takes every candidate's last picture token and gives the scores of its next one.  A
- *          layer sees all earlier picture tokens, those back to the place above, a column, or a window.  The cache
- *          of a layer holds only the keys and values that a later token can still see.
+ *          drawn.  Each step takes every candidate's last picture token and gives the scores of its next one.  In
+ *          some layers a picture token sees all earlier ones, in others only those back to the place above it, those
+ *          in its column, or those in a window around it.  The cache of a layer holds only the keys and values that a
+ *          later token can still see.
  * Source   Ramesh et al. 2021, arXiv:2102.12092, section 2.2 and figure 11 (masks);
  *          ai-forever/ru-dalle 0255cec rudalle/dalle/{model,transformer}.py; kakaobrain/minDALL-E e548007
  *          dalle/models/stage2/{transformer,layers}.py.
@@ -14,16 +15,16 @@
  *          and the first picture token is 1.  b sees a if a <= b and
  *              column   (b - a) mod D = 0
  *              row      b - a <= D
- *              window   |row(b) - row(a)| <= K/2 and |col(b) - col(a)| <= K/2, the differences modulo D where it wraps
- *          Layer i is a column layer if i mod 4 = 1.  The last layer is a window layer otherwise.  All others are row
- *          layers.
+ *              window   |row(b) - row(a)| <= K/2 and |col(b) - col(a)| <= K/2; differences modulo D with `wrap`
+ *          Layer i is a column layer if i mod 4 = 1.  If the last layer is not, it is a window layer.  All others are
+ *          row layers.
  * EASY TO GET WRONG
- *          Each position has a pad token of its own, id 16384 + position in the published files, and pads are seen.
+ *          Each position has a pad token of its own, id 16384 + position in published files, and pads are not masked.
  *          ruDALL-E v2 puts one more token (id 2) in front, but its masks count positions as if it were not there.
  *          Its windows wrap around the edges of the picture.  The sandwich's norms (after_attention, after_mlp)
  *          are applied to a branch before it is added.  ruDALL-E has two norms in a row before the scores.
  * Numbers  Within 1e-5 of the largest score of torch in f32 (tests/unit/gpt.c).  A candidate's scores do not depend
- *          on the others, on their number or on the threads.
+ *          on the other candidates, on their number or on the threads.
  * Errors   NULL or -1, with a message in e: a tensor is missing, has another shape or is not used; the config and the
  *          shapes do not fit; memory is exhausted.  gpt_prefill and gpt_step cannot fail.
  * Threads  Those of the kernels.
@@ -57,7 +58,7 @@ struct gpt_config {
 };
 
 /* Read names, layers, width, mlp, text, side, codes, text_vocab and sandwich from the tensors' names and shapes.  The
- * other fields keep their values.  -1 where the tensors are not those of such a network. */
+ * other fields keep their values.  Returns 0, or -1 if the tensors are not those of such a network. */
 int gpt_config_from_weights(struct gpt_config *c, const struct weights *ws, struct err *e);
 
 struct gpt;
@@ -78,19 +79,19 @@ size_t gpt_candidate_floats(const struct gpt *g);
 /* Bytes of scratch for gpt_prefill (any n), and for gpt_step with n candidates. */
 size_t gpt_scratch(const struct gpt *g, const struct compute *k, size_t n);
 
-/* Compute the text positions, ids [T] with 0 <= id < text_vocab.  prompt receives the keys and values
+/* Runs the text positions, whose tokens are ids [T] with 0 <= id < text_vocab.  prompt receives the keys and values
  * (gpt_prompt_floats floats).  scores is NULL, or receives the scores [V] of the first picture token. */
 void gpt_prefill(const struct gpt *g, const struct compute *k, const int ids[], float *prompt, float *scores,
                  void *scratch);
 
 struct gpt_candidate {
-    const float *prompt;    /* the keys and values of its text, from gpt_prefill */
-    float *cache;           /* its own keys and values, gpt_candidate_floats floats */
+    const float *prompt;    /* the keys and values of the candidate's text, from gpt_prefill */
+    float *cache;           /* the candidate's own keys and values, gpt_candidate_floats floats */
     int token;              /* the picture token drawn last */
 };
 
-/* Give picture token `at` of each candidate to the network, and write the scores of picture token at + 1, [n, V].
- * Where scores is NULL, only the caches are filled.  Steps are taken in order, at = 0, 1, 2, ... */
+/* Gives picture token `at` of each candidate to the network, and writes the scores of picture token at + 1, [n, V].  If
+ * scores is NULL, only the caches are filled.  Steps are taken in order, at = 0, 1, 2, ... */
 void gpt_step(const struct gpt *g, const struct compute *k, size_t at, size_t n, const struct gpt_candidate c[],
               float *scores, void *scratch);
 

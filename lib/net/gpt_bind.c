@@ -9,12 +9,12 @@
 struct gpt_names {
     const char *family;
     const char *text, *codes, *text_pos, *row, *column, *place;
-    const char *layer;                             /* prefix of "N." */
+    const char *layer;                             /* what comes before a layer's number in its tensors' names */
     const char *in, *after_attention, *post, *after_mlp;
     const char *qkv, *q, *k, *v, *out, *fc, *proj;
     const char *final, *head_norm, *head;
     bool head_has_text;                            /* the head scores text tokens too, in its first text_vocab rows */
-    const char *ignored;                           /* tensors whose names end so are ignored; separated by "|" */
+    const char *ignored;                           /* endings of the names of ignored tensors, separated by "|" */
 };
 
 static const struct gpt_names families[] = {
@@ -108,7 +108,7 @@ static bool sane(const struct gpt_config *c, struct err *e) {
     return true;
 }
 
-/* Bind `name`.weight and, where the file has it, `name`.bias. */
+/* Bind `name`.weight and, if the file has it, `name`.bias. */
 static void bind_maybe(struct bind *b, struct linear *l, const char *name, size_t n, size_t k) {
     struct tensor w, v;
     char base[200];

@@ -20,9 +20,9 @@ struct gpt {
     struct gpt_config c;
     struct tensor text, codes;            /* [text_vocab, width], [V, width], as they are stored */
     const float *text_pos;                /* [T or T + 1, width] */
-    const float *row, *column, *place;    /* row and column [D, width]; or place [N, width], and they are NULL */
+    const float *row, *column, *place;    /* either row and column [D, width], or place [N, width]; else NULL */
     struct gpt_layer *layer;
-    struct gain final, head_norm;         /* head_norm follows final; its g is NULL where the network has only final */
+    struct gain final, head_norm;         /* head_norm runs after final; its g is NULL if the network has only final */
     struct linear head;                   /* [V, width] */
 };
 

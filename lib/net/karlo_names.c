@@ -14,7 +14,7 @@ static const struct rename prior[] = {
     {"model.prd_emb", "prd_embedding"}, {"model.final_ln", "norm_out"}, {"model.out_proj", "proj_to_clip_embeddings"},
 };
 
-/* What follows "model.transformer.resblocks.N." (from) and "transformer_blocks.N." (to). */
+/* What follows "model.transformer.resblocks.N." in an old name (from) and "transformer_blocks.N." in a new name (to). */
 static const struct rename layer[] = {
     {"ln_1", "norm1"}, {"ln_2", "norm3"}, {"attn.c_qkv", "attn1.qkv"}, {"attn.c_proj", "attn1.to_out.0"},
     {"mlp.c_fc", "ff.net.0.proj"}, {"mlp.c_proj", "ff.net.2"},
@@ -40,8 +40,8 @@ enum karlo_file karlo_file(const struct weights *ws) {
     return KARLO_NONE;
 }
 
-/* The new name of a tensor: `before`, the table's `to`, and the end of the old name (".weight", ".bias" or nothing).
- * NULL where the table does not have the name. */
+/* Returns the new name of a tensor: `before`, then the table's `to`, then the end of the old name (".weight", ".bias"
+ * or nothing).  Returns NULL if the table does not have the old name. */
 static const char *apply(const struct rename *t, size_t n, const char *before, const char *name, struct arena *a) {
     char out[256];
 
@@ -74,7 +74,7 @@ static const char *text_proj_name(const char *name, struct arena *a) {
     return apply(text_proj, COUNT(text_proj), "", name, a);
 }
 
-/* Fill *out with those tensors of *in that `to` has a name for, under that name. */
+/* Fill *out with those tensors of *in for whose names the function `to` returns a new name, under the new names. */
 static int pick(const struct weights *in, struct weights *out, const char *(*to)(const char *, struct arena *),
                 struct arena *a, struct err *e) {
     const struct weights all = *in;    /* out may be in */
@@ -113,7 +113,7 @@ int karlo_prior(const struct weights *in, struct weights *out, struct arena *a, 
 int karlo_text_proj(const struct weights *in, struct weights *out, struct arena *a, struct err *e) {
     if (pick(in, out, text_proj_name, a, e) < 0)
         return -1;
-    for (size_t i = 0; i < out->n; i++)    /* [1, E] in some original files, [E] in diffusers' files */
+    for (size_t i = 0; i < out->n; i++)    /* this tensor is [1, E] in some original files, [E] in diffusers' */
         if (!strcmp(out->w[i].name, text_proj[0].to) && out->w[i].t.nd == 2 && out->w[i].t.shape[0] == 1) {
             out->w[i].t.shape[0] = out->w[i].t.shape[1];
             out->w[i].t.stride[0] = out->w[i].t.stride[1];

@@ -10,14 +10,14 @@
 
 struct noised_clip {
     struct clip_config image, text;
-    const float *times;          /* [steps, D]: token 0 by timestep */
+    const float *times;          /* [steps, D]: row t is token 0 at timestep t */
     size_t steps;
     struct vit vit;
     struct vit_turned turned;
     struct clip_text *words;
 };
 
-/* The names that the files have, with .weight and .bias for .w (.g) and .b: see plain_names. */
+/* The tensor names after plain_names, which puts .weight for the files' .w and .g, and .bias for .b. */
 static const struct clip_family NAMES = {
     .name = "GLIDE's",
     .layer = {.ln1 = "f_attn.ln", .q = "f_attn.f_q", .k = "f_attn.f_k", .v = "f_attn.f_v", .out = "f_attn.f_c",
@@ -63,8 +63,8 @@ static const char *plain_name(const char *name, struct arena *keep) {
     return to;
 }
 
-/* Makes `out` of the tensors of ws: plain names, a bias of zeros for each matrix of keys, and row 0 of the table of
- * timesteps as the class token. */
+/* Fills *out with the tensors of ws under their plain names.  Adds a bias of zeros for each matrix of keys, and row 0
+ * of the table of timesteps as the class token. */
 static int plain_names(struct weights *out, const struct weights *ws, struct arena *keep, struct err *e) {
     struct weight *to = arena_take(keep, 2 * ws->n + 1, sizeof *to);
     size_t n = 0;
@@ -161,7 +161,7 @@ static int text_config(struct clip_config *c, const struct weights *ws, size_t h
     *c = (struct clip_config){.family = &NAMES, .has_text = true, .act_known = true};
     c->text = (struct clip_text_config){
         .context = place[0], .vocab = voc[0], .width = voc[1], .heads = heads_of(voc[1], head), .layers = layers, .mlp = fc[0],
-        .embed = out[0], .act = ACT_GELU, .eps = 1e-5f, .eos = INT_MAX    /* no token: pooled at the last one */
+        .embed = out[0], .act = ACT_GELU, .eps = 1e-5f, .eos = INT_MAX    /* not a token: pooled at the last token */
     };
     return clip_check_text(c, e);
 }
@@ -255,7 +255,7 @@ size_t noised_clip_scratch(const struct noised_clip *c, const struct compute *k,
     return s.used;
 }
 
-/* Returns cos, and the gradient of 100 cos by z in dz.  cos = t . z / ((|t| + eps) (|z| + eps)). */
+/* Returns cos, and writes the gradient of 100 cos by z into dz.  cos = t . z / ((|t| + eps) (|z| + eps)). */
 static float cosine_back(size_t n, const float *t, const float *z, float *dz) {
     const double eps = 1e-12;
     double tt = 0, zz = 0, tz = 0, length, whole;

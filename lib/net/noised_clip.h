@@ -24,7 +24,7 @@
 
 struct noised_clip;
 
-/* True if the tensors are those of an image encoder or of a text encoder. */
+/* Return true if the tensors are those of an image encoder or of a text encoder. */
 bool noised_clip_is_image(const struct weights *ws);
 bool noised_clip_is_text(const struct weights *ws);
 
@@ -33,20 +33,21 @@ bool noised_clip_is_text(const struct weights *ws);
 struct noised_clip *noised_clip_bind(const struct weights *image, const struct weights *text, size_t head, const struct compute *k,
                                      struct arena *keep, struct err *e);
 
-/* S, E, and the numbers of timesteps, of token ids and of places of a text. */
+/* Return S, E, the number of timesteps, the number of token ids, and the number of places of a text. */
 size_t noised_clip_side(const struct noised_clip *c);
 size_t noised_clip_embed(const struct noised_clip *c);
 size_t noised_clip_steps(const struct noised_clip *c);
 size_t noised_clip_vocab(const struct noised_clip *c);
 size_t noised_clip_context(const struct noised_clip *c);
 
-/* Embeds n texts of at most `context` tokens, which the caller has checked.  embed [n, E] is not scaled to length 1. */
+/* Embeds n texts of at most noised_clip_context tokens.  The caller has checked len and tokens.  embed [n, E] is not
+ * scaled to length 1. */
 size_t noised_clip_text_scratch(const struct noised_clip *c, size_t n);
 void noised_clip_text(const struct noised_clip *c, const struct compute *k, size_t n, const int *const tokens[],
                       const size_t len[], float *embed, void *scratch);
 
-/* Embeds n noisy pictures at timestep t and computes the gradient at their numbers.  texts [n, E] are the results of
- * noised_clip_text.  embed and cosines [n] receive the embeddings and the cosines. */
+/* Embeds n noisy pictures at timestep t and computes the gradient with respect to them.  texts [n, E] are the results
+ * of noised_clip_text.  embed and cosines [n] receive the embeddings and the cosines. */
 size_t noised_clip_scratch(const struct noised_clip *c, const struct compute *k, size_t n);
 void noised_clip_gradient(const struct noised_clip *c, const struct compute *k, size_t n, const float *x, size_t t,
                           const float *texts, float scale, float *gradient, float *embed, float *cosines, void *scratch);

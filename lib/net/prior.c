@@ -11,7 +11,7 @@
 enum { STEP_ROWS = 3, EXTRA_ROWS = STEP_ROWS + 1 };
 
 struct prior {
-    const struct compute *c;            /* the weights are packed for it */
+    const struct compute *c;            /* the compute that the weights are packed for */
     struct prior_config config;
     const float *position, *query;      /* [context + 4, D], [D] */
     const float *mean, *std;            /* [E] */

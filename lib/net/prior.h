@@ -22,7 +22,7 @@
 #include "lib/layer/transformer.h"
 
 struct prior_config {
-    size_t embed, width, heads, layers;    /* E, D */
+    size_t embed, width, heads, layers;    /* embed is E, width is D */
     size_t context;                        /* the most text states: 77 in Karlo */
 };
 
@@ -39,13 +39,14 @@ struct prior *prior_bind(const struct prior_config *config, const struct weights
 int prior_config_from_weights(struct prior_config *config, size_t heads, const struct weights *ws,
                               struct err *e);
 
-/* Make an empty cache for the prefix of a text of `tokens` tokens, with memory from a.  -1 when a is full. */
+/* Make an empty cache for the prefix of a text of `tokens` tokens, with memory from the arena a.  Returns 0, or -1 if
+ * the arena is full. */
 int prior_cache(const struct prior *p, size_t tokens, struct transformer_cache *cache, struct arena *a);
 
 /* Bytes of scratch for prior_prefill with at most `tokens` tokens, and for prior_step with at most n rows. */
 size_t prior_scratch(const struct prior *p, size_t tokens, size_t n);
 
-/* Compute a prefix into an empty cache, which prior_cache made for `tokens` tokens; tokens <= context. */
+/* Computes a prefix and stores it in an empty cache, which prior_cache made for `tokens` tokens; tokens <= context. */
 void prior_prefill(const struct prior *p, const struct compute *c, size_t tokens, const float *states,
                   const float *embed, struct transformer_cache *cache, void *scratch);
 

@@ -119,14 +119,14 @@ static size_t unit(const struct resnet *r) {
     return r->image * r->image / 8 * r->width;
 }
 
-/* Large feature maps should stay in the CPU's caches. */
+/* The number is small because large feature maps should stay in the CPU's caches. */
 size_t resnet_pass(const struct resnet *r, size_t n) {
     size_t most = ((size_t)4 << 20) / unit(r);
 
     return n < most ? n : most ? most : 1;
 }
 
-/* The scratch that the largest step needs.  The steps are those of run_stem, run_block and attention_pool. */
+/* Returns the scratch that the largest step needs.  The steps are those of run_stem, run_block and attention_pool. */
 static size_t rest_of(const struct resnet *r, const struct compute *c, size_t n) {
     size_t side = r->image, most, d = 32 * r->width, rows;
     struct attention a = {r->heads, d / r->heads, 0, false};
@@ -211,7 +211,7 @@ static void halve_line(void *ctx, size_t task, int thread) {
     }
 }
 
-/* Average pool of 2 x 2 pixels.  The result is n feature maps of side x side. */
+/* Computes an average pool of 2 x 2 pixels.  The result is n feature maps of side x side. */
 static void halve(const struct compute *c, size_t n, size_t side, size_t channels, const float *in,
                   float *out) {
     struct feature_map p = {in, out, side, channels};
@@ -292,7 +292,7 @@ static void attention_pool(const struct resnet *r, const struct compute *c, size
                            float *embed, const struct work *w) {
     size_t d = 32 * r->width, rows = pixels + 1;
     struct attention a = {r->heads, d / r->heads, 1 / sqrtf((float)(d / r->heads)), false};
-    float *z = w->y, *o = w->x;    /* x is not read again when z is made */
+    float *z = w->y, *o = w->x;    /* x is not read after z is made */
 
     for (size_t i = 0; i < n; i++)
         prepend_mean(r, pixels, w->x + i * pixels * d, z + i * rows * d);

@@ -19,7 +19,7 @@
 #include "lib/net/clip.h"
 
 struct bottleneck {
-    size_t in, planes, stride;    /* channels in; channels out are 4 * planes */
+    size_t in, planes, stride;    /* in: channels of the input; the output has 4 * planes */
     bool shortcut;                /* x goes through the convolution `down` before it is added */
     struct conv conv1, conv2, conv3, down;
 };
@@ -37,17 +37,18 @@ void resnet_bind(struct resnet *r, const struct clip_vision_config *config, cons
                  struct bind *b);
 /* Bytes of scratch for n images. */
 size_t resnet_scratch(const struct resnet *r, const struct compute *c, size_t n);
-/* The number of images of a pass, of n: resnet_run computes a pass after the other.  No result depends on it. */
+/* Returns how many of n images one pass computes.  resnet_run runs pass after pass.  No result depends on it. */
 size_t resnet_pass(const struct resnet *r, size_t n);
 
-/* What a pass of n images leaves for resnet_back (resnet_back.h): no feature map, because BatchNorm is folded and only
- * ReLU and the pool are not linear. */
+/* What a pass of n images leaves for resnet_back (resnet_back.h).  No feature map is kept, because BatchNorm is folded
+ * and only ReLU and the attention pool are not linear. */
 struct resnet_keep {
-    unsigned char *bits;    /* a bit for each ReLU output, in the order of the run; each map begins at a byte */
+    unsigned char *bits;    /* a bit for each output of a ReLU, in the order of the run; each map begins at a byte */
     float *q, *kv;          /* of the attention pool: [n, 32 w], [n * (1 + (S / 32)^2), 64 w] */
 };
 
-/* Computes one pass, n <= resnet_pass(r, n), into the places of k.  Scratch is that of resnet_run. */
+/* Computes one pass of n <= resnet_pass(r, n) images, and stores in k's arrays what resnet_back needs.  scratch is as
+ * large as for resnet_run. */
 void resnet_run_keep(const struct resnet *r, const struct compute *c, size_t n, const float *images, float *embed,
                      const struct resnet_keep *k, void *scratch);
 

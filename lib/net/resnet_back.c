@@ -26,12 +26,12 @@ int resnet_turn(struct resnet_turned *u, const struct resnet *r, const struct co
     return 0;
 }
 
-/* The bytes of the bits of one ReLU's result. */
+/* Returns the number of bytes that hold the bits of one ReLU's result. */
 static size_t bits_of(size_t n, size_t side, size_t channels) {
     return div_up(n * side * side * channels, 8);
 }
 
-/* The bytes of all bits of a pass of n images.  *last receives the side of the last maps. */
+/* Returns the number of bytes that hold all bits of a pass of n images.  *last receives the side of the last maps. */
 static size_t all_bits(const struct resnet *r, size_t n, size_t *last) {
     size_t side = r->image / 2, bytes = 0;
 
@@ -70,7 +70,7 @@ static void at_least(struct sizes *z, size_t large, size_t small, size_t rest) {
     z->rest = size_max(z->rest, rest);
 }
 
-/* The steps are those of the functions below. */
+/* Returns the sizes for the largest step.  The steps are those of the functions below. */
 static struct sizes sizes_of(const struct resnet *r, const struct resnet_turned *u, const struct compute *c, size_t n) {
     size_t side = r->image / 2, d = 32 * r->width, rows, m = n * side * side;
     struct attention a = {r->heads, d / r->heads, 0, false};
@@ -201,7 +201,7 @@ struct resnet_gradient resnet_back_pool(const struct resnet *r, const struct res
     }
     attention_back(&a, c, n, seq, rest);
     linear_run(&u->kv, c, n * rows, g.x, 2 * d, g.y, d, ACT_NONE, NULL, g.rest);
-    linear_run(&u->q, c, n, g.s, d, g.y, rows * d, ACT_NONE, g.y, g.rest);    /* added to the rows of the means */
+    linear_run(&u->q, c, n, g.s, d, g.y, rows * d, ACT_NONE, g.y, g.rest);    /* adds to the rows of the means */
     for (size_t i = 0; i < n; i++)
         share_mean(d, rows - 1, g.y + i * rows * d, g.x + i * (rows - 1) * d);
     return g;

@@ -25,14 +25,14 @@ struct bottleneck_turned {
 
 struct resnet_turned {
     struct linear window;           /* of the first convolution, which has a stride */
-    struct conv stem[2];            /* of the second and the third */
+    struct conv stem[2];            /* of the second and the third convolution */
     struct bottleneck_turned *block;
     struct linear q, kv, c;
 };
 
 int resnet_turn(struct resnet_turned *u, const struct resnet *r, const struct compute *c, struct arena *keep, struct err *e);
 
-/* Cuts the memory that a pass of n images keeps. */
+/* Cuts the arrays that a pass of n images keeps from the scratch s. */
 struct resnet_keep resnet_keep_cut(const struct resnet *r, size_t n, struct scratch *s);
 
 size_t resnet_back_scratch(const struct resnet *r, const struct resnet_turned *u, const struct compute *c, size_t n);
@@ -40,8 +40,8 @@ size_t resnet_back_scratch(const struct resnet *r, const struct resnet_turned *u
 void resnet_back(const struct resnet *r, const struct resnet_turned *u, const struct compute *c, size_t n,
                  const struct resnet_keep *k, const float *d_embed, float *d_images, void *scratch);
 
-/* The steps of resnet_back.  x is the gradient at the result of block `block` - 1, or, where `block` is 0, at the
- * result of the stem; its maps have side x side pixels. */
+/* The state of resnet_back between its steps.  x is the gradient at the result of block number `block` - 1, or at the
+ * result of the stem if `block` is 0.  The maps of x have side x side pixels. */
 struct resnet_gradient {
     const struct resnet *r;
     const struct resnet_turned *u;

@@ -27,7 +27,7 @@ struct text_proj_config {
 
 struct text_proj {
     struct text_proj_config config;
-    const float *no_image;     /* [E]: takes the place of the image embedding in the unguided branch */
+    const float *no_image;     /* [E]: takes the place of the image embedding if there is none */
     struct linear text, image, extra, states;
     struct gain norm;
 };
@@ -42,7 +42,7 @@ int text_proj_bind(struct text_proj *p, const struct text_proj_config *config, c
 /* Bytes of scratch for a text of n states. */
 size_t text_proj_scratch(const struct text_proj *p, const struct compute *c, size_t n);
 
-/* Compute time and context.  Where image is NULL, no_image takes its place. */
+/* Compute time and context.  If image is NULL, no_image takes its place. */
 void text_proj_run(const struct text_proj *p, const struct compute *c, const float *image,
                    const float *text, size_t n, const float *states, float *time, float *context,
                    void *scratch);

@@ -14,7 +14,7 @@ struct run {
     size_t n;
     const float *time;                                /* [N, 4 C0]: SiLU of the time embedding */
     const struct unet_context *const *context;        /* [N] or NULL */
-    bool full;                                        /* scratch ran out */
+    bool full;                                        /* set when scratch runs out */
 };
 
 /* A feature map in memory. */
@@ -60,10 +60,10 @@ static void linear(struct run *r, const struct linear *l, size_t m, const float 
         linear_run(l, r->k, m, x, l->k, y, l->n, ACT_NONE, residual, s);
 }
 
-/* guided-diffusion's ResBlock.  With x = [h, skip], h and skip joined by channels (skip may be NULL),
+/* Runs guided-diffusion's ResBlock.  With x = [h, skip], which is h and skip joined by channels (skip may be NULL),
  *     out = shortcut(resample(x)) + conv2(SiLU(norm2(conv1(resample(SiLU(norm1(x)))))))
- * The time embedding scales and shifts the output of norm2 (film), or is added to its input.  The caller sets the size of
- * out to the size after resampling. */
+ * The time embedding scales and shifts the output of norm2 (film), or is added to its input.  The caller has set
+ * the size of out to the size after resampling. */
 static void res_run(struct run *r, const struct unet_res *b, const struct map *h, const struct map *skip,
                     struct map *out, struct arena a) {
     struct feature_map p = pair(r, h, skip), q;
@@ -96,7 +96,7 @@ static void res_run(struct run *r, const struct unet_res *b, const struct map *h
     conv(r, &b->conv2, &s, out->x, residual, a);
 }
 
-/* Attention between the pixels, and to the context of each feature map. */
+/* Runs the attention of each feature map's pixels to each other and to the context. */
 static void attention_block(struct run *r, const struct unet_attention *b, struct map *h, struct arena a) {
     struct attention_keys *context = NULL;
 
@@ -111,7 +111,7 @@ static void attention_block(struct run *r, const struct unet_attention *b, struc
     r->full = r->full || pixel_attention_run(&b->a, r->k, r->n, h->y, h->w, h->x, context, a) < 0;
 }
 
-/* e = time2(SiLU(time1(embedding(t)))) + class; what the blocks take is SiLU(e). */
+/* Returns SiLU(e), which the blocks take, for each feature map: e = time2(SiLU(time1(embedding(t)))) + class_add. */
 static float *embed_time(struct run *r, int t, const float *class_add, struct arena *keep) {
     const struct unet *u = r->u;
     size_t d = u->c.width[0], wide = 4 * d;
@@ -133,7 +133,7 @@ static float *embed_time(struct run *r, int t, const float *class_add, struct ar
     return out;
 }
 
-/* The feature maps that the way up will read, as a stack in memory of its own.  Popping frees the last one's memory. */
+/* The feature maps that the way up will read, as a stack in memory of its own.  Popping frees the last map's memory. */
 struct stack {
     struct map skip[UNET_LEVELS * 17];
     struct arena before[UNET_LEVELS * 17];    /* the arena before that feature map was pushed */
@@ -206,7 +206,7 @@ static struct map up_path(struct run *r, struct map h, struct stack *s, struct s
     return h;
 }
 
-/* The largest feature map of the middle and the way up, in elements. */
+/* Returns the number of elements of the largest feature map of the middle and the way up. */
 static size_t swing_size(const struct unet_config *c, size_t y, size_t x) {
     size_t most = 0;
 

@@ -11,7 +11,7 @@
  * Source   Dhariwal and Nichol 2021, arXiv:2105.05233; openai/guided-diffusion unet.py; Ramesh et al.
  *          2022, arXiv:2204.06125; diffusers' UNet2DConditionModel and UNet2DModel as Karlo configures them.
  * Shapes   in, out [N, Y, X, C] f32, channels last; Y and X divisible by 2^(levels-1).  class_add [N, 4 C0], with C0
- *          the width of the first level.  A context is [L, Dc], and each of the N has its own.
+ *          the width of the first level.  A context is [L, Dc], and each of the N feature maps has one.
  * EASY TO GET WRONG
  *          The decoder scales and shifts by the time embedding after norm2 (film).  The upsamplers add it before
  *          norm2.  The blocks read SiLU(time embedding + class_add).  In attention the context's keys come before
@@ -40,14 +40,14 @@ struct unet_config {
     size_t in, out;                 /* channels */
     size_t levels, layers;          /* levels; residual blocks of a level on the way down */
     size_t width[UNET_LEVELS];      /* channels of each level */
-    bool attention[UNET_LEVELS];    /* after each residual block of that level */
-    bool mid_attention;             /* between the two residual blocks of the middle */
+    bool attention[UNET_LEVELS];    /* attention follows each residual block of that level */
+    bool mid_attention;             /* attention between the two residual blocks of the middle */
     size_t head;                    /* channels of a head, in attention */
     size_t mid_head;                /* channels of a head, in the middle's attention */
     size_t context;                 /* Dc; 0: no context */
     size_t groups;                  /* of GroupNorm */
     float eps;                      /* of GroupNorm */
-    bool film;                      /* diffusers' resnet_time_scale_shift is "scale_shift" */
+    bool film;                      /* the time embedding scales and shifts (diffusers' resnet_time_scale_shift) */
     size_t band;                    /* the most floats that a convolution reads at once; 0: a fast size */
 };
 
@@ -73,7 +73,7 @@ int unet_context(const struct unet *u, const struct compute *k, const float *con
                  struct unet_context *out, struct arena *keep, struct err *e);
 
 /* One forward pass over n feature maps `in` of y rows and x columns, at timestep t.  class_add may be NULL.  context is
- * n pointers, or NULL.  -1 when a side does not fit, or when scratch is too small. */
+ * n pointers, or NULL.  Returns 0, or -1 if a side does not fit or scratch is too small. */
 int unet_run(const struct unet *u, const struct compute *k, size_t n, size_t y, size_t x, const float *in,
              int t, const float *class_add, const struct unet_context *const *context, float *out,
              struct arena scratch, struct err *e);

@@ -20,7 +20,7 @@ static const char *whole(struct binder *s, const char *name) {
     return bind_name(&s->b, "%.120s%s", s->u->c.prefix, name);
 }
 
-/* Bind `name`.weight [co, ci, side, side] and `name`.bias.  name may be s->b.name, which is overwritten. */
+/* Bind `name`.weight [co, ci, side, side] and `name`.bias.  `name` may be s->b.name, which this function overwrites. */
 static void bind_named_conv(struct binder *s, struct conv *v, const char *name, size_t co, size_t ci, size_t side) {
     char base[256];
     struct tensor w;
@@ -50,7 +50,7 @@ static void bind_res(struct binder *s, struct unet_res *r, size_t ci, size_t co,
         bind_named_conv(s, &r->shortcut, sub(s, f->shortcut), co, ci, 1);
 }
 
-/* A matrix that the original files store as a convolution over positions, [n, k, 1]. */
+/* Takes a matrix that the original files store as a convolution over positions, [n, k, 1]. */
 static struct tensor matrix1(struct binder *s, const char *name, size_t n, size_t k) {
     struct tensor t = {.dtype = DT_F32, .nd = 0};
 
@@ -61,8 +61,8 @@ static struct tensor matrix1(struct binder *s, const char *name, size_t n, size_
     return t;
 }
 
-/* Bind q above k above v (parts = 3) or k above v (parts = 2) as one matrix.  In the file the rows are interleaved per
- * head: row h * parts * d + part * d + c is element c of that part of head h. */
+/* Bind one matrix in which q is above k and k above v (parts = 3), or k above v (parts = 2).  In the file the rows are
+ * interleaved per head: row h * parts * d + part * d + c is element c of that part of head h. */
 static void bind_interleaved(struct binder *s, struct linear *l, const char *name, size_t parts, size_t heads,
                              size_t d, size_t k) {
     enum { MOST = 3 * 64 };
@@ -154,7 +154,7 @@ static void bind_down(struct binder *s, size_t l) {
     }
 }
 
-/* Channels of the feature map that block j of level l pops on the way up. */
+/* Returns the channels of the feature map that block j of level l pops on the way up. */
 static size_t skip_width(const struct unet_config *c, size_t l, size_t j) {
     return j < c->layers ? c->width[l] : c->width[l ? l - 1 : 0];
 }

@@ -17,9 +17,9 @@ enum unet_place { DOWN_RES, DOWN_ATT, HALVE, MID_RES, MID_ATT, UP_RES, UP_ATT, T
 enum { UNET_BLOCK_NAME = 128 };
 
 struct unet_names {
-    const char *conv_in, *time1, *time2, *norm_out, *conv_out;      /* behind the file's prefix */
+    const char *conv_in, *time1, *time2, *norm_out, *conv_out;      /* after the file's prefix */
     const char *norm1, *conv1, *time, *norm2, *conv2, *shortcut;    /* of a residual block */
-    /* Of an attention block.  Where qkv is NULL, query, key and value are the tensors q, k and v, and the context's key
+    /* Of an attention block.  If qkv is NULL, query, key and value are the tensors q, k and v, and the context's key
      * and value are kc and vc.  Otherwise they are interleaved per head in qkv and kv, which are convolutions
      * [n, k, 1]. */
     const char *norm, *q, *k, *v, *qkv, *kc, *vc, *kv, *out;

@@ -17,13 +17,13 @@ struct unet_res {
 struct unet_attention {
     struct pixel_attention a;
     struct linear context;    /* [2 C, Dc] */
-    size_t index;             /* of its keys and values in kv of struct unet_context */
+    size_t index;             /* kv[index] of struct unet_context has this attention's keys and values */
 };
 
 struct unet_level {
     struct unet_res *down, *up;                     /* [layers], [layers + 1] */
-    struct unet_attention *down_att, *up_att;       /* NULL where the level has no attention */
-    struct unet_res halve, twice;    /* to the level below, to the level above; unused where there is no such level */
+    struct unet_attention *down_att, *up_att;       /* NULL if the level has no attention */
+    struct unet_res halve, twice;    /* lead to the level below and above; unused if there is none */
 };
 
 struct unet {

@@ -31,7 +31,7 @@ static const struct tensor *in_block(struct reading *r, enum unet_place p, size_
     return find(r, where, name, nd);
 }
 
-/* Count the residual blocks on the way down, with those that halve.  With layers = 0, block n is found as level n. */
+/* Count the residual blocks on the way down, including those that halve.  While layers is 0, level n names block n. */
 static size_t count_blocks(struct reading *r) {
     size_t n = 0;
 
@@ -41,8 +41,8 @@ static size_t count_blocks(struct reading *r) {
     return n;
 }
 
-/* The number of blocks in a level.  On the way up, the first block that doubles is number `layers` of the lowest level,
- * so numbers are tried until the tensor of such a block is found. */
+/* Returns the number of blocks in a level.  On the way up, the first block that doubles is block `layers` of the lowest
+ * level, so numbers are tried until the tensor of such a block is found. */
 static size_t count_layers(struct reading *r, size_t blocks) {
     struct unet_config *c = r->c;
 
@@ -56,7 +56,7 @@ static size_t count_layers(struct reading *r, size_t blocks) {
     return blocks;    /* a network of one level has no block that doubles */
 }
 
-/* Is there attention?  One tensor of a block suffices: binding names the others if they are missing. */
+/* Is there attention at this place?  One tensor shows it: if others are missing, unet_bind says so. */
 static bool attends(struct reading *r, enum unet_place p, size_t l) {
     return in_block(r, p, l, 0, r->names->norm, 1) || in_block(r, p, l, 0, r->names->qkv, 3);
 }

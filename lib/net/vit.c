@@ -29,7 +29,7 @@ void vit_bind(struct vit *v, const struct clip_vision_config *config,
     clip_bind_projection(b, &v->projection, names, names->vision.projection, v->embed, d);
 }
 
-/* The work of a pass should stay in the CPU's caches, and more rows than this do not make the products faster. */
+/* The work of a pass should stay in the CPU's caches, and more than 2048 rows do not make the products faster. */
 size_t vit_pass(const struct vit *v, size_t n) {
     size_t most = 2048 / v->tokens;
 
@@ -91,7 +91,7 @@ static float mean(size_t n, const float *x) {
     return (s[0] + s[1] + (s[2] + s[3])) / (float)n;
 }
 
-/* Subtract from each channel of a patch its mean, and add the product of the means and the filters to its row of x. */
+/* Subtract from each channel of a patch its mean, and add the product of the means and the filters to the row x. */
 static void take_means(const struct gathering *g, float *patch, float *x) {
     const size_t n = g->v->patch * g->v->patch, d = g->v->width;
 
@@ -124,8 +124,8 @@ static void gather(void *ctx, size_t task, int thread) {
         take_means(g, out + gx * cols, g->x + (row + gx) * g->v->width);
 }
 
-/* x = ln_pre([class; patches W^T] + position) for n images: one product for all of them, in
- * which the class token is a patch of zeros. */
+/* Computes w->x = ln_pre([class; patches W^T] + position) for n images, with one matrix product for all of them.  In
+ * this product the class token is a patch of zeros. */
 static void embed_patches(const struct vit *v, const struct compute *c, size_t n,
                           const float *images, const struct work *w) {
     size_t d = v->width, rows = n * v->tokens, cols = v->patches.k;

@@ -34,7 +34,7 @@ void vit_bind(struct vit *v, const struct clip_vision_config *config,
               const struct clip_family *names, struct bind *b);
 /* Bytes of scratch for n images. */
 size_t vit_scratch(const struct vit *v, const struct compute *c, size_t n);
-/* The number of images of a pass, of n: vit_run computes a pass after the other.  No result depends on it. */
+/* Returns how many of n images one pass computes.  vit_run runs pass after pass.  No result depends on it. */
 size_t vit_pass(const struct vit *v, size_t n);
 
 /* What a pass of n images leaves for vit_back (vit_back.h). */
@@ -44,7 +44,8 @@ struct vit_keep {
     float *post;                       /* [n, D]: the input of ln_post */
 };
 
-/* Computes one pass, n <= vit_pass(v, n), into the places of k.  Scratch is that of vit_run. */
+/* Computes one pass of n <= vit_pass(v, n) images, and stores in k's arrays what vit_back needs.  scratch is as large
+ * as for vit_run. */
 void vit_run_keep(const struct vit *v, const struct compute *c, size_t n, const float *images, float *embed,
                   const struct vit_keep *k, void *scratch);
 

@@ -21,13 +21,13 @@ struct vit_turned {
 
 int vit_turn(struct vit_turned *u, const struct vit *v, const struct compute *c, struct arena *keep, struct err *e);
 
-/* Cuts the memory that a pass of n images keeps. */
+/* Cuts the arrays that a pass of n images keeps from the scratch s. */
 struct vit_keep vit_keep_cut(const struct vit *v, size_t n, enum keep_mode mode, struct scratch *s);
 
 size_t vit_back_scratch(const struct vit *v, const struct vit_turned *u, const struct compute *c, size_t n,
                         enum keep_mode mode);
 
-/* Computes the gradient of one pass.  One call for each vit_run_keep, because what was kept is overwritten. */
+/* Computes the gradient of one pass.  Call it only once for each vit_run_keep, because it overwrites what was kept. */
 void vit_back(const struct vit *v, const struct vit_turned *u, const struct compute *c, size_t n,
               const struct vit_keep *k, const float *d_embed, float *d_images, void *scratch);
 

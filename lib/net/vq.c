@@ -16,7 +16,7 @@ struct map {
 };
 
 /* One forward pass.  Two blocks of memory (places) hold the feature map in turns.  The feature maps between the steps
- * of a block are in the place that is free, where they fit. */
+ * of a block go into the other place, if it is free and they fit. */
 struct run {
     const struct vq_net *net;
     const struct compute *k;
@@ -24,7 +24,7 @@ struct run {
     float *place[2];
     size_t room;    /* floats of a place */
     int now;        /* the place of the current feature map */
-    bool full;      /* scratch ran out */
+    bool full;      /* set when scratch runs out */
 };
 
 static size_t floats(const struct run *r, const struct map *m) {
@@ -33,7 +33,7 @@ static size_t floats(const struct run *r, const struct map *m) {
 
 /* ---- sizes ---- */
 
-/* The feature map after an operation. */
+/* Returns the feature map after an operation, with the pointer of h. */
 static struct map after(const struct vq_op *o, struct map h) {
     if (o->kind == VQ_POOL)
         h.y /= 2, h.w /= 2;
@@ -46,7 +46,7 @@ static struct map after(const struct vq_op *o, struct map h) {
     return h;
 }
 
-/* The number of elements of the largest feature map of one picture. */
+/* Returns the number of elements of the largest feature map of one picture. */
 static size_t largest(const struct vq_net *net, size_t y, size_t w) {
     struct map h = {NULL, net->in, y, w};
     size_t most = h.y * h.w * h.c;
@@ -67,7 +67,7 @@ static float *take(struct run *r, struct arena *a, size_t n) {
     return p;
 }
 
-/* dst = the step applied to h, plus residual unless it is NULL. */
+/* Computes dst: the step applied to h, plus residual unless residual is NULL. */
 static void step(struct run *r, const struct vq_step *s, const struct map *h, enum resample resample, float *dst,
                  const float *residual, struct arena a) {
     const struct feature_map p = {{h->x, NULL}, {h->c, 0}, r->n, h->y, h->w};
@@ -78,7 +78,7 @@ static void step(struct run *r, const struct vq_step *s, const struct map *h, en
               feature_conv(&s->conv, &from, r->net->band, r->k, dst, residual, a) < 0;
 }
 
-/* What is added to the result of a block, written to `out` already.  NULL where nothing is added. */
+/* Makes `out` hold what is added to the result of a block, and returns `out`, or NULL if nothing is added. */
 static const float *shortcut(struct run *r, const struct vq_op *o, const struct map *h, float *out, struct arena a) {
     const struct feature_map p = {{h->x, NULL}, {h->c, 0}, r->n, h->y, h->w};
     const struct vq_step skip = {.conv = o->skip};
@@ -150,14 +150,14 @@ static struct map operation(struct run *r, const struct vq_op *o, struct map h, 
     return out;
 }
 
-/* Apply all operations to the feature map that start() and its caller made. */
+/* Apply all operations to the feature map that start() returned and its caller filled. */
 static struct map run(struct run *r, struct map h, struct arena a) {
     for (size_t i = 0; i < r->net->n && !r->full; i++)
         h = operation(r, &r->net->op[i], h, a);
     return h;
 }
 
-/* Take the two places.  Returns the first feature map, which the caller fills. */
+/* Take memory for the two places.  Returns the first feature map, which the caller fills. */
 static struct map start(struct run *r, size_t y, size_t w, struct arena *a) {
     struct map h = {NULL, r->net->in, y, w};
 

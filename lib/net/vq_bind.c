@@ -11,10 +11,10 @@ struct vq_names {
     const char *encoder, *decoder;           /* the prefixes of each half's names */
     size_t base;
     const char *in, *out, *norm_out;
-    const char *down, *up;                   /* the name of a block, from its level and its number */
-    const char *conv[VQ_STEPS], *norm[VQ_STEPS], *skip;    /* within a block */
+    const char *down, *up;                   /* patterns of a block's name: level, then number */
+    const char *conv[VQ_STEPS], *norm[VQ_STEPS], *skip;    /* names within a block */
     const char *down_attention, *up_attention;             /* NULL: no attention */
-    const char *halve, *twice;               /* convolutions between levels; NULL: maximum of 2x2, repeated pixels */
+    const char *halve, *twice;               /* convolutions between levels; if NULL, maximum of 2x2; repeated pixels */
     const char *mid[3];                      /* block, attention, block; NULL: no middle */
     enum act act;
     bool fine_first;                         /* the decoder's level 0 is the finest */
@@ -38,12 +38,12 @@ static const struct vq_names openai = {
 
 /* ---- looking ---- */
 
-/* The prefix of the names of one half. */
+/* Returns the prefix of the names of one half. */
 static const char *half_of(const struct vq_config *c, bool up) {
     return !up ? c->names->encoder : c->wavelet ? "decoder.decoder." : c->names->decoder;
 }
 
-/* The tensor whose name consists of these parts, or NULL. */
+/* Returns the tensor whose name consists of these parts, or NULL. */
 static const struct weight *find(const struct weights *ws, const char *prefix, const char *half, const char *name,
                                  const char *suffix) {
     char full[256];
@@ -52,7 +52,7 @@ static const struct weight *find(const struct weights *ws, const char *prefix, c
     return weights_find(ws, full);
 }
 
-/* Replace the first "%zu" of a pattern by the level, and the second by the block. */
+/* Writes a pattern into room, with the level for its first "%zu" and the block for its second.  Returns room. */
 static const char *numbered(char room[96], const char *pattern, size_t level, size_t block) {
     char *at = room;
 
@@ -68,7 +68,7 @@ static const char *numbered(char room[96], const char *pattern, size_t level, si
     return room;
 }
 
-/* The weights of the first convolution of a block. */
+/* Returns the weights of the first convolution of a block, or NULL. */
 static const struct weight *block(const struct vq_config *c, const struct weights *ws, bool up, size_t level, size_t j) {
     const struct vq_names *f = c->names;
     char at[96], name[160];
@@ -96,7 +96,7 @@ static size_t count_blocks(const struct vq_config *c, const struct weights *ws, 
 
 static const char *const prefixes[] = {"", "model.", "first_stage_model."};
 
-/* Find the family and the prefix.  false: no family fits. */
+/* Finds the family and the prefix of the tensors.  Returns false if no family fits. */
 static bool recognise(struct vq_config *c, const struct weights *ws) {
     const struct weight *w = weights_find(ws, "blocks.input.w");
 
@@ -209,7 +209,7 @@ struct binder {
     struct vq_net *net;
     struct vq_op nowhere;    /* takes what is bound after an error */
     size_t channels;    /* of the feature map that the next operation reads */
-    float scale;        /* a block's branch is multiplied by it */
+    float scale;        /* the factor of each block's branch */
 };
 
 static void refuse(struct binder *s, const char *what, const char *name) {
@@ -218,12 +218,12 @@ static void refuse(struct binder *s, const char *what, const char *name) {
     s->b.bad = true;
 }
 
-/* The name of a tensor, in b.name: prefix, half, `at`, a dot, `name` and suffix.  at or name may be "". */
+/* Writes a tensor's name into b.name: prefix, half, `at`, a dot, `name` and suffix.  `at` or `name` may be "". */
 static const char *full(struct binder *s, const char *at, const char *name, const char *suffix) {
     return bind_name(&s->b, "%.60s%.60s%.80s%s%.40s%.20s", s->c->prefix, s->half, at, *at && *name ? "." : "", name, suffix);
 }
 
-/* The numbers x times a scale.  With scale 1 this is x itself. */
+/* Returns the numbers x times a scale.  If the scale is 1, the result is x itself. */
 static const float *scaled(struct binder *s, const float *x, size_t n, float scale) {
     float *o = scale == 1 ? NULL : bind_take(&s->b, n, sizeof *o);
 
@@ -319,7 +319,7 @@ static void bind_block(struct binder *s, const char *at) {
     s->channels = ci;
 }
 
-/* A matrix that is stored as a 1x1 convolution. */
+/* Takes a matrix that is stored as a 1x1 convolution. */
 static struct tensor matrix(struct binder *s, const char *at, const char *name, size_t n, size_t k) {
     return bind_filter_rows(&s->b, full(s, at, name, s->f->weight), n, k, 1, 1);
 }
@@ -360,7 +360,7 @@ static void bind_mid(struct binder *s) {
     bind_block(s, s->f->mid[2]);
 }
 
-/* Bind the blocks of one level.  The first block reads its feature map through `resample`. */
+/* Bind the blocks of one level.  The first block resamples its input by `resample`. */
 static void bind_level(struct binder *s, bool up, size_t level, enum resample resample) {
     const struct vq_names *f = s->f;
     size_t n = count_blocks(s->c, s->b.ws, up, level), first = s->net->n;
@@ -444,7 +444,7 @@ static int begin(struct binder *s, struct vq_net *net, bool up) {
 
 /* ---- the encoder ---- */
 
-/* -|e|^2 / 2 of each row. */
+/* Returns -|e|^2 / 2 of each row e of w. */
 static const float *half_squares(struct binder *s, const struct tensor *w) {
     float *o = bind_take(&s->b, w->shape[0], sizeof *o), some[256];
 
