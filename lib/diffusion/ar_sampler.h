@@ -11,8 +11,8 @@
  *          of the guidance get the same dot product.
  * Numbers  With a torch generator the tokens are those of torch.multinomial (tests/unit/ar_prior.c).  A candidate does not
  *          depend on the others in the batch, on the threads or on the other texts.
- * Errors   -1 where scratch is too small, where no score of a token is finite, and where the embedding of the codes is
- *          not finite (err is filled); where the step callback returned false (err is empty).
+ * Errors   sample_ar_prior returns -1 if scratch is too small, no score of a token is finite, or the embedding of the
+ *          codes is not finite (err is filled), and if the step callback returned false (err is empty).
  * Threads  The network and the weights of the tokens are split over threads; the tokens are picked in order.
  */
 #ifndef UNCLIP_AR_SAMPLER_H
@@ -21,8 +21,8 @@
 #include "lib/diffusion/sampler.h"
 #include "lib/net/ar_prior.h"
 
-/* Picks a token for candidate i of a text: token number `at`, 0 being the dot product.  weight [v], whose sum is total.
- * For each `at` the candidates of a text are picked in order. */
+/* pick picks token number `at` of candidate i of a text and returns it.  Number 0 is the dot product.  weight [v] holds
+ * the weights of the v tokens, whose sum is total.  For each `at`, pick is called for a text's candidates in order. */
 struct token_source {
     size_t (*pick)(void *ctx, unsigned at, size_t i, size_t v, const double *weight, double total);
     void *ctx;
@@ -44,7 +44,7 @@ struct ar_prior_job {
     size_t ntexts;
     const struct ar_prior_text *text;         /* [ntexts] */
     double guidance;                          /* scale; at <= 1 the unconditional branch is not computed */
-    double temperature, quantile;             /* above 0; 0 <= quantile < 1 */
+    double temperature, quantile;             /* temperature is above 0; 0 <= quantile < 1 */
     const struct transformer_cache *empty;    /* prefix of unconditional rows; may be NULL without guidance */
 };
 

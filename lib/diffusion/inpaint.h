@@ -3,7 +3,7 @@
  * What     A mask tells which pixels of a source picture are known.  A network that was trained for inpainting (GLIDE's)
  *          sees the known part in further input channels, and the known part of its x0 is replaced (struct sched_known).
  *          For any other network the known part of the state is replaced after each step by the source with the noise
- *          of that level (inpaint_keep).
+ *          of the timestep reached (inpaint_keep).
  * Source   Lugmayr et al. 2022, arXiv:2201.09865 (RePaint), equation 8a; openai/glide-text2im notebooks/inpaint.ipynb
  *          (the channels and denoised_fn).
  * Shapes   source [3, S, S] in [-1, 1]; mask [S, S].  Several samples share one source.
@@ -18,15 +18,15 @@
 
 #include "lib/diffusion/scheduler.h"
 
-enum { INPAINT_CHANNELS = 4 };    /* of the known part in a network's input: source * mask, mask */
+enum { INPAINT_CHANNELS = 4 };    /* a network's input channels for the known part: source * mask, mask */
 
 struct inpaint {
     const float *source, *mask;   /* every element of mask is 0 or 1 */
 };
 
-/* Writes the known part of the sample x [3, pixels] as it is at timestep t (-1: the clean data):
- * sqrt(abar_t) source + sqrt(1 - abar_t) noise.  noise [3, pixels] is not read at -1.  Where x0 [3, pixels], the
- * prediction of the clean data, is not NULL, its known part becomes the source. */
+/* Writes the known part of the sample x [3, pixels] as it is at timestep t (-1: the clean data): sqrt(abar_t) source +
+ * sqrt(1 - abar_t) noise.  noise [3, pixels] is not read if t is -1.  x0 [3, pixels] is the prediction of the clean
+ * data, whose known part becomes the source, or NULL. */
 void inpaint_keep(const struct inpaint *p, const struct sched *s, int t, const float *noise, size_t pixels, float *x,
                   float *x0);
 

@@ -2,7 +2,7 @@
  *
  * What     draw writes n samples of `each` normal values into out: the noise of one input for one step.
  *          A sampler calls draw with step 0 for the initial noise first, then with step k + 1 in its step k
- *          (k from 0) if that step needs noise.  decoder_draws in sampler.h has the numbers where steps are repeated.
+ *          (k from 0) if that step needs noise.  If steps are repeated, decoder_draws in sampler.h gives the numbers.
  * Source   The order of the draws in diffusers' UnCLIPPipeline.
  */
 #ifndef UNCLIP_NOISE_SOURCE_H

@@ -38,7 +38,7 @@ static size_t prefixes(const struct prior_job *j, bool guided, size_t n, const s
     return longest;
 }
 
-/* Writes the noise of one step for all texts into x.  At step 0 it is the initial noise: a text's init, or drawn. */
+/* Writes the noise of one step for all texts into x.  At step 0 this is the initial noise: a text's init, or drawn. */
 static void draw(const struct prior_job *j, unsigned step, size_t embed, float *x) {
     for (size_t i = 0; i < j->ntexts; x += j->text[i++].n * embed) {
         const struct prior_text *t = &j->text[i];
@@ -112,7 +112,7 @@ static void put_picture(const float *x, size_t pixels, float *in, size_t channel
             in[i * channels + c] = x[c * pixels + i];
 }
 
-/* Fills in what does not change from step to step: the input channels of the known part, and its place in x0. */
+/* Fills in what does not change from step to step: the input channels of the known part, and d->known. */
 static int open_inpaint(struct decode *d, struct arena *a) {
     const struct decoder_job *j = d->j;
     const struct unet_config *u = unet_config(j->unet);
@@ -165,7 +165,7 @@ static int decode_model(struct decode *d, const float *x, int t, struct err *e) 
     if (unet_run(d->j->unet, d->c, d->rows, d->j->side, d->j->side, d->in, t, d->time, d->context, d->out, d->a, e) < 0)
         return -1;
     feature_map_channels_first(d->out, d->rows, u->out, d->pixels, d->model);
-    for (size_t i = 0; d->guided && i < n; i++)    /* eps only: the conditional branch gives the variance */
+    for (size_t i = 0; d->guided && i < n; i++)    /* eps only: the variance stays the conditional branch's */
         sched_guide(d->model + i * all, d->model + (n + i) * all, d->model + i * all, d->j->guidance, one);
     return 0;
 }
@@ -174,8 +174,8 @@ static int next_timestep(const struct decoder_job *j, size_t k) {
     return k + 1 < j->steps ? j->timesteps[k + 1] : -1;
 }
 
-/* Takes all samples x the step k.  In each sample of d->model the variance channels follow eps, if the
- * network has them. */
+/* Takes all samples x through step k.  In each sample of d->model the variance channels come after eps, if the network
+ * has such channels. */
 static void decode_step(struct decode *d, float *x, float *x0, const float *noise, size_t k) {
     size_t one = d->pixels * RGB, all = d->pixels * unet_config(d->j->unet)->out;
     const struct decoder_job *j = d->j;
@@ -229,7 +229,7 @@ size_t decoder_draws(const struct decoder_job *j, size_t *numbers) {
     return draws;
 }
 
-/* Does step k and, where it is resampled, its repetitions. */
+/* Does step k and, if it is resampled, its repetitions. */
 static int decode_timestep(struct decode *d, size_t k, float *x, float *x0, float *noise, struct err *e) {
     const struct decoder_job *j = d->j;
     size_t one = d->pixels * RGB, size = j->n * one, n = repeats(j, k), most = j->resample > 1 ? j->resample : 1;

@@ -1,8 +1,9 @@
 /* sampler.h - the loops of unCLIP: prior, decoder, upsampler, and the decoder run backwards
  *
- * What     A sampler draws the initial noise and goes down (inversion: up) its timesteps.  At each it calls the network
- *          once for all samples of one input (the prior: of several texts; the upsampler: for each sample).  With
- *          guidance, the conditional and the unconditional rows are in one batch.
+ * What     A sampler draws the initial noise and goes down its timesteps; inversion goes up from a picture.  At each
+ *          timestep the network is called once for all samples of one input.  But the prior is called once for the
+ *          samples of several texts, and the upsampler once for each sample.  With guidance, the conditional and the
+ *          unconditional rows are in one batch.
  * Source   Ramesh et al. 2022, arXiv:2204.06125; diffusers' UnCLIPPipeline and UnCLIPImageVariationPipeline
  *          (order of the draws, clamps); Ho and Salimans 2022, arXiv:2207.12598 (guidance);
  *          openai/glide-text2im @69b5307 notebooks/text2im.ipynb, inpaint.ipynb.
@@ -14,11 +15,11 @@
  * Shapes   Images [n, C, Y, X] f32, channels first as in records; embeddings [n, E].
  * EASY TO GET WRONG
  *          The prior's guidance acts on x0, the decoder's on eps; the decoder's variance channels are taken
- *          from the conditional branch.  The last step draws no noise.  Images are clamped between decoder and
+ *          from the conditional branch.  The last step adds no noise.  Images are clamped between decoder and
  *          upsampler, not between the resize and the network; GLIDE's are not clamped.
  * Numbers  The whole recorded pipeline is within 1e-3 of diffusers (tests/unit/sampler.c has the figures).
- * Errors   The functions return -1 where scratch is too small or the decoder does not fit the job (err is filled), and
- *          where the step callback returned false (err is empty).
+ * Errors   The functions return -1 if scratch is too small or the decoder does not fit the job (err is filled), and
+ *          if the step callback returned false (err is empty).
  * Threads  The networks split their work over threads.
  */
 #ifndef UNCLIP_SAMPLER_H
@@ -31,7 +32,7 @@
 #include "lib/net/unet.h"
 
 /* A sampler calls step after each of its steps.  x is the state [n, ..]; x0 is the predicted clean data, or NULL if the
- * sampler does not keep them.  If step returns false, the sampler stops and returns -1. */
+ * sampler does not keep this prediction.  If step returns false, the sampler stops and returns -1. */
 struct sampler_watch {
     bool (*step)(void *ctx, size_t done, size_t steps, const float *x, const float *x0);
     void *ctx;
@@ -66,8 +67,8 @@ struct decoder_branch {
     const struct unet_context *context;
 };
 
-/* What guides a decoder beside the guidance of its branches.  gradient computes g [n, 3, S, S], the gradient of the
- * logarithm of a density at the states x [n, 3, S, S] of timestep t, and returns 0, or -1 with a message in e. */
+/* What guides a decoder in addition to the guidance of its branches.  gradient computes g [n, 3, S, S], the gradient of
+ * the logarithm of a density at the states x [n, 3, S, S] of timestep t, and returns 0, or -1 with a message in e. */
 struct decoder_guide {
     int (*gradient)(void *ctx, size_t n, const float *x, int t, float *g, struct arena scratch, struct err *e);
     void *ctx;
@@ -89,13 +90,13 @@ struct decoder_job {
     const float *init;               /* x_T [n, 3, S, S]; if NULL, the sampler draws it */
     bool clip;                       /* clamp x0 in DDIM */
     const struct inpaint *inpaint;   /* the known part of all samples, or NULL */
-    size_t resample;                 /* how often each step but the last is done; 0 means 1 */
-    const struct decoder_guide *guide;     /* or NULL */
+    size_t resample;                 /* how often each step is done, except the last; 0 means 1 */
+    const struct decoder_guide *guide;     /* a further guide, or NULL */
 };
 
-/* Returns how often sample_decoder draws noise, and sets *numbers, unless it is NULL, to the highest number that a draw
- * may have + 1.  Number 0 is the initial noise.  Of N repetitions of each of T steps, repetition u of step k has the
- * number k N + u + 1, and the noise that takes the state back up after it has T N + k (N - 1) + u + 1. */
+/* Returns how often sample_decoder draws noise.  Unless numbers is NULL, *numbers becomes 1 + the highest number that a
+ * draw may have.  Number 0 is the initial noise.  If each of T steps is done N times, repetition u of step k draws
+ * number k N + u + 1.  The noise that takes the state back up after it is number T N + k (N - 1) + u + 1. */
 size_t decoder_draws(const struct decoder_job *j, size_t *numbers);
 
 /* Writes n images into out [n, 3, S, S].  Their values are not clamped. */
@@ -103,7 +104,7 @@ int sample_decoder(const struct decoder_job *j, const struct compute *c, float *
                    struct arena scratch, struct err *e);
 
 /* Replaces the images x [n, 3, S, S], in [-1, 1], by their x_T (DDIM inversion).  j->timesteps are descending, as for
- * sample_decoder; the images are taken as the states at the last timestep. */
+ * sample_decoder.  The images count as the states at the last timestep, and x_T is the state at the first. */
 int invert_decoder(const struct decoder_job *j, const struct compute *c, float *x, const struct sampler_watch *w,
                    struct arena scratch, struct err *e);
 
@@ -111,7 +112,7 @@ int invert_decoder(const struct decoder_job *j, const struct compute *c, float *
  * GLIDE's are rounded to the 256 levels of a byte, but not clamped, and enlarged bilinearly. */
 enum enlarge { ENLARGE_CLAMPED_BICUBIC, ENLARGE_ROUNDED_BILINEAR };
 
-/* A network takes x, then, if it was trained for inpainting, the known part, then the enlarged image. */
+/* A network's input channels are x, then the known part if it was trained for inpainting, then the enlarged image. */
 struct upsample_job {
     const struct unet *first, *last;    /* last runs the final step, first all steps before it */
     const struct sched *sched;
@@ -120,7 +121,7 @@ struct upsample_job {
     const int *timesteps;
     struct noise_source noise;
     const float *init;                  /* initial noise [n, 3, out, out]; if NULL, the sampler draws it */
-    float temperature;                  /* the drawn initial noise is multiplied by it */
+    float temperature;                  /* factor of the initial noise if the sampler draws it */
     bool ddim;
     double eta;                         /* noise of DDIM; read if ddim */
     enum enlarge enlarge;

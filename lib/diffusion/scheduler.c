@@ -73,7 +73,7 @@ struct coef {
     float log_beta, log_var;      /* for learned_range: v interpolates between these two */
 };
 
-/* As guided-diffusion computes them: in f64, and rounded to f32 at the end. */
+/* Computes the coefficients as guided-diffusion does: in f64, and rounded to f32 at the end. */
 static struct coef exact_coef(double a, double p) {
     double beta = 1 - a / p;
 
@@ -153,13 +153,13 @@ void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *m
             d = known->x0[i];
         if (clip)
             d = clamp(s, d);
-        /* eps is computed from x0, except where the model predicts eps and x0 is neither clamped nor known */
+        /* eps is computed from x0, unless the model predicts eps and x0 is neither clamped nor known */
         eps = clip || s->c.predict == PREDICT_SAMPLE || is_known(known, i) ? (x[i] - ca * d) / c1a : model[i];
         x[i] = cp * d + cdir * eps + (csd != 0 ? csd * noise[i] : 0);
     }
 }
 
-/* Returns what DDIM's x' gets for each unit of g: eps falls by sqrt(1-A), and x0 and the direction follow. */
+/* Returns what each unit of g adds to DDIM's x': eps falls by sqrt(1-A), and x0 and the direction change with eps. */
 static float pull_of_ddim(const struct sched *s, const struct sched_taken *k) {
     double a = abar_at(s, k->t), p = abar_at(s, k->prev);
     double sd = k->eta > 0 && p > a ? k->eta * sqrt((1 - p) / (1 - a)) * sqrt(1 - a / p) : 0;
@@ -174,7 +174,7 @@ void sched_pull(const struct sched *s, const struct sched_taken *k, float *x, co
     struct coef c = coef_of(s, k->t, k->prev);
     float of_g, log_var = c.log_var;
 
-    if (k->prev < 0)    /* log 0: the value of the step before */
+    if (k->prev < 0)    /* the variance is 0 here: take that of the step before */
         log_var = k->above < 0 ? c.log_beta : coef_of(s, k->above, k->t).log_var;
     of_g = k->ddim ? pull_of_ddim(s, k) : expf(log_var);
     for (size_t i = 0; i < n; i++) {

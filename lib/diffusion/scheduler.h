@@ -14,8 +14,8 @@
  *          respace.py, whose f64 tables are reproduced if `guided`.
  * Shapes   x, model, noise: [n], in any layout that all three share.  v: [n], the variance channels.
  * EASY TO GET WRONG
- *          The last step goes to abar = 1 and draws no noise; its c_x0 is 0.99947 in f32, not 1.
- *          The variance that scales a gradient at the last step is not 0: its lower bound is that of the step before.
+ *          The last step goes to abar = 1 and adds no noise; its c_x0 is 0.99947 in f32, not 1.
+ *          The variance that scales a gradient at the last step is not 0: the lower bound of the step before is used.
  *          fixed_small_log gives a standard deviation.  v is not clamped.  beta belongs to the respaced schedule.
  * Numbers  Given the same inputs, steps are within 1.2e-7 of diffusers' (tests/unit/scheduler.c).
  * Threads  Re-entrant.
@@ -53,16 +53,16 @@ enum { SCHED_STEPS_MAX = 4095 };
 
 int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, struct err *e);
 
-/* Writes n timesteps into t in descending order: round_half_even(k (train_steps - 1) / (n - 1)) for k = n - 1 .. 0;
- * n = 1 gives {0}.  The caller sees to 1 <= n <= train_steps. */
+/* Writes n timesteps into t in descending order: round_half_even(k (train_steps - 1) / (n - 1)) for k = n - 1 .. 0; n =
+ * 1 gives {0}.  The caller has checked that 1 <= n <= train_steps. */
 void sched_timesteps(const struct sched *s, size_t n, int *t);
 
 /* Writes the timesteps of DDIM into t in descending order: the multiples of train_steps / n from the (n - 1)-fold down
- * to 0, except multiples above `top` (inversion: 980, below the singular end).  Returns the number of timesteps. */
+ * to 0, except multiples above `top`, which is 980 in inversion to stay below the singular end.  Returns their number. */
 size_t sched_timesteps_ddim(const struct sched *s, size_t n, int top, int *t);
 
-/* Elements whose clean value is known (inpainting).  Where mask is not 0, the steps take x0 from here instead of the
- * model's prediction, before x0 is clamped. */
+/* Elements whose clean value is known (inpainting).  If an element's mask is not 0, the steps take x0 from here and not
+ * from the model's prediction.  Clamping comes after this. */
 struct sched_known {
     const float *x0, *mask;       /* [n] each */
 };
@@ -85,10 +85,10 @@ struct sched_taken {
     double eta;                   /* of DDIM */
 };
 
-/* Adds to x what a gradient g of the logarithm of a density at the old x adds to the result of the step (classifier
- * guidance: Dhariwal and Nichol 2021, arXiv:2105.05233, algorithms 1 and 2).  Ancestral: the variance of the step times
- * g.  DDIM: eps' = eps - sqrt(1-A) g, from which x0 follows and is not clamped again.  v is that of sched_step.  Known
- * elements stay. */
+/* Classifier guidance (Dhariwal and Nichol 2021, arXiv:2105.05233, algorithms 1 and 2).  x is the result of a step, and
+ * g the gradient of the logarithm of a density at the x before that step.  Adds to x what g changes in the result.  In
+ * an ancestral step this is the variance of the step times g.  In DDIM it is the effect of eps' = eps - sqrt(1-A) g,
+ * from which x0 follows and is not clamped again.  v is that of sched_step.  Known elements do not change. */
 void sched_pull(const struct sched *s, const struct sched_taken *k, float *x, const float *v, const float *g,
                 const struct sched_known *known, size_t n);
 

@@ -5,7 +5,7 @@
 
 enum { SECTIONS = 1000 };
 
-/* Reads a number from 1 to `most` at *s and moves *s behind it.  0: there is none. */
+/* Reads a number from 1 to `most` at *s and moves *s past it.  Returns 0 if there is none. */
 static size_t number(const char **s, size_t most) {
     size_t v = 0;
 

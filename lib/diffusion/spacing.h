@@ -1,11 +1,12 @@
 /* spacing.h - which of a schedule's timesteps are sampled, from a string
  *
- * What     "N" and "A,B,C"   the schedule is cut into sections of equal length, and N, or A, B and C steps are taken of
- *                            them, evenly from a section's first timestep to its last
+ * What     "N" and "A,B,C"   the schedule is cut into sections of equal length, one for each number.  The number says
+ *                            how many steps are taken, evenly from the section's first timestep to its last
  *          "ddimN"           the multiples of the smallest stride that gives exactly N timesteps
  *          "fast27"          "10,10,3,2,2" with 997 in the place of 999
  * Source   openai/glide-text2im @69b5307 respace.py, space_timesteps.
- * Errors   -1: the string is neither of these forms, a section has fewer timesteps than steps, or no stride fits.
+ * Errors   -1 and a message: the string has none of these forms, a section has fewer timesteps than steps, or no stride
+ *          fits.
  */
 #ifndef UNCLIP_SPACING_H
 #define UNCLIP_SPACING_H

@@ -16,7 +16,7 @@ static double cubic(double x, double a) {
     return x < 1 ? ((a + 2) * x - (a + 3)) * x * x + 1 : x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
-/* The weights that any kind stores for an output: at most those of the Lanczos filter and the four of the cubic. */
+/* Returns enough weights for an output of any kind: those of the Lanczos filter and the four of the cubic. */
 static size_t most_taps(size_t in, size_t out) {
     double ratio = (double)in / (double)out;
 
@@ -24,7 +24,7 @@ static size_t most_taps(size_t in, size_t out) {
 }
 
 size_t axis_bytes(size_t in, size_t out) {
-    /* a place and the weights of each output; a row of weights for every input; the Lanczos kernel */
+    /* lo and weight of each output; then a row with a weight for every input, and the Lanczos kernel */
     return round_up(out * sizeof(size_t), ARENA_ALIGN) + round_up(out * most_taps(in, out) * sizeof(float), ARENA_ALIGN) +
            round_up((5 * in + 16) * sizeof(double), ARENA_ALIGN);
 }
@@ -61,7 +61,7 @@ static double sinc(double x) {
     return x == 0 ? 1 : sin(PI * x) / (PI * x);
 }
 
-/* The Lanczos-2 kernel of 2 reach + 1 weights into k, and its reach. */
+/* Writes the 2 reach + 1 weights of the Lanczos-2 kernel into k, and returns reach. */
 static size_t lanczos(double ratio, double *k) {
     size_t reach = (size_t)ceil(2 / ratio + 1) - 2;
     double sum = 0;
@@ -78,7 +78,7 @@ static size_t lanczos(double ratio, double *k) {
 }
 
 static size_t reflect(size_t at, size_t before, size_t n) {
-    size_t i = at < before ? before - at : at - before;    /* at counts from `before` pixels in front of the first */
+    size_t i = at < before ? before - at : at - before;    /* `at` counts from `before` pixels before the first */
 
     i = n > 1 ? i % (2 * (n - 1)) : 0;
     return i < n ? i : 2 * (n - 1) - i;

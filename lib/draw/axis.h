@@ -1,11 +1,11 @@
 /* axis.h - resampling of one axis as a linear map, in floats, and its transpose
  *
  * What     A map from `in` to `out` pixels holds a few weights for each output.  axis_pair_run applies one map to the
- *          rows of a picture and one to its columns.  axis_pair_back applies the transposed maps: it takes the
- *          gradient by the output to the gradient by the input.
+ *          rows of a picture and one to its columns.  axis_pair_back applies the transposed maps: it turns
+ *          the gradient by the output into that by the input.
  * Source   axis_filter: torch's antialiased interpolation, which is Pillow's without 8-bit rounding: the filter is
- *          widened by in / out where the picture shrinks, cut at the edges and renormalised.
- *          axis_cutout: the `resample` of Crowson's VQGAN-CLIP (nerdyrodent/VQGAN-CLIP generate.py): where the axis
+ *          widened by in / out if the picture shrinks, cut at the edges and renormalised.
+ *          axis_cutout: the `resample` of Crowson's VQGAN-CLIP (nerdyrodent/VQGAN-CLIP generate.py): if the axis
  *          shrinks, a Lanczos-2 low pass with reflected edges; then a bicubic filter with a = -0.75, whose first
  *          and last samples are the corners (align_corners), not antialiased, with edges clamped.
  * Shapes   The input is a window of [3, H, W] with row stride ldx and plane stride `plane`; the output is [3, y.out, x.out].
@@ -29,8 +29,8 @@ struct axis {
 /* Returns the bytes that the maps of any kind from at most `in` to `out` pixels need. */
 size_t axis_bytes(size_t in, size_t out);
 
-/* Fills the map from `in` pixels to outputs [first, first + out) of `full` pixels, in the memory m of axis_bytes bytes.
- * For AXIS_CUTOUT, full must be out. */
+/* Makes the map from `in` pixels to outputs [first, first + out) of an axis of `full` pixels, in the memory m of
+ * axis_bytes bytes.  For AXIS_CUTOUT, `full` must equal `out`. */
 void axis_make(struct axis *a, enum axis_kind kind, size_t in, size_t full, size_t first, size_t out, void *m);
 
 void axis_pair_run(const struct axis *y, const struct axis *x, const float *in, size_t plane, size_t ldx, float *out, float *scratch);

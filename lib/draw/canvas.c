@@ -7,10 +7,10 @@
 #include "lib/draw/draws.h"
 #include "lib/draw/view.h"
 
-static const double REACH = 0.1;    /* the range of a control point around the one before, in sides */
+static const double REACH = 0.1;    /* a control point's range around the point before it, in parts of the side */
 static const float RADIUS_LEAST = 1, RADIUS_MOST = 50;
 
-/* The optimiser's memory for c->count parameters, which are in c->param already if it is not NULL. */
+/* Takes the optimiser's memory for c->count parameters, and memory for the parameters if c->param is NULL. */
 static int take(struct canvas *c, struct arena *a, struct err *e) {
     if (!c->param)
         c->param = arena_take(a, c->count, sizeof *c->param);
@@ -48,7 +48,7 @@ static int start_strokes(struct strokes *s, size_t n, size_t h, size_t w, const 
         struct draws d = draws_open(key, (uint32_t)k);
         double x, y;
 
-        draws_unit(&d);    /* the number of segments */
+        draws_unit(&d);    /* skips the number of segments, drawn above */
         x = draws_unit(&d), y = draws_unit(&d);
         for (size_t i = first[k]; i < first[k + 1]; i++) {
             s->param[2 * i] = (float)(x * (double)w), s->param[2 * i + 1] = (float)(y * (double)h);
@@ -113,7 +113,7 @@ static void clamp(float *x, size_t n, float lo, float hi) {
         x[i] = fminf(fmaxf(x[i], lo), hi);
 }
 
-/* One step for parameters [from, to). */
+/* Takes one step of Adam with the parameters [from, to). */
 static void step(struct canvas *c, size_t from, size_t to, double lr) {
     adam_step(to - from, c->param + from, c->d_param + from, c->m + from, c->v + from, c->t, lr);
 }

@@ -1,11 +1,12 @@
 /* canvas.h - what is optimised: strokes, pixels or frequencies, with the picture that they make and their optimiser
  *
- * What     canvas_open makes a random or given start.  canvas_draw makes the picture, canvas_back takes the gradient by the
- *          picture to the parameters, and canvas_step moves them.
+ * What     canvas_open makes a random or given start.  canvas_draw makes the picture.  canvas_back turns the gradient
+ *          by the picture into that by the parameters, and canvas_step moves the parameters.
  *
- *          CANVAS_STROKES   1 to 3 segments each, begun anywhere, each control point within a twentieth of the side of the
- *                           one before in each direction; radius 1, any colour.  Learning rates lr for points, lr / 10
- *                           for radii and lr / 100 for colours.  After a step radii are kept in [1, 50] and colours in [0, 1].
+ *          CANVAS_STROKES   strokes of 1 to 3 segments, begun anywhere; each control point is within a twentieth of the
+ *                           side from the point before it, in each direction; radius 1, any colour.  Learning rates lr
+ *                           for points, lr / 10 for radii and lr / 100 for colours.  After a step radii are kept in
+ *                           [1, 50] and colours in [0, 1].
  *          CANVAS_PIXELS    the pixels themselves, begun as noise around grey or as a picture, clamped to [0, 1].
  *          CANVAS_FOURIER   amplitudes (fourier.h), begun as small noise or as a picture.
  * Source   kvfrans/clipdraw for the strokes' starts, rates and limits.
@@ -24,7 +25,7 @@ enum canvas_kind { CANVAS_STROKES, CANVAS_PIXELS, CANVAS_FOURIER };
 
 struct canvas {
     enum canvas_kind kind;
-    size_t h, w, count;        /* count: parameters */
+    size_t h, w, count;        /* count: the number of parameters */
     size_t t;                  /* steps taken */
     float *param, *d_param, *m, *v;    /* [count] */
     struct strokes strokes;
@@ -32,7 +33,7 @@ struct canvas {
     struct fourier fourier;
 };
 
-/* n: strokes.  init: a picture to begin with, or NULL; strokes must have NULL. */
+/* n is the number of strokes.  init is a picture to begin with, or NULL; it must be NULL for strokes. */
 int canvas_open(struct canvas *c, enum canvas_kind kind, size_t h, size_t w, size_t n, const float *init, const struct noise_key *key,
                 const struct compute *k, struct arena *a, struct err *e);
 
@@ -42,10 +43,10 @@ int canvas_open_strokes(struct canvas *c, const struct strokes *s, size_t h, siz
 
 void canvas_draw(struct canvas *c, float *picture);
 
-/* picture: what canvas_draw made of the same parameters. */
+/* picture is what canvas_draw made of the same parameters. */
 void canvas_back(struct canvas *c, const float *picture, const float *d_picture);
 
-/* fade: a factor for the learning rate of points; other parameters keep their rates. */
+/* fade is a factor for the learning rate of points; other parameters keep their rates. */
 void canvas_step(struct canvas *c, double lr, double fade);
 
 #endif

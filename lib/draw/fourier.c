@@ -26,7 +26,7 @@ static float *table(size_t n, struct arena *a) {
     return t;
 }
 
-/* The frequency k of n, in periods a pixel. */
+/* Returns frequency k of n, in periods per pixel. */
 static double frequency(size_t k, size_t n) {
     return (double)size_min(k, n - k) / (double)n;
 }
@@ -47,7 +47,7 @@ int fourier_open(struct fourier *f, size_t h, size_t w, const struct compute *k,
     return 0;
 }
 
-/* ---- the transform, a row of the result a task ---- */
+/* ---- the transform: each task computes one row of the result ---- */
 
 struct pass {
     const struct fourier *f;
@@ -55,7 +55,7 @@ struct pass {
     float *out;
 };
 
-/* out = in T_w for each row. */
+/* Computes one row of out = in T_w. */
 static void across(void *ctx, size_t row, int thread) {
     const struct pass *p = ctx;
     size_t w = p->f->w;
@@ -67,7 +67,7 @@ static void across(void *ctx, size_t row, int thread) {
         p->f->k->kern->axpy(w, p->in[row * w + k], p->f->tw + k * w, out);
 }
 
-/* out = T_h in for each plane. */
+/* Computes one row of out = T_h in, within its plane. */
 static void down(void *ctx, size_t row, int thread) {
     const struct pass *p = ctx;
     size_t w = p->f->w, h = p->f->h, plane = row / h;
@@ -79,7 +79,7 @@ static void down(void *ctx, size_t row, int thread) {
         p->f->k->kern->axpy(w, p->f->th[row % h * h + k], p->in + (plane * h + k) * w, out);
 }
 
-/* x = T_h x T_w, in place. */
+/* Computes x = T_h x T_w for each plane, in place. */
 static void transform(const struct fourier *f, float *x) {
     struct pass a = {f, x, f->scratch}, b = {f, f->scratch, x};
 
@@ -132,7 +132,7 @@ void fourier_of(const struct fourier *f, const float *picture, float *amplitude)
     double m[3][3], det = 0;
 
     for (size_t i = 0; i < 3; i++)
-        for (size_t k = 0; k < 3; k++)    /* the adjugate's transposed minors */
+        for (size_t k = 0; k < 3; k++)    /* m is the adjugate of COLOUR */
             m[k][i] = COLOUR[(i + 1) % 3][(k + 1) % 3] * COLOUR[(i + 2) % 3][(k + 2) % 3] -
                       COLOUR[(i + 1) % 3][(k + 2) % 3] * COLOUR[(i + 2) % 3][(k + 1) % 3];
     for (size_t k = 0; k < 3; k++)

@@ -7,7 +7,7 @@
  *              scale(f) = 1 / max(|f|, 1 / max(h, w)) / 4
  *
  *          T is the Hartley transform, which is its own inverse and its own transpose.  It mixes only frequencies of one
- *          length |f|, so that its amplitudes play the part of a real FFT's.
+ *          length |f|, so its amplitudes play the part of a real FFT's.
  * Source   Olah et al. 2017, "Feature Visualization", doi:10.23915/distill.00007 (preconditioning), and its library
  *          lucid, optvis/param (fft_image and the colour matrix).
  * Shapes   amplitude, picture: [3, h, w].
@@ -35,7 +35,7 @@ int fourier_open(struct fourier *f, size_t h, size_t w, const struct compute *k,
 void fourier_run(const struct fourier *f, const float *amplitude, float *picture);
 void fourier_back(const struct fourier *f, const float *picture, const float *d_picture, float *d_amplitude);
 
-/* Finds amplitudes of a picture.  Values are kept 0.01 away from 0 and 1. */
+/* Finds the amplitudes that give a picture, whose values are first clamped to [0.01, 0.99]. */
 void fourier_of(const struct fourier *f, const float *picture, float *amplitude);
 
 #endif

@@ -75,7 +75,7 @@ static void add(void *ctx, size_t part, int thread) {
             s->d_picture[i] += s->d_view[v * s->all + i];
 }
 
-/* The views [from, to) of one eye. */
+/* Returns the loss of the first n views of l->view for the eye l->now.  Adds their gradient and cosines. */
 static double look_pass(struct look *l, size_t n, double scale, float *d_picture, double *cos) {
     const struct eye *y = l->now;
     struct sum sum = {d_picture, l->d_view, n, 3 * l->h * l->w};

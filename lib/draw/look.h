@@ -1,8 +1,8 @@
 /* look.h - how CLIPs see a picture: the loss over views of it, and the gradient by the picture
  *
  * What     Each eye is an image tower with its targets.  look_run makes the views of the picture for each eye, embeds
- *          them, and adds up the losses: of CLIPDraw (LOSS_COSINE) over the views, of VQGAN-CLIP (LOSS_SPHERICAL) as their
- *          mean; several eyes count with their mean.
+ *          them, and computes the loss.  CLIPDraw's loss (LOSS_COSINE) is the sum over the views, VQGAN-CLIP's
+ *          (LOSS_SPHERICAL) their mean.  The loss of several eyes is the mean of their losses.
  * Shapes   picture, d_picture: [3, h, w]; views: [eyes][views].
  * Memory   look_open takes memory for `pass` views at a time.  Gradients of views are added in the order of the views.
  *          So no byte depends on `pass`.
@@ -15,8 +15,8 @@
 #include "lib/draw/objective.h"
 #include "lib/draw/view.h"
 
-/* An image tower that can go back.  look embeds n <= pass inputs [n, 3, S, S] and keeps what back needs; back replaces the
- * gradient d_embed [n, D] by that of the inputs. */
+/* An image tower with its backward pass.  look embeds n <= pass inputs [n, 3, S, S] and keeps what back needs; back
+ * replaces the gradient d_embed [n, D] by that of the inputs. */
 struct eye {
     const struct prep *prep;
     size_t embed;              /* D */
@@ -32,10 +32,10 @@ struct look {
     const struct eye *eye;
     size_t eyes, h, w, views, pass;
     enum loss_kind loss;
-    float *raw, *planes, *embed, *d_embed;    /* of one pass */
+    float *raw, *planes, *embed, *d_embed;    /* of the views of one pass */
     float *d_view;             /* [pass, 3, h, w] */
     void **scratch;            /* [threads] */
-    /* the call that runs */
+    /* what the current call of look_run works on */
     const struct eye *now;
     const struct view *view;
     const float *picture;
@@ -44,7 +44,7 @@ struct look {
 int look_open(struct look *l, const struct compute *k, const struct eye *eye, size_t eyes, size_t h, size_t w, size_t views, size_t pass,
               enum loss_kind loss, struct arena *a, struct err *e);
 
-/* The bytes that look_open takes for a pass of one view more. */
+/* Returns the bytes that look_open takes for each view of a pass. */
 size_t look_view_bytes(const struct eye *eye, size_t eyes, size_t h, size_t w);
 
 /* Returns the loss of n <= l->views views for each eye.  *cos receives the mean cosine of the views with the first target.

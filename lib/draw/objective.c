@@ -20,7 +20,7 @@ int objective_unit(float *v, size_t d) {
     return 0;
 }
 
-/* The loss of one target at u.  *slope receives the factor of (u - t), or for the cosine of -t, in the gradient by u. */
+/* Returns the loss of one target at u.  The gradient by u is *slope (u - t), or for the cosine *slope (-t). */
 static double one(enum loss_kind kind, const struct target *t, size_t d, const float *e, double n, double *cos, double *slope) {
     double dot = 0, r2 = 0, r, a;
 
@@ -61,7 +61,7 @@ double objective(enum loss_kind kind, const struct target *target, size_t nt, si
     }
     for (size_t i = 0; d_e && i < d; i++)
         along += (double)d_e[i] * (double)e[i] / n;
-    for (size_t i = 0; d_e && i < d; i++)    /* only what turns e counts */
+    for (size_t i = 0; d_e && i < d; i++)    /* without its part along e: the length of e has no effect */
         d_e[i] = (float)(((double)d_e[i] - along * (double)e[i] / n) / n);
     return loss;
 }

@@ -1,11 +1,11 @@
 /* optimise.h - the loop that draws: look, go back, step
  *
  * What     optimise moves a canvas for a number of iterations so that its views come nearer to the eyes' targets.  The
- *          learning rate of points becomes 0.4 of what it was after half of the iterations, and 0.1 after three quarters.
+ *          learning rate of points falls to 0.4 lr after half of the iterations, and to 0.1 lr after three quarters.
  *          optimise_score looks at the whole picture once.
  * Source   kvfrans/clipdraw; nerdyrodent/VQGAN-CLIP generate.py.
  * Draws    View k of eye i in iteration t is sequence (t eyes + i) views + k of the key (draws.h).
- * Errors   optimise_open fails without memory.  The runs cannot fail.
+ * Errors   optimise_open fails if memory runs out.  The runs cannot fail.
  */
 #ifndef UNCLIP_OPTIMISE_H
 #define UNCLIP_OPTIMISE_H
@@ -20,8 +20,8 @@ struct optimise {
     struct noise_key key;
     size_t iterations;
     double lr;
-    /* Called after each iteration with the number that is done, the loss, and the picture before the step.  false ends the
-     * run.  May be NULL. */
+    /* Called after each iteration with the number of iterations done, and with the loss and the cosine of the picture
+     * before the step, which `picture` holds.  If watch returns false, the run ends.  watch may be NULL. */
     bool (*watch)(void *ctx, size_t done, double loss, double cos);
     void *ctx;
     float *picture, *d_picture;    /* [3, h, w] */
@@ -30,7 +30,7 @@ struct optimise {
 
 int optimise_open(struct optimise *o, struct arena *a, struct err *e);
 
-/* Runs the iterations.  Then o->picture is the canvas's.  Returns how many were done. */
+/* Runs the iterations, and leaves the picture of the canvas in o->picture.  Returns the number of iterations done. */
 size_t optimise_run(struct optimise *o);
 
 /* Returns the mean cosine of the whole of o->picture with the first target of each eye. */

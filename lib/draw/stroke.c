@@ -16,20 +16,20 @@ struct segment {
     double slack;            /* no point of the curve is farther than this from the nearest sample */
 };
 
-/* A stroke in one call. */
+/* A stroke, as one call prepares it. */
 struct outline {
     size_t segment, segments;
     double reach;            /* radius + 1: pixels at this distance and beyond are not covered */
     double lo[2], hi[2];     /* the box of its segments, grown by reach */
 };
 
-/* A pixel that a stroke covers: where the nearest point is, and the pixel's colour below the stroke. */
+/* A pixel that a stroke covers, with the stroke's nearest point (t, d, segment) and the colour below the stroke. */
 struct touch {
     double t, d, below[3];
     unsigned char pixel, segment;
 };
 
-/* The touches of one stroke in a tile. */
+/* The touches [from, to) of one stroke in a tile. */
 struct run {
     size_t stroke, from, to;
 };
@@ -47,7 +47,7 @@ struct raster {
     struct outline *outline;
     struct tape *tape;       /* [threads] */
     double *sum;             /* [groups, count] */
-    /* the call that runs */
+    /* what the current call works on */
     const struct strokes *s;
     float *picture;
     const float *d_picture;
@@ -140,7 +140,8 @@ static void set_outlines(struct raster *g, const struct strokes *s) {
     }
 }
 
-/* The square of the distance from q to the curve at t.  *f receives half its derivative, *slope the derivative of f. */
+/* Returns the square of the distance from q to the curve at t.  *f receives half the derivative of the square, and
+ * *slope the derivative of f. */
 static double distance2(const struct segment *c, double qx, double qy, double t, double *f, double *slope) {
     double u = 1 - t, q[2] = {qx, qy}, d2 = 0;
 
@@ -158,8 +159,8 @@ static double distance2(const struct segment *c, double qx, double qy, double t,
     return d2;
 }
 
-/* The local minimum of the distance between the neighbours of sample i: Newton's method, and halving where it would
- * leave the bracket or go uphill. */
+/* Finds the local minimum of the distance between the neighbours of sample i, and returns its square.  A step of
+ * Newton's method that would leave the bracket or go uphill is replaced by halving the bracket. */
 static double refine(const struct segment *c, double qx, double qy, int i, double *at) {
     double lo = i ? (double)(i - 1) / SAMPLES : 0, hi = i < SAMPLES ? (double)(i + 1) / SAMPLES : 1, t = (double)i / SAMPLES;
     double f, slope, d2 = distance2(c, qx, qy, t, &f, &slope), step = 1;
@@ -184,7 +185,7 @@ static double refine(const struct segment *c, double qx, double qy, int i, doubl
     return d2;
 }
 
-/* The nearest point of the stroke, if it is nearer than o->reach. */
+/* Finds the nearest point of the stroke.  Returns false if no point is nearer than o->reach. */
 static bool nearest(const struct raster *g, const struct outline *o, double qx, double qy, struct touch *h) {
     double best = o->reach * o->reach, d2[SAMPLES + 3];
 
@@ -240,7 +241,7 @@ static double coverage(double d, double r) {
 
 /* ---- a tile ---- */
 
-/* Draws the tile into colour [TILE_PIXELS][3].  The tape, where it is not NULL, receives what the backward pass needs. */
+/* Draws the tile into colour [TILE_PIXELS][3].  The tape, unless it is NULL, receives what the backward pass needs. */
 static void draw_tile(const struct raster *g, size_t tile, double (*colour)[3], struct tape *tape) {
     size_t x0 = tile % g->across * TILE, y0 = tile / g->across * TILE;
     size_t x1 = size_min(x0 + TILE, g->w), y1 = size_min(y0 + TILE, g->h);
@@ -299,7 +300,8 @@ void raster_draw(struct raster *g, const struct strokes *s, float *picture) {
 
 /* ---- the gradient ---- */
 
-/* Adds a touch's part to the stroke's gradient, and takes the stroke off dc, the gradient by the pixel's colour. */
+/* Adds a touch's part to the stroke's gradient, and turns dc, the gradient by the pixel's colour, into that by the
+ * colour below the stroke. */
 static void back_touch(const struct raster *g, size_t k, const struct touch *h, double qx, double qy, double dc[3], double *sum) {
     const struct strokes *s = g->s;
     size_t points = s->first[s->n];
@@ -350,7 +352,7 @@ static void back_tile(const struct raster *g, size_t tile, struct tape *tape, do
         }
 }
 
-/* The tiles of one group, in order, into the group's own sums. */
+/* Adds up the gradients of one group's tiles, in order, in the group's own sums. */
 static void back_task(void *ctx, size_t group, int thread) {
     struct raster *g = ctx;
     double *sum = g->sum + group * g->count;

@@ -19,8 +19,8 @@
  *          Colours and pictures in [0, 1].  EASY TO GET WRONG: the radius is half the width that SVG writes, and what
  *          diffvg calls stroke_width is this radius.
  * Numbers  Distances, coverage and sums in f64, the rest f32.  Against the reference in f64 (tests/unit/stroke.c):
- *          the picture within 5e-7, gradients within 7e-7 of the largest.  The nearest point is found from 24 samples of
- *          each segment, each local minimum refined by Newton's method.
+ *          the picture within 5e-7, gradients within 7e-7 of the largest.  The nearest point is found from 25 samples
+ *          of each segment; each local minimum is refined by Newton's method.
  * Memory   Scratch: 504 bytes for each segment, 3 KB for each stroke and thread, and up to STROKE_GROUPS gradients.
  * Threads  Those of the pool.  The bytes of a result do not depend on their number.
  */
@@ -44,7 +44,7 @@ static inline size_t strokes_count(const struct strokes *s) {
     return 2 * s->first[s->n] + 5 * s->n;
 }
 
-/* The parts of param, or of a gradient of that layout. */
+/* Return the part of param, or of a gradient with the same layout, that holds the radii or the colours. */
 static inline float *strokes_radius(const struct strokes *s, float *param) {
     return param + 2 * s->first[s->n];
 }
@@ -56,7 +56,7 @@ static inline float *strokes_rgba(const struct strokes *s, float *param) {
 struct raster;    /* the memory for drawings of one size */
 
 /* Takes memory for h x w pixels and for strokes of this number and these points.  The pool must be the one of the runs.
- * NULL without memory, or if a stroke has no segment or more than STROKE_SEGMENTS, or has points left over. */
+ * Returns NULL if memory runs out, or if a stroke has no segment, more than STROKE_SEGMENTS, or points left over. */
 struct raster *raster_open(const struct strokes *s, size_t h, size_t w, struct pool *pool, struct arena *a, struct err *e);
 
 /* Draws the strokes: picture [3, h, w].  All parameters must be finite, and radii must not be negative. */

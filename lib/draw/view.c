@@ -19,7 +19,7 @@ void view_perspective(int start[4][2], int end[4][2], float warp[8]) {
             memcpy(a[2 * i + k], row, sizeof row);
         }
     }
-    for (int c = 0; c < 8; c++) {    /* Gauss with pivots */
+    for (int c = 0; c < 8; c++) {    /* Gaussian elimination with pivots */
         int p = c;
 
         for (int r = c + 1; r < 8; r++)
@@ -42,7 +42,7 @@ void view_perspective(int start[4][2], int end[4][2], float warp[8]) {
 
 static void draw_perspective(struct view *v, int h, int w, struct draws *d) {
     int start[4][2] = {{0, 0}, {w - 1, 0}, {w - 1, h - 1}, {0, h - 1}};
-    const int dx = w / 4, dy = h / 4;    /* int(0.5 (w / 2)), distortion 0.5 */
+    const int dx = w / 4, dy = h / 4;    /* torchvision's int(distortion * (w / 2)), distortion 0.5 */
     int end[4][2];
 
     for (int i = 0; i < 4; i++) {
@@ -68,7 +68,7 @@ static void draw_crop(struct view *v, size_t h, size_t w, struct draws *d) {
         v->x = (size_t)draws_int(d, 0, (int)(w - v->w));
         return;
     }
-    v->h = h, v->w = w;    /* the middle, in the nearest ratio that is allowed */
+    v->h = h, v->w = w;    /* no try fitted: the middle, with the ratio clamped */
     if (3 * w < 4 * h && 4 * w < 3 * h)
         v->h = size_min(h, (size_t)rint((double)w * 4 / 3));
     else if (3 * w > 4 * h)
@@ -136,7 +136,8 @@ static void make_axes(const struct view *v, const struct parts *p, struct axis *
     }
 }
 
-/* The four pixels and weights of one pixel of the warped picture; a weight is 0 outside.  Returns their sum. */
+/* Finds the four pixels that make one pixel of the warped picture, and their weights, which are 0 outside the picture.
+ * Returns the sum of the weights. */
 static double corners(const struct view *v, size_t py, size_t px, size_t h, size_t w, size_t at[4], double weight[4]) {
     double X = (double)px + 0.5, Y = (double)py + 0.5, k[8], z, sx, sy, x0, y0, sum = 0;
 

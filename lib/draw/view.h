@@ -2,7 +2,7 @@
  *
  * What     A view is a linear map from a picture [3, H, W] to [3, S, S] for fixed parameters.  view_run computes it and
  *          view_back its transpose.  view_planes clamps (cutouts) and normalises by the tower's mean and std, and
- *          view_planes_back takes the gradient back.
+ *          view_planes_back turns the gradient by its result into that by its input.
  *
  *          VIEW_DRAW    CLIPDraw's augmentation: a perspective with corners moved by up to a quarter of the side, white
  *                       outside, then a crop of 0.7 to 0.9 of the area and 3/4 to 4/3 in ratio.
@@ -32,7 +32,7 @@ enum view_kind { VIEW_DRAW, VIEW_CUTOUT, VIEW_WHOLE };
 struct view {
     enum view_kind kind;
     size_t side;               /* S */
-    size_t y, x, h, w;         /* the crop, in the picture or, for VIEW_DRAW, in the warped picture */
+    size_t y, x, h, w;         /* the crop of the picture or, for VIEW_DRAW, of the warped picture */
     float warp[8];             /* VIEW_DRAW: coefficients a to h of the map from output to input */
     size_t full_y, full_x, cut_y, cut_x;    /* VIEW_WHOLE: the resized sides, and the first row and column of the crop */
 };
@@ -51,12 +51,12 @@ void view_run(const struct view *v, const float *picture, size_t h, size_t w, fl
 /* Adds the gradient by the picture to d_picture [3, h, w]. */
 void view_back(const struct view *v, const float *d_out, float *d_picture, size_t h, size_t w, void *scratch);
 
-/* Writes what the tower gets: out [3, S, S] of raw.  view_planes_back replaces d, the gradient by what the tower gets, with
- * that by raw.  Where a clamp is active, the gradient passes only if a step against it leads back into the range. */
+/* Writes what the tower gets: out [3, S, S] of raw.  view_planes_back turns d from the gradient by what the tower
+ * gets into that by raw.  If a clamp is active, the gradient passes only if a step against it leads back into range. */
 void view_planes(const struct view *v, const struct prep *p, const float *raw, float *out);
 void view_planes_back(const struct view *v, const struct prep *p, const float *raw, float *d);
 
-/* The gradient d by clamp(x, 0, 1) as the gradient by x. */
+/* Turns d, the gradient by clamp(x, 0, 1), into the gradient by x. */
 static inline float view_clamp_back(float d, float x) {
     float over = x < 0 ? x : x > 1 ? x - 1 : 0;
 

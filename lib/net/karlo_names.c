@@ -14,7 +14,7 @@ static const struct rename prior[] = {
     {"model.prd_emb", "prd_embedding"}, {"model.final_ln", "norm_out"}, {"model.out_proj", "proj_to_clip_embeddings"},
 };
 
-/* What follows "model.transformer.resblocks.N." in an old name (from) and "transformer_blocks.N." in a new name (to). */
+/* What follows "model.transformer.resblocks.N." in old names (from) and "transformer_blocks.N." in new names (to). */
 static const struct rename layer[] = {
     {"ln_1", "norm1"}, {"ln_2", "norm3"}, {"attn.c_qkv", "attn1.qkv"}, {"attn.c_proj", "attn1.to_out.0"},
     {"mlp.c_fc", "ff.net.0.proj"}, {"mlp.c_proj", "ff.net.2"},
