@@ -25,7 +25,7 @@
 static const char *const FIELDS[] = {"image"};
 static const char *const EMBEDS[] = {NULL, "text_embed", "image_embed"};
 
-/* SIDE_LEAST: the least side of a canvas where --size does not say it, so that strokes are fine for a small CLIP too. */
+/* SIDE_LEAST: the least side of a canvas without --size, because strokes should be fine for a small CLIP, too. */
 enum { SIDE_LEAST = 128, SIDE_MOST = 4096 };
 
 struct job {
@@ -35,7 +35,7 @@ struct job {
     int64_t strokes, views, iterations, best_of, every, memory;
     double lr;
     const char *negative, *init, *target, *size;
-    bool raw, u8, each;        /* each: -m was repeated, and each names a CLIP */
+    bool raw, u8, each;        /* each: -m was repeated, and each -m names a CLIP */
     char fp[DRAWING_SIGHTS * 17];
     /* the record that is being drawn */
     const struct record *r;
@@ -109,7 +109,7 @@ static int params(struct job *j, bool partial, struct span *out, struct arena *a
         mp_cstr(&m, "init"), mp_text(&m, j->init, strlen(j->init));
     if (j->raw)
         mp_cstr(&m, "normalize"), mp_bool(&m, false);
-    if (d->again)    /* the last bits differ */
+    if (d->again)    /* computing again changes the last bits */
         mp_cstr(&m, "memory"), mp_int(&m, j->memory);
     if (partial)    /* --skip-from must not take a partial picture for a result */
         mp_cstr(&m, "partial"), mp_bool(&m, true);
@@ -141,7 +141,7 @@ static size_t steps_done(const struct job *j) {
     return j->d.start * j->d.iterations + j->d.done;
 }
 
-/* Write the canvas of sample j->i as a record.  step: the iterations that a partial picture has had; 0 for a result. */
+/* Write the canvas of sample j->i as a record.  step is the iterations that a partial picture has had; 0: a result. */
 static int write_picture(struct job *j, size_t step, struct arena a, struct err *e) {
     const struct drawing *d = &j->d;
     size_t n = 3 * d->h * d->w;

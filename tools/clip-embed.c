@@ -30,7 +30,7 @@ struct job {
     struct embed_options o;
     struct towers w;
     struct arena_mem mem;
-    struct arena room, empty;   /* the memory of one batch; the same memory while no batch is in it */
+    struct arena room, empty;   /* room: the memory of one batch, of which some may be taken; empty: all of it */
     struct embed_item *item;    /* [batch] */
     size_t n;
     struct names names;
@@ -52,7 +52,7 @@ static bool skip(struct job *j, struct span id, struct span map, const struct re
 }
 
 static void finish_item(struct job *j, struct embed_item *it) {
-    struct arena before = j->room;    /* what embed_set takes is given back at the end */
+    struct arena before = j->room;    /* restored at the end, which frees what embed_set takes */
 
     if (!it->err.msg[0])
         embed_set(it, &j->o, &j->w, &j->room, &it->err);
@@ -117,7 +117,7 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
 
 /* ---- files ---- */
 
-/* Is the picture another shard's, or does the output hold its result already?  name: its file's name or hash. */
+/* Is the picture another shard's, or does the output hold its result already?  name is the file's name or hash. */
 static bool not_ours(struct job *j, const char *name, const struct overlay *o) {
     struct arena a = j->room;
     const char *text = overlay_name(o, name, &a);
@@ -133,7 +133,7 @@ static bool not_ours(struct job *j, const char *name, const struct overlay *o) {
     return tool_other_shard(&j->t, id) || skip(j, id, map, NULL, EMBED_IMAGE);
 }
 
-/* Give names to the workers, once for each overlay, until the ring is full; false: no name is left. */
+/* Give names to the workers, once for each overlay, until the ring is full.  Returns false if no name is left. */
 static bool push_names(struct job *j, size_t slots) {
     while (image_queue_count(j->queue) + j->overlay.n <= slots && !tool_stopped()) {
         struct err e = {0};

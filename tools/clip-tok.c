@@ -31,7 +31,7 @@ struct job {
     struct tool t;
     struct vocabulary words;
     struct span params;        /* of this run, as records have them */
-    int64_t context;           /* tokens at most; 0 until the model's limit is known */
+    int64_t context;           /* the most tokens of a text; 0 until the model's limit is known */
     int cut, id;
     bool special, ids, decode;
     struct strs files;
@@ -100,7 +100,7 @@ static void write_record(struct job *j, struct span id, bool bin, struct span te
     tool_write(&j->t, &r, a);
 }
 
-/* Quote the part of a text that is cut off: the whole part where it is short, else its beginning. */
+/* Quote the part of a text that is cut off: the whole part if it is short, else its beginning. */
 static void cut_message(char *msg, size_t room, const struct job *j, const struct bpe_tokens *t, struct span clean) {
     struct span s = span_bytes(clean.p + t->cut, clean.n - t->cut);
     char shown[4 * SHOWN + 16];
@@ -113,7 +113,7 @@ static void cut_message(char *msg, size_t room, const struct job *j, const struc
              tool_quote(s, shown, sizeof shown), more ? "..." : "");
 }
 
-/* Encode one text.  where: its place, as messages name it. */
+/* Encode one text.  `where` is the text's place, as messages name it. */
 static void do_text(struct job *j, struct span text, const char *where) {
     struct span hash = span_of(j->words.hash), id, clean;
     struct arena a = j->t.arena;
@@ -162,7 +162,7 @@ static void print_text(struct job *j, const int64_t *id, size_t n, struct arena 
     j->t.done++;
 }
 
-/* Decode a line of token ids, which --ids wrote. */
+/* Decode a line of token ids, as --ids writes them. */
 static void do_ids(struct job *j, struct span line, const char *where) {
     struct arena a = j->t.arena;
     struct err e = {0};

@@ -21,7 +21,7 @@
 static const char *const FIELDS[] = {"image_tokens"};
 
 enum { RULE_DEFAULT = -1 };
-#define ROOM ((size_t)4 << 30)    /* bytes for the candidates that are drawn together, where -b is not given */
+#define ROOM ((size_t)4 << 30)    /* bytes for the candidates that are drawn together, if -b is not given */
 
 struct job {
     struct tool t;
@@ -45,7 +45,7 @@ static bool keeps(const struct job *j) {
     return j->keep_top >= 0 || j->keep.n;
 }
 
-/* The prompt's ids: the record's tokens if they are of the model's vocabulary, else the tokens of its text.  Where an
+/* The prompt's ids: the record's tokens if they are of the model's vocabulary, else the tokens of its text.  If an
  * option keeps tokens, a record without text and tokens (from vq) gets the ids of the empty text. */
 static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct arena *a, struct err *e) {
     struct span text, model = {0};
@@ -115,7 +115,7 @@ static void keep_parts(struct job *j) {
         keep_part(j->keep.v[i], side, j->kept);
 }
 
-/* *tokens: the tokens that are kept, and -1 where a token is to be drawn; NULL if no option keeps tokens. */
+/* Sets *tokens to the tokens that are kept, with -1 for each one to be drawn, or to NULL if no option keeps tokens. */
 static int given(struct job *j, const struct record *r, int **tokens, struct arena *a, struct err *e) {
     const size_t side = j->m.side, n = side * side;
     size_t h, w;
@@ -136,7 +136,7 @@ static int given(struct job *j, const struct record *r, int **tokens, struct are
 
 /* ---- results ---- */
 
-/* The parameters as a map.  drawn: how many tokens of a partial result were drawn; NULL for a result with all tokens. */
+/* Write the parameters as a map.  *drawn is how many tokens of a partial result were drawn; NULL: all were drawn. */
 static int params(struct job *j, const size_t *drawn, struct span *out, struct arena *a, struct err *e) {
     static const char *const rule[] = {"hf", "mindalle", "cfg"};
     const struct token_rules *k = &j->m.rules;

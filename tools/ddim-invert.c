@@ -55,7 +55,7 @@ static int params(struct job *j, bool text, struct span *out, struct arena *a, s
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* The picture x [3, S, S].  An image field of S x S pixels, the decoder's size, is taken without scaling. */
+/* Read the record's picture into x [3, S, S].  An image field of S x S pixels, the decoder's size, is not scaled. */
 static int picture(const struct job *j, const struct record *r, float *x, struct arena a, struct err *e) {
     struct picture p;
     int got = picture_field(&p, r, "image", &a, e);

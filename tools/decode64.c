@@ -31,7 +31,7 @@ struct job {
     struct tool t;
     struct decoder_model m;
     struct decoder_input input;
-    const char *spacing;      /* NULL: steps */
+    const char *spacing;      /* NULL: `steps` counts */
     double guidance, eta;     /* negative: not given */
     int64_t steps, emit, resample;
     bool ddim, no_text, u8;
@@ -41,7 +41,7 @@ struct job {
     /* the record that is being sampled, for watch() */
     const struct record *r;
     const struct sample *s;
-    const struct known *known;    /* NULL where it is not inpainted */
+    const struct known *known;    /* NULL if the record is not inpainted */
     struct span map, partial;
     struct arena room;
     struct arena_mem room_mem;
@@ -86,18 +86,18 @@ static int plan(struct job *j, const struct record *r, struct plan *p, struct er
     return 0;
 }
 
-/* The sampler's job for this plan, except what the record's conditions and pictures give. */
+/* Returns the sampler's job for this plan, except what the record's conditions and pictures give. */
 static struct decoder_job sampler_job(const struct job *j, const struct plan *p) {
     return (struct decoder_job){.unet = j->m.unet, .sched = &j->m.sched, .side = j->m.side, .n = (size_t)j->t.noise.n,
                                 .steps = p->steps, .timesteps = p->timesteps, .ddim = p->ddim, .eta = p->eta,
                                 .guidance = (float)p->guidance, .uncond = &j->input.uncond_branch.b, .clip = p->clip, .resample = p->resample};
 }
 
-/* How many times the sampler draws noise. */
+/* Returns how many times the sampler draws noise. */
 static size_t draws(const struct job *j, const struct plan *p, const struct record *r) {
     const struct decoder_job d = sampler_job(j, p);
 
-    return decoder_draws(&d, NULL) - record_has(r, "noise");    /* which is the initial noise */
+    return decoder_draws(&d, NULL) - record_has(r, "noise");    /* the field noise is the initial noise */
 }
 
 static int params(struct job *j, const struct plan *p, const struct sample_noise *z, bool partial, struct span *out,
@@ -133,7 +133,7 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* Write picture i as a record.  step: the steps that a partial picture has had; 0 for a result. */
+/* Write picture i as a record.  step is the number of steps that a partial picture has had, and 0 for a result. */
 static int write_picture(struct job *j, size_t i, const float *x, size_t step, struct arena a, struct err *e) {
     struct span fp = span_of(j->m.fingerprint);
     struct record out;

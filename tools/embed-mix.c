@@ -85,7 +85,7 @@ static int along(void *ctx, struct record *r, struct arena *mem, struct err *e) 
     return mix_along(&w, r, &j->text[1], &j->text[0], mem, e) < 0 ? -1 : frames(j, &w, *mem, e);
 }
 
-/* diff IMAGES NEW OLD: along the difference of two texts. */
+/* Mode "diff IMAGES NEW OLD": move images along the difference of two texts. */
 static void difference(struct job *j, int n, char *file[]) {
     struct record r;
     struct err e = {0};
@@ -125,7 +125,7 @@ static void mean(struct job *j, int n, char *file[]) {
         write_total(j, &j->total, "mean", 1 / (double)j->total.n);
 }
 
-/* sum a.clip + b.clip - c.clip */
+/* Mode sum, such as "sum a.clip + b.clip - c.clip". */
 static void sum(struct job *j, int n, char *word[]) {
     struct arena *a = &j->t.arena;
     struct err e = {0};
@@ -201,7 +201,7 @@ static void pca_run(struct job *j, int n, char *file[]) {
 
 struct mode {
     int least, most;     /* files */
-    const char *files;   /* the message if their number is wrong */
+    const char *files;   /* the message if the number of files is wrong */
     double theta;        /* the last theta by default; 0: the mode has no thetas */
     void (*run)(struct job *j, int n, char *file[]);
 };
@@ -250,7 +250,7 @@ static void steps(struct job *j, const struct mode *m) {
     }
 }
 
-/* Regions for what grows from record to record: the rest of the arena is used again for each record. */
+/* Make regions for what grows from record to record: the rest of the arena is used again for each record. */
 static void make_rooms(struct job *j) {
     size_t all = (size_t)(j->t.arena.end - j->t.arena.at);
 

@@ -104,7 +104,7 @@ static void choose_output(struct job *j) {
         die("--sheet: a sheet is not an SVG file");
 }
 
-/* Regions for what grows from record to record. */
+/* Make regions for what grows from record to record. */
 static void make_rooms(struct job *j) {
     struct arena *const room[] = {&j->params_room, &j->title_room, &j->names_room, &j->cell_room, &j->file_room, &j->keep};
     size_t all = (size_t)(j->t.arena.end - j->t.arena.at);
@@ -124,12 +124,12 @@ static void write_stdout(const void *p, size_t n) {
         die_errno("write error");
 }
 
-/* Would the next picture fail for the same reason?  why: an errno */
+/* Would the next picture fail for the same reason?  why is an errno. */
 static bool for_all(int why) {
     return why == ENOSPC || why == EDQUOT || why == EROFS || why == EIO || why == ENOENT;
 }
 
-/* Write j->file.  im: the picture, or NULL for SVG. */
+/* Write j->file.  im is the picture, or NULL for SVG. */
 static int put_file(struct job *j, const struct record *r, const struct record_image *im, struct arena a, struct err *e) {
     const char *name = j->to_stdout ? "" : name_make(j->out, r, j->files + 1, &a, e);
     struct err why = {0};

@@ -162,7 +162,7 @@ static int hold(struct job *j, struct item *it, const struct record *r, struct e
     return 1;
 }
 
-/* Write the results of one record.  v [n * best_of, E]: the embeddings that were drawn for it. */
+/* Write the results of one record.  v [n * best_of, E] are the embeddings that were drawn for the record. */
 static int write_item(struct job *j, struct item *it, float *v, struct arena a, struct err *e) {
     size_t n = (size_t)j->t.noise.n, d = j->m.config.embed;
 

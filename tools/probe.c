@@ -137,7 +137,7 @@ static void open_near(struct job *j) {
     struct err e = {0};
     const uint64_t shards = j->t.input.shard_n;
 
-    j->t.input.shard_n = 0;    /* --shard parts the records to label, which all vectors of the stream label */
+    j->t.input.shard_n = 0;    /* --shard does not divide the labelled vectors, only the records to label */
     gather(j, 1, name);
     j->t.input.shard_n = shards;
     if (tool_stopped())

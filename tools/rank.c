@@ -36,7 +36,7 @@ struct rank {
     struct arena_mem params_mem;
     struct arena params_room;
     char key[LABELS_KEY];    /* the labels' key, from query_open_labels */
-    bool learnt;             /* the scale is settled: no record is asked for it */
+    bool learnt;             /* the scale is settled, so no record is asked for a scale */
     uint64_t matched;
 };
 
@@ -102,8 +102,8 @@ static void set_params(struct rank *k) {
         die("%s", e.msg);
 }
 
-/* Where no model is opened, the scale of the logits is the logit_scale of the model that made the vectors: the first
- * record's params give it. */
+/* If no model is opened, the scale of the logits is the logit_scale of the model that made the vectors.  The params of
+ * the first record give this scale. */
 static void learn_scale(struct rank *k, const struct record *r) {
     if (k->learnt)
         return;
@@ -134,7 +134,7 @@ static void rank_stream(struct rank *k, const char *file) {
         learn_scale(k, &r);
         if ((got = ranking_add(&k->g, &r, &a, &e)) == -2)
             die("%s", e.msg);
-        /* where no record of the stream was ranked before, the whole stream is of another model, and one line is enough */
+        /* if no record of the stream was ranked before, the whole stream is of another model, and one line is enough */
         if (got < 0 && t->done == before && !t->input.keep_errors && ranking_foreign(&k->g, &r, a, &why))
             die("%s: made by another model: %s; %s", s.name, why.msg,
                 k->from.paths.n ? "name the model that made it with -m" : "make the query with the model that made it");

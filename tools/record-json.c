@@ -30,7 +30,7 @@ struct job {
     struct strs npy, from_npy;
     /* ---- */
     struct span name[RECORD_FIELDS];    /* [nnames] --fields */
-    size_t nnames, longest;             /* longest: bytes of a JSON value or an id at most */
+    size_t nnames, longest;             /* longest: the most bytes of a JSON value or an id */
     struct text_out out;                /* what is to be written */
     struct arena_mem text_mem, keep_mem;
     struct arena text_room, keep;
@@ -109,7 +109,7 @@ static int show(struct job *j, struct record *r, struct arena scratch, struct er
 
 /* ---- streams to something else ---- */
 
-/* Print and count a failure; true: the run ends here (--strict). */
+/* Print and count a failure.  Returns true if the run ends here (--strict). */
 static bool failed(struct job *j, const char *file, const char *why) {
     text_out_flush(&j->out);
     if (!tool_stopped())
@@ -118,7 +118,7 @@ static bool failed(struct job *j, const char *file, const char *why) {
     return j->strict;
 }
 
-/* Show one stream; true: go on with the next stream. */
+/* Show one stream.  Returns true if the run goes on with the next stream. */
 static bool show_stream(struct job *j, const char *name) {
     struct stream s;
     struct record r;
@@ -254,7 +254,7 @@ static void read_npy(struct job *j) {
     }
 }
 
-/* Regions for what grows from record to record. */
+/* Make regions for what grows from record to record. */
 static void make_rooms(struct job *j) {
     size_t all = (size_t)(j->t.arena.end - j->t.arena.at);
 

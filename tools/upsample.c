@@ -1,6 +1,6 @@
 /* upsample - enlarge pictures by the model's upsamplers: unCLIP's or GLIDE's 64 to 256
  *
- * Reads: records with image, with text for GLIDE, and with source and mask where they were inpainted.  Writes: each record
+ * Reads: records with image, with text for GLIDE, and with source and mask if they were inpainted.  Writes: each record
  * with a larger image; with -n N, N such records for each.
  * Memory: the weights, and the network's activations for one picture, which grow with its area.
  */
@@ -32,9 +32,9 @@ struct job {
     struct arena keep;        /* for painter */
     struct arena_mem keep_mem;
     int64_t steps;
-    const char *spacing;      /* NULL: steps, else the model's */
-    int sampler;              /* index in SAMPLERS; 0: the model's */
-    double temperature;       /* negative: the model's */
+    const char *spacing;      /* NULL: `steps`, or else the model's spacing */
+    int sampler;              /* index in SAMPLERS; 0: the model's sampler */
+    double temperature;       /* negative: the model's temperature */
     bool u8;
     size_t count;
     int timesteps[SCHED_STEPS_MAX];
@@ -66,7 +66,7 @@ static int params(struct job *j, const struct upsample_job *u, const struct samp
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* The picture x [3, S, S].  It must be square, and `ratio` times S must be a multiple of `unit`. */
+/* Sets *x to the record's picture [3, S, S].  It must be square, and `ratio` times S must be a multiple of `unit`. */
 static int input(const struct record *r, size_t ratio, size_t unit, const float **x, size_t *side, struct arena *a, struct err *e) {
     size_t h, w;
     int got = record_picture(r, "image", x, &h, &w, a, e);
@@ -80,7 +80,7 @@ static int input(const struct record *r, size_t ratio, size_t unit, const float 
     return 0;
 }
 
-/* What GLIDE's network is told about the record's text; a record without text has the empty one. */
+/* Fill *b with what GLIDE's network is told about the record's text.  Without text, it is told the empty text. */
 static int text_of(struct job *j, const struct upsampler_model *m, const struct record *r, struct decode_branch *b,
                    struct arena *a, struct err *e) {
     struct span text = SPAN("");
@@ -94,8 +94,8 @@ static int text_of(struct job *j, const struct upsampler_model *m, const struct 
     return 0;
 }
 
-/* The network for records of which a part is known: GLIDE has one of its own.  Without its file the other network is used,
- * and the sampler alone keeps what is known. */
+/* Returns the network for records of which a part is known.  GLIDE has a network of its own for them.  If the
+ * file of that network is missing, the usual one is used, and only the sampler keeps what is known. */
 static const struct upsampler_model *for_painting(struct job *j) {
     struct err e = {0};
 
@@ -109,7 +109,7 @@ static const struct upsampler_model *for_painting(struct job *j) {
     return j->paints > 0 ? &j->painter : &j->m;
 }
 
-/* The sampler's job, except what the record gives. */
+/* Returns the sampler's job, except what the record gives. */
 static struct upsample_job sampler_job(const struct job *j, const struct upsampler_model *m, bool keeps) {
     bool paints = keeps && unet_config(m->first)->in > 6;    /* GLIDE paints in ancestral steps */
 

@@ -29,7 +29,7 @@ struct job {
     struct codes_fit fit;
     struct names names;
     struct arena_mem mem;
-    struct arena room, empty;    /* the memory of one batch; the same memory while no batch is in it */
+    struct arena room, empty;    /* room: the memory of one batch, of which some may be taken; empty: all of it */
     struct codes_item *item;           /* [batch] */
     size_t n;
     const char *files0;
@@ -145,7 +145,7 @@ static void read_picture(struct job *j, struct codes_item *it, const unsigned ch
     image_free(&im);
 }
 
-/* Take one file.  failed: why its name could not be read, or "". */
+/* Take one file.  failed says why the file's name could not be read, or is "". */
 static void take_file(struct job *j, const char *name, const char *failed) {
     struct codes_item *it = &j->item[j->n];
     struct arena before = j->room;

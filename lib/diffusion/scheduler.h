@@ -58,7 +58,7 @@ int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, s
 void sched_timesteps(const struct sched *s, size_t n, int *t);
 
 /* Writes the timesteps of DDIM into t in descending order: the multiples of train_steps / n from the (n - 1)-fold down
- * to 0, except multiples above `top`, which is 980 in inversion to stay below the singular end.  Returns their number. */
+ * to 0, except multiples above `top` (980 in inversion, below the singular end).  Returns the number of timesteps. */
 size_t sched_timesteps_ddim(const struct sched *s, size_t n, int top, int *t);
 
 /* Elements whose clean value is known (inpainting).  If an element's mask is not 0, the steps take x0 from here and not
