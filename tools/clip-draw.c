@@ -43,7 +43,7 @@ struct job {
     size_t i;
     struct span map, partial;
     struct arena_mem room_mem, late_mem;
-    struct arena room, late;   /* for emit(); for text towers that a record needs */
+    struct arena room, late;   /* room: for emit(); late: for text towers that a record needs */
     struct err why;            /* why emit() failed */
 };
 

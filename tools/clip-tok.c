@@ -30,7 +30,7 @@ static const char *const FIELDS[] = {"tokens"};
 struct job {
     struct tool t;
     struct vocabulary words;
-    struct span params;        /* of this run, as records have them */
+    struct span params;        /* the parameters of this run, as records have them */
     int64_t context;           /* the most tokens of a text; 0 until the model's limit is known */
     int cut, id;
     bool special, ids, decode;

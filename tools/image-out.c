@@ -30,7 +30,7 @@
 struct job {
     struct tool t;
     const char *out, *caption, *font, *html;
-    int64_t quality, columns;      /* columns: 0: no sheet, -1: sheet_plan chooses their number */
+    int64_t quality, columns;      /* columns: 0: no sheet, -1: sheet_plan chooses the number */
     int format, show;              /* format: 0: the file's name decides; show: -1: not given, else an enum terminal */
     bool read;
     /* ---- */
@@ -168,7 +168,7 @@ static int deliver(struct job *j, const struct record *r, const struct record_im
     struct image_about about = {.params = mp_span(&j->params), .title = mp_span(&j->title), .quality = (int)j->quality};
 
     j->file.n = 0;
-    if (j->show >= 0)    /* the captions of a sheet are in its picture */
+    if (j->show >= 0)    /* a sheet's captions are in the sheet's picture */
         return tool_show((enum terminal)j->show, r, im, j->columns ? "none" : j->caption, &j->title, &j->file, a, e);
     while (about.params.n && about.params.p[about.params.n - 1] == '\n')
         about.params.n--;

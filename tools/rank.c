@@ -81,7 +81,7 @@ static void open_output(struct rank *k) {
 
 /* ---- input ---- */
 
-/* Rank what ranking_forward can take of the stream, with all threads. */
+/* Rank the part of the stream that ranking_forward can take, with all threads. */
 static void forward(struct rank *k, struct stream *s, struct arena a) {
     uint64_t n = 1;
 

@@ -27,7 +27,7 @@ struct job {
     struct tool t;
     struct upsampler_model m;
     struct upsampler_model painter;    /* GLIDE's network for inpainting, opened when a record needs it */
-    int paints;               /* 1: painter is open; -1: there is none */
+    int paints;               /* 1: painter is open; -1: it could not be opened */
     struct model_paths paths;
     struct arena keep;        /* for painter */
     struct arena_mem keep_mem;

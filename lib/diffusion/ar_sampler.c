@@ -21,7 +21,7 @@ double dot_weights(size_t v, const float *share, double quantile, double *weight
         sum += weight[i];
         last = share[i] > 0 ? i : last;
     }
-    if (!(sum > 0))    /* the quantile is so near to 1 that, after rounding, no bucket has a share above it: take the last */
+    if (!(sum > 0))    /* after rounding, no bucket has a share above a quantile close to 1: take the last */
         sum = weight[last] = 1;
     return sum;
 }

@@ -25,8 +25,8 @@ struct inpaint {
 };
 
 /* Writes the known part of the sample x [3, pixels] as it is at timestep t (-1: the clean data): sqrt(abar_t) source +
- * sqrt(1 - abar_t) noise.  noise [3, pixels] is not read if t is -1.  x0 [3, pixels] is the prediction of the clean
- * data, whose known part becomes the source, or NULL. */
+ * sqrt(1 - abar_t) noise.  noise [3, pixels] is not read if t is -1.  Unless x0 [3, pixels], the prediction of the
+ * clean data, is NULL, its known part becomes the source. */
 void inpaint_keep(const struct inpaint *p, const struct sched *s, int t, const float *noise, size_t pixels, float *x,
                   float *x0);
 

@@ -18,7 +18,7 @@ void philox4x32(uint32_t c[4], uint32_t k0, uint32_t k1) {
 }
 
 /* Splits x into 2^e m with m in [sqrt 1/2, sqrt 2) and returns e ln 2 + ln m.  ln m is 2 atanh s with
- * s = (m - 1) / (m + 1); |s| < 0.1716, so that the remainder after eleven terms of the series is below 2^-60. */
+ * s = (m - 1) / (m + 1); |s| < 0.1716, so the remainder after eleven terms of the series is below 2^-60. */
 double noise_log(double x) {
     static const double ln2_hi = 0x1.62e42fee00000p-1, ln2_lo = 0x1.a39ef35793c76p-33;
     uint64_t u;

@@ -1,8 +1,8 @@
 /* sampler.h - the loops of unCLIP: prior, decoder, upsampler, and the decoder run backwards
  *
  * What     A sampler draws the initial noise and goes down its timesteps; inversion goes up from a picture.  At each
- *          timestep the network is called once for all samples of one input.  But the prior is called once for the
- *          samples of several texts, and the upsampler once for each sample.  With guidance, the conditional and the
+ *          timestep the network is called once for all samples of one input; the prior is called once for the samples
+ *          of several texts, and the upsampler once for each sample.  With guidance, the conditional and the
  *          unconditional rows are in one batch.
  * Source   Ramesh et al. 2022, arXiv:2204.06125; diffusers' UnCLIPPipeline and UnCLIPImageVariationPipeline
  *          (order of the draws, clamps); Ho and Salimans 2022, arXiv:2207.12598 (guidance);

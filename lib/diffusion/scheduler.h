@@ -53,8 +53,8 @@ enum { SCHED_STEPS_MAX = 4095 };
 
 int sched_init(struct sched *s, const struct sched_config *c, struct arena *a, struct err *e);
 
-/* Writes n timesteps into t in descending order: round_half_even(k (train_steps - 1) / (n - 1)) for k = n - 1 .. 0; n =
- * 1 gives {0}.  The caller has checked that 1 <= n <= train_steps. */
+/* Writes n timesteps into t in descending order: round_half_even(k (train_steps - 1) / (n - 1)) for k = n - 1 .. 0;
+ * n = 1 gives {0}.  The caller has checked that 1 <= n <= train_steps. */
 void sched_timesteps(const struct sched *s, size_t n, int *t);
 
 /* Writes the timesteps of DDIM into t in descending order: the multiples of train_steps / n from the (n - 1)-fold down

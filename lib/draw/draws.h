@@ -2,7 +2,7 @@
  *
  * What     Each purpose has a sequence of numbers, which is named by (key, number): number < 2^24 counts the sequences
  *          of a key.  A sequence has up to 64 numbers.
- * Source   Philox4x32-10, laid out as in lib/diffusion/noise.h: sequence `number` begins at block 16 number.
+ * Source   Philox4x32-10, laid out as in lib/diffusion/noise.h: sequence `number` begins at block 16 * number.
  * Numbers  draws_unit gives multiples of 2^-32 in [0, 1).
  */
 #ifndef UNCLIP_DRAWS_H

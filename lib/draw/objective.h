@@ -1,4 +1,4 @@
-/* objective.h - how near the embedding of a view is to the targets: the loss and its gradient
+/* objective.h - how close the embedding of a view is to the targets: the loss and its gradient
  *
  * What     A target is a unit vector t with a weight w.  With u = e / |e| for the embedding e of a view:
  *

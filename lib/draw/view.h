@@ -1,8 +1,9 @@
 /* view.h - what a tower sees of a canvas: a crop, a warped crop or the whole, resampled to the tower's square
  *
- * What     A view is a linear map from a picture [3, H, W] to [3, S, S] for fixed parameters.  view_run computes it and
- *          view_back its transpose.  view_planes clamps (cutouts) and normalises by the tower's mean and std, and
- *          view_planes_back turns the gradient by its result into that by its input.
+ * What     For fixed parameters a view is a linear map from a picture [3, H, W] to [3, S, S], plus white outside the
+ *          picture (VIEW_DRAW).  view_run computes the view, and view_back the transpose of the linear map.
+ *          view_planes clamps (cutouts) and normalises by the tower's mean and std.  view_planes_back turns the
+ *          gradient by the result of view_planes into that by its input.
  *
  *          VIEW_DRAW    CLIPDraw's augmentation: a perspective with corners moved by up to a quarter of the side, white
  *                       outside, then a crop of 0.7 to 0.9 of the area and 3/4 to 4/3 in ratio.

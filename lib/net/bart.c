@@ -251,7 +251,7 @@ static void embed(const struct half *h, const struct compute *k, size_t d, size_
     layer_norm(k, 1, d, y, d, h->embedding.g, h->embedding.b, EPS, y, d);
 }
 
-/* x += LN(out(q)), after an attention whose result is in w->q. */
+/* Adds LN(out(q)) to x, where q is the result of an attention. */
 static void add_attention(const struct compute *k, const struct block *t, size_t n, size_t d, const struct work *w) {
     linear_run(&t->out, k, n, w->q, d, w->h, d, ACT_NONE, NULL, w->rest);
     layer_norm(k, n, d, w->h, d, t->after.g, t->after.b, EPS, w->h, d);

@@ -65,7 +65,7 @@ int clip_canonical_names(struct weights *ws, const struct clip_family **family, 
 enum clip_tower { TOWER_BOTH, TOWER_TEXT, TOWER_VISION };    /* TOWER_BOTH: logit_scale only */
 
 struct clip_name {
-    char canon[80];     /* the canonical name (clip_family.h); query, key and value have one name */
+    char canon[80];     /* the canonical name (clip_family.h); query, key and value have the same name */
     int part;           /* 0, 1, 2: this tensor is the query, key or value part of `canon`; -1: all of it */
     bool turned;        /* stored [D, E]; the canonical projection is [E, D] */
     enum clip_tower tower;

@@ -37,7 +37,7 @@ size_t vit_pass(const struct vit *v, size_t n) {
 }
 
 struct work {
-    float *pre, *x;         /* [n * T, D]: the input and the result of ln_pre; one array, unless they are kept */
+    float *pre, *x;         /* [n * T, D]: the input and the result of ln_pre; one array, unless both are kept */
     float *pooled;          /* [n, D] */
     float *patches;         /* [n * T, 3 p p]; zero for the class token */
     size_t *len, *row;      /* [n] */
