@@ -80,7 +80,7 @@ static int input(const struct record *r, size_t ratio, size_t unit, const float 
     return 0;
 }
 
-/* Fill *b with what GLIDE's network is told about the record's text.  Without text, it is told the empty text. */
+/* Fill *b with what GLIDE's network is told about the record's text.  No text counts as the empty text. */
 static int text_of(struct job *j, const struct upsampler_model *m, const struct record *r, struct decode_branch *b,
                    struct arena *a, struct err *e) {
     struct span text = SPAN("");

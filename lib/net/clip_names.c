@@ -263,7 +263,7 @@ static void strip(struct weights *ws, const char *prefix, const struct clip_fami
     ws->n = n;
 }
 
-/* Returns what the model is if it only resembles a CLIP, which a tensor that no CLIP has tells, else NULL. */
+/* Returns what a model is that resembles a CLIP and has a tensor that no CLIP has, or NULL. */
 static const char *other_model(const struct weights *ws) {
     static const struct { const char *tensor, *what; } other[] = {
         {"logit_bias", "a SigLIP"},

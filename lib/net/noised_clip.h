@@ -46,7 +46,7 @@ size_t noised_clip_text_scratch(const struct noised_clip *c, size_t n);
 void noised_clip_text(const struct noised_clip *c, const struct compute *k, size_t n, const int *const tokens[],
                       const size_t len[], float *embed, void *scratch);
 
-/* Embeds n noisy pictures at timestep t and computes the gradient with respect to them.  texts [n, E] are the results
+/* Embeds n noisy pictures at timestep t and computes the gradient by the pictures.  texts [n, E] are the results
  * of noised_clip_text.  embed and cosines [n] receive the embeddings and the cosines. */
 size_t noised_clip_scratch(const struct noised_clip *c, const struct compute *k, size_t n);
 void noised_clip_gradient(const struct noised_clip *c, const struct compute *k, size_t n, const float *x, size_t t,
