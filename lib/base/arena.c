@@ -20,14 +20,14 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-/* Returns the bytes that a block of n bytes and its gap take from the region, or 0 when that overflows. */
+/* Returns how many bytes of the region a block of n bytes takes together with its gap, or 0 if the sum overflows. */
 static size_t extent(size_t n) {
     size_t s = round_up(n, ARENA_ALIGN) + ARENA_ALIGN;
 
     return s > n ? s : 0;
 }
 
-/* Commits the first `upto` bytes of the region where they are not committed yet.  Returns 0, or -1 on failure. */
+/* Commits those of the first `upto` bytes of the region that are not committed yet.  Returns 0, or -1 on failure. */
 static int commit(struct arena_mem *m, size_t upto) {
     size_t want;
 

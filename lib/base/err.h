@@ -1,11 +1,12 @@
-/* err.h - how lib and formats report what outside data did wrong
+/* err.h - how lib and formats report what is wrong with data from outside
  *
  * What     struct err holds one message, in lower case, without the program's name and
- *          without a full stop.  The caller puts the file or the record's number in front.
- * Errors   A function that can fail returns -1 and fills the struct.  A reader returns
- *          1 for one more item, 0 at the end and -1 for an error.  The first error wins:
- *          a later err_set on a filled struct changes nothing, so that the cause is not
- *          hidden by its consequences.  `= {0}` and err_clear make the struct empty.
+ *          without a full stop.  The caller puts the name of the file or the number of the
+ *          record in front.
+ * Errors   A function that can fail returns -1 and fills the struct.  A reader returns 1 if
+ *          it has read an item, 0 at the end of the data and -1 for an error.  The first
+ *          error wins: a later err_set on a filled struct changes nothing, so that the cause
+ *          is not hidden by its consequences.  `= {0}` and err_clear make the struct empty.
  * Text     Messages quote names from files.  Control characters become "?", so that a message
  *          is one line and a file cannot send commands to a terminal.
  * Threads  No global state.

@@ -1,4 +1,5 @@
-/* little64.h - 64 bits as eight bytes in little-endian order, as our files and fingerprints have them
+/* little64.h - writes and reads a 64-bit number as eight bytes in little-endian order, the order of our files and
+ * fingerprints
  */
 #ifndef UNCLIP_LITTLE64_H
 #define UNCLIP_LITTLE64_H

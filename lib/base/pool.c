@@ -11,17 +11,17 @@
 
 /* How a job is handed out without a lock.  `ticket` holds the job's number in its upper half
  * and the next task in its lower half; a thread claims a task by adding one to the ticket
- * with a compare-and-swap.  The swap succeeds only while the ticket is what the thread has read, so the
- * task belongs to the job (fn, ctx, n) that the thread read in between, because the caller cannot begin
- * another job before the claimed task is done.  A thread that comes late finds no task left and
- * does no harm.  The caller does not wait for threads that are asleep.
+ * with a compare-and-swap.  The swap succeeds only if the ticket is still the one that the thread has
+ * read.  The claimed task then belongs to the job (fn, ctx, n) that the thread read after the ticket,
+ * because the caller cannot begin another job before the claimed task is done.  A thread that comes
+ * late finds no task left and does no harm.  The caller does not wait for threads that are asleep.
  *
  * Sleeping is safe because both sides write first and read afterwards, in sequentially consistent
  * order.  A thread counts itself as asleep, then looks for a new job.  The caller publishes the
  * job, then looks for sleepers. */
 
-enum { SPIN = 5000 };    /* times that a thread looks for a job before it sleeps: about 100 microseconds */
-#define PAUSE 1e5        /* nanoseconds that pass at least before workers are barred from a processor again */
+enum { SPIN = 5000 };    /* a thread looks for a job this many times (about 100 microseconds) before it sleeps */
+#define PAUSE 1e5        /* the least time between two barrings of workers from a processor, in nanoseconds */
 #define TASKS_MAX ((size_t)1 << 31)
 
 struct pool {
@@ -35,7 +35,7 @@ struct pool {
     _Atomic bool quit;
 
     int threads;
-    double parted;              /* the time at which workers were last barred */
+    double parted;              /* the time at which workers were last barred, in nanoseconds */
     pthread_mutex_t turn;       /* held by the pool_run that is running */
     pthread_mutex_t lock;       /* guards the two conditions only */
     pthread_cond_t work, finished;
@@ -70,7 +70,7 @@ static void note_cpu(struct worker *w) {
         atomic_store(&w->cpu, cpu);
 }
 
-/* Returns true at most once in PAUSE nanoseconds, because barring does not help where all processors are busy. */
+/* Returns true at most once in PAUSE nanoseconds, because barring does not help if all processors are busy. */
 static bool due(struct pool *p) {
     struct timespec t;
     double now;
@@ -93,7 +93,7 @@ static bool bar(struct worker *w, int cpu) {
     return CPU_COUNT(&other) > 0 && pthread_setaffinity_np(w->id, sizeof other, &other) == 0;
 }
 
-/* Bars the workers that last ran on the caller's processor from it.  Returns true if at least one worker was barred. */
+/* Bars from the caller's processor the workers that last ran there.  Returns true if at least one worker was barred. */
 static bool part(struct pool *p) {
     int cpu = sched_getcpu();
     bool met = false, any = false;
@@ -196,8 +196,8 @@ static void run_job(struct pool *p, size_t first, size_t n, void (*fn)(void *, s
     uint64_t job = (atomic_load(&p->ticket) >> 32) + 1;
     bool barred = part(p);
 
-    /* The ticket of the last job has reached its n.  A thread that has read that ticket may read the
-     * new n next.  So the ticket is changed before n is raised, which makes that thread's claim fail. */
+    /* The ticket still shows the previous job, with all n tasks claimed.  A thread that has read this ticket may next
+     * read the n of the new job.  So the ticket is changed before n is raised, and the claim of that thread fails. */
     atomic_store(&p->n, 0);
     atomic_store(&p->done, 0);
     atomic_store(&p->fn, fn);

@@ -3,7 +3,7 @@
  * What     A network states the bytes of scratch that a run needs, and the caller takes a block of
  *          that size once.  The network cuts the block with scratch_cut.  To find the size, the
  *          network makes the same calls of scratch_cut with a NULL base, which only count.
- * Shapes   Pieces are aligned to ARENA_ALIGN when the block is.
+ * Shapes   Pieces are aligned to ARENA_ALIGN if the block is.
  */
 #ifndef UNCLIP_SCRATCH_H
 #define UNCLIP_SCRATCH_H

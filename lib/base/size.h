@@ -1,6 +1,7 @@
 /* size.h - arithmetic on sizes
  *
- * Units    The sizes may count anything.  round_up and div_up need to > 0, and n + to - 1 must not overflow.
+ * Units    The sizes may count anything.  The argument `to` of round_up and div_up must be > 0, and n + to -
+ *          1 must not overflow.
  */
 #ifndef UNCLIP_SIZE_H
 #define UNCLIP_SIZE_H
@@ -15,7 +16,7 @@ static inline size_t size_max(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-/* Returns the number of pieces of size `to` that n fills, the last one in part. */
+/* Returns n / to, rounded up. */
 static inline size_t div_up(size_t n, size_t to) {
     return (n + to - 1) / to;
 }

@@ -15,7 +15,7 @@ struct span {
     size_t n;
 };
 
-/* A span of the bytes of a string literal, without the NUL at its end. */
+/* Makes a span of the bytes of a string literal, without the NUL at its end. */
 #define SPAN(literal) ((struct span){(const unsigned char *)("" literal), sizeof(literal) - 1})
 
 /* Returns a span of the n bytes at p. */
@@ -32,7 +32,8 @@ static inline bool span_equal(struct span a, struct span b) {
     return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
 }
 
-/* Returns a negative number, 0 or a positive number as a comes before b, equals b or comes after b, by the bytes. */
+/* Compares the spans a and b byte by byte.  Returns a negative number if a comes before b, 0 if a equals b, and a
+ * positive number if a comes after b. */
 static inline int span_compare(struct span a, struct span b) {
     const int c = a.n && b.n ? memcmp(a.p, b.p, a.n < b.n ? a.n : b.n) : 0;
 

@@ -1,8 +1,8 @@
 /* tensor.h - named views of numbers that are stored elsewhere (a mapped file, a record)
  *
- * What     A tensor is a pointer, an element type, a shape and strides; it owns
- *          nothing.  A checkpoint is a table of named tensors.  formats/checkpoint fills
- *          it, and lib/net binds it to a network by name and shape (lib/layer/bind.h).
+ * What     A tensor is a pointer, an element type, a shape and strides, and owns no memory.  A
+ *          checkpoint is a table of named tensors.  formats/checkpoint fills the table, and
+ *          lib/net binds the tensors to a network by name and shape (lib/layer/bind.h).
  * Source   The element types are those of safetensors; strides are those of torch.Tensor.
  * Legend   One set of letters for dimensions in all of lib/:
  *            N batch   T tokens   D model width   E embedding width   H heads
@@ -57,8 +57,8 @@ struct tensor tensor_rows(const struct tensor *t, size_t lo, size_t hi);
  * converted exactly; F64 and the integers are rounded to nearest even. */
 void tensor_f32(const struct tensor *t, size_t lo, size_t hi, float *out);
 
-/* Returns all elements as contiguous f32.  Where t's data is contiguous f32 and aligned to 4 bytes, the
- * function returns that pointer; other data is copied into a.  Returns NULL when a is full. */
+/* Returns all elements as contiguous f32.  If t->data is contiguous f32 and aligned to 4 bytes, the function returns
+ * t->data; other data is converted into a block of the arena a.  Returns NULL if the arena is full. */
 const float *tensor_all_f32(const struct tensor *t, struct arena *a);
 
 float f16_f32(unsigned short h);
@@ -69,7 +69,7 @@ unsigned short f32_bf16(float f);    /* rounds to nearest even; NaN stays NaN */
 struct weight {
     const char *name;     /* NUL-terminated */
     struct tensor t;
-    bool used;            /* set by weights_take */
+    bool used;            /* weights_take sets this to true */
 };
 
 /* A checkpoint's tensors, sorted by name with weights_sort; no name occurs twice. */
@@ -79,16 +79,16 @@ struct weights {
     struct packed *packed;    /* NULL, or the list of blocks packed from these tensors (packed.h) */
 };
 
-/* Sorts the tensors by name.  Returns -1 and a message that names the tensor if a name occurs twice. */
+/* Sorts the tensors by name.  Returns 0, or -1 with a message that names the tensor if a name occurs twice. */
 int weights_sort(struct weights *ws, struct err *e);
 
 /* Returns the tensor called `name`, or NULL. */
 struct weight *weights_find(const struct weights *ws, const char *name);
 
-/* Finds the tensor `name`, checks its shape (nd sizes follow as size_t), marks it as used and copies the
- * view to *out.  Returns -1 with a message that names the tensor, its shape and the shape expected.
- * Integer tensors are refused with a message of their own, because they belong to a quantised network and
- * have no meaning without its scales. */
+/* Finds the tensor `name`, compares its shape with the nd sizes that follow as arguments of type size_t,
+ * marks the tensor as used and copies the view to *out.  Returns 0, or -1 with a message that names the
+ * tensor, its shape and the expected shape.  Integer tensors are refused with a message of their own,
+ * because such tensors belong to a quantised network and have no meaning without its scales. */
 int weights_take(const struct weights *ws, const char *name, struct tensor *out, struct err *e,
                  int nd, ...);
 

@@ -1,4 +1,4 @@
-/* utf8.h - code points in and out of UTF-8
+/* utf8.h - converts code points to UTF-8 and back
  *
  * Source   Unicode 15, chapter 3.9, table 3-7: no surrogates, no overlong forms, nothing
  *          above U+10FFFF.
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Writes the code point at p, where n > 0 bytes may be read, into *c and returns its length in bytes, 1..4.  Where the
+/* Writes the code point at p, where n > 0 bytes may be read, into *c and returns its length in bytes, 1..4.  If the
  * bytes are ill-formed, returns minus the length of the ill-formed sequence, -1..-3. */
 int utf8_get(const unsigned char *p, size_t n, uint32_t *c);
 
@@ -23,7 +23,8 @@ int utf8_put(uint32_t c, unsigned char *p);
  * Returns 0 for other characters.  A terminal may take a control character as a command. */
 size_t utf8_control(const unsigned char *p, size_t n);
 
-/* Overwrites the control characters of text for a terminal with question marks, except tabs and line ends. */
+/* Overwrites the control characters in `text`, except tabs and line ends, with question marks, so that a terminal can
+ * show the text safely. */
 void utf8_tame(void *text, size_t n);
 
 /* Returns true if all n bytes are well-formed UTF-8. */

@@ -6,30 +6,30 @@
  *          tile   c = a W^T for at most `rows` rows of a and one panel of `panel` columns,
  *                 with weights that were packed once (our own kernels; panel > 0).
  *
- *          A panel is packed as [k][panel] f32, or [k/2][panel][2] bf16, with zeros where the matrix
- *          ends.  Any stretch of k can be multiplied alone, so sums over a long k are cut into
- *          pieces of `depth` that stay in the caches:
+ *          A panel is packed as [k][panel] f32, or [k/2][panel][2] bf16, filled up with zeros past the end of the
+ *          matrix.  Any stretch of k can be multiplied alone, so sums over a long k are cut into pieces of `depth`
+ *          that stay in the caches:
  *
  *              columns 0..panel-1 of k = 0 | of k = 1 | ... | of k = depth-1 || next piece ...
  *
- *          The rows of a are given one by one, as pointers, so that a convolution passes its pixels
- *          without a copy.
+ *          The rows of the matrix a are passed as an array of pointers, so that a convolution can pass its pixels
+ *          without copying them.
  *
  *          The formats KERN_* below say in which types the numbers of a product are stored.  There are two
- *          kinds of packed table for bf16.  Where the CPU multiplies bf16, weights and rows of a are bf16.
- *          Elsewhere rows of a are f32, and weights are stored as bf16 and widened to f32 when they are
- *          loaded.  Such weights need half the memory of f32 weights, and products are computed in f32.
+ *          kinds of packed table for bf16.  If the CPU can multiply bf16, weights and rows of a are bf16.  Otherwise
+ *          rows of a are f32, and weights are stored as bf16 and widened to f32 when they are loaded.  Such weights
+ *          need half the memory of f32 weights, and products are computed in f32.
  * Source   The tiling: Goto and van de Geijn 2008, "Anatomy of High-Performance Matrix
- *          Multiplication", doi:10.1145/1356052.1356053.  Rows of a are not packed: their elements are
- *          broadcast from where they are.
+ *          Multiplication", doi:10.1145/1356052.1356053.  Rows of a are not packed: their elements are broadcast from
+ *          where they are stored.
  * Shapes   The comment of each function gives its shapes.  Strides count elements.  Pointers need no alignment,
  *          except packed weights and c in tile.
  * Numbers  The order of the additions for one element of c depends on k, `depth` and the table only.  It does not
- *          depend on m, n or the place of the element, so batches and threads do not change a bit.  All sums are f32.
- *          bf16 tables round weights, and rows of a where the format says so, to bf16 (nearest even).
- *          exp is within 1.5 ULP (0 below -104), gelu within 5e-7 |x| of the exact function,
- *          quick_gelu, silu and gelu_tanh within 3e-7 |x|: see tests/unit/kern.c.
- *          Every function gives NaN for NaN, exps included.
+ *          depend on m, n or the place of the element, so batches and threads do not change any bit of the result.
+ *          All sums are f32.  bf16 tables round weights to bf16 (nearest even), and rows of a too if the field `row`
+ *          is DT_BF16.  exp is within 1.5 ULP (and 0 below -104), gelu within 5e-7 |x| of the exact function,
+ *          quick_gelu, silu and gelu_tanh within 3e-7 |x|: see tests/unit/kern.c.  Every function gives NaN for NaN,
+ *          exps included.
  * Threads  Every function may run on many threads at once; there is no state.
  */
 #ifndef UNCLIP_KERN_H
@@ -80,25 +80,25 @@ struct kern {
     size_t group;             /* the number of weights of one column that are stored side by side; k is filled up with
                                * zeros to a multiple of `group` */
 
-    /* Computes c [m, n] = a [m, k] W^T; element (j, i) of W is w[j * rs + i * cs].  gemm is NULL where panel > 0. */
+    /* Computes c [m, n] = a [m, k] W^T; element (j, i) of W is w[j * rs + i * cs].  gemm is NULL if panel > 0. */
     void (*gemm)(size_t m, size_t n, size_t k, const float *a, size_t lda,
                  const float *w, size_t rs, size_t cs, float *c, size_t ldc);
 
     size_t rows, panel, depth;    /* the largest m, n and k of tile; depth is a multiple of group */
 
-    /* Packs n <= panel rows of W, k columns of them, into kern_k(k) rows of one panel. */
+    /* Packs k columns of n <= panel rows of W into one panel, which then has kern_k(kern, k) rows. */
     void (*pack)(void *packed, const float *w, size_t rs, size_t cs, size_t n, size_t k);
 
-    /* Computes c [m, n] = (add ? c : 0) + a W^T for m <= rows, n <= panel, k <= depth.  k is a multiple of group
-     * where rows of a are bf16.  c's rows are ldc apart, aligned to 64 bytes and have room for `panel` columns,
-     * because the function may write columns from n on.  The function prefetches `step` bytes from `ahead` on for
-     * each k, and nothing where step is 0. */
+    /* Computes c [m, n] = (add ? c : 0) + a W^T for m <= rows, n <= panel, k <= depth.  k must be a multiple of
+     * group if rows of a are bf16.  The rows of c are ldc floats apart and aligned to 64 bytes, and must have
+     * room for `panel` columns, because the function may write columns from n on.  For each step of k the
+     * function prefetches the next `step` bytes, beginning at `ahead`; it prefetches nothing if step is 0. */
     void (*tile)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
                  size_t ldc, bool add, const char *ahead, size_t step);
 
     /* Computes c as tile does, for KERN_BF16_WEIGHTS, and also writes the widened weights into wide: [k][panel],
-     * at most KERN_WIDE floats, aligned to 64 bytes.  The tile of the f32 table can then multiply more rows by
-     * `wide`, and its sums are equal to the bit.  NULL where this would not be faster. */
+     * at most KERN_WIDE floats, aligned to 64 bytes.  The `tile` of the f32 table can then multiply more rows by
+     * `wide`, and computes sums that are equal to the bit.  tile_widen is NULL if this would not be faster. */
     void (*tile_widen)(size_t m, size_t n, size_t k, const void *const a[], const void *packed, float *c,
                        size_t ldc, bool add, const char *ahead, size_t step, float *wide);
 
@@ -116,7 +116,7 @@ struct kern {
     /* y = (x - mean) / sqrt(var + eps) * g + b; y may be x */
     void (*norm)(size_t n, const float *x, const float *g, const float *b, float eps, float *y);
 
-    /* y = act(x * mul + add), mul and add for each channel; y may be x */
+    /* y = act(x * mul + add), with a mul and an add for each channel; y may be x */
     void (*affine)(size_t n, enum act a, const float *x, const float *mul, const float *add, float *y);
     /* For m rows of n, row stride ldx, writes the sum of x + shift[j] over column j into s[j], and the sum of the
      * squares of x + shift[j] into q[j].  Both are summed in f64 in the order of the rows; shift may be NULL. */
@@ -130,7 +130,7 @@ struct kern {
     /* y = softmax(scale * x):  dx = scale * y * (dy - sum of y * dy) */
     void (*softmax_back)(size_t n, float scale, const float *y, const float *dy, float *dx);
     /* ReLU: positive writes x[i] > 0 to bit i % 8 of bits[i / 8], and 0 to the bits that are left over in the last
-     * byte.  select writes dx[i] = dy[i] where bit i is 1, else 0. */
+     * byte.  select writes dx[i] = dy[i] if bit i is 1, else 0. */
     void (*positive)(size_t n, const float *x, unsigned char *bits);
     void (*select)(size_t n, const unsigned char *bits, const float *dy, float *dx);
 
@@ -153,13 +153,13 @@ static inline size_t kern_k(const struct kern *kern, size_t k) {
     return round_up(k, kern->group);
 }
 
-/* Returns the bytes of a number of a product: of bf16, or of float. */
+/* Returns the size in bytes of a number of type d, which is DT_BF16 or DT_F32. */
 static inline size_t kern_size(enum dtype d) {
     return d == DT_BF16 ? sizeof(unsigned short) : sizeof(float);
 }
 
-/* Returns the table called `name` for precision p.  Where name is NULL, returns the fastest table of precision p that
- * a CPU with the flags `cpu` (cpu.h) runs.  Returns NULL and a message when there is no such table. */
+/* Returns the table called `name` for precision p.  If name is NULL, returns the fastest table of precision p that a
+ * CPU with the flags `cpu` (cpu.h) can run.  Returns NULL with a message if there is no such table. */
 const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu, struct err *e);
 
 /* Returns table i of those that a CPU with the flags `cpu` can run, or NULL when i is past the last table. */

@@ -25,7 +25,7 @@ INL void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], con
         UNROLL for (size_t j = 0; j < cols; j++)
             b[j] = (__m512bh)_mm512_loadu_si512(w + 64 * j);
         _mm_prefetch(ahead, _MM_HINT_T1);
-        _mm_prefetch(ahead + step / 2, _MM_HINT_T1);    /* with few rows, a step is two cache lines */
+        _mm_prefetch(ahead + step / 2, _MM_HINT_T1);    /* with few rows, `step` is two cache lines */
         ahead += step;
         UNROLL for (size_t i = 0; i < m; i++) {
             int32_t pair;

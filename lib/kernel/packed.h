@@ -9,9 +9,9 @@
  *              noting    the list is empty at first, and each new block is added to the list;
  *              finding   the list is full at first, and each block is taken from the list.
  * Errors   packed_next returns NULL when the list ends or a size differs.  The list then belongs
- *          to another network, and the caller binds again without it.  When the list is full
- *          while noting, `lost` is set: the network is still bound, but the list cannot
- *          be kept.
+ *          to another network, and the caller binds again without the list.  If the list is full
+ *          while noting, packed_note sets `lost`: the network is still bound, but the list
+ *          cannot be kept.
  * Memory   The list owns no memory.
  */
 #ifndef UNCLIP_PACKED_H
@@ -43,14 +43,14 @@ struct packed {
 /* Returns true if a list of this kernel's blocks is worth keeping.  The tables with gemm do not pack matrices. */
 bool packed_useful(const struct kern *k);
 
-/* packed_finding returns true while blocks are found.  packed_next returns the next block, which must have n bytes.
- * packed_note adds a block while blocks are noted.  In packed_finding and packed_note p may be NULL, which means
- * neither finding nor noting. */
+/* packed_finding returns true if the list is used for finding.  packed_next returns the next block, which must have n
+ * bytes.  packed_note adds a block to a list that is used for noting.  In packed_finding and packed_note p may be NULL,
+ * which means neither finding nor noting. */
 bool packed_finding(const struct packed *p);
 const void *packed_next(struct packed *p, size_t n);
 void packed_note(struct packed *p, const void *block, size_t n);
 
-/* Returns true if every block was taken, when finding has ended. */
+/* To be called when finding has ended: returns true if every block of the list was taken. */
 bool packed_used_up(const struct packed *p);
 
 #endif

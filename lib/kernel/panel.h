@@ -3,8 +3,9 @@
  * What     panel_times computes the product that linear layers, convolution and attention share.  It multiplies any
  *          number of rows by a stretch of a packed panel (kern.h), in tiles of the size that the kernel takes.
  * Source   Goto and van de Geijn 2008, doi:10.1145/1356052.1356053 (panels of packed weights).
- * Shapes   rows[i] points to k elements of kern->row; packed holds a panel's weights for k; c [m, n] has
- *          room for the panel, row stride ldc, a multiple of 16, aligned to 64 bytes.
+ * Shapes   rows[i] points to k elements of type kern->row.  `packed` holds k rows of the weights of one panel.  c
+ *          is [m, n] and aligned to 64 bytes.  Its row stride ldc is a multiple of 16, and each row has room for
+ *          kern->panel columns.
  * Numbers  An element of c is a sum over equal pieces of k, in order, each of at most kern->depth.  The sum
  *          does not depend on m.
  */
@@ -13,8 +14,8 @@
 
 #include "lib/kernel/kern.h"
 
-/* Computes c = (add ? c : 0) + rows * packed.  k is a multiple of kern->group where rows hold bf16.  `next` points to
- * the packed weights that the caller multiplies next, which the function prefetches, or is NULL. */
+/* Computes c = (add ? c : 0) + rows * packed.  k is a multiple of kern->group where rows hold bf16.  `next` is NULL, or
+ * points to the packed weights that the caller will multiply next; the function prefetches these weights. */
 void panel_times(const struct kern *kern, size_t m, size_t n, const void *const rows[], size_t k,
                  const char *packed, float *c, size_t ldc, bool add, const char *next);
 
@@ -23,8 +24,7 @@ void panel_times(const struct kern *kern, size_t m, size_t n, const void *const 
 size_t panel_bytes(const struct kern *kern, size_t k);
 size_t packed_bytes(const struct kern *kern, size_t n, size_t k);
 
-/* Writes column i of the packed matrix [n, k], elements [j0, j1) of it, to out as f32: numbers as they were rounded by
- * packing. */
+/* Writes elements [j0, j1) of column i of the packed matrix [n, k] to out as f32, as rounded by packing. */
 void panel_column(const struct kern *kern, const void *packed, size_t k, size_t i, size_t j0, size_t j1, float *out);
 
 #endif

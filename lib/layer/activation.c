@@ -3,7 +3,7 @@
 #include "lib/base/pool.h"
 #include "lib/base/size.h"
 
-enum { TASK = 1 << 14 };    /* numbers of a task; a multiple of 8, so that a byte of bits belongs to one task */
+enum { TASK = 1 << 14 };    /* numbers of a task; a multiple of 8, so that each byte of bits belongs to one task */
 
 struct act_job {
     const struct kern *kern;

@@ -5,12 +5,12 @@
 #include "lib/base/size.h"
 #include "lib/kernel/panel.h"
 
-/* A task is one head of one sequence, or a block of its queries.  It packs the head's keys and
- * values once, then computes a few rows of queries at a time.  The scores of those rows
- * against all keys stay in the second-level cache between the two products. */
+/* A task is one head of one sequence, or a block of its queries.  The task packs the head's keys and values once, then
+ * computes a few rows of queries at a time.  The scores of those rows against all keys stay in the second-level cache
+ * between the two products. */
 enum { TILE_ROWS = 48, TILE_SCORES = 65536, BLOCK_ROWS = 96, PANEL_MAX = 64 };
 
-/* Returns the table for the products: the bf16 table where the CPU multiplies bf16, else the f32 table.  The softmax
+/* Returns the table for the products: the bf16 table if the CPU can multiply bf16, else the f32 table.  The softmax
  * between the products is f32 with both tables. */
 static const struct kern *kern_of(const struct compute *c) {
     return c->kern->row == DT_BF16 ? c->kern : c->kern->f32;
@@ -59,15 +59,15 @@ struct head {
     unsigned short *q16, *p16;    /* room for queries and attention weights in bf16, or NULL */
 };
 
-/* Returns the row of key j, counted through both runs, from column c on, where the head begins. */
+/* Returns a pointer to column c, where the head begins, in the row of key j.  j is counted through both runs. */
 static const float *key_row(const struct attention_seq *s, size_t j, size_t c) {
     const struct attention_keys *r = s->keys;
 
     return j < r[0].n ? r[0].k + j * r[0].ld + c : r[1].k + (j - r[0].n) * r[1].ld + c;
 }
 
-/* Packs keys [j, j + n) as one panel of columns.  Where the keys come from both runs, they are first copied next to
- * each other into rest. */
+/* Packs keys [j, j + n) as one panel of columns.  If these keys come from both runs, they are first copied next to each
+ * other into `rest`. */
 static void pack_keys(const struct attention_job *t, const struct attention_seq *s, size_t j, size_t n,
                       size_t c, float *rest, char *to) {
     const size_t d = t->a->width, n0 = s->keys[0].n;
@@ -83,15 +83,15 @@ static void pack_keys(const struct attention_job *t, const struct attention_seq 
     t->kern->pack(to, from, ld, 1, n, d);
 }
 
-/* Packs values [j, j + n) of one run, `cols` columns from column c on. */
+/* Packs `cols` columns, from column c on, of the values [j, j + n) of one run. */
 static void pack_values(const struct kern *kern, const struct attention_keys *r, size_t j, size_t n, size_t c,
                         size_t cols, char *to) {
     if (n)
         kern->pack(to, r->v + j * r->ld + c, 1, r->ld, cols, n);
 }
 
-/* Packs the head's values of both runs, `cols` columns from column c on.  In bf16, where rows are packed in pairs, one
- * pair may hold the last row of the first run and the first row of the second run. */
+/* Packs `cols` columns, from column c on, of the head's values of both runs.  In bf16, where rows are packed in pairs,
+ * one pair may hold the last row of the first run and the first row of the second run. */
 static void pack_runs(const struct kern *kern, const struct attention_keys r[2], size_t c, size_t cols, char *to) {
     const size_t n0 = r[0].n, odd = r[1].n ? n0 % kern->group : 0;
 
@@ -126,7 +126,7 @@ static struct head pack_head(const struct attention_job *t, const struct attenti
     return h;
 }
 
-/* Returns the head's keys and values for kernels with gemm.  Where there are two runs, they are copied into one run. */
+/* Returns the head's keys and values for kernels with gemm.  If there are two runs, they are copied into one run. */
 static struct head join_head(const struct attention_job *t, const struct attention_seq *s, size_t c,
                              const struct layout *l, float *mem) {
     const struct attention_keys *r = s->keys;
@@ -143,8 +143,8 @@ static struct head join_head(const struct attention_job *t, const struct attenti
     return (struct head){r[0].n + r[1].n, d, d, mem + l->k, mem + l->v, NULL, NULL};
 }
 
-/* Sets rows[i] to row i of x in the type that the kernel takes.  Where `half` is NULL, the rows stay where they are;
- * else they are converted to bf16 into half and filled up to whole pairs with zeros. */
+/* Sets rows[i] to row i of x in the type that the kernel takes.  If `half` is NULL, rows[i] points into x.  Else the
+ * rows are converted to bf16 into `half` and filled up to whole pairs with zeros. */
 static void rows_of(const struct kern *kern, size_t m, size_t n, const float *x, size_t ldx, unsigned short *half,
                     size_t ldh, const void *rows[]) {
     for (size_t i = 0; i < m; i++) {
@@ -160,8 +160,8 @@ static void rows_of(const struct kern *kern, size_t m, size_t n, const float *x,
     }
 }
 
-/* Computes c [m, n] as the first k elements of the rows times the panels of a packed matrix.  `all` is the number of
- * elements for which the panels were packed. */
+/* Computes c [m, n] as the first k elements of the rows times the panels of a packed matrix.  `all` is the whole length
+ * k of the matrix when it was packed. */
 static void times_panels(const struct kern *kern, size_t m, size_t n, size_t k, const void *const rows[],
                          const float *packed, size_t all, float *c, size_t ldc) {
     const char *w = (const char *)packed;
@@ -195,7 +195,8 @@ static void times_values(const struct kern *kern, const struct head *h, size_t m
     times_panels(kern, m, d, n, rows, h->v, h->n, o, ldo);
 }
 
-/* Writes the weights of one query of one head, which are x * scale for the first n of `all` keys, to s->p. */
+/* Writes the weights of one query of one head, which are x * scale for the first n of `all` keys and 0 for the others,
+ * to s->p. */
 static void keep_weights(const struct attention_seq *s, size_t all, size_t n, size_t head, size_t query, const float *x,
                          float scale) {
     float *p = s->p + (head * s->nq + query) * all;

@@ -1,8 +1,8 @@
 /* attention.h - softmax(scale Q K^T) V, for many sequences and heads at once
  *
- * What     Multi-head attention between rows that the caller has projected.  The keys of a
- *          sequence come in up to two runs of rows: first the keys of earlier rows (a cached prefix,
- *          or a text context that several samples share), then the keys of the sequence itself.
+ * What     Computes multi-head attention between rows that the caller has projected.  The keys of a sequence
+ *          come in up to two runs of rows: first the keys of earlier rows (a cached prefix, or a text context
+ *          that several samples share), then the keys of the sequence itself.
  * Source   Vaswani et al. 2017, arXiv:1706.03762.  The two runs serve the cached prefix of the
  *          prior and the context keys of the U-Net (Nichol et al. 2021, arXiv:2112.10741).
  * Shapes   q [nq, H * d], k and v [n, H * d], o [nq, H * d], each with a row stride in elements;
@@ -34,7 +34,7 @@ struct attention_seq {
 
 struct attention {
     size_t heads, width;   /* H; d, the width of one head */
-    float scale;           /* multiplies q, after its bias: d^-1/2 */
+    float scale;           /* multiplies q K^T, where q includes its bias: d^-1/2 */
     bool causal;           /* query i sees no key after key keys[0].n + keys[1].n - nq + i of both runs */
 };
 

@@ -5,9 +5,9 @@
 #include "lib/base/size.h"
 #include "lib/kernel/panel.h"
 
-/* A task is one head of one sequence.  It computes ROWS queries at a time.  The gradients of keys and values are summed
- * transposed, [d, keys]: then the large matrices P and dS are packed as they lie, and only blocks of [rows, d] are
- * transposed. */
+/* A task is one head of one sequence.  The task computes ROWS queries at a time.  The gradients of keys and values are
+ * summed in transposed form, [d, keys].  So the large matrices P and dS can be packed as they lie in memory, and only
+ * blocks of [rows, d] are transposed. */
 enum { ROWS = 48 };
 
 /* The offsets of the parts of one thread's scratch, in floats from its start.  Each part begins on a cache line. */
@@ -17,7 +17,7 @@ struct layout {
     size_t p, dp;                   /* [ROWS, lds] */
     size_t q, o;                    /* rows of q and dout, transposed: [d, ROWS] */
     size_t dk, dv;                  /* transposed: [d, lds] */
-    size_t dq, sum;                 /* [ROWS, ldo]; a product to add (kernels with gemm) */
+    size_t dq, sum;                 /* dq [ROWS, ldo]; sum: a product that will be added (kernels with gemm) */
     size_t end;
 };
 
@@ -62,7 +62,7 @@ static struct operand operand(const struct kern *kern, size_t n, size_t k, const
     return o;
 }
 
-/* Computes c [m, n] = x W^T, or c += x W^T with `add`, for which kernels with gemm need [m, n] numbers of scratch. */
+/* Computes c [m, n] = x W^T, or c += x W^T with `add`.  To add, kernels with gemm need scratch for m rows in `sum`. */
 static void times(const struct operand *o, size_t m, const float *x, size_t ldx, float *c, size_t ldc, bool add,
                   float *sum) {
     const struct kern *kern = o->kern;

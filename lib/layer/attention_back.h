@@ -20,7 +20,7 @@
 
 struct attention_back_seq {
     const float *q, *k, *v, *dout;
-    const float *p;                   /* or NULL */
+    const float *p;                   /* P of the forward pass, or NULL */
     float *dq, *dk, *dv;
     size_t nq, nk, ldq, ldk;
 };

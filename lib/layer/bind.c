@@ -35,7 +35,8 @@ void *bind_take(struct bind *b, size_t n, size_t size) {
     return p;
 }
 
-/* Returns the next block that an earlier binding noted, which must have n bytes; else sets `bad`. */
+/* Returns the next block that an earlier binding noted.  If this block does not have n bytes, sets `bad` and returns
+ * NULL. */
 static const void *found(struct bind *b, size_t n) {
     const void *p = n && !b->bad ? packed_next(b->ws->packed, n) : NULL;
 
@@ -279,7 +280,7 @@ void bind_conv(struct bind *b, struct conv *k, const struct tensor *w, const flo
         packed_note(p, k->packed, bytes);
 }
 
-/* Writes `name`.suffix into out, because name may be b->name. */
+/* Writes "name.suffix" into a buffer of the caller, because `name` may be b->name. */
 static void suffixed(char out[288], const char *name, const char *suffix) {
     snprintf(out, 288, "%.255s.%s", name, suffix);
 }

@@ -5,11 +5,12 @@
  * Source   Weights are [out, in] and [out, in, rows, columns], as in torch.nn.Linear and torch.nn.Conv2d.
  * Errors   The first failure sets `bad`.  Every later call does nothing and returns NULL or a
  *          zero tensor.  The caller looks at `bad` once, at the end.
- * Memory   Blocks that stay are taken from *keep; f32 tensors that need no packing stay mapped.
- * Again    With ws->packed (packed.h), blocks that are made here are noted for a later binding, or found
- *          where an earlier binding noted them.  When blocks are found, no number of the checkpoint is read,
- *          except the numbers of bind_rows.  Functions that return tensors still return views then, but the
- *          caller must not read the numbers of these views.
+ * Memory   Blocks that the network keeps are taken from *keep; f32 tensors that need no packing stay where
+ *          they are mapped.
+ * Again    With a list ws->packed (packed.h), the blocks that are made here are noted in the list for a
+ *          later binding, or found in the list of an earlier binding.  When blocks are found, no number of
+ *          the checkpoint is read, except the numbers of bind_rows.  In this case functions that return
+ *          tensors still return views, but the caller must not read the numbers of these views.
  */
 #ifndef UNCLIP_BIND_H
 #define UNCLIP_BIND_H
@@ -29,7 +30,7 @@ struct bind {
 /* Formats a tensor's name into b->name and returns b->name, which is valid until the next call. */
 const char *bind_name(struct bind *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Returns memory for n elements of `size` bytes from *keep, or NULL, which sets `bad`. */
+/* Returns memory for n elements of `size` bytes from *keep.  If there is no room, sets `bad` and returns NULL. */
 void *bind_take(struct bind *b, size_t n, size_t size);
 
 /* Return the tensor `name` as a view [n] or [n, k], in the type in which it is stored.  The functions read every
@@ -50,7 +51,7 @@ struct tensor bind_filter_rows(struct bind *b, const char *name, size_t co, size
 const float *bind_floats(struct bind *b, const char *name, size_t n);
 const float *bind_table(struct bind *b, const char *name, size_t n, size_t k);
 
-/* Refuses a number that is not finite in the view t, which was taken from the checkpoint by weights_take. */
+/* Sets `bad` if a number of the view t is not finite.  t was taken from the checkpoint by weights_take. */
 void bind_check(struct bind *b, const char *name, const struct tensor *t);
 
 /* Checks a view as bind_check does, and returns its numbers as contiguous f32. */

@@ -1,8 +1,9 @@
 /* cached_attention.h - attention of one query in each sequence to keys in a cache
  *
- * What     softmax(scale q K^T) V for a single row q of each of many sequences, for a decoder that draws one token
- *          after the other.  The keys and values that a query sees come as runs of rows with a stride, so that a
- *          sparse pattern (the row above, a column, a window of the image) is read from the cache without a mask.
+ * What     Computes softmax(scale q K^T) V for a single row q of each of many sequences, for a decoder that draws
+ *          one token after the other.  The keys and values that a query sees come as runs of rows with a stride, so
+ *          that a sparse pattern (the row above, a column, a window of the image) is read from the cache without a
+ *          mask.
  * Source   Vaswani et al. 2017, arXiv:1706.03762; Child et al. 2019, arXiv:1904.10509 (sparse patterns).
  * Shapes   q, o [H * d]; row i of a run begins at k + i * ld and v + i * ld, [H * d] each.  Each query has at least
  *          one key.

@@ -27,7 +27,8 @@ struct plan {
     size_t tile, window;       /* bytes of each thread's products and gathered windows */
 };
 
-/* pad_y is the number of rows of zeros on a side that the input does not hold: k->pad, or 0 in a band. */
+/* Plans a convolution.  pad_y is the number of rows of zeros on a padded side that the input does not hold: k->pad, or
+ * 0 for a band, whose input holds these rows. */
 static struct plan make_plan(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x,
                              size_t pad_y) {
     const struct kern *kern = c->kern;
@@ -66,7 +67,7 @@ struct conv_job {
     struct plan plan;
     size_t n, y, x;
     const float *in;
-    const char *pixels;     /* the input in the type that the kernel reads: in, or a copy in bf16 */
+    const char *pixels;     /* the input in the type that the kernel reads: `in`, or a copy in bf16 */
     char *converted, *threads;
     const char *zeros;
     struct kern_out out;
@@ -89,7 +90,7 @@ static struct corner corner_of(const struct conv_job *j, size_t pixel) {
     };
 }
 
-/* Returns the index of the pixel at (dy, dx) of the window, or SIZE_MAX where it is outside the feature map. */
+/* Returns the index of the pixel at (dy, dx) of the window, or SIZE_MAX if this pixel is outside the feature map. */
 static size_t tap(const struct conv_job *j, const struct corner *c, size_t dy, size_t dx) {
     size_t y = (size_t)c->y + dy, x = (size_t)c->x + dx;    /* a negative number becomes huge */
 

@@ -5,7 +5,8 @@
  *          (im2col).
  * Source   torch.nn.Conv2d: W is [co, ci, y, x]; cross-correlation.
  * Shapes   in [n, Y, X, ci], out and residual [n, Y', X', co], contiguous, f32;
- *          Y' = (Y + 2 pad - side) / stride + 1; pad, not 2 pad, with `behind` (taming's Downsample).
+ *          Y' = (Y + 2 pad - side) / stride + 1; with `behind` (taming's Downsample) the formula has
+ *          pad instead of 2 pad.
  * Aliasing residual may be out; in may not be out.
  * Numbers  As in linear.h, no bit depends on n or the threads.
  * Threads  conv_run splits itself over c->pool.
@@ -21,7 +22,7 @@ struct conv {
     bool behind;                 /* set by the caller to pad only after the last row and column */
     const float *bias;           /* [co] or NULL */
     const void *packed;
-    bool winograd;               /* set by the caller to allow winograd.h for 3x3: faster and less exact */
+    bool winograd;               /* set by the caller to allow winograd.h for 3x3, which is faster and less exact */
 };
 
 /* Packs W [co, ci, side, side], of any dtype and strides, into k.  The weights of each output channel are multiplied
@@ -33,13 +34,14 @@ int conv_pack(struct conv *k, const struct tensor *w, const float *scale, const 
 /* Returns a convolution whose weights `packed` were packed by conv_pack before.  w gives the shape only. */
 struct conv conv_packed(const struct tensor *w, const float *bias, size_t stride, size_t pad, const void *packed);
 
-/* Packs into t the backward convolution of k.  It turns the gradient at k's output, before activation and residual, into
- * the gradient at k's input.  Its filters are k's, turned by 180 degrees, with input and output channels swapped.  It has
- * no bias.  k must have stride 1, an odd side and pad = side / 2, and pad all sides. */
+/* Packs into t the backward convolution of k, which turns the gradient at k's output, before activation and residual,
+ * into the gradient at k's input.  The filters of t are those of k, turned by 180 degrees, with input and output
+ * channels swapped.  t has no bias.  k must have stride 1, an odd side, pad = side / 2, and zeros on all sides (not
+ * `behind`). */
 int conv_turn(struct conv *t, const struct conv *k, const struct compute *c, struct arena *keep, struct err *e);
 
-/* Packs into t the matrix [side * side * ci, co], whose product with one pixel of the gradient at k's result is what
- * that pixel adds to the pixels of its window: [y, x, ci].  For convolutions with a stride. */
+/* Packs into t a matrix [side * side * ci, co], for convolutions with a stride.  The product of this matrix and one
+ * pixel of the gradient at k's result is what that pixel adds to the gradient [y, x, ci] of its window. */
 int conv_turn_window(struct linear *t, const struct conv *k, const struct compute *c, struct arena *keep, struct err *e);
 
 size_t conv_scratch(const struct conv *k, const struct compute *c, size_t n, size_t y, size_t x);
@@ -48,8 +50,8 @@ void conv_run(const struct conv *k, const struct compute *c, size_t n, size_t y,
               const float *in, float *out, enum act act, const float *residual, void *scratch);
 
 /* Returns the bytes of scratch for conv_run_band, with Y = y and X = x.  A band is some rows of one feature map.
- * conv_run_band computes the bits that conv_run gives for these rows.  in [Y, X, ci] holds all rows that the windows
- * touch, with zeros for rows outside the feature map; out [(Y - side) / stride + 1, X', co]. */
+ * conv_run_band computes the same bits as conv_run does for these rows.  in [Y, X, ci] holds all rows that the windows
+ * touch, with zeros for rows outside the feature map; out is [(Y - side) / stride + 1, X', co]. */
 size_t conv_band_scratch(const struct conv *k, const struct compute *c, size_t y, size_t x);
 
 /* Computes one band.  `again` says that scratch is unchanged since the last band of this convolution.  All bands begin

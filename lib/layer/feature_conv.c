@@ -28,7 +28,7 @@ int feature_source_norm(struct feature_source *s, const struct feature_map_norm 
     return 0;
 }
 
-/* Returns the number of rows of a band, or 0 where all feature maps are computed at once. */
+/* Returns the number of rows of a band, or 0 if all feature maps are computed at once. */
 static size_t band_rows(const struct feature_source *s, size_t band, size_t halo) {
     size_t most = band ? band : BAND, rows = most / (s->w * s->c);
 

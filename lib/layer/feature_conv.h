@@ -3,8 +3,8 @@
  * What     out = convolution of resample(act(x * mul + add)) + residual.  The input of the convolution is made
  *          in bands of rows, so that a large feature map is never copied as a whole.
  * Source   The blocks of guided-diffusion's U-Net and of the VQGAN (norm, SiLU, convolution).
- * Shapes   As feature_map.h and conv.h: channels last, f32.
- * Errors   -1 only when the arena is too small.
+ * Shapes   As in feature_map.h and conv.h: channels last, f32.
+ * Errors   feature_source_norm and feature_conv return 0, or -1 if the arena is too small.
  * Numbers  No bit depends on the size of the bands, on n or on the threads.
  * Threads  Split by the convolution and by feature_map_apply.
  */
@@ -29,8 +29,8 @@ struct feature_source feature_source(const struct feature_map *p, enum act act, 
 int feature_source_norm(struct feature_source *s, const struct feature_map_norm *g, const struct compute *k,
                         struct arena *a);
 
-/* Computes out [N, Y', X', Co] as above; residual may be NULL, or out.  `band` is the number of floats of the input
- * that are made at once, or 0 for a size that is fast.  With a stride of 2, rows and columns must be even. */
+/* Computes out [N, Y', X', Co] by the formula at the top.  residual may be NULL, or out.  `band` is the number of
+ * floats of a band of the input, or 0 for a size that is fast.  With a stride of 2, rows and columns must be even. */
 int feature_conv(const struct conv *v, const struct feature_source *s, size_t band, const struct compute *k,
                  float *out, const float *residual, struct arena scratch);
 

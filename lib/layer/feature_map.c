@@ -85,7 +85,7 @@ struct load {
     enum resample r;
     const struct kern *k;
     float *out;
-    size_t from, before;    /* first row, counted over all feature maps; rows of zeros above it in out */
+    size_t from, before;    /* first row, counted over all feature maps; rows of zeros above this row in out */
     size_t rows, per;       /* number of rows; number of rows that a task loads */
 };
 
@@ -108,7 +108,7 @@ static void load_pixel(const struct load *l, size_t n, size_t at, float *out) {
         load_channels(l, p->c[1], p->x[1] + at * p->c[1], n * ch + c0, out + c0);
 }
 
-/* Loads one output row where pixels are not averaged.  In an enlarged row each pixel is written twice. */
+/* Loads one output row of a feature map that is not halved.  In an enlarged row each pixel is written twice. */
 static void load_row(const struct load *l, size_t n, size_t y, float *row) {
     const struct feature_map *p = l->p;
     size_t ch = p->c[0] + p->c[1], up = l->r == RESAMPLE_UP2 ? 2 : 1;
@@ -121,7 +121,7 @@ static void load_row(const struct load *l, size_t n, size_t y, float *row) {
     }
 }
 
-/* Loads one output row of a feature map that is halved: the mean of 2 x 2 pixels each. */
+/* Loads one output row of a feature map that is halved: each output pixel is the mean of 2 x 2 pixels. */
 static void load_half(const struct load *l, size_t n, size_t y, float *row) {
     const struct feature_map *p = l->p;
     size_t ch = p->c[0] + p->c[1], wide = p->w / 2;
@@ -147,7 +147,7 @@ static size_t resampled(size_t n, enum resample r) {
     return r == RESAMPLE_UP2 ? 2 * n : r == RESAMPLE_DOWN2 ? n / 2 : n;
 }
 
-/* Loads row i of the rows to be loaded. */
+/* Loads row i of those rows that `l` asks for. */
 static void load_one(const struct load *l, size_t i, size_t row) {
     size_t rows = resampled(l->p->y, l->r), y = (l->from + i) % rows, n = (l->from + i) / rows;
     float *out = l->out + (l->before + i) * row;
@@ -229,7 +229,8 @@ static void cubic_taps(size_t in, size_t out, size_t i, struct taps *t) {
         t->w[k] = (float)(w[k] / sum);
 }
 
-/* The two input pixels around the centre of output pixel i.  Left of the first centre both are the first pixel. */
+/* Computes the taps and weights of output pixel i: the two input pixels around its centre.  Left of the centre of the
+ * first input pixel, this pixel has all the weight. */
 static void linear_taps(size_t in, size_t out, size_t i, struct taps *t) {
     float at = (float)in / (float)out * ((float)i + 0.5f) - 0.5f, frac;
 

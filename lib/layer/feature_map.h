@@ -1,15 +1,16 @@
 /* feature_map.h - what a U-Net does to feature maps between its convolutions
  *
- * What     Group normalisation, folded into one multiplication and one addition per channel; the pass that
- *          applies it together with SiLU and a resampling by two, over the channels of two feature maps (hidden
- *          and skip); the bicubic and the bilinear enlargement in front of the upsamplers.
+ * What     Group normalisation is computed as one multiplication and one addition per channel.
+ *          feature_map_apply applies these together with SiLU and a resampling by two, over the channels of two
+ *          feature maps (hidden and skip).  The bicubic and the bilinear enlargement are those in front of the
+ *          upsamplers.
  * Source   Wu and He 2018, arXiv:1803.08494 (torch.nn.GroupNorm); openai/guided-diffusion unet.py
  *          ResBlock; torch.nn.functional.interpolate(mode="bicubic", antialias=True), (mode="bilinear").
  * Shapes   Feature maps [N, Y, X, C] f32, channels last; mul, add [N, C].
  * EASY TO GET WRONG
  *          Groups run over the channels of [hidden, skip] together; one group may hold channels of both.
- *          In a block that resamples, norm and SiLU come first.  bicubic: a = -0.5, taps outside the
- *          image are dropped and the others renormalised; the result is not clamped.
+ *          In a block that resamples, norm and SiLU come first.  The bicubic filter has a = -0.5.  Its
+ *          taps outside the image are dropped and the others renormalised; the result is not clamped.
  * Numbers  The statistics are summed in f64, in a fixed order: no bit depends on threads or on N.
  * Threads  Split over stretches of pixels, or rows.
  */
@@ -26,7 +27,8 @@ struct feature_map {
     size_t n, y, w;    /* N, rows, columns */
 };
 
-/* A GroupNorm.  A block's time embedding acts before it (added to x) or after it (FiLM: scale and shift). */
+/* A GroupNorm.  The time embedding of a block acts before the norm (added to x) or after the norm (FiLM: scale and
+ * shift). */
 struct feature_map_norm {
     const float *g, *b;      /* [C] */
     size_t groups;
@@ -52,8 +54,8 @@ void feature_map_apply(const struct feature_map *p, const float *mul, const floa
 void feature_map_apply_band(const struct feature_map *p, const float *mul, const float *add, enum act act, enum resample r,
                        const struct compute *c, size_t n, size_t from, size_t to, size_t halo, float *out);
 
-/* Enlarge in [N, Y, X, C] to out [N, Yo, Xo, C]; Yo >= Y, Xo >= X.  Return 0, or -1 when scratch is too small.  bilinear
- * repeats the pixels at the edges. */
+/* Enlarge `in` [N, Y, X, C] to `out` [N, Yo, Xo, C]; Yo >= Y, Xo >= X.  Return 0, or -1 if scratch is too small.
+ * feature_map_bilinear repeats the pixels at the edges. */
 int feature_map_bicubic(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,
                     float *out, struct arena scratch);
 int feature_map_bilinear(const float *in, size_t n, size_t y, size_t x, size_t ch, size_t yo, size_t xo,

@@ -14,8 +14,8 @@ enum { MAX_ROWS = 384, MAX_COLS = 512, PACK_COLS = 256, CONVERT = 1 << 14 };
 
 struct pack_job {
     const struct kern *kern;
-    const struct tensor *w;    /* [parts] matrices, one above the other; or */
-    const struct linear *from; /* the packed matrix to transpose, and its taps */
+    const struct tensor *w;    /* [parts] matrices, one above the other, or NULL */
+    const struct linear *from; /* NULL, or a packed matrix to transpose, and its taps */
     size_t taps;
     size_t parts, n, k;
     const float *scale;        /* [n] or NULL */

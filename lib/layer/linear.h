@@ -7,12 +7,12 @@
  *          residual [m, n] with row stride ldy; all f32.
  * Aliasing residual may be y itself (y += ...); x must not overlap y.
  * Errors   linear_pack fails when the parts do not fit together or memory runs out.
- *          linear_run cannot fail: its scratch is sized by linear_scratch, and the caller
- *          takes it once, when it plans.
+ *          linear_run cannot fail: linear_scratch returns the size of its scratch, which
+ *          the caller takes in advance.
  * Numbers  Sums over k in f32 (bf16 kernels: products of bf16 inputs, sums in f32).
  *          The order of the additions for one element of y depends on k and the
  *          kernel only.  It does not depend on m, on the element's place or on the threads,
- *          so batches and threads do not change one bit.
+ *          so batches and threads do not change any bit of y.
  * Threads  linear_run is split over c->pool.
  */
 #ifndef UNCLIP_LINEAR_H

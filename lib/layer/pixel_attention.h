@@ -5,8 +5,8 @@
  * Source   Dhariwal and Nichol 2021, arXiv:2105.05233 (AttentionBlock of guided-diffusion); Esser et al. 2021,
  *          arXiv:2012.09841 (AttnBlock of taming-transformers: one head, q, k, v and out are 1x1 convolutions).
  * Shapes   h [N, Y, X, C], in place; qkv [3 C, C] with q above k above v; out [C, C].
- * Errors   -1 only when the arena is too small.
- * Memory   Scratch holds four floats for each float of h, and attention_scratch.
+ * Errors   pixel_attention_run returns 0, or -1 if the arena is too small.
+ * Memory   Scratch holds four floats for each float of h, and the scratch of attention_run or linear_run.
  * Numbers  As in attention.h, no bit depends on N or the threads.
  */
 #ifndef UNCLIP_PIXEL_ATTENTION_H
@@ -24,8 +24,8 @@ struct pixel_attention {
     struct linear qkv, out;
 };
 
-/* Replaces h as above.  `context` gives, for each of the n feature maps, keys and values that come before those of the
- * pixels, or is NULL. */
+/* Replaces h by the formula at the top.  `context` is NULL, or gives for each of the n feature maps keys and values
+ * that come before those of the pixels. */
 int pixel_attention_run(const struct pixel_attention *b, const struct compute *k, size_t n, size_t y, size_t x, float *h,
                         const struct attention_keys *context, struct arena scratch);
 

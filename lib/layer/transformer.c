@@ -14,9 +14,9 @@ struct work {
     float *h;                  /* [rows, D] normalised */
     float *q, *kv;             /* [rows, D], [rows, 2 D] */
     float *mlp;                /* [rows, F] */
-    const float *x;            /* the layer's input, its rows after the attention, and its result; without */
-    float *mid, *y;            /* r->keep all are the same rows, unless one row is computed */
-    float *u, *p, *o;          /* NULL, NULL and q, or as in struct transformer_state; o: attention's result */
+    const float *x;            /* the layer's input */
+    float *mid, *y;            /* x after the attention; the result; without r->keep both are r->x, or r->y (one row) */
+    float *u, *p, *o;          /* u, p: NULL, or as in struct transformer_state; o: attention's result, in q or h */
     struct attention_seq *seq; /* [n] */
     void *rest;                /* scratch of linear_run and attention_run */
 };
@@ -216,7 +216,7 @@ static void place(const struct transformer *t, const struct transformer_run *r, 
     w->q = s->q;
     w->kv = s->kv;
     w->p = s->p;
-    w->o = w->h;    /* not read again before attention writes it */
+    w->o = w->h;    /* h is not read again before attention writes to it */
     w->mid = s->mid;
     w->u = s->u;
 }
@@ -284,14 +284,14 @@ void transformer_prefill(const struct transformer *t, const struct compute *c, s
 
 /* ---- one row at a time ---- */
 
-/* Cuts the scratch of a step from s.  In the place of attention_seq, query [n] receives the sequences. */
+/* Cuts the scratch of a step from s.  query [n] takes the place of attention_seq. */
 static struct work plan_step(const struct transformer *t, const struct compute *c, size_t n, size_t keys,
                              struct scratch *s, struct cached_query **query) {
     struct work w;
 
     *query = scratch_cut(s, n, sizeof **query);
     w = plan(t, c, 0, n, 1, s);
-    scratch_cut(s, cached_attention_scratch(c, keys), 1);    /* rest ends here, and may be larger than plan says */
+    scratch_cut(s, cached_attention_scratch(c, keys), 1);    /* w.rest is the last part: this makes it larger */
     return w;
 }
 

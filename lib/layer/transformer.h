@@ -1,17 +1,18 @@
 /* transformer.h - the pre-LN transformer of the text tower, the image tower and the two priors
  *
  * What     layers of   x += out(attention(ln1(x)));   x += proj(act(fc(ln2(x))))
- *          over several sequences at once.  Their rows follow each other in x without
- *          padding; sequence i has len[i] rows.
+ *          over several sequences at once.  The rows of all sequences follow each other in x
+ *          without padding; sequence i has len[i] rows.
  * Source   openai/CLIP @d05afc4 clip/model.py, ResidualAttentionBlock.  The prior's block
- *          (PriorTransformer of diffusers) differs from it in names only.
+ *          (PriorTransformer of diffusers) differs from this block in names only.
  * Shapes   x [sum len, D], contiguous.
  * Savings  With `row`, the last layer computes its query, its projection and its MLP for one
  *          row of each sequence only.  With a cache, keys and values of earlier rows are not
- *          computed again.  `row` and a cache do not change a bit of a result.
+ *          computed again.  `row` and a cache do not change any bit of a result.
  * Numbers  The bytes of a row depend on its own sequence and the kernel only.  In a causal network
- *          they do not depend on later rows either.
- * Threads  Split by the layers that it calls; one call at a time on one scratch.
+ *          these bytes do not depend on later rows either.
+ * Threads  The layers that are called split their work over c->pool.  One call at a time may use a
+ *          scratch.
  */
 #ifndef UNCLIP_TRANSFORMER_H
 #define UNCLIP_TRANSFORMER_H
@@ -26,9 +27,10 @@ struct transformer_config {
     bool causal;
 };
 
-/* The names that one family of checkpoints gives to the tensors of a layer; each has .weight and .bias.  Where q is
- * NULL, q, k and v are the thirds of `fused`_weight [3 D, D] and `fused`_bias.  Where `fused` is NULL too, they
- * are rows of `interleaved`.weight and .bias, in which q, k and v alternate from head to head. */
+/* The names that one family of checkpoints gives to the tensors of a layer; each has .weight and .bias.  If the name
+ * `q` is NULL, the matrices of q, k and v are the thirds of `fused`_weight [3 D, D] and `fused`_bias.  If `fused` is
+ * NULL too, these matrices are rows of `interleaved`.weight and .bias, in which q, k and v alternate from head to
+ * head. */
 struct transformer_names {
     const char *ln1, *q, *k, *v, *fused, *interleaved, *out, *ln2, *fc, *proj;
 };
@@ -55,16 +57,17 @@ struct transformer_cache {
     size_t room, used;
 };
 
-/* What a run leaves for transformer_back (transformer_back.h), of one layer.  p may be NULL. */
+/* What a run keeps of one layer for transformer_back (transformer_back.h).  p may be NULL. */
 struct transformer_state {
-    float *q, *kv, *p;     /* [m, D], [rows, 2 D], [n, H, queries, keys]: the attention weights */
-    float *mid, *u;        /* [m, D]: x after the attention; [m, F]: the MLP's input of the activation */
+    float *q, *kv, *p;     /* [m, D]; [rows, 2 D]; the attention weights [n, H, queries, keys] */
+    float *mid, *u;        /* [m, D], x after the attention; [m, F], the input of the MLP's activation */
 };
 
-/* Of all layers.  m is the number of rows that a layer computes: all, or n in the last layer with `row`. */
+/* What a run keeps of all layers.  The m of a layer's state is the number of rows that the layer computes: all rows, or
+ * n rows in the last layer with `row`. */
 struct transformer_keep {
     float *x;                           /* [layers, rows, D]: the input of each layer */
-    struct transformer_state *state;    /* [layers]; if `again`, a single one, which the last layer leaves */
+    struct transformer_state *state;    /* [layers], or if `again` a single state, at first of the last layer */
     bool again;                         /* the backward pass computes each layer's state again */
 };
 
@@ -72,11 +75,13 @@ struct transformer_keep {
 struct transformer_run {
     size_t n;                                        /* sequences */
     const size_t *len;                               /* [n], each at least 1 */
-    float *x;                                        /* the rows; replaced by the result, unless `row` */
+    float *x;                                        /* the rows, which the result replaces unless `row` is set */
     const size_t *row;                               /* NULL, or the one row of each sequence to compute */
     float *y;                                        /* with `row`: the result, [n, D] */
     const struct transformer_cache *const *past;     /* NULL, or a cache (or NULL) for each sequence */
-    const struct transformer_keep *keep;             /* NULL; or x is keep->x, y receives the result, past is NULL */
+    /* NULL, or what the run keeps for transformer_back.  x must then be keep->x, past must be NULL, and y receives the
+     * result. */
+    const struct transformer_keep *keep;
 };
 
 /* Returns the bytes of scratch for n sequences of at most `rows` rows in all, and at most `keys` keys each. */
@@ -86,7 +91,7 @@ size_t transformer_scratch(const struct transformer *t, const struct compute *c,
 void transformer_run(const struct transformer *t, const struct compute *c,
                      const struct transformer_run *r, void *scratch);
 
-/* Runs one layer of r again, from its kept input, so that the layer's state is that of the run (transformer_back.h). */
+/* Runs one layer of r again, from its kept input, which restores the layer's state in r->keep (transformer_back.h). */
 void transformer_run_layer(const struct transformer *t, const struct compute *c, const struct transformer_run *r,
                            size_t layer, void *scratch);
 
@@ -100,7 +105,7 @@ size_t transformer_step_scratch(const struct transformer *t, const struct comput
 
 /* Computes one more row of each of n causal sequences; x [n, D] holds the rows and receives the result.  The earlier
  * rows of sequence i are those of past[i], which sequences may share, and then those of own[i].  The keys and values of
- * the new row are appended to own[i], and its `used` is raised; used < room. */
+ * the new row are appended to own[i], and own[i].used is raised by one; it must be < own[i].room before the call. */
 void transformer_step(const struct transformer *t, const struct compute *c, size_t n, float *x,
                       const struct transformer_cache *const past[], struct transformer_cache own[], void *scratch);
 

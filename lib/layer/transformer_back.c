@@ -34,7 +34,7 @@ struct transformer_keep transformer_keep_cut(const struct transformer *t, size_t
     k.x = scratch_cut(s, g->layers * rows * d, sizeof(float));
     k.state = scratch_cut(s, states, sizeof *k.state);
     for (size_t i = 0; i < states; i++) {
-        bool last = one && i + 1 == g->layers;    /* with KEEP_INPUTS, the one state serves layers of all rows, too */
+        bool last = one && i + 1 == g->layers;    /* with KEEP_INPUTS, the single state must hold all rows */
         size_t m = last ? n : rows;
         struct transformer_state l = {0};
 
@@ -95,7 +95,7 @@ size_t transformer_back_scratch(const struct transformer *t, const struct transf
     return s.used;
 }
 
-/* Computes w->dq and w->dkv from the gradient of attention's result, w->dq. */
+/* Computes w->dq and w->dkv from the gradient at attention's result, which w->dq holds before the call. */
 static void attend_back(const struct transformer *t, const struct compute *c, const struct transformer_run *r,
                         const struct transformer_state *k, bool one, const struct work *w) {
     struct attention a = attention_of(t);
@@ -141,7 +141,7 @@ static void layer_back(const struct transformer *t, const struct transformer_tur
         layer_norm_back(c, rows, d, x, l->ln1.g, t->config.eps, w->h, dmid, dx);
         return;
     }
-    linear_run(&u->q, c, m, w->dq, d, k->q, d, ACT_NONE, NULL, w->rest);    /* q is not read again */
+    linear_run(&u->q, c, m, w->dq, d, k->q, d, ACT_NONE, NULL, w->rest);    /* k->q is not read again */
     scatter_add(r, c->kern, d, k->q, w->h);
     layer_norm_back(c, rows, d, x, l->ln1.g, t->config.eps, w->h, NULL, dx);
     scatter_add(r, c->kern, d, dmid, dx);

@@ -6,7 +6,8 @@
  *              x' = x + out(attention(ln1(x)))       dx = dx' + ln1^T(attention^T(out^T dx'))
  *              y  = x' + proj(act(fc(ln2(x'))))      dx' = dy + ln2^T(fc^T(act'(u) proj^T dy))
  *
- *          No weight gets a gradient.  Sequences have one length, see all their rows (not causal), and have no cache.
+ *          No weight gets a gradient.  All sequences have the same length, see all their rows (not causal), and have no
+ *          cache.
  * Source   The chain rule; attention_back.h for attention.
  * Shapes   dy [n, D] with `row`, else [n * T, D]; dx [n * T, D], contiguous.  dy may be dx without `row`.
  * Memory   Floats kept for each row and layer:
@@ -17,7 +18,7 @@
  *          in the order of attention_back.h.  The bytes of a row's gradient depend on its own sequence, the kernel
  *          and the mode only.
  * Errors   transformer_turn returns -1 and a message when memory runs out.  The other functions cannot fail.
- * Threads  Split by the layers that it calls; one call at a time on one scratch.
+ * Threads  The layers that are called split their work over c->pool.  One call at a time may use a scratch.
  */
 #ifndef UNCLIP_TRANSFORMER_BACK_H
 #define UNCLIP_TRANSFORMER_BACK_H
@@ -32,20 +33,21 @@ struct transformer_turned {
     struct linear q, kv, out, fc, proj;
 };
 
-/* Packs the transposed matrices of all layers into keep.  *u receives one for each layer. */
+/* Packs the transposed matrices of all layers into memory from the arena keep.  *u receives an array of one struct for
+ * each layer. */
 int transformer_turn(struct transformer_turned **u, const struct transformer *t, const struct compute *c,
                      struct arena *keep, struct err *e);
 
-/* Cuts from s the memory that a run of n sequences of `len` rows keeps, where `one` says that the run has `row`.  With
- * a NULL base the call only counts, and the result is not to be used. */
+/* Cuts from s the memory that a run of n sequences of `len` rows keeps.  `one` says that the run has `row`.  If s->base
+ * is NULL, the call only counts bytes, and its result must not be used. */
 struct transformer_keep transformer_keep_cut(const struct transformer *t, size_t n, size_t len, bool one,
                                              enum keep_mode mode, struct scratch *s);
 
 size_t transformer_back_scratch(const struct transformer *t, const struct transformer_turned *u, const struct compute *c,
                                 size_t n, size_t len, enum keep_mode mode);
 
-/* Computes dx from dy for the run r, whose memory r->keep is unchanged since transformer_run.  The call overwrites
- * what was kept, so that there is one call for each run. */
+/* Computes dx from dy for the run r, whose memory r->keep is unchanged since transformer_run.  The call overwrites that
+ * memory, so it can be made only once for each run. */
 void transformer_back(const struct transformer *t, const struct transformer_turned *u, const struct compute *c,
                       const struct transformer_run *r, const float *dy, float *dx, void *scratch);
 

@@ -7,7 +7,7 @@
 
 /* A task is a block of tiles with all panels of output channels, or with a group of them.  Its transformed
  * input, 16 matrices [tiles, in], stays in or near the second-level cache while the weights are read.
- * The products of one panel, [16][tiles][panel], become pixels at once. */
+ * The products of one panel, [16][tiles][panel], are transformed into pixels at once. */
 enum { PLACES = 16, MAX_TILES = 96, SOME_TILES = 48, FEW_TILES = 24, INPUT_BYTES = 1 << 19, CHUNK = 4096 };
 enum { LEAST_SIDE = 16, LEAST_IN = 32, LEAST_OUT = 16 };
 
@@ -27,7 +27,7 @@ struct plan {
     size_t ty, tx, tiles;         /* rows and columns of tiles in a feature map; number of all tiles */
     size_t block, blocks;         /* tiles of a task; number of such blocks */
     size_t panels, some;          /* panels of output channels; those whose weights are transformed at once */
-    size_t group, groups;         /* panels of a task; tasks that `some` panels make */
+    size_t group, groups;         /* panels of a task; number of tasks for `some` panels */
     size_t ldv, ldm;              /* items from one of the 16 matrices of input, or of products, to the next */
     size_t weights, zeros;        /* bytes of scratch that all threads share */
     size_t input, products, pixels, thread;    /* bytes for each thread, and their sum */
@@ -69,7 +69,7 @@ struct job {
     const struct winograd_area *a;
     const float *in, *zeros;
     const struct kern_out *out;
-    size_t from, to;    /* panels whose weights are transformed */
+    size_t from, to;    /* the panels [from, to) have their weights transformed */
     char *weights, *threads;
 };
 
