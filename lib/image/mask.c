@@ -55,7 +55,8 @@ static size_t distance(const struct field *f, size_t y, size_t x, uint32_t at) {
     return at == NOWHERE ? SIZE_MAX : dy * dy + dx * dx;
 }
 
-/* Takes the answer of the neighbour (y + dy, x + dx) for (y, x) where it is nearer. */
+/* Gives (y, x) the known pixel of its neighbour (y + dy, x + dx) if that pixel is nearer than the pixel found so
+ * far. */
 static void ask(const struct field *f, size_t y, size_t x, int dy, int dx) {
     size_t v = y + (size_t)dy, u = x + (size_t)dx;    /* beyond the edges these wrap around to large numbers */
 
@@ -63,7 +64,7 @@ static void ask(const struct field *f, size_t y, size_t x, int dy, int dx) {
         f->from[y * f->w + x] = f->from[v * f->w + u];
 }
 
-/* One row, in both directions, with the answers of the row above (dy = -1) or below (1). */
+/* Updates row y in both directions, and from the row above (dy = -1) or below (dy = 1). */
 static void sweep(const struct field *f, size_t y, int dy) {
     for (size_t x = 0; x < f->w; x++) {
         for (int dx = -1; dx <= 1; dx++)

@@ -1,10 +1,11 @@
 /* mask.h - which pixels of a picture are known, and which are to be painted
  *
- * What     Makes a mask from a painted picture, from a picture's alpha or from rectangles; fits it to another size; and
- *          replaces the unknown pixels of a picture.
+ * What     Makes a mask from a painted picture, from a picture's alpha or from rectangles; fits a mask to another size;
+ *          and finds the nearest known pixel for each pixel of a picture.
  * Shapes   mask u8 [H, W]: 1 known, 0 to be painted.  rgb u8 [n, 3].
  * EASY TO GET WRONG
- *          In the picture that a person paints, white is to be painted, which is 0 in the mask.
+ *          In a mask that a person paints as a picture, white means "to be painted", which is 0
+ *          in mask.
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_MASK_H
@@ -33,9 +34,9 @@ bool mask_erase(unsigned char *mask, size_t h, size_t w, const struct mask_box *
  * covers, even in part, is known. */
 void mask_fit(const unsigned char *mask, size_t q, size_t s, unsigned char *out);
 
-/* Writes for each pixel the index of the known pixel nearest to it into from [h, w] (of an equally near one, or now and
- * then of one that is farther by a part of a pixel).  Returns false, and writes nothing of use, if no pixel is known.
- * h * w must be below 2^32 - 1. */
+/* Writes for each pixel the index of the known pixel nearest to it into from [h, w].  Now and then that pixel is
+ * farther than the nearest one by a part of a pixel.  Returns false if no pixel is known; `from` is not valid then.  h
+ * * w must be below 2^32 - 1. */
 bool mask_nearest(const unsigned char *mask, size_t h, size_t w, uint32_t *from);
 
 #endif

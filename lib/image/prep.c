@@ -6,15 +6,16 @@
 
 #include "lib/image/resize.h"
 
-/* Returns floor(size * a / b); pictures have fewer than 2^32 pixels a side.  SIZE_MAX / 16 where size * a overflows. */
+/* Returns floor(size * a / b); pictures have fewer than 2^32 pixels a side.  Returns SIZE_MAX / 16 if size * a
+ * overflows. */
 static size_t ratio(size_t size, size_t a, size_t b) {
     size_t q;
 
     return __builtin_mul_overflow(size, a, &q) ? SIZE_MAX / 16 : q / b;
 }
 
-/* Cuts or pads one axis of `side` pixels to s pixels.  Writes the first pixel of the crop into *at, the pixels that pad
- * before it into *pad, and the pixels of the crop into *n. */
+/* Cuts or pads one axis of `side` pixels to s pixels.  Writes the index of the first pixel of the crop into *at, the
+ * number of padding pixels before the crop into *pad, and the number of pixels of the crop into *n. */
 static void cut(size_t side, size_t s, enum prep_crop rule, size_t *at, size_t *pad, size_t *n) {
     size_t d = side > s ? side - s : s - side, half = d / 2;
 
@@ -27,7 +28,7 @@ static void cut(size_t side, size_t s, enum prep_crop rule, size_t *at, size_t *
 }
 
 /* Returns true if RESIZE_SHORTEST would make the longer side exceed p->most, and then writes the limited sides into l.
- * The arithmetic is the reference's own, which cuts where exact arithmetic may not. */
+ * The arithmetic is that of the reference, which may round down where exact arithmetic would not. */
 static bool limited(const struct prep *p, size_t h, size_t w, struct prep_place *l) {
     double lo = (double)(h < w ? h : w), hi = (double)(h < w ? w : h), raw = (double)p->most * lo / hi;
     size_t size = (size_t)rint(raw), shorter = size ? size : 1;

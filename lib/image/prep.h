@@ -27,10 +27,10 @@
 enum prep_filter { FILTER_NEAREST, FILTER_LANCZOS, FILTER_BILINEAR, FILTER_BICUBIC, FILTER_BOX,
                    FILTER_HAMMING };    /* Pillow's numbers */
 enum prep_resize { RESIZE_SHORTEST, RESIZE_SQUASH, RESIZE_LONGEST };
-enum prep_crop { CROP_TORCHVISION, CROP_HF };    /* crop begins at (side - S) / 2, half to even, or floor */
+enum prep_crop { CROP_TORCHVISION, CROP_HF };    /* crop begins at (side - S) / 2, rounded half to even, or down */
 
 struct prep {
-    size_t size;                /* side after the resize: the shorter (SHORTEST), both or the longer; 0: no resize */
+    size_t size;                /* shorter side (SHORTEST), both sides or longer side after the resize; 0: no resize */
     size_t most;                /* SHORTEST: limit of the longer side, whatever the shorter becomes; 0: no limit */
     size_t crop;                /* S, the side of the square */
     enum prep_resize resize;
@@ -55,8 +55,8 @@ struct prep_place prep_where(const struct prep *p, size_t h, size_t w);
 struct resize;
 
 /* prep_crop resizes and crops a whole picture of h x w pixels, h and w >= 1, and writes it into out, u8 [S, S, 3].
- * prep_begin only starts the same work: the caller then gives the rows to resize_row (resize.h), from the top, and
- * keeps what was taken from `a` until the last row. */
+ * prep_begin only starts the same work: the caller then gives the rows to resize_row (resize.h), from the top, and must
+ * not free the memory that was taken from the arena `a` before the last row. */
 int prep_begin(const struct prep *p, size_t h, size_t w, unsigned char *out, struct resize *r,
                struct arena *a, struct err *e);
 int prep_crop(const struct prep *p, const unsigned char *rgb, size_t h, size_t w,
@@ -67,7 +67,8 @@ void prep_planes(const struct prep *p, const unsigned char *crop, float *out);
  * and clamped. */
 void prep_quantize(const float *planes, size_t h, size_t w, unsigned char *out);
 
-/* The way back: bytes [h, w, 3] to f32 [3, h, w].  A byte v becomes v / 127.5 - 1, of which prep_quantize makes v. */
+/* Converts back, from bytes [h, w, 3] to f32 [3, h, w].  A byte v becomes v / 127.5 - 1, which prep_quantize turns into
+ * v again. */
 void prep_widen(const unsigned char *rgb, size_t h, size_t w, float *out);
 
 #endif

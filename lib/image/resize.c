@@ -84,7 +84,7 @@ static void weigh(const struct resize_axis *x, enum prep_filter f, size_t i, siz
         weight[j] = fixed(total != 0 ? w[j] / total : w[j]);
 }
 
-/* Fills in the axis x for the nearest filter: each output has one tap of weight 1.  Pillow adds the step up from output
+/* Fills in the axis x for the nearest filter: each output has one tap of weight 1.  Pillow adds up the step from output
  * to output, which rounds differently from a product. */
 static void weigh_nearest(struct resize_axis *x) {
     double step = (double)x->in / (double)x->out, at = step * 0.5;
@@ -101,7 +101,7 @@ static void weigh_nearest(struct resize_axis *x) {
     }
 }
 
-/* Computes the ranges and weights of the axis x.  k is the kernel whose `row` will read them, or NULL. */
+/* Computes the ranges and weights of the axis x.  k is the kernel whose `row` will read the weights, or NULL. */
 static int axis_plan(struct resize_axis *x, enum prep_filter f, const struct resize_kernel *k,
                      struct arena *a, struct err *e) {
     size_t group = k ? k->group : 1;
@@ -157,9 +157,9 @@ static size_t overlap(const struct resize_axis *y) {
     return most;
 }
 
-/* Returns true where Pillow 13 goes down the columns first: the height loses more than twice as many pixels as the
- * width, so the second pass has fewer rows.  The order changes the result, because values are rounded between the
- * passes. */
+/* Returns true if Pillow 13 does the vertical pass first.  It does so if the height loses more than twice as many
+ * pixels as the width, because the horizontal pass then has fewer rows.  The order changes the result, because values
+ * are rounded between the passes. */
 static bool down_first(const struct resize_axis *x, const struct resize_axis *y) {
     return !x->copy && y->out < y->in && (int64_t)(y->in - y->out) > 2 * ((int64_t)x->in - (int64_t)x->out);
 }
@@ -201,7 +201,7 @@ static void row_c(const struct resize_axis *x, const unsigned char *in, unsigned
     for (size_t i = 0; i < x->n; i++, out += 3) {
         const int32_t *c = x->weight + i * x->taps;
         const unsigned char *p = in + 3 * x->lo[i];
-        uint32_t s0 = RESIZE_HALF, s1 = s0, s2 = s0;    /* unsigned: may wrap */
+        uint32_t s0 = RESIZE_HALF, s1 = s0, s2 = s0;    /* unsigned, because sums may wrap around */
 
         for (size_t j = 0; j < x->hi[i] - x->lo[i]; j++, p += 3) {
             uint32_t v = (uint32_t)c[j];

@@ -1,23 +1,23 @@
 /* resize.h - Pillow's resampling of 8-bit RGB, to the last bit
  *
- * What     Image.resize() of Pillow in mode RGB with its six filters, for a window of the
- *          result: a crop that follows costs nothing outside the window.  One pass goes along the
- *          rows and then one down the columns, or the other way round where the height loses more than
- *          twice as many pixels as the width (as since Pillow 13).  The row between the passes
- *          is rounded and clipped to 8 bits, weights are in fixed point with 22 bits after the
- *          point, taps outside the picture are dropped and the rest is renormalised.  A pass
- *          whose size does not change is skipped.
+ * What     Image.resize() of Pillow in mode RGB with its six filters, for a window of the result: if a
+ *          crop follows, the pixels outside the window are not computed.  One pass goes along the rows
+ *          and then one down the columns, or the other way round if the height loses more than twice
+ *          as many pixels as the width (as since Pillow 13).  The row between the passes is rounded
+ *          and clipped to 8 bits, weights are in fixed point with 22 bits after the point, taps
+ *          outside the picture are dropped and the rest is renormalised.  A pass whose size does not
+ *          change is skipped.
  * Source   Pillow 13 src/libImaging/Resample.c (Geometry.c for nearest), read for what it
  *          computes; the order of the passes seen in the results of Pillow 13.0.0.
  * Shapes   in: u8 [H, W, 3], rows without gaps; out: u8 [window h, window w, 3].
  * Layout   out must not overlap in.
  * Rows     resize_begin and resize_row take the picture from the top, a row at a time, so that
  *          a decoder need never hold all of it; resize_run does both for a picture in memory.
- * Memory   One row of input at a time goes through both passes: besides the weights only
- *          a row and the sums of the output rows that it belongs to are held.
+ * Memory   One row of input at a time goes through both passes: apart from the weights, only
+ *          this row and the sums of the output rows to which it belongs are held in memory.
  * Errors   resize_plan fails when the arena is too small for the weights (a picture many
  *          millions of pixels long that becomes a few hundred); resize_run cannot fail.
- * Numbers  Integer sums modulo 2^32: every kernel gives the same bytes.
+ * Numbers  Sums are integers modulo 2^32, so every kernel gives the same bytes.
  * Threads  Re-entrant; a plan belongs to one thread (it holds scratch).
  */
 #ifndef UNCLIP_RESIZE_H
@@ -78,8 +78,8 @@ struct resize {
     unsigned char *in;      /* [3 x.in]: a row before the horizontal pass, with RESIZE_PAD bytes behind it */
     unsigned char *out;     /* where the result goes, rows `stride` bytes apart */
     size_t stride;
-    size_t at;              /* input rows seen */
-    size_t begun, done;     /* output rows begun, and finished */
+    size_t at;              /* number of input rows taken so far */
+    size_t begun, done;     /* numbers of output rows begun, and finished */
 };
 
 struct resize_window {
@@ -87,7 +87,7 @@ struct resize_window {
 };
 
 /* Plans the resize of h x w pixels to out_h x out_w, of which only the window win is computed.  All sizes must be >= 1.
- * The plan's memory is taken from a.  Returns 0, or -1 without memory. */
+ * The plan's memory is taken from a.  Returns 0, or -1 if memory runs out. */
 int resize_plan(struct resize *r, enum prep_filter f, size_t h, size_t w, size_t out_h,
                 size_t out_w, const struct resize_window *win, const struct resize_kernel *k,
                 struct arena *a, struct err *e);

@@ -1,7 +1,7 @@
 /* flags x86_64: -mavx2 */
 /* The passes of resize.h with 256-bit integers.  A weight has 24 bits, which vpmaddwd cannot
- * take and vpmulld takes slowly; split into 12 low and 12 high bits it is two vpmaddwd, each
- * of which adds up two taps.  Sums modulo 2^32 of both halves join to the exact sum. */
+ * take and vpmulld takes slowly; split into 12 low and 12 high bits, a weight takes two vpmaddwd, each of which adds up
+ * two taps.  The sums of both halves, modulo 2^32, together give the exact sum. */
 #include "lib/image/resize.h"
 
 #include <immintrin.h>
@@ -54,7 +54,7 @@ static void row_avx2(const struct resize_axis *x, const unsigned char *in, unsig
         t = _mm_srai_epi32(_mm_add_epi32(t, _mm_set1_epi32(RESIZE_HALF)), RESIZE_BITS);
         t = _mm_packus_epi16(_mm_packs_epi32(t, t), t);
         word = _mm_cvtsi128_si32(t);
-        memcpy(out + 3 * i, &word, 4);    /* the fourth byte is overwritten by the next */
+        memcpy(out + 3 * i, &word, 4);    /* the fourth byte is overwritten by the next pixel */
     }
 }
 

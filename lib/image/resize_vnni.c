@@ -1,7 +1,7 @@
 /* flags x86_64: -mavx512f -mavx512bw -mavx512vl -mavx512vbmi -mavx512vnni -mavx2 */
 /* The passes of resize.h with 512-bit integers and byte products.  A weight of 24 bits is three
- * signed digits of base 256: vpdpbusd adds up four taps of a digit, sixteen taps and three
- * colours at a time, and the three sums modulo 2^32 join to the exact one. */
+ * signed digits of base 256: vpdpbusd adds up four taps of a digit, sixteen taps and three colours at a time, and the
+ * sums of the three digits, modulo 2^32, together give the exact sum. */
 #include "lib/image/resize.h"
 
 #include <assert.h>
@@ -62,12 +62,12 @@ static void row_vnni(const struct resize_axis *x, const unsigned char *in, unsig
         s = _mm512_add_epi32(s, _mm512_shuffle_epi32(s, _MM_PERM_BADC));
         s = _mm512_add_epi32(s, _mm512_shuffle_epi32(s, _MM_PERM_CDAB));
         s = _mm512_srai_epi32(_mm512_add_epi32(s, _mm512_set1_epi32(RESIZE_HALF)), RESIZE_BITS);
-        /* one number of each lane, clipped to bytes */
+        /* keep one number of each lane, and clip the numbers to bytes */
         s = _mm512_maskz_compress_epi32(0x111, s);
         t = _mm512_castsi512_si128(s);
         t = _mm_packus_epi16(_mm_packs_epi32(t, t), t);
         word = _mm_cvtsi128_si32(t);
-        memcpy(out + 3 * i, &word, 4);    /* the fourth byte is overwritten by the next */
+        memcpy(out + 3 * i, &word, 4);    /* the fourth byte is overwritten by the next pixel */
     }
 }
 

@@ -38,7 +38,7 @@ static void draw_text(const struct sheet *s, unsigned char *rgb, size_t x, size_
         font_draw(rgb, s->w, x, y, s->scale, text, n);
 }
 
-/* The bytes of the character at s, which is not at the end of its string. */
+/* Returns the length in bytes of the character at s, which is not at the end of its string. */
 static size_t character(const char *s) {
     size_t n = 1;
 
@@ -47,7 +47,8 @@ static size_t character(const char *s) {
     return n;
 }
 
-/* The bytes of the text's longest beginning that is at most `width` pixels wide, and of its first character at least. */
+/* Returns the length in bytes of the longest beginning of the text that is at most `width` pixels wide, but at least
+ * the length of the first character. */
 static size_t longest(const struct sheet *s, const char *text, size_t width) {
     size_t n = *text ? character(text) : 0;
 
@@ -56,7 +57,8 @@ static size_t longest(const struct sheet *s, const char *text, size_t width) {
     return n;
 }
 
-/* Takes the next line of the caption *s.  Writes its start into *line, moves *s behind it and returns its length. */
+/* Takes the next line of the caption *s.  Writes the start of the line into *line, moves *s to the end of the line and
+ * returns the length of the line in bytes. */
 static size_t line_of(const struct sheet *sheet, const char **s, const char **line) {
     size_t n, cut, room;
 

@@ -1,9 +1,9 @@
 /* sheet.h - one picture made of many, in rows and columns, each with a caption below it
  *
  * What     A cell is as large as the largest picture; smaller pictures are centred in it.  Captions are
- *          broken between words (or after / - _) into SHEET_LINES lines at most, and cut with "..." where they are
- *          longer.  Their letters grow with the cell, so that about 27 fit on a line.  They are those of font.h,
- *          unless the caller brings a font of its own.
+ *          broken between words (or after / - _) into SHEET_LINES lines at most, and cut with "..." if they are
+ *          longer.  The letters grow with the cell, so that about 27 fit on a line.  The letters are those of
+ *          font.h, unless the caller brings a font of its own.
  * Shapes   u8 [H, W, 3], white where nothing is drawn.
  * Errors   sheet_add and sheet_plan return -1 if the sheet would have more than SHEET_PIXELS pixels.
  * Threads  No state.
@@ -24,18 +24,19 @@ struct sheet_cell {
 
 /* A font of the caller, whose lines are `line` pixels high. */
 struct sheet_font {
-    size_t (*width)(const void *of, size_t line, const char *s, size_t n);    /* of the n bytes at s, in pixels, rounded up */
+    /* Returns the width of the n bytes at s, in pixels, rounded up. */
+    size_t (*width)(const void *of, size_t line, const char *s, size_t n);
     /* Draws the n bytes at s in black into a picture whose rows are w pixels wide, with the top left corner at (x, y).
-     * It may write to `room` x `line` pixels. */
+     * The function may write to `room` x `line` pixels only. */
     void (*draw)(const void *of, size_t line, unsigned char *rgb, size_t w, size_t x, size_t y, size_t room, const char *s, size_t n);
     const void *of;
 };
 
 struct sheet {
     size_t n, cell_h, cell_w;    /* pictures that sheet_add counted, and their largest sides */
-    size_t columns, rows, scale, lines, text_h;    /* set by sheet_plan */
-    size_t h, w;                 /* sides of the sheet in pixels, set by sheet_plan */
-    const struct sheet_font *font;    /* of the captions; NULL: that of font.h */
+    size_t columns, rows, scale, lines, text_h;    /* sheet_plan sets these */
+    size_t h, w;                 /* sides of the sheet in pixels; sheet_plan sets them */
+    const struct sheet_font *font;    /* the font of the captions; NULL: that of font.h */
 };
 
 /* Makes room for one more picture of h x w pixels.  Returns -1 and changes nothing if the sheet would be too large. */

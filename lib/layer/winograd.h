@@ -10,7 +10,7 @@
  *                    | 0 -1  1  0 |        | 1/2 -1/2 1/2 |         | 0  1 -1 -1 |
  *                    | 0  1  0 -1 |        | 0    0    1  |
  *
- *          So a convolution is 16 matrix products over tiles, one for each place in the 4 x 4 pixels.  The weights
+ *          So a convolution is 16 matrix products over tiles, one for each place of the 4 x 4.  The weights
  *          are transformed at each run from the panels that conv.c packed.  This takes as much time as reading the
  *          weights three times, and at most 36 MiB of scratch, but no memory that stays in use.
  * Source   Lavin and Gray 2016, arXiv:1509.09308, section 4.1.

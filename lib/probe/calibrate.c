@@ -2,12 +2,12 @@
 
 #include <math.h>
 
-/* Score j of a row.  With k = 1 the row stores the score of class 1 only, and the score of class 0 is 0. */
+/* Returns score j of a row.  With k = 1 the row stores the score of class 1 only, and the score of class 0 is 0. */
 static double score(const double *s, size_t k, size_t j) {
     return k == 1 ? (j ? s[0] : 0) : s[j];
 }
 
-/* The mean and the variance of a row's scores under the softmax of b * scores. */
+/* Computes the mean and the variance of a row's scores under the softmax of b * scores. */
 static void moments(const double *s, size_t k, double b, double *mean, double *variance) {
     const size_t classes = k == 1 ? 2 : k;
     double top = score(s, k, 0), sum = 0, m = 0, v = 0;
@@ -30,7 +30,7 @@ static void moments(const double *s, size_t k, double b, double *mean, double *v
     *variance = v / sum;
 }
 
-/* The derivative of the mean cross entropy with respect to b.  *curve is the second derivative. */
+/* Returns the derivative of the mean cross entropy with respect to b, and writes the second derivative into *curve. */
 static double slope(const double *scores, size_t n, size_t k, const int32_t *y, double b, double *curve) {
     double d = 0, c = 0;
 
@@ -59,7 +59,7 @@ double calibrate_temperature(const double *scores, size_t n, size_t k, const int
             lo = b;
         else
             hi = b;
-        next = b - d / curve;    /* Newton's step, or the geometric mean of lo and hi where the step leaves them */
+        next = b - d / curve;    /* Newton's step, or the geometric mean of lo and hi if the step leaves (lo, hi) */
         if (!(next > lo && next < hi))
             next = sqrt(lo * hi);
         if (fabs(next - b) <= 1e-15 * b)

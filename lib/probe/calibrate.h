@@ -6,11 +6,11 @@
  *              ECE = sum over bins |accuracy - mean confidence| rows / n,   confidence in (i/15, (i+1)/15].
  * Source   Guo et al. 2017, arXiv:1706.04599, sections 2 and 4.2.
  * Shapes   scores [n, k] f64 as logreg_scores gives them, with k = 1 for two classes; y [n], the classes.
- * Range    T in [1e-3, 1e3].  Where the cross entropy has no minimum inside this range, T is one of its ends; for
- *          example 1e-3 where every row is classified correctly.
+ * Range    T in [1e-3, 1e3].  If the cross entropy has no minimum inside this range, T is an end of the range;
+ *          for example 1e-3 if every row is classified correctly.
  * Units    Cross entropy in nats; the calibration error in [0, 1].
  * Numbers  f64.  T is within 1e-7 of scipy's (tests/unit/probe.c).
- * Errors   The functions cannot fail; n is at least 1, and each y is a class.
+ * Errors   The functions cannot fail; n must be at least 1, and each y must be a class.
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_CALIBRATE_H
@@ -21,10 +21,10 @@
 
 enum { CALIBRATE_BINS = 15 };
 
-/* The best temperature. */
+/* Returns the best temperature. */
 double calibrate_temperature(const double *scores, size_t n, size_t k, const int32_t *y);
 
-/* The expected calibration error of the softmax of scores / t. */
+/* Returns the expected calibration error of the softmax of scores / t. */
 double calibrate_error(const double *scores, size_t n, size_t k, const int32_t *y, double t);
 
 #endif

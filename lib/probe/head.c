@@ -71,7 +71,7 @@ int head_fold(struct head *h, struct arena *keep, struct err *e) {
         struct head_layer *last = &h->layer[n];
         const struct head_layer *next = &h->layer[i];
 
-        /* fold only where the product has no more weights than its two factors together */
+        /* fold only if the product has no more weights than its two factors together */
         if (!last->relu && last->in * next->out <= last->in * last->out + next->in * next->out) {
             if (join(last, next, keep, e) < 0)
                 return -1;
@@ -83,7 +83,7 @@ int head_fold(struct head *h, struct arena *keep, struct err *e) {
     return 0;
 }
 
-/* Normalise x as the head was trained. */
+/* Write x into out, normalised in the way in which the head was trained. */
 static void prepare(const struct head *h, const float *x, double *out) {
     const size_t d = head_in(h);
     double square = 0, scale = 1;

@@ -1,14 +1,14 @@
 /* head.h - a small network on top of an embedding: aesthetic scores, NSFW detectors, linear classifiers
  *
- * What     y = link(layer_n(... act(layer_1(x)))), where x is the embedding.  Where the head was trained so, x is
- *          scaled to length 1, or replaced by (x - mean) / max(sqrt(variance), 1e-7), before the first layer.
+ * What     y = link(layer_n(... act(layer_1(x)))), where x is the embedding.  If the head was trained in this way, x
+ *          is scaled to length 1, or replaced by (x - mean) / max(sqrt(variance), 1e-7), before the first layer.
  *          Consecutive layers without an activation between them are folded into one, so the five layers of LAION's
  *          improved predictor cost one dot product.
  * Source   christophschuhmann/improved-aesthetic-predictor @fe88a16 simple_inference.py (MLP),
  *          LAION-AI/aesthetic-predictor, LAION-AI/CLIP-based-NSFW-Detector (H-14 and Keras models).
  * Shapes   Of each layer, weight [out, in] f32 and bias [out] f32.  x [head_in] f32.  y [head_out] f64.
  * Numbers  Folding and all sums are in f64.  y is within 2e-6 of torch's largest output (tests/unit/head.c).
- * Errors   head_fold returns -1 where layers do not fit together, or when memory is exhausted.  head_run cannot fail.
+ * Errors   head_fold returns 0, or -1 if layers do not fit together or memory is exhausted.  head_run cannot fail.
  * Threads  Re-entrant.  A call computes one row.
  */
 #ifndef UNCLIP_HEAD_H
@@ -40,17 +40,17 @@ struct head {
     enum head_link link;
 };
 
-/* Check that the layers fit together, and fold those that can be folded.  The new weights are taken from keep. */
+/* Check that the layers fit together, and fold the layers that can be folded.  The new weights are taken from keep. */
 int head_fold(struct head *h, struct arena *keep, struct err *e);
 
-/* The length of the embedding, and the number of outputs. */
+/* head_in returns the length of the embedding, and head_out the number of outputs. */
 size_t head_in(const struct head *h);
 size_t head_out(const struct head *h);
 
-/* Bytes of scratch for one row. */
+/* Returns the bytes of scratch for one row. */
 size_t head_scratch(const struct head *h);
 
-/* Compute y [head_out] from one x.  With raw, the link is left out.  An x of zeros is not scaled. */
+/* Compute y [head_out] from one x.  If `raw` is true, the link is left out.  An x of zeros is not scaled. */
 void head_run(const struct head *h, const struct sim_kern *sim, const float *x, bool raw, double *y, void *scratch);
 
 #endif

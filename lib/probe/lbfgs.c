@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const double DECREASE = 1e-4, CURVATURE = 0.9;
-enum { SEARCH_MAX = 50 };    /* calls of f in one line search */
+enum { SEARCH_MAX = 50 };    /* the most calls of f in one line search */
 
 struct pair {
     double *s, *y, sy;    /* s: step of x; y: change of the gradient; sy: s . y */
@@ -15,7 +15,7 @@ struct state {
     double *x, *g, *at, *g_at, *p, *q;    /* [n]: point, gradient; trial point, its gradient; direction; scratch */
     struct pair pair[LBFGS_PAIRS];        /* oldest first */
     size_t pairs;
-    double value;                         /* of f at x */
+    double value;                         /* the value of f at x */
 };
 
 static double dot(size_t n, const double *a, const double *b) {
@@ -44,7 +44,7 @@ static double largest(size_t n, const double *g) {
     return m;
 }
 
-/* p = -H g by the two-loop recursion, where H approximates the inverse Hessian. */
+/* Compute p = -H g by the two-loop recursion, where H approximates the inverse Hessian. */
 static void direction(struct state *s) {
     const size_t n = s->o->n;
     double alpha[LBFGS_PAIRS], scale = 1, *q = s->q;
@@ -93,7 +93,8 @@ static struct point look(struct state *s, double t) {
     return q;
 }
 
-/* The minimum of the cubic through two points, at least a tenth of their distance away from both. */
+/* Returns where the cubic through the points a and b has its minimum, moved to be at least a tenth of their distance
+ * away from both. */
 static double between(struct point a, struct point b) {
     double d1 = a.d + b.d - 3 * (a.v - b.v) / (a.t - b.t), r = d1 * d1 - a.d * b.d, t, lo, hi;
 
@@ -110,8 +111,8 @@ static double between(struct point a, struct point b) {
     return fmin(fmax(t, lo + 0.1 * (hi - lo)), hi - 0.1 * (hi - lo));
 }
 
-/* Search a step from x along p.  On success s->at and s->g_at hold the new point and its gradient, and *value is its
- * value.  -1 if no lower point is found. */
+/* Search a step from x along p.  On success returns 0; s->at and s->g_at hold the new point and its gradient, and
+ * *value is the value of f there.  Returns -1 if no lower point is found. */
 static int search(struct state *s, double *value) {
     const struct point start = {0, s->value, dot(s->o->n, s->g, s->p)};
     const double noise = s->o->noise * fabs(start.v);
@@ -145,7 +146,7 @@ static int search(struct state *s, double *value) {
         if (isfinite(hi.t) && fabs(hi.t - lo.t) <= 1e-14 * hi.t)
             break;
     }
-    /* rounding ends the search: take its best point if it is lower than the start */
+    /* rounding has ended the search: take its best point if this point is lower than the start */
     if (lo.t > 0 && lo.v < start.v) {
         q = look(s, lo.t);
         *value = q.v;
@@ -154,7 +155,8 @@ static int search(struct state *s, double *value) {
     return -1;
 }
 
-/* Make the new point the current one.  Its step is remembered if the curvature along it is positive. */
+/* Make the new point the current one.  The step to this point is remembered if the curvature along the step is
+ * positive. */
 static void move(struct state *s, double value) {
     const size_t n = s->o->n;
     struct pair k = s->pair[s->pairs == LBFGS_PAIRS ? 0 : s->pairs];

@@ -14,7 +14,7 @@
 
 enum { CHUNK = 64 };                    /* rows, or columns, in one task of the pool */
 static const double NOISE_F32 = 1e-6;   /* relative error of an objective whose products are f32 */
-static const double RIDGE = 1e-6;       /* of the mean diagonal is added, as the inverse is kept in f32 */
+static const double RIDGE = 1e-6;       /* this times the mean diagonal is added, because the inverse is kept in f32 */
 
 struct block {
     const float *x;                     /* [n, d] */
@@ -31,7 +31,7 @@ struct logreg {
     bool exact;
     struct block *block;                /* [nblock]; NULL: each gradient makes the blocks again */
     double *moments;                    /* [d + 1, d + 1], second moments of [x, 1]; NULL: no preconditioner */
-    float *inverse;                     /* [d + 1, d + 1]: what a gradient is multiplied by */
+    float *inverse;                     /* [d + 1, d + 1]: the preconditioner multiplies a gradient by this matrix */
     /* of the current fit */
     double penalty;                     /* 1 / (C S) */
     struct arena *scratch;              /* memory that a gradient may use */
@@ -101,7 +101,7 @@ struct pass {
     float *w;                  /* [k, d]: theta without its biases */
     float *s32, *xy;           /* [k, n]: scores, then residuals; [k, d]: the residuals times x */
     double *s64;               /* [k, n]: as s32, in exact problems */
-    double *loss;              /* of each chunk */
+    double *loss;              /* the loss of each chunk */
     double *gradient;
     float *rows;               /* scratch of each thread: [CHUNK, k] f32, or [k] f64 in exact problems */
 };
@@ -177,7 +177,8 @@ static float top(size_t n, const float *x) {
     return m;
 }
 
-/* exact_residuals in f32.  The scores of a chunk of rows are transposed first, so that a row's are contiguous. */
+/* Does what exact_residuals does, in f32.  The scores of a chunk of rows are transposed first, so that the scores of a
+ * row are contiguous. */
 static void fast_residuals(void *ctx, size_t i, int thread) {
     const struct pass *q = ctx;
     const struct logreg *l = q->l;
@@ -246,7 +247,7 @@ static int pass_open(struct pass *q, struct arena *a) {
     return q->loss && q->w && q->s32 && q->xy && q->rows ? 0 : -1;
 }
 
-/* Add the gradient of one block.  Returns the block's loss, or NaN when memory is exhausted. */
+/* Add the gradient of the block q->b to q->gradient.  Returns the block's loss, or NaN when memory is exhausted. */
 static double block_pass(struct pass *q, struct arena scratch) {
     const struct logreg *l = q->l;
     const struct compute *c = l->p->compute;
@@ -313,7 +314,8 @@ static double objective(void *ctx, const double *theta, double *gradient) {
 
 /* ---- the preconditioner ---- */
 
-/* Replace the symmetric matrix s by its inverse, through s = L L^T (Cholesky).  -1 if s is not positive definite. */
+/* Replace the symmetric matrix s by its inverse, through s = L L^T (Cholesky).  Returns 0, or -1 if s is not positive
+ * definite. */
 static int invert(size_t n, double *s) {
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j <= i; j++) {
@@ -449,7 +451,8 @@ static int preconditioner(struct logreg *l, struct arena scratch) {
 
 /* ---- fitting ---- */
 
-/* Does the preconditioner, which costs d^3 operations, cost less than some fifty gradients of 4 n d k operations? */
+/* Returns true if the preconditioner, which costs d^3 operations, costs less than fifty gradients of 4 n d k operations
+ * each. */
 static bool worth_it(const struct logreg *l) {
     const double d = (double)l->d;
 

@@ -14,10 +14,10 @@
  *          gradient, multiply in f64 too.  Larger problems multiply in f32.  Blocks of LOGREG_BLOCK rows are added up
  *          in order, so the result does not depend on the threads.  tests/unit/logreg.c compares the results with the
  *          optima of tests/golden/probe.
- * Memory   logreg_open keeps the rows and copies of them where they fit into `budget` bytes.  Otherwise each
- *          gradient reads the rows again, one block at a time.
- * Errors   NULL or -1, with a message in e: memory is exhausted, get fails, or rows are not finite.  A fit that does
- *          not reach tol is not an error (logreg_result.converged).
+ * Memory   logreg_open keeps the rows and copies of them if they fit into `budget` bytes.  Otherwise each gradient
+ *          reads the rows again, one block at a time.
+ * Errors   The functions return NULL or -1, with a message in e, if memory is exhausted, `get` fails, or rows are
+ *          not finite.  A fit that does not reach tol is not an error (logreg_result.converged).
  * Threads  Work is split over compute->pool.
  */
 #ifndef UNCLIP_LOGREG_H
@@ -32,13 +32,13 @@
 #include "lib/base/err.h"
 
 enum { LOGREG_BLOCK = 4096 };                 /* rows */
-#define LOGREG_EXACT ((double)2e9)            /* multiplications and additions of one gradient */
+#define LOGREG_EXACT ((double)2e9)            /* number of multiplications and additions of one gradient */
 
 /* Where rows come from. */
 struct logreg_rows {
     size_t n, d;
-    /* Returns the rows [from, from + n), contiguous, either in room [n, d] or where they are stored.  NULL if they
-     * cannot be read. */
+    /* Returns the rows [from, from + n), contiguous, either in room [n, d] or where they are stored.  Returns NULL if
+     * the rows cannot be read. */
     const float *(*get)(void *ctx, size_t from, size_t n, float *room);
     void *ctx;
 };
@@ -62,10 +62,10 @@ struct logreg_result {
 
 struct logreg;
 
-/* The number k of rows of theta. */
+/* Returns the number k of rows of theta. */
 size_t logreg_vectors(size_t classes);
 
-/* Prepare what all fits of one problem share.  Memory is taken from *keep, and *p must stay. */
+/* Prepare what all fits of one problem share.  Memory is taken from *keep, and *p must stay valid. */
 struct logreg *logreg_open(const struct logreg_problem *p, struct arena *keep, struct err *e);
 
 /* Fit with penalty C = c, starting from theta, which may be zero or the optimum for another C.  tol bounds the largest
@@ -73,16 +73,17 @@ struct logreg *logreg_open(const struct logreg_problem *p, struct arena *keep, s
 int logreg_fit(struct logreg *l, double c, double tol, size_t max_iter, bool (*go_on)(void *, size_t, double),
                void *ctx, double *theta, struct logreg_result *r, struct arena scratch, struct err *e);
 
-/* The scores [k] of one row x [d]: its products with the weights, plus the biases. */
+/* Computes the scores [k] of one row x [d]: the products of x with the weights, plus the biases. */
 void logreg_scores(const double *theta, size_t k, size_t d, const float *x, double *scores);
 
-/* Turn the scores [k] of a row into probabilities [classes].  prob may be scores where k = classes. */
+/* Turn the scores [k] of a row into probabilities [classes].  prob may be scores if k = classes. */
 void logreg_probabilities(const double *scores, size_t classes, double *prob);
 
-/* The cross entropy of a row's scores [k] for class y, in nats. */
+/* Returns the cross entropy of a row's scores [k] for class y, in nats. */
 double logreg_cross_entropy(const double *scores, size_t classes, size_t y);
 
-/* The class with the largest score, the first of equal ones.  With two classes it is 1 where the score is above 0. */
+/* Returns the class with the largest score, or the first of several such classes.  With two classes, returns 1 if the
+ * score is above 0, else 0. */
 size_t logreg_predict(const double *scores, size_t classes);
 
 #endif

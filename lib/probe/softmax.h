@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-/* prob[i] = exp(score[i] / temperature) / sum over all n >= 1.  prob may be score.  No finite score overflows. */
+/* Computes prob[i] = exp(score[i] / temperature) / (the sum of exp(score / temperature) over all n scores); n >= 1.
+ * prob may be score.  Finite scores do not overflow. */
 void softmax(const double *score, size_t n, double temperature, double *prob);
 
 #endif

@@ -2,10 +2,11 @@
  *
  * What     C_i = 10^(-6 + i/8) for i = 0..96.  Every sixteenth C is tried.  Then both neighbours of the best C so far
  *          are tried at a distance of 8, then of 4, 2 and 1.  This takes at most 15 fits.  The best C has the highest
- *          accuracy on the validation rows.  Of equal ones it has the lowest cross entropy, and then the smallest C.
+ *          accuracy on the validation rows.  If several have this accuracy, the one with the lowest cross entropy is
+ *          the best; if these are equal too, the smallest C.
  * Source   Radford et al. 2021, arXiv:2103.00020, appendix A.3: the grid and the halving.  The paper does not
  *          say how ties are broken.
- * Errors   -1 when `try` returns -1.
+ * Errors   sweep_run returns 0, or -1 if `try` returns -1.
  * Threads  No global state.
  */
 #ifndef UNCLIP_SWEEP_H
@@ -19,7 +20,7 @@ enum { SWEEP_LAST = 96, SWEEP_FITS = 15 };
 
 struct sweep_fit {
     int i;                                /* c is C_i */
-    double c, accuracy, cross_entropy;    /* on the validation rows; cross entropy is the mean of a row */
+    double c, accuracy, cross_entropy;    /* on the validation rows; cross_entropy is the mean over the rows */
 };
 
 struct sweep {

@@ -28,16 +28,17 @@ static void alphabet(struct bpe_alphabet *t) {
             }
 }
 
-enum { PRINTING = 188 };    /* bytes that stand for themselves */
+enum { PRINTING = 188 };    /* the number of bytes that stand for themselves */
 
-/* The byte that code point c stands for, or -1. */
+/* Returns the byte that code point c stands for, or -1. */
 static int byte_of(const struct bpe_alphabet *t, uint32_t c) {
     if (c < 0x100)
         return prints(c) ? (int)c : -1;
     return c < 0x100 + 256 - PRINTING ? t->byte[PRINTING + c - 0x100] : -1;
 }
 
-/* Turn the spelled token s into bytes in out, which has room for n, and *last.  Returns the number of bytes, or -1. */
+/* Turn the spelled token s into bytes in out, which has room for n bytes.  *last tells whether s ends a word.  Returns
+ * the number of bytes, or -1. */
 static long unspell(const struct bpe_alphabet *t, const char *s, size_t n, unsigned char *out, bool *last) {
     long k = 0;
     uint32_t c;
@@ -64,7 +65,7 @@ struct names {
     size_t mask;
 };
 
-/* The slot that holds the token, or the free slot where it belongs. */
+/* Returns the slot that holds the token, or the free slot where the token belongs. */
 static uint32_t *name_slot(const struct names *t, const unsigned char *s, size_t n, bool last) {
     const struct bpe *b = t->b;
     size_t h = (size_t)XXH64(s, n, last);
@@ -89,7 +90,7 @@ static void build_bytes(struct bpe *b, const struct names *t) {
     }
 }
 
-/* The id of a spelled token, or -1.  tmp has room for n bytes. */
+/* Returns the id of a spelled token, or -1.  tmp has room for n bytes. */
 static int64_t lookup(const struct names *t, const char *s, size_t n, unsigned char *tmp) {
     bool last;
     long k = unspell(&t->b->alphabet, s, n, tmp, &last);
@@ -199,7 +200,7 @@ bool bpe_is_token(const struct bpe *b, uint64_t id, const char *s, size_t n) {
 
 /* ---- decoding ---- */
 
-/* Copy s to out, with U+FFFD in place of ill-formed parts.  Returns the new length.  With out NULL, only counts. */
+/* Copy s to out, with U+FFFD in place of ill-formed parts.  Returns the new length.  If out is NULL, only counts. */
 static size_t mend(const unsigned char *s, size_t n, char *out) {
     size_t k = 0;
     uint32_t c;
@@ -216,7 +217,7 @@ static size_t mend(const unsigned char *s, size_t n, char *out) {
     return k;
 }
 
-/* Write the bytes of n ids to out.  Returns their number.  With out NULL, only counts. */
+/* Write the bytes of n ids to out.  Returns the number of bytes.  If out is NULL, only counts. */
 static size_t join(const struct bpe *b, const int64_t *id, size_t n, bool special,
                    unsigned char *out) {
     size_t k = 0;

@@ -2,7 +2,7 @@
  *
  * What     A text is split into contractions, runs of letters, single number characters and
  *          runs of anything else.  The last byte of each piece is marked as the end of a word.  The bytes
- *          of a piece are merged pair by pair, and the earliest merge of the list comes first.
+ *          of a piece are merged pair by pair, always by the merge that comes first in the list of merges.
  * Source   openai/CLIP @d05afc4 clip/simple_tokenizer.py: __init__, pat, bpe, encode, decode.
  * Ids      0..255      single bytes: 21..7e, a1..ac, ae..ff, then the rest in order
  *          256..511    those bytes at the end of a word
@@ -13,9 +13,9 @@
  *          514 + n, 515 + n and so on.
  * Errors   bpe_build refuses, by its number, a merge of tokens that do not exist yet, or one whose result exists
  *          already.  bpe_decode refuses an id that the vocabulary does not have.  Text that is not UTF-8 is refused by
- *          bpe_prepare (text_clean.h).  All refuse when memory is exhausted.
- * Memory   bpe_build keeps about 25 bytes a merge and the tokens' text.  For a text of n bytes bpe_encode takes
- *          4 n + 8 bytes, and as scratch 24 bytes for each byte of the longest piece.
+ *          bpe_prepare (text_clean.h).  All functions fail when memory is exhausted.
+ * Memory   bpe_build keeps about 25 bytes a merge and the tokens' text.  For a text of n bytes bpe_encode takes 4 n +
+ *          8 bytes, and scratch of 24 bytes for each byte of the longest piece.
  * Time     O(n log n) for one piece of n bytes.
  * Threads  A built struct is read only.
  */
@@ -36,23 +36,23 @@ struct bpe_pair {
 };
 
 struct bpe_alphabet {
-    unsigned char id[256];      /* the id of a byte that is not at the end of a word */
-    unsigned char byte[256];    /* the byte of such an id */
+    unsigned char id[256];      /* the id of each byte that is not at the end of a word */
+    unsigned char byte[256];    /* the byte of each such id */
 };
 
 struct bpe {
     struct bpe_alphabet alphabet;
     size_t merges;
-    uint32_t sot, eot, vocab;      /* ids of the two special tokens; how many ids there are */
+    uint32_t sot, eot, vocab;      /* ids of the two special tokens; the number of ids */
     struct bpe_pair *pair;         /* [merges + 1]: the pair that makes id 512 + i; the last is {sot, eot} */
     uint32_t *slot;                /* [mask + 1]: hash table from pair to id, open addressing; 0: free */
     size_t mask;
     unsigned char *text;           /* the bytes of all tokens, without the marks */
     uint32_t *at;                  /* the bytes of a token are text[at[id]] to text[at[id + 1] - 1] */
     unsigned char *last;           /* [512 + merges]: is the token marked as the end of a word? */
-    struct bpe_added *added;       /* [nadded]: the first nraw are raw; each part is sorted by text */
+    struct bpe_added *added;       /* [nadded]: first nraw raw tokens, then the others; each part is sorted by text */
     size_t nraw, nadded;
-    uint32_t *by_id;               /* [vocab - eot - 1]: place in added of id eot + 1 + i, or UINT32_MAX */
+    uint32_t *by_id;               /* [vocab - eot - 1]: index in `added` of id eot + 1 + i, or UINT32_MAX */
 };
 
 /* One merge as files spell it: a printable character stands for each byte, and "</w>" for the end of a word. */
@@ -64,37 +64,39 @@ struct bpe_merge {
 /* Build a vocabulary from n merges, in the order of their ranks. */
 int bpe_build(struct bpe *b, const struct bpe_merge *m, size_t n, struct arena *a, struct err *e);
 
-/* A token that a tokenizer directory adds to those of the merges.  Wherever its text is found, it is one token. */
+/* A token that a tokenizer directory adds to the tokens of the merges.  Wherever the text of an added token is found,
+ * it becomes this one token. */
 struct bpe_added {
     const char *text;
     size_t n;
     uint32_t id;
-    bool raw;        /* its text is looked for before cleaning; false: in the cleaned text */
-    bool special;    /* bpe_decode leaves it out unless asked for special tokens */
+    bool raw;        /* the text is looked for before cleaning; if false, in the cleaned text */
+    bool special;    /* bpe_decode leaves out the token unless asked for special tokens */
 };
 
 enum { BPE_ADDED_MAX = 1 << 16, BPE_ADDED_TEXT_MAX = 256 };
 
-/* Add n tokens to a vocabulary without added tokens.  The start and end tokens may be among them, and are skipped.  An
- * added token whose id belongs to the merges must have the text of that id.  Two ids for one text, or two texts for one
- * id, are refused by name. */
+/* Add n tokens to a vocabulary that has no added tokens yet.  The start and end tokens may be among the n, and are
+ * skipped.  An added token whose id belongs to the merges must have the text of that id.  Two ids for one text, or two
+ * texts for one id, are an error, whose message names the token. */
 int bpe_add(struct bpe *b, const struct bpe_added *v, size_t n, struct arena *a, struct err *e);
 
-/* The id of a token as files spell it; UINT32_MAX if the vocabulary does not have it.  Slow, because it looks at all
- * tokens.  Added tokens are not looked at. */
+/* Returns the id of the token that files spell s, or UINT32_MAX if the vocabulary does not have it.  This is slow,
+ * because it looks at all tokens.  Added tokens are not looked at. */
 uint32_t bpe_find(const struct bpe *b, const char *s, size_t n);
 
-/* The fingerprint of a vocabulary: XXH64 of all pairs, of the special ids, and of the added tokens behind those of the
- * merges.  Records carry it as the model of their field `tokens`. */
+/* Returns the fingerprint of a vocabulary: XXH64 of all pairs, of the special ids, and of the added tokens whose ids
+ * come after those of the merges.  Records carry this fingerprint as the model of their field `tokens`. */
 uint64_t bpe_hash(const struct bpe *b);
 
-/* Is s, spelled as in files, the token of this id?  For the ids sot and eot, s is compared with their names. */
+/* Returns true if s, spelled as in files, is the token of this id.  For the ids sot and eot, s is compared with their
+ * names. */
 bool bpe_is_token(const struct bpe *b, uint64_t id, const char *s, size_t n);
 
 struct bpe_tokens {
-    int *id;       /* with the start and end tokens; room for the text's length + 2 */
+    int *id;       /* includes the start and end tokens; has room for the text's length + 2 */
     size_t n;
-    size_t cut;    /* the byte of the text at which the first token beyond `limit` begins, or the text's length */
+    size_t cut;    /* where in the text the first token beyond `limit` begins, in bytes; or the text's length */
 };
 
 /* A cleaned text (text_clean.h) that is ready to be encoded, and the places of the added tokens in it. */
@@ -108,8 +110,8 @@ struct bpe_text {
     size_t marks;
 };
 
-/* Find added tokens and clean the rest, as the tokenizers library does.  Raw tokens are found first, and the text
- * between two of them is cleaned by itself.  Of the tokens that begin at one place, the longest is taken. */
+/* Find the added tokens in s and clean the rest of s, as the tokenizers library does.  Raw tokens are found first, and
+ * the text between two of them is cleaned by itself.  Of the tokens that begin at one place, the longest is taken. */
 int bpe_prepare(const struct bpe *b, const void *s, size_t n, struct bpe_text *text, struct arena *a, struct err *e);
 
 /* Encode a text.  With `special`, <|startoftext|> and <|endoftext|> in the text are the special tokens, as in the
@@ -121,8 +123,9 @@ int bpe_encode(const struct bpe *b, const struct bpe_text *text, bool special, s
 /* Keep the first `limit` ids, and replace the last of them by the end token. */
 void bpe_truncate(const struct bpe *b, struct bpe_tokens *t, size_t limit);
 
-/* The text of n ids, with a space after each word except the last, and U+FFFD for bytes that are not UTF-8.  With
- * `special` the names of special tokens are written; otherwise they are left out.  NULL on error. */
+/* Returns the text of n ids, with a space after each word except the last, and U+FFFD for bytes that are not UTF-8.
+ * With `special` the names of special tokens are written; otherwise these tokens are left out.  Returns NULL on
+ * error. */
 char *bpe_decode(const struct bpe *b, const int64_t *id, size_t n, bool special, size_t *len,
                  struct arena *a, struct err *e);
 

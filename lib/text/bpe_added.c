@@ -26,7 +26,8 @@ uint32_t bpe_find(const struct bpe *b, const char *s, size_t n) {
     return UINT32_MAX;
 }
 
-/* Check one token and add it to the table.  Its text is cleaned unless it is raw, like the text it is looked for in. */
+/* Check one token and add it to the table.  Unless the token is raw, its text is cleaned, like the text in which the
+ * token is looked for. */
 static int keep(struct bpe *b, const struct bpe_added *from, struct arena *a, struct err *e) {
     struct bpe_added *t = &b->added[b->nadded];
 
@@ -49,7 +50,7 @@ static int keep(struct bpe *b, const struct bpe_added *from, struct arena *a, st
     return 0;
 }
 
-/* Refuse one text with two ids.  The table is sorted, so equal texts are next to each other. */
+/* Return an error if one text has two ids.  The table is sorted, so equal texts are next to each other. */
 static int check(struct bpe *b, struct err *e) {
     for (size_t i = 0; i + 1 < b->nadded; i++)
         if (!by_text(&b->added[i], &b->added[i + 1]) && b->added[i].id != b->added[i + 1].id)
@@ -57,7 +58,7 @@ static int check(struct bpe *b, struct err *e) {
     return 0;
 }
 
-/* Keep one of the tokens that are equal. */
+/* Keep only one of several equal tokens. */
 static void drop_twins(struct bpe *b) {
     size_t n = 0;
 
@@ -110,7 +111,7 @@ int bpe_add(struct bpe *b, const struct bpe_added *v, size_t n, struct arena *a,
 
 /* ---- finding ---- */
 
-/* The index of the first of v[lo .. hi) whose byte d is c or larger. */
+/* Returns the index of the first token of v[lo .. hi) whose byte d is c or larger. */
 static size_t bound(const struct bpe_added *v, size_t lo, size_t hi, size_t d, int c) {
     while (lo < hi) {
         size_t mid = lo + (hi - lo) / 2;
@@ -123,7 +124,7 @@ static size_t bound(const struct bpe_added *v, size_t lo, size_t hi, size_t d, i
     return lo;
 }
 
-/* The longest of the n tokens v that s, `left` bytes long, begins with; or NULL. */
+/* Returns the longest of the n tokens v with which s begins, or NULL.  s has `left` bytes. */
 static const struct bpe_added *match_at(const struct bpe_added *v, size_t n, const char *s, size_t left) {
     const struct bpe_added *best = NULL;
     size_t lo = 0, hi = n;
@@ -139,8 +140,8 @@ static const struct bpe_added *match_at(const struct bpe_added *v, size_t n, con
     return best;
 }
 
-/* Find the tokens of v in s, from left to right, and write their places to mark.  Returns their number.  With mark
- * NULL, only counts. */
+/* Find the tokens of v in s, from left to right, and write their places to mark.  Returns the number of tokens found.
+ * If mark is NULL, only counts. */
 static size_t find_all(const struct bpe_added *v, size_t n, const char *s, size_t len, struct bpe_mark *mark) {
     size_t k = 0;
 
@@ -180,7 +181,7 @@ static void put(struct joining *j, const char *s, size_t n) {
     j->t->n += n;
 }
 
-/* Append the text between two raw tokens, cleaned and with the added tokens in it marked. */
+/* Append the text s between two raw tokens, cleaned, and mark the added tokens in it. */
 static int put_between(struct joining *j, const char *s, size_t n, struct arena scratch, struct err *e) {
     const struct bpe_added *v = j->b->added + j->b->nraw;
     size_t len, at, k, nv = j->b->nadded - j->b->nraw;
@@ -234,7 +235,7 @@ int bpe_prepare(const struct bpe *b, const void *s, size_t n, struct bpe_text *t
         t->s = text_clean(s, n, &t->n, a, e);
         return t->s ? find_clean(b, t, a, e) : -1;
     }
-    if (!text_clean(s, n, &t->n, &scratch, e))    /* done only so that an error tells its offset in the whole text */
+    if (!text_clean(s, n, &t->n, &scratch, e))    /* only so that an error message has the offset in the whole text */
         return -1;
     return prepare_raw(b, s, n, t, a, e);
 }

@@ -5,11 +5,11 @@
 #include "lib/text/pair_merge.h"
 #include "lib/text/text_clean.h"
 
-enum { SHORT = 48 };    /* a piece of at most so many bytes is merged without a heap */
+enum { SHORT = 48 };    /* a piece of at most SHORT bytes is merged without a heap */
 
 /* ---- one piece ---- */
 
-/* The id that two neighbours merge to, or UINT32_MAX. */
+/* Returns the id to which two neighbours merge, or UINT32_MAX. */
 static uint32_t merge_of(const struct bpe *b, uint32_t left, uint32_t right) {
     uint32_t id = *bpe_slot(b, left, right);
 
@@ -51,8 +51,8 @@ static bool find_merge(const void *table, uint32_t left, uint32_t right, struct 
 
 /* ---- splitting ---- */
 
-/* The length of the special token's name that s begins with, or 0.  The reference ignores case here, so U+017F counts
- * as an s.  A name that is spelled with U+017F is one piece, but it is not a special token. */
+/* Returns the length of the special token's name with which s begins, or 0.  The reference ignores case here, so U+017F
+ * counts as an s.  A name that is spelled with U+017F is one piece, but it is not a special token. */
 static size_t special_at(const char *s, size_t n) {
     static const char *const name[] = {BPE_SOT, BPE_EOT};
 
@@ -86,7 +86,7 @@ static size_t contraction_at(const char *s, size_t n) {
     return 0;
 }
 
-/* The class of the character at s, n > 0 bytes, and its length. */
+/* Returns the class of the character at s, where n > 0 bytes may be read, and its length in *len. */
 static enum text_class class_at(const char *s, size_t n, size_t *len) {
     uint32_t c;
     int k = utf8_get((const unsigned char *)s, n, &c);
@@ -95,7 +95,7 @@ static enum text_class class_at(const char *s, size_t n, size_t *len) {
     return k < 0 ? TEXT_OTHER : text_class(c);
 }
 
-/* The length of the piece that s begins with; 0 where s begins with white space. */
+/* Returns the length of the piece with which s begins, or 0 if s begins with white space. */
 static size_t piece_at(const char *s, size_t n, bool special) {
     size_t len = special && s[0] == '<' ? special_at(s, n) : 0, step;
     enum text_class c;
@@ -129,7 +129,8 @@ static size_t encode_piece(const struct bpe *b, const char *s, size_t n,
     return n <= SHORT ? merge_short(b, w, n) : pair_merge(b, find_merge, w, n, scratch);
 }
 
-/* The byte of the text at which token k of a piece begins.  w holds the piece's ids, and `at` is its first byte. */
+/* Returns the place in the text, in bytes, at which token k of a piece begins.  w holds the ids of the piece, and the
+ * piece begins at `at`. */
 static size_t token_start(const struct bpe *b, const uint32_t *w, size_t k, size_t at) {
     for (size_t i = 0; i < k; i++)
         at += w[i] < b->sot ? b->at[w[i] + 1] - b->at[w[i]] : 0;

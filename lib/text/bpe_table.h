@@ -7,7 +7,7 @@
 #define BPE_SOT "<|startoftext|>"
 #define BPE_EOT "<|endoftext|>"
 
-/* The slot that holds the id of the pair (left, right), or the free slot where it belongs. */
+/* Returns the slot that holds the id of the pair (left, right), or the free slot where this id belongs. */
 static inline uint32_t *bpe_slot(const struct bpe *b, uint32_t left, uint32_t right) {
     uint64_t x = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
 

@@ -12,7 +12,7 @@ static bool is_itself(unsigned c) {
     return (c >= '!' && c <= '~') || (c >= 0xa1 && c <= 0xac) || (c >= 0xae && c <= 0xff);
 }
 
-/* The other bytes are U+0100 and on, in their order. */
+/* The bytes that do not stand for themselves become U+0100 and on, in their order. */
 uint32_t byte_bpe_char(unsigned char byte) {
     uint32_t c = 0x100;
 
@@ -23,7 +23,7 @@ uint32_t byte_bpe_char(unsigned char byte) {
     return c;
 }
 
-/* The byte that a character stands for, or -1. */
+/* Returns the byte that a character stands for, or -1. */
 static int byte_of(uint32_t c) {
     unsigned k = 0x100;
 
@@ -57,7 +57,8 @@ static size_t contraction_at(const char *s, size_t n) {
     return 0;
 }
 
-/* The length of the white space at s, without its last character if a word follows and it has more than one. */
+/* Returns the length of the white space at s.  If a word follows and the white space has more than one character, its
+ * last character does not count. */
 static size_t space_at(const char *s, size_t n) {
     size_t at = 0, step = 0, last = 0;
 
@@ -66,7 +67,7 @@ static size_t space_at(const char *s, size_t n) {
     return at < n && last ? last : at;
 }
 
-/* The length of the piece that s begins with; n > 0. */
+/* Returns the length of the piece with which s begins; n > 0. */
 static size_t piece_at(const char *s, size_t n) {
     size_t len = contraction_at(s, n), step, blank = n > 1 && s[0] == ' ';
     enum text_class c;
@@ -117,7 +118,7 @@ int byte_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **
 
 /* ---- decoding ---- */
 
-/* Replaces what is not UTF-8 by U+FFFD. */
+/* Returns a copy of s in which U+FFFD replaces what is not UTF-8. */
 static char *well_formed(const unsigned char *s, size_t n, size_t *len, struct arena *a) {
     unsigned char *out = arena_take(a, 3 * n + 1, 1);
 

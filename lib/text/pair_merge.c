@@ -37,7 +37,7 @@ static uint64_t pop(struct heap *h) {
 struct chain {
     const void *table;
     merge_find *find;
-    uint32_t *id, *next, *prev;    /* id is GONE where it was merged into the id before it */
+    uint32_t *id, *next, *prev;    /* id[i] is GONE if it was merged into the id before it */
     uint32_t n;
 };
 
@@ -64,7 +64,7 @@ size_t pair_merge(const void *table, merge_find *find, uint32_t *id, size_t n, s
         return 0;
     for (uint32_t i = 0; i < c.n; i++) {
         c.next[i] = i + 1;
-        c.prev[i] = i - 1;    /* wraps around for the first, and is then not below n */
+        c.prev[i] = i - 1;    /* for the first id this wraps around to a number >= n */
     }
     for (uint32_t i = 0; i < c.n; i++)
         offer(&h, &c, i);

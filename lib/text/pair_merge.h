@@ -1,7 +1,7 @@
 /* pair_merge.h - byte pair encoding's merges of a long piece
  *
- * What     Repeats one step until no neighbours can be merged: of all pairs of neighbours, the pair with the lowest rank
- *          becomes one id; of pairs with equal rank, the leftmost.
+ * What     Repeats one step until no neighbours can be merged: of all pairs of neighbours, the pair with the lowest
+ *          rank is merged into one id; of pairs with equal rank, the leftmost is merged.
  * Source   Sennrich, Haddow and Birch, Neural Machine Translation of Rare Words with Subword Units (2016), algorithm 1.
  *          The paper's algorithm merges all places of a pair before it goes on.  The result is the same if every merge
  *          has a higher rank than the merges that make its parts.  Training gives the ranks in this order.

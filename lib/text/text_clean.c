@@ -64,7 +64,7 @@ static bool cased(uint32_t c) {
     }
 }
 
-/* Is the capital sigma at s[i] the last letter of a word? */
+/* Returns true if the capital sigma at s[i] is the last letter of a word. */
 static bool sigma_is_final(const uint32_t *s, size_t n, size_t i, bool cased_before) {
     size_t j = i + 1;
 
@@ -73,10 +73,10 @@ static bool sigma_is_final(const uint32_t *s, size_t n, size_t i, bool cased_bef
     return cased_before && (j == n || !cased(s[j]));
 }
 
-/* Write s in lower case as UTF-8 into out, which has room for cap bytes and a NUL.  Returns the length, or cap + 1 if
- * it does not fit. */
+/* Write s in lower case as UTF-8 into out, which has room for cap bytes and a NUL.  Returns the length of the result,
+ * or cap + 1 if the result does not fit. */
 static size_t put_lower(const uint32_t *s, size_t n, char *out, size_t cap) {
-    bool before = false;    /* is the last character that was not case-ignorable cased? */
+    bool before = false;    /* true if the last character that was not case-ignorable was cased */
     unsigned char u[8];
     size_t len = 0;
 
@@ -124,8 +124,9 @@ static size_t collapse_space(uint32_t *s, size_t n) {
     return k;
 }
 
-/* Can s skip the steps of ftfy and HTML, because they change at most its white space?  True for printable ASCII and
- * white space without "&".  U+000B does not count as white space here, because ftfy removes it. */
+/* Returns true if s can skip the steps of ftfy and HTML, because these steps would change at most its white space.
+ * This holds for printable ASCII and white space without "&".  U+000B does not count as white space here, because ftfy
+ * removes it. */
 static bool is_plain(const unsigned char *s, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (s[i] == '&' || s[i] > 126 || (s[i] < 32 && (s[i] < 9 || s[i] > 13 || s[i] == 11)))

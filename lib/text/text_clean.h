@@ -1,8 +1,8 @@
-/* text_clean.h - what CLIP's tokenizer does to a text before it splits it
+/* text_clean.h - what CLIP's tokenizer does to a text before it splits the text
  *
  * What     The steps are ftfy.fix_text without the repair of mojibake, then html.unescape twice.  Then every run of
- *          white space becomes one space, and spaces at the ends are removed.  Last comes Unicode lower case, with
- *          final sigma, and with U+0130 as i and U+0307.
+ *          white space becomes one space, and spaces at the ends are removed.  Last, the text is turned into
+ *          Unicode lower case, with final sigma, and with i and U+0307 for U+0130.
  * Source   openai/CLIP @d05afc4 clip/simple_tokenizer.py: basic_clean, whitespace_clean,
  *          str.lower; ftfy 6.3.1 with fix_encoding=False; Python's html.unescape.
  * Differs  ftfy tries to repair wrongly decoded text (mojibake), but text_clean does not.  Characters that
@@ -24,7 +24,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 
-enum { TEXT_GROWTH = 3 };    /* the most bytes of the result for each byte of the input */
+enum { TEXT_GROWTH = 3 };    /* the largest number of bytes of the result for each byte of the input */
 
 /* Clean the n bytes s.  Returns a string of *len bytes and a NUL, or NULL on error. */
 char *text_clean(const void *s, size_t n, size_t *len, struct arena *a, struct err *e);

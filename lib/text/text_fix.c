@@ -10,7 +10,7 @@
 
 /* ---- entities ---- */
 
-/* The code points of the bytes 80..9f in windows-1252; 0 where the byte has no character. */
+/* The code points of the bytes 80..9f in windows-1252; 0 if the byte has no character. */
 static const uint16_t cp1252[32] = {
     0x20ac, 0,      0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160,
     0x2039, 0x0152, 0,      0x017d, 0,      0,      0x2018, 0x2019, 0x201c, 0x201d, 0x2022,
@@ -20,7 +20,7 @@ static uint32_t from_c1(uint32_t c) {
     return c >= 0x80 && c <= 0x9f && cp1252[c - 0x80] ? cp1252[c - 0x80] : c;
 }
 
-/* The character that a numeric reference stands for; 0 where the reference is removed. */
+/* Returns the character that a numeric reference stands for, or 0 if the reference is removed. */
 static uint32_t charref(uint32_t num) {
     if (num == 0 || num > 0x10ffff || (num >= 0xd800 && num <= 0xdfff))
         return 0xfffd;
@@ -77,14 +77,14 @@ static const struct entity *find(const struct entity *table, size_t n, const cha
 static void put(struct points *d, uint32_t c) {
     if (d->n < d->cap)
         d->v[d->n] = c;
-    d->n++;    /* n > cap is noticed later, by nfc */
+    d->n++;    /* nfc notices later if n > cap */
 }
 
 static const char *ligature(uint32_t c) {
     switch (c) {
     case 0x132: return "IJ";
     case 0x133: return "ij";
-    case 0x149: return "'n";           /* its first character is U+02BC, which the quotes' step makes "'" */
+    case 0x149: return "'n";           /* the first character is U+02BC, which the step for quotes turns into "'" */
     case 0x1c7: return "LJ";
     case 0x1c8: return "Lj";
     case 0x1c9: return "lj";
@@ -147,8 +147,8 @@ static bool is_dropped(uint32_t c) {
 
 enum { FTFY_NAME = 24 };    /* characters between "&" or "&#" and ";" */
 
-/* Replace the entity "&" s, where s has n characters and ends with ";".  Writes what it stands for to out and returns
- * the number of characters, which may be 0.  Returns -1 if it is not an entity. */
+/* Look up the entity "&" s, where s has n characters and ends with ";".  Writes the characters that the entity stands
+ * for to out and returns their number, which may be 0.  Returns -1 if this is not an entity. */
 static int ftfy_entity(const uint32_t *s, size_t n, uint32_t out[3]) {
     const struct entity *t;
     char name[FTFY_NAME + 1];
@@ -173,7 +173,7 @@ static int ftfy_entity(const uint32_t *s, size_t n, uint32_t out[3]) {
     return k;
 }
 
-/* The length of #?[0-9A-Za-z]{1,24}; at s, which follows an "&"; or 0. */
+/* Returns the length of a match of #?[0-9A-Za-z]{1,24}; at s, which follows an "&", or 0 if there is no match. */
 static size_t entity_length(const uint32_t *s, size_t n) {
     size_t start = n > 0 && s[0] == '#', i = start;
 
@@ -182,8 +182,8 @@ static size_t entity_length(const uint32_t *s, size_t n) {
     return i > start && i < n && s[i] == ';' ? i + 1 : 0;
 }
 
-/* The length of #?[0-9A-Za-z]{1,24} at the end of d, or 0 if an "&" is not in front of it.  A ";" is about to be
- * appended to d. */
+/* Returns the length of a match of #?[0-9A-Za-z]{1,24} at the end of d, or 0 if no "&" is in front of the match.  The
+ * caller is about to append a ";" to d. */
 static size_t entity_before(const struct points *d) {
     size_t i = d->n, start;
 
@@ -246,12 +246,13 @@ static void drop_controls(struct points *d) {
     d->n = o;
 }
 
-/* Map the characters whose NFC is an ASCII character to that character. */
+/* If the NFC of c is another character in ASCII, returns that character, else c. */
 static uint32_t ascii_singleton(uint32_t c) {
     return c == 0x37e ? ';' : c == 0x1fef ? '`' : c == 0x212a ? 'K' : c;
 }
 
-/* Append c to d.  If c is a ";" that ends an entity, take the entity off d and append what it stands for instead. */
+/* Append c to d.  If c is a ";" that ends an entity, remove the entity from d and append what the entity stands for
+ * instead. */
 static void put_reducing(struct points *d, uint32_t c, bool entities) {
     uint32_t r[3], q[9];
     size_t len;
@@ -315,7 +316,7 @@ static void sort_marks(uint32_t *v, size_t n, uint32_t *tmp) {
     memcpy(v, tmp, n * sizeof *v);
 }
 
-/* Write the NFC of s to d.  s is used as scratch and overwritten.  -1 if the result does not fit. */
+/* Write the NFC of s to d.  s is used as scratch and overwritten.  Returns 0, or -1 if the result does not fit. */
 static int nfc(struct points *s, struct points *d) {
     size_t i = 0, j;
     int dummy = 0;
@@ -355,7 +356,7 @@ static int nfc(struct points *s, struct points *d) {
 
 /* ---- segments ---- */
 
-/* Decode the UTF-8 of s into d.  Returns -1 with the offset of the first bad byte in *bad. */
+/* Decode the UTF-8 of s into d.  Returns 0, or -1 with the offset of the first bad byte in *bad. */
 static int decode(const unsigned char *s, size_t n, struct points *d, size_t *bad) {
     uint32_t c;
     int k;
@@ -372,8 +373,8 @@ static int decode(const unsigned char *s, size_t n, struct points *d, size_t *ba
     return 0;
 }
 
-/* Apply rounds to b[0] until nothing changes.  Returns which of the two buffers holds the result, or -1 if it does not
- * fit. */
+/* Apply rounds to b[0] until nothing changes.  Returns which of the two buffers holds the result, or -1 if the result
+ * does not fit. */
 static int fix_segment(struct points b[2], struct points *tmp, bool entities) {
     first_round(&b[0], tmp, entities);
     drop_controls(tmp);
@@ -387,8 +388,8 @@ static int fix_segment(struct points b[2], struct points *tmp, bool entities) {
 }
 
 int text_fix(const unsigned char *s, size_t n, struct points *p, struct arena *a, struct err *e) {
-    /* In NFD a text has at most one and a half code points for each byte.  U+01D5 reaches this: it has two bytes and
-     * three code points. */
+    /* In NFD (decomposed) a text has at most one and a half code points for each byte.  U+01D5 reaches this: it has two
+     * bytes and three code points. */
     size_t cap = n + n / 2 + 16, len, bad;
     struct points b[2], tmp;
     bool entities = true;
@@ -419,7 +420,7 @@ int text_fix(const unsigned char *s, size_t n, struct points *p, struct arena *a
 /* ---- HTML ---- */
 
 /* Read the character reference at s, which follows an "&".  Writes the *k characters that it stands for to out.
- * Returns how many characters of s it takes, or 0 if it is not a reference. */
+ * Returns the length of the reference in characters of s, or 0 if s does not begin with a reference. */
 static size_t html_entity(const uint32_t *s, size_t n, uint32_t out[3], int *k) {
     const struct entity *t;
     char name[ENTITY_NAME + 1];
@@ -467,7 +468,7 @@ void html_unescape(struct points *p) {
             p->v[o++] = p->v[i++];
             continue;
         }
-        for (int j = 0; j < k; j++)    /* never longer than the reference, of which "&lt" is the shortest */
+        for (int j = 0; j < k; j++)    /* at most as long as the reference, whose shortest form is "&lt" */
             p->v[o++] = r[j];
         i += 1 + used;
     }

@@ -131,7 +131,7 @@ struct encoding {
     size_t n;
     int *ids;
     size_t count;
-    bool unknown;           /* was the last character unknown? */
+    bool unknown;           /* true if the last character was unknown */
     struct arena scratch;
     struct err *e;
 };
@@ -175,7 +175,7 @@ static bool is_punctuation(uint32_t c) {
     return (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO) || (c > 32 && c < 127 && !letter);
 }
 
-/* Does BERT's normaliser drop this character? */
+/* Returns true if BERT's normaliser drops this character. */
 static bool is_dropped(uint32_t c) {
     utf8proc_category_t k = utf8proc_category((utf8proc_int32_t)c);
 
@@ -185,7 +185,7 @@ static bool is_dropped(uint32_t c) {
            k == UTF8PROC_CATEGORY_CO;
 }
 
-/* Encode bytes [from, to) of s as a word of WORD_CHAR, in lower case and with its last character marked. */
+/* Encode bytes [from, to) of s as one word for WORD_CHAR: in lower case, with the last character marked. */
 static int char_word(struct encoding *t, const char *s, size_t from, size_t to) {
     char *low;
     size_t n;
@@ -270,7 +270,8 @@ int word_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **
         return err_set(e, "not UTF-8");
     if (b->kind == WORD_BYTES)
         return byte_bpe_encode(b, text, n, ids, count, a, e);
-    /* A character of n bytes gives at most n symbols, lower case at most 3 bytes for 2, and a word one more symbol. */
+    /* A character of n bytes gives at most n symbols.  Lower case makes at most 3 bytes from 2, and each word adds one
+     * symbol. */
     if (!(t.ids = arena_take(a, 3 * n + 2, sizeof *t.ids)))
         return err_set(e, "no memory for a text of %zu bytes", n);
     t.scratch = *a;

@@ -16,11 +16,11 @@
  *                          no symbol is unknown.
  * Source   VKCOM/YouTokenToMe bpe.cpp; huggingface/tokenizers CharBPETokenizer, BertNormalizer; kuprel/min-dalle 73621fb
  *          min_dalle/text_tokenizer.py.
- * Ids      As the files give them.  The caller adds the start token bos and the end token eos.  Each is -1 where the
- *          vocabulary does not have it.
- * Differs  min-dalle replaces emoji by their names first.  Here they are dropped, as all characters outside ASCII are.
- * Errors   -1 or NULL, with a message in e: a rule of symbols that do not exist, two rules for one pair, a text that is
- *          not UTF-8, exhausted memory.
+ * Ids      Ids The ids are those that the files give.  The caller adds the start token bos and the end token eos.  Each
+ *          of the two is -1 if the vocabulary does not have it.
+ * Differs  min-dalle replaces emoji by their names first.  Here emoji are dropped, as all characters outside ASCII are.
+ * Errors   The functions return -1 or NULL, with a message in e, for a rule of symbols that do not exist, two rules for
+ *          one pair, a text that is not UTF-8, exhausted memory.
  * Memory   About 40 bytes a symbol and 24 a rule.  Encoding takes 12 bytes for each byte of the text.  Scratch takes
  *          about 16 bytes for each byte of the text and 24 for each symbol of its longest word.
  * Time     O(n log n) for a word of n characters.
@@ -37,7 +37,7 @@
 #include "lib/base/err.h"
 
 enum word_kind { WORD_YTTM, WORD_CHAR, WORD_MINI, WORD_BYTES };
-enum { WORD_SYMBOLS_MAX = 1 << 22, WORD_TEXT_MAX = 1024 };    /* of symbols and of rules; bytes of a symbol */
+enum { WORD_SYMBOLS_MAX = 1 << 22, WORD_TEXT_MAX = 1024 };    /* most symbols, or rules; most bytes of a symbol */
 
 struct word_symbol {
     const char *text;
@@ -51,54 +51,55 @@ struct word_rule {
 
 struct word_bpe {
     enum word_kind kind;
-    int unknown, pad, bos, eos;    /* ids; -1 where the vocabulary has no such token */
+    int unknown, pad, bos, eos;    /* ids; -1 if the vocabulary does not have the token */
     struct word_symbol *symbol;
     struct word_rule *rule;        /* in the order of their ranks */
     size_t symbols, rules, symbol_room, rule_room;
-    uint32_t *by_text, *by_pair;   /* hash tables of 1 + an index into symbol or rule; 0: free */
+    uint32_t *by_text, *by_pair;   /* hash tables that hold 1 + an index into symbol or rule; 0: free */
     size_t text_mask, pair_mask;
 };
 
-/* Make an empty vocabulary with room for so many symbols and rules. */
+/* Make an empty vocabulary with room for `symbols` symbols and `rules` rules. */
 int word_bpe_open(struct word_bpe *b, enum word_kind kind, size_t symbols, size_t rules, struct arena *a, struct err *e);
 
-/* Add a symbol and return its number, or -1 when the vocabulary is full.  text must stay.  With `findable`,
- * word_bpe_find finds the symbol by its text. */
+/* Add a symbol and return its number, or -1 if the vocabulary is full.  The memory at text must stay valid.  With
+ * `findable`, word_bpe_find finds the symbol by its text. */
 int64_t word_bpe_add(struct word_bpe *b, const char *text, size_t n, int id, int findable);
 
-/* The number of the symbol with that text, or -1. */
+/* Returns the number of the symbol with this text, or -1. */
 int64_t word_bpe_find(const struct word_bpe *b, const char *text, size_t n);
 
 /* Make symbol s findable by its text, for a symbol whose text was set after it was added. */
 void word_bpe_index(struct word_bpe *b, uint32_t s);
 
-/* How many ids there are: one more than the greatest. */
+/* Returns the number of ids, which is the greatest id + 1. */
 size_t word_bpe_ids(const struct word_bpe *b);
 
 /* A merge_find (pair_merge.h) whose table is a struct word_bpe. */
 struct merge;
 bool word_bpe_merge(const void *table, uint32_t left, uint32_t right, struct merge *m);
 
-/* Points to 1 + the number of the rule for a pair, or to 0 where the pair has no rule. */
+/* Returns a pointer to 1 + the number of the rule for a pair, or to 0 if the pair has no rule. */
 const uint32_t *word_bpe_pair(const struct word_bpe *b, uint32_t left, uint32_t right);
 
-/* Add a rule, whose rank is the number of rules before it.  -1 where a symbol does not exist, the pair has a rule
- * already, or the vocabulary is full. */
+/* Add a rule, whose rank is the number of rules before it.  Returns 0, or -1 if a symbol does not exist, the pair has a
+ * rule already, or the vocabulary is full. */
 int word_bpe_rule(struct word_bpe *b, uint32_t left, uint32_t right, uint32_t made, struct err *e);
 
-/* The fingerprint of a vocabulary: XXH64 of kind, special ids, symbols, ids and rules.  Records carry it as the model
- * of their field `tokens`. */
+/* Returns the fingerprint of a vocabulary: XXH64 of kind, special ids, symbols, ids and rules.  Records carry this
+ * fingerprint as the model of their field `tokens`. */
 uint64_t word_bpe_hash(const struct word_bpe *b);
 
-/* The symbol with that id, or NULL.  Slow, because it looks at all symbols. */
+/* Returns the symbol with this id, or NULL.  This is slow, because it looks at all symbols. */
 const struct word_symbol *word_bpe_symbol(const struct word_bpe *b, int64_t id);
 
-/* Encode a text of n bytes.  *ids receives *count ids, without start and end tokens, with memory from a. */
+/* Encode a text of n bytes.  *ids receives an array of *count ids, without start and end tokens, in memory from the
+ * arena a. */
 int word_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **ids, size_t *count, struct arena *a,
                     struct err *e);
 
-/* The text of n ids, *len bytes and a NUL.  bos, eos and pad are left out; an unknown id gives U+FFFD.  NULL when
- * memory is exhausted. */
+/* Returns the text of n ids, *len bytes and a NUL, or NULL if memory is exhausted.  bos, eos and pad are left out; an
+ * unknown id gives U+FFFD. */
 char *word_bpe_decode(const struct word_bpe *b, const int64_t *id, size_t n, size_t *len, struct arena *a, struct err *e);
 
 #endif

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdbool.h>
 
-enum { STEPS = 64 };    /* QR steps at most for one eigenvalue; two are usual */
+enum { STEPS = 64 };    /* the most QR steps for one eigenvalue; two are usual */
 
 static double dot(const double *a, const double *b, size_t n) {
     double s = 0;
@@ -29,7 +29,7 @@ static double reflection(double *x, size_t n, double *first) {
     if (rest == 0)
         return 0;
     len = sqrt(x[0] * x[0] + rest);
-    *first = x[0] > 0 ? -len : len;    /* the sign opposite to x[0]: the next line does not cancel */
+    *first = x[0] > 0 ? -len : len;    /* the sign is opposite to that of x[0], so the next line does not cancel */
     x[0] -= *first;
     b = 2 / (x[0] * x[0] + rest);
     return isfinite(b) ? b : 0;
@@ -59,7 +59,7 @@ static void tridiagonal(size_t n, double *s, double *d, double *e, double *b, do
     d[n - 1] = s[n * n - 1];
 }
 
-/* Writes the transposed product of the reflections, which tridiagonal left in s and b, into v [n, n]. */
+/* Writes the transposed product of the reflections, which tridiagonal has put into s and b, into v [n, n]. */
 static void product(size_t n, const double *s, const double *b, double *v) {
     for (size_t i = 0; i < n * n; i++)
         v[i] = i % (n + 1) == 0;
@@ -80,7 +80,8 @@ static void rotate(double *a, double *b, double c, double s, size_t n) {
     }
 }
 
-/* Does one QR step on the block lo .. hi of d and e, in which every e is nonzero, and rotates the rows of v alike. */
+/* Does one QR step on the block lo .. hi of d and e, in which every e is nonzero, and rotates the rows of v in the same
+ * way. */
 static void step(size_t n, double *d, double *e, double *v, size_t lo, size_t hi) {
     double t = (d[hi - 1] - d[hi]) / 2, last = e[hi - 1];
     double shift = d[hi] - last * last / (t + copysign(sqrt(t * t + last * last), t));

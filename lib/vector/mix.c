@@ -71,7 +71,7 @@ int mix_difference(const float *from, const float *to, const float *like, size_t
 
 /* ---- principal components ---- */
 
-/* Writes the mean of the rows of x [n, d] into mean [d], and the rows less their mean into c [n, d], in f64. */
+/* Writes the mean of the rows of x [n, d] into mean [d], and the rows minus this mean into c [n, d], in f64. */
 static void centre(const float *x, size_t n, size_t d, float *mean, double *c) {
     for (size_t i = 0; i < d; i++) {
         double sum = 0;
@@ -83,8 +83,8 @@ static void centre(const float *x, size_t n, size_t d, float *mean, double *c) {
     }
 }
 
-/* Writes c^T c / (n - 1) or, if gram, c c^T / (n - 1) into s [m, m], which must be all zeros at the call.  The upper
- * half is computed first and then copied to the lower half. */
+/* Writes c^T c / (n - 1) or, if gram, c c^T / (n - 1) into s [m, m], which must be all zeros before the call.  The
+ * upper half is computed first and then copied to the lower half. */
 static void products(const double *c, size_t n, size_t d, bool gram, double *s) {
     size_t m = gram ? n : d;
 

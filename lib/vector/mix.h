@@ -2,7 +2,7 @@
  *
  * What     slerp(a, b, t): with unit directions a^, b^ and W = acos(a^ . b^),
  *              [sin((1-t) W) a^ + sin(t W) b^] / sin W, times the length (1-t) |a| + t |b|;
- *              lerp where sin W < 1e-6.  t = 0 and 1 give a and b themselves, bit for bit.
+ *              lerp if sin W < 1e-6.  t = 0 and 1 give a and b themselves, bit for bit.
  *          text difference: d = (new - old) / |new - old|, scaled to the length of the image's vector, then
  *              slerp(image, d, t), t from 0 to 0.25 .. 0.5.
  *          PCA: mean and orthonormal components by decreasing variance; project c = U^T (z - mean);
@@ -10,8 +10,9 @@
  * Source   Ramesh et al. 2022, arXiv:2204.06125, sections 3 and 7.1; Shoemake 1985 (slerp).
  * Shapes   vectors [d] f32; components [k, d], rows of length one.
  * Numbers  Results are computed in f64 and rounded once to f32.
- * Errors   The functions return -1 for a vector that is zero or not finite where its direction is needed, for two
- *          opposite vectors (mix_slerp), two equal ones (mix_difference), and if all vectors are equal (pca_fit).
+ * Errors   The functions return -1 if they need the direction of a vector that is zero or not finite, for two
+ *          opposite vectors (mix_slerp), two equal vectors (mix_difference), and if all vectors are equal
+ *          (pca_fit).
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_MIX_H
@@ -34,8 +35,8 @@ struct pca {
 };
 
 /* Computes the k = min(n - 1, d, most) leading components of n vectors x [n, d], n >= 2; the arrays of p are taken from
- * keep.  p->k is less than that k where the vectors span fewer dimensions: components whose variance is below 1e-13 of
- * the largest are left out. */
+ * the arena keep.  p->k is less than this k if the vectors span fewer dimensions: components whose variance is below
+ * 1e-13 of the largest are left out. */
 int pca_fit(struct pca *p, const float *x, size_t n, size_t d, size_t most, struct arena *keep, struct err *e);
 
 void pca_project(const struct pca *p, const float *x, size_t k, float *c);         /* writes c [k] */

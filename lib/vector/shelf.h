@@ -1,13 +1,13 @@
 /* shelf.h - a fixed number of byte strings that can be replaced
  *
  * What     Holds the records of the k best results: slot i holds one string, of any length.
- *          Strings are appended to one region.  When more than half of it belongs to strings
- *          that were replaced, the others are moved together.  So shelf_put costs O(length of
- *          the string) on average, and an endless stream needs at most
+ *          Strings are appended to one region.  When more than half of the region belongs to strings that were
+ *          replaced, the other strings are moved together.  So shelf_put costs O(length of the string) on
+ *          average, and an endless stream needs at most
  *              2 x (bytes in use) + the longest string + SHELF_SLACK.
  * Source   Compaction as in Lisp 2's garbage collector (Knuth, The Art of Computer Programming, volume 1, 2.5).
  * Errors   shelf_put returns -1 when the region is full: the strings in use and the new one do not fit.
- * Threads  Re-entrant; no global state.  Pointers from shelf_get live until the next put.
+ * Threads  Re-entrant; no global state.  Pointers from shelf_get are valid until the next shelf_put.
  */
 #ifndef UNCLIP_SHELF_H
 #define UNCLIP_SHELF_H
@@ -30,7 +30,7 @@ struct shelf {
     size_t n;
 };
 
-/* Makes n empty slots, with `room` bytes of address space for the strings.  Returns 0, or -1 without memory. */
+/* Makes n empty slots, with `room` bytes of address space for the strings.  Returns 0, or -1 if memory runs out. */
 int shelf_start(struct shelf *s, size_t n, size_t room, struct arena *a);
 
 void shelf_clear(struct shelf *s);

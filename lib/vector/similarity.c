@@ -152,9 +152,9 @@ int sim_cosine(const struct sim_query *q, enum dtype dt, const void *x, double *
     return SIM_OK;
 }
 
-/* The largest number of roundings of one element in near_f32 and near_f16: the product, the additions to its
- * partial sum (one of at least NEAR), and the additions of the partial sums in a tree.  A fused multiply-add does one
- * rounding less. */
+/* The largest number of roundings of one element in near_f32 and near_f16: the product, the additions to its partial
+ * sum (there are at least NEAR partial sums), and the additions of the partial sums in a tree.  A fused multiply-add
+ * does one rounding less. */
 #define FILTER_STEPS(d) ((d) / NEAR + 8)
 
 static const double MOST = 0x1p80, LEAST = 0x1p-80;    /* the bound holds for squares in [LEAST, MOST] */
@@ -194,7 +194,7 @@ int sim_normalise(float *x, size_t d) {
         return SIM_NOT_FINITE;
     if (!(sq > 0))
         return SIM_ZERO;
-    if (fabs(sq - 1) <= 0x1p-23)    /* 1 up to rounding: normalising again changes nothing */
+    if (fabs(sq - 1) <= 0x1p-23)    /* sq is 1 up to rounding, so x is normalised already */
         return SIM_OK;
     norm = sqrt(sq);
     for (size_t i = 0; i < d; i++)

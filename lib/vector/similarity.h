@@ -9,22 +9,20 @@
  *          alignment, little-endian; rows [n, d] f32.
  * Numbers  Products and sums are f64.  A product of two f32 is exact in f64, so fused and
  *          separate multiply-adds agree and every kernel gives the same bits.  The order of
- *          the additions is fixed: element i goes to lane i mod 16, lanes l and l + 8 are added,
- *          then the eight sums 0..7 in turn.  So a cosine depends on its two vectors only, not on
- *          the machine, the threads, or the place in a stream.  The error is below 4.4e-16
- *          (observed 1.1e-16 for d up to 1100 against long double); squares cannot
- *          overflow.
- *          A filter computes in f32 first and rejects x when its cosine is certainly too small.
- *          Let u = 2^-24, and n the largest number of roundings of one element (FILTER_STEPS
- *          in similarity.c); g = n u / (1 - n u).  The f32 sums are D = q.x + e, |e| <= g |q| |x|
- *          (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 3.1 and lemma 3.1,
- *          with Cauchy-Schwarz), and S = x.x (1 + t), |t| <= g.  So
+ *          the additions is fixed: element i is added to lane i mod 16; then lanes l and l + 8 are added,
+ *          and last the eight sums 0..7, one after the other.  So a cosine depends on its two vectors only,
+ *          not on the machine, the threads, or the place in a stream.  The error is below 4.4e-16 (observed
+ *          1.1e-16 for d up to 1100 against long double); squares cannot overflow.  A filter computes in
+ *          f32 first and rejects x when its cosine is certainly too small.  Let u = 2^-24, and n the
+ *          largest number of roundings of one element (FILTER_STEPS in similarity.c); g = n u / (1 - n u).
+ *          The f32 sums are D = q.x + e, |e| <= g |q| |x| (Higham, Accuracy and Stability of Numerical
+ *          Algorithms, 2nd ed., 3.1 and lemma 3.1, with Cauchy-Schwarz), and S = x.x (1 + t), |t| <= g.  So
  *              cos <= D / (|q| sqrt S) + g + g / 2 + O(g^2),
  *          and the bound in use is 2 g.  The difference, at least 2^-23, covers O(g^2), the error of
- *          the f64 kernel and that of the comparison.  The filter works where q.q and S are in
- *          [2^-80, 2^80] and d <= 2^16.  There it cannot overflow (with an infinity or a NaN in x, S is not
- *          finite), and underflow, at most d 2^-150 in a sum, is below 2^-50 of the sum.  2 g is 3.8e-6 for
- *          d = 768.
+ *          the f64 kernel and that of the comparison.  The filter works if q.q and S are in [2^-80, 2^80]
+ *          and d <= 2^16.  In this range it cannot overflow (with an infinity or a NaN in x, S is not
+ *          finite), and underflow, at most d 2^-150 in a sum, is below 2^-50 of the sum.  2 g is 3.8e-6
+ *          for d = 768.
  * Errors   A vector of zeros has no direction, and a vector with NaN or infinity has no cosine.
  *          The functions return SIM_ZERO for the first and SIM_NOT_FINITE for the second.
  * Threads  Re-entrant; no global state.
@@ -62,13 +60,13 @@ struct sim_query {
     double sq;          /* v.v: finite, not 0 */
 };
 
-/* Makes a query of the vector x [d].  v is room for d values, which must outlive q.  Returns SIM_OK, or what is wrong
- * with x. */
+/* Makes a query of the vector x [d].  v has room for d values and must stay valid as long as q.  Returns SIM_OK, or
+ * what is wrong with x. */
 int sim_query(struct sim_query *q, const struct sim_kern *kern, enum dtype dt, const void *x,
               size_t d, double *v);
 
-/* Writes the cosine of the query and x, which has q->d values, into *cos, clamped to [-1, 1].  Returns SIM_OK; or what
- * is wrong with x, and *cos is not set. */
+/* Writes the cosine of the query and x, which has q->d values, into *cos, clamped to [-1, 1].  Returns SIM_OK.  If x is
+ * not valid, returns what is wrong with x (SIM_ZERO or SIM_NOT_FINITE) and does not set *cos. */
 int sim_cosine(const struct sim_query *q, enum dtype dt, const void *x, double *cos);
 
 struct sim_filter {
@@ -77,8 +75,8 @@ struct sim_filter {
     double bound, norm;    /* bound on the error of a cosine; |q| */
 };
 
-/* Makes a filter for q.  v is room for q->d values, which must outlive f; if v is NULL, the filter does not reject
- * any x. */
+/* Makes a filter for q.  v has room for q->d values and must stay valid as long as f; if v is NULL, the filter does not
+ * reject any x. */
 void sim_filter(struct sim_filter *f, const struct sim_query *q, float *v);
 
 /* Returns true only if sim_cosine would give SIM_OK and a cosine below `least`; false if the filter cannot tell. */
@@ -94,7 +92,7 @@ int sim_normalise(float *x, size_t d);
 /* Writes the cosine of the query and each of n rows, which must have length one, into cos [n]. */
 void sim_rows(const struct sim_query *q, const float *rows, size_t n, double *cos);
 
-/* The denominator of a softmax over values that come one by one, without overflow. */
+/* The denominator of a softmax over values that are added one by one, computed without overflow. */
 struct sim_sum {
     double max, sum;    /* sum of exp(x - max); {0} is an empty sum */
 };

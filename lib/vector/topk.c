@@ -15,7 +15,7 @@ static bool worse(const struct topk_item *a, const struct topk_item *b) {
     return a->score < b->score || (a->score <= b->score && a->order > b->order);
 }
 
-/* Puts x into the heap item [n] at i or below; the old item[i] is overwritten. */
+/* Puts x into the heap item [n] at position i or below; the old item[i] is overwritten. */
 static void sift_down(struct topk_item *item, size_t n, size_t i, struct topk_item x) {
     for (size_t c; (c = 2 * i + 1) < n; i = c) {
         if (c + 1 < n && worse(&item[c + 1], &item[c]))

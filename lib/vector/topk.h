@@ -2,12 +2,13 @@
  *
  * What     A heap whose root is the worst score that is kept.  One comparison (topk_accepts)
  *          rejects most scores of a long stream; the others cost O(log k).  Equal scores
- *          rank in the order in which they came, for any k: the k best are the first k
- *          of a stable sort.  Hence lists can be merged: the k best of each shard, added in
- *          the order of the shards, give the k best of the whole.
- *          Each score in the list has a slot in [0, k) of its own, for the data that belong to it.
+ *          rank in the order in which they were added, for any k: the k best are the first k of a
+ *          stable sort.  Hence lists can be merged: if the k best scores of each shard are added
+ *          in the order of the shards, the result is the k best scores of all shards.  Each score
+ *          in the list has a slot in [0, k) of its own, for the data that belong to it.
  * Source   Williams 1964, "Algorithm 232: Heapsort", Communications of the ACM 7(6).
- * Errors   topk_start fails when memory is exhausted; k may be 0.  Scores must not be NaN.
+ * Errors   topk_start returns 0, or -1 if memory is exhausted; k may be 0.  Scores must not be
+ *          NaN.
  * Threads  Re-entrant; no global state.
  */
 #ifndef UNCLIP_TOPK_H
@@ -21,7 +22,7 @@
 
 struct topk_item {
     double score;
-    uint64_t order;    /* number of scores that were added before */
+    uint64_t order;    /* the number of scores that were added before this one */
     size_t slot;
 };
 
@@ -36,7 +37,7 @@ int topk_start(struct topk *t, size_t k, struct arena *a);
 /* Empties the list.  After topk_sort, the caller must call topk_clear before the next topk_add. */
 void topk_clear(struct topk *t);
 
-/* Returns true if a score that comes now would be kept. */
+/* Returns true if a score that is added now would be kept. */
 static inline bool topk_accepts(const struct topk *t, double score) {
     return t->n < t->k || (t->k && score > t->item[0].score);
 }

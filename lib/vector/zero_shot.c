@@ -1,6 +1,6 @@
 #include "lib/vector/zero_shot.h"
 
-enum { TASK = 1 << 16 };    /* multiplications of one task, about */
+enum { TASK = 1 << 16 };    /* about the number of multiplications of one task */
 
 int zero_shot_start(struct zero_shot *z, struct arena *a) {
     if (z->k > z->n)

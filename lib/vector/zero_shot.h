@@ -1,13 +1,13 @@
 /* zero_shot.h - zero-shot classification: the labels that are nearest to a vector
  *
  * What     Computes the cosines of a vector with the vectors of all labels and the softmax over all labels of
- *          scale x cos.  Gives those of the k best labels that pass two thresholds.
+ *          scale x cos.  The result is those of the k best labels that pass two thresholds.
  * Source   Radford et al. 2021, arXiv:2103.00020, section 3.1.
  * Shapes   labels [n, d] f32, each row of length one; the vector [d] f32 or f16, any
  *          alignment.
  * Numbers  As in similarity.h, results have the same bits for any number of threads.  Equal cosines (labels
  *          that occur twice) keep the order of the labels.
- * Threads  The labels are split over the pool where there are enough of them.
+ * Threads  The labels are split over the pool if there are enough of them.
  */
 #ifndef UNCLIP_ZERO_SHOT_H
 #define UNCLIP_ZERO_SHOT_H
@@ -36,7 +36,7 @@ struct zero_shot {
 };
 
 /* The caller fills in the fields up to `pool`; then zero_shot_start takes memory for the others and reduces k to n if k
- * is larger.  Returns 0, or -1 without memory. */
+ * is larger.  Returns 0, or -1 if memory runs out. */
 int zero_shot_start(struct zero_shot *z, struct arena *a);
 
 /* Classifies x.  Returns SIM_OK and writes the number of results in z->hit into *hits; or returns what is
