@@ -32,7 +32,7 @@
 #include "lib/base/span.h"
 
 enum { ARENA_ALIGN = 64 };
-#define ARENA_STEP ((size_t)2 << 20)    /* bytes; a huge page */
+#define ARENA_STEP ((size_t)2 << 20)    /* bytes: the size of a huge page */
 
 struct arena_mem {
     char *base;

@@ -36,8 +36,8 @@ struct pool {
 
     int threads;
     double parted;              /* the time at which workers were last barred, in nanoseconds */
-    pthread_mutex_t turn;       /* held by the pool_run that is running */
-    pthread_mutex_t lock;       /* guards the two conditions only */
+    pthread_mutex_t turn;       /* the running call of pool_run holds this lock */
+    pthread_mutex_t lock;       /* guards the conditions `work` and `finished` only */
     pthread_cond_t work, finished;
     struct worker {
         struct pool *pool;
@@ -60,8 +60,8 @@ static void relax(void) {
 /* An operating system may wake a thread on the processor where it last ran, even if the caller runs there now and
  * another processor is idle.  Virtual machines wake threads in this way on purpose, to keep few processors awake.  Both
  * threads then share one processor for milliseconds, which is slower than one thread alone.  So workers that last ran
- * on the caller's processor are barred from it before a job is handed out.  Once these workers are awake, they may use
- * all their processors again. */
+ * on the caller's processor are barred from that processor before a job is handed out.  Once these workers are awake,
+ * they may use all their processors again. */
 #if defined __linux__
 static void note_cpu(struct worker *w) {
     int cpu = sched_getcpu();

@@ -22,7 +22,7 @@
 
 struct pool;
 
-enum { POOL_MAX = 256 };    /* threads */
+enum { POOL_MAX = 256 };    /* the most threads of a pool */
 
 struct pool *pool_start(struct arena *a, int threads, struct err *e);
 void pool_stop(struct pool *p);

@@ -88,7 +88,8 @@ struct weight *weights_find(const struct weights *ws, const char *name);
 /* Finds the tensor `name`, compares its shape with the nd sizes that follow as arguments of type size_t,
  * marks the tensor as used and copies the view to *out.  Returns 0, or -1 with a message that names the
  * tensor, its shape and the expected shape.  Integer tensors are refused with a message of their own,
- * because such tensors belong to a quantised network and have no meaning without its scales. */
+ * because such tensors belong to a quantised network and have no meaning without the scales of that
+ * network. */
 int weights_take(const struct weights *ws, const char *name, struct tensor *out, struct err *e,
                  int nd, ...);
 

@@ -5,7 +5,7 @@
  * Shapes   mask u8 [H, W]: 1 known, 0 to be painted.  rgb u8 [n, 3].
  * EASY TO GET WRONG
  *          In a mask that a person paints as a picture, white means "to be painted", which is 0
- *          in mask.
+ *          in the mask.
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_MASK_H
@@ -34,9 +34,9 @@ bool mask_erase(unsigned char *mask, size_t h, size_t w, const struct mask_box *
  * covers, even in part, is known. */
 void mask_fit(const unsigned char *mask, size_t q, size_t s, unsigned char *out);
 
-/* Writes for each pixel the index of the known pixel nearest to it into from [h, w].  Now and then that pixel is
- * farther than the nearest one by a part of a pixel.  Returns false if no pixel is known; `from` is not valid then.  h
- * * w must be below 2^32 - 1. */
+/* Fills from [h, w]: for each pixel, the index of the nearest known pixel, or now and then of a known pixel that is
+ * farther by a part of a pixel.  Returns false if no pixel is known; `from` is not valid then.  h * w must be below
+ * 2^32 - 1. */
 bool mask_nearest(const unsigned char *mask, size_t h, size_t w, uint32_t *from);
 
 #endif

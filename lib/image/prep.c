@@ -55,7 +55,7 @@ struct prep_place prep_where(const struct prep *p, size_t h, size_t w) {
     } else if (p->size) {
         double r = (double)(h > w ? h : w) / (double)p->size;
 
-        l.h = (size_t)fmax(1, rint((double)h / r));    /* half to even, as Python rounds */
+        l.h = (size_t)fmax(1, rint((double)h / r));    /* rint rounds half to even, as Python does */
         l.w = (size_t)fmax(1, rint((double)w / r));
     }
     cut(l.h, p->crop, p->rule, &l.cut_y, &l.pad_y, &l.rows);

@@ -10,8 +10,8 @@
  * Shapes   in: u8 [H, W, 3] RGB; out: u8 [S, S, 3], f32 [3, S, S].
  * Numbers  The bytes equal Pillow's.  The floats equal the reference's bit for bit: x / 255
  *          in f32 (torchvision), or x * rescale in double rounded to f32 (Hugging Face),
- *          then (x - mean) / std in f32.  Sides of an extremely long picture that round
- *          to 0 under RESIZE_LONGEST become 1, where the reference fails.
+ *          then (x - mean) / std in f32.  Sides of an extremely long picture that round to
+ *          0 under RESIZE_LONGEST become 1; the reference fails in this case.
  * Errors   prep_begin and prep_crop return -1 only if the arena is too small.
  * Threads  Re-entrant.
  */
@@ -54,9 +54,9 @@ struct prep_place prep_where(const struct prep *p, size_t h, size_t w);
 
 struct resize;
 
-/* prep_crop resizes and crops a whole picture of h x w pixels, h and w >= 1, and writes it into out, u8 [S, S, 3].
- * prep_begin only starts the same work: the caller then gives the rows to resize_row (resize.h), from the top, and must
- * not free the memory that was taken from the arena `a` before the last row. */
+/* prep_crop resizes and crops a whole picture of h x w pixels, h and w >= 1, and writes the square into out, u8 [S, S,
+ * 3].  prep_begin only starts this work: the caller then gives the rows to resize_row (resize.h), from the top, and
+ * must not free the memory that was taken from the arena `a` before the last row. */
 int prep_begin(const struct prep *p, size_t h, size_t w, unsigned char *out, struct resize *r,
                struct arena *a, struct err *e);
 int prep_crop(const struct prep *p, const unsigned char *rgb, size_t h, size_t w,

@@ -76,7 +76,7 @@ static void weigh(const struct resize_axis *x, enum prep_filter f, size_t i, siz
     if (!w)
         return;
     for (size_t j = *lo; j < *hi; j++) {
-        /* in this order, as Pillow does it: another order rounds differently */
+        /* the operations are in Pillow's order, because another order rounds differently */
         w[j - *lo] = filters[f].f(((double)j - centre + 0.5) * inv);
         total += w[j - *lo];
     }

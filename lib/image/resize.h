@@ -7,10 +7,10 @@
  *          and clipped to 8 bits, weights are in fixed point with 22 bits after the point, taps
  *          outside the picture are dropped and the rest is renormalised.  A pass whose size does not
  *          change is skipped.
- * Source   Pillow 13 src/libImaging/Resample.c (Geometry.c for nearest), read for what it
- *          computes; the order of the passes seen in the results of Pillow 13.0.0.
+ * Source   Pillow 13 src/libImaging/Resample.c (Geometry.c for nearest), read to learn what it
+ *          computes; the order of the passes was seen in the results of Pillow 13.0.0.
  * Shapes   in: u8 [H, W, 3], rows without gaps; out: u8 [window h, window w, 3].
- * Layout   out must not overlap in.
+ * Layout   `out` must not overlap `in`.
  * Rows     resize_begin and resize_row take the picture from the top, a row at a time, so that
  *          a decoder need never hold all of it; resize_run does both for a picture in memory.
  * Memory   One row of input at a time goes through both passes: apart from the weights, only
@@ -47,7 +47,7 @@ struct resize_kernel {
     const char *name;
     void (*row)(const struct resize_axis *x, const unsigned char *in, unsigned char *out);
     void (*add)(int32_t *sum, const unsigned char *row, int32_t weight, size_t n);
-    void (*clip)(int32_t *sum, unsigned char *out, size_t n);    /* writes sum as bytes and resets it */
+    void (*clip)(int32_t *sum, unsigned char *out, size_t n);    /* writes the sums as bytes and resets them */
     void (*split)(struct resize_axis *x);    /* fills x->split; NULL if `row` reads x->weight */
     size_t group;         /* taps that `row` takes at a time */
     size_t bytes;         /* bytes of x->split for each tap */

@@ -135,7 +135,7 @@ static void draw_caption(const struct sheet *s, const char *caption, size_t x, s
         const char *line;
         size_t n = line_of(s, &caption, &line), wide = width_of(s, line, n), left = wide < s->cell_w ? (s->cell_w - wide) / 2 : 0;
 
-        if (i + 1 == SHEET_LINES && *caption)    /* the caption goes on */
+        if (i + 1 == SHEET_LINES && *caption)    /* more of the caption is left */
             draw_cut(s, line, n, x + left, y, s->cell_w - left, rgb);
         else
             draw_text(s, rgb, x + left, y, s->cell_w - left, line, n);

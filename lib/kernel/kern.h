@@ -70,11 +70,11 @@ struct kern_out {
 };
 
 struct kern {
-    const char *name;         /* of the instruction set: "c", "blis", "avx2", "avx512", "bf16"; where an instruction
+    const char *name;         /* of the instruction set: "c", "blis", "avx2", "avx512" or "bf16"; if an instruction
                                * set has a table for each precision, both tables have this name */
     const struct kern *f32;   /* the f32 table of this instruction set; for an f32 table, the table itself */
 
-    /* The format. */
+    /* The format: KERN_* above. */
     enum precision precision;
     enum dtype weight, row;   /* the types in which weights are packed (gemm reads weights) and rows of a are stored */
     size_t group;             /* the number of weights of one column that are stored side by side; k is filled up with
@@ -165,7 +165,7 @@ const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu,
 /* Returns table i of those that a CPU with the flags `cpu` can run, or NULL when i is past the last table. */
 const struct kern *kern_list(size_t i, unsigned cpu);
 
-/* kern_blis_arch returns the name of the kernels that BLIS runs ("skx"), and its first call starts BLIS.
+/* kern_blis_arch returns the name of the kernels that BLIS runs ("skx").  The first call of kern_blis_arch starts BLIS.
  * kern_blis_version returns the version of BLIS ("0.9.0"). */
 const char *kern_blis_arch(void);
 const char *kern_blis_version(void);

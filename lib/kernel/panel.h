@@ -14,13 +14,13 @@
 
 #include "lib/kernel/kern.h"
 
-/* Computes c = (add ? c : 0) + rows * packed.  k is a multiple of kern->group where rows hold bf16.  `next` is NULL, or
- * points to the packed weights that the caller will multiply next; the function prefetches these weights. */
+/* Computes c = (add ? c : 0) + rows * packed.  k must be a multiple of kern->group if rows hold bf16.  `next` is NULL,
+ * or points to the packed weights that the caller will multiply next; the function prefetches these weights. */
 void panel_times(const struct kern *kern, size_t m, size_t n, const void *const rows[], size_t k,
                  const char *packed, float *c, size_t ldc, bool add, const char *next);
 
 /* panel_bytes returns the bytes of one panel's weights for a stretch of k.  packed_bytes returns the bytes of all
- * panels of a matrix [n, k], or 0 where the number is too large.  kern->panel must be > 0. */
+ * panels of a matrix [n, k], or 0 if the number is too large.  kern->panel must be > 0. */
 size_t panel_bytes(const struct kern *kern, size_t k);
 size_t packed_bytes(const struct kern *kern, size_t n, size_t k);
 

@@ -3,7 +3,7 @@
  * What     Computes y = act(x), dx = dy * act'(x), and ReLU's gradient from one kept bit for each number, over n
  *          numbers that are next to each other in memory.
  * Aliasing y may be x, dx may be dy.
- * Numbers  As struct kern (lib/kernel/kern.h).
+ * Numbers  As in struct kern (lib/kernel/kern.h).
  * Threads  Split over stretches of the array.
  */
 #ifndef UNCLIP_ACTIVATION_H

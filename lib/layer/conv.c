@@ -19,11 +19,11 @@ enum { MAX_ROWS = 384, GATHER_FLOATS = 1 << 20, GATHER_CHANNELS = 64, CONVERT = 
 struct plan {
     bool linear, gather;
     size_t pad_y, pad_x;       /* zeros before the first row and column */
-    size_t yo, xo, m;          /* output rows, columns, and pixels of all feature maps */
-    size_t rows, row_tasks;    /* pixels of a task, and tasks for all pixels */
-    size_t col_tasks;          /* 1, or one for each panel */
+    size_t yo, xo, m;          /* output rows and columns; m: output pixels of all feature maps */
+    size_t rows, row_tasks;    /* rows: pixels of a task; row_tasks: tasks for all pixels */
+    size_t col_tasks;          /* tasks for all output channels: 1, or one for each panel */
     size_t depth;              /* when gathering: the window's elements, filled up to whole groups */
-    size_t converted, zeros;   /* bytes of the input as bf16, and of one pixel of zeros */
+    size_t converted, zeros;   /* converted: bytes of the input as bf16; zeros: bytes of one pixel of zeros */
     size_t tile, window;       /* bytes of each thread's products and gathered windows */
 };
 
@@ -92,7 +92,7 @@ static struct corner corner_of(const struct conv_job *j, size_t pixel) {
 
 /* Returns the index of the pixel at (dy, dx) of the window, or SIZE_MAX if this pixel is outside the feature map. */
 static size_t tap(const struct conv_job *j, const struct corner *c, size_t dy, size_t dx) {
-    size_t y = (size_t)c->y + dy, x = (size_t)c->x + dx;    /* a negative number becomes huge */
+    size_t y = (size_t)c->y + dy, x = (size_t)c->x + dx;    /* a negative sum becomes a huge number */
 
     return y < j->y && x < j->x ? c->map + y * j->x + x : SIZE_MAX;
 }
@@ -152,7 +152,7 @@ static void gather(const struct conv_job *j, size_t pixel, char *to) {
     memset(to, 0, (j->plan.depth - used) * elem);
 }
 
-/* Computes all output channels for one block of pixels, whose windows it copies. */
+/* Computes all output channels for one block of pixels, from copies of their windows. */
 static void by_gathering(void *ctx, size_t i, int thread) {
     const struct conv_job *j = ctx;
     const struct conv *k = j->k;

@@ -1,6 +1,7 @@
 #include "lib/layer/feature_conv.h"
 
-/* The number of floats of a band.  It is so large that the halo costs little, and small compared with feature maps. */
+/* The number of floats of a band.  A band is so large that its halo costs little, but small compared with feature
+ * maps. */
 enum { BAND = 2 << 20 };
 
 struct feature_source feature_source(const struct feature_map *p, enum act act, enum resample resample) {
@@ -34,7 +35,7 @@ static size_t band_rows(const struct feature_source *s, size_t band, size_t halo
 
     if (s->p.n * s->y * s->w * s->c <= most)
         return 0;
-    return rows > 2 * halo + 2 ? (rows - 2 * halo) / 2 * 2 : 2;    /* even, as conv_run_band needs */
+    return rows > 2 * halo + 2 ? (rows - 2 * halo) / 2 * 2 : 2;    /* an even number, as conv_run_band needs */
 }
 
 int feature_conv(const struct conv *v, const struct feature_source *s, size_t band, const struct compute *k,

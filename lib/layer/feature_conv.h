@@ -6,7 +6,7 @@
  * Shapes   As in feature_map.h and conv.h: channels last, f32.
  * Errors   feature_source_norm and feature_conv return 0, or -1 if the arena is too small.
  * Numbers  No bit depends on the size of the bands, on n or on the threads.
- * Threads  Split by the convolution and by feature_map_apply.
+ * Threads  The convolution and feature_map_apply split their work over the pool.
  */
 #ifndef UNCLIP_FEATURE_CONV_H
 #define UNCLIP_FEATURE_CONV_H

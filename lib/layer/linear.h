@@ -1,7 +1,7 @@
 /* linear.h - y = act(x W^T + b) + residual, the linear layer
  *
  * What     A weight matrix is packed once, at load, into the layout that the kernel in use
- *          takes (or is left where it is), then applied to any number of rows.
+ *          takes (or is used where it is stored), then applied to any number of rows.
  * Source   torch.nn.Linear: W is [out, in] = [n, k], row-major.
  * Shapes   x [m, k] with row stride ldx, y [m, n] with row stride ldy, bias [n],
  *          residual [m, n] with row stride ldy; all f32.
@@ -9,8 +9,8 @@
  * Errors   linear_pack fails when the parts do not fit together or memory runs out.
  *          linear_run cannot fail: linear_scratch returns the size of its scratch, which
  *          the caller takes in advance.
- * Numbers  Sums over k in f32 (bf16 kernels: products of bf16 inputs, sums in f32).
- *          The order of the additions for one element of y depends on k and the
+ * Numbers  Sums over k are computed in f32.  bf16 kernels multiply bf16 inputs, and sum in
+ *          f32 too.  The order of the additions for one element of y depends on k and the
  *          kernel only.  It does not depend on m, on the element's place or on the threads,
  *          so batches and threads do not change any bit of y.
  * Threads  linear_run is split over c->pool.

@@ -4,8 +4,8 @@
  * Source   Ba et al. 2016, arXiv:1607.06450 (torch.nn.LayerNorm).
  * Shapes   x [m, d] with row stride ldx, y [m, d] with row stride ldy; g, b [d].
  * Aliasing y may be x when the strides are equal.
- * Numbers  Mean and variance in f32 in two passes (the C kernels: in f64).  The bytes of a row depend on that
- *          row only.
+ * Numbers  Mean and variance are computed in f32, or f64 in the C kernels, in two passes.  The bytes of a row
+ *          depend on that row only.
  * Threads  Split over rows.
  */
 #ifndef UNCLIP_NORM_H

@@ -11,7 +11,7 @@
 
 /* The scratch of a run.  mlp shares the memory of q and kv, which are no longer needed when mlp is written. */
 struct work {
-    float *h;                  /* [rows, D] normalised */
+    float *h;                  /* [rows, D]: the normalised rows */
     float *q, *kv;             /* [rows, D], [rows, 2 D] */
     float *mlp;                /* [rows, F] */
     const float *x;            /* the layer's input */

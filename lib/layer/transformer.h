@@ -21,7 +21,7 @@
 #include "lib/layer/bind.h"
 
 struct transformer_config {
-    size_t layers, width, heads, mlp;    /* D is a multiple of heads */
+    size_t layers, width, heads, mlp;    /* width is D, a multiple of heads */
     enum act act;
     float eps;                           /* of LayerNorm */
     bool causal;
@@ -45,7 +45,8 @@ struct transformer {
     struct transformer_layer *layer;
 };
 
-/* Binds the layers, whose tensors have names that begin with `prefix`0. to `prefix`(layers - 1).  Errors are in b. */
+/* Binds the layers, whose tensors have names that begin with `prefix`0. to `prefix`(layers - 1).  Errors are reported
+ * in b. */
 void transformer_bind(struct transformer *t, const struct transformer_config *config,
                       const struct transformer_names *names, const char *prefix, struct bind *b);
 
@@ -59,8 +60,8 @@ struct transformer_cache {
 
 /* What a run keeps of one layer for transformer_back (transformer_back.h).  p may be NULL. */
 struct transformer_state {
-    float *q, *kv, *p;     /* [m, D]; [rows, 2 D]; the attention weights [n, H, queries, keys] */
-    float *mid, *u;        /* [m, D], x after the attention; [m, F], the input of the MLP's activation */
+    float *q, *kv, *p;     /* q [m, D]; kv [rows, 2 D]; p: the attention weights [n, H, queries, keys] */
+    float *mid, *u;        /* mid [m, D]: x after the attention; u [m, F]: the input of the MLP's activation */
 };
 
 /* What a run keeps of all layers.  The m of a layer's state is the number of rows that the layer computes: all rows, or
@@ -78,7 +79,7 @@ struct transformer_run {
     float *x;                                        /* the rows, which the result replaces unless `row` is set */
     const size_t *row;                               /* NULL, or the one row of each sequence to compute */
     float *y;                                        /* with `row`: the result, [n, D] */
-    const struct transformer_cache *const *past;     /* NULL, or a cache (or NULL) for each sequence */
+    const struct transformer_cache *const *past;     /* NULL, or for each sequence a cache or NULL */
     /* NULL, or what the run keeps for transformer_back.  x must then be keep->x, past must be NULL, and y receives the
      * result. */
     const struct transformer_keep *keep;

@@ -5,9 +5,9 @@
 #include "lib/base/size.h"
 #include "lib/kernel/panel.h"
 
-/* A task is a block of tiles with all panels of output channels, or with a group of them.  Its transformed
- * input, 16 matrices [tiles, in], stays in or near the second-level cache while the weights are read.
- * The products of one panel, [16][tiles][panel], are transformed into pixels at once. */
+/* A task is a block of tiles with all panels of output channels, or with a group of them.  The transformed input of a
+ * task, 16 matrices [tiles, in], stays in or near the second-level cache while the weights are read.  The products of
+ * one panel, [16][tiles][panel], are transformed into pixels at once. */
 enum { PLACES = 16, MAX_TILES = 96, SOME_TILES = 48, FEW_TILES = 24, INPUT_BYTES = 1 << 19, CHUNK = 4096 };
 enum { LEAST_SIDE = 16, LEAST_IN = 32, LEAST_OUT = 16 };
 

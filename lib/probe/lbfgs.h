@@ -5,7 +5,7 @@
  *          starts from a multiple of this approximation instead of a multiple of the identity.
  * Source   Nocedal and Wright 2006, "Numerical Optimization", algorithms 7.4 (two loops), 3.5 and 3.6 (line
  *          search); Hager and Zhang 2005, doi:10.1137/030601880, for the "approximate Wolfe" test that ends a
- *          search where differences of the function drown in rounding.
+ *          search if differences of the function drown in rounding.
  * Units    tol bounds max |gradient|, in the units of the function.
  * Errors   lbfgs_run returns -1 if scratch is too small, or if the function is not finite at the start.  A run that
  *          ends before tol is reached is not an error, but `converged` is false then.

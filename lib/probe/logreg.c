@@ -518,7 +518,8 @@ int logreg_fit(struct logreg *l, double c, double tol, size_t max_iter, bool (*m
             return err_set(e, "%s", l->err.msg);
         o.precondition = precondition;
     }
-    /* the solver takes its vectors from the front of the scratch, and a gradient uses what is behind them */
+    /* the solver takes its vectors from the front of the scratch, and a gradient uses the memory behind these
+     * vectors */
     rest = a;
     if (!arena_take(&rest, vectors, 1))
         return err_set(e, "no memory for %zu variables", o.n);

@@ -31,7 +31,7 @@
 #include "lib/base/compute.h"
 #include "lib/base/err.h"
 
-enum { LOGREG_BLOCK = 4096 };                 /* rows */
+enum { LOGREG_BLOCK = 4096 };                 /* rows of a block */
 #define LOGREG_EXACT ((double)2e9)            /* number of multiplications and additions of one gradient */
 
 /* Where rows come from. */

@@ -4,7 +4,8 @@
  *          step changes it.  The steps are entities, C1 controls, ligatures, widths, quotes, line breaks, terminal
  *          escapes, control characters and NFC.  From the first segment with a "<" on, entities are left alone.  A CR
  *          LF becomes two line feeds.  ftfy makes one line feed of a CR LF, but text_clean turns one or two line feeds
- *          into one space.  html_unescape makes one pass with HTML's own rules, which allow some names without ";".
+ *          into one space.
+ *          html_unescape makes one pass with HTML's own rules, which allow some names without ";".
  * Source   ftfy 6.3.1, fix_text with fix_encoding=False; Python's html.unescape.
  * Errors   text_fix returns -1 with a message in e if the text is not UTF-8 (with the offset of the first bad byte),
  *          becomes too long, or memory is exhausted.

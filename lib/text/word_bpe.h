@@ -16,7 +16,7 @@
  *                          no symbol is unknown.
  * Source   VKCOM/YouTokenToMe bpe.cpp; huggingface/tokenizers CharBPETokenizer, BertNormalizer; kuprel/min-dalle 73621fb
  *          min_dalle/text_tokenizer.py.
- * Ids      Ids The ids are those that the files give.  The caller adds the start token bos and the end token eos.  Each
+ * Ids      The ids are those that the files give.  The caller adds the start token bos and the end token eos.  Each
  *          of the two is -1 if the vocabulary does not have it.
  * Differs  min-dalle replaces emoji by their names first.  Here emoji are dropped, as all characters outside ASCII are.
  * Errors   The functions return -1 or NULL, with a message in e, for a rule of symbols that do not exist, two rules for

@@ -19,8 +19,8 @@ void shelf_clear(struct shelf *s) {
     s->used = s->live = 0;
 }
 
-/* Puts slot x into the heap o [n] at position i or below.  by_place uses this heap to sort the slots in use by their
- * place; qsort might allocate memory, because n may be large. */
+/* Puts slot x into the heap o [n] at position i or below.  by_place sorts the slots in use by their
+ * place with this heap, because n may be large and qsort may allocate memory. */
 static void sink(const struct shelf_slot *slot, size_t *o, size_t n, size_t i, size_t x) {
     for (size_t c; (c = 2 * i + 1) < n; i = c) {
         c += c + 1 < n && slot[o[c + 1]].at > slot[o[c]].at;

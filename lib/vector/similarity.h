@@ -12,17 +12,18 @@
  *          the additions is fixed: element i is added to lane i mod 16; then lanes l and l + 8 are added,
  *          and last the eight sums 0..7, one after the other.  So a cosine depends on its two vectors only,
  *          not on the machine, the threads, or the place in a stream.  The error is below 4.4e-16 (observed
- *          1.1e-16 for d up to 1100 against long double); squares cannot overflow.  A filter computes in
- *          f32 first and rejects x when its cosine is certainly too small.  Let u = 2^-24, and n the
- *          largest number of roundings of one element (FILTER_STEPS in similarity.c); g = n u / (1 - n u).
- *          The f32 sums are D = q.x + e, |e| <= g |q| |x| (Higham, Accuracy and Stability of Numerical
- *          Algorithms, 2nd ed., 3.1 and lemma 3.1, with Cauchy-Schwarz), and S = x.x (1 + t), |t| <= g.  So
+ *          1.1e-16 for d up to 1100 against long double); squares cannot overflow.
+ *          A filter computes in f32 first and rejects x when its cosine is certainly too small.
+ *          Let u = 2^-24, and n the largest number of roundings of one element (FILTER_STEPS in
+ *          similarity.c); g = n u / (1 - n u).  The f32 sums are D = q.x + e, |e| <= g |q| |x|
+ *          (Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed., 3.1 and lemma 3.1,
+ *          with Cauchy-Schwarz), and S = x.x (1 + t), |t| <= g.  So
  *              cos <= D / (|q| sqrt S) + g + g / 2 + O(g^2),
  *          and the bound in use is 2 g.  The difference, at least 2^-23, covers O(g^2), the error of
  *          the f64 kernel and that of the comparison.  The filter works if q.q and S are in [2^-80, 2^80]
- *          and d <= 2^16.  In this range it cannot overflow (with an infinity or a NaN in x, S is not
- *          finite), and underflow, at most d 2^-150 in a sum, is below 2^-50 of the sum.  2 g is 3.8e-6
- *          for d = 768.
+ *          and d <= 2^16.  In this range the filter cannot overflow (with an infinity or a NaN in x, S is
+ *          not finite), and underflow, at most d 2^-150 in a sum, is below 2^-50 of the sum.  2 g is
+ *          3.8e-6 for d = 768.
  * Errors   A vector of zeros has no direction, and a vector with NaN or infinity has no cosine.
  *          The functions return SIM_ZERO for the first and SIM_NOT_FINITE for the second.
  * Threads  Re-entrant; no global state.
