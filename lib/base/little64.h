@@ -1,5 +1,4 @@
-/* little64.h - writes and reads a 64-bit number as eight bytes in little-endian order, the order of our files and
- * fingerprints
+/* little64.h - writes and reads 64 bits as eight bytes in little-endian order, as in our files and fingerprints
  */
 #ifndef UNCLIP_LITTLE64_H
 #define UNCLIP_LITTLE64_H

@@ -68,7 +68,7 @@ struct transformer_state {
  * n rows in the last layer with `row`. */
 struct transformer_keep {
     float *x;                           /* [layers, rows, D]: the input of each layer */
-    struct transformer_state *state;    /* [layers]; if `again`, only one, which after a run is that of the last layer */
+    struct transformer_state *state;    /* [layers]; if `again`, only one: after a run, that of the last layer */
     bool again;                         /* the backward pass computes each layer's state again */
 };
 
