@@ -29,7 +29,7 @@ void base64_encode(char *out, const void *p, size_t n) {
     *out = '=';
 }
 
-/* Returns the value of a base64 digit, 0 to 63, or 64 where c is not a base64 digit. */
+/* Returns the value of a base64 digit, 0 to 63, or 64 if c is not a base64 digit. */
 static uint32_t value(char c) {
     if (c >= 'A' && c <= 'Z')
         return (uint32_t)(c - 'A');

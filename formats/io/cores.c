@@ -31,12 +31,11 @@ static FILE *open_under(const char *root, const char *path, const char *name) {
     return n > 0 && (size_t)n < sizeof full ? fopen(full, "r") : NULL;
 }
 
-/* Returns the quota of a cgroup divided by its period, rounded up to whole cores, or 0 where the cgroup has no
- * quota. */
+/* Returns the quota of a cgroup divided by its period, rounded up to whole cores, or 0 if the cgroup has no quota. */
 static int quota_of(const char *root, const char *group, bool v2) {
     double quota = 0, period = 0;
     FILE *f = open_under(root, group, v2 ? "/cpu.max" : "/cpu.cfs_quota_us");
-    int got = f ? fscanf(f, "%lf %lf", &quota, &period) : 0;    /* "max 100000" sets no quota: fscanf returns 0 */
+    int got = f ? fscanf(f, "%lf %lf", &quota, &period) : 0;    /* for "max 100000", no quota, fscanf returns 0 */
 
     if (f)
         fclose(f);
@@ -59,8 +58,8 @@ static bool has_word(const char *list, const char *word) {
     return false;
 }
 
-/* Writes into `group` the path of this process's cgroup, in version 2 or in the cpu controller of version 1.
- * Returns false where /proc/self/cgroup does not name that cgroup. */
+/* Writes into `group` the path of this process's cgroup, in cgroup version 2 if `v2` is set, else in the cpu controller
+ * of version 1.  Returns false if /proc/self/cgroup does not name that cgroup. */
 static bool find_group(const char *root, bool v2, char group[LINE]) {
     FILE *f = open_under(root, "/proc/self/cgroup", "");
     bool found = false;
@@ -97,8 +96,8 @@ static void unescape(char *s) {
     *to = 0;
 }
 
-/* Finds the mount of the cgroup hierarchy.  Writes the mount point into `at`, and into `from` the cgroup that is the
- * root of the mount.  Returns false where the hierarchy is not mounted. */
+/* Finds the mount of the cgroup hierarchy.  Writes the mount point into the string `at`, and the cgroup that is the
+ * root of the mount into `from`.  Returns false if the hierarchy is not mounted. */
 static bool find_mount(const char *root, bool v2, char from[LINE], char at[LINE]) {
     FILE *f = open_under(root, "/proc/self/mountinfo", "");
     bool found = false;

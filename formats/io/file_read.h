@@ -2,9 +2,9 @@
  *
  * What     For small files whose bytes stay in memory, such as labels, templates and vocabularies.  Weights and streams
  *          are mapped instead (mapfile.h, formats/record/stream.h).
- * Errors   file_read returns -1 with the system's reason, or when there are more than `most` bytes.  `most` is a
- *          multiple of 1 MiB.
- * Memory   The bytes grow at the end of the arena as they arrive.
+ * Errors   file_read returns -1 if the file cannot be read, if it has more than `most` bytes, or if memory runs out;
+ *          err says which.  The caller passes a multiple of 1 MiB as `most`.
+ * Memory   The buffer grows at the end of the arena as bytes arrive.
  */
 #ifndef UNCLIP_FILE_READ_H
 #define UNCLIP_FILE_READ_H
@@ -13,7 +13,7 @@
 #include "lib/base/err.h"
 #include "lib/base/span.h"
 
-#define TEXT_FILE_MAX ((size_t)1 << 30)    /* `most` for a file that people write, or for a cache of labels */
+#define TEXT_FILE_MAX ((size_t)1 << 30)    /* value of `most` for a file that people write, or for a cache of labels */
 
 int file_read(const char *name, size_t most, struct span *bytes, struct arena *a, struct err *e);
 

@@ -26,15 +26,15 @@ int file_new_at(struct file_new *f, int dir, const char *temp, const char *name,
     return f->fd < 0 ? failed(e) : 0;
 }
 
-/* Opens `name` itself for writing, without a temporary file: `name` is a device, or a link to a file that does not
- * exist. */
+/* Opens `name` itself for writing, without a temporary file.  The caller has found that `name` is a device, a FIFO, or
+ * a link to a file that does not exist. */
 static int write_through(struct file_new *f, const char *name, struct err *e) {
     f->temp[0] = 0;
     f->fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
     return f->fd < 0 ? failed(e) : 0;
 }
 
-/* Creates the temporary file in the directory of `name`, under a name that is free. */
+/* Creates the temporary file in the directory of `name`, under a name that no other file has. */
 static int open_temporary(struct file_new *f, const char *name, struct err *e) {
     const char *slash = strrchr(name, '/');
     int dir = slash ? (int)(slash + 1 - name) : 0;

@@ -6,7 +6,7 @@
 
 #include "lib/base/size.h"
 
-enum { FIRST = 1 << 16, WINDOW = 1 << 16 };    /* the first size of the buffer; zlib's window, about 40 kB */
+enum { FIRST = 1 << 16, WINDOW = 1 << 16 };    /* the buffer's first size; room for zlib's window, about 40 kB */
 
 bool gunzip_is(struct span s) {
     return s.n >= 2 && !memcmp(s.p, "\x1f\x8b", 2);
@@ -21,7 +21,7 @@ static void z_free(void *a, void *p) {
     (void)p;
 }
 
-/* The bytes that were unpacked: they grow at the end of an arena, to limit + 1 bytes. */
+/* Holds the bytes unpacked so far.  The buffer p grows at the end of an arena, to at most limit + 1 bytes. */
 struct bytes {
     unsigned char *p;
     size_t n, room, limit;

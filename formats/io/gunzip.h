@@ -1,7 +1,8 @@
 /* gunzip.h - unpack gzip data in memory
  *
- * What     Data may have several members, one after another.
- * Errors   -1: the data is damaged or cut short, or holds more than `limit` bytes.
+ * What     The data may consist of several gzip members, one after another.
+ * Errors   gunzip returns -1 if the data is damaged or cut short, if it holds more than `limit` bytes, or if memory
+ *          runs out.
  * Memory   The bytes grow at the end of the arena as they are unpacked; zlib works in the arena too (64 KiB).
  */
 #ifndef UNCLIP_GUNZIP_H
@@ -13,10 +14,11 @@
 #include "lib/base/err.h"
 #include "lib/base/span.h"
 
-/* Does the data begin as gzip data does? */
+/* Returns whether the data begins as gzip data does. */
 bool gunzip_is(struct span s);
 
-/* Unpack s into *out: the whole data, or its first `most` bytes (SIZE_MAX: all).  limit is a multiple of 1 MiB. */
+/* Unpacks s into *out, and stops after `most` unpacked bytes.  If `most` is SIZE_MAX, all bytes are unpacked.  The
+ * caller passes a multiple of 1 MiB as `limit`. */
 int gunzip(struct span s, size_t most, size_t limit, struct span *out, struct arena *a, struct err *e);
 
 #endif

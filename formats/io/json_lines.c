@@ -15,7 +15,7 @@ void json_lines_close(struct json_lines *j) {
     lines_close(&j->lines);
 }
 
-struct balance {    /* how deep in brackets, and whether in a string, the JSON text is so far */
+struct balance {    /* at the end of the text scanned so far: open brackets, and whether a string is open */
     size_t depth;
     bool string, escape;
 };
@@ -53,7 +53,7 @@ static int next(struct json_lines *j, struct err *e) {
     return 1;
 }
 
-/* Appends j->line and a newline to j->buf.  Returns false when the object is too long. */
+/* Appends j->line and a newline to j->buf.  Returns false if the object is too long or memory runs out. */
 static bool append(struct json_lines *j) {
     size_t n = j->n + j->line.n + 1, cap = 2 * j->cap > n ? 2 * j->cap : n;
 
@@ -83,7 +83,7 @@ int json_lines_next(struct json_lines *j, struct span *object, uint64_t *first, 
     } while (blank(j->line));
     scan(&b, j->line);
     *object = j->line;
-    if (!b.depth || b.string)    /* a string that goes over the end of a line is damaged */
+    if (!b.depth || b.string)    /* JSON has no string that goes past the end of a line: the object is damaged */
         return 1;
     for (j->n = 0;;) {
         fits = fits && append(j);

@@ -16,14 +16,14 @@ struct json_lines {
     struct lines lines;
     struct span line;             /* the line read last */
     bool held;                    /* `line` begins the next object and was not handed out yet */
-    char *buf;                    /* [n], room for cap: an object of several lines */
+    char *buf;                    /* an object of several lines: n bytes are used, cap bytes fit */
     size_t n, cap;
     struct arena_mem mem;
     struct arena room;            /* points at mem: do not move a struct json_lines that was opened */
 };
 
-/* Opens a file, or standard input where name is "-".  As in lines_open, j is all zero, or was opened with this `most`
- * and closed before; then its buffers are used again. */
+/* Opens a file, or standard input if name is "-".  The caller has set j to zero, or has opened j with this `most`
+ * before and closed it; in the second case the buffers of j are used again. */
 int json_lines_open(struct json_lines *j, const char *name, size_t most, struct arena *a, struct err *e);
 
 /* Makes *object the text of the next object, and *first the number of the line that the object begins on. */

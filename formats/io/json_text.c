@@ -9,7 +9,7 @@ json_t *json_text_load(const void *p, size_t n, struct err *e) {
 
     if (j)
         return j;
-    /* jansson quotes bytes of the file, which must not reach a terminal */
+    /* cut the words in which jansson quotes the file, whose bytes must not reach a terminal */
     near = strstr(je.text, " near ");
     if (near)
         *near = 0;

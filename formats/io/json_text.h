@@ -1,7 +1,7 @@
 /* json_text.h - parse JSON that is not trusted, with jansson
  *
- * What     Accepts strict JSON only: UTF-8, nothing after the value, no duplicate names, no NUL in
- *          strings, nesting as deep as jansson allows (2048).
+ * What     Accepts strict JSON only: UTF-8, nothing after the value, no duplicate names, no NUL in strings, nesting no
+ *          deeper than jansson allows (2048).
  * Memory   jansson allocates the value.  The caller frees it with json_decref.
  */
 #ifndef UNCLIP_JSON_TEXT_H
@@ -12,10 +12,10 @@
 
 #include "lib/base/err.h"
 
-/* Returns the parsed value, or NULL with err ("byte N: what"). */
+/* Returns the parsed value.  If the text is not valid JSON, returns NULL, and err names the byte and the reason. */
 json_t *json_text_load(const void *p, size_t n, struct err *e);
 
-/* Returns the parsed value, or NULL with err where the text is not valid JSON or the value is not an object. */
+/* Returns the parsed value.  If the text is not valid JSON or the value is not an object, returns NULL and sets err. */
 json_t *json_object_load(const void *p, size_t n, struct err *e);
 
 /* These functions look up a member of an object.  A member that is null counts as absent: json_get returns NULL, and

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* Returns a phrase for a message if the file p is such a pointer, else NULL. */
+/* Returns a phrase for an error message if the n bytes at p begin such a pointer, else NULL. */
 const char *lfs_pointer(const unsigned char *p, size_t n);
 
 #endif

@@ -73,8 +73,8 @@ static int fill(struct lines *l, struct err *e) {
     return 0;
 }
 
-/* Makes *line the line text[at, at + n), and moves on by `step` bytes: the line and the character that ends it.
- * Returns 1, or -1 where the line is too long. */
+/* Makes *line the line text[at, at + n), and moves l->at on by `step` bytes, which are the line and the character that
+ * ends it.  Returns 1, or -1 if the line is too long. */
 static int hand_out(struct lines *l, struct span *line, size_t n, size_t step, struct err *e) {
     const char *s = l->text + l->at;
     bool drop = l->drop || n > l->most;
@@ -93,7 +93,8 @@ static int hand_out(struct lines *l, struct span *line, size_t n, size_t step, s
     return 1;
 }
 
-/* Returns whether the file begins with the byte order mark of UTF-16.  A list of items that end in NUL has none. */
+/* Returns whether the file begins with the byte order mark of UTF-16.  A list of items that end in NUL has no byte
+ * order mark. */
 static bool is_utf16(const struct lines *l) {
     return l->end == '\n' && !l->number && !l->at && l->len >= 2 &&
            (!memcmp(l->text, "\xff\xfe", 2) || !memcmp(l->text, "\xfe\xff", 2));

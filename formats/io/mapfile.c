@@ -56,7 +56,7 @@ bool mapfile_unchanged(const struct mapfile *m) {
 }
 
 int mapfile_open(struct mapfile *m, const char *path, struct err *e) {
-    /* O_NONBLOCK: opening a FIFO that has no writer does not block; it is refused below */
+    /* with O_NONBLOCK, opening a FIFO that has no writer does not block; mapfile_of then refuses the FIFO */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
 
     if (fd < 0)

@@ -16,7 +16,7 @@
 
 #include "lib/base/err.h"
 
-/* Identifies a file and its content.  Every write to a file changes one of these numbers, as a program cannot set
+/* Identifies a file and its content.  Every write to a file changes one of these numbers, because a program cannot set
  * ctime. */
 struct file_state {
     uint64_t inode, size;
@@ -26,7 +26,7 @@ struct file_state {
 struct mapfile {
     const unsigned char *p;
     size_t n;
-    struct file_state state;    /* when it was opened */
+    struct file_state state;    /* the file's state when it was opened */
     const char *path;           /* the caller's string, not a copy */
 };
 
@@ -39,7 +39,7 @@ int mapfile_of(struct mapfile *m, int fd, const char *path, struct err *e);
 /* Unmaps the file.  No view into the file may be used afterwards. */
 void mapfile_close(struct mapfile *m);
 
-/* Returns true where m->path still leads to the file that was opened, and the file was not changed. */
+/* Returns true if m->path still leads to the file that was opened, and the file was not changed. */
 bool mapfile_unchanged(const struct mapfile *m);
 
 /* Tells the system not to read ahead, because only a few scattered places of the file will be read.  mapfile_forget

@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LONGEST = 255, LEAST = 3, MOST_NAMES = 20000 };    /* names of a larger directory are looked at in part */
+enum { LONGEST = 255, LEAST = 3, MOST_NAMES = 20000 };    /* names after the first MOST_NAMES are ignored */
 
 static size_t least(size_t a, size_t b) {
     return a < b ? a : b;
 }
 
-/* The optimal string alignment distance: Levenshtein's, in which two neighbours may change places.  Row i of the table
- * is kept with the two before it. */
+/* Computes the optimal string alignment distance, which is Levenshtein's with exchanges of two neighbours.  Of the
+ * table, only row i and the two rows before row i are kept. */
 size_t near_changes(const char *a, const char *b) {
     const size_t n = strlen(a), m = strlen(b), longer = n > m ? n : m, allowed = least(longer / 3, 2);
     size_t row[3][LONGEST + 1];
@@ -52,7 +52,7 @@ static bool nearest(const char *path, size_t folder, char found[LONGEST + 1]) {
     for (int i = 0; i < MOST_NAMES && (entry = readdir(d)); i++) {
         size_t changes = near_changes(path + folder, entry->d_name);
 
-        /* of names that are equally near, the first in the alphabet: the order of a directory is accidental */
+        /* take the first in the alphabet of equally near names, because the order of a directory is accidental */
         if (changes < best || (changes == best && changes != SIZE_MAX && strcmp(entry->d_name, found) < 0)) {
             best = changes;
             snprintf(found, LONGEST + 1, "%s", entry->d_name);

@@ -6,15 +6,15 @@
 
 #include "lib/base/arena.h"
 
-/* Returns dir/name, or name where dir is "".  Returns "", which is not the name of a file, when the arena is full. */
+/* Returns dir/name, or name if dir is "".  Returns "", which is not the name of a file, when the arena is full. */
 const char *path_join(struct arena *a, const char *dir, const char *name);
 
 const char *path_base(const char *path);                        /* returns what follows the last slash */
-const char *path_folder(struct arena *a, const char *path);     /* returns the path, cut after the last slash, or "" */
-bool path_ends(const char *path, const char *ending);           /* something stands before the ending */
+const char *path_folder(struct arena *a, const char *path);     /* returns path up to its last slash, or "" if none */
+bool path_ends(const char *path, const char *ending);           /* whether path ends in `ending` and is longer */
 bool path_is_dir(const char *path);
-bool path_is_repository(const char *path);                      /* it has the form OWNER/NAME, as names of repositories have */
-bool path_is_file(const char *path);                            /* the file exists and is not a directory */
+bool path_is_repository(const char *path);                      /* whether path has the form OWNER/NAME */
+bool path_is_file(const char *path);                            /* whether path exists and is not a directory */
 
 /* Returns the path of the first of the n names that is a file in the directory dir, or NULL. */
 const char *path_first(struct arena *a, const char *dir, const char *const *names, size_t n);

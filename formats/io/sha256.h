@@ -1,6 +1,6 @@
 /* sha256.h - SHA-256 of bytes in memory
  *
- * Source   FIPS 180-4.  Tested on its vectors (tests/unit/sha256.c).
+ * Source   FIPS 180-4.  tests/unit/sha256.c tests the code on the standard's vectors.
  */
 #ifndef UNCLIP_SHA256_H
 #define UNCLIP_SHA256_H

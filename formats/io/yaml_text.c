@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Returns the number of brackets that open, also those in quotes and comments.  libyaml looks at every bracket that is
- * open for each token, so many of them cost a time that grows with their square. */
+/* Returns the number of opening brackets, also those in quotes and comments.  For each token libyaml looks at every
+ * bracket that is still open, so its time grows with the square of the number of brackets. */
 static size_t brackets(const char *p, size_t n) {
     size_t k = 0;
 
@@ -38,12 +38,12 @@ const yaml_node_t *yaml_text_root(struct yaml_text *y) {
     return yaml_document_get_root_node(&y->doc);
 }
 
-/* Returns true where v is a scalar whose text is the n bytes at s. */
+/* Returns true if v is a scalar whose text is the n bytes at s. */
 static bool is(const yaml_node_t *v, const char *s, size_t n) {
     return v && v->type == YAML_SCALAR_NODE && v->data.scalar.length == n && !memcmp(v->data.scalar.value, s, n);
 }
 
-/* Returns true where v is a plain scalar (without quotes) whose text is a, b or c. */
+/* Returns true if v is a plain scalar (without quotes) whose text is a, b or c. */
 static bool word(const yaml_node_t *v, const char *a, const char *b, const char *c) {
     return v->type == YAML_SCALAR_NODE && v->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
            (is(v, a, strlen(a)) || is(v, b, strlen(b)) || is(v, c, strlen(c)));

@@ -40,11 +40,11 @@ static const unsigned char *find_end(const unsigned char *p, size_t n) {
 
 struct directory {
     uint64_t at, size, count;
-    uint64_t limit;    /* where the end records begin */
+    uint64_t limit;    /* offset at which the end records begin */
 };
 
-/* Reads the ZIP64 end record into *d, where a locator before the end record points to one.  Without a locator *d stays
- * as it is. */
+/* Reads the ZIP64 end record into *d, if a locator before the end record points to it.  Without a locator, *d is not
+ * changed. */
 static int read_end64(struct directory *d, const unsigned char *p, size_t end, struct err *e) {
     const unsigned char *loc = p + end - LOCATOR_LEN;
     uint64_t at;

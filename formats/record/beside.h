@@ -1,9 +1,9 @@
 /* beside.h - a second stream, read record by record next to the first
  *
- * What     For record k of a stream, gives record k of another file.  A file with one record gives that record every
- *          time.  Records that are passed over in the stream (other shards, failed records) are passed over in the
- *          file.
- * Errors   -1 for a damaged record; the record after it is found again.
+ * What     For record k of a stream, beside_get gives record k of another file.  A file with one record gives that
+ *          record every time.  Records that the caller skips in the stream (other shards, failed records) are skipped
+ *          in the file, too.
+ * Errors   beside_get returns -1 for a damaged record.  The record after the damage can be read.
  * Memory   One record (stream.h).
  */
 #ifndef UNCLIP_BESIDE_H
@@ -23,7 +23,8 @@ struct beside {
 int beside_open(struct beside *b, const char *name, struct arena *a, size_t buffer, struct err *e);
 
 /* Reads record `number` of the file.  Numbers count from 1 and must grow from call to call.  The record's bytes are in
- * the mapped file, in the read buffer or in an arena.  Returns 1, 0 if the file has fewer records, or -1. */
+ * the mapped file, in the read buffer or in an arena.  Returns 1 if it gave a record, 0 if the file has fewer records,
+ * or -1 on an error. */
 int beside_get(struct beside *b, uint64_t number, struct record *r, struct arena *a, struct err *e);
 
 #endif

@@ -55,7 +55,7 @@ static json_t *named(json_t *v, const char *want) {
     return in && !strcmp(name, want) ? in : NULL;
 }
 
-/* ---- the contents of containers; the caller writes the heads ---- */
+/* ---- the contents of arrays and maps; the caller writes their heads (kind and length) ---- */
 
 static size_t pairs_of(json_t *v) {
     json_t *list = named(v, "$map");
@@ -214,7 +214,8 @@ static int put_integer_as(struct in *in, int first, json_t *v) {
     return 0;
 }
 
-/* Sets *s to the payload of v, a str, bin or ext, and *ext to the type of an ext (0 to 255), or -1. */
+/* Sets *s to the payload of v, which is a str, bin or ext.  Sets *ext to the type of an ext (0 to 255), or to -1 for a
+ * str or bin. */
 static int payload_of(struct in *in, json_t *v, struct span *s, int *ext) {
     json_t *b = named(v, "$bytes"), *x = named(v, "$ext");
 
@@ -235,7 +236,8 @@ static int payload_of(struct in *in, json_t *v, struct span *s, int *ext) {
     return b ? bytes_of(in, b, s) : bad(in, "$as: not a value of that form");
 }
 
-/* Writes v, a str, bin or ext, in the encoding `form`: its first byte, c4 to c9 or d9 to db, or 0 for fixstr. */
+/* Writes v, a str, bin or ext, in the encoding that `form` stands for.  `form` is the first byte of the encoding, c4 to
+ * c9 or d9 to db, or 0 for fixstr. */
 static int put_bytes_as(struct in *in, int form, json_t *v) {
     bool ext = form >= 0xc7 && form <= 0xc9;
     size_t width = form ? (size_t)1 << (form >= 0xd9 ? form - 0xd9 : form >= 0xc7 ? form - 0xc7 : form - 0xc4) : 0;
@@ -376,7 +378,7 @@ int json_read(struct record *r, const char *text, size_t n, struct arena *a, str
     int rc;
 
     if (!v) {
-        for (char *s = why.text; *s; s++)    /* the message quotes the text */
+        for (char *s = why.text; *s; s++)    /* replace the control characters of the text that the message quotes */
             *s = *s < 0x20 || *s == 0x7f ? '?' : *s;
         return err_set(e, "column %d: %s", why.column, why.text);
     }

@@ -1,10 +1,9 @@
 /* json_record.h - a record as JSON and back, losing nothing
  *
- * What     {"unclip":1,"id":"photo.jpg","data":{"cos":0.25,"label":"a cat", ...}}, one line a record.
- *          Nil, bools, numbers, strings, arrays, and maps whose keys are distinct strings are written as
- *          in JSON.  An integer has neither point nor exponent.  A float has one of them, and the fewest
- *          digits that give the same float when they are read.  Everything else is an object with one
- *          key that begins with $:
+ * What     {"unclip":1,"id":"photo.jpg","data":{"cos":0.25,"label":"a cat", ...}}, one line for each record.  Nil,
+ *          bools, numbers, strings, arrays, and maps whose keys are distinct strings are written as in JSON.  An
+ *          integer has neither point nor exponent.  A float has one of them, and the fewest digits that give the same
+ *          float when they are read.  Everything else is an object with one key that begins with $:
  *
  *          {"$bytes": base64}                             bin
  *          {"$nd": {"type": "<f4", "shape": [2, 3], "data": base64}}
@@ -16,12 +15,11 @@
  *                                                         the form, then the value (uint64 above
  *                                                         2^63 - 1: its digits as a string)
  *
- *          A record comes back from JSON byte for byte, except that the heads of its id and its data
- *          become the smallest.
+ *          A record comes back from JSON byte for byte, except that its id and its data get the smallest heads.
  * Source   RFC 8259; reading through jansson (RFC 4648 for base64).
  * Errors   json_read returns -1, and err says what is wrong.  record_parse checks the record that it made.
- * Memory   scratch must not share a region with out or a, which grow.  json_read frees jansson's tree before
- *          it returns.
+ * Memory   The arena `scratch` must not share a region with `out` or the arena `a`, which grow.  json_read frees
+ *          jansson's tree before it returns.
  * Threads  No state.
  */
 #ifndef UNCLIP_JSON_RECORD_H
@@ -29,7 +27,7 @@
 
 #include "formats/record/record.h"
 
-enum { JSON_ARRAYS = 1 };    /* flag: write tensors as plain arrays of numbers, without types and shapes */
+enum { JSON_ARRAYS = 1 };    /* flag: write each tensor as plain arrays of numbers, without type and shape */
 
 /* Appends the record to out as a line of JSON, newline included.  flags: JSON_ARRAYS or 0. */
 int json_write(struct mp *out, const struct record *r, unsigned flags, struct arena scratch,
@@ -40,7 +38,7 @@ int json_write_value(struct mp *out, struct span val, unsigned flags, struct are
                      struct err *e);
 
 /* Writes into s the shortest text that gives v again when it is read as f64, or as f32 if `single` is set.  The text
- * has a point or an exponent.  Returns its length.  s has room for 32 characters. */
+ * has a point or an exponent.  Returns the length of the text.  The caller gives s room for 32 characters. */
 size_t json_float(char *s, double v, bool single);
 
 /* Parses the n bytes of text, one JSON object, into the record r. */

@@ -7,7 +7,7 @@
 
 #include "formats/io/base64.h"
 
-enum { PLAIN_KEYS = 1024 };    /* a map with more keys is not searched for double keys, and written as $map */
+enum { PLAIN_KEYS = 1024 };    /* a map with more keys is written as $map, without a search for double keys */
 
 struct out {
     struct mp *m;
@@ -35,7 +35,7 @@ static void put_string(struct out *o, struct span s) {
         if (!control && c != '"' && c != '\\')
             continue;
         mp_raw(o->m, span_bytes(s.p + from, i - from));
-        if (control == 2)    /* U+0080 to U+009F */
+        if (control == 2)    /* a control character of two bytes, U+0080 to U+009F */
             c = s.p[++i];
         snprintf(code, sizeof code, "\\u%04x", c);
         put(o, c < sizeof name / sizeof *name && name[c] ? name[c] : code);
@@ -112,7 +112,7 @@ static bool put_element(struct out *o, const struct tensor *t, size_t i) {
     case DT_F32: case DT_F16: case DT_BF16: tensor_f32(t, i, i + 1, &f); d = (double)f; break;
     case DT_I64: memcpy(&n, p, 8); d = 0; break;
     case DT_BOOL: put(o, *p ? "true" : "false"); return true;
-    default: tensor_f32(t, i, i + 1, &f); n = (int64_t)f; d = 0; break;    /* integers of up to 16 bits, exact in f32 */
+    default: tensor_f32(t, i, i + 1, &f); n = (int64_t)f; d = 0; break;    /* integers of at most 16 bits: exact in f32 */
     case DT_I32: { int32_t w; memcpy(&w, p, 4); n = w; d = 0; break; }
     }
     if (!(d - d == 0))
@@ -267,7 +267,7 @@ static void put_payload(struct out *o, struct span v, const struct mp_item *it) 
     }
 }
 
-/* Writes the encoded value at p as JSON.  Returns how many bytes the value has at p. */
+/* Writes the encoded value at p as JSON.  Returns the number of bytes of the encoded value. */
 static size_t put_value(struct out *o, const unsigned char *p, size_t n) {
     struct span v = {p, mp_size(p, n)};
     struct mp_item it;

@@ -28,8 +28,8 @@ static double be_float(const unsigned char *p, size_t n) {
     return d;
 }
 
-/* For the first bytes c0 to df: the item's kind, the length of its head, and how many bytes of the head are the length
- * of the payload, or for a number the value. */
+/* Gives for each first byte c0 to df the item's kind, the length of its head, and the number of bytes in the head
+ * (width) that hold the payload's length, or the value of a number. */
 static const struct {
     unsigned char kind, head, width;
 } wide[32] = {
@@ -128,7 +128,8 @@ static int bad(struct mp_walk *w, const char *why) {
     return -1;
 }
 
-/* Begins a container of `count` values.  An empty container is passed at once.  -1 if it is nested too deeply. */
+/* Begins a container of `count` values.  An empty container ends at once.  Returns 1, or -1 if the container is nested
+ * too deeply. */
 static int open_in(struct mp_walk *w, uint64_t count) {
     if (w->depth > w->max)
         return bad(w, "nested too deeply");
@@ -137,7 +138,8 @@ static int open_in(struct mp_walk *w, uint64_t count) {
     return 1;
 }
 
-/* Passes the item at w->pos, whose first byte is c0 to df.  Returns 1, 0 if bytes are missing, or -1. */
+/* Moves w->pos past the item there, or past the head only if the item is an array or map.  The item's first byte is c0
+ * to df.  Returns 1 on success, 0 if bytes of the head are missing, or -1 if the item is malformed. */
 static int pass_wide(struct mp_walk *w, const unsigned char *p, size_t n) {
     unsigned k = p[w->pos] - 0xc0u, head = wide[k].head;
     const unsigned char *at = p + w->pos;
@@ -194,7 +196,7 @@ int mp_walk(struct mp_walk *w, const unsigned char *p, size_t n) {
 }
 
 static unsigned char smallest_int(const struct mp_item *it) {
-    uint64_t n = 0 - (uint64_t)it->i;    /* for a negative i, its absolute value; w bits hold down to -2^(w-1) */
+    uint64_t n = 0 - (uint64_t)it->i;    /* the absolute value of a negative i; w bits hold values down to -2^(w-1) */
 
     if (it->kind == MP_UINT || it->i >= 0)
         return (unsigned char)(it->u < 0x80 ? it->u : it->u <= UINT8_MAX ? 0xcc : it->u <= UINT16_MAX ? 0xcd :

@@ -65,7 +65,7 @@ const char *not_records(const unsigned char *p, size_t n) {
         return "a HEIF or AVIF" PICTURE;
     if (n >= 12 && !memcmp(p, "RIFF", 4) && !memcmp(p + 8, "WEBP", 4))
         return "a WebP" PICTURE;
-    /* "BM" may begin a text: the length of the second header is 12 to 124 bytes */
+    /* "BM" may also begin a text, so check that the length of the second header is 12 to 124 bytes */
     if (n >= 18 && !memcmp(p, "BM", 2) && p[14] >= 12 && p[14] <= 124 && !p[15] && !p[16] && !p[17])
         return "a BMP" PICTURE;
     if (lfs_pointer(p, n))

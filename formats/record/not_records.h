@@ -8,8 +8,9 @@
 
 #include <stddef.h>
 
-/* Looks at the first n bytes of an input that does not begin with a record.  Returns a phrase for a message, like
- * "a PNG picture, not records (clip-embed FILE ...)".  Returns NULL if the kind is not known or a record follows. */
+/* Looks at the first n bytes of an input that does not begin with a record.  Returns a phrase for a message, like "a
+ * PNG picture, not records (clip-embed FILE ...)".  Returns NULL if the kind of input is not known, or if a record
+ * begins within these bytes. */
 const char *not_records(const unsigned char *p, size_t n);
 
 #endif

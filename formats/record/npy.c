@@ -17,7 +17,7 @@ static void spaces(struct text *t) {
         t->p++;
 }
 
-/* Skips spaces.  Returns whether c follows, and passes it. */
+/* Skips spaces, and then the character c if it follows.  Returns whether c followed. */
 static bool take(struct text *t, char c) {
     spaces(t);
     if (t->p == t->end || *t->p != c)
@@ -76,7 +76,7 @@ static bool tuple(struct text *t, struct tensor *out) {
             return false;
         comma = take(t, ',');
     }
-    return out->nd != 1 || comma;    /* (3) is a number, (3,) a tuple */
+    return out->nd != 1 || comma;    /* in Python (3) is a number, and (3,) is a tuple */
 }
 
 static int read_type(struct text *t, struct tensor *out, struct err *e) {

@@ -29,7 +29,8 @@ static int read_row(struct npy_out *o, struct span v, struct err *e) {
     }
 }
 
-/* Returns 0 if the record has the field, with the type and shape of the rows before it, and sets o->row; else -1. */
+/* Sets o->row to the record's value of the field.  Returns 0, or -1 if the record does not have the field, or if its
+ * type or shape is not that of the earlier rows. */
 static int out_check(struct npy_out *o, const struct record *r, struct err *e) {
     struct span v;
     bool same;
@@ -101,7 +102,7 @@ static int open_all(struct npy_writer *w, struct err *e) {
     return 0;
 }
 
-/* Returns why the id, written as a line, would be read back as another id (lines.h), or NULL if it would not. */
+/* If the id, written as a line, would be read back as another id (lines.h), returns the reason.  Else returns NULL. */
 static const char *no_line(const struct npy_writer *w, struct span id) {
     if (memchr(id.p, w->end, id.n))
         return w->end ? "its id holds a newline (use -0)" : "its id holds a NUL";
@@ -185,7 +186,7 @@ static int in_set(const struct npy_in *in, size_t i, struct record *r, struct ar
 
     if (tensor_count(&row, &n) < 0 || !(p = arena_take(&scratch, n, half ? 4 : dtype_size(row.dtype))))
         return err_set(e, "out of memory");
-    if (half)    /* record_set_tensor takes f32, in which every half is exact */
+    if (half)    /* record_set_tensor takes f32, which holds every f16 exactly */
         tensor_f32(&row, 0, n, p);
     else
         npy_copy(&row, p);
@@ -206,7 +207,7 @@ int npy_reader_add(struct npy_reader *p, const char *field, const char *file, st
     return 0;
 }
 
-/* Reads the next id.  Returns 1, 0 at the end of the list, or -2 for an error. */
+/* Reads the next id.  Returns 1 for an id, 0 at the end of the list, or -2 for an error. */
 static int next_id(struct npy_reader *p, struct span *id, struct err *e) {
     struct err why = {0};
     int got = lines_next(p->lines, id, &why);

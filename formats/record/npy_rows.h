@@ -3,8 +3,8 @@
  * What     A file holds one field of all N records, one row for each record.  Vectors of length D become an array of
  *          shape [N, D], numbers [N], pictures [N, 3, S, S].  The first record decides type and shape.  Integers
  *          become i8, bools b1, floats f8; tensors keep their type.
- * Errors   A record that does not fit is refused before a part of it is written, so that row i of every file and
- *          of the list of ids belongs to the same record.
+ * Errors   A record whose type or shape does not fit is refused before a part of it is written, so row i of every file
+ *          and of the list of ids belongs to the same record.
  * Memory   One row.  The output must be a file whose beginning can be overwritten, not a pipe.
  */
 #ifndef UNCLIP_NPY_ROWS_H
@@ -59,7 +59,7 @@ struct npy_reader {
 int npy_reader_add(struct npy_reader *p, const char *field, const char *file, struct err *e);
 
 /* Makes the next record.  Returns 1, or 0 at the end.  Returns -1 if this row fails; r then has at least its id.
- * Returns -2 if the list of ids fails, and err names the list, or if memory is out. */
+ * Returns -2 if memory runs out, or if the list of ids cannot be read; err then names the list. */
 int npy_reader_next(struct npy_reader *p, struct record *r, struct arena *a, struct arena scratch, struct err *e);
 
 #endif

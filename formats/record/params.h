@@ -8,13 +8,13 @@
 
 #include "formats/record/record.h"
 
-/* Finds the value of key in the last map of `program` that has the key, or in the last map of any program if `program`
- * is NULL.  Returns 1, or 0 if the key is not found. */
+/* Finds the value of the key `key` in the last map of `program` that has the key, or in the last map of any program if
+ * `program` is NULL.  Returns 1, or 0 if the key is not found. */
 int params_get(const struct record *r, const char *program, const char *key, struct span *val);
 
 int params_int(const struct record *r, const char *program, const char *key, int64_t *v);
 
-int params_float(const struct record *r, const char *program, const char *key, double *v);    /* int or float */
+int params_float(const struct record *r, const char *program, const char *key, double *v);    /* takes int or float */
 
 /* Reads an array of at most `most` integers into v.  Returns their number, or 0 if the value has another form. */
 size_t params_ints(const struct record *r, const char *program, const char *key, int64_t *v, size_t most);

@@ -6,7 +6,7 @@
 
 #define DATA_KEY "\xa4" "data"
 
-/* A name from a stream, shortened and without control characters, for an error message. */
+/* Holds a name from a stream, shortened and without control characters, for an error message. */
 struct shown {
     char s[68];
 };
@@ -24,8 +24,8 @@ static struct shown show(struct span name) {
 
 /* ---- parsing ---- */
 
-/* Checks whether the n bytes at p begin with RECORD_START.  Returns 1 if they do, 0 if they are only its beginning, or -1
- * if they differ. */
+/* Checks whether the n bytes at p begin with RECORD_START.  Returns 1 if they do, 0 if they are only the beginning of
+ * RECORD_START, or -1 if they differ from it. */
 static int parse_start(const unsigned char *p, size_t n, struct err *e) {
     size_t have = n < RECORD_START_LEN ? n : RECORD_START_LEN;
     struct mp_item it;
@@ -38,8 +38,8 @@ static int parse_start(const unsigned char *p, size_t n, struct err *e) {
     return err_set(e, "not the start of a record");
 }
 
-/* Parses the str at *pos, or if `bin` is not NULL a str or bin, into s, and moves *pos past it.  Returns 1, 0 if bytes
- * are missing, or -1 for a value of another kind. */
+/* Parses the str at *pos into s, and moves *pos past the str.  If `bin` is not NULL, a bin is accepted, too.  Returns 1
+ * on success, 0 if bytes are missing, or -1 for a value of another kind. */
 static int parse_name(const unsigned char *p, size_t n, size_t *pos, struct span *s, bool *bin,
                       unsigned char *head, struct err *e) {
     struct mp_item it;
@@ -59,8 +59,8 @@ static int parse_name(const unsigned char *p, size_t n, size_t *pos, struct span
     return 1;
 }
 
-/* Parses the key `data` and the head of its map, and sets *fields to the number of fields.  Returns 1, 0 if bytes are
- * missing, or -1 for an error. */
+/* Parses the key `data` and the head of its map, and sets *fields to the number of fields.  Returns 1 on success, 0 if
+ * bytes are missing, or -1 for an error. */
 static int parse_data(const unsigned char *p, size_t n, size_t *pos, size_t *fields, struct err *e) {
     const size_t len = sizeof DATA_KEY - 1;
     size_t have = n - *pos < len ? n - *pos : len;
@@ -99,7 +99,7 @@ static int parse_field(struct record *r, const unsigned char *p, size_t n, size_
         return rc;
     if (!utf8_valid(f.key.p, f.key.n))
         return err_set(e, "a field name that is not UTF-8");
-    mp_walk_start(&w, *pos, 1, MP_DEPTH - 2);    /* two less: the maps of the record and of its data */
+    mp_walk_start(&w, *pos, 1, MP_DEPTH - 2);    /* two levels less, for the maps of the record and of its data */
     if ((rc = mp_walk(&w, p, n)) == 0)
         return 0;
     if (rc < 0)
@@ -206,7 +206,8 @@ static int set_key(struct record *r, struct field *f, struct span key, struct er
     return 0;
 }
 
-/* Adds a field with the name `key` and an empty value at the end of the record.  Returns it, or NULL for an error. */
+/* Adds a field with the name `key` and an empty value at the end of the record.  Returns the field, or NULL for an
+ * error. */
 static struct field *add(struct record *r, struct span key, struct err *e) {
     struct field *f, new = {0};
     size_t cap = r->cap * 2 + 8;
@@ -390,14 +391,14 @@ void record_keep(struct record *r, const struct span *key, size_t n) {
 
 /* ---- changing what is inside a field ---- */
 
-/* A change of one entry of a map.  The key `from` is renamed to `to`, and its value is replaced by val, if val is not
- * empty.  An entry that had the key `to` before is dropped. */
+/* Describes a change of one entry of a map.  The key `from` is renamed to `to`, and its value is replaced by val, if
+ * val is not empty.  An entry that had the key `to` before is dropped. */
 struct edit {
     struct span from, to, val;
     bool hit;    /* the map had the key `from` */
 };
 
-/* Copies the pairs of the map v to m, with the change ed. */
+/* Copies the pairs of the map v to m, and makes the change `ed` on the way. */
 static void edit_pairs(struct mp *m, struct span v, struct edit *ed) {
     struct mp_item it, k;
     size_t pos;
@@ -422,8 +423,8 @@ static void edit_pairs(struct mp *m, struct span v, struct edit *ed) {
     }
 }
 
-/* Makes the change ed in the map that is field `key`.  If the map has no key `from` and add_new is set, the entry `to`
- * with the value val is added last. */
+/* Makes the change `ed` in the map in the field `key`.  If the map has no key `from` and add_new is set, the entry `to`
+ * with the value ed->val is added last. */
 static int edit_map(struct record *r, const char *key, struct edit *ed, bool add_new, struct err *e) {
     struct field *f = find(r, span_of(key));
     struct span old = f ? f->val : SPAN("\x80");

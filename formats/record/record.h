@@ -11,12 +11,11 @@
  * Tensors  {bin"nd": true, bin"type": "<f4", bin"kind": bin"", bin"shape": [..],
  *          bin"data": bin}, little-endian, C order; data is unaligned in the buffer.
  *          Str keys, any order of keys and {nd: false} scalars are read, too.
- * Errors   A record is checked whole before it is handed out: well-formed MessagePack,
- *          depth <= MP_DEPTH, field names that are UTF-8 and occur once, only finite
- *          numbers, a known version.  A getter returns 1 for a field that it found and 0 for
- *          an absent one.  -1: the field is of another type or malformed, and err names it.
- *          Elements of tensors are checked when they are used: record_floats refuses
- *          elements that are not finite.
+ * Errors   A record is checked whole before it is handed out: well-formed MessagePack, depth <= MP_DEPTH, field names
+ *          that are UTF-8 and occur once, only finite numbers, a known version.  A getter returns 1 for a field that it
+ *          found and 0 for an absent one.  It returns -1 if the field is of another type or malformed; err then names
+ *          the field.  Elements of tensors are checked when they are used: record_floats refuses elements that are not
+ *          finite.
  * Memory   Spans point into the reader's buffer or the arena given; they live until the
  *          next record is read.  A function that changes a record takes memory from the record's own arena.
  *          So a function that changes a record gets that arena by pointer.  A copy of the arena by value is
@@ -40,7 +39,7 @@
 enum {
     RECORD_START_LEN = 12,
     RECORD_FIELDS = 1024,     /* the most fields that one record may have */
-    RECORD_ID_MAX = 255       /* record_id makes ids of at most so many bytes */
+    RECORD_ID_MAX = 255       /* the most bytes of an id that record_id makes */
 };
 
 struct field {
@@ -54,43 +53,45 @@ struct record {
     bool id_bin;          /* the id is written as bin, because it is not valid UTF-8 */
     struct field *field;  /* [nfield], in stream order */
     size_t nfield, cap;
-    struct arena *a;      /* given when the record was read or made; setters take memory from it */
+    struct arena *a;      /* the arena given when the record was read or made; setters take memory from it */
 };
 
 /* ---- reading one record from memory ---- */
 
-/* Parses the record at p.  Returns 1 if it is whole, and sets *used to its length in bytes.  Returns 0 if the n bytes
- * are only the beginning of a record, and -1 if they are malformed; err says why. */
+/* Parses the record at p.  If the record is whole, returns 1 and sets *used to the record's length in bytes.  Returns 0
+ * if the n bytes are only the beginning of a record, and -1 if they are malformed; err says why. */
 int record_parse(struct record *r, const unsigned char *p, size_t n, size_t *used,
                  struct arena *a, struct err *e);
 
 /* Returns the first offset at or after `from` at which the n bytes contain RECORD_START, or n if they do not. */
 size_t record_find_start(const unsigned char *p, size_t n, size_t from);
 
-/* Makes `to` a copy of `from` whose table of fields is in a.  The values are not copied. */
+/* Makes `to` a copy of `from` whose table of fields is in the arena a.  The values are not copied. */
 int record_copy(struct record *to, const struct record *from, struct arena *a, struct err *e);
 
-/* Copies both the table and the bytes of `from` to a.  `to` stays valid when the reader of `from` goes on. */
+/* Makes `to` a copy of `from` whose table of fields and bytes are both in the arena a.  `to` stays valid when the
+ * reader of `from` goes on. */
 int record_clone(struct record *to, const struct record *from, struct arena *a, struct err *e);
 
 /* ---- getting fields; key is a C string ---- */
 
 bool record_has(const struct record *r, const char *key);
 int record_raw(const struct record *r, const char *key, struct span *val);
-int record_str(const struct record *r, const char *key, struct span *s, struct err *e);    /* str or bin */
+int record_str(const struct record *r, const char *key, struct span *s, struct err *e);    /* takes str or bin */
 int record_int(const struct record *r, const char *key, int64_t *v, struct err *e);
-int record_float(const struct record *r, const char *key, double *v, struct err *e);       /* int or float */
+int record_float(const struct record *r, const char *key, double *v, struct err *e);       /* takes int or float */
 int record_ints(const struct record *r, const char *key, int64_t **v, size_t *n, struct arena *a,
-                struct err *e);                                                             /* array of int, or 1-D tensor */
-/* Sets *t to a view of the tensor in the field.  Its data may be unaligned.  Shape and data length agree. */
+                struct err *e);                                                             /* takes an array of int, or a 1-D tensor */
+/* Sets *t to a view of the tensor in the field.  Its data may be unaligned.  Its shape agrees with the length of its
+ * data. */
 int record_tensor(const struct record *r, const char *key, struct tensor *t, struct err *e);
-/* record_tensor for the encoded value `val`.  Error messages call the field `name`. */
+/* Does what record_tensor does, for the encoded value `val`.  Error messages call the field `name`. */
 int record_tensor_of(struct span val, const char *name, struct tensor *t, struct err *e);
-/* Converts the field, a one-dimensional tensor of f32, f16 or f64, to *n finite f32 in a. */
+/* Converts the field, a one-dimensional tensor of f32, f16 or f64, to *n finite f32 in the arena a. */
 int record_floats(const struct record *r, const char *key, const float **v, size_t *n,
                   struct arena *a, struct err *e);
 
-/* record_floats for a tensor of any type and shape. */
+/* Does what record_floats does, for a tensor of any type and shape. */
 int record_numbers(const struct record *r, const char *key, const float **v, size_t *n,
                    struct arena *a, struct err *e);
 
@@ -123,7 +124,7 @@ int record_set_texts(struct record *r, const char *key, const struct span *v, si
 int record_set_tensor(struct record *r, const char *key, enum dtype dt, const void *data, int nd,
                       const size_t *shape, struct err *e);
 int record_set_sub_text(struct record *r, const char *key, const char *sub, struct span s,
-                        struct err *e);                      /* field key, a map: map[sub] = s */
+                        struct err *e);                      /* sets the entry `sub` of the map in the field `key` */
 void record_drop(struct record *r, const char *key);
 void record_keep(struct record *r, const struct span *key, size_t n);    /* drops all other fields */
 /* Renames the field `from`, which keeps its place, to `to`.  A field that was called `to` before is dropped.  The entry
@@ -139,18 +140,18 @@ int mp_last_pair(struct span params, const char *program, struct span *map);
 
 /* ---- writing ---- */
 
-/* Encodes the whole record as contiguous bytes in a. */
+/* Encodes the whole record as contiguous bytes in the arena a. */
 int record_encode(const struct record *r, struct span *out, struct arena *a, struct err *e);
 
 /* ---- ids ---- */
 
-/* Makes the id for a name or text, which is the text itself.  If the text is longer than RECORD_ID_MAX bytes, the id
- * is its first 200 bytes (cut at a character), an ellipsis (U+2026) and the 16 hex digits of the text's XXH64.
- * Sets *bin where the id is not UTF-8. */
+/* Makes the id for a name or text, which is the text itself.  If the text is longer than RECORD_ID_MAX bytes, the id is
+ * its first 200 bytes (cut at a character), an ellipsis (U+2026) and the 16 hex digits of the text's XXH64.  Sets *bin
+ * to whether the id is not UTF-8. */
 int record_id(struct span text, struct span *id, bool *bin, struct arena *a, struct err *e);
 
-/* Makes the record of a file.  Its id is the hash, or the file's name if `hash` is NULL.  The field `path` holds
- * the name if the id differs from it. */
+/* Makes the record of a file.  Its id is `hash`, or the file's name if `hash` is NULL.  If the id differs from the
+ * name, the field `path` holds the name. */
 int record_of_file(struct record *r, const char *name, const char *hash, struct arena *a, struct err *e);
 
 /* Makes the id for --id content, which is the 32 hex digits of the XXH128 of the n bytes. */

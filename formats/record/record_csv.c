@@ -24,7 +24,7 @@ static void cell(struct mp *out, struct span s) {
     for (i = 0; i < s.n; i++)
         if (s.p[i] == '"') {
             mp_raw(out, span_bytes(s.p + from, i + 1 - from));
-            from = i;    /* the quote is written once more, with what follows */
+            from = i;    /* the next piece begins with this quote, so the quote is written twice */
         }
     mp_raw(out, span_bytes(s.p + from, s.n - from));
     put(out, "\"", 1);
@@ -44,7 +44,7 @@ static bool listed(struct span key, const struct span *name, size_t n) {
     return false;
 }
 
-/* Makes the fields of r, the first record, that hold a string, bytes, a number or a bool the columns. */
+/* Chooses the columns, which are the fields of r, the first record, that hold a string, bytes, a number or a bool. */
 static int choose(struct csv *c, const struct record *r) {
     c->name = arena_take(c->keep, RECORD_FIELDS, sizeof *c->name);
     for (size_t i = 0; c->name && i < r->nfield; i++) {
@@ -68,7 +68,8 @@ static void head(const struct csv *c, struct mp *out) {
     put(out, "\r\n", 2);
 }
 
-/* Sets c->extra to the first such field that has no column, so that the caller can warn that it is left out. */
+/* Sets c->extra to the name of the first field that holds a string, bytes, a number or a bool and has no column.  The
+ * caller can then warn that the field is left out. */
 static void find_extra(struct csv *c, const struct record *r) {
     for (size_t i = 0; i < r->nfield && !c->extra.p; i++) {
         struct span key = r->field[i].key;
@@ -95,8 +96,8 @@ static int value(struct mp *out, struct span v, struct arena scratch, struct err
         return 0;
     default: break;
     }
-    /* The JSON text grows in scratch.  out's region, which does not change meanwhile, is scratch for
-     * json_write_value. */
+    /* The JSON text grows in the arena `scratch`.  The region of `out` does not change meanwhile, so json_write_value
+     * takes its own scratch from there. */
     mp_open(&json, &scratch);
     if (json_write_value(&json, v, JSON_ARRAYS, *out->a, e) < 0)
         return -1;

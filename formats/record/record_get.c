@@ -21,7 +21,8 @@ bool record_has(const struct record *r, const char *key) {
     return record_raw(r, key, &v) == 1;
 }
 
-/* Finds the field's value v and decodes its head into it.  Returns whether the field was found. */
+/* Finds the value v of the field `key`, and decodes the head of the value into *it.  Returns whether the field was
+ * found. */
 static int get(const struct record *r, const char *key, struct span *v, struct mp_item *it) {
     return record_raw(r, key, v) == 1 && mp_item(v->p, v->n, it) == 1;
 }
@@ -211,7 +212,8 @@ int record_tensor(const struct record *r, const char *key, struct tensor *t, str
 }
 
 /* Returns whether all n elements, of 2, 4 or 8 bytes, are finite.  Eight bytes are checked at a time.  The exponent of
- * an element that is not finite is all ones: adding one to it carries into the sign bit, not into the next element. */
+ * an element that is not finite is all ones, so adding one to the exponent carries into the sign bit.  The carry never
+ * reaches the next element. */
 static bool all_finite(const unsigned char *p, size_t n, enum dtype dt) {
     static const uint64_t every[] = {[2] = 0x0001000100010001, [4] = 0x0000000100000001, [8] = 1};
     size_t size = dtype_size(dt), bytes = n * size;
@@ -234,7 +236,7 @@ static bool all_finite(const unsigned char *p, size_t n, enum dtype dt) {
     return !(seen & top);
 }
 
-/* Converts the tensor to *n f32 in a.  Refuses elements that are not finite as f32. */
+/* Converts the tensor to *n f32 in the arena a.  Refuses elements that are not finite as f32. */
 static int widen(const char *key, const struct tensor *t, const float **v, size_t *n, struct arena *a,
                  struct err *e) {
     bool floats = t->dtype == DT_F32 || t->dtype == DT_F16 || t->dtype == DT_F64;
@@ -286,8 +288,9 @@ static int64_t element_int(const struct tensor *t, size_t i) {
     }
 }
 
-/* On entry *it is the parsed head of the MessagePack value v.  Sets it to the number that v holds, of kind MP_INT, MP_UINT
- * or MP_FLOAT; v may also be a tensor without dimensions (a numpy scalar).  Returns 1, or -1 if v is not a number. */
+/* On entry *it is the parsed head of the MessagePack value v.  Sets *it to the number that v holds, of kind MP_INT,
+ * MP_UINT or MP_FLOAT; v may also be a tensor without dimensions (a numpy scalar).  Returns 1, or -1 if v is not a
+ * number. */
 static int number(const char *key, struct span v, struct mp_item *it, struct err *e) {
     struct tensor t;
     float f;
@@ -369,7 +372,7 @@ int record_ints(const struct record *r, const char *key, int64_t **out, size_t *
         return 0;
     if (it.kind != MP_ARRAY)
         return tensor_ints(key, v, &it, out, n, a, e);
-    /* each element has at least one byte, so that the record's length limits the allocation */
+    /* each element has at least one byte, so the record's length limits the allocation */
     if (!(*out = arena_take(a, (size_t)it.n, sizeof **out)))
         return err_set(e, "out of memory");
     *n = (size_t)it.n;

@@ -8,7 +8,7 @@
 #include "formats/record/json_record.h"
 
 enum { FIELD, MODEL, PROGRAM };
-enum { TENSOR = 100 };    /* a kind of info_line, beyond the values of enum mp_kind */
+enum { TENSOR = 100 };    /* the `kind` of an info_line of tensors, larger than every enum mp_kind */
 
 int info_open(struct info *s, struct arena *keep) {
     *s = (struct info){.keep = keep};

@@ -8,8 +8,9 @@
  *                                             str, int 0..7, f32[768], i64[5..77], array[0..3], ...
  *              model    FIELD  N  FINGERPRINT
  *              program  NAME   N
- * Memory   There are at most INFO_LINES lines.  What has no line is counted on the line `other`.
- * Errors   Nothing fails.  A field of an unusual type has a line of its own.
+ * Memory   There are at most INFO_LINES lines.  Records that would need one more line are counted on the line `other`.
+ * Errors   info_open returns -1 if memory runs out.  The other functions do not fail.  A field of an unusual type has a
+ *          line of its own.
  */
 #ifndef UNCLIP_RECORD_INFO_H
 #define UNCLIP_RECORD_INFO_H

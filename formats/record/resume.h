@@ -1,11 +1,11 @@
-/* resume.h - what an output file holds already, so that an interrupted run goes on
+/* resume.h - what an output file holds already, so that an interrupted run can go on
  *
- * What     A record is the result of the same work if three things are equal: its id, the program's last map in
- *          `params`, and the fingerprints in `model` of the fields that the program writes.  A 128-bit key stands
- *          for the three.  resume_load reads the keys of a stream into a table and counts each one.  An input may
- *          occur several times: a result that the stream holds n times is skipped n times.
+ * What     Two records are results of the same work if three things are equal: the id, the program's last map in
+ *          `params`, and the fingerprints in `model` of the fields that the program writes.  A 128-bit key stands for
+ *          the three.  resume_load reads the keys of a stream into a table and counts each one.  An input may occur
+ *          several times: a result that the stream holds n times is skipped n times.
  * Memory   24 bytes for each key, in a table that is half full at most.
- * Numbers  Any two different records have one key with probability 2^-128.
+ * Numbers  Any two different records have the same key with probability 2^-128.
  * Errors   A file that does not exist holds nothing.  Garbage and a cut tail are not errors here.
  *          `end` is the offset after the last whole record, where appending may begin.
  */
@@ -37,22 +37,22 @@ struct resume {
     uint64_t size;              /* length of the file in bytes */
 };
 
-/* Returns the key of a result.  fp: the n fingerprints of the fields that the program writes, in a fixed order; a
- * fingerprint that is absent is an empty span. */
+/* Returns the key of a result.  `fp` holds the n fingerprints of the fields that the program writes, in a fixed order;
+ * a fingerprint that is absent is an empty span. */
 struct resume_key resume_key(struct span id, struct span params, size_t n, const struct span fp[]);
 
-/* Reads every record of `file` and adds its key to the table s.  fields: the names of the fields whose fingerprints are
- * part of the key. */
+/* Reads every record of `file` and adds its key to the table s.  `fields` holds the names of the fields whose
+ * fingerprints are part of the key. */
 int resume_load(struct resume *s, const char *file, const char *program, size_t nfields,
                 const char *const fields[], struct arena *keep, struct err *e);
 
 /* Returns how many records with the key k the file holds that resume_take has not counted yet. */
 uint64_t resume_left(const struct resume *s, struct resume_key k);
 
-/* Returns whether a record with the key k is left, and counts it as met. */
+/* Returns whether a record with the key k is left, and counts that record as met. */
 bool resume_take(struct resume *s, struct resume_key k);
 
-/* Finds the last map of `program` in the record's `params`.  Returns 1, or 0 if it has no such map. */
+/* Finds the last map of `program` in the record's `params`.  Returns 1, or 0 if the record has no such map. */
 int record_params_of(const struct record *r, const char *program, struct span *map);
 
 #endif

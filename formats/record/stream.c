@@ -13,8 +13,8 @@
 #include "formats/io/near.h"
 #include "formats/record/not_records.h"
 
-/* FIRST: initial size of the buffer.  PIPE: size that is asked for a pipe's buffer in the kernel.  KIND: bytes that
- * not_records needs to tell what an input is. */
+/* FIRST: initial size of the buffer.  PIPE: size that the kernel is asked to give a pipe's buffer.  KIND: number of
+ * bytes that not_records needs to tell what an input is. */
 enum { FIRST = 256 << 10, PIPE = 1 << 20, KIND = 64 };
 static const size_t WINDOW = (size_t)32 << 20;   /* bytes of a mapped file that stay in memory behind the reader */
 
@@ -61,7 +61,7 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
         err_set(e, "%s", strerror(EISDIR));
     else if (map_file(s, &st) == 0 || open_buffer(s, a, buffer, e) == 0) {
         if (S_ISFIFO(st.st_mode))
-            fcntl(s->fd, F_SETPIPE_SZ, PIPE);    /* reader and writer wait less for each other; may fail */
+            fcntl(s->fd, F_SETPIPE_SZ, PIPE);    /* so reader and writer wait less for each other; a failure is harmless */
         return 0;
     }
     stream_close(s);
@@ -108,7 +108,8 @@ int stream_first(const char *name, struct record *r, struct arena *keep, struct 
     return err_at(e, name, &inner);
 }
 
-/* Makes room in buf after s->len: moves the unread bytes to the front, or enlarges the buffer.  -1 if it is full. */
+/* Makes room in buf after s->len: moves the unread bytes to the front, or enlarges the buffer.  Returns 0, or -1 if the
+ * buffer is full and cannot grow. */
 static int make_room(struct stream *s) {
     size_t cap = s->cap * 2;
 
@@ -170,7 +171,8 @@ static const unsigned char *here(const struct stream *s) {
     return (s->map ? s->map : s->buf) + s->at;
 }
 
-/* Moves s->at to the next RECORD_START after damage.  Returns 1, 0 at the end, or -2 if reading failed. */
+/* Moves s->at to the next RECORD_START after damage.  Returns 1 if there is one, 0 at the end of the stream, or -2 if
+ * reading failed. */
 static int find_start(struct stream *s, struct err *e) {
     const size_t keep = RECORD_START_LEN - 1;
 
@@ -193,8 +195,8 @@ static int find_start(struct stream *s, struct err *e) {
     }
 }
 
-/* Gives back the pages of the mapped file more than WINDOW bytes behind the reader, so that a file larger than memory
- * does not fill memory.  The kernel reads a page again when it is touched. */
+/* Tells the kernel that the pages of the mapped file more than WINDOW bytes behind the reader are not needed, so a file
+ * larger than memory does not fill memory.  The kernel reads a page again when it is touched. */
 static void drop_behind(struct stream *s) {
     union { const unsigned char *in; void *out; } p;
     size_t upto;
@@ -207,8 +209,9 @@ static void drop_behind(struct stream *s) {
     s->behind = upto;
 }
 
-/* Puts into e what is wrong at s->at, and makes the next stream_next search from the byte after it.  record: a record
- * begins there, and is counted.  heads: the number of heads that were walked in it.  Returns -1, or -2 to give up. */
+/* Puts into e what is wrong at s->at, and makes the next stream_next search from the byte after it.  If `record` is
+ * set, a record begins at s->at, and is counted.  `heads` is the number of MessagePack heads that were read in it.
+ * Returns -1, or -2 if there is too much damage to go on. */
 static int damaged(struct stream *s, bool record, const char *why, uint64_t heads, struct err *e) {
     uint64_t offset = stream_offset(s);
     const char *what;
@@ -229,7 +232,8 @@ static int damaged(struct stream *s, bool record, const char *why, uint64_t head
 }
 
 /* Reads until the whole record at s->at is in the buffer, or until it is known to be malformed or cut, which
- * record_parse will report.  Returns 1, -1 if the record is longer than the buffer, or -2 if reading failed. */
+ * record_parse will report.  Returns 1 in both cases, -1 if the record is longer than the buffer, or -2 if reading
+ * failed. */
 static int whole(struct stream *s, struct mp_walk *w, struct err *e) {
     int rc;
 
@@ -272,7 +276,7 @@ int stream_next(struct stream *s, struct record *r, struct arena *a, struct err 
     if (!s->map && (rc = whole(s, &w, e)) < 0)
         return rc == -2 ? rc : damaged(s, true, "longer than the buffer", w.items, e);
     rc = record_parse(r, here(s), s->len - s->at, &used, a, &why);
-    if (rc <= 0 && s->map) {    /* count the heads that were walked */
+    if (rc <= 0 && s->map) {    /* count the heads up to the damage */
         mp_walk_start(&w, 0, 1, MP_DEPTH);
         mp_walk(&w, here(s), s->len - s->at);
     }

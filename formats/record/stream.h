@@ -5,15 +5,14 @@
  *          reported once, with their offset, and reading goes on at the next RECORD_START.
  *          A record that the end of the stream cuts is reported in this way, too.  A RECORD_START
  *          inside a tensor's bytes is harmless, because whole records are passed over.
- * Errors   stream_next returns 1 for a record and 0 at the end.  -1: something is wrong at this place, err
- *          says what, and the next call goes on.  -2: the stream cannot go on; where errno is EINTR, a
- *          signal came while stream_next waited, and the next call goes on.
- *          A program that maps a file is ended by SIGBUS when another program truncates the file;
- *          a file that may shrink can be read through a pipe.
- * Memory   A mapped file costs address space only, because its pages are given back after they were read
+ * Errors   stream_next returns 1 for a record and 0 at the end.  It returns -1 if something is wrong at this place; err
+ *          says what, and the next call goes on.  It returns -2 if the stream cannot go on; if errno is then EINTR, a
+ *          signal came while stream_next waited, and the next call goes on.  A program that maps a file is ended by
+ *          SIGBUS when another program truncates the file; a file that may shrink can be read through a pipe.
+ * Memory   A mapped file costs address space only, because the kernel can take its pages back after they were read
  *          (WINDOW in stream.c).  A record's spans live until the next call.
- * Work     Linear in the bytes of the stream, also for a hostile one.  Damaged records may overlap, and
- *          reading gives up (-2) once their heads are more than the stream's bytes.
+ * Work     The work is linear in the bytes of the stream, also for a hostile stream.  Damaged records may overlap, so
+ *          reading gives up (-2) once more heads were read in damaged records than the stream has bytes, plus 2^20.
  */
 #ifndef UNCLIP_STREAM_H
 #define UNCLIP_STREAM_H
@@ -37,8 +36,8 @@ struct stream {
     struct arena *from;          /* the arena that the region was split from */
 };
 
-/* stream_open opens the file `name`; "-" is standard input.  buffer: address space for the longest record of a pipe.
- * stream_close gives it back to a, which must not be moved before. */
+/* stream_open opens the file `name`; "-" is standard input.  `buffer` is the size of the address space for the longest
+ * record of a pipe.  stream_close returns this space to the arena a, which must not be moved before. */
 int stream_open(struct stream *s, const char *name, struct arena *a, size_t buffer, struct err *e);
 int stream_next(struct stream *s, struct record *r, struct arena *a, struct err *e);
 void stream_close(struct stream *s);
@@ -49,11 +48,11 @@ void stream_release(struct stream *s);
 /* Reads the first record of a file and copies its bytes to keep.  Returns 0, or -1; err names the file. */
 int stream_first(const char *name, struct record *r, struct arena *keep, struct err *e);
 
-/* Passes over the next `bytes` bytes, of which the caller knows that they are `records` whole records. */
+/* Skips the next `bytes` bytes, of which the caller knows that they are `records` whole records. */
 void stream_skip(struct stream *s, size_t bytes, uint64_t records);
 
 /* Returns whether stream_next would return without waiting for an idle writer.  If the beginning of a record has
- * arrived, stream_ready takes the writer to be at work. */
+ * arrived, stream_ready assumes that the writer is not idle. */
 bool stream_ready(const struct stream *s);
 
 /* Returns the offset in the file of the next byte to be read.  After a record, this is the offset of its end. */

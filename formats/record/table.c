@@ -93,7 +93,7 @@ static void put_csv(struct table *t, struct span s) {
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] == '"') {
             put(t, s.p + from, i + 1 - from);
-            from = i;    /* the quote is put once more, with what follows */
+            from = i;    /* the next piece begins with this quote, so the quote is put twice */
         }
     put(t, s.p + from, s.n - from);
     put_str(t, "\"");
