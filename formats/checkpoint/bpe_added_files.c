@@ -15,14 +15,14 @@ struct added {
 
 enum {
     SPECIALS = 64,          /* room for the special tokens that a file names without an id */
-    LIST_MAX = 1024,        /* entries of a list of special tokens: each is compared with every added token */
+    LIST_MAX = 1024,        /* most entries of a list of special tokens: each is compared with all added tokens */
 };
 
 static const char *const special_keys[] = {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token",
                                            "cls_token", "mask_token"};
 static const char *const special_lists[] = {"additional_special_tokens", "extra_special_tokens"};
 
-/* The text of a token: a string, or the "content" of an object; NULL for other values. */
+/* Return the text of a token, which is a string or the "content" of an object, or NULL for another value. */
 static const char *content(const json_t *v) {
     return json_string_value(json_is_object(v) ? json_object_get(v, "content") : v);
 }
@@ -63,7 +63,7 @@ static int add_object(struct added *s, const json_t *v, json_int_t id) {
     return add(s, text, id, raw, special);
 }
 
-/* tokenizer.json */
+/* Add the tokens of the list added_tokens of a tokenizer.json. */
 static int from_tokenizer(struct added *s, const json_t *list) {
     const json_t *v;
     size_t i;
@@ -78,7 +78,7 @@ static int from_tokenizer(struct added *s, const json_t *list) {
     return 0;
 }
 
-/* tokenizer_config.json: {"49408": {"content": ...}} */
+/* Add the tokens of the added_tokens_decoder of a tokenizer_config.json, {"49408": {"content": ...}}. */
 static int from_decoder(struct added *s, json_t *o) {
     const char *key;
     json_t *v;
@@ -115,7 +115,7 @@ static bool is_special(const struct tok_texts *t, const char *text) {
     return false;
 }
 
-/* added_tokens.json: {"<cat>": 49408} */
+/* Add the tokens of an added_tokens.json, {"<cat>": 49408}. */
 static int from_added(struct added *s, const struct tok_texts *t) {
     const char *text;
     json_t *v;
@@ -131,7 +131,7 @@ static int from_added(struct added *s, const struct tok_texts *t) {
     return 0;
 }
 
-/* Add a special token that the merges gave an id; other special tokens are passed over. */
+/* Add a special token that the merges gave an id; other special tokens are skipped. */
 static int from_special(struct added *s, const json_t *v) {
     const char *text = content(v);
     uint32_t id;

@@ -17,7 +17,7 @@
 enum { OPENAI_MERGES = 49152 - 256 - 2, OPENAI_USED = 524645 };
 #define OPENAI_HASH 0xd9b255737dd40c6eu
 
-/* The length of the line at *s, without its line end; *s moves to the next line. */
+/* Return the length of the line at *s, without its line end, and move *s to the next line. */
 static size_t take_line(const char **s, const char *end) {
     const char *nl = memchr(*s, '\n', (size_t)(end - *s));
     size_t n = (size_t)((nl ? nl : end) - *s);
@@ -78,8 +78,9 @@ static int parse_merges(struct bpe *b, const char *s, size_t n, struct arena *a,
     return bpe_build(b, m, count, a, e);
 }
 
-/* Read OpenAI's file, of which only the first sixth, which is used, is unpacked.  The hash of the merges proves that
- * they are OpenAI's, so gzip's sum over the whole file is not needed.  false: it is another file. */
+/* Read OpenAI's file, and unpack only the first sixth of it, which is the part that is used.  The hash of the merges
+ * proves that they are OpenAI's, so gzip's sum over the whole file is not needed.  Returns false if it is another
+ * file. */
 static bool openai_file(struct bpe *b, const void *s, size_t n, struct arena *a) {
     struct arena copy = *a;
     struct span raw;
@@ -117,7 +118,7 @@ static json_t *parse_json(const void *s, size_t n, struct err *e) {
     return NULL;
 }
 
-/* All ids of b must be in vocab under the names that they have in b; vocab may have higher ids too. */
+/* Check that vocab gives the name of each token of b the id that the token has in b.  vocab may have higher ids too. */
 static int check_vocab(const struct bpe *b, json_t *vocab, struct err *e) {
     const char *name;
     json_t *v;
@@ -142,7 +143,7 @@ static int check_vocab(const struct bpe *b, json_t *vocab, struct err *e) {
 
 /* ---- vocab.json in the form in which libraries write it ---- */
 
-enum { NAME_MOST = 1024 };    /* a token with a longer name, in bytes, is left to jansson */
+enum { NAME_MOST = 1024 };    /* the most bytes of a name that is parsed here; jansson parses files with longer names */
 
 struct text {
     const char *at, *end;
@@ -153,14 +154,14 @@ static void skip(struct text *t) {
         t->at++;
 }
 
-/* Is c the next byte that is not a blank?  The byte is passed. */
+/* Skip blanks and one more byte.  Returns whether that byte is c. */
 static bool next(struct text *t, char c) {
     skip(t);
     return t->at < t->end && *t->at++ == c;
 }
 
-/* Write the character of an escape, whose backslash was read, as UTF-8: its length, at most 3 bytes; 0 if the escape is
- * not handled here. */
+/* Write the character of an escape as UTF-8; the caller has read the backslash.  Returns the number of bytes written,
+ * at most 3, or 0 if the escape is not handled here. */
 static size_t unescape(struct text *t, char *out) {
     static const char digits[] = "0123456789abcdef";
     uint32_t c = 0;
@@ -182,7 +183,8 @@ static size_t unescape(struct text *t, char *out) {
     return c < 0x20 || c >= 0xd800 ? 0 : (size_t)utf8_put(c, (unsigned char *)out);
 }
 
-/* Read a name whose opening quote was read; false if it is too long, or has a character that is not handled here. */
+/* Read a name; the caller has read the opening quote.  Returns false if the name is too long, or has a character that
+ * is not handled here. */
 static bool name_of(struct text *t, char out[NAME_MOST + 4], size_t *n) {
     for (*n = 0; t->at < t->end && *n < NAME_MOST;) {
         char c = *t->at++;
@@ -213,8 +215,8 @@ static bool number_is(struct text *t, uint32_t want) {
     return v == want && t->at > from && t->at < t->end && (*from != '0' || t->at - from == 1);
 }
 
-/* Does the file list every token once, in the order of the ids, as libraries write it?  Any other file, valid or not,
- * is left to jansson, which takes twice as long as all the rest of opening a tokenizer. */
+/* Returns whether the file lists every token once, in the order of the ids, as libraries write it.  Any other file,
+ * valid or not, is parsed by jansson, which takes twice as long as all the rest of opening a tokenizer. */
 static bool usual_vocab(const struct bpe *b, const char *s, size_t n) {
     struct text t = {s, s + n};
     char name[NAME_MOST + 4];
@@ -230,7 +232,8 @@ static bool usual_vocab(const struct bpe *b, const char *s, size_t n) {
     return t.at == t.end;
 }
 
-/* Skip a string whose opening quote was read; *text and *n: its characters, escapes included. */
+/* Skip a string; the caller has read the opening quote.  Sets *text and *n to the characters of the string, with
+ * escapes as they are.  Returns false if the closing quote is missing. */
 static bool skip_string(struct text *t, const char **text, size_t *n) {
     for (*text = t->at; t->at < t->end && *t->at != '"'; t->at++)
         t->at += *t->at == '\\' && t->end - t->at > 1;
@@ -368,7 +371,7 @@ static int open_file(const char *path, struct span *s, struct arena *a, struct e
     return lfs_pointer(s->p, s->n) ? err_set(why, "%s", lfs_pointer(s->p, s->n)) : 0;
 }
 
-/* Read a JSON object from a file; *j stays NULL where path is NULL. */
+/* Read a JSON object from a file; *j stays NULL if path is NULL. */
 static int open_json(json_t **j, const char *path, struct arena scratch, struct err *e) {
     struct err why = {0};
     struct span s;

@@ -9,8 +9,8 @@
 enum { SIZE_LIMIT = 1 << 24 };
 
 enum rule {
-    READ,       /* read below */
-    ANY,        /* any value: it changes nothing here */
+    READ,       /* its value is read below */
+    ANY,        /* may have any value, which changes nothing here */
     ABSENT,     /* must be absent, null, false or {}: the feature is not implemented */
     ONLY        /* must be absent or one of the strings `only` */
 };
@@ -89,7 +89,7 @@ static int get_size(const json_t *o, const char *where, const char *key, size_t 
     return 0;
 }
 
-/* int(width * ratio), rounded towards zero as in Python */
+/* Sets *mlp to width * mlp_ratio, rounded towards zero as Python's int() does. */
 static int get_mlp(const json_t *o, const char *where, size_t width, size_t *mlp, struct err *e) {
     const json_t *x = json_object_get(o, "mlp_ratio");
     double ratio = x && !json_is_null(x) ? json_number_value(x) : 4;
@@ -117,7 +117,7 @@ static int get_eps(json_t *o, const char *where, float *eps, struct err *e) {
     return json_is_object(k) ? 0 : err_set(e, "%s: norm_kwargs is not an object", where);
 }
 
-/* A number, or [h, w] with h equal to w. */
+/* Reads a side, which is a number, or [h, w] with h equal to w. */
 static int get_side(const json_t *o, const char *where, const char *key, size_t *v, struct err *e) {
     const json_t *x = json_object_get(o, key);
     json_int_t h, w;
@@ -132,7 +132,7 @@ static int get_side(const json_t *o, const char *where, const char *key, size_t 
     return 0;
 }
 
-/* The numbers of blocks of a ResNet, for example [3, 4, 6, 3]. */
+/* Reads the numbers of blocks of a ResNet, for example [3, 4, 6, 3]. */
 static int get_blocks(struct clip_vision_config *v, const json_t *x, struct err *e) {
     if (json_array_size(x) != 4)
         return err_set(e, "vision_cfg: layers is not four numbers");
@@ -253,7 +253,7 @@ static int read_triple(const json_t *o, const char *key, float v[3], double min,
     return 0;
 }
 
-/* *v: the index in `names` of the value of key.  If the key is absent, *v does not change. */
+/* Sets *v to the index in `names` of the value of `key`.  If the key is absent, *v does not change. */
 static int read_choice(const json_t *o, const char *key, const char *const *names, size_t n, int *v,
                        struct err *e) {
     const json_t *x = json_object_get(o, key);

@@ -21,7 +21,7 @@ static const char *const read_keys[] = {
     "do_rescale", "rescale_factor", "do_normalize", "image_mean", "image_std",
 };
 
-/* Keys for the library itself, or for pictures that do not come from files. */
+/* These keys are for the library itself, or for pictures that do not come from files. */
 static const char *const any_keys[] = {
     "processor_class", "_processor_class", "_valid_processor_keys", "do_convert_rgb", "data_format", "input_data_format",
     "device", "return_tensors", "disable_grouping", "transformers_version", "name_or_path", "_name_or_path",
@@ -63,10 +63,10 @@ static int get_triple(const json_t *o, const char *key, float v[3], double min, 
     return 0;
 }
 
-/* A size in any of the forms that the library takes. */
+/* Holds a size, which a file may give in any of the forms that the library takes. */
 struct side {
     size_t n;           /* the shortest edge, or the side of the square */
-    size_t most;        /* the longest edge, 0 where it is not limited */
+    size_t most;        /* the longest edge, or 0 if that edge is not limited */
     bool shortest;
 };
 
@@ -74,7 +74,7 @@ static int not_a_size(const char *key, struct err *e) {
     return err_set(e, "%s is neither a shortest edge nor a square", key);
 }
 
-/* The number of members that are not null. */
+/* Returns the number of members that are not null. */
 static size_t members(json_t *o) {
     const char *name;
     json_t *v;
@@ -115,7 +115,7 @@ static int get_side(json_t *o, const char *key, struct side *s, struct err *e) {
     return 0;
 }
 
-/* If the file names the processor that wrote it, this must be CLIP's. */
+/* If the file names the processor that wrote it, the name must be that of CLIP's processor. */
 static int check_processor(const json_t *j, struct err *e) {
     static const char *const key[] = {"image_processor_type", "feature_extractor_type"};
 

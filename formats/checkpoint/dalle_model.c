@@ -14,7 +14,7 @@
 
 enum { MINI_CODES = 16384 };
 
-/* What was found, before it is bound. */
+/* The files and settings that were found, before the network is bound. */
 struct part {
     struct dalle_model *m;
     bool tokenizer_alone;
@@ -53,7 +53,7 @@ static bool says(const json_t *j, const char *key, const char *value) {
     return s && !strcmp(s, value);
 }
 
-/* Does the file have a window mask whose element (q, k) is set? */
+/* Returns whether the file has a window mask whose element (q, k) is set. */
 static bool masked_in(const struct weights *ws, size_t q, size_t k) {
     const struct weight *w = weights_find(ws, "transformer.conv_mask");
     struct tensor row;
@@ -68,7 +68,7 @@ static bool masked_in(const struct weights *ws, size_t q, size_t k) {
     return v > 0;
 }
 
-/* The published ruDALL-E models, whose files do not say how many heads they have. */
+/* Returns the number of heads of a published ruDALL-E model, whose file does not give it, or 0 for other models. */
 static size_t known_heads(const struct gpt_config *c) {
     static const struct {
         size_t layers, width, heads;
@@ -87,7 +87,7 @@ static int rudalle(struct find *f, struct part *p) {
     const char *file;
     int r;
     json_t *j = config_json(f, p->dir, &file, &r);
-    /* the mask of a key at the other end of the row is set only where windows wrap (v2) */
+    /* the mask of a key at the other end of the row is set only if windows wrap (v2) */
     bool v2 = c->side > 10 && masked_in(&p->weights.weights, window + c->side - 1, window);
     double first = 2, kernel = 11;
 

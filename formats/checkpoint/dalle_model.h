@@ -6,13 +6,14 @@
  *            ruDALL-E            model.safetensors, pytorch_model_v3.bin, _v2.bin, pytorch_model.bin; a config.json of
  *                                ours (below) or, without it, the sizes of the published models
  *            minDALL-E           stage2_last.ckpt and config.yaml
- *          The tokenizer is next to the weights, in tokenizer/ there, or in another path: bpe.model, or a vocabulary
- *          and merges.
+ *          The tokenizer is next to the weights, in a subdirectory tokenizer/ next to them, or in another path.  It is a
+ *          bpe.model, or a vocabulary and merges.
  * Config   ruDALL-E's config.json: hf_version "v2" or "v3", num_attention_heads; optional are conv_wrap, bos_token_id,
  *          activation ("gelu_tanh" or "gelu") and kernel.  Sizes come from the shapes of the tensors.
  * Version  Without hf_version the stored window mask tells v2 from v3; without a mask the version is v3.
- * Defaults The settings of each family's notebooks: temperature, top-k, top-p, guidance.
- * Errors   -1.  If no path has the component, err names all paths and what each lacks; other errors name the file.
+ * Defaults Temperature, top-k, top-p and guidance are those of each family's notebooks.
+ * Errors   dalle_open returns -1.  If no path has the component, err names all paths and what each lacks; other errors
+ *          name the file.
  * Memory   Weights stay mapped until they are packed; what is bound comes from the arena.
  */
 #ifndef UNCLIP_DALLE_MODEL_H
@@ -26,11 +27,11 @@
 
 struct dalle_model {
     const char *family;             /* "ruDALL-E v3" */
-    struct gpt *gpt;                /* ruDALL-E and minDALL-E; else NULL */
-    struct bart *bart;              /* DALL-E mini and mega; else NULL */
-    size_t text, side, codes;       /* text positions, tokens on a side, V */
+    struct gpt *gpt;                /* the network of ruDALL-E or minDALL-E, else NULL */
+    struct bart *bart;              /* the network of DALL-E mini or mega, else NULL */
+    size_t text, side, codes;       /* text positions; picture tokens along a side; V, the number of picture codes */
     struct token_rules rules;       /* the model's defaults */
-    double guidance;                /* the model's default; 1: without guidance */
+    double guidance;                /* the model's default; 1 means without guidance */
     const char *file;
     char fingerprint[17];
     struct word_bpe bpe;
@@ -38,12 +39,12 @@ struct dalle_model {
     char bpe_hash[17];
 };
 
-/* tokenizer_alone: open only the tokenizer (for clip-tok). */
+/* If `tokenizer_alone` is set, opens only the tokenizer (for clip-tok). */
 int dalle_open(struct dalle_model *m, bool tokenizer_alone, const struct model_paths *p, const struct compute *c,
                struct arena *a, struct err *e);
 
-/* The ids of a text with start and end tokens, without padding: *count of them, at most m->text.  *cut: the text has
- * more ids, and the rest was left out. */
+/* Sets *ids to the *count ids of a text, with start and end tokens and without padding.  *count is at most m->text.
+ * Sets *cut to whether the text has more ids, which are left out. */
 int dalle_tokens(const struct dalle_model *m, const char *text, size_t n, int **ids, size_t *count, bool *cut,
                  struct arena *a, struct err *e);
 

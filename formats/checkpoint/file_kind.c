@@ -9,7 +9,8 @@ static bool begins(const unsigned char *p, size_t n, const char *s, size_t k) {
     return n >= k && !memcmp(p, s, k);
 }
 
-/* Does it begin like an ONNX ModelProto: with ir_version, and then the producer's name, the graph or an opset? */
+/* Returns whether p begins like an ONNX ModelProto, which is with ir_version, and then the producer's name, the graph
+ * or an opset. */
 static bool is_onnx(const unsigned char *p, size_t n) {
     return n > 16 && p[0] == 0x08 && p[1] >= 1 && p[1] <= 32 && (p[2] == 0x12 || p[2] == 0x3a || p[2] == 0x42);
 }

@@ -70,7 +70,8 @@ bool find_is_weights(const char *name) {
 
 /* ---- a Hugging Face cache ---- */
 
-/* The commit in refs/main: one line of letters and digits.  NULL: the file holds something else. */
+/* Returns the commit in refs/main, which is one line of letters and digits, or NULL if the file holds something
+ * else. */
 static const char *commit_of(struct find *f, const char *ref) {
     const char *commit = NULL;
     struct mapfile m;
@@ -87,7 +88,8 @@ static const char *commit_of(struct find *f, const char *ref) {
     return commit;
 }
 
-/* Is it the root of a Hugging Face cache, which holds repositories, or the directory above the root? */
+/* Returns whether `dir` is the root of a Hugging Face cache, which holds repositories, or the directory above the
+ * root. */
 static bool is_cache_root(struct find *f, const char *dir) {
     DIR *d = opendir(dir);
     struct dirent *e;
@@ -100,8 +102,8 @@ static bool is_cache_root(struct find *f, const char *dir) {
     return found || path_is_dir(path_join(f->a, dir, "hub"));
 }
 
-/* The directory that f->path stands for: itself, or the main snapshot of a repository in a cache; NULL and `why` if
- * the repository does not have its main snapshot. */
+/* Returns the directory that f->path stands for.  It is f->path itself, or the main snapshot if f->path is a repository
+ * in a cache.  If the repository does not have its main snapshot, returns NULL and sets f->why. */
 static const char *resolve(struct find *f) {
     const char *snapshots = path_join(f->a, f->path, "snapshots"), *commit, *dir;
 
@@ -115,9 +117,9 @@ static const char *resolve(struct find *f) {
     return NULL;
 }
 
-/* ---- the walk ---- */
+/* ---- the loop over the paths ---- */
 
-/* Says that f->path does not exist, and which near name does. */
+/* Says in f->why that f->path does not exist, and names a file with a similar name, if there is one. */
 static void no_such(struct find *f) {
     struct err hint = {0};
 

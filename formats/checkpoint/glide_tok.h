@@ -1,8 +1,8 @@
 /* glide_tok.h - find GLIDE's tokenizer in the paths of a model
  *
- * What     GPT-2's files (word_bpe_files.h) are looked for in a directory and in its subdirectory tokenizer; for a path
- *          that is a file of GLIDE's weights, in the directory of the file.
- * Errors   -1, and err names the file.
+ * What     GPT-2's files (word_bpe_files.h) are looked for in a directory and in its subdirectory tokenizer.  If a path
+ *          is a file of GLIDE's weights, the directory of the file is searched.
+ * Errors   The functions return -1, and err names the file.
  */
 #ifndef UNCLIP_GLIDE_TOK_H
 #define UNCLIP_GLIDE_TOK_H
@@ -10,8 +10,8 @@
 #include "formats/checkpoint/model.h"
 #include "lib/text/word_bpe.h"
 
-/* Opens the tokenizer at one path, and sets *dir to the directory that holds it.  Returns 1; 0 if the path leads to none
- * of these files; or -1. */
+/* Opens the tokenizer at one path, and sets *dir to the directory that holds it.  Returns 1, or 0 if the path does not
+ * lead to these files, or -1 on an error. */
 int glide_tok_at(struct word_bpe *b, const char *path, const char **dir, struct arena *a, struct err *e);
 
 /* Opens the tokenizer of the first path that has one. */

@@ -60,7 +60,8 @@ static int read_number(const json_t *o, const char *key, double *v, struct err *
     return 0;
 }
 
-/* Read a member that is one of `words`, which are separated by "|": 1 and its index in *v; 0 if it is absent; -1. */
+/* Read a member that is one of `words`, which are separated by "|".  Returns 1 with the index of the word in *v, 0 if
+ * the member is absent, or -1 for another value. */
 static int read_word(const json_t *o, const char *key, const char *words, int *v, struct err *e) {
     const json_t *x = json_get(o, key);
     const char *s = json_is_true(x) ? "true" : json_is_false(x) ? "false" : json_string_value(x);

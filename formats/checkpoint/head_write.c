@@ -9,7 +9,7 @@
 #include "formats/io/pathname.h"
 #include "lib/base/little64.h"
 
-enum { DIGITS = 17 };    /* of a number in JSON, so that a reader gets every f64 exactly */
+enum { DIGITS = 17 };    /* digits of a number in JSON, enough for a reader to get every f64 exactly */
 
 static json_t *labels(const struct head_file *f) {
     json_t *list = json_array();
@@ -26,7 +26,7 @@ static int set_text(json_t *o, const char *key, const char *s) {
     return json_object_set_new(o, key, json_string(s));
 }
 
-/* Set the metadata that both kinds of file have.  text: as strings; else as JSON's own types. */
+/* Set the metadata that both kinds of file have.  If `text` is set, the values are strings, else JSON's own types. */
 static int set_metadata(json_t *o, const struct head_file *f, size_t k, bool text) {
     const struct {
         const char *key;

@@ -17,7 +17,7 @@ struct clip_find {
     unsigned want;
     struct weights_file file;
     bool clip;                   /* the weights that were opened last are those of a CLIP */
-    struct clip_config config;   /* from a config file; has_text and has_vision false: no config was read */
+    struct clip_config config;   /* from a config file; if has_text and has_vision are false, none was read */
     struct model_source from;
 };
 
@@ -172,8 +172,8 @@ static bool wanted(const struct clip_find *c) {
            (c->m->config.has_vision || !(c->want & MODEL_VISION));
 }
 
-/* Open the weights at path, whose config, if it has one, was read.  dir: the directory in which the preprocessing of
- * Hugging Face's layout is looked for; NULL for other layouts. */
+/* Open the weights at `path`; the caller has read their config, if they have one.  `dir` is the directory in which the
+ * preprocessing of Hugging Face's layout is looked for, or NULL for other layouts. */
 static int open_weights(struct clip_find *c, const char *path, const char *layout, const char *dir) {
     struct clip_model *m = c->m;
     struct err inner = {0};
@@ -262,7 +262,7 @@ static int try_openclip(struct clip_find *c, const char *dir) {
         return NOT_HERE;
     }
     if (path_is_file(config) ? read_openclip(c, config) < 0 : path_is_file(in(c, dir, "config.json")))
-        return path_is_file(config) ? FAILED : NOT_HERE;    /* a model of another kind */
+        return path_is_file(config) ? FAILED : NOT_HERE;    /* NOT_HERE: config.json is for another kind of model */
     return open_weights(c, weights, c->from.config ? "open_clip folder" : "weights without a config", NULL);
 }
 

@@ -115,7 +115,7 @@ const char *model_about_clip(const struct clip_model *m, enum weights_kind kind,
         line(t, "logit scale: %.9g (tensor logit_scale)\n", (double)m->config.scale);
     line(t, "fingerprint: %s\n", m->fingerprint);
     n = t->n;
-    out = arena_take(a, n + 1, 1);    /* it overlaps t, which was taken from scratch, a copy of the arena */
+    out = arena_take(a, n + 1, 1);    /* `out` overlaps t, which was taken from `scratch`, a copy of the arena */
     if (out)
         memmove(out, t->s, n + 1);
     return out;

@@ -1,7 +1,8 @@
 /* model_about.h - the text of --info
  *
- * What     One "key: value" line for each fact about an opened checkpoint, and where it came from.
- * Errors   NULL when the arena is full.
+ * What     The text has one "key: value" line for each fact about an opened checkpoint, and says where the fact came
+ *          from.
+ * Errors   model_about_clip returns NULL when the arena is full.
  */
 #ifndef UNCLIP_MODEL_ABOUT_H
 #define UNCLIP_MODEL_ABOUT_H
@@ -16,7 +17,7 @@ struct model_source {
     const char *prep;      /* the source of the preprocessing */
 };
 
-/* m->path, file, weights, config, prep and fingerprint must be set.  The text comes from a. */
+/* The caller has set m->path, file, weights, config, prep and fingerprint.  The text is taken from the arena a. */
 const char *model_about_clip(const struct clip_model *m, enum weights_kind kind,
                              const struct model_source *s, struct arena *a);
 

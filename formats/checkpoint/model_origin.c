@@ -14,7 +14,7 @@ enum model_origin model_origin(const struct clip_model *text, const struct clip_
         t = (struct clip_part){&text->config, &text->weights};
     if (vision)
         v = (struct clip_part){&vision->config, &vision->weights};
-    for (int i = 2; i < 8; i++) {    /* bits: with logit_scale; the text tower; the image tower */
+    for (int i = 2; i < 8; i++) {    /* the bits of i: logit_scale, the text tower, the image tower */
         bool scale = i & 1, has_text = i & 2, has_vision = i & 4;
         char hex[17];
         uint64_t h;

@@ -18,7 +18,7 @@
 
 #include "formats/checkpoint/pack_file.h"
 
-enum { SETTLED = 2 };    /* seconds after a change of a file; a later change gives the file another time */
+enum { SETTLED = 2 };    /* in seconds: a file unchanged for so long gets another time at its next change */
 
 /* ---- the key ---- */
 
@@ -26,7 +26,8 @@ static void add(XXH3_state_t *h, uint64_t v) {
     XXH3_128bits_update(h, &v, sizeof v);
 }
 
-/* *file: the number of the file that holds t, *at: t's place in that file.  0, or -1 if no file holds t. */
+/* Sets *file to the number of the file that holds t, and *at to the offset of t in that file.  Returns 0, or -1 if no
+ * file holds t. */
 static int place(const struct weights_file *f, const struct tensor *t, uint64_t *file, uint64_t *at) {
     uintptr_t p = (uintptr_t)t->data;
 
@@ -85,7 +86,7 @@ static int make_key(struct pack_entry *n, const struct pack_of *w, const struct 
                    w->part, kern->name, kern->panel, dtype_size(kern->weight), PACKED_LAYOUT, w->cut, w->fingerprint,
                    (uint64_t)h.high64, (uint64_t)h.low64);
     name = snprintf(n->file, sizeof n->file, "%.32s.%.16s%s.%016" PRIx64 PACK_SUFFIX, w->part, kern->name,
-                    kern->weight == DT_BF16 && kern->row == DT_F32 ? "-bf16" : "",    /* as f32 kernels are called */
+                    kern->weight == DT_BF16 && kern->row == DT_F32 ? "-bf16" : "",    /* kern->name is as for f32 */
                     (uint64_t)XXH64(path, strlen(path), 0));
     n->nkey = (size_t)key;
     return key < (int)sizeof n->key && name < (int)sizeof n->file ? 0 : -1;
@@ -141,7 +142,8 @@ static int bind_found(const struct pack_cache *k, struct pack_entry *n, const st
 
 /* ---- noting ---- */
 
-/* Did no file change while it was read, and is every file old enough that its times would tell a change? */
+/* Returns whether no file changed while it was read, and every file is old enough that its times would tell a
+ * change. */
 static bool settled(const struct weights_file *f) {
     time_t now = time(NULL);
 

@@ -21,9 +21,9 @@
  * Errors   An error of the cache does not stop a program: without the directory, without permission, with a full disk
  *          or with a file of another network, the weights are packed as without a cache.  `say` has the reason, for -v.
  * Limits   A network with fewer than `least` bytes of packed weights is not kept: packing it is faster than finding it.
- *          A file is written only where twice its size is free on the disk.  After a file was written, the files that
- *          were not used for PACK_DAYS are removed, and then the files that were unused longest, until at most
- *          PACK_MOST bytes are left.  The time of use is mtime, renewed once a day.
+ *          A file is written only if twice its size is free on the disk.  After a file was written, the files that were
+ *          not used for PACK_DAYS are removed, and then the files that were unused longest, until at most PACK_MOST
+ *          bytes are left.  The time of use is mtime, renewed once a day.
  * Memory   The file's pages are shared with all processes that use it.
  */
 #ifndef UNCLIP_PACK_CACHE_H
@@ -44,35 +44,37 @@ struct pack_entry {
     char key[PACK_KEY_LENGTH], file[PACK_NAME_LENGTH];
     size_t nkey;
     struct packed packed;
-    bool pending;                /* packed anew, to be written */
+    bool pending;                /* the weights were packed anew, and their file is to be written */
     char say[512];               /* for -v: "12.3 MiB found in FILE", or why the weights were packed */
 };
 
 struct pack_cache {
-    const char *dir;             /* NULL: keep nothing */
+    const char *dir;             /* the directory; if NULL, no file is kept */
     size_t least;                /* keep no file of fewer bytes: PACK_LEAST, or less in tests */
-    struct pack_entry *entry;    /* the first */
+    struct pack_entry *entry;    /* the first entry of a list */
 };
 
 /* A component that is to be bound. */
 struct pack_of {
     const char *part;                     /* "text" */
-    struct weights *weights;              /* its `packed` is set while binding */
+    struct weights *weights;              /* weights->packed is set while the component is bound */
     const struct weights_file *source;    /* the files that hold all weights */
     const char *file;                     /* the path under which source was opened */
     const char *fingerprint;
     uint64_t cut;                         /* sizes that packing depends on and the tensors do not tell (heads), or 0 */
-    /* Bind it: 0 or -1.  It is called a second time if the file that was found belongs to another network. */
+    /* Binds the component, and returns 0 or -1.  Is called a second time if the file that was found belongs to another
+     * network. */
     int (*bind)(void *ctx, struct arena *a, struct err *e);
     void *ctx;
 };
 
-/* Bind from the file of packed weights, or pack them and note the blocks for pack_cache_save.  k may be NULL: then the
- * weights are packed and not noted.  What stays is taken from a.  0, or -1: binding failed. */
+/* Binds a component from its file of packed weights, or packs the weights and notes the blocks for pack_cache_save.  If
+ * k is NULL, the weights are packed and not noted.  Memory that stays is taken from the arena a.  Returns 0, or -1 if
+ * binding failed. */
 int pack_cache_bind(struct pack_cache *k, const struct pack_of *what, const struct kern *kern, struct arena *a,
                     struct err *e);
 
-/* Write the files of the weights that were packed anew.  stop() is asked before each write whether to give up. */
+/* Write the files of the weights that were packed anew.  Before each write, stop() is asked whether to give up. */
 void pack_cache_save(struct pack_cache *k, bool (*stop)(void));
 
 #endif

@@ -183,8 +183,8 @@ static int longest_unused(const void *a, const void *b) {
     return x->used < y->used ? -1 : x->used > y->used;
 }
 
-/* May unclip have made a file of this name: WORD.WORD.HEX.packed (2 dots before the suffix) or HEX.tmp (no dot), with
- * 16 hexadecimal digits? */
+/* Returns whether unclip may have made a file of this name.  Its files are called WORD.WORD.HEX.packed (2 dots before
+ * the suffix) or HEX.tmp (no dot), where HEX is 16 hexadecimal digits. */
 static bool ours(const char *name, const char *suffix, int dots) {
     size_t n = strlen(name), end = n - strlen(suffix);
 
@@ -196,7 +196,7 @@ static bool ours(const char *name, const char *suffix, int dots) {
     return dots == 0;
 }
 
-/* Remove the files that are too old, and put the other packed files into list.  Returns how many it has. */
+/* Remove the files that are too old, and put the other packed files into list.  Returns the number of files in list. */
 static size_t sweep(int dir, DIR *d, const char *keep, struct old *list) {
     time_t now = time(NULL);
     struct dirent *e;

@@ -13,7 +13,7 @@ static const char magic[] = "unclip packed 1\n";
 
 enum { MAGIC = 16, AT_LENGTH = 16, AT_SUM = 24, AT_KEY_LENGTH = 32, AT_BLOCKS = 40, AT_KEY = 48 };
 
-/* nkey <= PACK_KEY_MAX, n <= PACKED_MOST: no overflow */
+/* The length cannot overflow, because nkey <= PACK_KEY_MAX and n <= PACKED_MOST. */
 static size_t head_length(size_t nkey, size_t n) {
     return round_up(AT_KEY + round_up(nkey, 8) + 8 * n, PACK_ALIGN);
 }

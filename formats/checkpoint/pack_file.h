@@ -19,7 +19,7 @@
  * Checks   The head's length and sum, the file's length, the key, and that the sizes of the blocks add up to the
  *          file's length.  The blocks are not checked against a sum; pack_cache.h checks which users may write the
  *          file.
- * Errors   -1 and what is wrong with the file.
+ * Errors   The functions return -1, and err says what is wrong with the file.
  * Memory   No memory is taken; blocks are views of the file.
  */
 #ifndef UNCLIP_PACK_FILE_H
@@ -30,18 +30,18 @@
 
 enum { PACK_KEY_MAX = 1024, PACK_ALIGN = 64 };
 
-/* *head, *file: the bytes of the head and of the whole file for these blocks and a key of `key` bytes.  -1: the key is
- * too long, or there are too many blocks or bytes. */
+/* Sets *head and *file to the sizes in bytes of the head and of the whole file, for these blocks and a key of `key`
+ * bytes.  Returns 0, or -1 if the key is too long, or if there are too many blocks or bytes. */
 int pack_file_size(const struct packed *p, size_t key, size_t *head, size_t *file);
 
-/* Write the head to out; head and file are the bytes that pack_file_size gave. */
+/* Write the head to out; `head` and `file` are the sizes that pack_file_size gave. */
 void pack_file_head(unsigned char *out, const struct packed *p, const char *key, size_t nkey, size_t head, size_t file);
 
-/* How many zeros follow a block of n bytes: fewer than PACK_ALIGN. */
+/* Returns how many zeros follow a block of n bytes, fewer than PACK_ALIGN. */
 size_t pack_file_gap(size_t n);
 
-/* Fill p for finding; p->block and p->room are set by the caller.  data: the file, aligned to PACK_ALIGN, which stays
- * as long as p is used. */
+/* Checks the file and fills p with views of its blocks, for binding to find them.  The caller has set p->block and
+ * p->room.  `data` is the file, aligned to PACK_ALIGN, and must stay as long as p is used. */
 int pack_file_read(struct packed *p, const unsigned char *data, size_t n, const char *key, size_t nkey, struct err *e);
 
 #endif

@@ -15,13 +15,13 @@ enum {
     OP_ADDITEMS, OP_FROZENSET, OP_NEWOBJ_EX, OP_STACK_GLOBAL, OP_MEMOIZE, OP_FRAME
 };
 
-static const uint32_t MARK = UINT32_MAX;    /* on the stack; no object has this index */
+static const uint32_t MARK = UINT32_MAX;    /* stands for a mark on the machine's stack; no object has this index */
 
 /* One opcode with its argument. */
 struct op {
     unsigned char code;
-    uint64_t u;                /* number: an index, a count, or the raw bits */
-    const unsigned char *s;    /* bytes: n of them */
+    uint64_t u;                /* an argument that is a number: an index, a count, or raw bits */
+    const unsigned char *s;    /* an argument that is a string of n bytes */
     size_t n;
 };
 
@@ -54,7 +54,7 @@ static int bytes(struct in *in, int width, struct op *op, struct err *e) {
     return 0;
 }
 
-/* Two lines: module and name, kept as one span with the line feed between them. */
+/* Reads two lines, the module and the name, as one string with the line feed between them. */
 static int two_lines(struct in *in, struct op *op, struct err *e) {
     op->s = in->p + in->at;
     for (int i = 0; i < 2; i++) {
@@ -68,8 +68,9 @@ static int two_lines(struct in *in, struct op *op, struct err *e) {
     return 0;
 }
 
-/* The argument of an opcode: a number of so many bytes (0: no argument); BYTES + a number of so many bytes, which is
- * the length of the string that follows it; or LINES, two lines of text.  -1: the opcode is not known. */
+/* argument() returns what follows an opcode.  A value k <= 8 means a number of k bytes, or no argument if k is 0.
+ * BYTES + k means a number of k bytes, and then a string whose length is this number.  LINES means two lines of text.
+ * -1 means that the opcode is not known. */
 enum { BYTES = 16, LINES = 32 };
 
 static int argument(unsigned char code) {
@@ -156,9 +157,9 @@ static int scan(struct need *need, const unsigned char *p, size_t n, struct err 
 
 struct vm {
     struct pickle *k;
-    uint32_t *stack, *memo;    /* memo: MARK where no object is stored */
+    uint32_t *stack, *memo;    /* an entry of memo that has no object is MARK */
     size_t sp, nmemo;
-    size_t held;               /* objects in the memo, which is the index that MEMOIZE uses next */
+    size_t held;               /* number of objects in the memo; MEMOIZE takes it as the next index */
 };
 
 static int underflow(struct err *e) {
@@ -200,7 +201,7 @@ static void append(struct vm *m, uint32_t to, uint32_t item) {
     o->count++;
 }
 
-/* Pop n items (in the order in which they were pushed) into `to`. */
+/* Pop the n topmost items, and append them to the object `to` in the order in which they were pushed. */
 static int take(struct vm *m, uint32_t to, size_t n, struct err *e) {
     if (m->sp < n)
         return underflow(e);
@@ -213,7 +214,7 @@ static int take(struct vm *m, uint32_t to, size_t n, struct err *e) {
     return 0;
 }
 
-/* *n: the number of items above the topmost mark. */
+/* Sets *n to the number of items above the topmost mark. */
 static int above_mark(const struct vm *m, size_t *n, struct err *e) {
     for (*n = 0; *n < m->sp; ++*n)
         if (m->stack[m->sp - 1 - *n] == MARK)
@@ -241,7 +242,8 @@ static int marked_sequence(struct vm *m, enum pickle_kind kind, struct err *e) {
     return 0;
 }
 
-/* Move the n topmost items into the container below them; mark: a mark is between the two. */
+/* Move the n topmost items into the container below them.  If `mark` is set, a mark is between the container and the
+ * items. */
 static int add(struct vm *m, size_t n, size_t multiple, bool mark, struct err *e) {
     size_t below = n + mark;
     uint32_t to;
@@ -342,7 +344,7 @@ static int get(struct vm *m, uint64_t at, struct err *e) {
     return 0;
 }
 
-/* Push an integer of n bytes, two's complement, little-endian; one of more than 8 bytes becomes PK_BYTES. */
+/* Push an integer of n bytes, two's complement, little-endian.  An integer of more than 8 bytes becomes PK_BYTES. */
 static void integer(struct vm *m, const unsigned char *s, size_t n) {
     uint64_t v = n && s[n - 1] & 0x80 ? UINT64_MAX : 0;
 
@@ -374,7 +376,7 @@ static int drop_marked(struct vm *m, struct err *e) {
     return 0;
 }
 
-/* Run an opcode that pushes a constant: 1; 0 if it is another opcode. */
+/* If the opcode pushes a constant, runs it and returns 1.  Else returns 0. */
 static int literal(struct vm *m, const struct op *op) {
     switch (op->code) {
     case OP_NONE: push(m, PICKLE_NONE); return 1;

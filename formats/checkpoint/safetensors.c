@@ -14,7 +14,7 @@ bool safetensors_sniff(const unsigned char *p, size_t n) {
 }
 
 /* Refuse what jansson would accept (-0), and what would make it allocate far more memory than the header has bytes
- * (deep nesting and long arrays).  Strings are skipped: jansson checks their contents. */
+ * (deep nesting and long arrays).  Strings are skipped, because jansson checks their contents. */
 static int check_tokens(const unsigned char *s, size_t n, struct err *e) {
     char open[DEPTH + 1] = {0};
     int depth = 0, commas = 0;
@@ -59,7 +59,7 @@ static int read_dtype(enum dtype *d, const char *name, const json_t *v, struct e
 
 /* Read the integers of an array.  Returns their number, or -1. */
 static int read_sizes(size_t *out, int room, const json_t *v) {
-    int n = (int)json_array_size(v);    /* check_tokens: at most TENSOR_DIMS */
+    int n = (int)json_array_size(v);    /* at most TENSOR_DIMS, as check_tokens made sure */
 
     if (!json_is_array(v) || n > room)
         return -1;
@@ -184,7 +184,7 @@ static int read_table(struct weights *ws, json_t *head, const unsigned char *dat
     return check_tiling(range, ws->n, n, e);
 }
 
-/* The header as JSON; *size: its bytes. */
+/* Returns the header as JSON, and sets *size to the header's length in bytes. */
 static json_t *read_header(const unsigned char *p, size_t n, size_t *size, struct err *e) {
     uint64_t head;
 

@@ -6,14 +6,15 @@
 #include "formats/io/mapfile.h"
 #include "formats/io/pathname.h"
 
-enum { LIMIT_MAX = 1 << 20, CONFIG_MAX = 1 << 20 };    /* files write 10^30 for "no limit" */
+enum { LIMIT_MAX = 1 << 20, CONFIG_MAX = 1 << 20 };    /* LIMIT_MAX: files write 10^30 for "no limit" */
 
 /* Returns the path of the file `name` in the directory `folder`, or NULL when the directory lacks it. */
 static const char *file_in(const char *folder, const char *name, struct arena *a) {
     return path_first(a, folder, &name, 1);
 }
 
-/* The integer under the nested keys `key` of a small JSON file; 0 if it is missing or out of range. */
+/* Returns the integer under the nested keys `key` of a small JSON file, or 0 if the integer is missing or out of
+ * range. */
 static size_t number_in(const char *path, const char *const key[3]) {
     struct mapfile f;
     size_t v = 0;
@@ -31,7 +32,7 @@ static size_t number_in(const char *path, const char *const key[3]) {
     return v;
 }
 
-/* How many tokens the model in this directory takes; 0 if no file says it. */
+/* Returns how many tokens the model in this directory takes, or 0 if no file says it. */
 static size_t limit_in(const char *folder, struct arena scratch) {
     static const struct {
         const char *file, *key[3];
@@ -84,7 +85,8 @@ static bool has_weights(struct find *f, const char *dir) {
            find_weights(f, dir, WEIGHTS_OPENAI);
 }
 
-/* A path that is a file is the tokenizer itself.  For a checkpoint, the tokenizer is looked for in its directory. */
+/* If the path is a checkpoint, the tokenizer is looked for in the checkpoint's directory.  Any other file is the
+ * tokenizer itself. */
 static int look(void *ctx, struct find *f) {
     struct tok_find *k = ctx;
     struct tok_files *t = k->t;

@@ -12,7 +12,7 @@ enum { NAME_MAX_LEN = 240, DEPTH = 32, WRAPPERS = 4 };
 
 /* ---- names ---- */
 
-/* A walk over the keys and values of a mapping. */
+/* Iterates over the keys and values of a mapping. */
 struct pairs {
     uint32_t cell;
     bool nested;    /* each cell is a pair (key, value): Python 2 pickled an OrderedDict as a list of pairs */
@@ -35,13 +35,13 @@ static bool next_pair(const struct pickle *k, struct pairs *it, uint32_t *key, u
     return true;
 }
 
-/* Count a value that is looked at.  A container can have many parents, so a small file can describe a huge tree: the
- * number of visits is bounded. */
+/* Count a value that is looked at.  A container can have many parents, so a small file can describe a huge tree.
+ * Therefore the number of visits is bounded. */
 static int visit(struct torch *t) {
     return ++t->visits > (size_t)t->k.nobj + t->k.ncell ? err_set(t->e, "modules share too much") : 0;
 }
 
-/* Is obj a dict, an OrderedDict or a TorchScript module?  Then *it walks over it. */
+/* Returns whether obj is a dict, an OrderedDict or a TorchScript module.  If it is, *it iterates over the mapping. */
 static bool mapping(const struct pickle *k, uint32_t obj, struct pairs *it) {
     const struct pickle_obj *o = &k->obj[obj], *module;
     uint32_t list = pickle_item(k, o->b, 0);
@@ -68,8 +68,8 @@ struct module {
     uint32_t transient;    /* the names of buffers that are not part of a state dict */
 };
 
-/* Does obj have the fields of a torch.nn.Module?  Its class does not matter.  The fields count as visits: -1 if there
- * were too many. */
+/* Returns 1 if obj has the fields of a torch.nn.Module, whatever its class, and 0 if not.  Each field counts as a
+ * visit.  Returns -1 if there were too many visits. */
 static int module_of(struct torch *t, uint32_t obj, struct module *m) {
     static const char *const name[] = {"_parameters", "_buffers", "_modules"};
     const struct pickle *k = &t->k;
@@ -92,7 +92,7 @@ static int module_of(struct torch *t, uint32_t obj, struct module *m) {
     return found == 3;
 }
 
-/* Is the name in `set`, which is a set, a list, or a call of set() with one of these? */
+/* Returns whether the name is in `set`, which is a set, a list, or a call of set() with a set or list. */
 static bool in_set(struct torch *t, uint32_t set, const struct pickle_obj *name) {
     const struct pickle *k = &t->k;
 
@@ -143,7 +143,7 @@ static size_t join(char path[NAME_MAX_LEN + 1], size_t len, const struct pickle_
 
 static int flatten_module(struct torch *t, const struct module *m, char path[NAME_MAX_LEN + 1], size_t len, int depth);
 
-/* Add the tensors of a mapping.  hidden: a set of names to pass over, or PICKLE_NONE. */
+/* Add the tensors of a mapping.  `hidden` is a set of names to skip, or PICKLE_NONE. */
 static int flatten(struct torch *t, struct pairs it, uint32_t hidden, char path[NAME_MAX_LEN + 1], size_t len,
                    int depth) {
     const struct pickle *k = &t->k;
@@ -182,7 +182,7 @@ static int flatten_module(struct torch *t, const struct module *m, char path[NAM
                ? -1 : 0;
 }
 
-/* Add the tensors of a tuple or list at the top, or a single tensor there. */
+/* Add the tensors of a tuple or list at the top of the pickle, or the single tensor that is the top. */
 static int flatten_sequence(struct torch *t, uint32_t top) {
     const struct pickle *k = &t->k;
     bool alone = k->obj[top].kind != PK_TUPLE && k->obj[top].kind != PK_LIST;
@@ -200,7 +200,7 @@ static int flatten_sequence(struct torch *t, uint32_t top) {
     return 0;
 }
 
-/* Does the mapping have a key of that name that holds a mapping?  Then enter it. */
+/* If the mapping has a key `name` whose value is a mapping, makes *it iterate over this value and returns true. */
 static bool enter(const struct pickle *k, struct pairs *it, const char *name) {
     struct pairs walk = *it, sub;
     uint32_t key, value;
@@ -225,7 +225,7 @@ static void unwrap(const struct pickle *k, struct pairs *it) {
     }
 }
 
-/* Add all tensors of the object at the top: a mapping, a module, a tuple, a list or a tensor. */
+/* Add all tensors of the object at the top of the pickle, which is a mapping, a module, a tuple, a list or a tensor. */
 static int flatten_top(struct torch *t) {
     char path[NAME_MAX_LEN + 1] = "";
     struct module module;

@@ -14,7 +14,7 @@ enum { TORCH_KEY_MAX = 64 };
 /* A storage: its key and its bytes. */
 struct blob {
     const unsigned char *key, *data;
-    size_t len, n;    /* of key, of data */
+    size_t len, n;    /* length of key, length of data */
 };
 
 struct torch {
@@ -36,19 +36,19 @@ struct storage {
     bool typed;      /* false: an UntypedStorage, whose elements are bytes */
     enum dtype dtype;
     const struct pickle_obj *key;
-    size_t numel;    /* elements, or bytes where not typed */
+    size_t numel;    /* number of elements, or of bytes if not typed */
 };
 
-/* Read the persistent id obj.  0, or -1: it is not the id of a storage. */
+/* Reads the persistent id obj into *s.  Returns 0, or -1 if obj is not the id of a storage. */
 int torch_storage(const struct torch *t, uint32_t obj, struct storage *s);
 
-/* If obj is a tensor, read it into v: 1.  0: obj is not a tensor.  -1: the tensor is not valid, or stored in a way not
- * known here.  name is for messages. */
+/* If obj is a tensor, reads it into *v and returns 1.  Returns 0 if obj is not a tensor, or -1 if the tensor is not
+ * valid or is stored in a way not known here.  `name` is for messages. */
 int torch_tensor(const struct torch *t, struct tensor *v, uint32_t obj, const char *name);
 
-/* Is s a name that can be a storage's key? */
+/* Returns whether s is a name that can be a storage's key. */
 bool torch_plain_key(const unsigned char *s, size_t n);
 
-int torch_blob_order(const void *a, const void *b);    /* by key, for qsort */
+int torch_blob_order(const void *a, const void *b);    /* compares two blobs by key, for qsort */
 
 #endif

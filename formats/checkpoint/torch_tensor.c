@@ -47,7 +47,7 @@ static int find_blob(const struct torch *t, struct blob *b, const unsigned char 
     return 0;
 }
 
-/* The type that a global names: "FloatStorage", or "torch.float32". */
+/* Finds the type that a global names, for example "FloatStorage" or "torch.float32". */
 static bool find_dtype(const struct torch *t, uint32_t global, enum dtype *d) {
     static const struct { const char *storage, *dtype; enum dtype d; } known[] = {
         {"FloatStorage", "float32", DT_F32},    {"HalfStorage", "float16", DT_F16},
@@ -119,7 +119,7 @@ static int reach(const struct tensor *v, size_t *n) {
     return 0;
 }
 
-/* Place v, whose type is set, at element `offset` of the storage. */
+/* Makes v, whose type the caller has set, begin at element `offset` of the storage. */
 static int place(const struct torch *t, struct tensor *v, const struct storage *s, size_t offset,
                  const char *name) {
     size_t size = dtype_size(v->dtype), bytes, count, far, numel;
@@ -140,8 +140,8 @@ static int place(const struct torch *t, struct tensor *v, const struct storage *
     return 0;
 }
 
-/* Read a view from its arguments (storage, offset, size, stride[, requires_grad, hooks[, dtype]]).  v3: dtype is one
- * of them. */
+/* Read a view from its arguments (storage, offset, size, stride[, requires_grad, hooks[, dtype]]).  If `v3` is set,
+ * dtype is one of the arguments. */
 static int read_view(const struct torch *t, struct tensor *v, uint32_t args, bool v3,
                      const char *name) {
     const struct pickle *k = &t->k;
@@ -167,7 +167,7 @@ static int read_view(const struct torch *t, struct tensor *v, uint32_t args, boo
 int torch_tensor(const struct torch *t, struct tensor *v, uint32_t obj, const char *name) {
     const struct pickle *k = &t->k;
 
-    for (int i = 0; i < 4; i++) {    /* a tensor, or up to three Parameters around it */
+    for (int i = 0; i < 4; i++) {    /* obj is a tensor, or a tensor inside up to three Parameters */
         const struct pickle_obj *o = &k->obj[obj];
         const char *m = "torch._utils";
 

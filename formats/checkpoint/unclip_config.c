@@ -4,14 +4,15 @@
 
 #include "formats/io/json_text.h"
 
-/* The name under key, or `otherwise` if the key is absent. */
+/* Returns the name under `key`, or `otherwise` if the key is absent. */
 static const char *word(const json_t *j, const char *key, const char *otherwise) {
     const json_t *v = json_get(j, key);
 
     return !v ? otherwise : json_is_string(v) ? json_string_value(v) : "(no name)";
 }
 
-/* The name under key, or `otherwise` if the key is absent, must be `zero` or `one`: returns 0 or 1, else -1. */
+/* Returns 0 if the name under `key` is `zero`, 1 if it is `one`, else -1.  If the key is absent, the name is
+ * `otherwise`. */
 static int one_of(const json_t *j, const char *key, const char *otherwise, const char *zero, const char *one,
                   struct err *e) {
     const char *v = word(j, key, otherwise);
@@ -57,8 +58,8 @@ static int refuse_options(const json_t *j, struct err *e) {
     return 0;
 }
 
-/* Read the widths of the levels, and which levels have attention.  The names of the block types say which, and those of
- * the way down must agree with those of the way up. */
+/* Read the widths of the levels, and which levels have attention.  The names of the block types say which levels have
+ * attention.  The names of the way down must agree with the names of the way up. */
 static int levels(struct unet_config *c, const json_t *j, struct err *e) {
     const json_t *w = json_get(j, "block_out_channels"), *down = json_get(j, "down_block_types");
     const json_t *up = json_get(j, "up_block_types");
@@ -197,7 +198,7 @@ static int ar_prior(struct ar_prior_config *c, const json_t *j, struct err *e) {
         if (i == KEYS && key[0] != '_')
             return err_set(e, "%.60s is set, which is not supported", key);
     }
-    c->width = c->heads * head;    /* each is at most JSON_SIZE_MAX */
+    c->width = c->heads * head;    /* no overflow: each factor is at most JSON_SIZE_MAX */
     return 0;
 }
 

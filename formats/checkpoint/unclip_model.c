@@ -72,7 +72,7 @@ static int open_component(struct find *f, const char *dir, const char *folder, s
 struct wanted {
     const char *name;
     enum karlo_file original;
-    enum glide_file glide[2];    /* the preferred one first; GLIDE_NONE */
+    enum glide_file glide[2];    /* the preferred file first; GLIDE_NONE for no file */
     struct part *part;
 };
 
@@ -156,7 +156,7 @@ static int find_part(struct find *f, const char *name, enum karlo_file original,
     return find_component(f, name, look, &w);
 }
 
-/* Finds a component of an unCLIP, or GLIDE's network in its place.  If the GLIDE's network that is found is not of the
+/* Finds a component of an unCLIP, or GLIDE's network in its place.  If the network of GLIDE that is found is not of the
  * preferred kind, another path may have that kind. */
 static int find_network(struct find *f, const char *name, enum karlo_file original, enum glide_file best, enum glide_file next,
                         struct part *p) {
@@ -350,7 +350,7 @@ int unclip_open_prior(struct prior_model *m, const struct model_paths *paths, co
 
 /* ---- U-Nets ---- */
 
-/* The config and the tensors of one U-Net of a component. */
+/* Get the config and the tensors of one U-Net of a component. */
 static int unet_of(struct find *f, const struct part *p, const char *prefix, struct unet_config *c, size_t *sample,
                    struct weights *w) {
     struct err inner = {0};
@@ -483,8 +483,8 @@ int unclip_open_decoder(struct decoder_model *m, const struct model_paths *paths
     return 0;
 }
 
-/* How many times as long the sides become: `big`, the side from the upsampler's config, divided by the side from the
- * decoder's config; 4 if either is not known. */
+/* Returns how many times as long the sides become.  This is `big`, the side from the upsampler's config, divided by the
+ * side from the decoder's config, or 4 if one of the sides is not known. */
 static size_t ratio_of(struct find *f, size_t big) {
     struct err unused = {0};
     struct find quiet = {.paths = f->paths, .a = f->a, .e = &unused};

@@ -22,9 +22,9 @@ struct part {
     bool seen;    /* f->why is about an autoencoder, not about another file in the directory */
 };
 
-/* ---- where it is ---- */
+/* ---- finding the half ---- */
 
-/* Does the file have the half?  FOUND, or NOT_HERE and f->why. */
+/* Returns FOUND if the file has the half.  Else returns NOT_HERE, and f->why has the reason. */
 static int try_file(struct find *f, const char *file, struct part *p) {
     struct arena before = *f->a;
     struct err inner = {0};
@@ -100,9 +100,9 @@ static int look(void *ctx, struct find *f) {
     return r;
 }
 
-/* ---- its yaml ---- */
+/* ---- the yaml next to a file ---- */
 
-/* The name of the file with another ending. */
+/* Returns the name of the file with another ending. */
 static const char *renamed(struct arena *a, const char *file, const char *ending) {
     const char *base = path_base(file), *dot = strrchr(base, '.');
     size_t stem = dot && dot > base ? (size_t)(dot - file) : strlen(file);
@@ -115,8 +115,8 @@ static const char *renamed(struct arena *a, const char *file, const char *ending
     return s;
 }
 
-/* Reads a yaml.  Returns 1 and fills *v; 0 where the file is not there or does not describe an autoencoder; FAILED, with
- * the error in f, where it cannot be read or is not yaml. */
+/* Reads a yaml.  Returns 1 and fills *v; Returns 0 if the file does not exist or does not describe an autoencoder.
+ * Returns FAILED, with the error in f, if the file cannot be read or is not yaml. */
 static int yaml_in(struct find *f, const char *file, struct vq_yaml *v) {
     struct err inner = {0};
     struct mapfile m;
@@ -147,7 +147,7 @@ static int yaml_next_to(struct find *f, const struct part *p, struct vq_yaml *v,
     return r;
 }
 
-/* The numbers that the yaml and the tensors both give must be equal. */
+/* Checks that the numbers that the yaml and the tensors both give are equal. */
 static int agree(const struct vq_yaml *v, const struct vq_config *c, const struct weights *ws, struct err *e) {
     const struct weight *codes = vq_codebook(c, ws);
     size_t levels = 1;
@@ -167,7 +167,7 @@ static int agree(const struct vq_yaml *v, const struct vq_config *c, const struc
 
 /* ---- fingerprints ---- */
 
-/* The fingerprint of the codebook, which gets one name in all families. */
+/* Writes the fingerprint of the codebook into `out`.  The codebook gets the name "codes" in all families. */
 static void codes_of(const struct vq_config *c, const struct weights *ws, const struct arena *a, char out[17]) {
     struct weight w = *vq_codebook(c, ws);
     const struct weights one = {.w = &w, .n = 1};
@@ -176,8 +176,8 @@ static void codes_of(const struct vq_config *c, const struct weights *ws, const 
     snprintf(out, 17, "%016" PRIx64, weights_fingerprint(&one, *a));
 }
 
-/* The fingerprint of all tensors except those of the training loss, under their names without the prefix; and the
- * codebook's. */
+/* Sets the fingerprint of all tensors except those of the training loss, under their names without the prefix, and the
+ * fingerprint of the codebook. */
 static int fingerprints(struct vq_model *m, const struct part *p, struct arena *a, struct err *e) {
     const struct weights *ws = &p->mapped.weights;
     const size_t n = strlen(p->config.prefix);
@@ -201,8 +201,8 @@ static int fingerprints(struct vq_model *m, const struct part *p, struct arena *
     return 0;
 }
 
-/* The codebook's fingerprint for a dVAE's decoder.  Tokens come from the last layer of the encoder, which the decoder's
- * file does not have: the encoder is looked for in the paths. */
+/* Sets the codebook's fingerprint for a dVAE's decoder.  Tokens come from the last layer of the encoder, which the
+ * decoder's file does not have, so the encoder is looked for in the paths. */
 static void codes_of_dvae(struct vq_model *m, const struct model_paths *paths, const struct arena *a) {
     struct arena scratch = *a;
     struct err none = {0};

@@ -9,7 +9,8 @@
  * Source   dall-e: encoder.pkl, decoder.pkl; taming: last.ckpt and model.yaml; min-dalle: vqgan/detoker.pt;
  *          rudalle: vqgan.gumbelf8-sber[-dwt].model.ckpt; minDALL-E: stage1_last.ckpt and config.yaml.
  * Memory   Weights stay mapped until they are packed; what is bound comes from the arena.
- * Errors   -1.  If no path has the half, err names all paths and what each lacks; other errors name the file.
+ * Errors   The functions return -1.  If no path has the half, err names all paths and what each lacks; other errors
+ *          name the file.
  */
 #ifndef UNCLIP_VQ_MODEL_H
 #define UNCLIP_VQ_MODEL_H
@@ -23,11 +24,12 @@ struct vq_model {
     struct vq_config config;
     struct vq_encoder *encoder;    /* the half that was opened; the other is NULL */
     struct vq_decoder *decoder;
-    size_t side;                   /* of the pictures that it was trained on, in pixels; 256 where no yaml says it */
+    size_t side;                   /* side in pixels of the pictures of the training; 256 if no yaml says it */
     const char *file, *yaml;       /* yaml NULL: no yaml was found */
-    char fingerprint[17];          /* of all tensors in the file except those of the training loss */
-    /* The fingerprint of the codebook, which is equal in files with the same codebook.  A dVAE's decoder has no
-     * codebook: codes is then that of the encoder in the same paths, or "" if they have no such encoder. */
+    char fingerprint[17];          /* fingerprint of the file's tensors except those of the training loss */
+    /* The fingerprint of the codebook, which is equal in files with the same codebook.  A dVAE's decoder does not have
+     * a codebook.  Then `codes` has the fingerprint of the encoder in the same paths, or is "" if they do not have such
+     * an encoder. */
     char codes[17];
 };
 

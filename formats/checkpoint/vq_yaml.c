@@ -4,8 +4,8 @@
 
 #include "formats/io/yaml_text.h"
 
-/* Where the maps are: at `at` the map that holds embed_dim, n_embed and, under `sizes`, the sizes of the networks; at
- * `class` the map whose member `target` names the class. */
+/* The places of the maps in a yaml.  `at` leads to the map that holds embed_dim, n_embed and, under the key `sizes`,
+ * the sizes of the networks.  `class` leads to the map whose member "target" names the class. */
 static const struct { const char *class, *at, *sizes; } places[] = {
     {"model", "model.params", "ddconfig"},
     {"model.params.first_stage_config", "model.params.first_stage_config.params", "ddconfig"},
@@ -13,7 +13,7 @@ static const struct { const char *class, *at, *sizes; } places[] = {
     {"", "params", "ddconfig"},
 };
 
-/* 1 if the class is a GumbelVQ ("taming.models.vqgan.GumbelVQ"), 0 if it is a VQModel, -1 for other names. */
+/* Returns 1 if the class is a GumbelVQ ("taming.models.vqgan.GumbelVQ"), 0 if it is a VQModel, -1 for other names. */
 static int gumbel(const char *target) {
     const char *dot = target ? strrchr(target, '.') : NULL;
 

@@ -5,8 +5,9 @@
  * Source   CompVis/taming-transformers 3ba01b2 configs (model.params, or first_stage_config within it);
  *          ai-forever/rudalle-utils' config.yml, which has the keys of taming's; kakaobrain/minDALL-E e548007 configs
  *          (stage1).
- * Errors   -1 and the reason: text that is not YAML, a value of the wrong type, or an autoencoder that is not
- *          supported.  A yaml without a discrete autoencoder is not an error: vq_yaml_read returns 0.
+ * Errors   vq_yaml_read returns -1 and the reason for text that is not YAML, a value of the wrong type, or an
+ *          autoencoder that is not supported.  A yaml without a discrete autoencoder is not an error: vq_yaml_read
+ *          returns 0.
  * Memory   No memory stays allocated.
  */
 #ifndef UNCLIP_VQ_YAML_H
@@ -17,7 +18,7 @@
 
 #include "lib/base/err.h"
 
-/* A number is 0 where the yaml does not say it. */
+/* A number is 0 if the yaml does not say it. */
 struct vq_yaml {
     size_t resolution;      /* the side of the pictures in pixels */
     size_t codes, width;    /* n_embed, embed_dim */
@@ -25,7 +26,7 @@ struct vq_yaml {
     int gumbel;             /* 1: a GumbelVQ; 0: a VQModel; -1: the yaml does not say it */
 };
 
-/* 1; 0 if the yaml does not describe a discrete autoencoder; or -1. */
+/* Reads a yaml into *v.  Returns 1, or 0 if the yaml does not describe a discrete autoencoder, or -1 on an error. */
 int vq_yaml_read(struct vq_yaml *v, const void *p, size_t n, struct err *e);
 
 #endif

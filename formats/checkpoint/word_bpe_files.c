@@ -35,7 +35,7 @@ static int numbers(struct lines *l, size_t n, long long v[], struct err *e) {
     return 0;
 }
 
-/* Give the symbol `id` its text.  In this file a symbol's number is its id, and a symbol that no line names keeps no
+/* Give the symbol `id` its text.  In this file a symbol's number is its id, and a symbol that no line names has no
  * text. */
 static int put(struct word_bpe *b, long long id, const char *text, size_t n, const struct lines *l, struct err *e) {
     if (id < 0 || (uint64_t)id >= b->symbols)
@@ -97,7 +97,7 @@ int word_bpe_read_yttm(struct word_bpe *b, struct span text, struct arena *a, st
 
     if (numbers(&l, 2, v, e) < 0)
         return -1;
-    /* every line has at least five bytes: this bounds the tables by the file's length */
+    /* every line has at least five bytes, so the file's length bounds the tables */
     if (v[0] < 1 || v[1] < 0 || (uint64_t)(v[0] + v[1]) > text.n / 4)
         return err_set(e, "line 1: %lld characters and %lld rules in a file of %zu bytes", v[0], v[1], text.n);
     if (word_bpe_open(b, WORD_YTTM, (size_t)(v[0] + v[1]) + 4, (size_t)v[1], a, e) < 0)
@@ -140,7 +140,7 @@ static int special(const struct word_bpe *b, const char *name) {
     return s < 0 ? -1 : b->symbol[s].id;
 }
 
-/* The symbol of a text.  A text that is not in the vocabulary becomes a new symbol without an id. */
+/* Returns the symbol of a text.  A text that is not in the vocabulary becomes a new symbol without an id. */
 static int64_t symbol_of(struct word_bpe *b, const char *text, size_t n) {
     int64_t s = word_bpe_find(b, text, n);
 
@@ -172,7 +172,7 @@ static int read_merges(struct word_bpe *b, struct span text, struct arena *a, st
         if (left < 0 || right < 0 || made < 0)
             return err_set(e, "merges: more symbols than lines");
         if (*word_bpe_pair(b, (uint32_t)left, (uint32_t)right))
-            continue;    /* of two rules for one pair the first counts */
+            continue;    /* if two rules have the same pair, the first counts */
         if (word_bpe_rule(b, (uint32_t)left, (uint32_t)right, (uint32_t)made, e) < 0)
             return -1;
     }
@@ -220,7 +220,7 @@ static int add_bytes(struct word_bpe *b, struct arena *a, struct err *e) {
     return 0;
 }
 
-/* Without an encoder.json, token 256 + r is what merge r makes.  This holds where each merge joins tokens that exist. */
+/* Without an encoder.json, token 256 + r is what merge r makes.  This holds if each merge joins tokens that exist. */
 static int number_merges(struct word_bpe *b, struct err *e) {
     static const char end[] = "<|endoftext|>";
 
@@ -269,7 +269,7 @@ int word_bpe_read_bytes(struct word_bpe *b, struct span merges, struct span voca
 
 /* ---- files ---- */
 
-/* The first file by name in dir whose name contains `part` and ends in `end`, or NULL. */
+/* Returns the first file by name in dir whose name contains `part` and ends in `end`, or NULL. */
 static const char *file_like(const char *dir, const char *part, const char *end, struct arena *a) {
     DIR *d = opendir(dir);
     struct dirent *f;
@@ -293,13 +293,13 @@ static int read_one(const char *file, struct span *text, struct arena *a, struct
     return 0;
 }
 
-/* Is `word` among the bytes of s? */
+/* Returns whether `word` is among the bytes of s. */
 static bool has(struct span s, const char *word) {
     return memmem(s.p, s.n, word, strlen(word)) != NULL;
 }
 
-/* Reads GPT-2's files with one pair of names in dir.  merges.txt and vocab.json are also names of CLIP's and of BART's
- * files: CLIP's merges have "</w>" in them, BART's vocabulary has "<unk>". */
+/* Reads GPT-2's files with one pair of names in dir.  If `shared` is set, CLIP's and BART's files can have these names,
+ * too.  CLIP's merges are told by "</w>" in them, BART's vocabulary by "<unk>". */
 static int open_bytes_named(struct word_bpe *b, const char *dir, const char *const merges_name[], const char *const vocab_name[],
                             bool shared, struct arena *a, struct err *e) {
     const char *merges = path_first(a, dir, merges_name, 2), *vocab = path_first(a, dir, vocab_name, 2);

@@ -6,10 +6,10 @@
  *          has "<unk>".
  *          GPT-2's, which GLIDE uses: vocab.bpe with encoder.json, or merges.txt with vocab.json, gzip'd or not.  A
  *          vocab.bpe alone gives all ids: GPT-2 numbers the bytes, the merges, and "<|endoftext|>".
- * Source   VKCOM/YouTokenToMe utils.cpp; openai/glide-text2im tokenizer/bpe.py; minDALL-E's and min-dalle's readers: lines of merges that begin with
- *          "#version" and empty lines do not count.
- * Errors   -1, and err names the line.  Files above WORD_FILE_MAX bytes are refused.
- * Memory   From the arena; the files' text stays there.
+ * Source   VKCOM/YouTokenToMe utils.cpp; openai/glide-text2im tokenizer/bpe.py; minDALL-E's and min-dalle's readers.
+ *          Lines of merges that begin with "#version" and empty lines do not count.
+ * Errors   The functions return -1, and err names the line.  Files above WORD_FILE_MAX bytes are refused.
+ * Memory   Memory is taken from the arena, and the files' text stays there.
  */
 #ifndef UNCLIP_WORD_BPE_FILES_H
 #define UNCLIP_WORD_BPE_FILES_H
@@ -23,15 +23,15 @@ enum { WORD_FILE_MAX = 64 << 20 };
 int word_bpe_read_yttm(struct word_bpe *b, struct span text, struct arena *a, struct err *e);
 int word_bpe_read_vocab(struct word_bpe *b, struct span vocab, struct span merges, struct arena *a, struct err *e);
 
-/* vocab may be empty. */
+/* Read GPT-2's tokenizer from the text of its files.  `vocab` may be empty. */
 int word_bpe_read_bytes(struct word_bpe *b, struct span merges, struct span vocab, struct arena *a, struct err *e);
 
 /* Opens GPT-2's tokenizer in the directory dir.  Returns what word_bpe_open_dir returns. */
 int word_bpe_open_bytes(struct word_bpe *b, const char *dir, struct arena *a, struct err *e);
 
 /* Opens the tokenizer at `dir`, which is a bpe.model file, or a directory with a bpe.model, or a directory with a
- * *vocab*.json and a *merges*.txt.  Returns 1; 0 when `dir` has none of these files; or -1 when a file is damaged (the
- * message begins with the file's name). */
+ * *vocab*.json and a *merges*.txt.  Returns 1 on success, 0 when `dir` does not have these files, or -1 when a file is
+ * damaged (the message begins with the file's name). */
 int word_bpe_open_dir(struct word_bpe *b, const char *dir, struct arena *a, struct err *e);
 
 #endif

@@ -6,7 +6,7 @@
 struct bits {
     const unsigned char *p;
     size_t n, at;       /* n bytes; `at` is the position in bits */
-    bool escaped;       /* HEVC: the bytes 0 0 3 stand for 0 0 */
+    bool escaped;       /* set for HEVC, where the bytes 0 0 3 stand for 0 0 */
     int zeros;          /* how many zero bytes precede the current byte */
     bool cut;           /* a read went beyond the last byte, or a code was not valid */
 };
@@ -132,7 +132,8 @@ bool coded_hevc(struct coded *c, const unsigned char *p, size_t n) {
 
 enum { OBU_SEQUENCE = 1, OBU_FRAME_HEADER = 3, OBU_FRAME = 6, SELECT = 2, SWITCH_FRAME = 3 };
 
-/* Fields of a sequence header that read_frame needs to find, in a frame header, the flag for a size of its own. */
+/* The fields of a sequence header that read_frame needs.  With them it finds the flag in a frame header that says that
+ * the frame has a size of its own. */
 struct sequence {
     bool known, reduced, equal_interval, model, ids;
     unsigned time_bits, id_bits, screen, integer;
@@ -204,7 +205,7 @@ static bool read_sequence(struct coded *c, struct sequence *s, const unsigned ch
     return !b.cut;
 }
 
-/* Reads a frame header.  Where it announces a size of its own, adds the largest size that the bits of width and height
+/* Reads a frame header.  If the frame has a size of its own, adds the largest size that the bits of width and height
  * can hold. */
 static bool read_frame(struct coded *c, const struct sequence *s, const unsigned char *p, size_t n) {
     struct bits b = {.p = p, .n = n};
@@ -240,7 +241,7 @@ static bool read_obus(struct coded *c, struct sequence *s, const unsigned char *
         bool good = true;
 
         at += head & 4 ? 2 : 1;
-        for (unsigned shift = 0; head & 2; shift += 7) {    /* leb128 */
+        for (unsigned shift = 0; head & 2; shift += 7) {    /* the length, coded as leb128 */
             if (at >= n || shift > 49)
                 return false;
             len |= (uint64_t)(p[at] & 127) << shift;

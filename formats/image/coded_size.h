@@ -2,7 +2,7 @@
  *
  * What     Finds how many pictures a decoder will make of the data, and how large they are.  The sizes come from the
  *          parameter sets; in AV1 a frame header may also announce a size of its own.
- * Errors   The functions return false where a parameter set cannot be read.
+ * Errors   The functions return false if a parameter set cannot be read.
  * Source   ITU-T H.265 7.3; AV1 bitstream specification 5.5 and 5.9.
  */
 #ifndef UNCLIP_CODED_SIZE_H
@@ -19,7 +19,7 @@ struct coded {
 };
 
 /* coded_hevc reads n bytes of NAL units, each after its length in 4 bytes.  coded_hevc_set reads one NAL unit of n
- * bytes and ignores it where it is not a sequence parameter set.  Both add what they find to *c. */
+ * bytes and ignores the unit if it is not a sequence parameter set.  Both add what they find to *c. */
 bool coded_hevc(struct coded *c, const unsigned char *p, size_t n);
 bool coded_hevc_set(struct coded *c, const unsigned char *nal, size_t n);
 

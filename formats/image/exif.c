@@ -47,8 +47,8 @@ static double real(const unsigned char *p, size_t n, bool big) {
     return (double)f;
 }
 
-/* Reads the first value of a TIFF entry, of any type, into *v; 0 for bytes and text.  Returns false if the type is
- * unknown or the value is outside the data. */
+/* Reads the first value of a TIFF entry of any type into *v.  For bytes and text, *v becomes 0.  Returns false if the
+ * type is unknown or the value is outside the data. */
 static bool number(struct span tiff, const unsigned char *entry, bool big, double *v) {
     static const size_t size[] = {[1] = 1, [2] = 1, [3] = 2, [4] = 4, [5] = 8, [6] = 1, [7] = 1, [8] = 2, [9] = 4,
                                   [10] = 8, [11] = 4, [12] = 8, [13] = 4, [16] = 8};
@@ -136,7 +136,7 @@ int exif_jpeg(const unsigned char *p, size_t n) {
             at++;
             continue;
         }
-        if (p[at + 1] == 0xda || len < 2 || len > n - at - 2)    /* the scan begins */
+        if (p[at + 1] == 0xda || len < 2 || len > n - at - 2)    /* the scan begins, or the length is wrong */
             break;
         s = span_bytes(p + at + 4, len - 2);
         if (p[at + 1] == 0xe1 && STARTS(s, "Exif\0\0") && !exif)
@@ -202,7 +202,7 @@ static int raw_profile(struct span s) {
     return r;
 }
 
-/* Calls `read` with the text of a PNG chunk, inflated where needed, and returns what `read` returns.  s is what follows
+/* Calls `read` with the text of a PNG chunk, inflated if needed, and returns what `read` returns.  s is what follows
  * the keyword: in tEXt the bytes TEXT, in zTXt 0 ZLIB, in iTXt COMPRESSED 0 LANGUAGE 0 KEYWORD 0 TEXT. */
 static int png_text(char type, struct span s, int (*read)(struct span text)) {
     unsigned char *text;
@@ -239,7 +239,7 @@ static int xmp_text(struct span s) {
     return exif_xmp(s.p, s.n);
 }
 
-/* Of several chunks of a kind the last counts.  A raw profile is read only where the file has no eXIf chunk. */
+/* Of several chunks of a kind the last counts.  A raw profile is read only if the file has no eXIf chunk. */
 int exif_png(const unsigned char *p, size_t n) {
     static const char raw[] = "Raw profile type exif", packet[] = "XML:com.adobe.xmp";    /* NUL included */
     struct span exif = {NULL, 0}, profile = {NULL, 0}, xmp = {NULL, 0};    /* profile, xmp begin at the chunk's type */

@@ -2,11 +2,11 @@
  *
  * What     The functions return the orientation, 1 to 8, that Pillow's ImageOps.exif_transpose uses.  It is the EXIF
  *          tag 274, as a number of any type, in a JPEG's APP1, a PNG's eXIf chunk or "Raw profile type exif" text, or a
- *          WebP's EXIF chunk.  Where EXIF does not have the tag, it is tiff:Orientation in the file's XMP.
- * Errors   The functions return 0 where the file has no orientation, and 1 where its value means nothing: a picture is
- *          not refused for its metadata.
+ *          WebP's EXIF chunk.  If EXIF does not have the tag, the orientation is tiff:Orientation in the file's XMP.
+ * Errors   The functions return 0 if the file does not have an orientation, and 1 if the value of the orientation means
+ *          nothing, because a picture is not refused for its metadata.
  * Source   EXIF 3.0; TIFF 6.0; XMP specification part 3; Pillow 13 Image.getexif.
- * Memory   malloc, at most EXIF_TEXT_MAX for a compressed text of a PNG.
+ * Memory   malloc takes at most EXIF_TEXT_MAX bytes, for a compressed text of a PNG.
  */
 #ifndef UNCLIP_EXIF_H
 #define UNCLIP_EXIF_H

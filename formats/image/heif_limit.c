@@ -12,7 +12,7 @@
 
 enum {
     DEPTH = 8,             /* how deep grids, overlays and alpha may be nested */
-    LEAST = 64 * 64,       /* the least cost of an item, in pixels: to start a decoder costs as much */
+    LEAST = 64 * 64,       /* the least cost of an item, in pixels, because the start of a decoder costs as much */
     TIMES = 4,             /* all coded pictures together may have TIMES the limit of pixels */
     SLACK = 64,            /* by how many pixels a coded picture, made of whole blocks, may be larger than ispe */
     EXTENTS = 32           /* the most pieces of an item, as in libheif */
@@ -43,8 +43,8 @@ static uint64_t get(struct reader *r, size_t bytes) {
     return v;
 }
 
-/* Takes the next box from r: its type and a reader of its content.  Returns 1, or 0 at the end and where the box does
- * not fit into r (r->bad is then true). */
+/* Takes the next box from r.  Sets *type to its type and *box to a reader of its content.  Returns 1, or 0 at the end
+ * of r.  If the box does not fit into r, returns 0 and sets r->bad. */
 static int next_box(struct reader *r, uint32_t *type, struct reader *box) {
     uint64_t head = 8, size;
 
@@ -65,7 +65,7 @@ static int next_box(struct reader *r, uint32_t *type, struct reader *box) {
     return 1;
 }
 
-/* Makes *box the first box of that type inside r.  Returns false where r has no such box. */
+/* Makes *box the first box of that type inside r.  Returns false if r has no such box. */
 static bool find_box(struct reader r, uint32_t type, struct reader *box) {
     uint32_t t;
 
@@ -91,11 +91,11 @@ struct link {
 
 struct item {
     uint32_t id, type;
-    struct reader where;           /* the item's entry in iloc, from after the id on; p is NULL where absent */
+    struct reader where;           /* the item's entry in iloc, from after the id on; p is NULL if absent */
     struct reader parts;           /* the dimg reference: the count and the ids of the items that this item shows */
     size_t aux;                    /* first link to an auxiliary item such as alpha, or SIZE_MAX */
-    struct reader config;          /* hvcC or av1C; p is NULL where absent */
-    uint64_t w, h;                 /* from ispe; 0 where absent */
+    struct reader config;          /* hvcC or av1C; p is NULL if absent */
+    uint64_t w, h;                 /* from ispe; 0 if absent */
     bool bad_crop;
     uint64_t cost;                 /* how many pixels decoding the item makes */
     enum { NEW, OPEN, DONE } state;
@@ -134,7 +134,7 @@ static int read_items(struct file *f, struct reader iinf) {
     uint32_t flags, type;
 
     get(&iinf, version(&iinf, &flags) == 0 ? 2 : 4);
-    f->item = malloc((iinf.s.n / 20 + 1) * sizeof *f->item);    /* an infe has 20 bytes or more */
+    f->item = malloc((iinf.s.n / 20 + 1) * sizeof *f->item);    /* an infe box has 20 bytes or more */
     if (!f->item)
         return err_set(f->e, "HEIF: no memory");
     while (next_box(&iinf, &type, &box)) {
@@ -170,7 +170,7 @@ static int read_places(struct file *f, struct reader iloc) {
 
     f->loc_version = version(&iloc, &flags);
     f->sizes = (unsigned)get(&iloc, 2);
-    if (f->loc_version < 2 && f->sizes & 15)    /* an index: two versions of libheif differ here */
+    if (f->loc_version < 2 && f->sizes & 15)    /* an item index, which versions of libheif read differently */
         return broken(f);
     count = get(&iloc, f->loc_version < 2 ? 2 : 4);
     for (uint64_t i = 0; i < count && !iloc.bad; i++) {
@@ -191,7 +191,7 @@ static int read_places(struct file *f, struct reader iloc) {
     return iloc.bad ? broken(f) : 0;
 }
 
-/* Returns true where the four fractions of a crop (box clap) are small enough for libheif.  libheif adds them up in 32
+/* Returns true if the four fractions of a crop (box clap) are small enough for libheif.  libheif adds them up in 32
  * bits, and 1.15.1 as released then divides by 0 (CVE-2023-29659). */
 static bool crop_known(struct reader box) {
     int64_t v[8];
@@ -290,7 +290,7 @@ static int read_references(struct file *f, struct reader iref) {
 
 /* ---- what an item costs ---- */
 
-/* Makes *data the bytes of an item.  They are in the file, or in *copy where the item is in pieces; the caller frees
+/* Makes *data the bytes of an item.  They are in the file, or in *copy if the item is in pieces; the caller frees
  * *copy.  An item that libheif cannot read has no bytes. */
 static int item_data(const struct file *f, const struct item *it, struct span *data, unsigned char **copy) {
     struct reader r = it->where;
@@ -379,8 +379,8 @@ static int coded_cost(const struct file *f, struct item *it, struct span data) {
     return 0;
 }
 
-/* Sets the cost of a grid or an overlay to the pixels of its canvas.  Before the size a grid has 2 bytes, and an
- * overlay the 8 bytes of a colour. */
+/* Sets the cost of a grid or an overlay to the pixels of its canvas.  Before the size of the canvas, the data of a grid
+ * has 2 bytes, and the data of an overlay has the 8 bytes of a colour. */
 static int canvas_cost(const struct file *f, struct item *it, struct span data) {
     struct reader r = {data, false};
     uint64_t w, h;

@@ -16,7 +16,7 @@ struct image {
     unsigned char *rgb;      /* u8 [h, w, 3] */
     size_t w, h;
     const char *format;      /* "JPEG", "PNG", ... */
-    int orientation;         /* EXIF's 1 to 8 as found; 1 when absent */
+    int orientation;         /* the EXIF orientation that was found, 1 to 8; 1 if absent */
     char note[200];          /* says what the decoder repaired, or "" */
 };
 

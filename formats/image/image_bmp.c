@@ -9,7 +9,7 @@
 #include "formats/image/image_codec.h"
 #include "lib/base/size.h"
 
-enum { RAW, RLE8, RLE4, MASKS };    /* biCompression */
+enum { RAW, RLE8, RLE4, MASKS };    /* values of biCompression */
 
 struct bmp {
     const unsigned char *p;
@@ -18,7 +18,7 @@ struct bmp {
     size_t pixels;                 /* offset of the pixels in the file */
     bool top_down;
     uint32_t mask[3];              /* the bits of red, green and blue in a pixel of 16 or 32 bits */
-    unsigned char colour[256][3];  /* the palette; black where the file lacks an entry */
+    unsigned char colour[256][3];  /* the palette; an entry that the file lacks is black */
 };
 
 static int ends(struct err *e) {
@@ -46,7 +46,8 @@ static void read_sizes(struct bmp *b, const unsigned char *head, uint32_t size) 
 }
 
 /* Reads the three colour masks at offset `at`.  They follow a header of 40 bytes, and are a part of longer headers.
- * The ones of a mask must be adjacent.  In 32 bits all three masks may be zero; b->mask then becomes rgb888. */
+ * The ones of a mask must be adjacent.  For pixels of 32 bits all three masks may be zero; b->mask then becomes
+ * rgb888. */
 static int read_masks(struct bmp *b, size_t at, struct err *e) {
     uint32_t all = 0;
     bool known = true;
@@ -64,14 +65,15 @@ static int read_masks(struct bmp *b, size_t at, struct err *e) {
     }
     if (!known || (b->bits == 16 && !all))
         return err_set(e, "a BMP with masks of an unknown form");
-    if (!all)    /* of 32 bits */
+    if (!all)    /* all masks of 32-bit pixels are zero */
         memcpy(b->mask, rgb888, sizeof b->mask);
     return 0;
 }
 
-/* Reads the palette at offset `at`, in entries of `each` bytes, blue first.  Entries that the file lacks are black.
- * Where each entry is the grey of its own number, Pillow takes indices for levels of grey; where the palette is black,
- * or black and white, for black and white.  Indices beyond the palette then get these colours. */
+/* Reads the palette at offset `at`, in entries of `each` bytes, blue first.  Entries that the file lacks are black.  If
+ * each entry is the grey of its own number, Pillow takes the indices for levels of grey.  If the palette is black, or
+ * black and white, Pillow takes them for black and white.  The indices beyond the palette are then the grey of their
+ * own number, or white. */
 static int read_palette(struct bmp *b, size_t at, size_t each, size_t colours, struct err *e) {
     size_t n = size_min(size_min(colours, 256), (b->n - at) / each);
     bool ramp = n == colours;
@@ -178,10 +180,10 @@ static int raw_rows(const struct bmp *b, struct image *im, const struct image_op
 
 /* ---- run lengths ---- */
 
-/* Receives the palette indices of the picture, row after row.  Where `index` is NULL, they are only counted. */
+/* Receives the palette indices of the picture, row after row.  If `index` is NULL, the indices are only counted. */
 struct plane {
     unsigned char *index;
-    size_t at, n;    /* how many were received, how many the picture has */
+    size_t at, n;    /* how many indices were received; how many the picture has */
 };
 
 static void put(struct plane *to, unsigned first, unsigned second, size_t n) {
@@ -190,7 +192,7 @@ static void put(struct plane *to, unsigned first, unsigned second, size_t n) {
     to->at += n;
 }
 
-/* Copies `count` indices that are not run-length coded.  Returns how many bytes they took, or 0 where the data ends. */
+/* Copies `count` indices that are not run-length coded.  Returns how many bytes they took, or 0 if the data ends. */
 static size_t literal(struct plane *to, const struct bmp *b, size_t at, size_t count) {
     bool four = b->compression == RLE4;
     size_t bytes;
@@ -241,7 +243,7 @@ static bool unpack(const struct bmp *b, struct plane *to) {
             if (!bytes)
                 break;
             at += bytes;
-            at += at & 1;    /* to an even place in the file */
+            at += at & 1;    /* the next code is at an even offset */
             at = size_min(at, b->n);
             x += v;
         }
@@ -257,7 +259,7 @@ static int packed_rows(const struct bmp *b, struct image *im, const struct image
     if (image_size(b->w, b->h, o, e) < 0)
         return -1;
     all = (struct plane){.n = (size_t)b->w * b->h};
-    if (!unpack(b, &all))    /* only counts, before memory is taken for the picture */
+    if (!unpack(b, &all))    /* this call only counts, before memory is taken for the picture */
         return ends(e);
     all.at = 0;
     all.index = malloc(all.n);

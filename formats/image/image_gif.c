@@ -10,7 +10,7 @@
 
 enum {
     CODES = 4096,
-    RATIO = 2731    /* the most pixels that a byte of data can give: a code of 12 bits gives fewer than 4096 */
+    RATIO = 2731    /* the most pixels that a byte of data gives, as a code of 12 bits gives fewer than 4096 */
 };
 
 struct gif {
@@ -18,8 +18,8 @@ struct gif {
     size_t n, at;
     const unsigned char *palette;    /* [colours, 3] */
     size_t colours;
-    int transparent;                 /* index, or -1 */
-    size_t x, y, w, h;               /* of the frame on the screen */
+    int transparent;                 /* the transparent index, or -1 */
+    size_t x, y, w, h;               /* place and size of the frame on the screen */
     bool interlaced;
     bool alpha;                      /* hand out 0 for the transparent index, 255 for the others */
 };
@@ -28,7 +28,7 @@ static int ends(struct err *e) {
     return err_set(e, "the GIF data ends early");
 }
 
-/* Returns the next n bytes of the file and moves on, or NULL where fewer are left. */
+/* Returns the next n bytes of the file and moves on, or NULL if fewer are left. */
 static const unsigned char *take(struct gif *g, size_t n) {
     const unsigned char *p = g->p + g->at;
 
@@ -38,7 +38,8 @@ static const unsigned char *take(struct gif *g, size_t n) {
     return p;
 }
 
-/* Skips data blocks, each a length and as many bytes, up to and with the block of length 0.  -1 where the file ends. */
+/* Skips data blocks, each of which is a length and as many bytes.  Stops after the block of length 0.  Returns 0, or -1
+ * if the file ends before. */
 static int skip_blocks(struct gif *g) {
     const unsigned char *len;
 
@@ -56,7 +57,7 @@ static int take_palette(struct gif *g, int flags) {
     return g->palette ? 0 : -1;
 }
 
-/* Reads the file up to and with the descriptor and the palette of the first frame. */
+/* Reads the file up to and including the descriptor and the palette of the first frame. */
 static int find_frame(struct gif *g, struct err *e) {
     for (;;) {
         const unsigned char *q = take(g, 1);
@@ -142,7 +143,7 @@ static int unpack(struct lzw *z, unsigned char *out, size_t n, struct err *e) {
         if (code > next || (code >= clear && last < 0) )
             return err_set(e, "broken GIF data: a code that means nothing");
         c = code;
-        if (code == next) {    /* the string before, and its first byte again */
+        if (code == next) {    /* the previous string, and its first byte once more */
             z->stack[depth++] = (unsigned char)head;
             c = last;
         }
@@ -182,7 +183,7 @@ static void colour(const struct gif *g, size_t index, unsigned char *rgb) {
     if (g->alpha)
         memset(rgb, g->transparent == (int)index ? 0 : 255, 3);
     else if (!g->palette)
-        memset(rgb, (int)index, 3);    /* grey */
+        memset(rgb, (int)index, 3);    /* without a palette, an index is a level of grey */
     else if (index < g->colours)
         memcpy(rgb, g->palette + 3 * index, 3);
     else

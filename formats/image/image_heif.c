@@ -7,7 +7,7 @@
 #include "formats/image/heif_limit.h"
 #include "formats/image/image_codec.h"
 
-/* Returns true where the major brand or a compatible brand in the box ftyp is known. */
+/* Returns true if the major brand or a compatible brand in the box ftyp is known. */
 static bool probe(const unsigned char *p, size_t n) {
     static const char brands[] = "heic heix hevc hevx heim heis mif1 msf1 avif avis ";
     size_t box;
@@ -47,8 +47,8 @@ static struct {
 
 static pthread_once_t opened = PTHREAD_ONCE_INIT;
 
-/* Looks up a function and writes its pointer into *to.  memcpy, because ISO C cannot convert void * to a function
- * pointer; POSIX says that both have the same bytes. */
+/* Looks up a function and writes its pointer into *to.  It uses memcpy, because ISO C cannot convert void * to a
+ * function pointer; POSIX says that both have the same bytes. */
 static void find(void *library, const char *name, void *to) {
     void *p = library ? dlsym(library, name) : NULL;
 
@@ -108,7 +108,8 @@ static int primary(struct image *im, const struct heif_image_handle *handle,
 }
 
 /* Sets libheif's own limit, for pictures that heif_limit does not find.  Since version 1.18 the limit is the square of
- * the number given.  Before, the number is a limit for each side, 32768 by default, and is left alone. */
+ * the number given.  In earlier versions the number is a limit for each side, 32768 by default, and is not changed
+ * here. */
 static void limit_library(struct heif_context *c, const struct image_options *o) {
     uint64_t max = o->max_pixels ? o->max_pixels : IMAGE_MAX_PIXELS;
     int side = 1;

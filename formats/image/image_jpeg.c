@@ -23,7 +23,7 @@ struct jpeg {
     struct jpeg_progress_mgr progress;
     size_t scans;
     struct image *im;
-    unsigned char *inks, *row;    /* a row of CMYK, NULL where the file has none; a row of RGB */
+    unsigned char *inks, *row;    /* a row of CMYK, or NULL if the file is not CMYK; a row of RGB */
     struct err *e;
     jmp_buf out;
 };
@@ -63,7 +63,7 @@ static void no_source(j_decompress_ptr c) {
     (void)c;
 }
 
-/* libjpeg calls this for more data.  It got the whole file at the start, so the file ends early. */
+/* libjpeg calls this for more data.  libjpeg got the whole file at the start, so the file ends early. */
 static boolean fill(j_decompress_ptr c) {
     err_set(self((j_common_ptr)c)->e, "the JPEG data ends early");
     longjmp(self((j_common_ptr)c)->out, 1);
@@ -120,7 +120,7 @@ static void read_row(struct jpeg *j, unsigned char *rgb) {
         cmyk(in, rgb, j->im->w);
 }
 
-/* Returns true where a file of n bytes cannot hold all blocks, each of which takes at least one bit of Huffman code.
+/* Returns true if a file of n bytes cannot hold all blocks, each of which takes at least one bit of Huffman code.
  * Called before decoding, because libjpeg holds 2 bytes for each coefficient of a progressive file. */
 static bool too_short(const struct jpeg *j, size_t n) {
     uint64_t blocks = 0;
@@ -130,7 +130,7 @@ static bool too_short(const struct jpeg *j, size_t n) {
     return !j->c.arith_code && blocks / 8 > n;
 }
 
-/* j is the caller's: no local variable changes between setjmp and longjmp. */
+/* j belongs to the caller, so no local variable changes between setjmp and longjmp. */
 static int start(struct jpeg *j, const unsigned char *p, size_t n, const struct image_options *o) {
     struct image *im = j->im;
 

@@ -86,7 +86,7 @@ static void setup(struct jpeg *j, const struct record_image *im, int quality) {
         j->c.comp_info[0].h_samp_factor = j->c.comp_info[0].v_samp_factor = 1;
 }
 
-/* j is the caller's: no local variable changes between setjmp and longjmp. */
+/* j belongs to the caller, so no local variable changes between setjmp and longjmp. */
 static int encode(struct jpeg *j, const struct record_image *im, const struct image_about *about) {
     struct span s = about->params;
 

@@ -1,7 +1,7 @@
 /* allocates: a row, or all rows of an interlaced picture */
-/* Decodes PNG with libpng, row by row where the file is not interlaced.  All chunks are checked first.  A file that
- * ends early, has a wrong checksum or announces more pixels than its data can hold is refused before libpng starts.
- * Entries that a palette does not have are black, as in Pillow (libpng clears the table). */
+/* Decodes PNG with libpng, row by row if the file is not interlaced.  All chunks are checked first.  A file that ends
+ * early, has a wrong checksum or announces more pixels than its data can hold is refused before libpng starts.  Entries
+ * that a palette does not have are black, as in Pillow (libpng clears the table). */
 #include <png.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +11,14 @@
 #include "formats/image/exif.h"
 #include "formats/image/image_codec.h"
 
-enum { RATIO = 1032 };    /* the most bytes that one byte of deflate data gives: 258 from two bits */
+enum { RATIO = 1032 };    /* the most bytes that one byte of deflate data gives, as two bits give up to 258 */
 
 static bool probe(const unsigned char *p, size_t n) {
     return IMAGE_MAGIC(p, n, 0, "\x89PNG\r\n\x1a\n");
 }
 
-/* Checks all chunks: lengths, checksums, a first IHDR and a last IEND.  Writes the bytes of all IDAT into *data. */
+/* Checks all chunks: their lengths and checksums, and that IHDR is the first and IEND the last.  Writes the number of
+ * bytes of all IDAT chunks into *data. */
 static int check(const unsigned char *p, size_t n, size_t *data, struct err *e) {
     *data = 0;
     for (size_t at = 8; n - at >= 12;) {
@@ -49,7 +50,7 @@ struct png {
     png_infop info;
     const unsigned char *at;
     size_t left;
-    unsigned char *pixels;    /* a row, or the whole picture where the file is interlaced */
+    unsigned char *pixels;    /* a row, or the whole picture if the file is interlaced */
     bool alpha;
     struct err *e;
 };
@@ -78,8 +79,8 @@ static void more(png_structp png, png_bytep to, size_t n) {
 /* Read the header, and ask libpng for RGB of 8 bits, or for RGBA. */
 static void start(struct png *x) {
     png_set_read_fn(x->png, x, more);
-    png_set_crc_action(x->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);    /* `check` has compared them */
-    png_set_user_limits(x->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);       /* image_size has checked them */
+    png_set_crc_action(x->png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);    /* `check` has compared the checksums */
+    png_set_user_limits(x->png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);       /* image_size has checked the sides */
     png_set_keep_unknown_chunks(x->png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     if (!x->alpha)
         png_set_keep_unknown_chunks(x->png, PNG_HANDLE_CHUNK_NEVER, (png_const_bytep)"tRNS", 1);
@@ -91,12 +92,12 @@ static void start(struct png *x) {
     if (x->alpha && png_get_valid(x->png, x->info, PNG_INFO_tRNS))
         png_set_tRNS_to_alpha(x->png);
     if (x->alpha)
-        png_set_add_alpha(x->png, 255, PNG_FILLER_AFTER);    /* only if the file has no alpha */
+        png_set_add_alpha(x->png, 255, PNG_FILLER_AFTER);    /* libpng does this only if the file has no alpha */
     else
         png_set_strip_alpha(x->png);
 }
 
-/* x is the caller's: no local variable changes between setjmp and longjmp. */
+/* x belongs to the caller, so no local variable changes between setjmp and longjmp. */
 static int decode(struct png *x, struct image *im, uint64_t w, uint64_t h, const struct image_options *o,
                   const struct image_rows *to) {
     const size_t each = x->alpha ? 4 : 3;
@@ -136,7 +137,7 @@ static int decode(struct png *x, struct image *im, uint64_t w, uint64_t h, const
 
 static int png_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                     const struct image_rows *to, struct err *e) {
-    static const unsigned samples[] = {1, 0, 3, 1, 2, 0, 4};    /* by the colour type */
+    static const unsigned samples[] = {1, 0, 3, 1, 2, 0, 4};    /* of a pixel, by the colour type */
     struct png x = {.at = p, .left = n, .e = e, .alpha = o->alpha};
     uint64_t w, h;
     size_t data;

@@ -43,8 +43,8 @@ static void chunk(struct mp *out, const char *type, struct span head, struct spa
 
 /* ---- texts ---- */
 
-/* Appends an iTXt chunk: keyword, NUL, not compressed, no language, no translated keyword, value.  Appends nothing
- * where the value is empty, is not UTF-8 or contains a NUL. */
+/* Appends an iTXt chunk with the keyword and the value, which is not compressed, and without a language and a
+ * translated keyword.  Appends nothing if the value is empty, is not UTF-8 or contains a NUL. */
 static void text(struct mp *out, const char *key, struct span value) {
     unsigned char head[64] = {0};
     size_t n = strlen(key);
@@ -62,8 +62,8 @@ static unsigned char paeth(int a, int b, int c) {
     return (unsigned char)(pa <= pb && pa <= pc ? a : pb <= pc ? b : c);
 }
 
-/* Writes the filter type f and the n filtered bytes of the row to out [1 + n].  Returns the sum of the absolute values of
- * the filtered bytes, each read as a signed byte. */
+/* Writes the filter type f and the n filtered bytes of the row to out [1 + n].  Returns the sum of the absolute values
+ * of the filtered bytes, each of which is read as a signed byte. */
 static size_t filter(int f, const unsigned char *row, const unsigned char *up, size_t n, unsigned char *out) {
     size_t sum = 0;
 
@@ -79,7 +79,8 @@ static size_t filter(int f, const unsigned char *row, const unsigned char *up, s
     return sum;
 }
 
-/* Deflates n more bytes, or with Z_FINISH the end, and appends an IDAT chunk whenever `buf` is full. */
+/* Deflates n more bytes, or if `flush` is Z_FINISH the end of the data, and appends an IDAT chunk whenever `buf` is
+ * full. */
 static int squeeze(z_stream *z, unsigned char *buf, const unsigned char *p, size_t n, int flush, struct mp *out) {
     int r;
 

@@ -15,7 +15,8 @@ static bool blank(int c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Reads the next number, after white space and comments.  Returns -1 at the end or where no number follows. */
+/* Reads the next number, after white space and comments.  Returns -1 at the end of the file, or if no number
+ * follows. */
 static long number(struct text *t, bool one_digit) {
     long v = 0;
     size_t from;
@@ -46,7 +47,7 @@ static unsigned char scaled(unsigned v, unsigned max) {
     return (unsigned char)(q + (twice > max || (twice == max && q & 1)));
 }
 
-/* Reads a sample of a raw or plain file and returns it scaled to 0 to 255, or -1 where a plain file has no such number.
+/* Reads a sample of a raw or plain file and returns it scaled to 0 to 255, or -1 if a plain file has no such number.
  * pnm_read has checked the size of raw data. */
 static int sample(struct text *t, int kind, unsigned max) {
     long v;

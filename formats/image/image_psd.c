@@ -15,7 +15,7 @@ struct psd {
     const unsigned char *p;
     size_t n;
     size_t w, h, channels, used;    /* used: how many channels carry colour */
-    size_t bytes;                   /* bytes of a sample */
+    size_t bytes;                   /* number of bytes of a sample */
     uint32_t mode;
     const unsigned char *palette;   /* 256 reds, greens and blues, or NULL */
     bool packed;
@@ -48,8 +48,8 @@ static int read_header(struct psd *d, struct err *e) {
     return 0;
 }
 
-/* Skips three sections, each a length and as many bytes: the palette, resources, layers.  Then reads how the picture is
- * packed. */
+/* Skips three sections, the palette, the resources and the layers.  Each is a length and as many bytes.  Then reads how
+ * the picture is packed. */
 static int find_pixels(struct psd *d, struct err *e) {
     size_t at = 26;
 
@@ -73,7 +73,8 @@ static int find_pixels(struct psd *d, struct err *e) {
     return 0;
 }
 
-/* Sets d->at to the offset of the first row of each channel.  -1 where the channels do not fit into the file. */
+/* Sets d->at to the offset of the first row of each channel.  Returns 0, or -1 if the channels do not fit into the
+ * file. */
 static int find_channels(struct psd *d, struct err *e) {
     size_t at = d->lengths, size = d->w * d->h * d->bytes, rows = d->channels * d->h;
 

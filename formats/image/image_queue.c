@@ -10,7 +10,7 @@
 
 #include "lib/image/resize.h"
 
-static const size_t SCRATCH = (size_t)256 << 20;    /* of address space; the system gives pages when they are used */
+static const size_t SCRATCH = (size_t)256 << 20;    /* address space of a worker; the system gives pages on first use */
 
 struct worker {
     pthread_t thread;
@@ -23,7 +23,7 @@ struct image_queue {
     struct image_queue_options o;
     struct image_item *item;          /* ring; picture number n is in slot n % slots */
     bool *done;
-    size_t popped, taken, pushed;     /* numbers: popped <= taken <= pushed <= popped + slots */
+    size_t popped, taken, pushed;     /* numbers of pictures: popped <= taken <= pushed <= popped + slots */
     bool stop;
     struct worker *worker;
     size_t started;
@@ -153,7 +153,7 @@ struct image_queue *image_queue_start(const struct image_queue_options *o, struc
         q->o = *o;
     if (!q || take_slots(q, a) < 0)
         return err_set(e, "no memory for %zu pictures", o->slots), NULL;
-    /* where address space is limited, a fourth of what is left is the workers' */
+    /* if address space is limited, the workers get a fourth of what is left */
     room = (size_t)(a->end - a->at) / 4 / o->threads;
     room = room < SCRATCH ? room : SCRATCH;
     for (size_t i = 0; i < o->threads; i++)
@@ -166,7 +166,7 @@ struct image_queue *image_queue_start(const struct image_queue_options *o, struc
 }
 
 size_t image_queue_count(const struct image_queue *q) {
-    return q->pushed - q->popped;    /* only the caller changes these two */
+    return q->pushed - q->popped;    /* only the caller changes these two numbers */
 }
 
 void image_queue_push(struct image_queue *q, const char *name, const struct overlay *overlay, const char *failed) {
@@ -194,7 +194,7 @@ struct image_item *image_queue_at(struct image_queue *q, size_t i) {
 }
 
 void image_queue_pop(struct image_queue *q, size_t n) {
-    q->popped += n;    /* not read by the workers */
+    q->popped += n;    /* the workers do not read `popped` */
 }
 
 void image_queue_stop(struct image_queue *q) {

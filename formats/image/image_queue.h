@@ -4,13 +4,13 @@
  *          file names and takes crops in the order of the names; workers read, decode, resize and
  *          crop.  Workers never wait for each other, and are at most `slots` pictures ahead.
  * Shapes   item->crop is u8 [S, S, 3], made as options.prep says.  item->kept is u8 [K, K, 3], made as options.keep
- *          says, or NULL where keep.crop is 0.
+ *          says, or NULL if keep.crop is 0.
  * Errors   item->err says why a picture failed.  image_queue_start fails when memory or threads run out; no other
  *          function fails.
  * Memory   slots x (3 S S + 3 K K + 5 kB).  Each worker also takes the bytes of one file, what the decoder needs
  *          (image_read.h: some rows of a JPEG, the whole picture in other formats) and at most 256 MiB of
  *          address space for the resize.
- * Threads  One caller.  An item that image_queue_at returned is the caller's until popped.
+ * Threads  There is one caller.  An item that image_queue_at returned is the caller's until popped.
  */
 #ifndef UNCLIP_IMAGE_QUEUE_H
 #define UNCLIP_IMAGE_QUEUE_H
@@ -26,7 +26,7 @@ struct image_queue;
 struct image_queue_options {
     size_t slots, threads;
     struct image_options read;
-    struct prep prep, keep;       /* keep.crop == 0: item->kept is NULL */
+    struct prep prep, keep;       /* if keep.crop is 0, item->kept is NULL */
     bool hash;                    /* compute item->hash, the XXH128 of the file's bytes */
 };
 
@@ -46,9 +46,9 @@ struct image_queue *image_queue_start(const struct image_queue_options *o, struc
 size_t image_queue_count(const struct image_queue *q);
 
 /* Appends a file name to the queue.  image_queue_count must be less than `slots`, and the name shorter than NAMES_MAX.
- * `overlay` is drawn on the picture before it is resized; NULL or an empty text: nothing is drawn.
- * `failed` is "", or a message that says why the name cannot be read.  Then the file is not read, and item->err gets
- * the message. */
+ * `overlay` is drawn on the picture before it is resized, unless `overlay` is NULL or its text is empty.  `failed` is
+ * "", or a message that says why the name cannot be read.  If `failed` is a message, the file is not read, and
+ * item->err gets the message. */
 void image_queue_push(struct image_queue *q, const char *name, const struct overlay *overlay, const char *failed);
 
 /* Waits until the i-th oldest picture is done, and returns its item.  i must be less than image_queue_count. */

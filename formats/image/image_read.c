@@ -139,7 +139,7 @@ int image_turn(struct image *im, int orientation, struct err *e) {
     to = out = malloc(w * h * 3);
     if (!out)
         return err_set(e, "no memory to turn %zu x %zu pixels", w, h);
-    /* right: output columns run against the source; down: output rows do */
+    /* right: the output's columns run against the source's; down: the output's rows do */
     right = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
     down = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
     for (size_t y = 0; y < h; y++)
@@ -173,12 +173,13 @@ static int read_whole_file(int fd, unsigned char *p, size_t n, struct err *e) {
     return got < 0 ? err_set(e, "%s", strerror(errno)) : (size_t)got < n ? err_set(e, "became shorter while it was read") : 0;
 }
 
-/* Is it a pipe that the caller of the program has opened: standard input, or the pipe of a shell's <(command)? */
+/* Returns whether the file is a pipe that the caller of the program has opened, which is standard input or the pipe of
+ * a shell's <(command). */
 static bool is_pipe(const char *name, mode_t m) {
     return S_ISFIFO(m) && (!strcmp(name, "-") || !strncmp(name, "/dev/fd/", 8) || !strncmp(name, "/proc/self/fd/", 14));
 }
 
-/* Reads a pipe to its end, into memory that doubles. */
+/* Reads a pipe to its end, into a buffer that is doubled when it is full. */
 static int read_pipe(int fd, unsigned char **p, size_t *n, struct err *e) {
     size_t room = (size_t)1 << 20;
     struct pollfd wait = {.fd = fd, .events = POLLIN};
@@ -205,7 +206,7 @@ static int read_pipe(int fd, unsigned char **p, size_t *n, struct err *e) {
 }
 
 int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *e) {
-    /* a FIFO without a writer must not stop the program: O_NONBLOCK does nothing to files */
+    /* O_NONBLOCK: a FIFO without a writer must not stop the program; for other files the flag does nothing */
     int fd = strcmp(name, "-") ? open(name, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) : dup(0), r = -1;
     struct stat s;
 

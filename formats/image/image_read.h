@@ -1,26 +1,25 @@
 /* image_read.h - decode picture files to 8-bit RGB
  *
- * What     JPEG, PNG, GIF (first frame), WebP (first frame), HEIF and AVIF, BMP, TGA, PSD (the
- *          flattened picture) and PNM are recognised by their content, never by their name.
- *          Palettes are expanded and grey is repeated.  Alpha is dropped, not composited: a
- *          transparent pixel shows its hidden colour.  With options.alpha the alpha itself is handed out: that of
- *          PNG, GIF and WebP files; a picture in another format counts as opaque.  16 bits become the high byte.  Colour
- *          profiles and gamma are ignored.  Pillow's Image.convert("RGB") gives equal pixels.
- * Source   JPEG by libjpeg-turbo with the accurate IDCT and smooth chroma, as Pillow
- *          decodes it: equal to the last bit (CMYK too).  PNG by libpng.  WebP by libwebp, HEIF
- *          and AVIF by libheif, where the build found these libraries.  GIF, BMP, TGA, PSD and
- *          PNM are decoded by code in this directory.  Each format is compared with Pillow 13
+ * What     JPEG, PNG, GIF (first frame), WebP (first frame), HEIF and AVIF, BMP, TGA, PSD (the flattened picture) and
+ *          PNM are recognised by their content, never by their name.  Palettes are expanded and grey is repeated.
+ *          Alpha is dropped, not composited: a transparent pixel shows its hidden colour.  With options.alpha the alpha
+ *          of PNG, GIF and WebP files is handed out in place of the colours; a picture in another format counts as
+ *          opaque.  A sample of 16 bits becomes its high byte.  Colour profiles and gamma are ignored.  Pillow's
+ *          Image.convert("RGB") gives equal pixels.
+ * Source   JPEG by libjpeg-turbo with the accurate IDCT and smooth chroma, as Pillow decodes it: equal to the last bit
+ *          (CMYK too).  PNG by libpng.  WebP by libwebp, HEIF and AVIF by libheif, if the build found these libraries.
+ *          GIF, BMP, TGA, PSD and PNM are decoded by code in this directory.  Each format is compared with Pillow 13
  *          (tests/unit/image_read.c, tests/parity/pictures_parity.py).
- * Turning  The EXIF orientation is always read, and applied only where options.exif asks for it, because the
- *          reference ignores it.  HEIF's own rotation is a part of the picture and is always applied.
+ * Turning  The EXIF orientation is always read, and applied only if options.exif asks for it, because the reference
+ *          ignores it.  HEIF's own rotation is a part of the picture and is always applied.
  * Errors   A file that ends early is refused.  A file whose header announces more pixels than the
  *          limit is refused before anything is decoded.  PNG checksums are checked.
  *          JPEG data that libjpeg can repair is accepted, as in Pillow, and im->note says so.
- * Memory   malloc, only in the files that wrap decoders (image_*.c).  The caller frees the pixels of a
- *          `struct image` with image_free.  Before a decoder takes memory for pixels, it checks that
- *          the file is long enough to hold them: a byte gives at most 1032 samples of
- *          PNG, 2731 pixels of GIF, 64 pixels of PSD and TGA, 8 blocks of JPEG.  WebP, HEIF and AVIF can
- *          encode a large picture in a few bytes, so only the limit of pixels bounds their memory.
+ * Memory   Only the files that wrap decoders (image_*.c) call malloc.  The caller frees the pixels of a `struct image`
+ *          with image_free.  Before a decoder takes memory for pixels, it checks that the file is long enough to hold
+ *          them: a byte gives at most 1032 samples of PNG, 2731 pixels of GIF, 64 pixels of PSD and TGA, 8 blocks of
+ *          JPEG.  WebP, HEIF and AVIF can encode a large picture in a few bytes, so only the limit of pixels bounds
+ *          their memory.
  * Threads  Re-entrant.
  */
 #ifndef UNCLIP_IMAGE_READ_H
@@ -31,15 +30,15 @@
 int image_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                struct err *e);
 
-/* Decodes like image_read, hands the rows to `rows` and leaves im->rgb NULL.  Where the format allows it and the
- * picture is not turned, the whole picture is never in memory.  After an error some rows may have been handed out. */
+/* Decodes like image_read, hands the rows to `rows` and leaves im->rgb NULL.  If the format allows it and the picture
+ * is not turned, the whole picture is never in memory.  After an error some rows may have been handed out. */
 int image_read_rows(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
                     const struct image_rows *rows, struct err *e);
 void image_free(struct image *im);
 
-/* Reads a whole regular file of at most IMAGE_MAX_BYTES into *p.  "-" is standard input.  A pipe that was open when the program
- * began ("-", /dev/fd/N) is read to its end.  Directories, other pipes and devices are refused, and the message says what the file
- * is.  The caller frees *p with image_file_free. */
+/* Reads a whole regular file, of at most IMAGE_MAX_BYTES into *p.  "-" is standard input.  A pipe that was open when
+ * the program began ("-", /dev/fd/N) is read to its end.  Directories, other pipes and devices are refused, and the
+ * message says what the file is.  The caller frees *p with image_file_free. */
 int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *e);
 void image_file_free(unsigned char *p);
 

@@ -9,7 +9,7 @@
 
 #define KEY "unclip"    /* sizeof KEY counts the NUL, which ends the keyword in the file */
 
-enum { STEP = 1 << 14, WINDOW = 1 << 17 };    /* bytes; zlib needs 44 KiB to inflate */
+enum { STEP = 1 << 14, WINDOW = 1 << 17 };    /* sizes in bytes; zlib needs 44 KiB to inflate */
 
 static voidpf take(voidpf a, uInt n, uInt size) {
     return arena_zero(a, n, size);
@@ -19,7 +19,7 @@ static void leave(voidpf a, voidpf p) {
     (void)a, (void)p;
 }
 
-/* The inflated text, which grows as it comes; data of n bytes cannot announce more than it holds. */
+/* Inflates a text into *out.  The memory grows as the text comes, and not by a length that the data announces. */
 static int inflate_text(struct span in, struct span *out, struct arena *a, struct err *e) {
     static const char broken[] = "the compressed text in it is broken";
     struct arena_mem mem;
@@ -62,8 +62,8 @@ static int latin1(struct span in, struct span *out, struct arena *a, struct err 
     return 1;
 }
 
-/* What follows the keyword of a chunk of that type: tEXt  TEXT;  zTXt  0 ZLIB;
- * iTXt  COMPRESSED 0 LANGUAGE 0 KEYWORD 0 TEXT. */
+/* Takes the text from s, which is what follows the keyword in a chunk.  In tEXt this is TEXT, in zTXt 0 ZLIB, and in
+ * iTXt COMPRESSED 0 LANGUAGE 0 KEYWORD 0 TEXT. */
 static int text_of(char type, struct span s, struct span *out, struct arena *a, struct err *e) {
     bool squeezed = type == 'z';
     const unsigned char *nul;
@@ -111,8 +111,7 @@ static int png_find(const unsigned char *p, size_t n, struct span *text, struct 
     return err_set(e, "the PNG data ends early");
 }
 
-/* Joins all comments before the pixels into *text.  Returns 1 where they begin as image_write's parameters do, or
- * 0. */
+/* Joins all comments before the pixels into *text.  Returns 1 if they begin as image_write's parameters do, else 0. */
 static int jpeg_find(const unsigned char *p, size_t n, struct span *text, struct arena *a, struct err *e) {
     static const char begin[] = "{\"unclip\":1,";
     struct mp all;

@@ -14,7 +14,7 @@ enum { PALETTE = 1, COLOUR, GREY, PACKED = 8 };    /* types of picture; PACKED i
 struct tga {
     const unsigned char *p;
     size_t n;
-    size_t w, h, bytes;                /* bytes: of a pixel */
+    size_t w, h, bytes;                /* bytes: number of bytes of a pixel */
     int type;
     const unsigned char *entry;        /* the palette: `entries` colours, of index `first` and up */
     size_t first, entries, entry_bytes;
@@ -39,7 +39,7 @@ static void colour(const unsigned char *p, size_t bytes, unsigned char *rgb) {
 
 static void pixel(const struct tga *t, const unsigned char *p, unsigned char *rgb) {
     if (t->type == PALETTE) {
-        size_t i = (t->bytes == 1 ? *p : little16(p)) - t->first;    /* an index below t->first wraps around */
+        size_t i = (t->bytes == 1 ? *p : little16(p)) - t->first;    /* an index below t->first becomes huge */
 
         if (i < t->entries)
             colour(t->entry + i * t->entry_bytes, t->entry_bytes, rgb);
@@ -54,8 +54,8 @@ static void pixel(const struct tga *t, const unsigned char *p, unsigned char *rg
 
 /* ---- run lengths ---- */
 
-/* Decodes run-length packets into n pixels.  Where `out` is NULL, only counts the pixels.  Returns false where the data
- * ends before n pixels. */
+/* Decodes run-length packets into n pixels.  If `out` is NULL, only counts the pixels.  Returns false if the data ends
+ * before n pixels. */
 static bool unpack(const struct tga *t, unsigned char *out, size_t n) {
     size_t at = t->pixels, done = 0, size = t->bytes;
 
@@ -77,7 +77,7 @@ static bool unpack(const struct tga *t, unsigned char *out, size_t n) {
 
 /* ---- the file ---- */
 
-/* Returns true where every field of the header makes sense, because TGA has no magic number. */
+/* Returns true if every field of the header makes sense.  TGA does not have a magic number to look for. */
 static bool probe(const unsigned char *p, size_t n) {
     int type, bits;
 

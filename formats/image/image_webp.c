@@ -1,6 +1,6 @@
 /* allocates: the canvas */
-/* Decodes WebP with libwebp.  Of an animation only the first frame is decoded.  The frame is a picture
- * inside an ANMF chunk and has a place on the canvas; the rest of the canvas is black, and transparent if the animation has alpha. */
+/* Decodes WebP with libwebp.  Of an animation only the first frame is decoded.  That frame is a picture inside an ANMF
+ * chunk and has a place on the canvas; the rest of the canvas is black, and transparent if the animation has alpha. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -16,7 +16,7 @@ int overlay_check(const struct overlay *o, struct err *e) {
 }
 
 /* Takes the next line, as many words as fit into `room` pixels and at least one, from *s.  Writes its start into *line
- * and its width into *width, moves *s behind it and returns its length. */
+ * and its width into *width, moves *s behind the line and returns the length of the line. */
 static size_t next_line(const struct overlay *o, size_t size, double room, const char **s, const char **line, double *width) {
     size_t n = 0, end = 0;
 
@@ -28,7 +28,7 @@ static size_t next_line(const struct overlay *o, size_t size, double room, const
         double wide;
 
         n += strspn(*line + n, " ");
-        if (end && (!(*line)[n] || (*line)[n] == '\n'))    /* spaces at the end of a line */
+        if (end && (!(*line)[n] || (*line)[n] == '\n'))    /* leave out spaces at the end of a line */
             break;
         n += strcspn(*line + n, " \n");
         wide = typeface_width(o->font, size, *line, n);
@@ -47,7 +47,8 @@ static size_t margin(size_t line) {
     return (line + 3) / 4;
 }
 
-/* Finds the size of the label for lines of l->line pixels; false: it is larger than a square of `side`. */
+/* Finds the size of the label for lines of l->line pixels.  Returns false if the label is larger than a square of
+ * `side` pixels. */
 static bool fits(struct overlay_label *l, const struct overlay *o, size_t side) {
     const size_t edge = 2 * margin(l->line);
     double width, most = 0;
@@ -79,7 +80,8 @@ static int draw(const struct overlay_label *l, const struct overlay *o, size_t s
     return 0;
 }
 
-/* The first pixel of `n` pixels whose middle is at the fraction `at` of `side`, moved so that all are inside. */
+/* Returns the first of `n` adjacent pixels whose middle is at the fraction `at` of `side`, moved so that all are
+ * inside. */
 static size_t place(double at, size_t side, size_t n) {
     const double first = rint(at * (double)side - (double)n / 2);
 

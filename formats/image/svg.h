@@ -1,14 +1,14 @@
 /* svg.h - strokes as an SVG file
  *
- * What     A white <rect>, then one <path> for each stroke in the order in which they are drawn, with round caps and
- *          joins.  The title and a description are written as <title> and <desc>.
+ * What     The file has a white <rect>, then one <path> for each stroke in the order in which they are drawn, with
+ *          round caps and joins.  The title and a description are written as <title> and <desc>.
  * Source   SVG 1.1; the strokes of lib/draw/stroke.h.
  * Units    Pixels of the canvas.  stroke-width is twice the radius.  Colours are percentages.
  * Numbers  Points, widths and alpha are written with nine digits, so that they read back as the same f32.  Colours are
- *          written with nine digits of their percentage, and read back within 1e-7.
- *          A viewer covers the exact area of a pixel, where lib/draw has a ramp two pixels wide: at half a pixel
- *          outside the edge of a straight stroke the two differ by 0.16 alpha.
- * Errors   None: out->full is set where memory runs out.
+ *          written with nine digits of their percentage, and read back within 1e-7.  A viewer covers the exact area of
+ *          a pixel, while lib/draw has a ramp two pixels wide.  At half a pixel outside the edge of a straight stroke
+ *          the two differ by 0.16 alpha.
+ * Errors   No function fails.  out->full is set if memory runs out.
  */
 #ifndef UNCLIP_SVG_H
 #define UNCLIP_SVG_H

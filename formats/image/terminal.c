@@ -30,7 +30,7 @@ static void put(struct mp *m, const char *s) {
 /* ---- kitty ---- */
 
 int terminal_kitty(struct mp *out, struct span png) {
-    enum { STEP = 3072 };    /* 4096 in base64 */
+    enum { STEP = 3072 };    /* these bytes are 4096 characters in base64 */
     char text[STEP / 3 * 4];
 
     for (size_t at = 0; at < png.n; at += STEP) {
@@ -50,8 +50,8 @@ int terminal_kitty(struct mp *out, struct span png) {
 
 enum { LEVELS = 6, COLOURS = LEVELS * LEVELS * LEVELS, BAND = 6 };
 
-/* Quantises a row of RGB pixels to palette colours.  carry and next, each [w + 2][3], are the errors passed on to this
- * row and to the next row, in sixteenths of a level. */
+/* Quantises a row of RGB pixels to palette colours.  carry and next, each [w + 2][3], are the quantisation errors that
+ * are passed on to this row and to the next row, in sixteenths of a level. */
 static void dither(const unsigned char *rgb, size_t w, int *carry, int *next, unsigned char *colour) {
     memset(next, 0, (w + 2) * 3 * sizeof *next);
     memset(colour, 0, w);

@@ -6,7 +6,7 @@
  *          palette of 6 x 6 x 6 colours, dithered by Floyd and Steinberg's diffusion.
  * Source   sw.kovidgoyal.net/kitty/graphics-protocol; DEC's VT330/VT340 Programmer Reference, chapter 14;
  *          Floyd and Steinberg 1976.
- * Memory   terminal_sixel takes 10 bytes a pixel of six rows; terminal_kitty takes only its output.
+ * Memory   terminal_sixel takes 10 bytes for each pixel of six rows; terminal_kitty takes only its output.
  */
 #ifndef UNCLIP_TERMINAL_H
 #define UNCLIP_TERMINAL_H
@@ -15,7 +15,7 @@
 
 enum terminal { TERMINAL_UNKNOWN, TERMINAL_KITTY, TERMINAL_SIXEL };
 
-/* Returns the kind of terminal that the values of environment variables speak for.  Each value may be NULL. */
+/* Returns the kind of terminal that the values of environment variables point to.  Each value may be NULL. */
 enum terminal terminal_of(const char *term, const char *program, const char *kitty_window, const char *konsole);
 
 int terminal_kitty(struct mp *out, struct span png);

@@ -66,7 +66,7 @@ static int open_file(const char *file) {
     if (ft.New_Face(ft.library, file, 0, &f) != 0)
         return -1;
     if (!FT_IS_SCALABLE(f) || f->ascender <= f->descender || !f->charmap)
-        return -1;    /* stays open until the program ends, which follows */
+        return -1;    /* f stays open until the program ends */
     opened.face = f;
     snprintf(opened.name, sizeof opened.name, "%s %s", f->family_name ? f->family_name : "unnamed", f->style_name ? f->style_name : "");
     return 0;
@@ -88,7 +88,7 @@ const char *typeface_name(const struct typeface *f) {
     return f->name;
 }
 
-/* Takes the next character of the n bytes at s, '?' where they are ill-formed.  Returns its length. */
+/* Takes the next character of the n bytes at s, or '?' if the bytes are ill-formed.  Returns its length. */
 static size_t next(const char *s, size_t n, uint32_t *c) {
     int len = utf8_get((const unsigned char *)s, n, c);
 
@@ -112,7 +112,7 @@ bool typeface_has(const struct typeface *f, const char *s, size_t n, struct err 
     return true;
 }
 
-/* The advance width of a glyph in units of the font. */
+/* Returns the advance width of a glyph in units of the font. */
 static double advance(const struct typeface *f, FT_UInt glyph) {
     FT_Fixed units = 0;
 

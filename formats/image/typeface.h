@@ -1,12 +1,12 @@
 /* typeface.h - text in pixels, in a scalable font, by FreeType
  *
  * What     Draws UTF-8 in grey levels.  Letters stand side by side as their advance widths say, each at its fraction of
- *          a pixel, without hinting and kerning.  Nothing is shaped or reordered: scripts that join their letters or
+ *          a pixel, without hinting and kerning.  Nothing is shaped or reordered, so scripts that join their letters or
  *          run from right to left come out wrong.
  * Units    A size is the height of a line in pixels, from the font's ascender to its descender.  A width in pixels grows
  *          in proportion to the size.
- * Errors   typeface_open fails where the build or the machine has no FreeType, or where there is no font.  Ill-formed
- *          UTF-8 is drawn as question marks, and a character that the font lacks as the font's own sign for it.
+ * Errors   typeface_open fails if the build or the machine has no FreeType, or if there is no font.  Ill-formed UTF-8
+ *          is drawn as question marks, and a character that the font lacks as the font's own sign for it.
  * Numbers  The levels are those of FreeType's smooth rasterizer.  Versions of FreeType may differ by a few levels.
  * Memory   FreeType's own, for the life of the program; it grows with the largest letter.
  * Threads  Any thread may draw at any time; a lock lets them draw one after another.
@@ -21,7 +21,7 @@
 
 struct typeface;
 
-/* The part of a picture into which text is drawn.  Nothing outside of it is written. */
+/* The part of a picture into which text is drawn.  Nothing outside of this part is written. */
 struct typeface_area {
     unsigned char *level;        /* [h, w] pixels of `channels` equal bytes; 255 is paper and 0 is ink */
     size_t h, w, stride, channels;    /* stride: bytes from one row to the next */
@@ -33,8 +33,8 @@ const struct typeface *typeface_open(const char *file, struct err *e);
 /* Returns the family and the style of the font, like "DejaVu Sans Book". */
 const char *typeface_name(const struct typeface *f);
 
-/* Returns whether the font has all characters of the n bytes at s, line ends apart.  If not, e names the
- * first that it lacks, or says that s is not UTF-8. */
+/* Returns whether the font has all characters of the n bytes at s, except line ends.  If not, e names the first
+ * character that the font lacks, or says that s is not UTF-8. */
 bool typeface_has(const struct typeface *f, const char *s, size_t n, struct err *e);
 
 /* Returns the width of the n bytes at s in letters of size `line`. */

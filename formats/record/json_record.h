@@ -11,9 +11,9 @@
  *                                                         takes arrays of numbers as data, too
  *          {"$ext": [type, base64]}                       ext
  *          {"$map": [[key, value], ...]}                  any other map
- *          {"$as": ["float32", 0.5]}                      not in the smallest form: the name of
- *                                                         the form, then the value (uint64 above
- *                                                         2^63 - 1: its digits as a string)
+ *          {"$as": ["float32", 0.5]}                      a value that is not in its smallest encoding: the
+ *                                                         name of its encoding, and the value (a uint64
+ *                                                         above 2^63 - 1 as a string of digits)
  *
  *          A record comes back from JSON byte for byte, except that its id and its data get the smallest heads.
  * Source   RFC 8259; reading through jansson (RFC 4648 for base64).

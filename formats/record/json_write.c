@@ -112,7 +112,7 @@ static bool put_element(struct out *o, const struct tensor *t, size_t i) {
     case DT_F32: case DT_F16: case DT_BF16: tensor_f32(t, i, i + 1, &f); d = (double)f; break;
     case DT_I64: memcpy(&n, p, 8); d = 0; break;
     case DT_BOOL: put(o, *p ? "true" : "false"); return true;
-    default: tensor_f32(t, i, i + 1, &f); n = (int64_t)f; d = 0; break;    /* integers of at most 16 bits: exact in f32 */
+    default: tensor_f32(t, i, i + 1, &f); n = (int64_t)f; d = 0; break;    /* at most 16 bits, exact in f32 */
     case DT_I32: { int32_t w; memcpy(&w, p, 4); n = w; d = 0; break; }
     }
     if (!(d - d == 0))

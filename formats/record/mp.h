@@ -4,7 +4,8 @@
  *          a number.  mp_walk skips whole values.  Both touch heads only, so walking over a mapped file of pictures
  *          does not read the pixels.  Neither function takes memory.  mp_walk can stop where the bytes that have
  *          arrived end, and go on later at that place, so a value that comes through a pipe in n pieces is walked once,
- *          not n times.  Writing: msgpack-c packs into a buffer that grows in an arena.
+ *          not n times.
+ *          Writing: msgpack-c packs into a buffer that grows in an arena.
  * Source   The MessagePack specification (str, bin, ext; "new" spec of 2013).
  * Why      msgpack-c's unpacker is not used for reading.  It copies each object into memory
  *          from malloc and forgets the bytes, while records are copied byte for byte, field
@@ -102,8 +103,8 @@ void mp_nil(struct mp *m);
 void mp_raw(struct mp *m, struct span s);
 
 /* These two functions write a map whose pairs the caller does not count.  The caller writes keys and values in turn
- * between mp_map_begin and mp_map_end, and passes what mp_map_begin returned to mp_map_end.  Such maps may be nested.
- * */
+ * between mp_map_begin and mp_map_end, and passes what mp_map_begin returned to mp_map_end.  Such maps may be
+ * nested. */
 size_t mp_map_begin(struct mp *m);
 void mp_map_end(struct mp *m, size_t begin);
 

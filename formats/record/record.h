@@ -81,7 +81,7 @@ int record_str(const struct record *r, const char *key, struct span *s, struct e
 int record_int(const struct record *r, const char *key, int64_t *v, struct err *e);
 int record_float(const struct record *r, const char *key, double *v, struct err *e);       /* takes int or float */
 int record_ints(const struct record *r, const char *key, int64_t **v, size_t *n, struct arena *a,
-                struct err *e);                                                             /* takes an array of int, or a 1-D tensor */
+                struct err *e);                                                             /* array of int, or 1-D tensor */
 /* Sets *t to a view of the tensor in the field.  Its data may be unaligned.  Its shape agrees with the length of its
  * data. */
 int record_tensor(const struct record *r, const char *key, struct tensor *t, struct err *e);

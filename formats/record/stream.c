@@ -61,7 +61,7 @@ int stream_open(struct stream *s, const char *name, struct arena *a, size_t buff
         err_set(e, "%s", strerror(EISDIR));
     else if (map_file(s, &st) == 0 || open_buffer(s, a, buffer, e) == 0) {
         if (S_ISFIFO(st.st_mode))
-            fcntl(s->fd, F_SETPIPE_SZ, PIPE);    /* so reader and writer wait less for each other; a failure is harmless */
+            fcntl(s->fd, F_SETPIPE_SZ, PIPE);    /* reader and writer wait less; a failure is harmless */
         return 0;
     }
     stream_close(s);

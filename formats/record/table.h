@@ -4,7 +4,9 @@
  *
  *          TSV    The first line is already a row, unless table_head is called.
  *                 Backslash, tab, newline and carriage return inside a text are \\ \t \n \r, so
- *                 that a line is a row and cut(1) works.  Each byte of another control character, U+0080 to U+009F included, is \xNN, so a text cannot control the terminal.  Other bytes are written as they are, also if the text is not UTF-8.
+ *                 that a line is a row and cut(1) works.  Each byte of another control character, U+0080
+ *                 to U+009F included, is \xNN, so a text cannot control the terminal.  Other bytes are written
+ *                 as they are, also if the text is not UTF-8.
  *          CSV    RFC 4180.  The first line has the column names.  A text with a comma, a quote or a line end stands in
  *                 quotes, with its own quotes doubled.  Other bytes are written as they are.
  *          JSON   One object a line.  A text that is not UTF-8 is {"$bytes": base64}.
