@@ -6,8 +6,8 @@
  *            ruDALL-E            model.safetensors, pytorch_model_v3.bin, _v2.bin, pytorch_model.bin; a config.json of
  *                                ours (below) or, without it, the sizes of the published models
  *            minDALL-E           stage2_last.ckpt and config.yaml
- *          The tokenizer is next to the weights, in a subdirectory tokenizer/ next to them, or in another path.  It is a
- *          bpe.model, or a vocabulary and merges.
+ *          The tokenizer is next to the weights, in a subdirectory tokenizer/ next to them, or in another path.  It is
+ *          a bpe.model, or a vocabulary and merges.
  * Config   ruDALL-E's config.json: hf_version "v2" or "v3", num_attention_heads; optional are conv_wrap, bos_token_id,
  *          activation ("gelu_tanh" or "gelu") and kernel.  Sizes come from the shapes of the tensors.
  * Version  Without hf_version the stored window mask tells v2 from v3; without a mask the version is v3.

@@ -17,7 +17,7 @@ struct clip_find {
     unsigned want;
     struct weights_file file;
     bool clip;                   /* the weights that were opened last are those of a CLIP */
-    struct clip_config config;   /* from a config file; if has_text and has_vision are false, none was read */
+    struct clip_config config;   /* from a config file, if one was read; then has_text or has_vision is set */
     struct model_source from;
 };
 

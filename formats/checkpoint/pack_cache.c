@@ -18,7 +18,7 @@
 
 #include "formats/checkpoint/pack_file.h"
 
-enum { SETTLED = 2 };    /* in seconds: a file unchanged for so long gets another time at its next change */
+enum { SETTLED = 2 };    /* seconds; a file that did not change for so long gets another time at its next change */
 
 /* ---- the key ---- */
 

@@ -115,7 +115,7 @@ static const char *renamed(struct arena *a, const char *file, const char *ending
     return s;
 }
 
-/* Reads a yaml.  Returns 1 and fills *v; Returns 0 if the file does not exist or does not describe an autoencoder.
+/* Reads a yaml.  Returns 1 and fills *v.  Returns 0 if the file does not exist or does not describe an autoencoder.
  * Returns FAILED, with the error in f, if the file cannot be read or is not yaml. */
 static int yaml_in(struct find *f, const char *file, struct vq_yaml *v) {
     struct err inner = {0};

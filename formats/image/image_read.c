@@ -14,7 +14,7 @@
 #include "formats/io/read_all.h"
 #include "formats/record/record.h"
 
-/* ---- what is it? ---- */
+/* ---- recognising the format ---- */
 
 static const struct image_codec *codec_of(const unsigned char *p, size_t n) {
     for (size_t i = 0; image_codecs[i]; i++)

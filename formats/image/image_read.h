@@ -36,9 +36,9 @@ int image_read_rows(struct image *im, const unsigned char *p, size_t n, const st
                     const struct image_rows *rows, struct err *e);
 void image_free(struct image *im);
 
-/* Reads a whole regular file, of at most IMAGE_MAX_BYTES into *p.  "-" is standard input.  A pipe that was open when
- * the program began ("-", /dev/fd/N) is read to its end.  Directories, other pipes and devices are refused, and the
- * message says what the file is.  The caller frees *p with image_file_free. */
+/* Reads a whole regular file of at most IMAGE_MAX_BYTES into *p.  "-" is standard input.  A pipe that was open when the
+ * program began ("-", /dev/fd/N) is read to its end.  Directories, other pipes and devices are refused, and the message
+ * says what the file is.  The caller frees *p with image_file_free. */
 int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *e);
 void image_file_free(unsigned char *p);
 

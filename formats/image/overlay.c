@@ -80,8 +80,8 @@ static int draw(const struct overlay_label *l, const struct overlay *o, size_t s
     return 0;
 }
 
-/* Returns the first of `n` adjacent pixels whose middle is at the fraction `at` of `side`, moved so that all are
- * inside. */
+/* Returns the first of `n` adjacent pixels whose middle is at the fraction `at` of `side`, moved so that all n pixels
+ * are inside. */
 static size_t place(double at, size_t side, size_t n) {
     const double first = rint(at * (double)side - (double)n / 2);
 

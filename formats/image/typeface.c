@@ -88,7 +88,8 @@ const char *typeface_name(const struct typeface *f) {
     return f->name;
 }
 
-/* Takes the next character of the n bytes at s, or '?' if the bytes are ill-formed.  Returns its length. */
+/* Takes the next character of the n bytes at s, or '?' if the bytes are ill-formed.  Returns the number of bytes
+ * taken. */
 static size_t next(const char *s, size_t n, uint32_t *c) {
     int len = utf8_get((const unsigned char *)s, n, c);
 

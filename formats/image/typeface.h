@@ -27,7 +27,8 @@ struct typeface_area {
     size_t h, w, stride, channels;    /* stride: bytes from one row to the next */
 };
 
-/* Opens a font file, or DejaVu Sans where Debian or Fedora keeps it if `file` is NULL.  Returns NULL with a message. */
+/* Opens the font file `file`.  If `file` is NULL, opens DejaVu Sans in the place where Debian or Fedora keeps it.  On
+ * failure, returns NULL with a message in e. */
 const struct typeface *typeface_open(const char *file, struct err *e);
 
 /* Returns the family and the style of the font, like "DejaVu Sans Book". */

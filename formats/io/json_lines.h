@@ -1,7 +1,7 @@
 /* json_lines.h - read JSON objects, each on one line or on several, one at a time
  *
  * What     json_lines_next hands out one object at a time.  In JSON lines an object is one line; an object that was
- *          printed for people takes several lines.  Blank lines are passed over.  A line that begins with { begins an
+ *          printed for people takes several lines.  Blank lines are skipped.  A line that begins with { begins an
  *          object.  So after an object that is never closed, reading goes on at the next line that begins with {.
  * Errors   json_lines_next returns what lines_next does (lines.h).  The limit `most` holds for a line and for an object
  *          of several lines.

@@ -14,7 +14,7 @@ int beside_open(struct beside *b, const char *name, struct arena *a, size_t buff
         return err_at(e, name, &why);
     do
         got = stream_next(&b->s, &r, a, &b->first);
-    while (got == -1 && !b->s.number);    /* pass over garbage before the first record */
+    while (got == -1 && !b->s.number);    /* skip garbage before the first record */
     if (got == 1)
         err_clear(&b->first);
     if (got == 1 && record_clone(&b->only, &r, a, &why) < 0)

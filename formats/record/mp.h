@@ -55,7 +55,7 @@ struct mp_walk {
     size_t pos;             /* offset of the next head; may be beyond the n bytes given if a payload is cut */
     uint64_t items;         /* number of heads read so far, for a caller that limits work */
     unsigned depth, max;    /* number of levels that are open, and the most containers that may be open */
-    const char *why;        /* the error, set where mp_walk returns -1 */
+    const char *why;        /* the error; set if mp_walk returns -1 */
     uint64_t left[MP_DEPTH + 1];    /* for each level, the number of values that are not skipped yet */
 };
 

@@ -16,7 +16,7 @@
 struct csv {
     struct span *name;      /* [n] names of the columns after the id, from the caller or from the first record */
     size_t n;
-    bool given, begun;      /* given: the caller set name; begun: the head line is written */
+    bool given, begun;      /* given: the caller set name; begun: the head line has been written */
     struct span extra;      /* name of the first field with text, a number or a bool that has no column */
     struct arena *keep;     /* holds the names */
 };

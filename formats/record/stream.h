@@ -1,10 +1,9 @@
 /* stream.h - reading a stream of records, whatever is in it
  *
- * Reading  stream_next hands out one record at a time.  A regular file is mapped; everything else is
- *          read(2) into a buffer that grows only as data arrives.  Bytes that are not a record are
- *          reported once, with their offset, and reading goes on at the next RECORD_START.
- *          A record that the end of the stream cuts is reported in this way, too.  A RECORD_START
- *          inside a tensor's bytes is harmless, because whole records are passed over.
+ * Reading  stream_next hands out one record at a time.  A regular file is mapped; everything else is read(2) into a
+ *          buffer that grows only as data arrives.  Bytes that are not a record are reported once, with their offset,
+ *          and reading goes on at the next RECORD_START.  A record that the end of the stream cuts is reported in this
+ *          way, too.  A RECORD_START inside a tensor's bytes is harmless, because records are skipped as a whole.
  * Errors   stream_next returns 1 for a record and 0 at the end.  It returns -1 if something is wrong at this place; err
  *          says what, and the next call goes on.  It returns -2 if the stream cannot go on; if errno is then EINTR, a
  *          signal came while stream_next waited, and the next call goes on.  A program that maps a file is ended by
