@@ -17,7 +17,7 @@ static void about(struct tool *t, unsigned want, const struct model_paths *paths
         warn("%s: %s", m.file, e.msg);
         t->status = 1;
     }
-    if (want == MODEL_TEXT && !m.config.has_vision)    /* the image tower has a file of its own */
+    if (want == MODEL_TEXT && !m.config.has_vision)    /* the image tower is in a file of its own */
         about(t, MODEL_VISION, paths, info, verify);
 }
 

@@ -1,7 +1,7 @@
 /* about.h - clip-embed's --info and --verify
  *
- * What     info prints what was recognised in the CLIP of these paths, and verify compares its file with OpenAI's
- *          published SHA-256.  No tower is bound.  A file that differs makes t->status 1.
+ * What     With `info`, prints what was recognised in the CLIP of these paths.  With `verify`, compares the CLIP's file
+ *          with OpenAI's published SHA-256.  No tower is bound.  If the file differs, t->status becomes 1.
  */
 #ifndef UNCLIP_ABOUT_H
 #define UNCLIP_ABOUT_H

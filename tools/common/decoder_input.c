@@ -2,7 +2,8 @@
 
 /* ---- unCLIP ---- */
 
-/* The condition of a record's text; that of the empty text if the text is not wanted or the record has no text. */
+/* Sets *c to the condition of the record's text, or to that of the empty text if the text is not wanted or the record
+ * has no text. */
 static int text_of(struct tool *t, struct decoder_input *d, const struct record *r, bool wanted, struct condition *c,
                    struct arena *a, struct err *e) {
     int got = wanted ? condition_of(c, r, a, e) : 0;
@@ -12,8 +13,8 @@ static int text_of(struct tool *t, struct decoder_input *d, const struct record 
     return got > 0 ? tool_same_clip(t, &d->clip, r, "text_embed", *a, e) : got;
 }
 
-/* Set *v to the embedding that stands for the picture: 1; 0 if there is no such embedding and only the text guides;
- * or -1. */
+/* Sets *v to the embedding that stands for the picture and returns 1.  Returns 0 if there is no such embedding, and
+ * the text alone guides the decoder, or -1 for an error. */
 static int embed_of(struct tool *t, struct decoder_input *d, const struct record *r, const float **v, struct arena *a,
                     struct err *e) {
     static const char *const fields[] = {"image_embed", "text_embed"};

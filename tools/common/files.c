@@ -1,4 +1,4 @@
-/* Files: what a run reads, what it writes, and that no file is both. */
+/* The files that a run reads and writes, and the check that no file is both read and written. */
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "tools/common/common.h"
 #include "tools/common/output.h"
 
-enum { DEEP = 3 };    /* levels of subdirectories of a model's directory that are searched */
+enum { DEEP = 3 };    /* how many levels of subdirectories of a model's directory are searched */
 
 static bool is_stdio(const char *name) {
     return !name || !strcmp(name, "-");
@@ -88,8 +88,8 @@ static bool in_folder(const char *folder, const struct stat *file, int deep) {
     return found;
 }
 
-/* Returns whether the file is part of the model.  A model in one file has its config and tokenizer in that file's
- * directory. */
+/* Returns whether the file is part of the model.  The config and tokenizer of a model that is one file are in that
+ * file's directory. */
 static bool in_model(const char *model, const struct stat *file) {
     char folder[4200];
 
@@ -101,7 +101,8 @@ static bool in_model(const char *model, const struct stat *file) {
 
 /* ---- the check ---- */
 
-/* Returns the name of the input that is this file, "-" for standard input, or NULL if the run does not read it. */
+/* Returns the name under which the run reads this file, "-" if the file is standard input, or NULL if the run does not
+ * read it. */
 static const char *input_that_is(struct tool *t, const struct stat *file) {
     struct stat in;
 
@@ -124,7 +125,7 @@ bool tool_is_input(struct tool *t, const char *name) {
     return stat(name, &st) == 0 && S_ISREG(st.st_mode) && input_that_is(t, &st) != NULL;
 }
 
-/* Returns whether two names of outputs are the same file, which may not exist yet. */
+/* Returns whether two names of outputs name one file.  The file may not exist yet. */
 static bool one_file(const char *a, const char *b) {
     struct stat x;
 

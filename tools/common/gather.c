@@ -1,10 +1,10 @@
-/* Labelled vectors out of streams, for the programs that learn from them. */
+/* Gathers labelled vectors from streams, for the programs that learn from such vectors. */
 #include "tools/common/gather.h"
 
 #include "tools/common/input.h"
 #include "tools/common/progress.h"
 
-enum { STREAMS = UINT16_MAX - 1 };    /* the most streams, which stay mapped (features.h) */
+enum { STREAMS = UINT16_MAX - 1 };    /* the most streams; all of them stay mapped (features.h) */
 
 struct gather {
     struct tool *t;
@@ -47,7 +47,7 @@ static void take_stream(struct gather *g, const char *name, int number) {
         t->done += got > 0;
         tool_progress(t, 0);
     }
-    stream_release(s);    /* vectors of a mapped stream are used later */
+    stream_release(s);    /* keeps the map, because the vectors of a mapped stream are used later */
 }
 
 void tool_gather(struct tool *t, struct features *f, const char *labels, const char *label_from, int n, char *name[]) {
@@ -61,7 +61,7 @@ void tool_gather(struct tool *t, struct features *f, const char *labels, const c
         die("at most %d streams", STREAMS);
     if (labelling_open(&l, labels, label_from, &t->arena, &e) < 0)
         die("%s", e.msg);
-    t->output.text = true;    /* a record that fails is named, and not written: it is no part of the results */
+    t->output.text = true;    /* so a record that fails is named in a warning, and not written among the results */
     if (n == 0)
         take_stream(&g, "-", 0);
     for (int i = 0; i < n && !tool_stopped(); i++)

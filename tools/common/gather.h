@@ -1,11 +1,11 @@
-/* gather.h - labelled vectors out of streams, for the programs that learn from them
+/* gather.h - gathers labelled vectors from streams, for the programs that learn from such vectors
  *
- * What     tool_gather adds the vector of every record that has a label to f.  labels and label_from are --labels
- *          and --label-from, or NULL (labelling_open).  It reads the n streams
- *          named, or standard input if n is 0.  A warning says how many records have no label.  The program ends
- *          if no vector has a label.  A record that fails is named and counted; --keep-errors writes no record for it.
- * Memory   See features.h.  Mapped streams stay open.  If three copies of the vectors are more than 2 GiB,
- *          f->bounded is set: the vectors are read from the files again when they are needed.
+ * What     tool_gather reads the n streams in `name`, or standard input if n is 0, and adds to f the vector of every
+ *          record that has a label.  `labels` and `label_from` are the values of --labels and --label-from, or NULL
+ *          (labelling_open).  A warning says how many records have no label.  The program ends if no vector has a
+ *          label.  A record that fails is named and counted; --keep-errors writes no record for it.
+ * Memory   See features.h.  Mapped streams stay open.  If three copies of the vectors would take more than 2 GiB,
+ *          tool_gather sets f->bounded: the vectors are then read from the files each time that they are needed.
  */
 #ifndef UNCLIP_GATHER_H
 #define UNCLIP_GATHER_H

@@ -1,4 +1,4 @@
-/* The records that a run is to do, one after another, and those that fail. */
+/* Reads the records that a run is to process, one after another, and reports those that fail. */
 #include "tools/common/input.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 
-/* Counts a failure.  With --strict the program finishes its output and ends. */
+/* Counts a failure.  With --strict, also finishes the output and ends the program. */
 static void count_failure(struct tool *t) {
     t->failed++;
     if (t->input.strict)
@@ -110,7 +110,7 @@ void tool_record_failed(struct tool *t, const char *file, uint64_t number, struc
 
 void tool_input_failed(struct tool *t, const char *where, struct span id, const char *reason,
                        struct arena scratch) {
-    enum { HINTS = 3 };    /* a hint reads a directory; of a long list, the first names that are missing get one */
+    enum { HINTS = 3 };    /* only the first failures get a hint, because each hint reads a directory */
     struct record r;
     struct err e = {0}, hint = {0};
     bool bin;

@@ -1,4 +1,4 @@
-/* Threads and kernels. */
+/* Chooses the threads and kernels of a run. */
 #include "tools/common/machine.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ void tool_compute(struct tool *t) {
 
     if (arch)
         setenv("BLIS_ARCH_TYPE", arch, 0);
-    if (t->machine.precision < 0)    /* bf16 where it is faster than f32 */
+    if (t->machine.precision < 0)    /* bf16 if the kernel of --kernel, or else a fast one, has it */
         t->machine.precision = kern_choose(t->machine.kernel, PREC_BF16, cpu_flags(), NULL) != NULL;
     t->compute.kern = kern_choose(t->machine.kernel, t->machine.precision == 1 ? PREC_BF16 : PREC_F32, cpu_flags(), &e);
     if (!t->compute.kern)

@@ -5,7 +5,8 @@
 
 #include "tools/common/tool.h"
 
-/* Starts the thread pool and chooses the kernels (-j, --kernel, --precision), and sets t->compute to them. */
+/* Starts the thread pool and chooses the kernels, as -j, --kernel and --precision say, and writes both into
+ * t->compute. */
 void tool_compute(struct tool *t);
 
 #endif

@@ -1,4 +1,4 @@
-/* Options: from one table to getopt_long, checked values and -h. */
+/* Options: one table gives getopt_long's options, the checks of the values, and the text of -h. */
 #include "formats/io/near.h"
 #include "tools/common/programs.h"
 #include "tools/common/common.h"
@@ -146,7 +146,7 @@ static void set_opt(const struct opt *o, const char *arg) {
     }
 }
 
-/* Returns the long name that the word `--name` or `-name` was meant to be, or NULL. */
+/* Returns the long name of the option that a misspelt word, "--name" or "-name", probably means, or NULL. */
 static const char *near_option(const char *word, const struct opt *o, size_t n) {
     const size_t dashes = strspn(word, "-"), len = strcspn(word + dashes, "=");
     const char *found = NULL;
@@ -166,8 +166,8 @@ static const char *near_option(const char *word, const struct opt *o, size_t n) 
     return found;
 }
 
-/* getopt_long does not know an option.  word: the last argument that it has read; next: the argument after it, which holds
- * the option where more letters follow an unknown letter. */
+/* Reports an option that getopt_long does not know and ends the program.  `word` is the last argument that getopt_long
+ * has read; `next` is the argument after it.  If other letters follow the unknown letter, the option is in `next`. */
 static noreturn void unknown_option(const char *word, const char *next, const struct opt *o, size_t n) {
     const char letter[] = {'-', (char)optopt, 0}, *found;
     const bool long_ = !optopt || optopt >= LONG_ONLY;
@@ -210,7 +210,7 @@ static int by_letter(const void *a, const void *b) {
     return x->letter != y->letter ? x->letter - y->letter : strcmp(x->name, y->name);
 }
 
-/* Adds a name to the options that were given. */
+/* Adds an option's name to t->given, the options on the command line. */
 static void give(struct tool *t, const char *name) {
     size_t i = 0;
 

@@ -1,7 +1,7 @@
 /* options.h - options of a command line, from one table
  *
- * What     The table serves getopt_long, the check of the values, and -h.  It has a program's own options and
- *          those that programs share (tool.h).
+ * What     The table serves getopt_long, the check of the values, and -h.  The table has a program's own options and
+ *          the options that programs share (tool.h).
  */
 #ifndef UNCLIP_OPTIONS_H
 #define UNCLIP_OPTIONS_H
@@ -21,47 +21,47 @@ struct strs {
     size_t n;
 };
 
-/* One option.  `to` is a bool * (FLAG), const char ** (STR), struct strs * (LIST), int64_t * (INT), double * (FLOAT) or
- * int * (CHOICE: the index into choices, "f32|bf16").  The value of a MAYBE_INT or MAYBE_CHOICE may be left out: a
- * MAYBE_INT is -1 then, and a MAYBE_CHOICE is the first choice.  These two kinds have long names only.  min and max
- * bound numbers. */
+/* One option.  `to` points to the variable that receives the value: a bool (FLAG), const char * (STR), struct strs
+ * (LIST), int64_t (INT), double (FLOAT) or int (CHOICE).  A CHOICE is an index into `choices`, which is a text like
+ * "f32|bf16".  The value of a MAYBE_INT or MAYBE_CHOICE may be left out: it is then -1, or the first choice.  These two
+ * kinds have long names only.  `min` and `max` bound numbers. */
 struct opt {
-    int letter;            /* 0: long name only */
+    int letter;            /* 0: the option has only a long name */
     const char *name;
     enum opt_kind kind;
     void *to;
     const char *arg;       /* what -h calls the argument */
-    const char *help;      /* one line */
+    const char *help;      /* what -h says of the option, in one line */
     double min, max;
     const char *choices;
 };
 
 /* Options that have a meaning only in some of a program's modes. */
 struct opt_use {
-    unsigned modes;        /* bit i: they have a meaning in mode i */
-    const char *names;     /* their long names, separated by spaces */
+    unsigned modes;        /* bit i: the options have a meaning in mode i */
+    const char *names;     /* the options' long names, separated by spaces */
 };
 
 struct tool;
 
-/* If an option was given that has no meaning in any mode of `now` (one bit, or the bits of modes that go together), ends the program with a message like
- * "--alpha is for --tip".  mode: what the message calls the modes. */
+/* Ends the program if an option was given that has no meaning in the modes `now` (one bit, or the bits of modes that go
+ * together).  The message is like "--alpha is for --tip"; `mode` holds the names of the modes in the message. */
 void tool_check_uses(const struct tool *t, const struct opt_use *use, size_t n, const char *const mode[], unsigned now);
 #define TOOL_CHECK_USES(t, uses, mode, now) tool_check_uses(t, uses, sizeof(uses) / sizeof *(uses), mode, now)
 
-/* Parses a list of numbers from 0 to max, like "0,0.25,1", into v.  Returns how many numbers the list has.  A malformed
- * list, or a list of more than `room` numbers, ends the program. */
+/* Parses a list of numbers from 0 to `max`, like "0,0.25,1", into v.  Returns how many numbers the list has.  The
+ * program ends if the list is malformed or has more than `room` numbers. */
 size_t tool_numbers(const char *option, const char *list, double max, double *v, size_t room);
 
-/* Splits FIELD=FILE.  Returns the field, and sets *file.  Anything else ends the program. */
+/* Splits an option's value `arg`, FIELD=FILE.  Returns the field, and sets *file.  Another value ends the program. */
 const char *tool_pair(struct tool *t, const char *option, const char *arg, const char **file);
 
 /* Returns the values of an option that may be repeated, each as a line of one text, or NULL if there are none.  A value of
  * several lines ends the program. */
 const char *tool_lines(const char *option, const struct strs *values, struct arena *a);
 
-/* Splits a list of names, like "id,text", into v.  The spans point into the list.  Returns and fails as
- * tool_numbers. */
+/* Splits a list of names, like "id,text", into v, whose spans point into `list`.  Returns how many names the list has.
+ * The program ends as in tool_numbers. */
 size_t tool_names(const char *option, const char *list, struct span *v, size_t room);
 
 #endif

@@ -1,4 +1,5 @@
-/* The output: opened at the first result; never a terminal's; appended to with --skip-from.  _DEFAULT_SOURCE: flock. */
+/* The output of a run.  It is opened at the first result.  Records go to a terminal only with -o -.  If --skip-from
+ * names the file of -o, results are appended.  _DEFAULT_SOURCE: flock. */
 #define _DEFAULT_SOURCE
 #include "tools/common/output.h"
 
@@ -13,8 +14,8 @@
 #include "formats/io/write_all.h"
 #include "tools/common/common.h"
 
-/* Returns whether the bytes at offset `at` of the file, perhaps fewer than RECORD_START_LEN, begin as a record does.
- * True if they cannot be read. */
+/* Returns whether the file's bytes from offset `at` on begin as a record does.  They may be fewer than
+ * RECORD_START_LEN.  Also returns true if they cannot be read. */
 static bool begins_as_record(const char *name, uint64_t at) {
     char head[RECORD_START_LEN];
     int fd = open(name, O_RDONLY | O_CLOEXEC);
@@ -52,8 +53,8 @@ static void lock(int fd, const char *name) {
         die("%s: another run is writing to it", name);
 }
 
-/* Ends the program if the output file, which does not exist, cannot be made in its directory: the user learns it before
- * hours of work. */
+/* Ends the program if the output file, which does not exist yet, cannot be made in its directory.  This is checked at
+ * the start, before hours of work. */
 static void need_folder(const char *path, const char *name) {
     const char *base = strrchr(path, '/');
     char folder[4200];
@@ -65,8 +66,8 @@ static void need_folder(const char *path, const char *name) {
         die_errno("%s", name);
 }
 
-/* Empties the locked output file before the first result, or if --skip-from names it cuts it after its last whole
- * record. */
+/* Prepares the locked output file for the first result: empties it, or, if --skip-from names the same file, cuts it
+ * after its last whole record. */
 static void empty(struct tool *t) {
     struct tool_output *o = &t->output;
     uint64_t size = o->append ? o->resume.end : 0;
@@ -83,7 +84,7 @@ static bool same_file(const char *a, const char *b) {
     return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Checks and locks the file of -o, if it exists, at the start.  Its contents are not changed until the first result. */
+/* Checks and locks the file of -o at the start, if it exists.  The file's contents stay until the first result. */
 static void hold(struct tool *t) {
     struct tool_output *o = &t->output;
     char text[1100];
@@ -123,7 +124,7 @@ int tool_out(struct tool *t) {
         empty(t);
         return o->fd = o->held;
     }
-    flags |= o->there ? O_TRUNC : O_EXCL;    /* there: a device, or a link to a file that does not exist */
+    flags |= o->there ? O_TRUNC : O_EXCL;    /* `there` means here a device, or a link to a file that does not exist */
     tool_quote(span_of(o->name), text, sizeof text);
     o->fd = open(o->name, flags, 0666);
     if (o->fd < 0 && errno == EEXIST)
@@ -134,8 +135,8 @@ int tool_out(struct tool *t) {
     return o->fd;
 }
 
-/* Called if the run had no result.  An output file that does not exist is made, as a shell would make it.  A file that
- * exists is emptied only if the output is text and nothing failed. */
+/* Ends the output of a run that had no result.  Makes an output file that does not exist, as a shell would.  Empties a
+ * file that holds something only if the output is text and nothing failed. */
 static void end_without_result(struct tool *t) {
     struct tool_output *o = &t->output;
     char text[1100];

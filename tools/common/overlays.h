@@ -1,6 +1,7 @@
 /* overlays.h - the options --overlay, --overlay-at, --overlay-font and --overlay-size
  *
- * What     Each --overlay makes one more picture of each file, with this text on it (formats/image/overlay.h).
+ * What     For each --overlay, a program makes one picture of each file, with the option's text drawn on it
+ *          (formats/image/overlay.h).
  */
 #ifndef UNCLIP_OVERLAYS_H
 #define UNCLIP_OVERLAYS_H
@@ -23,10 +24,11 @@ struct overlays {
     {0, "overlay-font", OPT_STR, &(o).font, "FILE", "a font file for the text (DejaVu Sans)", 0, 0, NULL},         \
     {0, "overlay-size", OPT_FLOAT, &(o).size, "X", "a line's height, as a fraction of the shorter side (0.2)", 0.001, 1, NULL}
 
-/* Checks the options, opens the font if it is needed, and fills v and n. */
+/* Checks the options, opens the font if it is needed, and fills o->v and o->n. */
 void tool_overlays(struct tool *t, struct overlays *o);
 
-/* The text from which the id of a picture with this overlay is made: `name`, and if there is text, "+" and the text. */
+/* Returns the text from which the id of a picture with this overlay is made: `name`, followed by "+" and the overlay's
+ * text unless that is empty. */
 const char *overlay_name(const struct overlay *o, const char *name, struct arena *a);
 
 #endif

@@ -24,7 +24,7 @@ static void put(struct mp *m, const char *s) {
     mp_raw(m, span_of(s));
 }
 
-/* Appends text in which nothing is markup. */
+/* Appends a text, with the characters that HTML takes for markup escaped. */
 static void put_text(struct mp *m, const char *s) {
     for (; *s; s++)
         switch (*s) {
@@ -37,7 +37,7 @@ static void put_text(struct mp *m, const char *s) {
         }
 }
 
-/* Appends the address of a file.  Every byte that is not plain is %XX. */
+/* Appends the address of a file.  Every byte that is not in `plain` becomes %XX. */
 static void put_address(struct mp *m, const char *path) {
     static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
     char hex[8];
@@ -75,7 +75,7 @@ static int put_caption(struct page_out *p, const struct record *r, const char *f
     return 0;
 }
 
-/* Writes the picture as a data address. */
+/* Writes the picture as an <img> whose address, "data:...", holds a JPEG. */
 static int put_picture(struct page_out *p, const struct record_image *im, struct arena a, struct err *e) {
     const struct image_about none = {.quality = 85};
     char *text;

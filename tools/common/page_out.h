@@ -1,8 +1,8 @@
 /* page_out.h - a page of pictures as one HTML file: thumbnails, captions, scores
  *
- * What     The page needs no server and no other file: its pictures are JPEG thumbnails inside it, and it has no script.  A picture
- *          that is a file is a link to the file.
- * Memory   The page, about 15 kB for each picture, in the region that tool_page is given.
+ * What     The page needs no server and no other file: it holds its pictures as JPEG thumbnails, and has no script.
+ *          The thumbnail of a picture that is a file is a link to this file.
+ * Memory   The page is kept in the region `html` of tool_page, about 15 kB for each picture.
  */
 #ifndef UNCLIP_PAGE_OUT_H
 #define UNCLIP_PAGE_OUT_H
@@ -18,10 +18,11 @@ struct page_out {
     uint64_t pictures;
 };
 
-/* Begins a page that tool_page_end writes to `file`.  The three regions may hold nothing else. */
+/* Begins a page that tool_page_end writes to `file`.  The three regions must be for the page alone. */
 void tool_page(struct page_out *p, const char *file, struct arena *html, struct arena *jpeg, struct arena *text);
 
-/* Adds a picture.  `fields` are those of the caption (caption.h); NULL selects label, prob, cos and the text or the name. */
+/* Adds a picture and its caption to the page.  `fields` are the fields in the caption (caption.h).  NULL selects label,
+ * prob and cos, and below these the text or the name. */
 int tool_page_add(struct page_out *p, const struct record *r, struct record_image im, const char *fields, struct arena a,
                   struct err *e);
 

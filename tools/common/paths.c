@@ -1,4 +1,4 @@
-/* Where the model is: -m, $UNCLIP_MODEL, the model in the box; and where it is kept packed. */
+/* Finds the model (-m, $UNCLIP_MODEL, or the model in the box) and the cache that keeps its packed weights. */
 #include "tools/common/paths.h"
 
 #include <stdio.h>
@@ -17,8 +17,8 @@ static bool exists(const char *path) {
     return stat(path, &st) == 0;
 }
 
-/* Returns the path of the model that comes with unclip: in the build's tree, in an installation that was moved, or
- * where `make install` put it. */
+/* Returns the path of the model in the box, which comes with unclip: in the build's tree, in an installation that was
+ * moved, or where `make install` put it. */
 static const char *built_in_model(struct tool *t) {
     static const char *const near_[] = {"/../../examples/emoji", "/../share/unclip/emoji"};
     char self[4096], path[4200];
@@ -39,9 +39,9 @@ static const char *built_in_model(struct tool *t) {
     return UNCLIP_DATADIR "/unclip/emoji";
 }
 
-/* Sets the directory of the cache: --cache, else $UNCLIP_CACHE, else unclip in $XDG_CACHE_HOME, else unclip in
- * ~/.cache.  "none" means no cache.  As the XDG specification says, XDG_CACHE_HOME is ignored if it is not an absolute
- * path. */
+/* Sets the directory of the cache: that of --cache, else $UNCLIP_CACHE, else the directory `unclip` in $XDG_CACHE_HOME,
+ * else `unclip` in ~/.cache.  "none" means no cache.  As the XDG specification says, XDG_CACHE_HOME is ignored if it is
+ * not an absolute path. */
 static void choose_cache(struct tool *t) {
     const char *dir = t->model.cache_dir ? t->model.cache_dir : getenv("UNCLIP_CACHE"), *below = "unclip";
 
@@ -58,8 +58,8 @@ static void choose_cache(struct tool *t) {
     t->model.cache->dir = strcmp(dir, "none") != 0 ? dir : NULL;
 }
 
-/* Returns the path that a name of -m or $UNCLIP_MODEL stands for: "box" is the model in the box, and OWNER/NAME, where
- * no such file exists, is a repository in the Hugging Face cache. */
+/* Returns the path that a name in -m or $UNCLIP_MODEL stands for.  "box" is the model in the box.  OWNER/NAME is a
+ * repository in the Hugging Face cache if no file has this name. */
 static const char *path_of(struct tool *t, const char *name) {
     const char *path = NULL;
 
@@ -70,7 +70,8 @@ static const char *path_of(struct tool *t, const char *name) {
     return path ? path : name;
 }
 
-/* Tells of a component that was found: with -v where it is, and once if it is the box's, which nobody asked for. */
+/* Reports a component of the model that was found.  With -v, prints its path.  If the component is that of the model in
+ * the box because no model was named, warns once. */
 static void found(void *of, const char *what, const char *path) {
     struct tool *t = of;
 

@@ -6,11 +6,12 @@
 #include "formats/checkpoint/model.h"
 #include "tools/common/tool.h"
 
-/* Returns the paths of -m, else of $UNCLIP_MODEL, else of the model that comes with unclip.  The result includes the
- * cache of packed weights, which tool_finish writes. */
+/* Returns the paths of -m, or else those of $UNCLIP_MODEL, or else that of the model that comes with unclip.  The
+ * result includes the cache of packed weights, which tool_finish writes. */
 struct model_paths tool_models(struct tool *t);
 
-/* Warns if no vocabulary is found for the text tower of m, which the program itself does not need. */
+/* Warns if no vocabulary is found for the text tower of the model m.  The calling program itself needs no
+ * vocabulary. */
 void tool_check_vocabulary(struct tool *t, const struct model_paths *p, const struct clip_model *m);
 
 #endif

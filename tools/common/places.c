@@ -9,8 +9,8 @@
 
 #define VOCABULARY "bpe_simple_vocab_16e6.txt.gz"
 
-/* Returns `below` in the directory that the variable names, or NULL if it names none.  Only an absolute path counts,
- * as the XDG specification says. */
+/* Returns the path `below` in the directory that the environment variable holds, or NULL if the variable does not hold
+ * an absolute path (the XDG specification lets only absolute paths count). */
 static const char *below(struct arena *a, const char *variable, const char *below) {
     const char *dir = getenv(variable);
 
@@ -42,7 +42,7 @@ const char *place_repository(const char *hub, const char *name, struct arena *a)
     return path_is_dir(path) ? path : NULL;
 }
 
-/* Returns the first file that the pattern names, or NULL. */
+/* Returns the first file that matches the pattern, or NULL. */
 static const char *first_match(const char *pattern, struct arena *a) {
     const char *path = NULL;
     glob_t g = {0};

@@ -1,4 +1,4 @@
-/* How far a program is: a line on a terminal, or JSON lines. */
+/* Shows how far a program is, as a line on a terminal or as JSON lines. */
 #include "tools/common/progress.h"
 
 #include <math.h>
@@ -14,7 +14,7 @@ static double now(void) {
     return (double)ts.tv_sec + 1e-9 * (double)ts.tv_nsec;
 }
 
-/* Returns whether progress is to be shown now: at most ten times a second, and always at the last step. */
+/* Returns whether progress is to be shown now.  It is shown at most ten times a second, and always at the last step. */
 static bool due(struct tool *t, double at, bool last) {
     struct tool_progress *p = &t->progress;
 
@@ -56,7 +56,7 @@ void tool_progress(struct tool *t, uint64_t total) {
     show_left(p, total && t->done ? (at - p->begun) / (double)t->done * (double)(total - n) : -1);
 }
 
-/* loss: not finite where there is none */
+/* Shows the step of the current record.  `loss` is shown if it is finite. */
 static void show_step(struct tool *t, size_t step, size_t steps, double loss) {
     struct tool_progress *p = &t->progress;
     unsigned long long n = t->done + t->failed + t->skipped + 1;

@@ -17,7 +17,7 @@ static int flush(void *table) {
     struct result_table *r = table;
 
     if (!r->any && (!r->ended || (r->t->failed && !r->t->output.open)))
-        return 0;    /* without a result, the buffer has at most the head line of a CSV, which is not written */
+        return 0;    /* without a result, the buffer holds at most the table's head line, which is not written */
     if (r->table.n)
         r->table.fd = tool_out(r->t);
     return table_flush(&r->table);
@@ -40,7 +40,7 @@ void tool_table(struct tool *t, struct result_table *r, const char *const column
     if (r->header && r->table.format == TABLE_TSV)
         table_head(&r->table);
     if (t->progress.when == 0 && t->output.open && isatty(1))
-        t->progress.when = 2;    /* no progress line: the table's lines go to the same terminal */
+        t->progress.when = 2;    /* no progress line, because the table's lines go to the same terminal */
     r->line_by_line = (t->output.open ? fstat(1, &st) : stat(t->output.name, &st)) == 0 && !S_ISREG(st.st_mode);
     tool_at_end(flush, r);
 }

@@ -1,7 +1,7 @@
 /* result_table.h - a program's results as lines of text instead of records: --tsv, --csv, --json
  *
- * What     tool_table opens the output.  Without a format, results are records, which are refused on a terminal.
- *          Lines are written one by one to a pipe or terminal, and in larger pieces to a file.
+ * What     tool_table opens the output.  If none of the options is given, results are records, which tool_table refuses
+ *          to write to a terminal.  Lines are written one by one to a pipe or terminal, and in larger pieces to a file.
  */
 #ifndef UNCLIP_RESULT_TABLE_H
 #define UNCLIP_RESULT_TABLE_H
@@ -12,19 +12,19 @@
 struct result_table {
     struct table table;
     struct tool *t;
-    bool header;    /* --header: a table of TSV begins with the names of its columns */
+    bool header;    /* set by --header: a table in TSV begins with the names of its columns */
     bool line_by_line, any, ended;
 };
 
-/* Returns the format of the option that is set, or TABLE_NONE if all are false: the program then writes records.  If
- * more than one is set, prints an error and exits. */
+/* Returns the format that the option which is true stands for, or TABLE_NONE if all three are false (the program then
+ * writes records).  If more than one is true, prints an error and exits. */
 enum table_format tool_table_format(bool tsv, bool csv, bool json);
 
 /* Opens the output for rows of the n columns.  The caller has set r->table.format. */
 void tool_table(struct tool *t, struct result_table *r, const char *const column[], size_t n);
 
-/* The program calls tool_table_begin before the rows of a result and tool_table_row after them.  It calls
- * tool_table_end when the run came to its end: a table without rows is then a result. */
+/* The program calls tool_table_begin before the rows of a result, and tool_table_row after the rows.  It calls
+ * tool_table_end if the run came to its end: even a table without rows is then a result, which is written. */
 void tool_table_begin(struct result_table *r);
 void tool_table_row(struct result_table *r);
 void tool_table_end(struct result_table *r);

@@ -2,7 +2,7 @@
 
 #include "tools/common/input.h"
 
-/* Returns -1 and e if the vector is of another CLIP. */
+/* Returns 0, or -1 with the reason in e if the vector in `field` was made by another CLIP. */
 static int check(struct same_clip *s, const struct origin_mark *mark, const char *field, struct arena scratch, struct err *e) {
     char theirs[40];
     struct span ours;

@@ -1,6 +1,6 @@
-/* same_clip.h - says that vectors are of another CLIP than the prior's or the decoder's (stage/origin.h)
+/* same_clip.h - warns that vectors were made by another CLIP than the prior's or the decoder's (stage/origin.h)
  *
- * What     Once in a run, a warning with both fingerprints.  With --strict the record fails instead.
+ * What     A warning is printed once in a run, with both fingerprints.  With --strict the record fails instead.
  */
 #ifndef UNCLIP_SAME_CLIP_H
 #define UNCLIP_SAME_CLIP_H
@@ -13,11 +13,13 @@ struct same_clip {
     bool told;
 };
 
-/* Checks the vector in `field` of r, the record that tool_next read last.  Returns 0, or with --strict -1. */
+/* Checks the vector in `field` of r, the record that tool_next read last.  Returns 0.  With --strict, returns -1 if the
+ * vector was made by another CLIP. */
 int tool_same_clip(struct tool *t, struct same_clip *s, const struct record *r, const char *field, struct arena scratch,
                    struct err *e);
 
-/* Checks the text_embed of --uncond: `file`, whose record has this mark.  With --strict the program ends. */
+/* Checks the text_embed in the file of --uncond.  `mark` says who made that vector (origin.h).  Warns, or with --strict
+ * ends the program, if another CLIP made it. */
 void tool_same_uncond(struct tool *t, struct same_clip *s, const char *file, const struct origin_mark *mark);
 
 #endif

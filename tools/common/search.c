@@ -46,7 +46,7 @@ static bool is_picture(const char *name) {
 static struct {
     FILE *to;
     uint64_t pictures;
-} walk;    /* nftw gives its function no context */
+} walk;    /* a global variable, because nftw passes no context to its function */
 
 static int visit(const char *path, const struct stat *st, int kind, struct FTW *at) {
     (void)st, (void)at;
@@ -69,7 +69,8 @@ static void add_models(struct command *c, const struct strs *m) {
     }
 }
 
-/* Starts the program with one end of a pipe: its input (0) or its output (1).  Returns the other end. */
+/* Starts the program with one end of a pipe as its standard input (end = 0) or its standard output (end = 1).  Returns
+ * the other end of the pipe. */
 static FILE *start(const struct command *c, int end, pid_t *pid) {
     char *argv[ARGS + 1] = {NULL};
     int fd[2];
@@ -151,7 +152,7 @@ static int update(struct search *j, size_t n, const char *const folder[]) {
     add(&c, "-o");
     add(&c, j->index);
     add(&c, skip);
-    signal(SIGPIPE, SIG_IGN);    /* clip-embed may end before it has read all names, and says why */
+    signal(SIGPIPE, SIG_IGN);    /* if clip-embed ends before it has read all names, it has said why */
     if (!(walk.to = start(&c, 0, &pid)))
         die_errno("clip-embed");
     for (size_t i = 0; i < n; i++)
@@ -163,7 +164,7 @@ static int update(struct search *j, size_t n, const char *const folder[]) {
     return status;
 }
 
-/* Writes a record of the picture to image-out, which makes the page. */
+/* Writes a record of the picture to `page`, the input of image-out, which makes the page. */
 static void add_to_page(struct search *j, FILE *page, const char *path, double cos) {
     struct arena a = j->t->arena;
     struct err e = {0};
@@ -188,7 +189,8 @@ static void open_page(const char *file) {
         warn("the page is %s", file);
 }
 
-/* Prints the pictures that rank puts first, without those that are gone, and writes them to the page. */
+/* Prints the pictures that rank puts first, except those whose files no longer exist, and writes them to the page.
+ * Returns the exit status. */
 static int report(struct search *j, const char *text) {
     struct command c = {.n = 0}, image_out = {.n = 0};
     FILE *from, *page = NULL;

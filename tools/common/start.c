@@ -1,4 +1,4 @@
-/* The start of a program: shared options, memory, signals; and its end.  _GNU_SOURCE: MAP_NORESERVE. */
+/* The start of a program (shared options, memory, signals) and its end.  _GNU_SOURCE: MAP_NORESERVE. */
 #define _GNU_SOURCE
 #include "tools/common/common.h"
 
@@ -18,8 +18,8 @@
 #include "lib/base/pool.h"
 #include "tools/stage/sample.h"
 
-/* TOOL_ANY: the bit of the option group that every program has.  OWN_MAX: the most options that a program may describe
- * itself. */
+/* TOOL_ANY: the bit of the group of options that every program has.  OWN_MAX: the most options that a program may have
+ * of its own. */
 enum { TOOL_ANY = 1 << 30, OWN_MAX = OPT_MAX - 24 };
 
 static volatile sig_atomic_t stop_signal;
@@ -30,8 +30,8 @@ static int commit(void *at, size_t n) {
     return mprotect(at, n, PROT_READ | PROT_WRITE);
 }
 
-/* Reserves the address space of the program's arena, which costs nothing.  If ulimit -v sets a limit, half of the limit
- * is reserved: models, files and threads need the rest. */
+/* Reserves the address space of the program's arena; address space alone costs nothing.  If ulimit -v sets a limit, at
+ * most half of the limit is reserved, because models, files and threads need the rest. */
 static void reserve(struct tool *t) {
     struct rlimit limit;
     size_t most = (size_t)1 << 38;
@@ -157,8 +157,9 @@ static void parse_shard(struct tool *t) {
     t->input.shard_n = n;
 }
 
-/* Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed.  Else the first file that is opened would get
- * the number, and messages would go into results.  Using the descriptor opened here fails. */
+/* Opens /dev/null for each of the descriptors 0, 1 and 2 that is closed.  Otherwise the next file that is opened would
+ * get the closed descriptor's number, and messages could go into results.  /dev/null is opened so that reading
+ * descriptor 0, or writing descriptor 1 or 2, fails. */
 static void hold_descriptors(void) {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) != fd)
@@ -194,9 +195,9 @@ int tool_start(struct tool *t, const char *name, int argc, char *argv[], const c
     return optind;
 }
 
-/* Writes the weights that were packed to the cache, for the next start.  Called when the outputs are closed. */
+/* Writes the weights that this run packed to the cache, for the next start.  Called when the outputs are closed. */
 static void keep_packed(struct tool *t) {
-    catch(SIGXFSZ, SIG_IGN, 0);    /* a file beyond ulimit -f is an error, as a full disk is */
+    catch(SIGXFSZ, SIG_IGN, 0);    /* a file larger than ulimit -f gives an error, like a full disk, not a signal */
     if (!t->model.cache)
         return;
     if (!tool_stopped())

@@ -1,4 +1,4 @@
-/* Which protocol the terminal on standard output draws with. */
+/* Finds the protocol by which the terminal on standard output draws pictures, and draws with it. */
 #include "tools/common/terminal_here.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Text in larger pieces. */
+/* Writes text in larger pieces. */
 #include "tools/common/text_out.h"
 
 #include <unistd.h>

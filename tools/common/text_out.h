@@ -1,7 +1,7 @@
 /* text_out.h - text that a program writes in larger pieces
  *
- * What     The text is gathered in `text`, which has its own region.  text_out_flush writes it, at the latest when the
- *          program ends, however it ends.
+ * What     The text is gathered in the field `text`, which has its own region.  text_out_flush writes what was
+ *          gathered.  The rest is written when the program ends, also if it ends by an error.
  */
 #ifndef UNCLIP_TEXT_OUT_H
 #define UNCLIP_TEXT_OUT_H
@@ -9,7 +9,7 @@
 #include "formats/record/mp.h"
 #include "tools/common/tool.h"
 
-enum { TEXT_AHEAD = 64 << 10 };    /* a program flushes when it has gathered more bytes */
+enum { TEXT_AHEAD = 64 << 10 };    /* a program calls text_out_flush when it has gathered more bytes than this */
 
 struct text_out {
     struct tool *t;

@@ -1,4 +1,4 @@
-/* tool.h - what every main() in tools/ has: shared options, memory, counts of what was done, the end
+/* tool.h - what every main() in tools/ uses: shared options, memory, counts of what was done, the end
  *
  * What     Every program has one struct tool and calls, in this order:
  *
@@ -9,7 +9,7 @@
  *
  *          This header includes options.h and say.h.  A program includes the other headers of the directory when it
  *          needs them: machine (threads, kernels), paths (the model), input, output, samples, progress.
- * Status   0 all done, 1 some inputs failed, 2 usage or fatal.  SIGPIPE keeps its default.
+ * Status   0: all was done; 1: some inputs failed; 2: wrong usage or a fatal error.  SIGPIPE keeps its default.
  */
 #ifndef UNCLIP_TOOL_H
 #define UNCLIP_TOOL_H
@@ -42,55 +42,56 @@ enum {
 
 struct tool_model {
     struct strs paths;           /* -m */
-    int activation;              /* index into ""|"quick_gelu"|"gelu" */
+    int activation;              /* --activation: index into auto|quick_gelu|gelu */
     const char *cache_dir;       /* --cache */
     struct pack_cache *cache;    /* packed weights; set by tool_models() */
-    bool listed;                 /* paths has what -m, $UNCLIP_MODEL or the box give */
+    bool listed;                 /* true after tool_list_models has set `paths` */
     struct model_host host;
     const char *toy;             /* the path of the model in the box, if it is used because no model was named */
 };
 
 struct tool_machine {
-    int64_t threads;             /* 0: the cores available */
+    int64_t threads;             /* -j; 0: as many as there are cores available */
     const char *kernel;          /* --kernel; NULL: the best kernels for this CPU */
-    int precision;               /* 0 f32, 1 bf16, -1 bf16 where the CPU has it */
+    int precision;               /* 0: f32; 1: bf16; -1: bf16 if the kernel of --kernel, or else a fast one, has it */
 };
 
 struct tool_noise {
     const char *seed_text, *id;  /* --seed, --noise-id */
-    int64_t seed;                /* the seed; with --seed random, the number that was drawn */
+    int64_t seed;                /* the number of --seed; with --seed random, the number that was drawn */
     int rng;                     /* 0: unclip's generator; 1: torch's */
-    int64_t n;                   /* -n: results of each record */
+    int64_t n;                   /* -n: how many results are made of each record */
 };
 
 struct tool_input {
     bool strict, keep_errors, nul;
     int64_t batch;
     const char *shard;
-    uint64_t shard_i, shard_n;   /* I, from 0, of N; N is 0 without shards */
+    uint64_t shard_i, shard_n;   /* the I (from 0) and N of --shard I/N; shard_n is 0 without --shard */
     const char *name;            /* the stream of the record that tool_next read last */
     uint64_t number;             /* the number of that record, from 1 */
-    void (*flush)(void *);       /* processes the records that wait.  Called before a failure is reported, and before
-                                  * the program waits for the next record */
+    void (*flush)(void *);       /* processes the records that wait in a batch.  Called before a failure is reported,
+                                  * and before the program waits for the next record */
     void *flush_of;
 };
 
 struct tool_output {
     const char *name;            /* -o; NULL or "-": standard output */
     bool text;                   /* the program writes text, not records: a terminal may get it */
-    int fd, held;                /* held: the locked file of -o before the first result, or -1 */
-    bool open, there, full, append;    /* append: -o and --skip-from name the same file */
+    int fd, held;                /* held: descriptor of the locked file of -o before the first result, or -1 */
+    bool open, there, full, append;    /* there: the file existed; full: it held something; append: -o and --skip-from
+                                        * name the same file */
     const char *skip_from;
     struct resume resume;        /* the results that the file of --skip-from holds */
 };
 
-/* Names of files. */
+/* A list of files' names. */
 struct tool_names {
     const char *const *v;
     size_t n;
 };
 
-enum { TOOL_READS = 48 };        /* the most calls of tool_reads and tool_reads_all together */
+enum { TOOL_READS = 48 };        /* how often tool_reads and tool_reads_all, taken together, may be called */
 
 struct tool_files {
     struct tool_names reads[TOOL_READS];
@@ -99,7 +100,7 @@ struct tool_files {
 };
 
 struct tool_progress {
-    int when;                    /* index into auto|json|none */
+    int when;                    /* --progress: index into auto|json|none */
     double begun, shown, record_begun;    /* seconds of the monotonic clock */
     bool line;                   /* a progress line is on the terminal */
 };
@@ -111,7 +112,7 @@ struct tool {
     struct arena arena;          /* all memory of the program */
     struct compute compute;      /* set by tool_compute() */
     bool quiet, verbose;
-    const char *given[OPT_MAX];  /* the long names of the options on the command line, then NULL */
+    const char *given[OPT_MAX];  /* the long names of the options on the command line; NULL ends the list */
     struct tool_model model;
     struct tool_machine machine;
     struct tool_noise noise;
@@ -120,16 +121,18 @@ struct tool {
     struct tool_files files;
     struct tool_progress progress;
     uint64_t done, failed, skipped;
-    int status;                  /* what tool_finish returns where it is not 0 */
+    int status;                  /* unless it is 0, what tool_finish returns */
 };
 
-/* Parse the options and set the program up.  -h, -V and usage errors do not return.  Returns the index of the first
- * operand.  `synopsis` follows the name in the first line of -h. */
+/* tool_start parses the options and sets the program up.  It returns the index of the first operand; with -h, -V or a
+ * usage error it does not return.  -h prints `synopsis` after the program's name.  tool_finish writes the rest of the
+ * output and returns the exit status. */
 int tool_start(struct tool *t, const char *name, int argc, char *argv[], const char *synopsis,
                unsigned groups, const struct opt *own, size_t nown);
 int tool_finish(struct tool *t);
 
-/* Did SIGINT or SIGTERM come?  Then write nothing more and call tool_finish, which raises the signal again. */
+/* Returns whether SIGINT or SIGTERM came.  The program then writes nothing more and calls tool_finish, which raises the
+ * signal a second time. */
 bool tool_stopped(void);
 
 #endif

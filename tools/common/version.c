@@ -1,4 +1,4 @@
-/* -V: this program, the libraries it runs on and the kernels of this CPU. */
+/* Prints what -V shows: the versions of this program and of its libraries, and the kernels for this CPU. */
 #include "tools/common/common.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "tools/stage/best.h"
 
-static const size_t ROOM = (size_t)1 << 36;    /* address space, not memory */
+static const size_t ROOM = (size_t)1 << 36;    /* bytes of address space; memory is taken as records come */
 
 int best_start(struct best *b, size_t k, struct arena *a, struct err *e) {
     if (topk_start(&b->top, k, a) < 0 || shelf_start(&b->shelf, k, arena_share(a, 4, ROOM), a) < 0)

@@ -18,11 +18,12 @@ struct best {
 int best_start(struct best *b, size_t k, struct arena *a, struct err *e);
 void best_clear(struct best *b);
 
-/* Copies a record's bytes into b if the score is among the k best so far.  Returns 0, also for a record that is not
- * kept; -1 without memory. */
+/* Copies a record's bytes into b if the score is among the k best so far.  Returns 0, also if the record is not kept,
+ * or -1 if memory runs out. */
 int best_offer(struct best *b, double score, struct span bytes, struct err *e);
 
-/* Sorts the kept records, the best first.  The caller calls this once, after the last best_offer, before best_get. */
+/* Sorts the kept records, the best first.  The caller calls this once, after the last best_offer.  Then best_get
+ * returns the bytes and the score of the record at place i. */
 void best_sort(struct best *b);
 struct span best_get(const struct best *b, size_t i, double *score);
 

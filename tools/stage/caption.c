@@ -88,7 +88,7 @@ static size_t font_width(const void *of, size_t line, const char *s, size_t n) {
     return (size_t)ceil(typeface_width(of, line, s, n));
 }
 
-/* A letter that FreeType cannot draw, for want of memory, is left out. */
+/* Draws letters with FreeType.  A letter for which memory is lacking is left out. */
 static void font_letters(const void *of, size_t line, unsigned char *rgb, size_t w, size_t x, size_t y, size_t room, const char *s,
                          size_t n) {
     const struct typeface_area to = {rgb + (y * w + x) * 3, line, room, w * 3, 3};
@@ -103,7 +103,7 @@ static bool is_ascii(const char *s) {
     return !*s;
 }
 
-/* Replaces each character outside ASCII. */
+/* Returns a copy of s, in memory from the arena a, with '?' for each character outside ASCII. */
 static const char *to_ascii(const char *s, struct arena *a) {
     char *out = arena_take(a, strlen(s) + 1, 1);
     size_t n = 0;

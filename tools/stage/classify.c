@@ -85,8 +85,8 @@ static int scores(struct classify *c, const struct vector *v, struct err *e) {
     return 0;
 }
 
-/* Writes the probabilities of all classes into c->prob.  With two classes from one output, writes both logits into
- * c->y. */
+/* Writes the probabilities of all classes into c->prob.  If one output stands for two classes, also writes the logits
+ * of both into c->y. */
 static void probabilities(struct classify *c) {
     double sum = 0, t = c->temperature;
 

@@ -136,7 +136,7 @@ void codes_load(struct codes_item *it, const struct codes_net *n, struct arena *
         err_set(&it->err, "grid: the picture of %zu x %zu tokens is too large", it->w, it->h);
 }
 
-/* Runs n items of one size through the network.  Memory for their results is taken from the arena a. */
+/* Runs n items of one size through the network.  Memory for the results is taken from the arena a. */
 static int through(struct codes_item *it, size_t n, const struct codes_net *net, struct arena *a, struct err *e) {
     const size_t h = it->h, w = it->w, f = net->m->config.factor, up = net->m->config.ratio;
     const size_t pixels = 3 * h * w * (net->decode ? up * up : 1), cells = net->decode ? h * w : h / f * (w / f);

@@ -5,7 +5,7 @@
 #include "formats/record/stream.h"
 #include "tools/stage/encode.h"
 
-/* Reads r's text_states as f32 [n, W] into *c.  Returns 1 or -1. */
+/* Reads r's text_states as f32 [n, W] into *c.  Returns 1, or -1 for an error. */
 static int states_of(struct condition *c, const struct record *r, struct arena *a, struct err *e) {
     struct tensor t;
     int got = record_tensor(r, "text_states", &t, e);

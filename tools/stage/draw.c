@@ -28,28 +28,29 @@ size_t draw_bytes(const struct dalle_model *m, const struct compute *c, bool gui
     return rows * ((cache_floats(m) + m->codes) * sizeof(float) + (two - one) + 512) + draw_tokens(m) * sizeof(int);
 }
 
-/* A prompt's keys and values, and the scores of the first picture token where prefill computes them. */
+/* A prompt's keys and values, and, with a GPT, the scores of the first picture token, which gpt_prefill computes. */
 struct prompt {
     float *kv;
     size_t keys;
-    float *first;    /* [V]; NULL with BART, which does not compute them here */
+    float *first;    /* [V] the scores of the first picture token; NULL with BART */
 };
 
-/* One chunk of `count` candidates.  With guidance, the rows of their `count` twins follow. */
+/* One chunk of `count` candidates.  An array of [rows] has a row for each candidate and then, with guidance, a row for
+ * each candidate's twin. */
 struct chunk {
     struct draw *d;
-    struct prompt prompt[2];         /* of the text, and of the empty prompt */
+    struct prompt prompt[2];         /* the text, and the empty prompt */
     size_t first, count, rows;
     float **cache;                   /* [rows] */
     int *token;                      /* [count] the last token of each candidate */
-    bool *lost;                      /* [count] true: no score of the candidate's token at hand is finite */
+    bool *lost;                      /* [count] true: the candidate has no finite score for token `at` */
     float *scores;                   /* [rows, V] */
     struct gpt_candidate *gpt;
     struct bart_candidate *bart;
     double *weight;                  /* [threads, V] */
     uint32_t *order;
     void *scratch;
-    size_t at;
+    size_t at;                       /* number of the token that is computed */
 };
 
 static bool guided(const struct draw *d) {
@@ -103,7 +104,7 @@ static int run_prompts(struct chunk *k, struct arena *a, void *scratch, struct e
 
 /* ---- one token ---- */
 
-/* Computes the scores of token k->at for the first `rows` candidates.  With guidance their twins are run, too, and the
+/* Computes the scores of token k->at for the first `rows` candidates.  With guidance, also runs their twins, and the
  * scores are the guided ones. */
 static void step(struct chunk *k, size_t rows) {
     const struct draw *d = k->d;
@@ -200,7 +201,7 @@ static void spread(struct chunk *k) {
     }
 }
 
-/* Returns how many tokens at the beginning are given. */
+/* Returns how many tokens at the beginning of the picture the caller has given. */
 static size_t given_first(const struct draw *d) {
     size_t n = 0;
 
@@ -232,7 +233,7 @@ static int run_chunk(struct chunk *k, struct arena scratch, struct err *e) {
             for (size_t i = 0; keep && i < k->count; i++)
                 keep_token(k, i, d->given[k->at]);
             if (!keep) {
-                struct compute one = {d->c->kern, d->torch ? NULL : d->c->pool};    /* one thread draws in order */
+                struct compute one = {d->c->kern, d->torch ? NULL : d->c->pool};    /* a torch generator draws in order, on one thread */
 
                 pool_run(one.pool, k->count, choose, k);
                 for (size_t i = 0; i < k->count; i++)

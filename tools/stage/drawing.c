@@ -34,7 +34,8 @@ static int set_target(struct sight *s, size_t at, double weight, const float *v,
     return 1;
 }
 
-/* The vector of the record's text by this CLIP's own text tower. */
+/* Sets target `at` to the vector that this CLIP's own text tower computes for the record's text.  Returns 1, or -1 for
+ * an error. */
 static int embed_text(struct sight *s, size_t at, double weight, const struct record *r, struct span theirs, struct span ours,
                       struct arena *a, struct err *e) {
     float *v = arena_take(a, s->vision.d, sizeof *v);
@@ -118,7 +119,7 @@ static void back(void *tower, size_t n, const float *d_embed, float *d_planes) {
 
 /* ---- memory ---- */
 
-/* The bytes of a pass of n views, by the largest of the towers. */
+/* Returns the bytes that a pass of n views keeps, for the tower that keeps the most. */
 static size_t pass_bytes(const struct drawing *d, size_t n) {
     size_t most = 0;
 
@@ -180,7 +181,7 @@ static bool step(void *ctx, size_t done, double loss, double cos) {
     return !d->stopped;
 }
 
-/* One start, from the memory a. */
+/* Draws one start, in memory from the arena a. */
 static int run_start(struct drawing *d, const struct sample *s, size_t i, struct arena *a, struct err *e) {
     struct noise_key begin = sample_key(s, d->seed, NOISE_STROKES, i), views = sample_key(s, d->seed, NOISE_VIEWS, i);
 
@@ -202,7 +203,7 @@ int drawing_run(struct drawing *d, const struct sample *s, size_t i, struct aren
         d->eye[k].target = d->sight[k].target + d->first, d->eye[k].targets = d->sight[k].targets - d->first;
     d->stopped = false;
     for (d->start = 0; d->start < d->best_of && !d->stopped; d->start++) {
-        /* the best start so far stays where it is, and each new one is drawn behind it */
+        /* the best start so far stays where it is in memory, and each new start is drawn behind it */
         struct arena b = d->start ? after : from;
 
         if (run_start(d, s, i, &b, e) < 0)
@@ -239,7 +240,7 @@ int drawing_picture(const char *file, size_t h, size_t w, float **x, struct aren
         return err_set(e, "out of memory");
     if (image_file_open(&im, file, &o, &why) < 0)
         return err_at(e, file, &why);
-    if (im.h * w > im.w * h)    /* covers the canvas; what is too long is cut at both ends */
+    if (im.h * w > im.w * h)    /* the scaled picture covers the canvas; the longer side is cut at both ends */
         fh = size_max((im.h * w + im.w / 2) / im.w, h);
     else
         fw = size_max((im.w * h + im.h / 2) / im.h, w);
