@@ -233,7 +233,7 @@ static int run_chunk(struct chunk *k, struct arena scratch, struct err *e) {
             for (size_t i = 0; keep && i < k->count; i++)
                 keep_token(k, i, d->given[k->at]);
             if (!keep) {
-                struct compute one = {d->c->kern, d->torch ? NULL : d->c->pool};    /* a torch generator draws in order, on one thread */
+                struct compute one = {d->c->kern, d->torch ? NULL : d->c->pool};    /* torch: in order, on one thread */
 
                 pool_run(one.pool, k->count, choose, k);
                 for (size_t i = 0; i < k->count; i++)

@@ -119,7 +119,7 @@ static void back(void *tower, size_t n, const float *d_embed, float *d_planes) {
 
 /* ---- memory ---- */
 
-/* Returns the bytes that a pass of n views keeps, for the tower that keeps the most. */
+/* Returns the bytes that a pass of n views takes with the tower that takes the most. */
 static size_t pass_bytes(const struct drawing *d, size_t n) {
     size_t most = 0;
 

@@ -42,7 +42,7 @@ struct sight {
 int sight_open(struct sight *s, const struct model_paths *p, const struct compute *k, struct arena *keep, struct arena *late,
                struct err *e);
 
-/* Sets target `at` to the vector in `field` of r, scaled to length 1.  If `field` is NULL, it is text_embed, or
+/* Sets target `at` to the vector in `field` of r, scaled to length 1.  If `field` is NULL, the vector is text_embed, or
  * image_embed if r has no text_embed.  `others` tells whether there are other sights.  Returns 1, or 0 if r has no such
  * vector, or -1 for an error. */
 int sight_target(struct sight *s, size_t at, double weight, const struct record *r, const char *field, bool others, struct arena *a,

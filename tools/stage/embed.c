@@ -200,8 +200,9 @@ int embed_run(struct embed_item *it, size_t n, const struct embed_options *o, co
 
 /* ---- what is written ---- */
 
-/* Renames image_embed, the vector that the picture was made from, to prior_embed.  Where `program` was the last to
- * change the record, image_embed is the vector of the picture itself, and keeps its name; the caller replaces it. */
+/* Renames image_embed, the vector that the picture was made from, to prior_embed.  But if `program` was the last
+ * program that changed the record, image_embed is the picture's own vector: it keeps its name, and the caller replaces
+ * it. */
 static int put_aside(struct record *r, const char *program, struct err *e) {
     struct span all, map;
 

@@ -6,7 +6,7 @@
 #include "formats/image/image_read.h"
 #include "lib/vector/similarity.h"
 
-/* Returns how many bytes of a text a message shows. */
+/* Returns how many bytes of the text s a message shows. */
 static int shown(struct span s) {
     return s.n < 80 ? (int)s.n : 80;
 }
@@ -55,7 +55,7 @@ static int tokens_of(const struct encoder *n, struct span text, struct bpe_token
     return 0;
 }
 
-/* Writes the vectors of `count` texts into out [count, n->d].  count must not exceed the towers' batch. */
+/* Writes the vectors of `count` texts, at most as many as the towers' batch, into out [count, n->d]. */
 static int encode_texts(const struct encoder *n, const struct span *text, size_t count,
                         float *out, struct arena scratch, struct err *e) {
     const int *ids[ENCODE_BATCH];
@@ -115,8 +115,8 @@ int encode_image(const struct encoder *n, const char *file, float *out, struct a
     return 0;
 }
 
-/* Writes the mean of the `count` sentence vectors that were added to sum, divided by its length, into out, and clears
- * sum for the next label.  Returns SIM_OK or what is wrong with the mean. */
+/* Writes the mean of the `count` sentence vectors that were added to `sum` into `out`, scaled to length one, and clears
+ * `sum` for the next label.  Returns SIM_OK, or what is wrong with the mean. */
 static int class_vector(const struct encoder *n, double *sum, size_t count, float *out) {
     for (size_t j = 0; j < n->d; j++) {
         out[j] = (float)(sum[j] / (double)count);
@@ -125,8 +125,8 @@ static int class_vector(const struct encoder *n, double *sum, size_t count, floa
     return sim_normalise(out, n->d);
 }
 
-/* Encodes sentences s .. s + count - 1 of all labels' sentences and adds their directions to sum.  After the last
- * sentence of a label, writes the label's vector into l->v. */
+/* The sentences of all labels are numbered, label by label.  Encodes sentences s .. s + count - 1 and adds their
+ * vectors, scaled to length one, to `sum`.  After the last sentence of a label, writes the label's vector into l->v. */
 static int add_sentences(const struct encoder *n, const struct templates *t, struct labels *l,
                          size_t s, size_t count, double *sum, struct arena scratch,
                          struct err *e) {

@@ -34,7 +34,8 @@ static void place(struct features *f, uint32_t i) {
     f->slot[at] = i + 1;
 }
 
-/* Returns the number of a label, which is added if it is new; -1 without memory or with too many labels. */
+/* Returns the number of a label; adds the label if it is new.  Returns -1 if memory runs out or there are too many
+ * labels. */
 static int64_t number_of(struct features *f, struct span label, struct err *e) {
     size_t at = XXH64(label.p, label.n, 0) % f->slots;
 
@@ -166,7 +167,8 @@ uint64_t features_hash(const struct features *f) {
     return h;
 }
 
-/* Removes the pages between two rows of a mapped file from the resident set. */
+/* Removes the pages between two rows of a mapped file from the resident set.  They are read from the file again if
+ * they are needed. */
 static void give_back(const struct feature *first, const struct feature *last) {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
     uintptr_t from = ((uintptr_t)first->x + page - 1) / page * page, to = (uintptr_t)last->x / page * page;

@@ -10,7 +10,7 @@
 
 /* ---- options ---- */
 
-/* Parses "X,Y,WIDTH,HEIGHT". */
+/* Parses "X,Y,WIDTH,HEIGHT" into *b. */
 static int parse_box(const char *text, struct mask_box *b, struct err *e) {
     size_t *const to[] = {&b->x, &b->y, &b->w, &b->h};
     const char *at = text;
@@ -26,7 +26,7 @@ static int parse_box(const char *text, struct mask_box *b, struct err *e) {
     return b->w && b->h ? 0 : err_set(e, "--erase: '%s' is an empty box", text);
 }
 
-/* Decodes the n bytes of a picture file into the arena. */
+/* Decodes the n bytes of a picture file into *p, in memory from the arena a. */
 static int decode(const unsigned char *file, size_t n, struct image_options o, struct picture *p, struct arena *a,
                   struct err *e) {
     struct image im;
@@ -42,7 +42,8 @@ static int decode(const unsigned char *file, size_t n, struct image_options o, s
     return rgb ? 0 : err_set(e, "out of memory");
 }
 
-/* What is transparent is to be painted, or, in a picture that is opaque, what is white. */
+/* Reads the mask in the n bytes of a picture file into p->known.  What is transparent is to be painted, or, if the
+ * whole picture is opaque, what is white. */
 static int decode_mask(struct inpainting *p, const unsigned char *file, size_t n, struct arena *keep, struct err *e) {
     struct image_options o = {.exif = p->exif, .alpha = true};
     struct picture pic;
@@ -62,7 +63,7 @@ static int decode_mask(struct inpainting *p, const unsigned char *file, size_t n
     return 0;
 }
 
-/* Reads the file of --mask or, where `mask` is false, of --source. */
+/* Reads the file `name`, which is that of --mask if `mask` is true, else that of --source. */
 static int read_option(struct inpainting *p, const char *name, bool mask, struct arena *keep, struct err *e) {
     const struct image_options o = {.exif = p->exif};
     struct err why = {0};
@@ -132,7 +133,7 @@ static int record_mask(const struct record *r, const unsigned char **mask, size_
     return 1;
 }
 
-/* Makes the mask [h, w] of a picture of that size. */
+/* Makes the mask of the picture, of the same size, in `out`: from --mask and --erase, or from the record's field. */
 static int mask_of(const struct inpainting *p, const struct record *r, const struct picture *pic, unsigned char *out,
                    struct err *e) {
     const unsigned char *mask = p->known;
@@ -160,7 +161,7 @@ static void clamp(float *x, size_t n) {
         x[i] = x[i] < -1 ? -1 : x[i] > 1 ? 1 : x[i];
 }
 
-/* Cuts the central square out of the picture and of its mask [h, w].  A square that is too large is reduced. */
+/* Cuts the central square out of the picture, and out of the picture's mask.  A square that is too large is reduced. */
 static int cut_square(const struct picture *p, const unsigned char *mask, struct picture *to, unsigned char **square,
                       struct arena *a, struct err *e) {
     const size_t q = size_min(p->h, p->w), side = size_min(q, INPAINTING_SIDE);
@@ -188,7 +189,7 @@ static int cut_square(const struct picture *p, const unsigned char *mask, struct
     return prep_crop(&reduce, rgb, q, q, out, s, e);
 }
 
-/* The square picture and its mask [q, q] at side s, as the samplers take them. */
+/* Resizes a square picture and its mask to the side s, and writes both into *to as the samplers take them. */
 static int fit(const struct picture *p, const unsigned char *mask, size_t s, struct inpaint *to, struct arena *a,
                struct err *e) {
     float *source = arena_take(a, 3 * s * s, sizeof *source), *known = arena_take(a, s * s, sizeof *known);
@@ -207,7 +208,8 @@ static int fit(const struct picture *p, const unsigned char *mask, size_t s, str
     return 0;
 }
 
-/* Gives each unknown pixel of the square the colour of a known pixel near it, or black where nothing is known. */
+/* Gives each unknown pixel of the square picture p the colour of a known pixel near it, or black if no pixel is
+ * known. */
 static int fill(struct picture *p, const unsigned char *mask, struct arena *a, struct err *e) {
     const size_t n = p->h * p->w;
     unsigned char *rgb = arena_take(a, n, 3);
@@ -231,7 +233,7 @@ static int fill(struct picture *p, const unsigned char *mask, struct arena *a, s
 
 /* ---- decode64 ---- */
 
-/* Finds the picture that is inpainted. */
+/* Finds the picture that is to be inpainted. */
 static int picture_of(const struct inpainting *p, const struct record *r, struct picture *pic, struct arena *a,
                       struct err *e) {
     struct err why = {0};

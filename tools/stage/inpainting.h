@@ -1,12 +1,13 @@
 /* inpainting.h - what is known of a record's picture, for decode64 and upsample
  *
- * What     decode64 is asked to inpaint by --mask, by --erase, or by the field `mask` of a record, which counts if
- *          neither option is given.  The picture is --source, else the field `image`, else the file that path or id
- *          names.  With the record's own mask, the field `source` comes before `image`.
- *          Picture and mask are cut to their central square, and the decoder gets both at its own size.  The record
- *          gets the square as `source` and `mask`, from which upsample takes what is known at its size.  The unknown
- *          pixels of `source` hold colours from near them, so that what was erased is not in the record.
- * Shapes   mask u8 [H, W], 1 known, 0 to be painted.  A square of more than INPAINTING_SIDE is reduced to that.
+ * What     decode64 inpaints a record if --mask or --erase is given, or else if the record has the field `mask`.  The
+ *          picture is that of --source, else the field `image`, else the file that path or id names.  If the mask is
+ *          the record's own, the field `source` is tried before `image`.
+ *          Picture and mask are cut to their central square, and the decoder gets both at its own size.  The squares
+ *          are written into the record as `source` and `mask`, from which upsample takes what is known at its size.  In
+ *          `source`, unknown pixels have the colours of near known pixels, so what was erased is not in the record.
+ * Shapes   mask u8 [H, W]: 1 is known, 0 is to be painted.  A square whose side is more than INPAINTING_SIDE is reduced
+ *          to this side.
  * Errors   A mask of another size than the picture, a box outside it, no picture, elements that are neither 0 nor 1.
  * Memory   The pictures of --source and --mask stay in `keep`.
  */
@@ -23,43 +24,45 @@ enum {
 };
 
 struct inpainting {
-    const char *source, *mask;      /* names of files, or NULL */
-    bool exif;                      /* turn the picture's file as its EXIF says */
-    struct picture picture;         /* that of `source` */
-    unsigned char *known;           /* of `mask`: [h, w] */
+    const char *source, *mask;      /* the files of --source and --mask, or NULL */
+    bool exif;                      /* turn picture files as their EXIF orientation says */
+    struct picture picture;         /* the picture in the file `source` */
+    unsigned char *known;           /* [h, w] the mask in the file `mask` */
     size_t h, w;
     struct mask_box box[INPAINTING_BOXES];
     size_t boxes;
 };
 
-/* Reads the files that p->source and p->mask name, and the boxes of --erase, n texts "X,Y,WIDTH,HEIGHT".  The caller has
- * set source, mask and exif; the rest of *p is 0. */
+/* Reads the files that p->source and p->mask name, and the boxes of --erase: n texts "X,Y,WIDTH,HEIGHT".  The caller
+ * has set the fields source, mask and exif, and cleared the rest of *p. */
 int inpainting_open(struct inpainting *p, const char *const *erase, size_t n, struct arena *keep, struct err *e);
 
 /* Returns whether this record is to be inpainted. */
 bool inpainting_asked(const struct inpainting *p, const struct record *r);
 
-/* Writes the pairs of key and value that name the options, for a record that is inpainted, into the params map m. */
+/* Writes into the params map m the pairs of key and value that say how a record was inpainted. */
 void inpainting_params(const struct inpainting *p, struct mp *m);
 
 /* What is known of one picture. */
 struct known {
-    struct inpaint at;              /* at the decoder's size */
-    size_t side;                    /* of the square that the record gets */
+    struct inpaint at;              /* what is known, at the decoder's size */
+    size_t side;                    /* side of the square that is written into the record */
     const unsigned char *mask;      /* [side, side] */
     const unsigned char *rgb;       /* [side, side, 3] */
-    const float *planes;            /* [3, side, side], or NULL where the picture is made of bytes */
+    const float *planes;            /* [3, side, side], or NULL if the picture is made of bytes */
 };
 
-/* Gets what is known of the record's picture, at the decoder's side.  Call it if inpainting_asked. */
+/* Sets *k to what is known of the record's picture.  `side` is the decoder's.  The caller calls this only if
+ * inpainting_asked returns true. */
 int inpainting_known(const struct inpainting *p, const struct record *r, size_t side, struct known *k, struct arena *a,
                      struct err *e);
 
-/* Sets the fields `source` and `mask` of the result r. */
+/* Sets the fields `source` and `mask` of r, the record that is written. */
 int inpainting_set(struct record *r, const struct known *k, struct err *e);
 
-/* Gets what is known at the size `out` for an upsampler, from the fields `source` and `mask`.  Returns 1; 0 if the
- * record does not have both, or if source is not larger than the small picture, whose side is `in`; -1. */
+/* Sets *known to what the fields `source` and `mask` of r give at the side `out`, for an upsampler.  Returns 1.
+ * Returns 0 if the record lacks one of the fields, or if `source` is not larger than the upsampler's input, whose side
+ * is `in`.  Returns -1 for an error. */
 int inpainting_larger(const struct record *r, size_t in, size_t out, struct inpaint *known, struct arena *a,
                       struct err *e);
 

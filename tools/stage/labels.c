@@ -51,7 +51,7 @@ static int name_of(const struct record *r, struct span *name, struct err *e) {
     return got < 0 ? -1 : 0;
 }
 
-/* Takes the name, width and model of record i and, if l->v is allocated, its vector. */
+/* Stores the name, width and model of record i in l, and, if l->v is allocated, also the vector. */
 static int take(struct labels *l, size_t i, const struct record *r, struct arena scratch,
                 struct err *e) {
     struct span model = {0};
@@ -85,8 +85,8 @@ static int take(struct labels *l, size_t i, const struct record *r, struct arena
     return got == SIM_OK ? 0 : err_set(e, "its %s %s", l->field, sim_reason(got));
 }
 
-/* Goes once over the records of a text in memory: counts them in l->n, or takes them if l->name is allocated.  If key
- * is not NULL, each record's labels_key must equal it. */
+/* Goes once over the records in `text`, a stream in memory.  If l->name is not allocated yet, counts the records in
+ * l->n; otherwise calls take for each record.  Unless `key` is NULL, each record's labels_key must equal `key`. */
 static int pass(struct labels *l, struct span text, const char *key, struct arena scratch,
                 struct err *e) {
     size_t at = 0, used, i;
@@ -116,19 +116,19 @@ static int pass(struct labels *l, struct span text, const char *key, struct aren
 
 static int from_stream(struct labels *l, struct span text, const char *key, struct arena *a,
                        struct err *e) {
-    if (pass(l, text, key, *a, e) < 0)        /* counts */
+    if (pass(l, text, key, *a, e) < 0)        /* counts the records */
         return -1;
     l->name = arena_take(a, l->n, sizeof *l->name);
     if (!l->name)
         return err_set(e, "out of memory");
-    if (pass(l, text, key, *a, e) < 0)        /* names, width and model */
+    if (pass(l, text, key, *a, e) < 0)        /* takes names, width and model */
         return -1;
     if (l->d == 0)
         return err_set(e, "its vectors are empty");
-    l->v = arena_take(a, l->n * l->d, sizeof *l->v);    /* fewer bytes than the text has */
+    l->v = arena_take(a, l->n * l->d, sizeof *l->v);    /* no overflow: the text holds as many numbers */
     if (!l->v)
         return err_set(e, "out of memory");
-    return pass(l, text, key, *a, e);         /* vectors */
+    return pass(l, text, key, *a, e);         /* takes the vectors, too */
 }
 
 int labels_parse(struct labels *l, struct span text, struct arena *a, struct err *e) {
@@ -178,7 +178,7 @@ void labels_key(char key[LABELS_KEY], const char *fingerprint, const struct labe
              (unsigned long long)h.low64);
 }
 
-/* Returns true if text is a stream whose first record has a labels_key or is cut.  Other streams are not caches. */
+/* Returns true if `text` is a stream whose first record has a labels_key or is cut.  Other files are not caches. */
 static bool is_cache(struct span text, struct arena scratch) {
     struct record r;
     size_t used;

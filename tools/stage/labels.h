@@ -1,17 +1,16 @@
 /* labels.h - the labels of a zero-shot classification, and their vectors
  *
- * What     A labels file is text with one label a line, or a stream with one record for each
- *          label.  The record has `text_embed` or else `image_embed`; its label is the field `label`, else `text`,
- *          else the id.  So vectors can come from any program.  A cache is a stream of
- *          this form, too.  Its vectors have length one, and each record has a key over everything
- *          that the vectors depend on.
- * Keys     32 hex digits of XXH128 over the model's fingerprint, the labels and the
- *          templates, each with its length in front.
- * Errors   A labels file without labels, text that is not UTF-8, vectors of different
- *          widths or models, vectors that are zero or not finite.  The message names the line or
- *          record.  A cache that is stale or cut counts as absent.  A file that is not a cache is
- *          an error, so that neither a photograph nor a stream of embeddings is ever overwritten
- *          by a slip.
+ * What     A labels file is text with one label a line, or a stream with one record for each label.  The vector of a
+ *          record is its `text_embed`, else its `image_embed`; the label is the field `label`, else `text`, else the
+ *          id.  So vectors can come from any program.
+ *          A cache is a stream of this form, too.  Its vectors have length one, and each record has a key over
+ *          everything that the vectors depend on.
+ * Keys     32 hex digits of XXH128 over the model's fingerprint, the labels and the templates, each with its length in
+ *          front.
+ * Errors   A labels file without labels, text that is not UTF-8, vectors of different widths or models, vectors that
+ *          are zero or not finite.  The message names the line or record.  A cache that is stale or cut counts as
+ *          absent.  If the file of --cache is not a cache, this is an error, so neither a photograph nor a stream of
+ *          embeddings is overwritten by mistake.
  */
 #ifndef UNCLIP_LABELS_H
 #define UNCLIP_LABELS_H
@@ -20,25 +19,25 @@
 #include "tools/stage/templates.h"
 
 struct labels {
-    size_t n, d;            /* d is 0 where there are names without vectors */
+    size_t n, d;            /* d is 0 if there are names without vectors */
     struct span *name;      /* [n] */
     float *v;               /* [n, d], each of length one */
-    const char *field;      /* of the vectors: "text_embed", or "image_embed" where a stream has no text_embed */
-    struct span model;      /* fingerprint of the model that made the vectors; empty when unknown */
-    double scale;           /* factor from cosines to logits; 0 when unknown */
+    const char *field;      /* field of the vectors: "text_embed" or "image_embed" */
+    struct span model;      /* fingerprint of the model that made the vectors; empty if unknown */
+    double scale;           /* factor from cosines to logits; 0 if unknown */
 };
 
 int labels_open(struct labels *l, const char *path, struct arena *a, struct err *e);
 
-/* Reads labels, as labels_open does, from a text in memory.  The text must outlive l. */
+/* Reads labels as labels_open does, but from `text`, the contents of a labels file.  They must outlive l. */
 int labels_parse(struct labels *l, struct span text, struct arena *a, struct err *e);
 
 enum { LABELS_KEY = 33 };
 void labels_key(char key[LABELS_KEY], const char *fingerprint, const struct labels *l,
                 const struct templates *t);
 
-/* Reads the vectors of l's names from the cache at path.  Returns 1 if they were found, 0 if the cache is absent or
- * stale, -1 if the file cannot be read or is not a cache. */
+/* Reads the vectors of l's names from the cache at `path`.  Returns 1 if the vectors were found, 0 if the cache is
+ * absent or stale, and -1 if the file cannot be read or is not a cache. */
 int labels_cache_read(struct labels *l, const char *path, const char *key, struct arena *a,
                       struct err *e);
 

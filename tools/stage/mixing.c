@@ -29,7 +29,7 @@ int mix_set(struct record *r, const char *field, const float *v, size_t d, struc
 
 /* ---- between two records ---- */
 
-/* Returns 0 if the noises of a and b have equal timesteps, so that they can be mixed, else -1. */
+/* Returns 0 if the noises of the records a and b have equal timesteps, else -1: the noises then cannot be mixed. */
 static int same_timesteps(const struct record *a, const struct record *b, struct err *e) {
     struct span x, y;
     int p = params_get(a, "ddim-invert", "timesteps", &x), q = params_get(b, "ddim-invert", "timesteps", &y);
@@ -39,8 +39,8 @@ static int same_timesteps(const struct record *a, const struct record *b, struct
     return 0;
 }
 
-/* Reads the noises [3, S, S] of a and b as flat arrays *x and *y of *n values.  *ta receives the shape.  Returns 1; 0
- * where a or b has no noise; -1. */
+/* Reads the noises [3, S, S] of the records a and b as flat arrays *x and *y of *n values.  *ta receives the shape.
+ * Returns 1, or 0 if one of the records has no noise, or -1 for an error. */
 static int noises(const struct record *a, const struct record *b, struct tensor *ta, const float **x, const float **y,
                   size_t *n, struct arena *mem, struct err *e) {
     struct tensor tb;
@@ -126,7 +126,7 @@ int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, 
 
 /* ---- sums ---- */
 
-/* Adds w v, or where `raw` is false w v / |v|, to sum. */
+/* Adds w v, or, if `raw` is false, w v / |v|, to `sum`. */
 static int add(const struct vector *v, double w, bool raw, double *sum, struct err *e) {
     const float *x = vector_f32(v);
     double sq = 0;

@@ -10,7 +10,7 @@
 
 #include "lib/base/utf8.h"
 
-/* Returns the letter of the directive at s, which points behind the percent sign; 0 where there is no directive.  *len
+/* Returns the letter of the directive whose percent sign is just before s, or 0 if there is no such directive.  *len
  * receives the directive's length without the percent sign. */
 static char directive(const char *s, size_t *len, int *width, bool *zeros) {
     const char *p = s;
@@ -47,7 +47,7 @@ static bool harmless(uint32_t c) {
     return c >= 0x20 && c != '/' && !(c >= 0x7f && c < 0xa0);
 }
 
-/* Appends text of a record to a file name, made safe as name_pattern.h says. */
+/* Appends the text s of a record to a file name.  The text is made safe as name_pattern.h says. */
 static void put_safe(struct mp *m, struct span s) {
     const unsigned char bar = '_';
     size_t n = 0, most = s.n > NAME_PART ? NAME_PART - 17 : NAME_PART;

@@ -34,7 +34,7 @@ int picture_reduce(struct record_image *im, size_t longest, struct arena *a, str
     return 0;
 }
 
-/* Takes the pixels of f, reduced, into the arena. */
+/* Sets *im to the pixels of f, reduced to `longest` and copied into the arena.  Returns 1, or -1 for an error. */
 static int take(const struct image *f, size_t longest, struct record_image *im, struct arena *a, struct err *e) {
     unsigned char *rgb;
 

@@ -84,8 +84,8 @@ static void cosines(void *ctx, size_t i, int thread) {
     sim_rows(&j->q, j->v->support + lo * j->v->f->d, n, j->v->cos + lo);
 }
 
-/* Leaves the k vectors with the largest cosines in v->nearest, best first, of equal cosines the earlier vector first.
- * The number of the vector in each slot is in v->best. */
+/* Fills v->nearest with the k largest cosines, the largest first, and v->best with the number of the vector in each
+ * slot.  Of vectors with equal cosines, the earlier one comes first. */
 static void nearest(struct neighbours *v) {
     topk_clear(&v->nearest);
     for (size_t i = 0; i < v->f->n; i++)

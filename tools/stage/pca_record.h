@@ -1,8 +1,8 @@
 /* pca_record.h - writes and reads principal components as a record, and applies them to records
  *
- * What     pca-fit's record: pca_mean [d], pca_components [k, d], pca_variance [k], and in `model` under
- *          pca_mean the fingerprint of the vectors.
- * Source   mix.h
+ * What     The record that pca-fit writes has the fields pca_mean [d], pca_components [k, d] and pca_variance [k].  Its
+ *          field `model` has, under pca_mean, the fingerprint of the model that made the vectors.
+ * Source   mix.h has the arithmetic.
  * Errors   A record of another shape, numbers that are not finite.
  */
 #ifndef UNCLIP_PCA_RECORD_H
@@ -13,13 +13,13 @@
 
 struct pca_record {
     struct pca p;
-    struct span model;    /* the vectors' fingerprint; empty when unknown */
+    struct span model;    /* fingerprint of the model that made the vectors; empty if unknown */
 };
 
-/* Reads the components from the first record of a file.  Messages name the file. */
+/* Reads the principal components from the first record of a file.  Messages name the file. */
 int pca_record_load(struct pca_record *p, const char *file, struct arena *keep, struct err *e);
 
-/* The table x [n, d] of vectors for pca_fit.  x is the only allocation in the arena `rows`, in which it grows. */
+/* The table x [n, d] of vectors for pca_fit.  The table grows in the arena `rows`, which holds nothing else. */
 struct pca_rows {
     float *x;
     size_t n, d;
@@ -32,8 +32,8 @@ int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, 
 /* Computes at most `most` principal components of the vectors and makes *r a new record that holds them. */
 int pca_rows_record(struct record *r, const struct pca_rows *t, size_t most, struct arena *a, struct err *e);
 
-/* Makes *out a copy of r, sample i of n, whose vector is reconstructed from the first k components (pca_apply).  If n
- * is 0, *out is a copy of r with the vector's coordinates in the field `pca`. */
+/* What pca_apply does.  It makes *out a copy of the record r, as sample i of n, whose vector is reconstructed from the
+ * first k components.  If n is 0, *out is instead a copy of r with the vector's coordinates in the field `pca`. */
 struct pca_job {
     const struct pca_record *p;
     const char *field;

@@ -45,7 +45,8 @@ static int diffuse(const struct prior_draw *d, size_t texts, struct prior_want *
     return sample_prior(&j, d->c, d->m->config.embed, v, w, a, e);
 }
 
-/* Draws in groups.  A group takes what is left of a text, and then from the next texts. */
+/* Draws the candidates in groups.  A group takes the candidates that are left of a text, then some of the next
+ * texts. */
 static int draw_codes(const struct prior_draw *d, size_t texts, struct prior_want *const want[], float *v,
                       const struct sampler_watch *w, struct arena a, struct err *e) {
     struct ar_prior_text *part = arena_take(&a, d->group, sizeof *part);

@@ -5,7 +5,7 @@
 #include "formats/checkpoint/head_file.h"
 #include "lib/probe/calibrate.h"
 
-static const size_t BUDGET = (size_t)2 << 30;    /* bytes of packed rows */
+static const size_t BUDGET = (size_t)2 << 30;    /* the most bytes of packed rows */
 
 /* A selection of rows, with their classes and weights, and the fit on them. */
 struct part {

@@ -68,7 +68,7 @@ static int by_number(const void *a, const void *b) {
     return x->is != y->is ? (x->is < y->is ? -1 : 1) : x->taken < y->taken ? -1 : x->taken > y->taken;
 }
 
-/* Writes the pairs of classes that are mistaken most often.  v has room for p->held elements. */
+/* Writes the pairs of classes that are mistaken for each other most often.  v has room for p->held elements. */
 static void mistakes(struct mp *out, const struct probe_fit *p, const size_t *m, struct mistake *v) {
     const size_t classes = p->x->classes;
     size_t n = 0;

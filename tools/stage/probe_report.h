@@ -4,8 +4,9 @@
  *          of classes that are mistaken for each other most often (the whole matrix for few classes).
  *          JSON: one object with the numbers of the text and the whole confusion matrix, whose rows are the true
  *          classes.
- * Units    The precision of a class is the share of right vectors among those classified as the class; its recall is
- *          the share of right vectors among those of the class.  Calibration error as in calibrate.h.
+ * Units    The precision of a class is the share of right vectors among those that were classified as the class.  The
+ *          recall of a class is the share of right vectors among those of the class.  calibrate.h defines the
+ *          calibration error.
  */
 #ifndef UNCLIP_PROBE_REPORT_H
 #define UNCLIP_PROBE_REPORT_H

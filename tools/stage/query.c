@@ -8,7 +8,7 @@
 
 static const size_t BUFFER = (size_t)1 << 30;    /* address space for a query that comes through a pipe */
 
-/* Makes v the query q.  The memory of the query is taken from a. */
+/* Sets *q to the query whose vector is v.  The memory of the query is taken from the arena a. */
 static int keep(struct scan_query *q, const struct vector *v, struct arena *a, struct err *e) {
     double *room = arena_take(a, v->d, sizeof *room);
     struct span model = arena_span(a, v->model);
@@ -56,7 +56,8 @@ static int from_stream(struct scan_query *q, const char *path, double *scale, st
     return got < 0 ? err_at(e, path, &why) : 0;
 }
 
-/* Writes the mean of the texts' vectors, each of length one, into x.  The vector of one text stays as it is. */
+/* Writes the mean of the texts' vectors, each scaled to length one, into x.  If there is only one text, writes its
+ * vector without scaling. */
 static int mean_of_texts(const struct encoder *n, const struct query_source *from, float *x, struct arena scratch,
                          struct err *e) {
     float *one = arena_take(&scratch, n->d, sizeof *one);
@@ -105,8 +106,8 @@ int query_open(struct scan_query *q, const struct query_source *from, double *sc
     return from->stream ? from_stream(q, from->stream, scale, a, e) : from_model(q, from, scale, a, e);
 }
 
-/* Reads the vectors of the names in l from the cache if it is fresh.  Otherwise computes the vectors and writes them
- * to the cache. */
+/* Reads the vectors of the labels in l from the cache, if the cache is fresh.  Otherwise computes the vectors and
+ * writes them to the cache. */
 static int embed_labels(struct labels *l, const struct query_source *from,
                         const struct templates *t, bool *joint, char key[LABELS_KEY],
                         struct arena *a, struct err *e) {

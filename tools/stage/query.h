@@ -12,10 +12,10 @@
 #include "tools/stage/labels.h"
 #include "tools/stage/ranking.h"
 
-/* What the user gave; NULL where an option was not given. */
+/* What the user gave.  A field is NULL if its option was not given. */
 struct query_source {
     const char *stream, *image;
-    const char *const *text;    /* [ntext] with several texts, the query is the mean of their vectors, each of length one */
+    const char *const *text;    /* [ntext]; the query is the mean of the vectors of all texts, scaled to length one */
     size_t ntext;
     const char *names;          /* labels, each on a line, instead of a labels file */
     const char *labels, *templates, *cache;
@@ -25,17 +25,17 @@ struct query_source {
     void *ctx;
 };
 
-/* Opens the query of `from` into *q.  The caller sets q->sim.kern, field and force before.  *scale receives the
- * checkpoint's logit scale if it has one. */
+/* Opens the query of `from` into *q.  The caller has set q->sim.kern, q->field and q->force.  *scale receives the
+ * checkpoint's logit scale, if the checkpoint has one. */
 int query_open(struct scan_query *q, const struct query_source *from, double *scale,
                struct arena *a, struct err *e);
 
-/* Opens the labels of `from` with their vectors.  *joint receives true if the vectors come from a checkpoint with both
- * towers.  key receives the key of labels_key, or "" where the labels file holds vectors. */
+/* Opens the labels of `from` with their vectors.  *joint becomes true if the vectors come from a checkpoint with both
+ * towers, else false.  `key` receives the key of labels_key, or "" if the labels file holds vectors. */
 int query_open_labels(struct labels *l, const struct query_source *from, bool *joint,
                       char key[LABELS_KEY], struct arena *a, struct err *e);
 
-/* Writes the map for params into *out; it holds all that is needed to compute the results again.  key is the key of
+/* Sets *out to the map for params, which holds all that is needed to compute the results again.  `key` is the key from
  * query_open_labels, or "". */
 int query_params(struct span *out, const struct query_source *from, const struct ranking *g,
                  const char *key, struct arena *a, struct err *e);

@@ -155,8 +155,8 @@ static int take_hit(void *ctx, double cos, struct span bytes) {
     return g->full ? -1 : 0;
 }
 
-/* Scores the next stretch of s (scan.h).  Where few records are plain (they hold pictures, or many fail), stretches do
- * not pay and are tried less and less often.  Returns false if no stretch was scored. */
+/* Scores the next stretch of s (scan.h).  If few records are plain, because they hold pictures or because many fail,
+ * stretches are not worth their time and are tried less and less often.  Returns false if no stretch was scored. */
 static bool next_stretch(struct ranking *g, struct stream *s) {
     const struct topk *t = &g->best.top;
 

@@ -63,7 +63,8 @@ const char *const *result_columns(enum result_kind kind, size_t *n) {
     return all[kind];
 }
 
-/* Writes a field of the record that is a text, a number or a bool.  Another field, or none, is an empty text. */
+/* Writes the field `name` of the record if it is a text, a number or a bool.  Otherwise, or if the record lacks the
+ * field, writes an empty text. */
 static void put_field(struct table *t, const struct record *r, const char *name) {
     struct span text = span_of("");
     struct mp_item it;
@@ -102,7 +103,7 @@ void result_rows(struct table *t, const struct record *r, const struct result *v
             else if (!strcmp(name, "rank") && v[i].rank)
                 table_int(t, v[i].rank);
             else if (!strcmp(name, "prob") || !strcmp(name, "rank"))
-                table_text(t, span_of(""));    /* this kind of result has none; the record's own is of another run */
+                table_text(t, span_of(""));    /* this kind of result does not have it, and the record's field is of another run */
             else
                 put_field(t, r, name);
         }
