@@ -1,14 +1,15 @@
-/* kern - measure the kernels, and the peak of the machine in the same minute
+/* kern - measures the kernels, and the peak of the machine in the same minute
  *
  *      kern [-ac] [-j threads] [-r rounds] [-k kernel] [-s shape]
  *
  * Prints one line of TSV for each kernel and shape: GFLOP/s (median of the quiet rounds), per cent of
- * the peak of the kernel's own arithmetic, ratio to BLIS.  Products of few rows are bound by reading
- * their weights, so they are given in GB/s of packed weights and in per cent of the rate at which all
- * threads read from memory.  The peaks are measured by loops of fused multiply-adds on all threads.
+ * the peak of the kernel's own arithmetic, ratio to BLIS.  The speed of products of few rows is bound
+ * by reading their weights, so these lines have GB/s of packed weights, and per cent of the rate at
+ * which all threads read from memory.  Loops of fused multiply-adds on all threads measure the peaks.
  * Weights are cold: copies that together exceed the caches are used in turn, as in a real model.
- * Activations are warm.  All kernels take turns within a round.  A round counts only if the loops of
- * multiply-adds around it ran within 10 % of their best, because virtual CPUs sometimes share a core.
+ * Activations are warm.  All kernels take turns within a round.  A kernel's round is quiet, and counts,
+ * only if the loops of multiply-adds before and after it reached 90 % of the peak, because virtual CPUs
+ * sometimes share a core.
  * -c counts processor time of one thread instead of elapsed time, for a busy machine.
  * -a measures the kernel named with -k alone, without BLIS.
  */
@@ -28,7 +29,7 @@
 #include "lib/layer/feature_map.h"
 
 enum { KERNELS = 8, ROUNDS_MAX = 200, COPIES_MAX = 512 };
-#define COLD ((size_t)160 << 20)    /* bytes of weights before one is used again */
+#define COLD ((size_t)160 << 20)    /* bytes of weights that are read before a copy is used again */
 
 static struct pool *pool;
 static struct arena arena;
@@ -38,7 +39,7 @@ static const struct kern *kernels[KERNELS];
 static size_t nkernels;
 enum arithmetic { F32, BF16, F32_AVX2, ARITHMETICS };
 static double peak[ARITHMETICS];    /* GFLOP/s on all threads */
-static double memory;               /* GB/s that all threads together read from it */
+static double memory;               /* GB/s at which all threads together read memory */
 
 static double now(void) {
     struct timespec t;
@@ -83,7 +84,7 @@ LOOP(fma_bf16, "avx512f,avx512bf16", "vdpbf16ps", "zmm")
 
 struct loop {
     void (*run)(long);
-    double flop;    /* of one turn: 24 instructions */
+    double flop;    /* operations of one turn of the loop, which has 24 instructions */
 };
 
 static struct loop loop_of(enum arithmetic a) {
@@ -119,7 +120,7 @@ static void burn(void *ctx, size_t i, int thread) {
     b->run(b->n);
 }
 
-/* GFLOP/s of all threads together, over about a millisecond; 0 where nothing is known. */
+/* Returns the GFLOP/s of all threads together, over about a millisecond, or 0 if there is no loop for this CPU. */
 static double burn_rate(enum arithmetic a) {
     struct loop l = loop_of(a);
     struct burn b = {l.run, 150000};
@@ -146,7 +147,7 @@ static void find_peaks(void) {
 
 struct reading {
     const uint64_t *x;
-    size_t n;           /* of each thread */
+    size_t n;           /* how many numbers each thread reads */
     uint64_t sum[POOL_MAX];
 };
 
@@ -164,7 +165,8 @@ static void read_share(void *ctx, size_t i, int thread) {
     r->sum[i] = s[0] + s[1] + s[2] + s[3] + s[4] + s[5] + s[6] + s[7];
 }
 
-/* The best of nine: half a GiB, a contiguous share to each thread. */
+/* Sets `memory` to the best of nine measurements.  Each reads half a GiB, of which each thread reads a contiguous
+ * share. */
 static void find_memory(void) {
     const size_t bytes = (size_t)512 << 20;
     struct arena a = arena;
@@ -194,7 +196,7 @@ struct what {
     size_t m, n, k, side, heads;
     size_t copies;
     bool winograd;
-    bool stream;              /* bound by reading weights: bytes are counted, not operations */
+    bool stream;              /* true: bound by reading weights, so bytes are counted, not operations */
     struct linear *linear[KERNELS];
     struct conv conv[KERNELS];
     struct attention attention;
@@ -239,7 +241,7 @@ static void linear_prepare(struct what *w, int k) {
     }
     w->linear[k] = take(w->copies, sizeof *w->linear[k]);
     for (size_t i = 0; i < w->copies; i++) {
-        /* strides that are not those of a row of floats: copied by every kernel */
+        /* two parts are packed into one, so every kernel copies the weights */
         struct tensor t = {.dtype = DT_F32, .nd = 2, .shape = {w->n, w->k}, .stride = {w->k, 1}, .data = w->w};
         struct tensor parts[2] = {tensor_rows(&t, 0, w->n / 2), tensor_rows(&t, w->n / 2, w->n)};
 
@@ -323,7 +325,7 @@ static void norm_call(struct what *w, int k, size_t turn) {
     kernels[k]->norm(w->n, w->x, w->x, w->x, 1e-5f, w->y);
 }
 
-/* GroupNorm and SiLU in front of a convolution: statistics, then the pass that applies them. */
+/* Runs GroupNorm and SiLU as before a convolution: first computes the statistics, then applies them. */
 static void feature_map_call(struct what *w, int k, size_t turn) {
     struct compute c = {kernels[k], pool};
     struct feature_map p = {{w->x, NULL}, {w->k, 0}, 1, w->side, w->side};
@@ -367,10 +369,10 @@ static void row_prepare(struct what *w, int k) {
 
 /* ---- measuring ---- */
 
-/* Calls of kernel k for at least 2 ms; seconds of one call. */
+/* Calls kernel k for at least 2 ms.  Returns the seconds of one call. */
 static double sample(struct what *w, int k, size_t *turn) {
     double t0 = now(), t;
-    size_t n = 0, some = w->flop < 1e5 ? 128 : 1;    /* reading the clock takes time */
+    size_t n = 0, some = w->flop < 1e5 ? 128 : 1;    /* many short calls for each reading of the clock */
 
     do
         for (size_t i = 0; i < some; i++)
@@ -441,7 +443,8 @@ static void linears(const char *only) {
     }
 }
 
-/* Shapes marked winograd are counted as plain convolutions, so they may pass the peak. */
+/* Measures convolutions.  The operations of a winograd shape are those of a plain convolution, so its rate may exceed
+ * the peak. */
 static void convs(const char *only) {
     static const size_t s[][3] = {{64, 320, 320}, {32, 640, 640}, {16, 960, 960}, {8, 1280, 1280},
                                   {64, 3, 320}, {112, 32, 64}, {256, 320, 320}, {128, 640, 640}, {256, 32, 32}, {256, 64, 32},

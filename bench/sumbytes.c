@@ -1,9 +1,9 @@
-/* sumbytes - measure how fast a file can be read: add up its 64-bit words with N threads
+/* sumbytes - measures how fast a file can be read: adds up the file's 64-bit words with several threads
  *
  * usage: sumbytes [-m] THREADS FILE...    prints the sum and the rate
  *
- * rank is compared with this program, which reads every byte of a warm file and hardly computes.
- * The file is read in pieces that stay in the cache, or mapped (-m).
+ * The program `rank` is compared with this one, which reads every byte of a warm file and hardly computes.
+ * The file is read in pieces that stay in the processor's cache, or, with -m, it is mapped.
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -16,18 +16,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/* PAGE: a large block of malloc starts 16 bytes after the start of a page.  A Zen 3 copies from the page cache to such
- * an address at a third of its speed. */
+/* The buffers are aligned to PAGE.  A large block of malloc would start 16 bytes after the start of a page, and a Zen 3
+ * copies from the page cache to such an address at a third of its speed. */
 enum { MAX = 256, STEP = 1 << 18, PAGE = 4096 };
 
 struct job {
-    const char *map;    /* or NULL */
+    const char *map;    /* the mapped file, or NULL without -m */
     int fd;
     size_t n, thread, threads;
     uint64_t sum;
 };
 
-/* Many sums, so that no addition waits for another. */
+/* Adds the n bytes at p to 32 sums.  With so many sums, no addition waits for another. */
 static void add(uint64_t s[32], const char *p, size_t n) {
     uint64_t w[32];
 
@@ -38,7 +38,7 @@ static void add(uint64_t s[32], const char *p, size_t n) {
     }
 }
 
-/* Every threads-th stretch of STEP bytes. */
+/* What a thread does: it reads every threads-th stretch of STEP bytes. */
 static void *work(void *arg) {
     struct job *j = arg;
     uint64_t s[32] = {0};

@@ -1,19 +1,22 @@
-/* clip_run - a tower of a checkpoint on raw numbers, timed
+/* clip_run - runs a tower of a checkpoint on raw numbers and measures the time
  *
  *      clip_run [-a quick_gelu|gelu] [-k kernel] [-p f32|bf16] [-j threads] [-b batch] [-m mode]
  *               [-r repeats] [-i] image|text|grad model [input [output]]
  *
- * input: raw f32 [n, 3, S, S], or raw i32 [n, context] padded with zeros; without one, noise: a
- * batch of pictures, or of texts of full length.  output: raw f32 [n, E].
- * grad: embeds pictures and computes the gradient of half the embedding's squared length with respect to them; output:
- * raw f32 [n, 3, S, S].  -m 0, 1 or 2: KEEP_ALL, KEEP_STATES, KEEP_INPUTS.
- * Prints one line: tower, kernel, threads, batch, milliseconds to bind, milliseconds for each
- * (median of the repeats), processor milliseconds for each (mean), and the most memory that was
- * resident, in MiB (VmHWM: with what was read of the mapped file), and without the file (RssAnon
- * at the end).  -i: one run for each line of standard input, whose milliseconds (of the batch) are
- * printed at once, so that a script can alternate between programs.
+ * The file `input` holds raw f32 [n, 3, S, S] for image and grad, or raw i32 [n, context] padded with
+ * zeros for text.  Without `input`, the program makes up a batch of noise pictures, or of texts of full
+ * length.  It writes the embeddings, raw f32 [n, E], into the file `output`.
+ * grad embeds pictures and computes the gradient of half the embedding's squared length with respect
+ * to the pictures; `output` is then raw f32 [n, 3, S, S].  -m 0, 1 or 2 chooses KEEP_ALL, KEEP_STATES
+ * or KEEP_INPUTS.
+ * Prints one line: tower, kernel, threads, batch, milliseconds to bind the tower, milliseconds for each
+ * input (median of the repeats), processor milliseconds for each input (mean), and resident memory in
+ * MiB: the most that there was (VmHWM, with what was read of the mapped file), and that at the end
+ * without the file (RssAnon).
+ * With -i, runs once for each line of standard input and prints the milliseconds of the batch at once,
+ * so a script can alternate between programs.
  *
- * For comparing with other implementations and for tests/full; no part of make check. */
+ * Used for comparisons with other implementations and by tests/full; `make check` does not run it. */
 #define _DEFAULT_SOURCE    /* MAP_ANONYMOUS */
 
 #include <fcntl.h>
@@ -34,17 +37,17 @@
 struct job {
     const char *kernel, *tower, *model, *input, *output;
     enum precision precision;
-    int threads, activation;    /* -1: as the checkpoint says */
-    bool asked;                 /* runs when asked */
+    int threads, activation;    /* activation: -1 means that of the checkpoint */
+    bool asked;                 /* -i: run once for each line of standard input */
     size_t batch, repeats;
     struct compute c;
     struct clip_config config;
     struct clip_text *text;
     struct clip_vision *vision;
-    struct clip_grad *grad;    /* or NULL */
+    struct clip_grad *grad;    /* NULL unless the tower is `grad` */
     enum keep_mode mode;
     float *gradient;           /* [n, 3, S, S] */
-    size_t n, embed;           /* inputs, E */
+    size_t n, embed;           /* number of inputs; E */
     float *images, *out;
     int *ids;                  /* [n, context] */
     const int **tokens;
@@ -72,7 +75,7 @@ static double now(clockid_t clock) {
     return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
-/* A line of /proc/self/status, in MiB. */
+/* Returns the number in the line `key` of /proc/self/status, in MiB. */
 static double status(const char *key) {
     FILE *f = fopen("/proc/self/status", "r");
     char line[256];
@@ -86,7 +89,7 @@ static double status(const char *key) {
     return kib / 1024;
 }
 
-/* The whole file, which holds elements of `unit` bytes. */
+/* Reads a whole file, which holds *n elements of `unit` bytes.  Returns the elements. */
 static void *slurp(const char *path, size_t unit, size_t *n, struct arena *a) {
     FILE *f = fopen(path, "rb");
     void *p;
@@ -262,7 +265,7 @@ int main(int argc, char **argv) {
     if (j.asked)
         when_asked(&j);
     if (j.repeats > 1)
-        run(&j);    /* touches what was only reserved */
+        run(&j);    /* a warm-up, which touches memory that was only reserved */
     cpu = now(CLOCK_PROCESS_CPUTIME_ID);
     for (size_t i = 0; i < j.repeats; i++)
         ms[i] = timed(&j) / (double)j.n;

@@ -1,7 +1,7 @@
-/* cut.h - a parser against its input cut at every byte
+/* cut.h - tests a parser with its input cut at every byte
  *
- * The input is moved so that it ends at an unreadable page: a read beyond the cut is a crash,
- * with and without sanitizers.  parse returns 0 or -1; every cut must fail with a message.
+ * The input is copied so that the cut is at the beginning of an unreadable page: a read beyond the cut crashes, with
+ * and without sanitizers.  The parser returns 0 or -1; it must fail with a message for every cut.
  */
 #ifndef UNCLIP_CUT_H
 #define UNCLIP_CUT_H
@@ -14,7 +14,8 @@
 
 typedef int cut_parse(const unsigned char *p, size_t n, struct arena a, struct err *e);
 
-/* How many of the cuts [lo, hi) did not fail with a message. */
+/* Cuts the input after each number of bytes in [lo, hi).  Returns for how many cuts the parser did not fail with a
+ * message. */
 static size_t cut_range(cut_parse *parse, const unsigned char *p, size_t lo, size_t hi,
                         struct arena a) {
     size_t page = 4096, room = (hi + page - 1) / page * page, bad = 0;
@@ -32,7 +33,9 @@ static size_t cut_range(cut_parse *parse, const unsigned char *p, size_t lo, siz
     return bad;
 }
 
-/* Cut the file at every byte of its first and last 4,096, and at every 97th between. */
+/* Tests that the whole file is read, and that every cut fails.  The file is cut at each of its first and last 4,096
+ * bytes, and at every 97th byte between these; a file of at most 8,192 bytes, or with CUT_ALL any file, at every
+ * byte. */
 __attribute__((unused))
 static void cut_file(cut_parse *parse, const char *path, struct arena a) {
     size_t edge = 4096, bad = 0, n = 0;

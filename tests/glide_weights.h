@@ -1,9 +1,9 @@
 /* glide_weights.h - GLIDE's four networks with random weights, under the original names
  *
- * What     glide_write writes a network as safetensors.  The full-size networks have the names, shapes and counts of OpenAI's
- *          files, which are checked.  The tiny networks have the same topology: heads of 64, levels of 64 and 128 channels,
- *          a text transformer of two layers, 16 places, a vocabulary of 320, pictures of 16 pixels.
- *          `mix` stores as f16 what OpenAI's convert_to_fp16 turns into f16.
+ * What     glide_write writes a network as safetensors.  The full-size networks have the names, shapes and counts of
+ *          OpenAI's files; the counts are checked.  The tiny networks have the same topology: heads of 64, levels of 64
+ *          and 128 channels, a text transformer of two layers, 16 places, a vocabulary of 320, pictures of 16 pixels.
+ *          The data type `mix` stores as f16 what OpenAI's convert_to_fp16 turns into f16.
  */
 #ifndef UNCLIP_GLIDE_WEIGHTS_H
 #define UNCLIP_GLIDE_WEIGHTS_H
@@ -13,14 +13,15 @@
 enum { LEVELS_MAX = 6 };
 
 struct shape {
-    size_t channels, levels, layers, width[LEVELS_MAX], first_attention;    /* attention at that level and below */
+    /* the levels l >= first_attention have attention */
+    size_t channels, levels, layers, width[LEVELS_MAX], first_attention;
     size_t context, text, text_layers, vocab;
 };
 
 struct network {
     const char *name;
     int upsampler;
-    size_t in, tensors, params;    /* the counts of the full-size network */
+    size_t in, tensors, params;    /* input channels; numbers of tensors and parameters of the full-size network */
 };
 
 static const struct shape glide_full[2] = {
@@ -43,7 +44,7 @@ static inline void glide_norm(const char *name, size_t n) {
     add(cat(name, ".bias"), 0, 0.05, 0, 1, n, 0, 0, 0);
 }
 
-/* f16: does convert_to_fp16 turn this layer's numbers into f16? */
+/* Adds a linear layer.  f16 is PRODUCT if convert_to_fp16 turns this layer's numbers into f16, else 0. */
 static inline void glide_linear(const char *name, size_t n, size_t k, int f16) {
     add(cat(name, ".weight"), 0, 1 / sqrt(3. * (double)k), f16, 2, n, k, 0, 0);
     add(cat(name, ".bias"), 0, 0.02, f16, 1, n, 0, 0, 0);
@@ -96,7 +97,7 @@ static inline void glide_attention(const struct shape *s, const char *at, size_t
     glide_conv1d(cat(at, ".proj_out"), c, c);
 }
 
-/* Block n on the way down or up: a residual block, and the attention of its level. */
+/* Adds block n on the way down or up: a residual block, and attention if level l has it. */
 static inline void glide_block(const struct shape *s, const char *way, size_t n, size_t l, size_t ci, size_t co) {
     char at[NAME_LEN / 2];
 
@@ -144,14 +145,14 @@ static inline void glide_unet(const struct shape *s, size_t in) {
     glide_conv("out.2", 6, w[0], 3, 0);
 }
 
-/* Writes DIR/NAME.safetensors. */
+/* Writes the network n to DIR/NAME.safetensors.  `check` says whether its counts must be the published ones. */
 static inline void glide_write(const char *dir, const struct network *n, const struct shape *s, int check) {
     char file[64], canon[NAME_LEN + 32];
     size_t all = 0;
 
     glide_transformer(s);
     glide_unet(s, n->in);
-    for (size_t i = 0; i < nitem; i++) {    /* the networks have tensors of the same names */
+    for (size_t i = 0; i < nitem; i++) {    /* so tensors of equal names in two networks get different numbers */
         all += count(&items[i]);
         snprintf(canon, sizeof canon, "%.20s.%.74s", n->name, items[i].name);
         memcpy(items[i].canon, canon, NAME_LEN - 1);

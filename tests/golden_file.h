@@ -1,9 +1,12 @@
-/* golden_file.h - reference tensors from tests/golden: what is missing ends the test program
+/* golden_file.h - reads reference tensors from tests/golden
  *
- *      golden_open(path, a)             a file of weights or reference tensors
- *      golden_tensor(ws, name)          one of its tensors
- *      golden_floats(ws, name, n, a)    its elements as f32 in C order; their number goes to *n unless n is NULL
- *      golden_room(a, n, size)          memory for n elements
+ *      golden_open(path, a)             opens a file of weights or reference tensors
+ *      golden_tensor(ws, name)          returns the tensor `name` of the file
+ *      golden_floats(ws, name, n, a)    returns the tensor's elements as f32 in C order; sets *n to their number unless
+ *                                       n is NULL
+ *      golden_room(a, n, size)          returns memory for n elements
+ *
+ * The test program ends if a file, a tensor or memory is missing.
  */
 #ifndef UNCLIP_GOLDEN_FILE_H
 #define UNCLIP_GOLDEN_FILE_H

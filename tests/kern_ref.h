@@ -1,11 +1,11 @@
-/* kern_ref.h - what a table of kernels rounds, for tests that compute its products in double */
+/* kern_ref.h - which numbers a table of kernels rounds, for tests that compute the table's products in double */
 #ifndef UNCLIP_TESTS_KERN_REF_H
 #define UNCLIP_TESTS_KERN_REF_H
 
 #include "lib/base/tensor.h"
 #include "lib/kernel/kern.h"
 
-/* bf16 of both factors, or of the weights alone */
+/* Returns whether the table rounds both factors to bf16.  Other tables of precision bf16 round only the weights. */
 static inline bool ref_rounds_rows(const struct kern *k) {
     return k->precision == PREC_BF16 && (!k->panel || k->row == DT_BF16);
 }
@@ -18,7 +18,8 @@ static inline float ref_row(const struct kern *k, float x) {
     return ref_rounds_rows(k) ? bf16_f32(f32_bf16(x)) : x;
 }
 
-/* The C tables whose transforms of weights and of rows (Winograd) a packed table has. */
+/* ref_weights_table returns the C table whose Winograd transform of weights rounds as that of the table k does, and
+ * ref_rows_table the C table whose transform of rows does. */
 static inline const struct kern *ref_weights_table(const struct kern *k) {
     return k->precision == PREC_BF16 ? &kern_c_bf16 : &kern_c;
 }

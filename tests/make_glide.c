@@ -1,11 +1,12 @@
-/* make_glide - write GLIDE's four networks with random weights, under the original names
+/* make_glide - writes GLIDE's four networks with random weights, under the original names
  *
  *     make_glide [-t] [-d f32|f16|mix] [-s seed] [-v vocabulary] DIR [NAME ...]
  *
- * NAME is base, base_inpaint, upsample or upsample_inpaint, all four by default; each becomes DIR/NAME.safetensors.  -t: tiny
- * networks (glide_weights.h).  -v: another size of the vocabulary.  Full-size files in f32 need 6.2 GB of disk.
+ * NAME is base, base_inpaint, upsample or upsample_inpaint; without a NAME, all four are written.  Each becomes
+ * DIR/NAME.safetensors.  -t writes tiny networks (glide_weights.h).  -v sets another size of the vocabulary.  Full-size
+ * files in f32 need 6.2 GB of disk.
  *
- * Not installed: it makes what tests need, and what `make check` is too short for.
+ * The program is not installed.  Its files are for tests, also for those that take too long for `make check`.
  */
 #define _DEFAULT_SOURCE
 

@@ -1,19 +1,20 @@
-/* make_karlo - write a Karlo with random weights, in diffusers' layout
+/* make_karlo - writes a Karlo with random weights, in diffusers' layout
  *
  *     make_karlo [-a] [-t] [-d f32|f16|mix] [-e embed] [-s seed] DIR
  *
- * prior/, text_proj/, decoder/, super_res_first/, super_res_last/ and the three schedulers, as
- * kakaobrain/karlo-v1-alpha has them: the same names, shapes, and counts, which are checked.  -t: the same
- * topology, tiny: widths 8, 16, 24, 32, pictures of 16 and 32 pixels.  -e: the width of the embeddings and
- * of the text's states, 768, or 32 with -t.
+ * Writes prior/, text_proj/, decoder/, super_res_first/, super_res_last/ and the three schedulers into DIR,
+ * as kakaobrain/karlo-v1-alpha has them, with the same names, shapes and counts; the counts are checked.
+ * -t writes a tiny model of the same topology, with widths 8, 16, 24, 32 and pictures of 16 and 32 pixels.
+ * -e sets the width of the embeddings and of the text's states, which is else 768, or 32 with -t.
  *
- * -a: only prior/, and in it an autoregressive prior of the unCLIP paper's sizes (prior(1) has the layout): 24 layers of 26
- * heads of 64, 384 rows of which 64 are text states, 319 codes of 1024 buckets, embeddings of 1024 components.
+ * -a writes only prior/, and in it an autoregressive prior of the unCLIP paper's sizes (prior(1) has the
+ * layout): 24 layers of 26 heads of 64, 384 rows of which 64 are text states, 319 codes of 1024 buckets,
+ * embeddings of 1024 components.
  *
- * Weights have the variance that torch starts with, so that activations stay sane.  Tensors are written one
- * by one; f32 needs 14 GB of disk, f16 half.
+ * Weights have the variance with which torch initialises layers, so activations stay in a sane range.
+ * Tensors are written one by one; f32 needs 14 GB of disk, f16 half of that.
  *
- * Not installed: it makes what `make check` is too short for.
+ * The program is not installed.  Its files are for tests that take too long for `make check`.
  */
 #define _DEFAULT_SOURCE
 
@@ -25,9 +26,9 @@ enum { LEVELS = 4, LAYERS = 3, EXTRA = 4, CONTEXT = 77 };
 
 struct shape {
     size_t embed;
-    size_t heads, head, layers;    /* prior */
+    size_t heads, head, layers;    /* of the prior; a head has `head` components */
     size_t width[LEVELS], groups, channels, cross;
-    size_t small, big;             /* pictures */
+    size_t small, big;             /* sides of the decoder's and of the upsamplers' pictures */
 };
 
 static const struct shape karlo = {768, 32, 64, 20, {320, 640, 960, 1280}, 32, 64, 1536, 64, 256};
@@ -136,7 +137,7 @@ static void attention(const struct shape *s, const char *at, size_t c) {
     linear(cat(at, ".add_v_proj"), c, s->cross);
 }
 
-/* Block j of level l on the way down or up, with its attention in the decoder's lower levels. */
+/* Adds block j of level l on the way down or up, with attention if `attends` is not 0. */
 static void block(const struct shape *s, const char *way, size_t l, size_t j, size_t ci, size_t co, int attends,
                   int film) {
     char at[NAME_LEN / 2];
@@ -149,7 +150,7 @@ static void block(const struct shape *s, const char *way, size_t l, size_t j, si
     attention(s, at, co);
 }
 
-/* The decoder (film, attention) or an upsampler. */
+/* Adds the tensors of the decoder, which has FiLM and attention, or of an upsampler. */
 static void unet(const struct shape *s, int decoder) {
     const size_t *w = s->width, low = w[LEVELS - 1];
     char at[NAME_LEN / 2];
@@ -185,12 +186,12 @@ static void unet(const struct shape *s, int decoder) {
 
 /* ---- files ---- */
 
-/* Write what was listed; the full size must be the published one. */
+/* Writes the tensors that were listed.  A full-size component must have the published counts. */
 static void component(const char *dir, const char *name, const struct shape *s, size_t tensors, size_t params) {
     size_t all = 0;
     char full[NAME_LEN + 32];
 
-    for (size_t i = 0; i < nitem; i++) {    /* two components may have tensors of the same name */
+    for (size_t i = 0; i < nitem; i++) {    /* tensors of equal names in two components get different numbers */
         all += count(&items[i]);
         snprintf(full, sizeof full, "%.31s.%.95s", name, items[i].name);
         memcpy(items[i].canon, full, NAME_LEN - 1);
@@ -266,7 +267,7 @@ static void configs(const char *dir, const struct shape *s) {
     f = config(dir, "super_res_first", "UNet2DModel");
     unet_config(f, s, 0, s->big);
     end(f);
-    f = config(dir, "super_res_last", "UNet2DModel");    /* null in Karlo's */
+    f = config(dir, "super_res_last", "UNet2DModel");    /* sample_size: null in Karlo's file */
     unet_config(f, s, 0, 0);
     end(f);
 }

@@ -1,4 +1,4 @@
-/* make_model - write a CLIP of any published shape, with random weights, in any layout
+/* make_model - writes a CLIP of any published shape, with random weights, in any layout
  *
  *     make_model [-d f32|f16|mix] [-l layout] [-s seed] NAME DIR
  *
@@ -8,12 +8,12 @@
  * OpenAI's are), torch (NAME.pt, a state dict by torch.save).  `mix` is OpenAI's: f16 for the
  * weights of products, f32 for the rest.
  *
- * An element depends on the seed, OpenAI's name of its tensor and its place in it only, so that
- * every layout holds the same numbers, and the same fingerprint.  Scales are those of
- * OpenAI's initialisation, so that activations stay sane.  Tensors are written one by one: the
- * memory needed is that of one row of numbers.
+ * The value of an element depends only on the seed, OpenAI's name of the tensor and the element's place
+ * in the tensor, so every layout holds the same numbers and has the same fingerprint.  Scales are those
+ * of OpenAI's initialisation, so activations stay in a sane range.  Tensors are written one by one, in
+ * pieces, so little memory is needed.
  *
- * Not installed: it makes what `make check` is too short for.
+ * The program is not installed.  Its files are for tests that take too long for `make check`.
  */
 #define _DEFAULT_SOURCE
 
@@ -24,7 +24,7 @@
 struct shape {
     const char *name;
     size_t embed, image;
-    size_t layers, width, heads, patch, mlp;    /* image tower; patch 0: a ResNet of blocks */
+    size_t layers, width, heads, patch, mlp;    /* image tower; patch 0: a ResNet of `blocks` */
     size_t blocks[4];
     size_t t_layers, t_width, t_heads, t_mlp, context, vocab;
     int quick;
@@ -45,13 +45,13 @@ static const struct shape shapes[] = {
     {"ViT-H-14", 1024, 224, 32, 1280, 16, 14, 5120, {0}, TEXT(24, 1024), 0},
     {"ViT-g-14", 1024, 224, 40, 1408, 16, 14, 6144, {0}, TEXT(24, 1024), 0},
     {"ViT-bigG-14", 1280, 224, 48, 1664, 16, 14, 8192, {0}, TEXT(32, 1280), 0},
-    {"glance", 64, 224, 1, 64, 1, 56, 256, {0}, 1, 64, 1, 256, 77, 3000, 1},    /* nearly no network: bench/peers.py */
+    {"glance", 64, 224, 1, 64, 1, 56, 256, {0}, 1, 64, 1, 256, 77, 3000, 1},    /* for bench/peers.py: little to do */
     {"micro", 16, 16, 1, 64, 1, 8, 256, {0}, 1, 64, 1, 256, 8, 64, 1},
     {"tiny", 64, 32, 1, 64, 1, 8, 256, {0}, 1, 64, 1, 256, 77, 3000, 1},    /* for make_karlo -t -e 64 and the merges in the box */
     {"micro-rn", 40, 64, 0, 16, 8, 0, 0, {1, 2, 1, 2}, 1, 64, 1, 256, 12, 300, 1},
 };
 
-/* ---- what there is, under OpenAI's names ---- */
+/* ---- the tensors, under OpenAI's names ---- */
 
 static void norm(const char *name, size_t n) {
     add(cat(name, ".weight"), 1, 0.1, 0, 1, n, 0, 0, 0);
@@ -142,7 +142,7 @@ static void resnet(const struct shape *s) {
     linear("visual.attnpool.c_proj", s->embed, d, 1 / sqrt((double)d));
 }
 
-/* ---- the same under Hugging Face's names ---- */
+/* ---- the same tensors under Hugging Face's names ---- */
 
 static void replace(char *s, const char *from, const char *to) {
     char *at = strstr(s, from), rest[NAME_LEN];
@@ -196,7 +196,7 @@ static void to_hf(void) {
         char *fused = strstr(t->name, ".attn.in_proj_");
         char kind[16];
 
-        if (fused) {    /* query stays here, key and value go to the end */
+        if (fused) {    /* the query stays here; key and value are added at the end of the list */
             size_t third = t->shape[0] / 3, row = t->nd == 2 ? t->shape[1] : 1;
 
             snprintf(kind, sizeof kind, "%s", fused + 14);
@@ -277,8 +277,8 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const struct item *)a)->name, ((const struct item *)b)->name);
 }
 
-/* items[lo, hi) share the first `skip` characters: one module, with a module for each name that
- * goes on behind a dot. */
+/* Pickles items[lo, hi), whose names share the first `skip` characters, as one module.  Items whose
+ * names go on with the same word and a dot become a module within it. */
 static void p_module(size_t lo, size_t hi, size_t skip) {
     static int mangle;
     char class[64];
@@ -299,7 +299,7 @@ static void p_module(size_t lo, size_t hi, size_t skip) {
         else
             p_item(i);
     }
-    if (skip == 0)    /* the three integers of OpenAI's files, behind the tensors */
+    if (skip == 0)    /* the three integers of OpenAI's files come after the tensors */
         for (size_t k = 0; k < 3; k++) {
             static const char *const name[] = {"input_resolution", "context_length", "vocab_size"};
 
@@ -318,7 +318,8 @@ static void p_state_dict(void) {
     op("u");
 }
 
-/* The archive: local headers say 0 where torch's do not know yet, so that only the directory counts. */
+/* An entry of the archive's directory.  The checksums and sizes in the local headers are 0, as in torch's archives, so
+ * only the directory has them. */
 struct entry {
     char name[160];
     uint64_t at, size;

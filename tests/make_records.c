@@ -1,14 +1,14 @@
-/* make_records - streams of made-up vectors, for tests and measurements
+/* make_records - writes a stream of made-up vectors, for tests and measurements
  *
  * usage: make_records [-n RECORDS] [-d WIDTH] [-t f32|f16] [-g GROUP] [-l LEVELS] [-s SEED]
  *                     [-f FIELD] [-m MODEL] [-z INDEX] [-p PREFIX] [-i PIXELS] [-e PART] [-x FACTOR]
  *
- * Records "r0", "r1", ... (-p: another prefix) with an image_embed (-f: another field) as
- * clip-embed writes them.  -g: GROUP records share a root and have its text_embed.  -l:
- * elements are whole numbers of LEVELS levels, so that equal cosines occur.  -z: the vector of
- * record INDEX is all zeros.  -i: an image of so many pixels in each record.  -e: one vector for
- * all, plus so much of each record's own.  -x: elements are multiplied by FACTOR.  The same
- * options give the same bytes everywhere.
+ * The records "r0", "r1", ... (-p sets another prefix) have an image_embed (-f sets another field), as
+ * clip-embed writes them.  With -g, GROUP records share a root and have its text_embed.  With -l,
+ * elements are whole numbers with LEVELS different values, so equal cosines occur.  With -z, the vector of record
+ * INDEX is all zeros.  With -i, each record has an image of PIXELS bytes.  With -e, a vector is one
+ * that all records share, plus PART times the record's own.  With -x, elements are multiplied by
+ * FACTOR.  Equal options give equal bytes on every machine.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,14 +1,15 @@
-/* make_vq - write an autoencoder of the DALL-E 1 family with random weights, full-size
+/* make_vq - writes an autoencoder of the DALL-E 1 family with random weights
  *
  *     make_vq [-t] [-d f32|f16] [-s seed] FAMILY DIR
  *
  * FAMILY is f16-1024, f16-16384 (taming's VQModel), gumbel (GumbelVQ f8, taming's and ruDALL-E's), dwt (ruDALL-E's with
- * wavelets), detoker (min-dalle's decoder) or dvae (OpenAI's two halves): the same names, shapes and counts as the
- * published files, which are checked, in model.safetensors and config.yaml, or in encoder.safetensors and
- * decoder.safetensors.  -t: the same topology with 32 channels and 64 codes.
+ * wavelets), detoker (min-dalle's decoder) or dvae (OpenAI's two halves).  Writes model.safetensors and config.yaml, or
+ * for dvae encoder.safetensors and decoder.safetensors, with the same names, shapes and counts as the published files;
+ * the counts are checked.  -t writes a tiny model of the same topology, with 32 channels and 64 codes.
  *
- * Weights have the variance that torch starts with, so that activations stay sane.  Tensors are written one by one.
- * Not installed: it makes what `make check` is too short for.
+ * Weights have the variance with which torch initialises layers, so activations stay in a sane range.  Tensors are
+ * written one by one.
+ * The program is not installed.  Its files are for tests that take too long for `make check`.
  */
 #define _DEFAULT_SOURCE
 
@@ -20,7 +21,7 @@ enum { LEVELS = 5, BLOCKS = 2 };
 
 struct family {
     const char *name, *prefix;
-    size_t levels, ch, mult[LEVELS], attention;    /* attention: on the lowest level */
+    size_t levels, ch, mult[LEVELS], attention;    /* attention: 1 if the lowest level has attention */
     size_t codes, embed;
     int gumbel, wavelet, encoder;
     size_t tensors, numbers;
@@ -34,7 +35,7 @@ static const struct family families[] = {
     {"detoker", "", 5, 128, {1, 1, 2, 2, 4}, 1, 16384, 256, 0, 0, 0, 197, 46709891},
 };
 
-/* Names are put together by cat(), whose results do not last long: what is used more than once is copied. */
+/* A copy of a name.  The results of cat() are soon overwritten, so a name that is used more than once is copied. */
 struct name { char s[NAME_LEN / 2]; };
 
 static struct name kept(const char *s) {
@@ -45,7 +46,7 @@ static struct name kept(const char *s) {
     return n;
 }
 
-/* A name around a number: "down." 0 ".block.". */
+/* Returns a name with a number in it, such as "down.0.block." for "down.", 0 and ".block.". */
 static const char *around(const char *before, size_t number, const char *after) {
     struct name n;
 
@@ -192,7 +193,8 @@ static void dvae(int decoder_half, size_t hid, size_t codes) {
 
 /* ---- files ---- */
 
-/* What was listed, into one file; and that it is as much as the published one holds, where that is known. */
+/* Writes the tensors that were listed into one file.  Unless `tensors` is 0, there must be as many tensors and numbers
+ * as in the published file. */
 static void file(const char *dir, const char *name, size_t tensors, size_t numbers) {
     size_t n = 0;
 

@@ -1,8 +1,8 @@
-/* random_weights.h - safetensors files of random numbers, for make_model.c and make_karlo.c
+/* random_weights.h - writes safetensors files of random numbers, for the programs make_*.c that write models
  *
- * A list of tensors is made, then written.  An element depends on the seed, the canonical name of its
- * tensor and its place in it only.  Tensors are written one by one: the memory needed is that of one row
- * of numbers.
+ * A program lists tensors, then writes them.  The value of an element depends only on the seed, the
+ * canonical name of the tensor and the element's place in the tensor.  Tensors are written one by one,
+ * in pieces, so little memory is needed.
  */
 #ifndef UNCLIP_RANDOM_WEIGHTS_H
 #define UNCLIP_RANDOM_WEIGHTS_H
@@ -19,16 +19,17 @@
 #include "lib/base/tensor.h"
 
 enum { NAME_LEN = 96 };
-/* f16 in `mix`; stored transposed in `file` order; all elements are -mean, mean, -mean, mean ... */
+/* Flags of a tensor.  PRODUCT: it is f16 with the data type `mix`.  TURN: the file has it transposed.  PAIRS: its
+ * elements are -mean, mean, -mean, mean ... */
 enum { PRODUCT = 1, TURN = 2, PAIRS = 4 };
 
 struct item {
-    char name[NAME_LEN];     /* in the file */
-    char canon[NAME_LEN];    /* the same in every layout, for the numbers */
+    char name[NAME_LEN];     /* name in the file */
+    char canon[NAME_LEN];    /* name that is the same in every layout; the numbers depend on it */
     int nd, flags;
-    size_t shape[4];         /* in the file */
-    size_t first;            /* number of the first element within canon */
-    double mean, std;        /* std < 0: the mean itself */
+    size_t shape[4];         /* shape in the file */
+    size_t first;            /* number of the first element within the tensor `canon` */
+    double mean, std;        /* std < 0: all elements are the mean */
 };
 
 static struct item items[4096];
@@ -60,7 +61,7 @@ static inline const char *cat(const char *a, const char *b) {
     static int i;
     char full[NAME_LEN];
 
-    snprintf(full, sizeof full, "%s%s", a, b);    /* a may be what an earlier call returned */
+    snprintf(full, sizeof full, "%s%s", a, b);    /* a copy first, because a may be what an earlier call returned */
     i = (i + 1) % 8;
     return memcpy(s[i], full, sizeof full);
 }
@@ -81,7 +82,7 @@ static inline uint64_t key_of(const char *name) {
     return h;
 }
 
-/* Near enough to normal: the sum of four uniform numbers, exact in integers. */
+/* Returns element i of a tensor.  Its distribution is nearly normal: a sum of four uniform integers, which is exact. */
 static inline float number(const struct item *t, uint64_t key, size_t i) {
     uint64_t r = mix(key + i * 0x9e3779b97f4a7c15);
     int64_t sum = (int64_t)((r & 0xffff) + (r >> 16 & 0xffff) + (r >> 32 & 0xffff) + (r >> 48)) - 2 * 0xffff;
@@ -112,7 +113,7 @@ static inline void out(FILE *f, const void *p, size_t n) {
         fail("writing", strerror(errno));
 }
 
-/* All of a tensor; returns its CRC. */
+/* Writes all numbers of a tensor.  Returns the CRC-32 of their bytes. */
 static inline uint32_t write_numbers(FILE *f, const struct item *t) {
     enum { RUN = 8192 };
     static float x[RUN];
@@ -157,7 +158,7 @@ static inline void finish(FILE *f) {
         fail("writing", strerror(errno));
 }
 
-/* The items whose names begin with prefix, or are called `also`. */
+/* Returns whether the tensor's name begins with `prefix` or is `also`. */
 static inline int chosen(const struct item *t, const char *prefix, const char *also) {
     return !strncmp(t->name, prefix, strlen(prefix)) || !strcmp(t->name, also);
 }

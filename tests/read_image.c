@@ -1,9 +1,9 @@
-/* read_image - what image_read.h makes of picture files: a line for each
+/* read_image - prints what image_read.h makes of picture files, a line for each
  *
- * usage: read_image [-x] [-p PIXELS] file ...      -x: turn by EXIF; -p: as --max-pixels
+ * usage: read_image [-x] [-p PIXELS] file ...      -x: turn pictures by EXIF; -p: as --max-pixels
  *
- * Prints "FORMAT WIDTHxHEIGHT CRC-32 of the RGB bytes", or "error: " and why, then the name.  Status 1 if one
- * file failed.  tests/stress/pictures.sh runs it over broken files. */
+ * A line has the format, WIDTHxHEIGHT and the CRC-32 of the RGB bytes, or else "error:" and the reason, and then the
+ * file's name.  The status is 1 if a file failed.  tests/stress/pictures.sh runs this program over broken files. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,9 +1,9 @@
 /* tap.h - the smallest harness that prove(1) understands
  *
- *      ok(cond, "what is claimed")            one line of TAP
- *      close_to(got, want, n, abs, rel, ...)  largest difference, printed when it is too large
- *      skip("why")                            counted as skipped, never as passed
- *      return done();                         plan and exit status
+ *      ok(cond, "what is claimed")            prints one line of TAP
+ *      close_to(got, want, n, abs, rel, ...)  compares n floats, and prints the largest difference
+ *      skip("why")                            prints a test that counts as skipped, never as passed
+ *      return done();                         prints the plan and returns the exit status
  */
 #ifndef UNCLIP_TAP_H
 #define UNCLIP_TAP_H
@@ -34,7 +34,8 @@ static void skip(const char *why) {
     printf("ok %d # SKIP %s\n", ++tap_n, why);
 }
 
-/* |got - want| <= abs + rel * max|want| for all n; NaN never passes.  Says what it saw. */
+/* Tests that |got - want| <= abs + rel * max|want| for all n elements; NaN never passes.  Prints the largest
+ * difference. */
 __attribute__((unused))
 static int close_to(const float *got, const float *want, size_t n, double abs_, double rel,
                     const char *what) {
@@ -60,7 +61,7 @@ static int done(void) {
     return tap_bad != 0;
 }
 
-/* Memory that the leak detector finds to be in use, whatever the compiler did with main's variables. */
+/* Returns memory that the leak detector finds to be in use, even if the compiler optimised main's pointer away. */
 __attribute__((unused))
 static void *tap_region(size_t n) {
     static void *kept[64];
@@ -69,7 +70,7 @@ static void *tap_region(size_t n) {
     return kept[at++ % 64] = malloc(n);
 }
 
-/* A region of `mib` MiB filled with 0xff: what is read unwritten is NaN. */
+/* Declares an arena of `mib` MiB filled with 0xff, so floats that are read before they are written are NaN. */
 #define TAP_ARENA(name, mib)                                                            \
     struct arena_mem name##_mem = {tap_region((size_t)(mib) << 20), (size_t)(mib) << 20, 0, 0, NULL}; \
     struct arena name = (memset(name##_mem.base, 0xff, name##_mem.reserved), arena_open(&name##_mem))

@@ -1,8 +1,9 @@
-/* used - run a program and print its elapsed seconds, its processor seconds, and its largest resident memory in MiB
+/* used - runs a program and prints its elapsed seconds, its processor seconds, and its largest resident memory in MiB
  *
  *     used PROGRAM [ARGUMENT ...]
  *
- * The line goes to standard output.  The status is that of the program.  Not installed: it measures for tests/full.
+ * The line goes to standard output.  The status is that of PROGRAM.  `used` is not installed; it measures for
+ * tests/full.
  */
 #define _DEFAULT_SOURCE
 

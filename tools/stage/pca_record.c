@@ -4,8 +4,8 @@
 
 #include "formats/record/stream.h"
 
-/* Copies the tensor in the field `key` of r into *v, in memory from the arena `keep`.  Returns 0, or -1 unless the
- * tensor is f32, finite, not empty and has nd axes. */
+/* Copies the tensor in the field `key` of r into *v, in memory from the arena `keep`.  The tensor must be f32, finite
+ * and not empty and have nd axes.  Returns 0, or -1 for an error. */
 static int numbers(const struct record *r, const char *key, int nd, struct tensor *t, float **v, struct arena *keep,
                    struct err *e) {
     size_t n;

@@ -26,9 +26,9 @@ struct ranking {
     /* the caller fills in what it asks for */
     enum result_kind kind;
     size_t k;
-    double scale, min_cos, min_prob;    /* a minimum below -1 lets everything through */
+    double scale, min_cos, min_prob;    /* a minimum below -1 means that there is no threshold */
     bool own_text;             /* true: each record is compared with its own text_embed instead of q */
-    struct scan_query q;       /* the query; with labels, q.from has the field, width and model of the labels' vectors */
+    struct scan_query q;       /* the query; with labels, q.from has field, width and model of the labels' vectors */
     struct labels labels;
     struct pool *pool;
     /* the function that receives a record, its n results and its arena; returns -1 to stop ranking_forward */

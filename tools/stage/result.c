@@ -103,7 +103,7 @@ void result_rows(struct table *t, const struct record *r, const struct result *v
             else if (!strcmp(name, "rank") && v[i].rank)
                 table_int(t, v[i].rank);
             else if (!strcmp(name, "prob") || !strcmp(name, "rank"))
-                table_text(t, span_of(""));    /* this kind of result does not have it, and the record's field is of another run */
+                table_text(t, span_of(""));    /* not the record's field, which is of another run */
             else
                 put_field(t, r, name);
         }

@@ -93,8 +93,8 @@ int torch_rows_open(struct torch_rows *t, const struct record *r, const struct s
     return 0;
 }
 
-/* Writes n rows of this record, of a draw of [rows, each] values, into out, and skips the other rows.  16 values come
- * from 16 outputs of the generator, so rows whose length is a multiple of 16 can be drawn alone. */
+/* From a draw of [rows, each] values, writes the n rows of this record into `out` and skips the other rows.  16 values
+ * come from 16 outputs of the generator, so rows whose length is a multiple of 16 can be drawn alone. */
 void noise_torch_rows(void *ctx, unsigned step, size_t n, size_t each, float *out) {
     struct torch_rows *t = ctx;
 
@@ -114,7 +114,7 @@ int sample_noise_open(struct sample_noise *z, const struct record *r, const stru
     z->source = (struct noise_source){noise_torch_rows, &z->torch};
     if (torch_rows_open(&z->torch, r, s, seed, n, e) < 0)
         return -1;
-    if (each % 16)    /* a block of 16 values would belong to two samples */
+    if (each % 16)    /* some blocks of 16 values would belong to two samples */
         return err_set(e, "--rng torch: %zu values are not a multiple of 16", each);
     z->used = z->torch.g.used + draws * z->torch.rows * each;
     return 0;
@@ -140,7 +140,8 @@ int sample_tokens_open(struct sample_noise *z, const struct record *r, const str
     return 0;
 }
 
-/* One row of this record, of a draw of [rows, v] weights. */
+/* Draws the token of sample i of this record.  The generator makes [rows, v] numbers for all rows; those of other rows
+ * are skipped. */
 static size_t token_torch(void *ctx, unsigned at, size_t i, size_t v, const double *weight, double total) {
     struct torch_rows *t = ctx;
     size_t token;

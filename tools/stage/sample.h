@@ -1,12 +1,14 @@
 /* sample.h - several results of one record, and the noise that each result is drawn from
  *
  * What     The noise of a sampler depends on the record's noise_id, else root, else id, and on the number of
- *          the sample.  -n N turns one record R into the records R#0 .. R#N-1 with `root` and `sample`.
- * Numbers  In the noise's counter, the number of a sample is s[0] + 1024 s[1], where s is its array `sample`.  So
+ *          the sample.  -n N turns one record R into the records R#0 .. R#N-1 with `root` and `sample`.  Samples of
+ *          such a record are on a second level: their `sample` has two numbers.
+
+ * Numbers  In the noise's counter, the number of a sample is s[0] + 1024 s[1], where s is the array `sample`.  So
  *          sample 0 of any N equals the record that -n 1 would have made, at each level.
- * Torch    With --rng torch each root counts as one pipeline call of B samples.  Every draw is [B, ..], and this
- *          record's values begin at row * each in the draw.  `params` hold B and the number of outputs that the
- *          generator has given so far.
+ * Torch    With --rng torch each root counts as one call of a PyTorch pipeline with B samples.  Each draw of the
+ *          generator is [B, each], and this record's values begin at row * each.  `params` hold B and the number of
+ *          outputs that the generator has given so far.
  * Errors   More than two levels of samples, numbers of 1024 and more.
  */
 #ifndef UNCLIP_SAMPLE_H
@@ -18,10 +20,10 @@
 #include "lib/diffusion/noise_source.h"
 #include "lib/diffusion/torch_rng.h"
 
-enum { SAMPLE_MAX = 1024 };    /* greatest N of -n N, at each level */
+enum { SAMPLE_MAX = 1024 };    /* the greatest N of -n N, at each level */
 
-/* The record's place among the samples of its root, and the hash of its noise id.  at holds the `levels` numbers of
- * `sample`. */
+/* The record's place among the samples of its root, and the hash of its noise id.  `at` holds the numbers in the
+ * record's field `sample`, of which there are `levels`. */
 struct sample {
     uint64_t noise;            /* XXH64 of the noise id */
     struct span root;
@@ -31,22 +33,22 @@ struct sample {
 
 int sample_of(struct sample *s, const struct record *r, struct arena *a, struct err *e);
 
-/* Makes r sample i of n: sets its id, root and sample.  If n is 1, r is not changed. */
+/* Makes r sample i of n: sets r's id, root and sample.  If n is 1, r is not changed. */
 int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, struct err *e);
 
-/* Returns the key of our own generator's noise for sample i of this record at a stage. */
+/* Returns the key of our own generator's noise for sample i of the record of s, at a stage of the pipeline. */
 struct noise_key sample_key(const struct sample *s, uint64_t seed, enum noise_stage stage, size_t i);
 
-/* A PyTorch generator, in the state in which the programs before left it, and the rows of each draw that belong to this
- * record. */
+/* A PyTorch generator, in the state in which the earlier programs of the pipeline left it, and the rows of each draw
+ * that belong to this record. */
 struct torch_rows {
     struct torch_rng g;
-    size_t row, n, rows;       /* this record has rows row .. row + n - 1 of `rows` rows */
-    size_t times;              /* a draw has rows * times rows: 2 where both branches of the guidance draw (GLIDE) */
+    size_t row, n, rows;       /* the rows row .. row + n - 1 of the `rows` rows belong to this record */
+    size_t times;              /* a draw has rows * times rows; 2 if both branches of the guidance draw, else 1 */
 };
 
-/* Opens the generator for a program that makes n samples of r.  Reads `rng_used` and `rng_rows` of the last params that
- * have them. */
+/* Opens the generator for a program that makes n samples of r.  Reads `rng_used` and `rng_rows` from the last entry of
+ * r's params that has them. */
 int torch_rows_open(struct torch_rows *t, const struct record *r, const struct sample *s, uint64_t seed, size_t n,
                     struct err *e);
 
@@ -56,23 +58,24 @@ struct sample_noise {
     struct torch_rows torch;
     struct noise_source source;
     bool is_torch;
-    uint64_t used;             /* outputs that PyTorch's generator will have given when this program is done */
+    uint64_t used;             /* how many outputs PyTorch's generator will have given when this program is done */
 };
 
-/* Opens the noise of r for n samples.  The sampler will draw `each` values for each sample `draws` times. */
+/* Opens the noise of r for n samples.  The sampler will draw `draws` times, each time `each` values for each sample. */
 int sample_noise_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed,
                       enum noise_stage stage, size_t n, size_t draws, size_t each, struct err *e);
 
-/* Makes each draw twice as long, as glide_text2im draws with guidance: noise for the conditional rows, then for the
- * unconditional rows, which is thrown away.  draws and each are those of sample_noise_open. */
+/* Makes each draw twice as long, as glide_text2im draws with guidance: first the noise for the conditional rows, then
+ * the noise for the unconditional rows, which is not used.  `draws` and `each` are those of sample_noise_open. */
 void sample_noise_double(struct sample_noise *z, size_t draws, size_t each);
 
-/* The tokens of one input, drawn from our own generator or from PyTorch's, for n samples.  The sampler will draw `draws`
- * tokens for each sample, each out of v. */
+/* Opens the generator, our own or PyTorch's, that draws tokens for n samples of r.  The sampler will draw `draws`
+ * tokens for each sample, each token out of v. */
 int sample_tokens_open(struct sample_noise *z, const struct record *r, const struct sample *s, bool torch, uint64_t seed, size_t n,
                        size_t draws, size_t v, struct err *e);
 
-/* The source of the tokens of the samples [first, first + n) of z.  A struct token_rows holds its state. */
+/* sample_tokens returns a source of tokens for the samples [first, first + n) of z.  *state holds the state of the
+ * source. */
 struct token_rows {
     struct noise_key key;
     struct torch_rows torch;
@@ -82,7 +85,7 @@ struct token_source sample_tokens(const struct sample_noise *z, struct token_row
 /* Writes the pairs rng_used and rng_rows into the params map m if the noise comes from PyTorch's generator. */
 void sample_noise_params(const struct sample_noise *z, struct mp *m);
 
-/* The `draw` of a noise_source, whose ctx is a struct torch_rows. */
+/* The function `draw` of a struct noise_source, whose ctx is a struct torch_rows. */
 void noise_torch_rows(void *ctx, unsigned step, size_t n, size_t each, float *out);
 
 #endif

@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 static const size_t ROOM = (size_t)1 << 28;    /* address space for one record's tables */
-enum { AHEAD = 8192, SLACK = 64 };             /* bytes read beyond a part's end, for its last record; bytes more for a longer id */
+/* Some bytes beyond a part's end are read, for the part's last record: AHEAD bytes, or, if the longest record so far is
+ * shorter, this record's length and SLACK bytes, in case another id is longer. */
+enum { AHEAD = 8192, SLACK = 64 };
 enum { PAGE = 4096 };
 
 int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, struct arena *a,
@@ -62,8 +64,8 @@ static bool id_at(const unsigned char *p, size_t n, struct span *id, bool *bin) 
     return true;
 }
 
-/* Returns the numbers of the record at p, and its length in *used, if the record has the shared bytes of the mould;
- * else NULL. */
+/* If the record at p has the shared bytes of the mould m, returns the record's numbers and sets *used to its length.
+ * Otherwise returns NULL. */
 static const unsigned char *fill(const struct scan_mould *m, const unsigned char *p, size_t n,
                                  size_t *used) {
     const unsigned char *q;
@@ -83,7 +85,8 @@ static const unsigned char *fill(const struct scan_mould *m, const unsigned char
     return q + m->before;
 }
 
-/* Parses the record at p and makes the mould m of it.  Returns the record's numbers, or NULL if it is not plain. */
+/* Parses the record at p and makes the mould m from it.  Returns the record's numbers, or NULL if the record is not
+ * plain. */
 static const void *make(struct scan_mould *m, const struct scan_query *q, const unsigned char *p,
                         size_t n, size_t *used, struct arena *a) {
     const unsigned char *from, *data, *behind;
@@ -99,7 +102,7 @@ static const void *make(struct scan_mould *m, const struct scan_query *q, const 
     m->dtype = v.dtype;
     from = r.id.p + r.id.n;
     data = v.data;
-    if (data < from || data >= p + *used)    /* the numbers were widened into the arena */
+    if (data < from || data >= p + *used)    /* the numbers are in the arena, in a wider type: no mould */
         return data;
     behind = data + v.d * dtype_size(v.dtype);
     m->before = (size_t)(data - from);
@@ -112,14 +115,14 @@ static const void *make(struct scan_mould *m, const struct scan_query *q, const 
     return data;
 }
 
-/* A stretch of the stream in memory. */
+/* Bytes of the stream that are in memory. */
 struct view {
     const unsigned char *p;
-    size_t base, n;    /* p[0] is byte base of the stream */
+    size_t base, n;    /* p[0] is byte `base` of the stream */
 };
 
-/* Sets v to the bytes of the stream from `at` on; of a file, at most up to `to`.  Returns false if byte `at` cannot be
- * read.  Whole pages are copied to whole pages, because with other offsets some processors copy at a third of the
+/* Sets *v to the bytes of the stream from `at` on; of a file, to those before `to`.  Returns false if byte `at` cannot
+ * be read.  Whole pages are copied to whole pages, because with other offsets some processors copy at a third of the
  * speed (bench/NOTES.md, rank). */
 static bool look(const struct scan *s, struct scan_thread *t, struct view *v, size_t at,
                  size_t to) {
@@ -163,7 +166,7 @@ static size_t score(const struct scan *s, struct scan_thread *t, const struct vi
     return used;
 }
 
-/* Scores the records of a part, one after another.  Where the end of the view cuts a record, moves the view to the
+/* Scores the records of a part, one after another.  If the end of the view cuts a record, moves the view to the
  * record's beginning. */
 static void pass_over(const struct scan *s, struct scan_thread *t, struct scan_part *part) {
     struct view v;
@@ -212,7 +215,7 @@ static void scan_part(void *ctx, size_t i, int thread) {
         s->part[i].ns = now() - begun;
 }
 
-/* Returns a count that grows when this process reads something from a disk. */
+/* Returns a number that grows when this process reads something from a disk. */
 static long disk(void) {
     struct rusage u;
 
@@ -220,7 +223,8 @@ static long disk(void) {
 }
 
 /* Returns the faster way after a stretch whose parts were read and mapped in turn: SCAN_MAP if the map was faster in
- * most pairs of parts.  Pairs are counted, not times, because a part may have waited for the processor. */
+ * most pairs of parts.  Pairs are counted, and times are not added, because a part may have waited for the
+ * processor. */
 static enum scan_way better(const struct scan *s) {
     size_t pairs = 0, wins = 0;
 
@@ -235,8 +239,8 @@ static enum scan_way better(const struct scan *s) {
 }
 
 /* Returns the greatest number of parts of the next stretch.  The number is small at first, because after a few parts
- * there is a threshold, which most records do not reach.  It is smaller for a map than for reading, since the map's
- * pages stay until the stretch is taken. */
+ * there is a threshold, which most records do not reach.  The number is smaller for a map than for reading, because the
+ * map's pages stay in memory until the stretch is taken. */
 static size_t most(struct scan *s) {
     size_t before = s->warm;
 
@@ -267,7 +271,7 @@ void scan_run(struct scan *s, const unsigned char *p, size_t n, size_t at, int f
         return;
     if (s->way == SCAN_TRY)
         s->way = s->parts == parts ? better(s) : SCAN_READ;
-    if (s->way == SCAN_MAP && disk() != before)    /* reading is faster, because the system reads ahead */
+    if (s->way == SCAN_MAP && disk() != before)    /* from a disk, reading is faster: the system reads ahead */
         s->way = SCAN_READ;
 }
 

@@ -11,8 +11,8 @@
  *          SCAN_TRIAL parts or more uses both ways in turn.  Afterwards the map is used if it
  *          was faster, until pages have to come from a disk.  Bytes from a pipe are one part.
  *
- *          Where only cosines above a threshold count (over, least), sim_below compares a record
- *          with the threshold in f32 first.  A record below the threshold is never scored in f64.
+ *          If only cosines above a threshold count (the fields over and least), sim_below compares a
+ *          record with the threshold in f32 first.  A record below the threshold is never scored in f64.
  *
  *          Most records of a file differ only in the id and the numbers.  After one record was
  *          parsed, the next record is accepted without parsing if the bytes around its numbers
@@ -22,7 +22,7 @@
  *          record ends the part.  The caller goes on at this record with stream_next, which says
  *          what is wrong.  A RECORD_START inside a tensor's bytes is harmless, because a part
  *          counts only if it begins exactly where the record before it ended.
- * Numbers  Those of similarity.h.  They do not depend on the parts, the threads, the filter or
+ * Numbers  Cosines are those of similarity.h.  They do not depend on the parts, the threads, the filter or
  *          the outcome of the trial.
  * Memory   SCAN_BUFFER for each thread, as much of a map as stream.h keeps, and up to
  *          SCAN_PARTS x SCAN_HITS x 16 bytes of hits.
@@ -42,10 +42,10 @@ enum scan_way { SCAN_UNTRIED, SCAN_TRY, SCAN_READ, SCAN_MAP };    /* with SCAN_U
 
 struct scan_query {
     struct sim_query sim;
-    struct vector from;     /* the query's own width, field and model */
-    const char *field;      /* field of the records; NULL as in vector_find */
+    struct vector from;     /* has the query's own width, field and model */
+    const char *field;      /* the field of the records that is compared; may be NULL, as in vector_find */
     bool joint, force;
-    bool into;              /* the records get fields of `kind`, for which they must have room (result_fits) */
+    bool into;              /* results of `kind` become fields of the records, which must have room (result_fits) */
     enum result_kind kind;
 };
 
@@ -56,17 +56,17 @@ struct scan_hit {
 
 struct scan_part {
     size_t lo, hi;          /* records that start in [lo, hi) belong to the part */
-    size_t first, end;      /* bytes of the records that were scored; lo <= first, end may be beyond hi */
+    size_t first, end;      /* the records that were scored are the bytes [first, end); end may be beyond hi */
     uint64_t count;         /* records that were scored */
-    int64_t ns;             /* in a trial: the time that the part took */
+    int64_t ns;             /* in a trial: the nanoseconds that the part took */
     size_t nhit;
     struct scan_hit *hit;   /* [SCAN_HITS] */
 };
 
 /* The bytes that all records of a kind share, which are all bytes except the id and the numbers. */
 struct scan_mould {
-    size_t bytes;           /* length of the numbers; 0 where there is no mould */
-    size_t before, after;   /* bytes in text: between the id and the numbers, and behind the numbers */
+    size_t bytes;           /* length of the numbers; 0 if there is no mould */
+    size_t before, after;   /* how many bytes of `text` are between id and numbers, and how many after the numbers */
     enum dtype dtype;
     unsigned char text[SCAN_MOULD];
 };
@@ -85,14 +85,14 @@ struct scan {
     struct pool *pool;
     struct scan_part *part;           /* [SCAN_PARTS] */
     struct scan_thread *thread;
-    double over, least;               /* a hit is > over and >= least */
-    struct sim_filter filter;         /* used where limit > -1; {0} filters nothing */
+    double over, least;               /* a record is a hit if its cosine is > over and >= least */
+    struct sim_filter filter;         /* used if limit > -1; {0} filters nothing */
     enum scan_way way;
     size_t warm;                      /* number of parts of a stretch; doubles up to SCAN_PARTS */
     /* the current stretch */
     const unsigned char *p;           /* [n]: the whole mapped file, or a pipe's buffer */
     size_t n, hi;                     /* hi: where the stretch ends */
-    int fd;                           /* of the mapped file, else -1 */
+    int fd;                           /* descriptor of the mapped file, or -1 for a pipe */
     double limit;                     /* the greater of over and least */
     size_t parts, next;
 };
@@ -104,12 +104,12 @@ int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, st
 int scan_record(const struct scan_query *q, const struct record *r, double *cos,
                 struct arena scratch, struct err *e);
 
-/* Scores the plain records of a stretch that begins at byte `at` of p.  With fd >= 0, p is a mapped
- * file, and the stretch has at most SCAN_PARTS parts; else it goes to the end of the n bytes. */
+/* Scores the plain records of a stretch that begins at byte `at` of p.  If fd >= 0, p is a mapped
+ * file, and the stretch has at most SCAN_PARTS parts; else the stretch goes to the end of the n bytes. */
 void scan_run(struct scan *s, const unsigned char *p, size_t n, size_t at, int fd);
 
 /* Takes the results of scan_run from byte `at` on, up to the first record that was not scored.  Calls
- * each(ctx, score, bytes) for the hits in order, and stops when each returns -1.  Returns the byte at
+ * each(ctx, score, bytes) for the hits in order, and stops if `each` returns -1.  Returns the byte at
  * which the first record begins that was not taken.  Adds the number of records taken to *count. */
 size_t scan_take(struct scan *s, size_t at, uint64_t *count,
                  int (*each)(void *ctx, double score, struct span bytes), void *ctx);

@@ -1,10 +1,10 @@
 /* towers.h - the two towers of a CLIP, each opened when an input first needs it
  *
- * What     towers_text and towers_vision find the checkpoint, bind the tower and take the memory of one batch.
+ * What     towers_text and towers_vision find the checkpoint, bind the tower and take the memory for one batch.
  *          towers_texts and towers_images run a tower.  A checkpoint that holds both towers is opened once; towers
  *          in separate files are opened as two checkpoints.
- * Errors   Opening fails where model_open_clip or clip_bind_* fail.  Running cannot fail.
- * Memory   Taken from keep, for `batch` inputs.
+ * Errors   Opening fails if model_open_clip or clip_bind_* fail, or if memory runs out.  Running cannot fail.
+ * Memory   Memory for `batch` inputs is taken from the arena `keep`.
  */
 #ifndef UNCLIP_TOWERS_H
 #define UNCLIP_TOWERS_H
@@ -23,15 +23,15 @@ struct towers {
     float *planes;                                   /* [batch, 3, S, S] */
 };
 
-/* Open the text tower, or the vision tower, if it is not open. */
+/* towers_text opens the text tower, and towers_vision the vision tower, unless it is open already. */
 int towers_text(struct towers *t, struct err *e);
 int towers_vision(struct towers *t, struct err *e);
 
-/* Run the text tower by clip_text_run, or the vision tower by clip_image_run, on n <= batch inputs.  The tower must be
- * open.  A crop is u8 [S, S, 3], made by the model's prep.  features is that of clip_image_run. */
+/* towers_texts runs the text tower by clip_text_run, and towers_images the vision tower by clip_image_run, on n <=
+ * batch inputs.  The caller has opened the tower.  A crop is u8 [S, S, 3], made as the model's prep says. */
 void towers_texts(const struct towers *t, size_t n, const int *const tokens[], const size_t len[],
                   float *embed, float *const states[]);
-/* features as in clip_image_run. */
+/* `features` is that of clip_image_run. */
 void towers_images(const struct towers *t, size_t n, const unsigned char *const crop[], float *embed, float *features);
 
 #endif

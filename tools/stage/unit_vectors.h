@@ -5,8 +5,8 @@
 
 #include "formats/record/record.h"
 
-/* Replaces text_embed and image_embed of r, where it has them, by f32 vectors of length one, in the record's arena.
- * Returns 0, or -1 if a vector is zero or not finite. */
+/* Scales text_embed and image_embed of r, if r has them, to length one.  The new vectors are f32, in the record's
+ * arena.  Returns 0, or -1 if a vector is zero or not finite or memory runs out. */
 int unit_vectors(struct record *r, struct err *e);
 
 #endif
