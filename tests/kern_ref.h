@@ -18,8 +18,8 @@ static inline float ref_row(const struct kern *k, float x) {
     return ref_rounds_rows(k) ? bf16_f32(f32_bf16(x)) : x;
 }
 
-/* ref_weights_table returns the C table whose Winograd transform of weights rounds as that of the table k does, and
- * ref_rows_table the C table whose transform of rows does. */
+/* ref_weights_table returns the C table that transforms weights for Winograd as the packed table k does, and
+ * ref_rows_table the C table that transforms rows as k does. */
 static inline const struct kern *ref_weights_table(const struct kern *k) {
     return k->precision == PREC_BF16 ? &kern_c_bf16 : &kern_c;
 }

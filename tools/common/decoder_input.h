@@ -13,8 +13,8 @@
 #include "tools/common/tool.h"
 #include "tools/stage/decode.h"
 
-/* What stands for the picture: the image embedding that the prior made, the embedding of the text instead, or the
- * learned "no image" embedding. */
+/* What stands for the picture: the field image_embed, the field text_embed instead, or the learned "no image"
+ * embedding. */
 enum { EMBED_IMAGE, EMBED_TEXT, EMBED_NONE };
 
 struct decoder_input {

@@ -79,8 +79,8 @@ struct tool_output {
     const char *name;            /* -o; NULL or "-": standard output */
     bool text;                   /* the program writes text, not records: a terminal may get it */
     int fd, held;                /* held: descriptor of the locked file of -o before the first result, or -1 */
-    bool open, there, full, append;    /* there: the file existed; full: it held something; append: -o and --skip-from
-                                        * name the same file */
+    bool open, there, full, append;    /* there: the file of -o existed at the start; full: the file held something;
+                                        * append: -o and --skip-from name the same file */
     const char *skip_from;
     struct resume resume;        /* the results that the file of --skip-from holds */
 };

@@ -24,7 +24,7 @@ struct features {
     const char *field;
     bool normalise;      /* true: features_get and feature_row scale vectors to length one */
     bool force;          /* true: vectors of other models are added, too */
-    bool bounded;        /* true: features_get frees the pages of mapped files that it has read */
+    bool bounded;        /* true: features_get removes the pages of mapped files that it has read from memory */
     size_t n, d;
     struct feature *row;
     struct span *label;  /* [classes] */

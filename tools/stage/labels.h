@@ -1,8 +1,8 @@
 /* labels.h - the labels of a zero-shot classification, and their vectors
  *
- * What     A labels file is text with one label a line, or a stream with one record for each label.  The vector of a
- *          record is its `text_embed`, else its `image_embed`; the label is the field `label`, else `text`, else the
- *          id.  So vectors can come from any program.
+ * What     A labels file is text with one label a line, or a stream with one record for each label.  The vectors are in
+ *          the field `text_embed`, or in `image_embed` if the first record has only that.  A record's label is its
+ *          field `label`, else `text`, else the id.  So vectors can come from any program.
  *          A cache is a stream of this form, too.  Its vectors have length one, and each record has a key over
  *          everything that the vectors depend on.
  * Keys     32 hex digits of XXH128 over the model's fingerprint, the labels and the templates, each with its length in

@@ -5,8 +5,8 @@
  * Source   Ramesh et al. 2022, arXiv:2204.06125, section 3: slerp between image embeddings and between the
  *          noises x_T; text differences.  The arithmetic is mix.h's.
  * Fields   A frame is a copy of the first record with the new vector and `theta`.  If the first record has no
- *          `noise_id`, the frame's is the record's root, so all frames of a record are drawn from one noise.  If both
- *          records have the field `noise`, the noises are mixed, too.
+ *          `noise_id`, the frame's `noise_id` is the record's root, so all frames of a record are drawn from one noise.
+ *          If both records have the field `noise`, the noises are mixed, too.
  * Errors   Vectors of different widths or models, noises of different shapes or timesteps.
  */
 #ifndef UNCLIP_MIXING_H

@@ -40,8 +40,8 @@ int prior_draw_prefix(const struct prior_draw *d, const struct condition *c, str
 int prior_draw_noise(const struct prior_draw *d, const struct record *r, const struct sample *s, bool torch, uint64_t seed, size_t n,
                      struct sample_noise *z, struct err *e);
 
-/* Draws the candidates of all texts, `texts` of them, and writes these candidates, in the order of `want`, into v [N,
- * E], where N is the sum of all want[i]->n. */
+/* Draws the candidates of all `texts` texts and writes them, in the order of `want`, into v [N, E], where N is the sum
+ * of all want[i]->n. */
 int prior_draw_run(const struct prior_draw *d, size_t texts, struct prior_want *const want[], float *v, const struct sampler_watch *w,
                    struct arena scratch, struct err *e);
 

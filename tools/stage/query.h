@@ -15,7 +15,7 @@
 /* What the user gave.  A field is NULL if its option was not given. */
 struct query_source {
     const char *stream, *image;
-    const char *const *text;    /* [ntext]; the query is the mean of the vectors of all texts, scaled to length one */
+    const char *const *text;    /* [ntext]; with several texts, the query is the mean of their vectors of length one */
     size_t ntext;
     const char *names;          /* labels, each on a line, instead of a labels file */
     const char *labels, *templates, *cache;

@@ -1,7 +1,7 @@
 /* result.h - writes what rank says about a record as fields of the record or as rows of a table
  *
- * What     The fields are cos, logit, prob, label and rank of unclip(5).  A record that an earlier run ranked loses
- *          those of these fields that this run does not set, except the label: a picture that was classified keeps its
+ * What     The fields are cos, logit, prob, label and rank of unclip(5).  If an earlier run ranked the record, the
+ *          fields that this run does not set are removed, except the label: a picture that was classified keeps its
  *          label when it is ranked by a sentence.
  */
 #ifndef UNCLIP_RESULT_H

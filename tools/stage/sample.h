@@ -3,7 +3,6 @@
  * What     The noise of a sampler depends on the record's noise_id, else root, else id, and on the number of
  *          the sample.  -n N turns one record R into the records R#0 .. R#N-1 with `root` and `sample`.  Samples of
  *          such a record are on a second level: their `sample` has two numbers.
-
  * Numbers  In the noise's counter, the number of a sample is s[0] + 1024 s[1], where s is the array `sample`.  So
  *          sample 0 of any N equals the record that -n 1 would have made, at each level.
  * Torch    With --rng torch each root counts as one call of a PyTorch pipeline with B samples.  Each draw of the

@@ -102,7 +102,7 @@ static const void *make(struct scan_mould *m, const struct scan_query *q, const 
     m->dtype = v.dtype;
     from = r.id.p + r.id.n;
     data = v.data;
-    if (data < from || data >= p + *used)    /* the numbers are in the arena, in a wider type: no mould */
+    if (data < from || data >= p + *used)    /* the numbers are in the arena, as f32: no mould */
         return data;
     behind = data + v.d * dtype_size(v.dtype);
     m->before = (size_t)(data - from);
