@@ -28,7 +28,7 @@ struct draw {
     size_t nids;
     const int *given;              /* [N] tokens that are kept, and -1 for each token that is to be drawn; or NULL */
     size_t n, chunk;               /* number of candidates; how many of them advance together */
-    struct noise_key key;          /* of the first candidate */
+    struct noise_key key;          /* the key of the uniform numbers, for the first candidate */
     struct torch_rng *torch;       /* PyTorch's generator; NULL for our own */
     /* Called after each token of a chunk.  The candidates [first, first + count) then have `done` tokens, of which
      * `drawn` were drawn and the others given.  Their logp is still a sum, not a mean.  Returns false to stop
