@@ -32,7 +32,7 @@ struct job {
     struct arena keep;        /* for painter */
     struct arena_mem keep_mem;
     int64_t steps;
-    const char *spacing;      /* NULL: `steps`, or else the model's spacing */
+    const char *spacing;      /* NULL: `steps` steps if that is not 0, otherwise the model's own spacing */
     int sampler;              /* index in SAMPLERS; 0: the model's sampler */
     double temperature;       /* negative: the model's temperature */
     bool u8;

@@ -140,8 +140,8 @@ int sample_tokens_open(struct sample_noise *z, const struct record *r, const str
     return 0;
 }
 
-/* Draws the token of sample i of this record.  The generator makes [rows, v] numbers for all rows; those of other rows
- * are skipped. */
+/* Draws the token of sample i of this record, out of v.  For one token PyTorch's generator gives [rows, v] numbers, a row for
+ * each sample of each record of the root.  This function takes the row of sample i, and skips the rows of other records. */
 static size_t token_torch(void *ctx, unsigned at, size_t i, size_t v, const double *weight, double total) {
     struct torch_rows *t = ctx;
     size_t token;
