@@ -98,7 +98,7 @@ pixels() {
     run -2 decode64 -m half -m tok "$F/texts.clip"
     [ "$output" = "decode64: half/base.safetensors: the text transformer has 100 tokens, the tokenizer 320" ] || { echo "$output"; return 1; }
     # a GLIDE that lacks the part does not hide a Karlo after it
-    "$AID/make_karlo" karlo >/dev/null
+    "$AID/make_karlo" -t karlo >/dev/null
     small=$(decode64 -m karlo --steps 2 --no-text --embed none "$F/texts.clip" | record-json | wc -l)
     cp "$F"/glide/upsample.safetensors up.pt
     [ "$(decode64 -m up.pt -m karlo --steps 2 --no-text --embed none "$F/texts.clip" | record-json | wc -l)" = "$small" ]
