@@ -120,7 +120,8 @@ static void burn(void *ctx, size_t i, int thread) {
     b->run(b->n);
 }
 
-/* Returns the GFLOP/s of all threads together, over about a millisecond, or 0 if there is no loop for this CPU. */
+/* Returns the GFLOP/s of all threads together, over about a millisecond, or 0 if this CPU cannot
+ * run any of the loops. */
 static double burn_rate(enum arithmetic a) {
     struct loop l = loop_of(a);
     struct burn b = {l.run, 150000};

@@ -119,7 +119,8 @@ static const char *resolve(struct find *f) {
 
 /* ---- the loop over the paths ---- */
 
-/* Says in f->why that f->path does not exist, and names a file with a similar name, if there is one. */
+/* Says in f->why that f->path does not exist, and names a file with a similar name, if its directory has
+ * such a file. */
 static void no_such(struct find *f) {
     struct err hint = {0};
 

@@ -26,8 +26,8 @@ bool safetensors_sniff(const unsigned char *p, size_t n);
 int safetensors_read(struct weights *ws, const unsigned char *p, size_t n, struct arena *a,
                      struct err *e);
 
-/* Sets *metadata to the strings of __metadata__ as a JSON object, which is empty if there are no strings.  The caller
- * frees *metadata with json_decref. */
+/* Sets *metadata to a JSON object of the strings in __metadata__.  A file without __metadata__ gives an empty object.
+ * The caller frees *metadata with json_decref. */
 int safetensors_metadata(const unsigned char *p, size_t n, json_t **metadata, struct err *e);
 
 #endif

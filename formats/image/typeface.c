@@ -26,7 +26,7 @@
 #define POINTER(f) __typeof__(FT_##f) *f;
 static struct {
     FUNCTIONS(POINTER)
-    FT_Library library;
+    FT_Library handle;
     struct err missing;    /* says why FreeType cannot be used, or "" */
 } ft;
 
@@ -56,14 +56,14 @@ static void open_library(void) {
         err_set(&ft.missing, "text in pictures needs FreeType: %s", dlerror());                \
     memcpy(&ft.f, &p, sizeof p);
     FUNCTIONS(FIND)
-    if (!ft.missing.msg[0] && ft.Init_FreeType(&ft.library) != 0)
+    if (!ft.missing.msg[0] && ft.Init_FreeType(&ft.handle) != 0)
         err_set(&ft.missing, "FreeType does not start");
 }
 
 static int open_file(const char *file) {
     FT_Face f;
 
-    if (ft.New_Face(ft.library, file, 0, &f) != 0)
+    if (ft.New_Face(ft.handle, file, 0, &f) != 0)
         return -1;
     if (!FT_IS_SCALABLE(f) || f->ascender <= f->descender || !f->charmap)
         return -1;    /* f stays open until the program ends */

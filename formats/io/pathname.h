@@ -10,7 +10,7 @@
 const char *path_join(struct arena *a, const char *dir, const char *name);
 
 const char *path_base(const char *path);                        /* returns what follows the last slash */
-const char *path_folder(struct arena *a, const char *path);     /* returns path up to its last slash, or "" if none */
+const char *path_folder(struct arena *a, const char *path);     /* returns path up to its last slash; "": no slash */
 bool path_ends(const char *path, const char *ending);           /* whether path ends in `ending` and is longer */
 bool path_is_dir(const char *path);
 bool path_is_repository(const char *path);                      /* whether path has the form OWNER/NAME */

@@ -171,7 +171,7 @@ static const unsigned char *here(const struct stream *s) {
     return (s->map ? s->map : s->buf) + s->at;
 }
 
-/* Moves s->at to the next RECORD_START after damage.  Returns 1 if there is one, 0 at the end of the stream, or -2 if
+/* Moves s->at to the next RECORD_START after damage.  Returns 1 if found, 0 at the end of the stream, or -2 if
  * reading failed. */
 static int find_start(struct stream *s, struct err *e) {
     const size_t keep = RECORD_START_LEN - 1;

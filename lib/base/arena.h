@@ -61,15 +61,16 @@ void *arena_zero(struct arena *a, size_t n, size_t size);
  * Returns 0, or -1 if the arena is full; the old block stays valid. */
 int arena_grow(struct arena *a, void *p, size_t old, size_t new);
 
-/* Returns a copy of n bytes of s with a NUL after them, or NULL when there is no room. */
+/* Returns a copy of n bytes of s with a NUL after them, or NULL if the arena is full. */
 char *arena_str(struct arena *a, const void *s, size_t n);
 
-/* Returns a copy of s with a NUL after its bytes.  The p of the returned span is NULL if there is no room. */
+/* Returns a copy of s with a NUL after its bytes.  If the arena is full, the p of the returned span is NULL. */
 struct span arena_span(struct arena *a, struct span s);
 
 /* Cuts n bytes off the end of the arena a.  Fills *m, which describes these bytes as a region of their own, and *part,
  * an arena in that region.  A buffer in the part can grow in place while other blocks are taken from a.  Pages of the
- * part are committed when they are given out.  Returns 0, or -1 if there is no room.  *m must outlive the part. */
+ * part are committed when they are given out.  Returns 0, or -1 if the arena has fewer than n bytes left.  *m must
+ * outlive the part. */
 int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *part);
 
 /* Returns how many bytes to cut off with arena_split: the free bytes of the arena a divided by `parts`, at most `most`.

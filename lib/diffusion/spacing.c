@@ -5,7 +5,8 @@
 
 enum { SECTIONS = 1000 };
 
-/* Reads a number from 1 to `most` at *s and moves *s past it.  Returns 0 if there is none. */
+/* Reads a number from 1 to `most` at *s and moves *s past it.  Returns 0 if *s does not begin
+ * with such a number. */
 static size_t number(const char **s, size_t most) {
     size_t v = 0;
 

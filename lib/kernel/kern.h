@@ -159,7 +159,8 @@ static inline size_t kern_size(enum dtype d) {
 }
 
 /* Returns the table called `name` for precision p.  If name is NULL, returns the fastest table of precision p that a
- * CPU with the flags `cpu` (cpu.h) can run.  Returns NULL with a message if there is no such table. */
+ * CPU with the flags `cpu` (cpu.h) can run.  Returns NULL with a message if this build has no table
+ * of that name and precision, or if the CPU cannot run it. */
 const struct kern *kern_choose(const char *name, enum precision p, unsigned cpu, struct err *e);
 
 /* Returns table i of those that a CPU with the flags `cpu` can run, or NULL when i is past the last table. */

@@ -30,7 +30,8 @@ struct bind {
 /* Formats a tensor's name into b->name and returns b->name, which is valid until the next call. */
 const char *bind_name(struct bind *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Returns memory for n elements of `size` bytes from *keep.  If there is no room, sets `bad` and returns NULL. */
+/* Returns memory for n elements of `size` bytes from *keep.  If the arena is full, sets `bad` and returns
+ * NULL. */
 void *bind_take(struct bind *b, size_t n, size_t size);
 
 /* Return the tensor `name` as a view [n] or [n, k], in the type in which it is stored.  The functions read every

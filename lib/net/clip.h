@@ -48,7 +48,7 @@ enum { CLIP_LARGEST = -1 };
 struct clip_config {
     const struct clip_family *family;
     bool has_text, has_vision;
-    bool act_known;               /* false: there is no config file, and tensors do not tell the activation */
+    bool act_known;               /* false: neither a config file nor the tensors tell the activation */
     struct clip_text_config text;
     struct clip_vision_config vision;
     bool has_scale;

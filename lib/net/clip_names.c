@@ -66,7 +66,7 @@ static const char *after(const char *s, const char *word) {
 }
 
 /* Read a number of at most five digits, without leading zeros, into *v.  Returns what follows the number, or NULL if
- * there is none. */
+ * s does not begin with a number. */
 static const char *number(const char *s, size_t *v) {
     const char *from = s;
 

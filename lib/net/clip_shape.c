@@ -21,7 +21,7 @@ static int shape(const struct weights *ws, const char *name, int nd, const size_
     return 0;
 }
 
-/* Returns the tensor whose name is `prefix`, i, a dot, `name` and `end`, or NULL if there is none. */
+/* Returns the tensor whose name is `prefix`, i, a dot, `name` and `end`, or NULL if ws has no such tensor. */
 static const struct weight *numbered(const struct weights *ws, const char *prefix, size_t i, const char *name,
                                      const char *end) {
     char full[160];

@@ -27,7 +27,7 @@ struct text_proj_config {
 
 struct text_proj {
     struct text_proj_config config;
-    const float *no_image;     /* [E]: takes the place of the image embedding if there is none */
+    const float *no_image;     /* [E]: takes the place of the image embedding for a record without it */
     struct linear text, image, extra, states;
     struct gain norm;
 };

@@ -23,7 +23,7 @@ struct unet_attention {
 struct unet_level {
     struct unet_res *down, *up;                     /* [layers], [layers + 1] */
     struct unet_attention *down_att, *up_att;       /* NULL if the level has no attention */
-    struct unet_res halve, twice;    /* lead to the level below and above; unused if there is none */
+    struct unet_res halve, twice;    /* lead to the level below and above; unused if the U-Net has no such level */
 };
 
 struct unet {

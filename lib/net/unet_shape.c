@@ -10,7 +10,7 @@ struct reading {
     char at[2 * UNET_BLOCK_NAME];    /* the tensor looked at last */
 };
 
-/* Finds the tensor whose name is the string `where`, then `name`, then ".weight".  Returns NULL if there is no such
+/* Finds the tensor whose name is the string `where`, then `name`, then ".weight".  Returns NULL if the file has no such
  * tensor, or if it does not have nd axes. */
 static const struct tensor *find(struct reading *r, const char *where, const char *name, int nd) {
     const struct weight *w;

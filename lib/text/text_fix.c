@@ -173,7 +173,7 @@ static int ftfy_entity(const uint32_t *s, size_t n, uint32_t out[3]) {
     return k;
 }
 
-/* Returns the length of a match of #?[0-9A-Za-z]{1,24}; at s, which follows an "&", or 0 if there is no match. */
+/* Returns the length of a match of #?[0-9A-Za-z]{1,24}; at s, which follows an "&", or 0 if s does not match. */
 static size_t entity_length(const uint32_t *s, size_t n) {
     size_t start = n > 0 && s[0] == '#', i = start;
 

@@ -128,7 +128,7 @@ clip-tok: long: line 1: longer than 16777216 bytes" ]
 715 320 716" ]
 }
 
-@test "models that are none" {
+@test "files that are not models" {
     run -2 --separate-stderr clip-tok -m nothing x
     [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in nothing (no such file or directory)" ]
     mkdir -p empty

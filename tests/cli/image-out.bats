@@ -53,7 +53,7 @@ setup() {
     grep -aq 'Title' x1.png
 }
 
-@test "--read: what is none is named, the rest is done, status 1" {
+@test "--read: a file that image-out did not write is named, the rest is done, status 1" {
     image-out -o x.png one.clip
     image-out -o x.ppm one.clip
     head -c 60 x.png >cut.png

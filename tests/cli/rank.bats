@@ -278,7 +278,7 @@ setup() {
     run -1 rank --query q --min-cos 0 - </dev/null
 }
 
-@test "queries and labels that are none" {
+@test "what cannot be a query or a label is refused" {
     run -2 --separate-stderr rank --query a a
     [ "$stderr" = "rank: a: more than one record, and a query is one" ]
     run -2 --separate-stderr rank --query /dev/null a

@@ -13,8 +13,8 @@ static int text_of(struct tool *t, struct decoder_input *d, const struct record 
     return got > 0 ? tool_same_clip(t, &d->clip, r, "text_embed", *a, e) : got;
 }
 
-/* Sets *v to the embedding that stands for the picture and returns 1.  Returns 0 if there is no such embedding, and
- * the text alone guides the decoder, or -1 for an error. */
+/* Sets *v to the embedding that stands for the picture and returns 1.  Returns 0 if the record has no such
+ * embedding, so the text alone guides the decoder, or -1 for an error. */
 static int embed_of(struct tool *t, struct decoder_input *d, const struct record *r, const float **v, struct arena *a,
                     struct err *e) {
     static const char *const fields[] = {"image_embed", "text_embed"};

@@ -17,9 +17,9 @@ extern const struct program tool_programs[];    /* in alphabetical order; the la
 /* Returns what the program of this name does, or NULL if no program has the name. */
 const char *tool_about(const char *name);
 
-/* Returns the path of the file `name` in the directory `up`, or NULL if there is no such file.  `up` is relative to the
- * directory of the running program; it is "" for this directory, or ends in a slash.  The next call overwrites the
- * path. */
+/* Returns the path of the file `name` in the directory `up`, or NULL if that directory has no such file.  `up` is
+ * relative to the directory of the running program; it is "" for this directory, or ends in a slash.  The next call
+ * overwrites the path. */
 const char *program_beside(const char *up, const char *name);
 
 /* Replaces the running process by the program `name`: the one in the directory of the running program, else the one in

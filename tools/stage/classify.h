@@ -53,7 +53,8 @@ int classify_params(const struct classify *c, const char *hash, struct span *out
  * vector is of another width or model, and -1 for another error. */
 int classify_run(struct classify *c, const struct record *r, struct arena scratch, struct err *e);
 
-/* Writes the n verdicts into fields of r: label, prob and logit (arrays if k > 1), or score if there are no labels. */
+/* Writes the n verdicts into fields of r: label, prob and logit (arrays if k > 1), or score if the classifier has no
+ * labels. */
 int classify_set(const struct classify *c, struct record *r, size_t n, struct arena *a, struct err *e);
 
 /* classify_columns returns the names of the table's columns and sets *n to their number.  classify_rows writes a row

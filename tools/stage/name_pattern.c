@@ -10,7 +10,7 @@
 
 #include "lib/base/utf8.h"
 
-/* Returns the letter of the directive whose percent sign is just before s, or 0 if there is no such directive.  *len
+/* Returns the letter of the directive whose percent sign is just before s, or 0 if no directive has that letter.  *len
  * receives the directive's length without the percent sign. */
 static char directive(const char *s, size_t *len, int *width, bool *zeros) {
     const char *p = s;

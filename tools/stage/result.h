@@ -12,9 +12,9 @@
 
 struct result {
     double cos, logit;
-    double prob;           /* -1 if there is no probability */
-    int64_t rank;          /* from 1; 0 if there is no rank */
-    struct span label;     /* label.p is NULL if there is no label */
+    double prob;           /* -1: the result has no probability */
+    int64_t rank;          /* from 1; 0: the result has no rank */
+    struct span label;     /* label.p is NULL: the result has no label */
 };
 
 enum result_kind {

@@ -65,7 +65,7 @@ struct scan_part {
 
 /* The bytes that all records of a kind share, which are all bytes except the id and the numbers. */
 struct scan_mould {
-    size_t bytes;           /* length of the numbers; 0 if there is no mould */
+    size_t bytes;           /* length of the numbers; 0: no mould is known yet */
     size_t before, after;   /* how many bytes of `text` are between id and numbers, and how many after the numbers */
     enum dtype dtype;
     unsigned char text[SCAN_MOULD];
