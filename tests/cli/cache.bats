@@ -31,7 +31,8 @@ has() { [ -n "$(find c -name "$1.*.packed")" ]; }
     [ "$(files env)" -eq 1 ]
     UNCLIP_CACHE=env2 clip-embed --cache=opt <apple.tok | cmp - want
     [ "$(files opt)" -eq 1 ]
-    [ ! -e xdg2 ] && [ ! -e env2 ]
+    [ ! -e xdg2 ]
+    [ ! -e env2 ]
     rm -r home/.cache
     clip-embed --cache=none <apple.tok | cmp - want
     UNCLIP_CACHE=none clip-embed <apple.tok | cmp - want

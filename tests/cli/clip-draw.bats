@@ -80,8 +80,10 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     clip-draw "${few[@]}" in.clip >c
     [ "$(cat a b c | field - .data.image | sort -u | wc -l)" = 3 ]
     [ "$(cat a b | field - '.data.params[-1][1] | [.target, .negative]' | tr '\n' ' ')" = '["fish.png",null] [null,"in.clip"] ' ]
-    clip-embed fish.png | clip-draw "${few[@]}" | field - .data.cos
-    record-json in.clip | jq -c 'del(.data.text_embed)' | record-json --from-json | clip-draw "${few[@]}" --target fish.png | field - .id
+    clip-embed fish.png | clip-draw "${few[@]}" >image.clip
+    [ "$(field image.clip '.data.cos | . > -1 and . < 1')" = true ]
+    record-json in.clip | jq -c 'del(.data.text_embed)' | record-json --from-json | clip-draw "${few[@]}" --target fish.png >target.clip
+    [ "$(field target.clip .id)" = '"a red heart"' ]
     clip-draw "${few[@]}" --no-normalize --loss spherical in.clip | field - '.data.params[-1][1] | [.normalize, .loss]' | grep -qx '\[false,"spherical"\]'
 }
 
@@ -129,6 +131,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     run -2 clip-draw -o in.clip in.clip
     [ "$output" = "clip-draw: in.clip: input file is output file" ]
     run -2 clip-draw --cutouts 256 --iterations 65535 in.clip
+    [ "$output" = "clip-draw: --cutouts times --iterations is more than 1048576" ]
     run -1 --separate-stderr sh -c 'image-out -o x.svg <in.clip'
     [ "${stderr_lines[0]}" = "image-out: -: record 1 (a red heart): no svg: clip-draw writes it for strokes" ]
     run -2 image-out --sheet -o x.svg in.clip

@@ -41,7 +41,7 @@ sys.stdout.buffer.write(msgpack.packb({"unclip": 1, "id": sys.argv[1], "data": e
 
 @test "a picture becomes a record: id, image_embed, model, params" {
     run -0 --separate-stderr clip-embed -o out "$IM/rgb.png"
-    [ -z "$stderr" ] && [ -z "$output" ]
+    [ -z "$stderr$output" ]
     run -0 py '
 r, = R
 assert r["unclip"] == 1 and r["id"].endswith("/rgb.png") and list(r["data"]) == ["image_embed", "model", "params"], r
@@ -189,7 +189,7 @@ clip-embed: -: record 6 (f): image: neither u8 [H, W, 3] nor f32 [3, H, W]" ]
 
 @test "nothing in, nothing out, and no model is looked for" {
     UNCLIP_MODEL=/none run -0 --separate-stderr clip-embed </dev/null
-    [ -z "$output" ] && [ -z "$stderr" ]
+    [ -z "$output$stderr" ]
     run -0 clip-embed --files0-from=/dev/null
     [ -z "$output" ]
 }

@@ -196,7 +196,8 @@ clip-tok: long: line 1: longer than 16777216 bytes" ]
     run -0 clip-tok -m glide --ids 'An oil painting' ''
     [ "$output" = "$(clip-tok -m "$glide" --ids 'an oil painting' '')" ]
     n=$(set -- ${lines[0]}; echo $#)
-    [ "$n" -gt 2 ] && [ "$n" -lt 15 ]
+    [ "$n" -gt 2 ]
+    [ "$n" -lt 15 ]
     [ "$(clip-tok -m glide --ids "It's  12" | clip-tok -m glide --decode --ids)" = "it's  12" ]
     clip-tok -m glide 'a corgi' | clip-tok -m glide --decode | grep -qx 'a corgi'
     "$AID/make_glide" -t glide base >/dev/null

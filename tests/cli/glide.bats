@@ -79,8 +79,8 @@ pixels() {
     clip-tok 'the red cat' | decode64 --steps 3 >one.clip
     decode64 --steps 3 "$F/texts.clip" | tail -c "$(wc -c <one.clip)" | cmp - one.clip
     head -c "$(($(wc -c <"$F/small.clip") - 20))" "$F/small.clip" >cut.clip
-    decode64 -q --steps 3 --skip-from cut.clip -o cut.clip "$F/texts.clip" || true
-    [ "$(field cut.clip .id | sort -u | wc -l)" -eq 3 ]
+    decode64 -q --steps 3 --skip-from cut.clip -o cut.clip "$F/texts.clip"
+    cmp cut.clip "$F/small.clip"
     upsample -j 1 --spacing 2 "$F/small.clip" >a.clip
     upsample -j 2 --spacing 2 "$F/small.clip" | cmp - a.clip
 }
@@ -161,7 +161,7 @@ pixels() {
     [ "$(field large.clip .data.model.image | sort -u)" != "$(field other.clip .data.model.image | sort -u)" ]
 }
 
-@test "ddim-invert and back" {
+@test "ddim-invert takes GLIDE, and decode64 samples its noise as it says" {
     ddim-invert --steps 20 "$F/small.clip" >noise.clip
     decode64 noise.clip >back.clip
     [ "$(field back.clip '.data.params[-1][1] | [.sampler, .guidance]' | sort -u)" = '["ddim",1]' ]

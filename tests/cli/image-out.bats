@@ -304,7 +304,8 @@ photo() {
     [ "$(tail -c +16 whole-1.ppm | head -c 3 | od -An -tu1)" = " 255   0   0" ]
     image-out --sheet=2 --caption none -o sheet.ppm named.clip
     w=$(sed -n 2p sheet.ppm | cut -d" " -f1)
-    [ "$w" -ge 512 ] && [ "$w" -lt 600 ]
+    [ "$w" -ge 512 ]
+    [ "$w" -lt 600 ]
     echo '{"id":"gone.png","data":{"cos":0.5}}' | record-json --from-json >gone.clip
     run -1 --separate-stderr image-out -o x.png gone.clip
     [ "$stderr" = "image-out: gone.clip: record 1 (gone.png): no image" ]

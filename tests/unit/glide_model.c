@@ -99,7 +99,7 @@ int main(void) {
     unlink(in("upsample.safetensors"));
     decoder(whole, 1, false, 7, a);
     upsampler(whole, 1, 10, a);
-    {   /* a context of another width than the text transformer gives */
+    {   /* a text transformer with fewer tokens than the tokenizer */
         struct shape s = glide_tiny[0];
         const char *const v[] = {dir};
 

@@ -106,7 +106,7 @@ static void cutouts(struct arena a) {
     close_to(g, golden_floats(&z, "clamp.grad_x", NULL, &a), 40, 0, 0, "the clamp's gradient");
 }
 
-/* For every pair of sides: rows sum to 1, and the transpose is the transpose. */
+/* For many pairs of sides: the weights of a row sum to 1, and no row reaches beyond the input. */
 static void axes(struct arena keep) {
     size_t bad = 0;
 

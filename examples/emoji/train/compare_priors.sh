@@ -7,6 +7,7 @@
 #   N       captions (100)
 #   BIN     unclip's programs; the default is build/bin
 #   AR      folder of the autoregressive prior; the default is the one in the box
+#   PICTURES   empty: only the first table
 #   G, H    guidance of the diffusion prior (2.5) and of the autoregressive prior (1)
 set -euo pipefail
 usage='usage: compare_priors.sh POOL OUT'
@@ -25,10 +26,14 @@ clip-tok -f captions | clip-embed -m "$box" >texts.clip
 echo "| embedding | cosine to the true picture's | nearest is its own | among five | cosine to the text |"
 echo '|---|---|---|---|---|'
 record-json --arrays texts.clip | jq -c '.data.image_embed = .data.text_embed' | "$py" "$here/eval_prior.py" score . 'the text embedding in its place'
-prior -m "$box" -g "$g" texts.clip >diffusion.clip && score 'diffusion prior' <diffusion.clip
-prior -m "$box" -g "$g" --best-of 2 texts.clip >diffusion2.clip && score 'diffusion prior, --best-of 2' <diffusion2.clip
-ar_prior texts.clip >ar.clip && score 'autoregressive prior' <ar.clip
-ar_prior --best-of 2 texts.clip >ar2.clip && score 'autoregressive prior, --best-of 2' <ar2.clip
+prior -m "$box" -g "$g" texts.clip >diffusion.clip
+score 'diffusion prior' <diffusion.clip
+prior -m "$box" -g "$g" --best-of 2 texts.clip >diffusion2.clip
+score 'diffusion prior, --best-of 2' <diffusion2.clip
+ar_prior texts.clip >ar.clip
+score 'autoregressive prior' <ar.clip
+ar_prior --best-of 2 texts.clip >ar2.clip
+score 'autoregressive prior, --best-of 2' <ar2.clip
 [ -z "${PICTURES-1}" ] && exit
 echo
 echo "| picture drawn from | cosine to the true picture's | nearest is its own | among five | cosine to the text |"
