@@ -154,7 +154,7 @@ check-threads:
 
 # For another machine: what includes nothing but lib/ and needs nothing but the C library.
 BEYOND   = $(shell grep -lE '\#include <(blis|utf8proc|xxhash)\.h>' lib/*/*.c)
-PORTABLE = $(basename $(notdir $(shell grep -LE '\#include ("(formats|tools|lib/text|lib/net/clip|tests/golden_file|tests/unit)|<(jansson|zlib|xxhash|utf8proc))' tests/unit/*.c)))
+PORTABLE = $(basename $(notdir $(shell grep -LE '\#include ("(formats|tools|lib/text|lib/net/clip|tests/golden_|tests/unit)|<(jansson|zlib|xxhash|utf8proc))' tests/unit/*.c)))
 CROSS    = CC=aarch64-linux-gnu-gcc B=build-arm64 LDFLAGS=-static SOURCES='$(filter-out $(BEYOND),$(wildcard lib/*/*.c))' BLIS= OPTPKGS= PKG_CONFIG=: NEEDS=:
 check-arm64:
 	@if $(NEEDS) arm64; then \

@@ -62,7 +62,8 @@ pixels() {
     run -0 off small want.small
     [ "${output% *}" -le 4 ] && [ "${output#* }" -eq 0 ] || { echo "$output"; return 1; }
     run -0 off big want.big
-    [ "${output% *}" -le 250 ] && [ "${output#* }" -le 60 ] || { echo "$output"; return 1; }
+    # 1 byte is off by 1 with the kernels of AVX2, and 95 with those in C
+    [ "${output% *}" -le 200 ] && [ "${output#* }" -le 4 ] || { echo "$output"; return 1; }
 }
 
 @test "a record without text, and one with the empty text, are unconditional samples" {

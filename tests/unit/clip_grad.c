@@ -183,7 +183,7 @@ static void parity(const struct golden *g, const struct kern *k, struct arena a)
         if (half) {
             ok(same > 0.999, "%s", what);
         } else {
-            close_to(dx, want, N * g->pixels, 0, DOUBLE ? 1e-11 : resnet ? 4e-5 : 1e-5, what);
+            close_to(dx, want, N * g->pixels, 0, DOUBLE ? 2e-14 : resnet ? 4e-5 : 1e-5, what);
             ok(same > 1 - 1e-8 && fabs(sum - (double)cos_[0] - (double)cos_[1]) < (DOUBLE ? 1e-12 : 4e-6), "%s: direction", what);
         }
     }

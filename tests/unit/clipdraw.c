@@ -7,7 +7,7 @@
 #include "lib/kernel/kern.h"
 #include "lib/net/clip_grad.h"
 
-#include "tests/golden_file.h"
+#include "tests/golden_strokes.h"
 
 enum { SIDE = 32, N = 3 * SIDE * SIDE, VIEWS = 4, STEPS = 6 };
 
@@ -53,23 +53,6 @@ static const char *key(int step, const char *name) {
     return buf[at];
 }
 
-static struct strokes load(const struct weights *z, struct arena *a) {
-    struct strokes s;
-    size_t *first, points;
-    const float *segments = golden_floats(z, "segments", &s.n, a), *p = golden_floats(z, "0.points", &points, a);
-
-    first = arena_take(a, s.n + 1, sizeof *first);
-    first[0] = 0;
-    for (size_t k = 0; k < s.n; k++)
-        first[k + 1] = first[k] + 3 * (size_t)segments[k] + 1;
-    s.first = first;
-    s.param = arena_take(a, strokes_count(&s), sizeof *s.param);
-    memcpy(s.param, p, points * sizeof *p);
-    memcpy(strokes_radius(&s, s.param), golden_floats(z, "0.radius", NULL, a), s.n * sizeof *p);
-    memcpy(strokes_rgba(&s, s.param), golden_floats(z, "0.rgba", NULL, a), 4 * s.n * sizeof *p);
-    return s;
-}
-
 static void load_views(const struct weights *z, int step, struct view *v, struct arena a) {
     const float *start = golden_floats(z, key(step, "start"), NULL, &a), *end = golden_floats(z, key(step, "end"), NULL, &a);
     const float *crop = golden_floats(z, key(step, "crop_ijhw"), NULL, &a);
@@ -91,7 +74,7 @@ static void run(const char *kernel, size_t pass, struct arena a) {
                            .mean = {0.48145466f, 0.4578275f, 0.40821073f}, .std = {0.26862954f, 0.26130258f, 0.27577711f}};
     struct err e = {0};
     const struct compute k = {kern_choose(kernel, PREC_F32, cpu_flags(), &e), NULL};
-    struct strokes s = load(&z, &a);
+    struct strokes s = golden_strokes(&z, "0.", &a);
     size_t points = 2 * s.first[s.n], d;
     float *text = arena_take(&a, 64, sizeof *text), *negative = arena_take(&a, 64, sizeof *text);
     float *x = arena_take(&a, N, sizeof *x), *dx = arena_take(&a, N, sizeof *dx);

@@ -7,17 +7,11 @@
 #include "lib/base/cpu.h"
 #include "lib/base/tensor.h"
 #include "lib/kernel/panel.h"
+#include "tests/guarded.h"
 #include "tests/kern_ref.h"
 #include "tests/tap.h"
 
 enum { ROOM = 4096 };
-
-static uint32_t state = 1;
-
-static float uniform(void) {    /* in [-1, 1) */
-    state = state * 1664525 + 1013904223;
-    return (float)(int32_t)state * 0x1p-31f;
-}
 
 static float *numbers(size_t n, float scale) {
     float *p = malloc((n + 1) * sizeof *p);
@@ -25,22 +19,6 @@ static float *numbers(size_t n, float scale) {
     for (size_t i = 0; i < n; i++)
         p[i] = scale * uniform();
     return p;
-}
-
-/* n numbers surrounded by NaN, at an address that is not aligned to a vector: a read beyond them shows as NaN. */
-static float *guarded(float room[ROOM], size_t n, float scale) {
-    for (size_t i = 0; i < ROOM; i++)
-        room[i] = NAN;
-    for (size_t i = 0; i < n; i++)
-        room[17 + i] = scale * uniform();
-    return room + 17;
-}
-
-static int untouched(const float *room, size_t n) {
-    for (size_t i = 0; i < ROOM; i++)
-        if ((i < 17 || i >= 17 + n) && !isnan(room[i]))
-            return 0;
-    return 1;
 }
 
 static double worst(const float *a, const float *b, size_t n) {
@@ -73,7 +51,7 @@ static void rows(const struct kern *k) {
     int clean = 1, scale = 1;
 
     for (size_t n = 0; n < 1100; n += n < 140 ? 1 : 97) {
-        float *x = guarded(rx, n, 5), *y = guarded(ry, n, 1), *g = guarded(rg, n, 1), *b = guarded(rb, n, 1);
+        float *x = guarded(rx, ROOM, n, 5), *y = guarded(ry, ROOM, n, 1), *g = guarded(rg, ROOM, n, 1), *b = guarded(rb, ROOM, n, 1);
         double s = 0;
 
         for (size_t i = 0; i < n; i++)
@@ -88,13 +66,13 @@ static void rows(const struct kern *k) {
         kern_c.axpy(n, 0.7f, x, want);
         k->axpy(n, 0.7f, x, y);
         axpy = max2(axpy, worst(y, want, n));
-        clean &= untouched(ry, n);
+        clean &= untouched(ry, ROOM, n);
         kern_c.scale(n, 0.3f, want);
         memcpy(got, y, n * 4);
         kern_c.scale(n, 0.3f, got);
         k->scale(n, 0.3f, y);
         scale &= !n || !memcmp(got, y, n * 4);
-        clean &= untouched(ry, n);
+        clean &= untouched(ry, ROOM, n);
         if (!n)
             continue;
         memcpy(want, x, n * 4);
@@ -105,7 +83,7 @@ static void rows(const struct kern *k) {
         softmax(&kern_c, n, 2, want);
         softmax(k, n, 2, x);
         soft = max2(soft, worst(x, want, n));
-        clean &= untouched(rx, n) && untouched(ry, n) && untouched(rg, n);
+        clean &= untouched(rx, ROOM, n) && untouched(ry, ROOM, n) && untouched(rg, ROOM, n);
     }
     printf("# %s: against C: dot %.2g, axpy %.2g, norm %.2g, softmax %.2g, acts %.2g %.2g %.2g %.2g %.2g %.2g\n",
            k->name, dot, axpy, norm, soft, act[0], act[1], act[2], act[3], act[4], act[5]);
@@ -129,8 +107,8 @@ static void channels(const struct kern *k) {
     for (size_t n = 1; n < 150; n += n < 40 ? 1 : 13)
         for (size_t m = 0; m < 12; m += 5) {
             size_t ld = n + 3;
-            float *x = guarded(rx, m ? m * ld - 3 : 0, 2), *mul = guarded(rm, n, 1), *add = guarded(ra, n, 1);
-            float *y = guarded(ry, n, 1), want[160];
+            float *x = guarded(rx, ROOM, m ? m * ld - 3 : 0, 2), *mul = guarded(rm, ROOM, n, 1), *add = guarded(ra, ROOM, n, 1);
+            float *y = guarded(ry, ROOM, n, 1), want[160];
 
             kern_c.moments(m, n, x, ld, m == 5 ? add : NULL, ws, wq);
             k->moments(m, n, x, ld, m == 5 ? add : NULL, s, q);
@@ -138,7 +116,7 @@ static void channels(const struct kern *k) {
             kern_c.affine(n, (enum act)(n % 6), mul, mul, add, want);
             k->affine(n, (enum act)(n % 6), mul, mul, add, y);
             worst_of = max2(worst_of, worst(y, want, n));
-            clean &= untouched(ry, n);
+            clean &= untouched(ry, ROOM, n);
         }
     ok(same, "%s: moments are equal to the last bit", k->name);
     ok(worst_of < 2e-6 && clean, "%s: act(x * mul + add) (%.2g)", k->name, worst_of);
@@ -159,13 +137,13 @@ static void winograd(const struct kern *k) {
         float want[4][160], m[16 * 160], *y[4], *w[4];
 
         for (size_t i = 0; i < 16; i++)
-            x[i] = guarded(rx[i], n, 3);
+            x[i] = guarded(rx[i], ROOM, n, 3);
         for (size_t i = 0; i < 9 * ld; i++)
             g16[i] = f32_bf16(g32[i] = uniform());
         for (size_t i = 0; i < 16 * ld; i++)
             m[i] = i % ld < n ? uniform() : NAN;
         for (size_t i = 0; i < 4; i++)
-            y[i] = guarded(ry[i], n, 1), w[i] = want[i];
+            y[i] = guarded(ry[i], ROOM, n, 1), w[i] = want[i];
         memset(u, 0x55, sizeof u), memset(wu, 0x55, sizeof wu);
         cw->win_weights(n, g, ld, wu, ld), k->win_weights(n, g, ld, u, ld);
         same &= !memcmp(u, wu, sizeof u);
@@ -174,7 +152,7 @@ static void winograd(const struct kern *k) {
         kern_c.win_out(n, m, ld, w), k->win_out(n, m, ld, y);
         for (size_t i = 0; i < 4; i++) {
             same &= !memcmp(y[i], w[i], n * sizeof *y[i]);
-            clean &= untouched(ry[i], n);
+            clean &= untouched(ry[i], ROOM, n);
         }
     }
     ok(same && clean, "%s: Winograd's transforms are equal to the last bit", k->name);
@@ -239,8 +217,10 @@ static void specials(const struct kern *k) {
     for (int i = 0; i < 37; i++)
         x[i] = i % 3 ? -INFINITY : (float)i;
     softmax(k, 37, 1, x);
-    for (good = 1, x[36] -= 1, state = 1; state < 37; state++)
-        good &= state % 3 ? x[state] == 0 : isfinite(x[state]);
+    x[36] -= 1;
+    good = 1;
+    for (int i = 1; i < 37; i++)
+        good &= i % 3 ? x[i] == 0 : isfinite(x[i]);
     ok(good, "%s: a masked key (-infinity) gets exactly 0", k->name);
     x[0] = -110, x[1] = 0;
     softmax(k, 2, 1, x);
@@ -418,8 +398,8 @@ static void finishes(const struct kern *k) {
             float *c = numbers(m * (n + 2), 3), *y, *b, *want;
             struct kern_out o = {.act = (enum act)(n % 6), .act_last = with & 4, .ldy = ld};
 
-            y = guarded(ry, m * ld - 1, 1);
-            b = guarded(rb, n, 1);
+            y = guarded(ry, ROOM, m * ld - 1, 1);
+            b = guarded(rb, ROOM, n, 1);
             memcpy(rw, ry, sizeof rw);
             want = rw + 17;
             o.bias = with & 1 ? b : NULL;
@@ -430,7 +410,7 @@ static void finishes(const struct kern *k) {
             o.residual = with & 2 ? y : NULL;
             k->finish(&o, m, n, c, n + 2);
             e = max2(e, worst(y, want, m * ld - 1));
-            clean &= untouched(ry, m * ld - 1);
+            clean &= untouched(ry, ROOM, m * ld - 1);
             free(c);
         }
     ok(e < 2e-6 && clean, "%s: bias, activation, residual (%.2g)", k->name, e);
