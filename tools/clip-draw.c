@@ -111,6 +111,8 @@ static int params(struct job *j, bool partial, struct span *out, struct arena *a
         mp_cstr(&m, "normalize"), mp_bool(&m, false);
     if (d->again)    /* computing again changes the last bits */
         mp_cstr(&m, "memory"), mp_int(&m, j->memory);
+    if (j->u8)
+        mp_cstr(&m, "u8"), mp_bool(&m, true);
     if (partial)    /* --skip-from must not take a partial picture for a result */
         mp_cstr(&m, "partial"), mp_bool(&m, true);
     mp_map_end(&m, begin);

@@ -36,7 +36,8 @@ struct job {
     size_t count;
 };
 
-static int params(struct job *j, bool text, struct span *out, struct arena *a, struct err *e) {
+/* text: the record's own text is used; file: the picture comes from a file. */
+static int params(struct job *j, bool text, bool file, struct span *out, struct arena *a, struct err *e) {
     struct mp m;
     size_t begin;
 
@@ -50,6 +51,10 @@ static int params(struct job *j, bool text, struct span *out, struct arena *a, s
     mp_cstr(&m, "timesteps"), mp_array(&m, j->count);
     for (size_t i = 0; i < j->count; i++)
         mp_int(&m, j->timesteps[i]);
+    if (j->uncond && !text)
+        mp_cstr(&m, "uncond"), mp_cstr(&m, j->uncond);
+    if (file && j->exif)
+        mp_cstr(&m, "exif"), mp_bool(&m, true);
     mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
@@ -98,7 +103,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
         return err_set(e, "out of memory");
     got = !j->text ? 0 : j->m.glide ? record_str(r, "text", &words, e) : condition_of(&c, r, a, e);
     text = got > 0;
-    if (got < 0 || params(j, text, &map, a, e) < 0)
+    if (got < 0 || params(j, text, !record_has(r, "image"), &map, a, e) < 0)
         return -1;
     if (!text)
         c = j->empty;

@@ -125,6 +125,8 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
         inpainting_params(&j->inpainting, &m);
     if (p->resample > 1)
         mp_cstr(&m, "resample"), mp_int(&m, (int64_t)p->resample);
+    if (j->u8)
+        mp_cstr(&m, "u8"), mp_bool(&m, true);
     if (partial)    /* --skip-from must not take a partial picture for a result */
         mp_cstr(&m, "partial"), mp_bool(&m, true);
     sample_noise_params(z, &m);

@@ -274,6 +274,7 @@ int main(int argc, char *argv[]) {
     int i = tool_start(&j.t, "embed-mix", argc, argv, SYNOPSIS, TOOL_STREAM | TOOL_RECORDS | TOOL_PROGRESS, own,
                        sizeof own / sizeof *own), n = argc - i - 1;
     int m = mode_of(i < argc ? argv[i] : "", n);
+    struct mix_options o;
     struct err e = {0};
 
     TOOL_CHECK_USES(&j.t, uses, names, 1U << m);
@@ -282,7 +283,10 @@ int main(int argc, char *argv[]) {
     j.mode = names[m];
     make_rooms(&j);
     steps(&j, &modes[m]);
-    if (mix_params(&j.map, j.mode, j.theta, j.n, &j.t.arena, &e) < 0)
+    o = (struct mix_options){j.mode, j.field, j.pca_file, NULL, NULL, j.theta, j.n};
+    if (1U << m == DIFF)
+        o.fresh = argv[i + 2], o.old = argv[i + 3];
+    if (mix_params(&j.map, &o, &j.t.arena, &e) < 0)
         die("%s", e.msg);
     tool_reads_all(&j.t, n, argv + i + 1);
     tool_reads(&j.t, j.pca_file);

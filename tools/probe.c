@@ -33,7 +33,7 @@ struct job {
     struct query_source names;
     int normalise, hidden;      /* -1: not given, the head's file decides */
     int64_t k, nearest, folds, max_iter;
-    double min_prob, alpha, beta;
+    double alpha, beta;
     struct probe_fit fit;
     struct features features;
     struct head_file model;
@@ -172,7 +172,7 @@ static int apply(void *job, struct record *r, struct arena *a, struct err *e) {
         die("%s: %s", j->file, e->msg);    /* no record of the stream will fit: one message is enough */
     if (n < 0)
         return -1;
-    if (j->c.classes && j->c.verdict[0].prob < j->min_prob)
+    if (j->c.classes && j->c.verdict[0].prob < j->c.min_prob)
         return 1;
     j->matched++;
     if (j->table.table.format) {
@@ -204,7 +204,7 @@ static void run(struct job *j, int n, char *name[]) {
     tool_table(&j->t, &j->table, column, columns);
     tool_streams(&j->t, n, name, apply, j);
     tool_table_end(&j->table);
-    if (j->min_prob >= 0 && !tool_stopped())
+    if (j->c.min_prob >= 0 && !tool_stopped())
         j->t.status = j->t.failed ? 3 : j->matched == 0;
 }
 
@@ -243,7 +243,7 @@ static void decide(struct job *j) {
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.k = 1, .nearest = 20, .max_iter = 1000, .normalise = -1, .hidden = -1, .min_prob = -1,
+    static struct job j = {.k = 1, .nearest = 20, .max_iter = 1000, .normalise = -1, .hidden = -1, .c = {.min_prob = -1},
                            .alpha = 1.17, .beta = 1, .fit = {.c = DEFAULT_C, .tol = 1e-7, .validation = 0.2}};
     const struct opt own[] = {
         {0, "train", OPT_FLAG, &j.train, NULL, "fit a classifier and write it to -o FILE", 0, 0, NULL},
@@ -273,7 +273,7 @@ int main(int argc, char *argv[]) {
         {0, "plain", OPT_FLAG, &j.plain, NULL, "all votes count the same", 0, 0, NULL},
         {0, "alpha", OPT_FLOAT, &j.alpha, "X", "weight of the vectors with --tip (1.17)", 0, 1e6, NULL},
         {0, "beta", OPT_FLOAT, &j.beta, "X", "how fast it falls with the distance (1)", 0, 1e6, NULL},
-        {0, "min-prob", OPT_FLOAT, &j.min_prob, "X", "only what has at least this probability", 0, 1, NULL},
+        {0, "min-prob", OPT_FLOAT, &j.c.min_prob, "X", "only what has at least this probability", 0, 1, NULL},
         {0, "force", OPT_FLAG, &j.c.force, NULL, "take vectors of other models", 0, 0, NULL},
         {0, "tsv", OPT_FLAG, &j.tsv, NULL, "write tab-separated text, not records", 0, 0, NULL},
         {0, "csv", OPT_FLAG, &j.csv, NULL, "write comma-separated text", 0, 0, NULL},

@@ -60,6 +60,8 @@ static int params(struct job *j, const struct upsample_job *u, const struct samp
     mp_cstr(&m, "side"), mp_int(&m, (int64_t)side);
     if (known)
         mp_cstr(&m, "mask"), mp_bool(&m, true);
+    if (j->u8)
+        mp_cstr(&m, "u8"), mp_bool(&m, true);
     sample_noise_params(z, &m);
     mp_map_end(&m, begin);
     *out = mp_span(&m);

@@ -149,6 +149,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     run -0 --separate-stderr clip-draw "${few[@]}" --skip-from o.clip -o o.clip two.clip
     cmp o.clip all
     clip-draw "${few[@]}" --skip-from all --strokes 7 two.clip | field - .id | wc -l | grep -qx 2
+    clip-draw "${few[@]}" --skip-from all --u8 two.clip | field - .id | wc -l | grep -qx 2
     [ -w /dev/full ] || skip "no /dev/full"
     run -2 sh -c "clip-draw --size 32 --strokes 6 --iterations 2 in.clip >/dev/full"
     [ "$output" = "clip-draw: write error: No space left on device" ]

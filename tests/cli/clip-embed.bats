@@ -295,6 +295,7 @@ assert (m[1][:18] != m[0][:18]).any() and (m[1][30:] == m[0][30:]).all() and (m[
     clip-embed --skip-from part "$IM"/*.png | cmp - /dev/null
     # other options are other results
     clip-embed --skip-from part --exif "$IM"/rgb.png | py 'assert len(R) == 1'
+    clip-embed --skip-from part --activation quick_gelu "$IM"/rgb.png | py 'assert len(R) == 1'
     { rec a '{"tokens": [62, 5, 63]}'; rec b '{"tokens": [62, 63]}'; } >in
     clip-embed <in >want
     { rec a '{"tokens": [62, 5, 63]}'; } | clip-embed >part

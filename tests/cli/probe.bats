@@ -249,6 +249,7 @@ again() {
 @test "--skip-from skips no result that other options gave" {
     probe p.probe new -o plain
     again plain new p.probe --normalise
+    again plain new p.probe --min-prob 0
     head=$ROOT/tests/golden/probe/head_mlp_relu.pth
     probe --head "$head" new -o scored
     again scored new --head "$head" --hidden none

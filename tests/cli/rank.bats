@@ -409,6 +409,10 @@ box() {
     # other labels
     head -n 3 "$l" >three
     rank --labels three --templates openai7 --label-cache cache --tsv pictures | cmp - <(rank --labels three --templates openai7 --tsv pictures)
+    # another activation
+    cp real cache
+    gelu=(--labels "$l" --templates openai7 -k 4 --activation gelu --tsv pictures)
+    rank "${gelu[@]}" --label-cache cache | cmp - <(rank "${gelu[@]}")
     # cut, empty
     head -c 1000 real >cache
     rank --labels "$l" --templates openai7 -k 4 --label-cache cache --tsv pictures | cmp - want

@@ -150,6 +150,48 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     done
 }
 
+# The command makes all records again although FILE, its first argument, holds the results of other options.
+again() {
+    local held=$1
+    shift
+    "$@" >all.clip
+    "$@" --skip-from "$held" >again.clip
+    [ -s all.clip ]
+    cmp all.clip again.clip
+    "$@" --skip-from all.clip >none.clip
+    [ ! -s none.clip ]
+}
+
+@test "unclip: --skip-from skips no result that other options gave" {
+    prior "$U" --steps 2 "$G/text.clip" >p.clip
+    again p.clip prior "$U" --steps 2 --noise-id other "$G/text.clip"
+    decode64 "$U" --steps 2 p.clip >d.clip
+    again d.clip decode64 "$U" --steps 2 --u8 p.clip
+    again d.clip decode64 "$U" --steps 2 --noise-id other p.clip
+    upsample --steps 2 d.clip >u.clip
+    again u.clip upsample --steps 2 --u8 d.clip
+    ddim-invert "$U" --steps 2 d.clip >i.clip
+    again i.clip ddim-invert "--uncond=$G/text.clip" --steps 2 d.clip
+    ddim-invert "$U" --text --steps 2 d.clip >t.clip
+    ddim-invert "--uncond=$G/text.clip" --text --steps 2 --skip-from t.clip d.clip >none.clip
+    [ ! -s none.clip ]    # with its own text, a record does not meet that of --uncond
+    ddim-invert "$U" --steps 2 --exif --skip-from i.clip d.clip >none.clip
+    [ ! -s none.clip ]    # no file is read
+    image-out -o d.ppm d.clip
+    record-json d.clip | jq -c 'del(.data.image) | .data.path = "d.ppm"' | record-json --from-json >f.clip
+    ddim-invert "$U" --steps 2 f.clip >i.clip
+    again i.clip ddim-invert "$U" --steps 2 --exif f.clip
+    embed-mix slerp --theta 0.5 p.clip p.clip >m.clip
+    again m.clip embed-mix slerp --theta 0.5 --field text_embed p.clip p.clip
+    embed-mix diff --theta 0.5 p.clip "$G/text.clip" "$G/empty.clip" >m.clip
+    again m.clip embed-mix diff --theta 0.5 p.clip "$G/empty.clip" "$G/text.clip"
+    prior "$U" --steps 2 four.clip >v.clip
+    embed-mix pca-fit -o a.pca v.clip
+    cp a.pca b.pca
+    embed-mix pca-project --pca a.pca v.clip >m.clip
+    again m.clip embed-mix pca-project --pca b.pca v.clip
+}
+
 # decode64 of 8 records; the signal $1 comes when the first is written.
 stopped_by() {
     local i=0 status=0

@@ -1,6 +1,8 @@
 /* What the samplers share: their params and the -n results of a record. */
 #include "tools/common/samples.h"
 
+#include <string.h>
+
 #include "lib/kernel/kern.h"
 
 int tool_noise_id(struct tool *t, struct record *r, struct err *e) {
@@ -13,6 +15,10 @@ void tool_params(const struct tool *t, struct mp *m) {
     mp_cstr(m, "precision"), mp_cstr(m, precision_name(t->compute.kern->precision));
     mp_cstr(m, "seed"), mp_int(m, t->noise.seed);
     mp_cstr(m, "rng"), mp_cstr(m, t->noise.rng ? "torch" : "unclip");
+    if (t->model.activation)
+        mp_cstr(m, "activation"), mp_cstr(m, t->model.activation == 1 ? "quick_gelu" : "gelu");
+    if (t->noise.id)
+        mp_cstr(m, "noise_id"), mp_text(m, t->noise.id, strlen(t->noise.id));
 }
 
 bool tool_samples_done(struct tool *t, const struct record *r, const struct sample *s, struct span params, struct span fp,

@@ -55,6 +55,8 @@ int classify_params(const struct classify *c, const char *hash, struct span *out
         mp_cstr(&m, "neighbours"), mp_int(&m, (int64_t)v->k);
         mp_cstr(&m, "plain"), mp_bool(&m, v->plain);
     }
+    if (c->min_prob >= 0)
+        mp_cstr(&m, "min_prob"), mp_float(&m, c->min_prob);
     for (size_t i = 0; i < sizeof given / sizeof *given; i++)
         if (given[i].text)
             mp_cstr(&m, given[i].name), mp_cstr(&m, given[i].text);

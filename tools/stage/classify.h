@@ -31,6 +31,7 @@ struct classify {
     bool force;
     size_t k;                 /* how many labels each vector gets */
     double temperature;
+    double min_prob;          /* only what has at least this probability; negative: all */
     const struct sim_kern *sim;
     const char *normalise, *hidden;    /* the values of these options for params; NULL if an option was not given */
     /* state */

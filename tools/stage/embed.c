@@ -49,6 +49,8 @@ int embed_params(const struct embed_options *o, const struct towers *w, unsigned
     pair(&m, "precision", precision_name(w->compute->kern->precision));
     if (f16)
         pair(&m, "dtype", "f16");
+    if (w->paths.activation >= 0)
+        pair(&m, "activation", w->paths.activation == ACT_GELU ? "gelu" : "quick_gelu");
     if (m_of && m_of->config.has_scale)    /* the factor from cosines to logits, for rank */
         mp_cstr(&m, "logit_scale"), mp_float(&m, (double)m_of->config.scale);
     if (dropped)

@@ -172,18 +172,24 @@ int mix_total_record(struct record *out, const struct mix_total *t, const char *
     return t->like.model.n ? record_set_sub_text(out, "model", t->like.field, t->like.model, e) : 0;
 }
 
-int mix_params(struct span *out, const char *mode, const double *step, size_t n, struct arena *a, struct err *e) {
+int mix_params(struct span *out, const struct mix_options *o, struct arena *a, struct err *e) {
+    const struct { const char *name, *text; } given[] = {
+        {"field", o->field}, {"pca", o->pca}, {"new", o->fresh}, {"old", o->old},
+    };
     struct mp m;
     size_t begin;
 
     mp_open(&m, a);
     begin = mp_map_begin(&m);
     mp_cstr(&m, "version"), mp_cstr(&m, UNCLIP_VERSION);
-    mp_cstr(&m, "mode"), mp_cstr(&m, mode);
-    if (n) {
-        mp_cstr(&m, "steps"), mp_array(&m, n);
-        for (size_t i = 0; i < n; i++)
-            mp_float(&m, step[i]);
+    mp_cstr(&m, "mode"), mp_cstr(&m, o->mode);
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        if (given[i].text)
+            mp_cstr(&m, given[i].name), mp_text(&m, given[i].text, strlen(given[i].text));
+    if (o->n) {
+        mp_cstr(&m, "steps"), mp_array(&m, o->n);
+        for (size_t i = 0; i < o->n; i++)
+            mp_float(&m, o->step[i]);
     }
     mp_map_end(&m, begin);
     *out = mp_span(&m);

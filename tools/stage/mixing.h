@@ -45,8 +45,16 @@ int mix_along(struct mix_way *w, const struct record *a, const struct vector *ol
 int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, size_t n, double t, struct arena *mem,
               struct err *e);
 
-/* Makes *out the map of embed-mix's options for params: the mode, and the n steps if n is not 0. */
-int mix_params(struct span *out, const char *mode, const double *step, size_t n, struct arena *a, struct err *e);
+/* What embed-mix was told.  All except the mode may be absent: NULL, or n = 0. */
+struct mix_options {
+    const char *mode, *field, *pca;    /* pca: the file of --pca */
+    const char *fresh, *old;           /* of diff: the files of the two texts */
+    const double *step;                /* [n] */
+    size_t n;
+};
+
+/* Makes *out the map of these options for params. */
+int mix_params(struct span *out, const struct mix_options *o, struct arena *a, struct err *e);
 
 /* A weighted sum of vectors; if `raw` is false, each vector is divided by its length first.  A struct that is {0} is an
  * empty sum.  The first vector that is added decides the width, the model, and the field that the sum gets. */

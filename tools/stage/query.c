@@ -1,5 +1,6 @@
 #include "tools/stage/query.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "formats/record/params.h"
@@ -113,12 +114,15 @@ static int embed_labels(struct labels *l, const struct query_source *from,
                         struct arena *a, struct err *e) {
     struct err why = {0};
     struct encoder n;
+    char of[40];    /* the fingerprint of the weights, and the activation if --activation gave it */
     int got = 0;
 
     if (encode_open(&n, MODEL_TEXT, ENCODE_BATCH, &from->paths, from->compute, a, e) < 0)
         return -1;
     *joint = n.joint;
-    labels_key(key, n.model->fingerprint, l, t);
+    snprintf(of, sizeof of, "%s%s", n.model->fingerprint,
+             from->paths.activation < 0 ? "" : from->paths.activation == ACT_GELU ? " gelu" : " quick_gelu");
+    labels_key(key, of, l, t);
     if (from->cache && (got = labels_cache_read(l, from->cache, key, a, &why)) != 0)
         return got < 0 ? err_at(e, from->cache, &why) : 0;
     if (encode_labels(&n, t, l, a, from->tick, from->ctx, &why) < 0)
