@@ -2,7 +2,6 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "lib/net/clip_bind.h"
@@ -31,8 +30,6 @@ static const struct clip_family NAMES = {
 static const char TIMES[] = "blocks.input.w_t", VOCABULARY[] = "blocks.input.w_voc", KEY[] = ".f_attn.f_k.weight";
 static const float pixel_mean[3] = {122.77093945f, 116.74601272f, 104.09373519f};
 static const float pixel_std[3] = {68.50053285f, 66.63215831f, 70.32316309f};
-
-enum { LAYERS_MOST = 256 };
 
 bool noised_clip_is_image(const struct weights *ws) {
     return weights_find(ws, TIMES) && weights_find(ws, "blocks.input.patch_proj");
@@ -104,66 +101,30 @@ static int plain_names(struct weights *out, const struct weights *ws, struct are
     return weights_sort(out, e);
 }
 
-/* Returns the shape of a tensor with nd dimensions, or NULL and a message. */
-static const size_t *shape_of(const struct weights *ws, const char *name, int nd, struct err *e) {
+/* Refuses weights without the tensor `name` or with one that has not nd dimensions. */
+static int need(const struct weights *ws, const char *name, int nd, struct err *e) {
     const struct weight *w = weights_find(ws, name);
 
     if (w && w->t.nd == nd)
-        return w->t.shape;
-    err_set(e, w ? "tensor %s has %d dimensions, expected %d" : "tensor %s is missing", name, w ? w->t.nd : 0, nd);
-    return NULL;
-}
-
-/* Returns the number of layers, or 0 and a message. */
-static size_t layers_of(const struct weights *ws, struct err *e) {
-    char name[64];
-    size_t n = 0;
-
-    while (n < LAYERS_MOST && (snprintf(name, sizeof name, "%s%zu.f_attn.ln.weight", NAMES.text.layers, n), weights_find(ws, name)))
-        n++;
-    if (!n)
-        err_set(e, "tensor %s is missing", name);
-    return n;
+        return 0;
+    return err_set(e, w ? "tensor %s has %d dimensions, expected %d" : "tensor %s is missing", name, w ? w->t.nd : 0, nd);
 }
 
 static size_t heads_of(size_t width, size_t head) {
     return width / (head ? head : size_max(size_min(width, 64), 1));
 }
 
-static int image_config(struct clip_config *c, const struct weights *ws, size_t head, struct err *e) {
-    const size_t *times = shape_of(ws, TIMES, 2, e), *patch = times ? shape_of(ws, NAMES.vision.patch, 4, e) : NULL;
-    const size_t *place = patch ? shape_of(ws, NAMES.vision.position, 2, e) : NULL;
-    const size_t *fc = place ? shape_of(ws, "blocks.block_0.f_mlp.f_1.weight", 2, e) : NULL;
-    const size_t *out = fc ? shape_of(ws, NAMES.vision.projection, 2, e) : NULL;
-    size_t grid, layers = out ? layers_of(ws, e) : 0;
-
-    if (!layers)
+/* Fills the config from the shapes of the tensors, which have plain names. */
+static int config_of(struct clip_config *c, const struct weights *ws, size_t head, struct err *e) {
+    *c = (struct clip_config){.family = &NAMES};
+    if (clip_config_from_weights(c, ws, e) < 0)
         return -1;
-    grid = place[0] ? square_root(place[0] - 1) : 0;
-    if (!grid || grid * grid + 1 != place[0] || !patch[2] || patch[2] > SIZE_MAX / grid)
-        return err_set(e, "tensor %s has %zu rows, expected 1 and a square", NAMES.vision.position, place[0]);
-    *c = (struct clip_config){.family = &NAMES, .has_vision = true, .act_known = true};
-    c->vision = (struct clip_vision_config){
-        .kind = VISION_VIT, .image = grid * patch[2], .width = times[1], .heads = heads_of(times[1], head), .embed = out[0],
-        .layers = layers, .patch = patch[2], .mlp = fc[0], .act = ACT_GELU, .eps = 1e-5f
-    };
-    return clip_check_vision(c, e);
-}
-
-static int text_config(struct clip_config *c, const struct weights *ws, size_t head, struct err *e) {
-    const size_t *voc = shape_of(ws, VOCABULARY, 2, e), *place = voc ? shape_of(ws, NAMES.text.position, 2, e) : NULL;
-    const size_t *fc = place ? shape_of(ws, "blocks.block_0.f_mlp.f_1.weight", 2, e) : NULL;
-    const size_t *out = fc ? shape_of(ws, NAMES.text.projection, 2, e) : NULL;
-    size_t layers = out ? layers_of(ws, e) : 0;
-
-    if (!layers)
-        return -1;
-    *c = (struct clip_config){.family = &NAMES, .has_text = true, .act_known = true};
-    c->text = (struct clip_text_config){
-        .context = place[0], .vocab = voc[0], .width = voc[1], .heads = heads_of(voc[1], head), .layers = layers, .mlp = fc[0],
-        .embed = out[0], .act = ACT_GELU, .eps = 1e-5f, .eos = INT_MAX    /* not a token: pooled at the last token */
-    };
-    return clip_check_text(c, e);
+    c->act_known = true;
+    c->text.act = c->vision.act = ACT_GELU;
+    c->text.heads = heads_of(c->text.width, head);
+    c->vision.heads = heads_of(c->vision.width, head);
+    c->text.eos = INT_MAX;    /* not a token: pooled at the last token */
+    return 0;
 }
 
 /* Binds the image tower and its transposed matrices. */
@@ -188,8 +149,12 @@ struct noised_clip *noised_clip_bind(const struct weights *image, const struct w
         err_set(e, "out of memory for weights");
         return NULL;
     }
-    if (plain_names(&plain_image, image, keep, e) < 0 || image_config(&c->image, &plain_image, head, e) < 0 ||
-        plain_names(&plain_text, text, keep, e) < 0 || text_config(&c->text, &plain_text, head, e) < 0)
+    if (plain_names(&plain_image, image, keep, e) < 0 || need(&plain_image, TIMES, 2, e) < 0 ||
+        need(&plain_image, NAMES.vision.patch, 4, e) < 0 || config_of(&c->image, &plain_image, head, e) < 0 ||
+        clip_check_vision(&c->image, e) < 0)
+        return NULL;
+    if (plain_names(&plain_text, text, keep, e) < 0 || need(&plain_text, VOCABULARY, 2, e) < 0 ||
+        config_of(&c->text, &plain_text, head, e) < 0 || clip_check_text(&c->text, e) < 0)
         return NULL;
     if (c->image.vision.embed != c->text.text.embed) {
         err_set(e, "the image encoder makes %zu numbers, and the text encoder %zu", c->image.vision.embed, c->text.text.embed);
