@@ -40,9 +40,10 @@ enum karlo_file karlo_file(const struct weights *ws) {
     return KARLO_NONE;
 }
 
-/* Returns the new name of a tensor: `before`, then the table's `to`, then the end of the old name (".weight", ".bias"
- * or nothing).  Returns NULL if the table does not have the old name. */
-static const char *apply(const struct rename *t, size_t n, const char *before, const char *name, struct arena *a) {
+/* Looks for the old name of a tensor in the table.  *to receives the new name: `before`, then the table's `to`, then the
+ * end of the old name (".weight", ".bias" or nothing).  If `to` is NULL, no name is made.  Returns 1, or 0 if the table
+ * does not have the old name, or -1 if the arena is full. */
+static int apply(const struct rename *t, size_t n, const char *before, const char *name, const char **to, struct arena *a) {
     char out[256];
 
     for (size_t i = 0; i < n; i++) {
@@ -50,32 +51,35 @@ static const char *apply(const struct rename *t, size_t n, const char *before, c
         const char *rest = name + k;
         if (strncmp(name, t[i].from, k) != 0 || (*rest && strcmp(rest, ".weight") != 0 && strcmp(rest, ".bias") != 0))
             continue;
+        if (!to)
+            return 1;
         snprintf(out, sizeof out, "%s%s%s", before, t[i].to, rest);
-        return arena_str(a, out, strlen(out));
+        *to = arena_str(a, out, strlen(out));
+        return *to ? 1 : -1;
     }
-    return NULL;
+    return 0;
 }
 
-static const char *prior_name(const char *name, struct arena *a) {
+static int prior_name(const char *name, const char **to, struct arena *a) {
     static const char blocks[] = "model.transformer.resblocks.";
     char before[64];
     size_t n = sizeof blocks - 1, digits;
 
     if (strncmp(name, blocks, n) != 0)
-        return apply(prior, COUNT(prior), "", name, a);
+        return apply(prior, COUNT(prior), "", name, to, a);
     digits = strspn(name + n, "0123456789");
     if (!digits || digits > 6 || name[n + digits] != '.')
-        return NULL;
+        return 0;
     snprintf(before, sizeof before, "transformer_blocks.%.*s.", (int)digits, name + n);
-    return apply(layer, COUNT(layer), before, name + n + digits + 1, a);
+    return apply(layer, COUNT(layer), before, name + n + digits + 1, to, a);
 }
 
-static const char *text_proj_name(const char *name, struct arena *a) {
-    return apply(text_proj, COUNT(text_proj), "", name, a);
+static int text_proj_name(const char *name, const char **to, struct arena *a) {
+    return apply(text_proj, COUNT(text_proj), "", name, to, a);
 }
 
-/* Fill *out with those tensors of *in for whose names the function `to` returns a new name, under the new names. */
-static int pick(const struct weights *in, struct weights *out, const char *(*to)(const char *, struct arena *),
+/* Fill *out with those tensors of *in for whose names the function `name_of` returns 1, under the new names. */
+static int pick(const struct weights *in, struct weights *out, int (*name_of)(const char *, const char **, struct arena *),
                 struct arena *a, struct err *e) {
     const struct weights all = *in;    /* out may be in */
 
@@ -83,8 +87,12 @@ static int pick(const struct weights *in, struct weights *out, const char *(*to)
     if (!out->w)
         return err_set(e, "out of memory");
     for (size_t i = 0; i < all.n; i++) {
-        const char *name = to(all.w[i].name, a);
-        if (name)
+        const char *name;
+        int got = name_of(all.w[i].name, &name, a);
+
+        if (got < 0)
+            return err_set(e, "out of memory");
+        if (got)
             out->w[out->n++] = (struct weight){.name = name, .t = all.w[i].t};
     }
     return weights_sort(out, e);
@@ -127,7 +135,7 @@ int karlo_unet(const struct weights *in, const char *prefix, struct weights *out
     if (!out->w)
         return err_set(e, "out of memory");
     for (size_t i = 0; i < in->n; i++)    /* a decoder's file holds text_proj too */
-        if (!strncmp(in->w[i].name, prefix, strlen(prefix)) && !apply(text_proj, COUNT(text_proj), "", in->w[i].name, a))
+        if (!strncmp(in->w[i].name, prefix, strlen(prefix)) && !text_proj_name(in->w[i].name, NULL, NULL))
             out->w[out->n++] = (struct weight){.name = in->w[i].name, .t = in->w[i].t};
     return 0;
 }

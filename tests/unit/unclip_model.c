@@ -484,6 +484,30 @@ static void same_shape(const struct unet_config *want, const struct weights *ws,
        "attention, context of %zu and film", c.context);
 }
 
+/* In an arena that is too small no tensor of text_proj is lost, and the U-Net takes no tensor of text_proj. */
+static void original_little_room(const struct weights *theirs, size_t proj, struct arena a) {
+    int bad = 0, fits = 0;
+
+    for (size_t room = 0; room < (size_t)1 << 18; room += 64) {
+        struct weights w[2];
+        struct err e[2] = {0};
+        int got[2];
+
+        for (int i = 0; i < 2; i++) {
+            struct arena b = a;
+
+            b.end = b.at + room;
+            got[i] = i ? karlo_unet(theirs, "model.", &w[i], &b, &e[i]) : karlo_text_proj(theirs, &w[i], &b, &e[i]);
+            if (got[i] < 0)
+                bad += strcmp(e[i].msg, "out of memory") != 0;
+            else
+                bad += w[i].n != (i ? theirs->n - proj : proj);
+        }
+        fits |= got[0] == 0 && got[1] == 0;
+    }
+    ok(!bad && fits, "too little room for an original file's tensors is an error");
+}
+
 static void original_decoder(struct arena a) {
     enum { SIDE = 16, N = SIDE * SIDE * 6 };
     struct weights unet = read_file("decoder", &a), proj = read_file("text_proj", &a), theirs = table(unet.n + proj.n, &a), w;
@@ -502,6 +526,7 @@ static void original_decoder(struct arena a) {
     ok(!memcmp(time, time + 2 * E, 2 * E * sizeof *time) && !memcmp(context, context + ROWS * CROSS, ROWS * CROSS * sizeof *context),
        "text_proj: the same bytes");
     ok(karlo_unet(&theirs, "model.", &w, &a, &e) == 0 && w.n == theirs.n - proj.n, "the U-Net is the rest %s", e.msg);
+    original_little_room(&theirs, proj.n, a);
     forward(&c, &unet, SIDE, time, context, out, a);
     same_shape(&c, &w, "model.");
     c.family = UNET_ORIGINAL, c.prefix = "model.";
