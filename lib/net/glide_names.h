@@ -5,7 +5,7 @@
  *            base 3: x                             base_inpaint 7: x, known picture, mask
  *            upsample 6: x, small picture          upsample_inpaint 10: x, known picture, mask, small picture
  * Source   openai/glide-text2im @69b5307 text2im_model.py.
- * Errors   -1 with a message in e: memory is exhausted, or two tensors have the same name.
+ * Errors   -1 with a message in e: memory is exhausted.
  */
 #ifndef UNCLIP_GLIDE_NAMES_H
 #define UNCLIP_GLIDE_NAMES_H
@@ -17,8 +17,8 @@ enum glide_file { GLIDE_NONE, GLIDE_BASE, GLIDE_BASE_INPAINT, GLIDE_UPSAMPLE, GL
 /* Which of GLIDE's files holds these tensors? */
 enum glide_file glide_file(const struct weights *ws);
 
-/* Fill *text with the tensors of the text transformer, and *unet with all others.  The tables take memory from the
- * arena a; the tensors' numbers are not copied. */
+/* Fill *text with the tensors of the text transformer, and *unet with all others, both in the order of *all.  The tables
+ * take memory from the arena a; the tensors' numbers are not copied. */
 int glide_divide(const struct weights *all, struct weights *text, struct weights *unet, struct arena *a, struct err *e);
 
 #endif
