@@ -325,12 +325,15 @@ static int enlarge(const struct upsample_job *j, const float *small, float *low,
     return r < 0 ? err_set(e, "out of memory") : 0;
 }
 
-static int check_upsampler(const struct upsample_job *j, const struct unet *u, struct err *e) {
-    const struct unet_config *c = unet_config(u);
+static int check_upsampler(const struct upsample_job *j, struct err *e) {
+    const struct unet_config *c = unet_config(j->first), *last = unet_config(j->last);
     bool learned = j->sched->c.variance == VARIANCE_LEARNED_RANGE;
 
     if ((c->in != 2 * RGB && c->in != 2 * RGB + INPAINT_CHANNELS) || (c->out != RGB && c->out != 2 * RGB))
         return err_set(e, "an upsampler with %zu channels in and %zu out", c->in, c->out);
+    if (last->in != c->in || last->out != c->out)
+        return err_set(e, "an upsampler with %zu channels in and %zu out, whose last step has %zu and %zu", c->in, c->out, last->in,
+                       last->out);
     if (!j->ddim && learned && c->out != 2 * RGB)
         return err_set(e, "the scheduler wants a learned variance, the upsampler has none");
     return 0;
@@ -399,7 +402,7 @@ int sample_upsampler(const struct upsample_job *j, const struct compute *c, cons
 
     if (!noise)
         return err_set(e, "out of memory");
-    if (check_upsampler(j, j->first, e) < 0 || check_upsampler(j, j->last, e) < 0 || upsample_open(&g, j, c, small, a, e) < 0)
+    if (check_upsampler(j, e) < 0 || upsample_open(&g, j, c, small, a, e) < 0)
         return -1;
     start(&j->noise, j->init, j->n, one, big);
     for (size_t i = 0; !j->init && j->temperature != 1 && i < j->n * one; i++)

@@ -18,7 +18,7 @@
  *          from the conditional branch.  The last step adds no noise.  Images are clamped between decoder and
  *          upsampler, not between the resize and the network; GLIDE's are not clamped.
  * Numbers  The whole recorded pipeline is within 1e-3 of diffusers (tests/unit/sampler.c has the figures).
- * Errors   The functions return -1 if scratch is too small or the decoder does not fit the job (err is filled), and
+ * Errors   The functions return -1 if scratch is too small or the network does not fit the job (err is filled), and
  *          if the step callback returned false (err is empty).
  * Threads  The networks split their work over threads.
  */
@@ -114,7 +114,7 @@ enum enlarge { ENLARGE_CLAMPED_BICUBIC, ENLARGE_ROUNDED_BILINEAR };
 
 /* A network's input channels are x, then the known part if it was trained for inpainting, then the enlarged image. */
 struct upsample_job {
-    const struct unet *first, *last;    /* last runs the final step, first all steps before it */
+    const struct unet *first, *last;    /* last runs the final step, first all steps before it; both have the same channels */
     const struct sched *sched;
     size_t n, in, out;                  /* sides of the small and of the large images, in pixels */
     size_t steps;

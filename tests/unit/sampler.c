@@ -179,6 +179,59 @@ static void run_upsampler(struct pipe *p, const struct compute *k, const float *
     ok(off <= 12, "%d of %d values differ after rounding to 8 bits (allowed 12)", off, 3 * BIG * BIG);
 }
 
+/* The upsampler with other numbers of channels; its first and its last convolution are zeros. */
+static struct unet *other_upsampler(size_t in, size_t out, const struct compute *k, struct arena *a) {
+    struct unet_config c;
+    struct weights w;
+    struct mapfile m;
+    struct err e = {0};
+    size_t side;
+    struct unet *u = NULL;
+
+    if (!open_json(&m, GOLDEN "super_res_first/config.json") || !open_weights(&w, GOLDEN "super_res_first" WEIGHTS, a) ||
+        !ok(unclip_config_unet(&c, &side, m.p, m.n, &e) == 0, "its config %s", e.msg))
+        return NULL;
+    c.in = in, c.out = out;
+    for (int i = 0; i < 3; i++) {
+        struct tensor *t = &weights_find(&w, i == 0 ? "conv_in.weight" : i == 1 ? "conv_out.weight" : "conv_out.bias")->t;
+        size_t n;
+
+        t->dtype = DT_F32;
+        t->shape[i == 0] = i ? out : in;
+        tensor_contiguous(t);
+        tensor_count(t, &n);
+        t->data = arena_zero(a, n, sizeof(float));
+    }
+    u = unet_bind(&c, &w, k, a, &e);
+    ok(u != NULL, "an upsampler with %zu channels in and %zu out %s", in, out, e.msg);
+    return u;
+}
+
+/* Both networks use the same buffers, so a pair with different numbers of channels is refused. */
+static void upsamplers_differ(const struct compute *k, struct arena a) {
+    static const size_t in[] = {6, 10, 6}, out[] = {3, 3, 6};
+    static float small[3 * SMALL * SMALL], big[3 * BIG * BIG];
+    int t[STEPS];
+    struct upsample_job j = {.n = 1, .in = SMALL, .out = BIG, .steps = STEPS, .timesteps = t, .init = big};
+    struct unet *u[3];
+    struct sched s;
+
+    if (!open_sched(&s, GOLDEN "super_res_scheduler/scheduler_config.json", &a))
+        return;
+    sched_timesteps(&s, STEPS, t);
+    j.sched = &s;
+    for (int i = 0; i < 3; i++)
+        if (!(u[i] = other_upsampler(in[i], out[i], k, &a)))
+            return;
+    for (int i = 0; i < 9; i++) {
+        struct err e = {0};
+
+        j.first = u[i / 3], j.last = u[i % 3];
+        if (i / 3 != i % 3)
+            ok(sample_upsampler(&j, k, small, big, NULL, a, &e) < 0 && strstr(e.msg, "whose last step has"), "refused: %s", e.msg);
+    }
+}
+
 /* The decoder with its last convolution scaled by 1/100.  The eps of a trained network varies slowly with x; that of a
  * random network does not, and inversion would not lead back. */
 static struct unet *calm_decoder(const struct compute *k, struct arena *a) {
@@ -378,6 +431,8 @@ int main(void) {
         run_upsampler(&p, &k, small, s, what);
         if (list == &kern_c)
             run_inpainting(&p, &k, z, s);
+        if (list == &kern_c)
+            upsamplers_differ(&k, s);
         if (list == &kern_c)
             run_inversion(&p, &k, z, get(&s, "image_small"), s);
     }
