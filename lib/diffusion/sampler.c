@@ -20,6 +20,35 @@ static float *take(struct arena *a, size_t n) {
     return arena_take(a, n, sizeof(float));
 }
 
+/* Does the step from timestep t need noise? */
+static bool draws_at(const struct sched *s, int t, bool ddim, double eta) {
+    return s->c.guided || (t > 0 && (!ddim || eta > 0));
+}
+
+/* What is known of x0: the mask and the source for sched_step and sched_ddim. */
+struct known_part {
+    struct sched_known k;
+    bool x0;           /* the scheduler replaces x0; otherwise inpaint_keep replaces the state after a step */
+};
+
+/* Fills *known for the inpainting p, which may be NULL.  A network that sees the known part, and DDIM, have x0 replaced. */
+static int open_known(struct known_part *known, const struct inpaint *p, size_t pixels, bool sees, bool ddim, struct arena *a) {
+    float *mask = p ? take(a, RGB * pixels) : NULL;
+
+    known->x0 = p && (sees || ddim);
+    if (!p)
+        return 0;
+    if (!mask)
+        return -1;
+    inpaint_known(p, pixels, mask, &known->k);
+    return 0;
+}
+
+/* Returns what the scheduler shall replace, or NULL. */
+static const struct sched_known *replaces(const struct known_part *known) {
+    return known->x0 ? &known->k : NULL;
+}
+
 /* ---- prior ---- */
 
 /* Writes the prefix of each row into past: n conditional rows, then, if guided, n unconditional rows.  Returns the
@@ -100,8 +129,7 @@ struct decode {
     float *in, *out;                        /* the network's input [rows, S, S, 3] and its output */
     float *model;                           /* the output after guidance, [n, out channels, S, S] */
     float *pull;                            /* j->guide's gradient, [n, 3, S, S] */
-    struct sched_known known;               /* for each sample, the pixels at which x0 is replaced by the source */
-    bool known_x0;
+    struct known_part known;                /* the same for each sample */
     struct arena a;
 };
 
@@ -110,22 +138,6 @@ static void put_picture(const float *x, size_t pixels, float *in, size_t channel
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < RGB; c++)
             in[i * channels + c] = x[c * pixels + i];
-}
-
-/* Fills in what does not change from step to step: the input channels of the known part, and d->known. */
-static int open_inpaint(struct decode *d, struct arena *a) {
-    const struct decoder_job *j = d->j;
-    const struct unet_config *u = unet_config(j->unet);
-    float *mask = j->inpaint ? take(a, RGB * d->pixels) : NULL;
-
-    if (j->inpaint && !mask)
-        return -1;
-    for (size_t i = 0; u->in > RGB && i < d->rows; i++)
-        inpaint_channels(j->inpaint, d->pixels, d->in + i * d->pixels * u->in, u->in, RGB);
-    if (mask)
-        inpaint_known(j->inpaint, d->pixels, mask, &d->known);
-    d->known_x0 = mask && (j->ddim || u->in > RGB);
-    return 0;
 }
 
 /* Takes the memory of a run and fills in the context and the time vector of each row: n conditional rows, then, if
@@ -143,9 +155,12 @@ static int decode_open(struct decode *d, const struct decoder_job *j, const stru
     d->out = take(&a, d->rows * d->pixels * u->out);
     d->model = take(&a, d->rows * d->pixels * u->out);
     d->pull = take(&a, j->guide ? j->n * d->pixels * RGB : 0);
-    if (!d->context || !d->time || !d->in || !d->out || !d->model || !d->pull || open_inpaint(d, &a) < 0)
+    if (!d->context || !d->time || !d->in || !d->out || !d->model || !d->pull ||
+        open_known(&d->known, j->inpaint, d->pixels, u->in > RGB, j->ddim, &a) < 0)
         return err_set(e, "out of memory");
     d->a = a;
+    for (size_t i = 0; u->in > RGB && i < d->rows; i++)
+        inpaint_channels(j->inpaint, d->pixels, d->in + i * d->pixels * u->in, u->in, RGB);
     for (size_t i = 0; i < d->rows; i++) {
         const struct decoder_branch *b = i < j->n ? &j->cond[i] : j->uncond;
         d->context[i] = b->context;
@@ -179,7 +194,7 @@ static int next_timestep(const struct decoder_job *j, size_t k) {
 static void decode_step(struct decode *d, float *x, float *x0, const float *noise, size_t k) {
     size_t one = d->pixels * RGB, all = d->pixels * unet_config(d->j->unet)->out;
     const struct decoder_job *j = d->j;
-    const struct sched_known *known = d->known_x0 ? &d->known : NULL;
+    const struct sched_known *known = replaces(&d->known);
     int t = j->timesteps[k], prev = next_timestep(j, k);
     const struct sched_taken taken = {k ? j->timesteps[k - 1] : -1, t, prev, j->ddim, j->eta};
 
@@ -215,15 +230,11 @@ static size_t repeats(const struct decoder_job *j, size_t k) {
     return k + 1 < j->steps && j->resample > 1 ? j->resample : 1;
 }
 
-static bool step_draws(const struct decoder_job *j, size_t k) {
-    return j->sched->c.guided || (j->timesteps[k] > 0 && (!j->ddim || j->eta > 0));
-}
-
 size_t decoder_draws(const struct decoder_job *j, size_t *numbers) {
     size_t n = j->resample > 1 ? j->resample : 1, draws = !j->init;
 
     for (size_t k = 0; k < j->steps; k++)
-        draws += repeats(j, k) * step_draws(j, k) + repeats(j, k) - 1;
+        draws += repeats(j, k) * draws_at(j->sched, j->timesteps[k], j->ddim, j->eta) + repeats(j, k) - 1;
     if (numbers)
         *numbers = 1 + j->steps * n + j->steps * (n - 1);
     return draws;
@@ -238,7 +249,7 @@ static int decode_timestep(struct decode *d, size_t k, float *x, float *x0, floa
     for (size_t u = 0; u < n; u++) {
         if (decode_model(d, x, t, e) < 0 || (j->guide && j->guide->gradient(j->guide->ctx, j->n, x, t, d->pull, d->a, e) < 0))
             return -1;
-        if (step_draws(j, k))
+        if (draws_at(j->sched, j->timesteps[k], j->ddim, j->eta))
             j->noise.draw(j->noise.ctx, (unsigned)(k * most + u + 1), j->n, one, noise);
         else
             memset(noise, 0, size * sizeof *noise);
@@ -300,8 +311,7 @@ struct enlarging {
     size_t pixels;
     float *low;                /* [n, S, S, 3]: the enlarged small images */
     float *in, *out, *model;   /* the network's input and output, channels last, and its output with channels first */
-    struct sched_known known;
-    bool known_x0;
+    struct known_part known;
     struct arena a;
 };
 
@@ -342,17 +352,14 @@ static int check_upsampler(const struct upsample_job *j, struct err *e) {
 static int upsample_open(struct enlarging *g, const struct upsample_job *j, const struct compute *c, const float *small,
                          struct arena a, struct err *e) {
     size_t pixels = j->out * j->out, in = unet_config(j->first)->in, out = unet_config(j->first)->out;
-    float *mask = j->inpaint ? take(&a, RGB * pixels) : NULL;
 
     *g = (struct enlarging){.j = j, .c = c, .pixels = pixels, .low = take(&a, j->n * pixels * RGB),
                             .in = take(&a, pixels * in), .out = take(&a, pixels * out), .model = take(&a, pixels * out)};
-    if (!g->low || !g->in || !g->out || !g->model || (j->inpaint && !mask))
+    if (!g->low || !g->in || !g->out || !g->model ||
+        open_known(&g->known, j->inpaint, pixels, in > 2 * RGB, j->ddim, &a) < 0)
         return err_set(e, "out of memory");
     if (in > 2 * RGB)
         inpaint_channels(j->inpaint, pixels, g->in, in, RGB);
-    if (mask)
-        inpaint_known(j->inpaint, pixels, mask, &g->known);
-    g->known_x0 = mask && (j->ddim || in > 2 * RGB);
     g->a = a;
     return enlarge(j, small, g->low, a, e);
 }
@@ -361,7 +368,7 @@ static int upsample_open(struct enlarging *g, const struct upsample_job *j, cons
 static int upsample_step(struct enlarging *g, const struct unet *u, size_t i, float *x, const float *noise, int t, int prev,
                          struct err *e) {
     const struct upsample_job *j = g->j;
-    const struct sched_known *known = g->known_x0 ? &g->known : NULL;
+    const struct sched_known *known = replaces(&g->known);
     size_t in = unet_config(u)->in, one = g->pixels * RGB;
     const float *low = g->low + i * one;
 
@@ -381,15 +388,11 @@ static int upsample_step(struct enlarging *g, const struct unet *u, size_t i, fl
     return 0;
 }
 
-static bool upsample_draws(const struct upsample_job *j, size_t k) {
-    return j->sched->c.guided || (j->timesteps[k] > 0 && (!j->ddim || j->eta > 0));
-}
-
 size_t upsampler_draws(const struct upsample_job *j) {
     size_t draws = !j->init;
 
     for (size_t k = 0; k < j->steps; k++)
-        draws += upsample_draws(j, k);
+        draws += draws_at(j->sched, j->timesteps[k], j->ddim, j->eta);
     return draws;
 }
 
@@ -410,7 +413,7 @@ int sample_upsampler(const struct upsample_job *j, const struct compute *c, cons
     for (size_t k = 0; k < j->steps; k++) {
         int t = j->timesteps[k], prev = k + 1 < j->steps ? j->timesteps[k + 1] : -1;
 
-        if (upsample_draws(j, k))
+        if (draws_at(j->sched, j->timesteps[k], j->ddim, j->eta))
             j->noise.draw(j->noise.ctx, (unsigned)k + 1, j->n, one, noise);
         for (size_t i = 0; i < j->n; i++)
             if (upsample_step(&g, k + 1 < j->steps ? j->first : j->last, i, big + i * one, noise + i * one, t, prev, e) < 0)

@@ -138,13 +138,18 @@ void sched_step(const struct sched *s, int t, int prev, float *x, const float *m
     }
 }
 
+/* Returns the factor of DDIM's noise between abar a and p.  *direction receives the factor of eps. */
+static double ddim_noise(double a, double p, double eta, double *direction) {
+    double sd = eta > 0 && p > a ? eta * sqrt((1 - p) / (1 - a)) * sqrt(1 - a / p) : 0, rest = 1 - p - sd * sd;
+
+    *direction = sqrt(rest > 0 ? rest : 0);
+    return sd;
+}
+
 void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
                 const float *noise, const struct sched_known *known, size_t n) {
-    double a = abar_at(s, t), p = abar_at(s, prev);
-    double sd = eta > 0 && p > a ? eta * sqrt((1 - p) / (1 - a)) * sqrt(1 - a / p) : 0;
-    double rest = 1 - p - sd * sd;
-    float ca = (float)sqrt(a), c1a = (float)sqrt(1 - a), cp = (float)sqrt(p);
-    float cdir = (float)sqrt(rest > 0 ? rest : 0), csd = (float)sd;
+    double a = abar_at(s, t), p = abar_at(s, prev), direction, sd = ddim_noise(a, p, eta, &direction);
+    float ca = (float)sqrt(a), c1a = (float)sqrt(1 - a), cp = (float)sqrt(p), cdir = (float)direction, csd = (float)sd;
 
     for (size_t i = 0; i < n; i++) {
         float d = s->c.predict == PREDICT_SAMPLE ? model[i] : (x[i] - c1a * model[i]) / ca, eps;
@@ -161,11 +166,10 @@ void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *m
 
 /* Returns what each unit of g adds to DDIM's x': eps falls by sqrt(1-A), and x0 and the direction change with eps. */
 static float pull_of_ddim(const struct sched *s, const struct sched_taken *k) {
-    double a = abar_at(s, k->t), p = abar_at(s, k->prev);
-    double sd = k->eta > 0 && p > a ? k->eta * sqrt((1 - p) / (1 - a)) * sqrt(1 - a / p) : 0;
-    double rest = 1 - p - sd * sd;
+    double a = abar_at(s, k->t), p = abar_at(s, k->prev), direction;
 
-    return (float)(sqrt(1 - a) * (sqrt(p) * sqrt(1 / a - 1) - sqrt(rest > 0 ? rest : 0)));
+    ddim_noise(a, p, k->eta, &direction);
+    return (float)(sqrt(1 - a) * (sqrt(p) * sqrt(1 / a - 1) - direction));
 }
 
 void sched_pull(const struct sched *s, const struct sched_taken *k, float *x, const float *v, const float *g,
