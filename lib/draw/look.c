@@ -84,8 +84,7 @@ static double look_pass(struct look *l, size_t n, double scale, float *d_picture
     pool_run(l->k->pool, n, see, l);
     y->look(y->tower, n, l->planes, l->embed);
     for (size_t i = 0; i < n; i++) {
-        loss += objective(l->loss, y->target, y->targets, y->embed, l->embed + i * y->embed, scale, l->d_embed + i * y->embed, NULL);
-        objective(l->loss, y->target, 1, y->embed, l->embed + i * y->embed, scale, NULL, &at);
+        loss += objective(l->loss, y->target, y->targets, y->embed, l->embed + i * y->embed, scale, l->d_embed + i * y->embed, &at);
         *cos += at;
     }
     if (!d_picture)
@@ -108,6 +107,7 @@ double look_run(struct look *l, const float *picture, const struct view *view, s
             l->view = view + i * n + from;
             loss += look_pass(l, size_min(l->pass, n - from), scale, d_picture, &all);
         }
-    *cos = all / (double)(n * l->eyes);
+    if (cos)
+        *cos = all / (double)(n * l->eyes);
     return loss;
 }

@@ -48,7 +48,7 @@ int look_open(struct look *l, const struct compute *k, const struct eye *eye, si
 size_t look_view_bytes(const struct eye *eye, size_t eyes, size_t h, size_t w);
 
 /* Returns the loss of n <= l->views views for each eye.  *cos receives the mean cosine of the views with the first target.
- * d_picture may be NULL. */
+ * d_picture and cos may be NULL. */
 double look_run(struct look *l, const float *picture, const struct view *view, size_t n, float *d_picture, double *cos);
 
 #endif

@@ -51,8 +51,8 @@ double objective(enum loss_kind kind, const struct target *target, size_t nt, si
         n = 1, d_e = NULL;
     for (size_t k = 0; k < nt; k++) {
         loss += scale * one(kind, &target[k], d, e, n, &at, &slope);
-        if (cos)
-            cos[k] = at;
+        if (cos && k == 0)
+            *cos = at;
         for (size_t i = 0; d_e && i < d; i++) {
             double t = (double)target[k].unit[i];
 

@@ -23,8 +23,8 @@ struct target {
     double weight;
 };
 
-/* Returns the loss of one view, times scale.  Writes the gradient into d_e, unless d_e is NULL, and u.t for each target
- * into cos, unless cos is NULL. */
+/* Returns the loss of one view for n > 0 targets, times scale.  Writes the gradient into d_e, unless d_e is NULL, and u.t
+ * for the first target into *cos, unless cos is NULL. */
 double objective(enum loss_kind kind, const struct target *target, size_t n, size_t d, const float *e, double scale, float *d_e,
                  double *cos);
 

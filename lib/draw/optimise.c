@@ -24,15 +24,15 @@ size_t optimise_run(struct optimise *o) {
     size_t t = 0;
 
     while (t < o->iterations && go) {
-        double cos, loss, fade = t >= o->iterations * 3 / 4 ? 0.1 : t >= o->iterations / 2 ? 0.4 : 1;
+        double loss, fade = t >= o->iterations * 3 / 4 ? 0.1 : t >= o->iterations / 2 ? 0.4 : 1;
 
         canvas_draw(o->canvas, o->picture);
         views(o, t);
-        loss = look_run(o->look, o->picture, o->view, o->look->views, o->d_picture, &cos);
+        loss = look_run(o->look, o->picture, o->view, o->look->views, o->d_picture, NULL);
         canvas_back(o->canvas, o->picture, o->d_picture);
         canvas_step(o->canvas, o->lr, fade);
         t++;
-        go = !o->watch || o->watch(o->ctx, t, loss, cos);
+        go = !o->watch || o->watch(o->ctx, t, loss);
     }
     canvas_draw(o->canvas, o->picture);
     return t;

@@ -20,9 +20,9 @@ struct optimise {
     struct noise_key key;
     size_t iterations;
     double lr;
-    /* Called after each iteration with the number of iterations done, and with the loss and the cosine of the picture
-     * before the step, which `picture` holds.  If watch returns false, the run ends.  watch may be NULL. */
-    bool (*watch)(void *ctx, size_t done, double loss, double cos);
+    /* Called after each iteration with the number of iterations done, and with the loss of the picture before the step,
+     * which `picture` holds.  If watch returns false, the run ends.  watch may be NULL. */
+    bool (*watch)(void *ctx, size_t done, double loss);
     void *ctx;
     float *picture, *d_picture;    /* [3, h, w] */
     struct view *view;             /* [eyes, views] */

@@ -101,12 +101,12 @@ static void run(const char *kernel, size_t pass, struct arena a) {
         return;
     }
     for (int i = 0; i < STEPS; i++) {
-        double cos, loss;
+        double loss;
         float got;
 
         load_views(&z, i, v, a);
         canvas_draw(&c, x);
-        loss = look_run(&l, x, v, VIEWS, dx, &cos);
+        loss = look_run(&l, x, v, VIEWS, dx, NULL);
         canvas_back(&c, x, dx);
         if (i == 0) {
             close_to(x, golden_floats(&z, "0.picture", NULL, &a), N, 1.2e-6, 0, "the first picture");

@@ -50,7 +50,7 @@ static void differences(enum view_kind kind, enum loss_kind loss, const struct c
     struct look l;
     struct view v[2 * VIEWS];
     float x[3 * H * W], d[3 * H * W];
-    double cos, worst = 0, top = 0;
+    double worst = 0, top = 0;
 
     ok(look_open(&l, k, EYES, 2, H, W, VIEWS, 2, loss, &a, &e) == 0, "look");
     for (uint32_t i = 0; i < 2 * VIEWS; i++) {
@@ -61,15 +61,15 @@ static void differences(enum view_kind kind, enum loss_kind loss, const struct c
     noise_fill(&key, x, 3 * H * W);
     for (size_t i = 0; i < 3 * H * W; i++)
         x[i] = 0.5f + 0.1f * x[i];
-    look_run(&l, x, v, VIEWS, d, &cos);
+    look_run(&l, x, v, VIEWS, d, NULL);
     for (size_t i = 0; i < 3 * H * W; i += 13) {
         float was = x[i];
         double up, down;
 
         x[i] = was + 0.01f;
-        up = look_run(&l, x, v, VIEWS, NULL, &cos);
+        up = look_run(&l, x, v, VIEWS, NULL, NULL);
         x[i] = was - 0.01f;
-        down = look_run(&l, x, v, VIEWS, NULL, &cos);
+        down = look_run(&l, x, v, VIEWS, NULL, NULL);
         x[i] = was;
         worst = fmax(worst, fabs((up - down) / 0.02 - (double)d[i]));
         top = fmax(top, fabs((double)d[i]));
@@ -82,10 +82,9 @@ struct seen {
     size_t calls, stop;
 };
 
-static bool watch(void *ctx, size_t done, double loss, double cos) {
+static bool watch(void *ctx, size_t done, double loss) {
     struct seen *s = ctx;
 
-    (void)cos;
     if (done == 1)
         s->first = loss;
     s->last = loss;

@@ -168,10 +168,9 @@ void drawing_params(const struct drawing *d, struct mp *m) {
     mp_cstr(m, "best_of"), mp_uint(m, d->best_of);
 }
 
-static bool step(void *ctx, size_t done, double loss, double cos) {
+static bool step(void *ctx, size_t done, double loss) {
     struct drawing *d = ctx;
 
-    (void)cos;
     d->done = done;
     d->stopped = !d->watch(d->ctx, d->start * d->iterations + done, loss);
     if (d->every && done % d->every == 0 && done < d->iterations && !d->stopped) {
