@@ -135,7 +135,9 @@ int drawing_open(struct drawing *d, struct arena *keep, struct err *e) {
     for (size_t i = 0; i < d->sights; i++) {
         struct sight *s = &d->sight[i];
 
-        s->mode = clip_grad_scratch(s->grad, 1, KEEP_ALL) <= d->memory ? KEEP_ALL : KEEP_INPUTS;
+        s->mode = KEEP_ALL;
+        while (s->mode < KEEP_INPUTS && clip_grad_scratch(s->grad, 1, s->mode) > d->memory)
+            s->mode++;
         d->again |= s->mode != KEEP_ALL;
         d->eye[i] = (struct eye){&s->prep, s->vision.d, s, look, back, s->target, 0};
     }

@@ -7,7 +7,8 @@
  *          unknown CLIP made it and there are several sights, the target is computed from the record's text instead.
  * Errors   A vector of another width, a vector of another CLIP in a record without text, no vector.
  * Memory   A pass computes the gradients of some views at the same time.  What it keeps is at most `memory` bytes,
- *          except that a pass has at least one view.
+ *          except that a pass has at least one view.  If one view needs more, its tower keeps less: KEEP_STATES, or
+ *          else KEEP_INPUTS (transformer_back.h).
  * Threads  Those of compute.pool.  No byte depends on their number.
  */
 #ifndef UNCLIP_DRAWING_H
