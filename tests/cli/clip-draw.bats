@@ -112,6 +112,9 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [ "$(field o.clip '[.id, .data.error != null]' | tr '\n' ' ')" = '["none",true] ["short",true] ["a red heart",false] ' ]
     run -1 --separate-stderr clip-draw "${few[@]}" --embed=image in.clip -o x.clip
     [ "${stderr_lines[0]}" = "clip-draw: in.clip: record 1 (a red heart): no image_embed" ]
+    record-json in.clip | jq -c '.data.text_embed."$nd".data |= gsub("[A-Za-z0-9+/]"; "A")' | record-json --from-json >zero.clip
+    run -1 --separate-stderr clip-draw "${few[@]}" zero.clip -o x.clip
+    [ "${stderr_lines[0]}" = "clip-draw: zero.clip: record 1 (a red heart): a vector of length 0 is nothing to draw" ]
     run -2 clip-draw --strokes 3 --canvas pixels in.clip
     [ "$output" = "clip-draw: --strokes is for --canvas=strokes" ]
     run -2 clip-draw --init fish.png in.clip

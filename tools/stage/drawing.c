@@ -1,5 +1,6 @@
 #include "tools/stage/drawing.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "formats/image/image_read.h"
@@ -27,8 +28,12 @@ static int set_target(struct sight *s, size_t at, double weight, const float *v,
     if (!unit || at >= DRAWING_TARGETS)
         return err_set(e, unit ? "more than %d targets" : "out of memory", DRAWING_TARGETS);
     memcpy(unit, v, s->vision.d * sizeof *v);
-    if (objective_unit(unit, s->vision.d) < 0)
+    if (objective_unit(unit, s->vision.d) < 0) {
+        for (size_t i = 0; i < s->vision.d; i++)
+            if (!isfinite(v[i]))
+                return err_set(e, "element %zu of the vector is not a finite number", i);
         return err_set(e, "a vector of length 0 is nothing to draw");
+    }
     s->target[at] = (struct target){unit, weight};
     s->targets = size_max(s->targets, at + 1);
     return 1;
