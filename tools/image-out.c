@@ -10,6 +10,7 @@
 
 #include "formats/image/image_write.h"
 #include "formats/io/file_replace.h"
+#include "formats/io/pathname.h"
 #include "formats/io/write_all.h"
 #include "lib/image/sheet.h"
 #include "tools/common/input.h"
@@ -35,7 +36,7 @@ struct job {
     bool read;
     /* ---- */
     enum image_kind kind;
-    bool to_stdout, named;         /* named: a picture came from the file that its record names */
+    bool to_stdout, named;         /* named: a record named a file, so that the pattern may give names of pictures that exist */
     size_t directives;
     uint64_t files;
     struct name_set names;
@@ -78,12 +79,10 @@ static void choose_output(struct job *j) {
     struct err e = {0};
 
     TOOL_CHECK_USES(&j->t, uses, mode, j->read ? READ : j->html ? HTML : (j->show >= 0 ? SHOW : TO_FILES) | (j->columns ? SHEET : 0));
-    if (j->html)
+    if (j->html) {
+        tool_page_file(j->html);
         tool_writes(&j->t, j->html);
-    if (j->html && !strcmp(j->html, "-"))
-        die("--html: a page needs a file name");
-    if (j->html && tool_has_records(j->html))
-        die("%s: a stream of records, which a page does not replace", j->html);
+    }
     if (j->read || j->html)
         return;
     if (j->show == TERMINAL_UNKNOWN)
@@ -151,7 +150,7 @@ static int put_file(struct job *j, const struct record *r, const struct record_i
     if (tool_has_records(name))
         return err_set(e, "%s: a stream of records, which pictures do not replace", name);
     if (j->named && image_is_foreign(name, a))
-        return err_set(e, "%s: a picture that image-out did not write, which is not replaced", name);
+        return err_set(e, "%s: a picture in which image-out stored no record is not replaced", name);
     errno = 0;
     if (file_replace(name, j->file.p, j->file.n, &why) < 0 && for_all(errno))
         die("%s: %s", name, why.msg);
@@ -237,12 +236,12 @@ static int one(void *job, struct record *r, struct arena *a, struct err *e) {
     struct record_image im = {NULL, 0, 0};
     int got;
 
+    j->named = j->named || !record_has(r, "image") || path_is_file(named_file(r, a));
     if (j->kind == IMAGE_SVG)
         return one_svg(j, r, *a, e);
     got = named_picture(r, j->columns || j->html ? PAGE_SIDE : 0, &im, a, e);
     if (got <= 0)
         return got < 0 ? -1 : err_set(e, "no image");
-    j->named |= !record_has(r, "image");
     if (j->html)
         return tool_page_add(&j->page, r, im, j->caption, *a, e);
     j->params.n = j->columns ? j->params.n : 0;

@@ -99,17 +99,39 @@ int image_params_file(struct mp *out, const char *name, struct arena a, struct a
     return got;
 }
 
-bool image_is_foreign(const char *name, struct arena a) {
-    struct span text;
+/* Reads the file and returns whether it is a picture.  If it is, the caller frees *p. */
+static bool read_picture(const char *name, unsigned char **p, size_t *n) {
     struct stat st;
-    struct err e;
+    struct err e = {0};
+
+    if (stat(name, &st) < 0 || !S_ISREG(st.st_mode) || image_file_read(name, p, n, &e) < 0)
+        return false;
+    if (image_format(*p, *n))
+        return true;
+    image_file_free(*p);
+    return false;
+}
+
+bool image_is_picture(const char *name) {
+    unsigned char *p;
+    size_t n;
+    bool is = read_picture(name, &p, &n);
+
+    if (is)
+        image_file_free(p);
+    return is;
+}
+
+bool image_is_foreign(const char *name, struct arena a) {
+    struct err e = {0};
+    struct span text;
     unsigned char *p;
     size_t n;
     bool foreign;
 
-    if (stat(name, &st) < 0 || !S_ISREG(st.st_mode) || image_file_read(name, &p, &n, &e) < 0)
+    if (!read_picture(name, &p, &n))
         return false;
-    foreign = image_format(p, n) && image_params_find(p, n, &text, &a, &e) <= 0;
+    foreign = image_params_find(p, n, &text, &a, &e) <= 0;
     image_file_free(p);
     return foreign;
 }

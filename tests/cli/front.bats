@@ -112,6 +112,12 @@ setup() {
     XDG_CACHE_HOME='' HOME='' run -2 --separate-stderr unclip search 'a dog' empty
     [ "$stderr" = 'unclip: neither $XDG_CACHE_HOME nor $HOME names a directory for the index' ]
     cp "$ROOT"/examples/emoji/demo/star.png photos
+    for f in "$PWD"/photos/*; do
+        run -2 --separate-stderr unclip search --html "$f" 'a dog' photos
+        [ "$stderr" = "unclip: $f: a picture, which a page does not replace" ]
+    done
+    cmp photos/star.png "$ROOT/examples/emoji/demo/star.png"
+    [ -z "$(find . -name '*.clip' -size +0)" ]
     run -2 --separate-stderr unclip search -m gone 'a dog' photos
     [ "$stderr" = "clip-embed: no image tower in gone (no such file or directory)" ]
 }

@@ -316,17 +316,25 @@ photo() {
     # somebody else's picture is not replaced by one that a record names; image-out's own is, and so is what is no picture
     cp far.ppm photo.ppm
     run -1 --separate-stderr image-out -o photo.ppm <(head -c 1000000 named.clip | record-json | head -n 1 | record-json --from-json)
-    [[ "$stderr" = *": photo.ppm: a picture that image-out did not write, which is not replaced" ]] || { echo "$stderr"; return 1; }
+    [[ "$stderr" = *": photo.ppm: a picture in which image-out stored no record is not replaced" ]] || { echo "$stderr"; return 1; }
     cmp far.ppm photo.ppm
     record-json named.clip | head -n 1 | record-json --from-json >first.clip
     run -1 --separate-stderr image-out -o '%i' --format=ppm first.clip
-    [[ "$stderr" = *": far.ppm: a picture that image-out did not write, which is not replaced" ]] || { echo "$stderr"; return 1; }
+    [[ "$stderr" = *": far.ppm: a picture in which image-out stored no record is not replaced" ]] || { echo "$stderr"; return 1; }
     run -2 image-out --sheet -o photo.ppm named.clip
     cmp far.ppm photo.ppm
     image-out -o mine.png first.clip
     image-out -o mine.png first.clip
     : >mine.png
     image-out -o mine.png first.clip
+    # nor by a record that holds a crop of the picture that it names
+    cp far.ppm shot.ppm
+    record-json one.clip | jq -c '.id = "x/shot.ppm" | .data.path = "shot.ppm"' | record-json --from-json >crop.clip
+    run -1 --separate-stderr image-out -o %b.ppm crop.clip
+    [[ "$stderr" = *": shot.ppm: a picture in which image-out stored no record is not replaced" ]] || { echo "$stderr"; return 1; }
+    cmp far.ppm shot.ppm
+    image-out -o %b.png crop.clip
+    image-out -o %b.png crop.clip    # its own picture
     echo '{"id":"dir.png","data":{}}' | record-json --from-json | { run -1 image-out -o x.png; [[ "$output" = *"no image" ]]; }
 }
 
@@ -361,6 +369,13 @@ END
     grep -q 'far.ppm<br></figcaption>' named.html
     run -2 image-out --html named.clip named.clip
     [ "$(head -c 1 named.clip | od -An -tx1)" = " 83" ]
+    for f in far.ppm mine.png; do
+        [ -e $f ] || image-out -o $f one.clip
+        cp $f before
+        run -2 image-out --html $f named.clip
+        [ "$output" = "image-out: $f: a picture, which a page does not replace" ]
+        cmp $f before
+    done
     run -2 image-out --html x.html -o y.png named.clip
     [ "$output" = "image-out: --output is for files" ]
     run -2 image-out --html no/x.html named.clip

@@ -7,6 +7,7 @@
 
 #include "formats/io/base64.h"
 #include "formats/io/file_replace.h"
+#include "tools/common/output.h"
 #include "tools/stage/caption.h"
 #include "tools/stage/named_picture.h"
 
@@ -50,6 +51,15 @@ static void put_address(struct mp *m, const char *path) {
             snprintf(hex, sizeof hex, "%%%02X", (unsigned char)*path);
             put(m, hex);
         }
+}
+
+void tool_page_file(const char *file) {
+    if (!strcmp(file, "-"))
+        die("--html: a page needs a file name");
+    if (tool_has_records(file))
+        die("%s: a stream of records, which a page does not replace", file);
+    if (image_is_picture(file))
+        die("%s: a picture, which a page does not replace", file);
 }
 
 void tool_page(struct page_out *p, const char *file, struct arena *html, struct arena *jpeg, struct arena *text) {

@@ -18,6 +18,9 @@ struct page_out {
     uint64_t pictures;
 };
 
+/* Ends the program if `file` cannot be the file of a page: it is "-", a stream of records, or a picture. */
+void tool_page_file(const char *file);
+
 /* Begins a page that tool_page_end writes to `file`.  The three regions must be for the page alone. */
 void tool_page(struct page_out *p, const char *file, struct arena *html, struct arena *jpeg, struct arena *text);
 

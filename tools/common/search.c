@@ -18,6 +18,7 @@
 #include "formats/io/near.h"
 #include "formats/io/pathname.h"
 #include "formats/record/record.h"
+#include "tools/common/page_out.h"
 #include "tools/common/programs.h"
 #include "tools/stage/name_pattern.h"
 
@@ -247,6 +248,8 @@ int tool_search(struct search *j, int n, char *operand[]) {
 
     if (n < 2 || n - 1 > ARGS)
         die("search: a text and a folder are wanted, as in: unclip search 'a dog' ~/photos");
+    if (j->html)
+        tool_page_file(j->html);
     for (int i = 1; i < n; i++) {
         struct err e = {0};
 
