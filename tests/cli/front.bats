@@ -99,6 +99,21 @@ setup() {
     [ "${#lines[@]}" = 4 ]
 }
 
+@test "unclip: search without a browser prints each result once; an image-out that ends early is status 2" {
+    mkdir p bin
+    cp "$ROOT"/examples/emoji/demo/{fish,star}.png p
+    run -0 --separate-stderr env PATH="$BIN" unclip search --open 'a star' p
+    [ "${#lines[@]}" = 2 ]
+    [ "${stderr_lines[0]}" = "unclip: --open: xdg-open is not installed (Debian: apt-get install xdg-utils); the page is $(echo "$PWD"/cache/unclip/search/*.html)" ]
+    cp "$BIN/unclip" bin
+    ln -s "$(cd "$BIN" && pwd)"/{rank,clip-embed} bin
+    printf '#!/bin/sh\nexec <&-\necho no >&2\nexit 2\n' >bin/image-out
+    chmod +x bin/image-out
+    UNCLIP_MODEL=$ROOT/examples/emoji run -2 --separate-stderr bin/unclip search --html page.html 'a star' p
+    [ "${#lines[@]}" = 2 ]
+    [ "$stderr" = no ]
+}
+
 @test "unclip: search refuses what cannot be, and says what to do" {
     mkdir -p empty photos
     run -2 --separate-stderr unclip search 'a dog'

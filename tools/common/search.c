@@ -165,7 +165,8 @@ static int update(struct search *j, size_t n, const char *const folder[]) {
     return status;
 }
 
-/* Writes a record of the picture to `page`, the input of image-out, which makes the page. */
+/* Writes a record of the picture to `page`, the input of image-out, which makes the page.  If image-out has ended, it has
+ * said why, and ferror(page) becomes true. */
 static void add_to_page(struct search *j, FILE *page, const char *path, double cos) {
     struct arena a = j->t->arena;
     struct err e = {0};
@@ -175,14 +176,26 @@ static void add_to_page(struct search *j, FILE *page, const char *path, double c
     if (record_of_file(&r, path, NULL, &a, &e) < 0 || record_set_float(&r, "cos", cos, &e) < 0 ||
         record_encode(&r, &bytes, &a, &e) < 0)
         die("%s", e.msg);
-    if (fwrite(bytes.p, 1, bytes.n, page) != bytes.n)
-        die_errno("image-out");
+    signal(SIGPIPE, SIG_IGN);
+    fwrite(bytes.p, 1, bytes.n, page);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+/* Waits until image-out has written the page.  Returns whether that failed. */
+static bool end_page(FILE *page, pid_t pid) {
+    bool failed = ferror(page);
+
+    signal(SIGPIPE, SIG_IGN);
+    failed |= fclose(page) == EOF;
+    signal(SIGPIPE, SIG_DFL);
+    return ended(pid) > 1 || failed;
 }
 
 static void open_page(const char *file) {
-    pid_t pid = fork();
+    pid_t pid;
 
-    if (pid == 0) {
+    fflush(stdout);    /* otherwise both processes would print what is in its buffer */
+    if ((pid = fork()) == 0) {
         execlp("xdg-open", "xdg-open", file, (char *)NULL);
         die("--open: xdg-open is not installed (Debian: apt-get install xdg-utils); the page is %s", file);
     }
@@ -229,13 +242,15 @@ static int report(struct search *j, const char *text) {
             continue;
         printf("%.4f\t%s\n", strtod(line, NULL), tool_quote(span_of(tab + 1), name, sizeof name));
         shown++;
-        if (page)
+        if (page && !ferror(page))
             add_to_page(j, page, tab + 1, strtod(line, NULL));
     }
     free(line);
     fclose(from);
     status = ended(pid);
-    if (page && (fclose(page) == EOF || ended(page_pid) > 1))
+    if (status > 1)
+        warn("if another model is at the same path now, remove the index: %s", j->index);
+    if (page && end_page(page, page_pid))
         status = 2;
     return status;
 }
@@ -271,8 +286,6 @@ int tool_search(struct search *j, int n, char *operand[]) {
         j->html = page;
     }
     ranked = report(j, operand[0]);
-    if (ranked > 1)
-        warn("if another model is at the same path now, remove the index: %s", j->index);
     if (j->open && ranked < 2)
         open_page(j->html);
     return ranked ? ranked : embedded;
