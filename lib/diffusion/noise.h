@@ -50,8 +50,8 @@ void philox4x32(uint32_t c[4], uint32_t k0, uint32_t k1);
 double noise_log(double x);
 void noise_sincos(uint32_t w, double *s, double *c);
 
-/* A `draw` function for struct noise_source (noise_source.h).  ctx is the struct noise_key of the first sample; each
- * further sample uses the next number in the key's field `sample`. */
+/* A `draw` function for struct noise_source (noise_source.h).  ctx is the struct noise_key k of the first sample; the
+ * sample i places after it has the number noise_sample(k, i). */
 void noise_philox(void *ctx, unsigned step, size_t n, size_t each, float *out);
 
 #endif
