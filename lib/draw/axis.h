@@ -3,13 +3,13 @@
  * What     A map from `in` to `out` pixels holds a few weights for each output.  axis_pair_run applies one map to the
  *          rows of a picture and one to its columns.  axis_pair_back applies the transposed maps: it turns
  *          the gradient by the output into that by the input.
- * Source   axis_filter: torch's antialiased interpolation, which is Pillow's without 8-bit rounding: the filter is
- *          widened by in / out if the picture shrinks, cut at the edges and renormalised.
- *          axis_cutout: the `resample` of Crowson's VQGAN-CLIP (nerdyrodent/VQGAN-CLIP generate.py): if the axis
+ * Source   AXIS_TRIANGLE, AXIS_CUBIC: torch's antialiased interpolation, which is Pillow's without 8-bit rounding: the
+ *          filter is widened by in / out if the picture shrinks, cut at the edges and renormalised.
+ *          AXIS_CUTOUT: the `resample` of Crowson's VQGAN-CLIP (nerdyrodent/VQGAN-CLIP generate.py): if the axis
  *          shrinks, a Lanczos-2 low pass with reflected edges; then a bicubic filter with a = -0.75, whose first
  *          and last samples are the corners (align_corners), not antialiased, with edges clamped.
  * Shapes   The input is a window of [3, H, W] with row stride ldx and plane stride `plane`; the output is [3, y.out, x.out].
- * Memory   axis_bytes(in, out) bytes for each map, and 3 x y.in x.out floats of scratch.
+ * Memory   axis_bytes(in, out) bytes for each map, and y.in x.out floats of scratch.
  * Numbers  Weights in f64, rounded to f32; sums in f32.
  * Threads  Re-entrant.
  */

@@ -102,7 +102,7 @@ static void rows(const struct kern *k) {
     int clean = 1, same = 1, act = 1;
 
     for (size_t n = 1; n < MOST; n += n < 140 ? 1 : 97) {
-        float *x = guarded(rx, ROOM, n, 5), *g = guarded(rg, ROOM, n, 1), *y = guarded(ry, ROOM, n, 1), *d = guarded(rd, ROOM, n, 1), got[MOST];
+        float *x = guarded(rx, ROOM, n, 5), *g = guarded(rg, ROOM, n, 1), *y = guarded(ry, ROOM, n, 1), *d = guarded(rd, ROOM, n, 1), got[MOST], here[MOST];
         double s = 0;
 
         exact_norm(n, x, g, y, want);
@@ -111,6 +111,9 @@ static void rows(const struct kern *k) {
             keep_worst(&norm, fabs((double)got[i] - want[i]));
         for (size_t i = 0; i < n; i++)
             want[i] = (double)(got[i] + d[i]);
+        memcpy(here, x, n * sizeof *x);
+        k->norm_back(n, here, g, 1e-5f, y, NULL, here);
+        same &= !memcmp(here, got, n * sizeof *got);
         k->norm_back(n, x, g, 1e-5f, y, d, d);    /* d is added to, in place */
         for (size_t i = 0; i < n; i++)
             same &= d[i] == (float)want[i];
