@@ -1,7 +1,8 @@
 /* head.h - a small network on top of an embedding: aesthetic scores, NSFW detectors, linear classifiers
  *
  * What     y = link(layer_n(... act(layer_1(x)))), where x is the embedding.  If the head was trained in this way, x
- *          is scaled to length 1, or replaced by (x - mean) / max(sqrt(variance), 1e-7), before the first layer.
+ *          is first scaled to length 1 (`normalise`), and then replaced by (x - mean) / max(sqrt(variance), 1e-7)
+ *          (`mean`, `variance`).  A head may have both, one of the two, or neither.
  *          Consecutive layers without an activation between them are folded into one, so the five layers of LAION's
  *          improved predictor cost one dot product.
  * Source   christophschuhmann/improved-aesthetic-predictor @fe88a16 simple_inference.py (MLP),
