@@ -230,6 +230,8 @@ static void open_model(struct job *j) {
         clip_guiding_open(&j->clip, &p, j->m.side, &j->t.compute, &j->t.arena, &e) < 0)
         die("%s", e.msg);
     TOOL_CHECK_USES(&j->t, uses, modes, j->m.glide ? 2 : 1);
+    if (j->m.glide && j->input.uncond && (j->guidance >= 0 ? j->guidance <= 1 : j->clip.scale > 0))
+        die("--uncond is for -g above 1");    /* an unCLIP decoder has a second use for it: records without text */
     tool_open_decoder_input(&j->t, &j->input, &j->m, &p);
     if (j->emit && arena_split(&j->t.arena, arena_share(&j->t.arena, 8, (size_t)64 << 20), &j->room_mem, &j->room) < 0)
         die("out of memory");

@@ -69,13 +69,15 @@ static void open_model(struct job *j) {
     j->draw.m = &j->m, j->draw.c = &j->t.compute;
     if (j->draw.guidance < 0)
         j->draw.guidance = j->m.ar ? 1 : 4;
+    if (j->uncond && j->draw.guidance <= 1)
+        die("--uncond is for -g above 1");
     j->draw.steps = j->steps ? (size_t)j->steps : j->m.steps;
     j->draw.group = (size_t)j->t.input.batch;
     if (j->draw.guidance > 1 && (condition_empty(&c, j->uncond, &p, &j->t.compute, &j->t.arena, &e) < 0 ||
                                  prior_draw_prefix(&j->draw, &c, &j->draw.empty, &j->t.arena, &e) < 0))
         die("%s", e.msg);
     origin_open(&j->clip.origin, &p, &j->t.arena);
-    tool_same_uncond(&j->t, &j->clip, j->draw.guidance > 1 ? j->uncond : NULL, &c.from);
+    tool_same_uncond(&j->t, &j->clip, j->uncond, &c.from);
     if (j->t.verbose && j->m.ar)
         warn("%s: %zu layers of %zu, %zu codes of %zu buckets", j->m.file, j->m.config.layers, j->m.config.width, j->m.codes.codes,
              j->m.codes.buckets);

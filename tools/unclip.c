@@ -79,6 +79,8 @@ int main(int argc, char *argv[]) {
         {0, "open", OPT_FLAG, &j.open, NULL, "search: show the page in a browser (xdg-open)", 0, 0, NULL},
         {'q', "quiet", OPT_FLAG, &j.quiet, NULL, "search: no progress line and no warnings", 0, 0, NULL},
     };
+    static const char *const mode[] = {"search"};
+    static const struct opt_use uses[] = {{1, "top model html open quiet"}};
     const char *word = argc > 1 && argv[1][0] != '-' ? argv[1] : NULL;
     const bool searching = word && !strcmp(word, "search");
     int at;
@@ -92,6 +94,7 @@ int main(int argc, char *argv[]) {
         program_become(word, argv + 1);
     }
     at = tool_start(&t, "unclip", argc - searching, argv + searching, SYNOPSIS, 0, own, sizeof own / sizeof *own);
+    TOOL_CHECK_USES(&t, uses, mode, searching);
     if (searching) {
         t.status = tool_search(&j, argc - 1 - at, argv + 1 + at);
         t.verbose = false;    /* clip-embed has said what was done */

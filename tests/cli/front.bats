@@ -114,6 +114,15 @@ setup() {
     [ "$stderr" = no ]
 }
 
+@test "unclip: the options of search do nothing elsewhere, and are refused there" {
+    for o in '-k 3' '-m box' '--html x' --open -q; do
+        # shellcheck disable=SC2086
+        run -2 unclip $o
+        [[ "$output" = "unclip: --"*" is for search" ]]
+    done
+    [ ! -e x ]
+}
+
 @test "unclip: search refuses what cannot be, and says what to do" {
     mkdir -p empty photos
     run -2 --separate-stderr unclip search 'a dog'

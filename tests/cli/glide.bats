@@ -126,6 +126,8 @@ pixels() {
 }
 
 @test "guidance, --uncond and --no-text" {
+    run -2 decode64 -g 1 --uncond none.clip "$F/texts.clip"
+    [ "$output" = "decode64: --uncond is for -g above 1" ]
     clip-tok 'the red cat' >cat.clip
     for o in "" "-g 1" "-g 5" "--no-text" "--ddim" "--eta 0.5" "--uncond cat.clip"; do
         # shellcheck disable=SC2086

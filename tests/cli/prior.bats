@@ -46,31 +46,31 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
 }
 
 @test "prior: codes, the same for torch's generator in any batch, and by samples of samples" {
-    prior "$U" --rng torch -n 5 -b 2 four.clip >a.clip
-    prior "$U" --rng torch -n 5 -b 16 four.clip | cmp - a.clip
+    prior --rng torch -n 5 -b 2 four.clip >a.clip
+    prior --rng torch -n 5 -b 16 four.clip | cmp - a.clip
     # the rows of a sample go on where the samples before stopped: decode64 reads rng_used and rng_rows
-    prior "$U" --rng torch -n 2 "$T" >two.clip
-    prior "$U" --rng torch two.clip >again.clip
+    prior --rng torch -n 2 "$T" >two.clip
+    prior --rng torch two.clip >again.clip
     [ "$(field again.clip '[.id, .data.params[-1][1].rng_used, .data.params[-1][1].rng_rows]' | tr -d '\n')" = '["text#0",6656,2]["text#1",6656,2]' ]
     [ "$(field again.clip .data.image_embed | sort -u | wc -l)" -eq 2 ]
 }
 
 @test "prior: codes, seeds, samples and noise ids decide, places in the stream do not" {
-    prior "$U" four.clip >a.clip
+    prior four.clip >a.clip
     [ "$(field a.clip .data.image_embed | sort -u | wc -l)" -eq 4 ]
-    prior "$U" --noise-id same four.clip >b.clip
+    prior --noise-id same four.clip >b.clip
     [ "$(field b.clip .data.image_embed | sort -u | wc -l)" -eq 1 ]
-    prior "$U" -s 1 four.clip >c.clip
+    prior -s 1 four.clip >c.clip
     [ "$(field c.clip .data.image_embed | sed -n 1p)" != "$(field a.clip .data.image_embed | sed -n 1p)" ]
-    prior "$U" -n 3 "$T" >three.clip
+    prior -n 3 "$T" >three.clip
     prior "$T" >one.clip    # without guidance no empty text is needed
     [ "$(field one.clip .data.params[0][1].guidance)" = 1 ]
     [ "$(field one.clip .data.image_embed)" = "$(field three.clip .data.image_embed | sed -n 1p)" ]
 }
 
 @test "prior: best of two is the nearer one of the two" {
-    prior "$U" -n 2 four.clip >all.clip
-    prior "$U" --best-of 2 four.clip >best.clip
+    prior -n 2 four.clip >all.clip
+    prior --best-of 2 four.clip >best.clip
     cos='.data | (.image_embed as $a | .text_embed as $b | [range($a | length)] | map($a[.] * $b[.]) | add) / ((.image_embed | map(. * .) | add | sqrt) * (.text_embed | map(. * .) | add | sqrt))'
     field all.clip "$cos" | paste - - | awk '{ print ($1 > $2 ? $1 : $2) }' >want
     field best.clip "$cos" | paste want - | awk '{ d = $1 - $2; if (d < -1e-5 || d > 1e-5) exit 1; n++ } END { exit n != 4 }'
@@ -78,10 +78,11 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
 }
 
 @test "prior: temperature, dot quantile and guidance change the draw" {
-    for o in "-g 4" "-g 4 --temperature 3" "-g 4 --dot-quantile 0" "-g 1" "-g 2"; do
+    { prior -g 1 "$T"
+      for o in "-g 4" "-g 4 --temperature 3" "-g 4 --dot-quantile 0" "-g 2"; do
         # shellcheck disable=SC2086
         prior "$U" $o "$T"
-    done >all.clip
+      done; } >all.clip
     [ "$(field all.clip .data.image_embed | sort -u | wc -l)" -eq 5 ]
     # the coldest draw takes the best code everywhere, so only the dot product is left to chance
     prior "$U" -g 4 --temperature 0.001 -n 64 "$T" >cold.clip
@@ -90,24 +91,30 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
 }
 
 @test "prior: an option of the other prior is refused" {
-    run -2 prior --steps 5 "$U" "$T"
+    run -2 prior --steps 5 "$T"
     [ "$output" = "prior: --steps is for the diffusion prior" ]
     for o in temperature dot-quantile; do
         run -2 prior -m "$G/karlo" --$o 0.5 "$U" "$T"
         [ "$output" = "prior: --$o is for the autoregressive prior" ]
     done
-    run -2 prior --dot-quantile 1 "$U" "$T"
+    # without guidance nothing reads the text to lead away from
+    for o in "" "-g 1" "-g 0.5" "-m $G/karlo -g 1"; do
+        # shellcheck disable=SC2086
+        run -2 prior $o --uncond none.clip "$T"
+        [ "$output" = "prior: --uncond is for -g above 1" ]
+    done
+    run -2 prior --dot-quantile 1 "$T"
     [[ "$output" == *"--dot-quantile"*"0.9999"* ]]
-    run -2 prior --temperature 0 "$U" "$T"
+    run -2 prior --temperature 0 "$T"
     [[ "$output" == *"--temperature"* ]]
 }
 
 @test "prior: the first path that has a prior counts, and its config says which" {
     prior -v -m "$G/karlo" -m "$G/ar_prior" "$U" "$T" 2>said >d.clip
     grep -q 'karlo/prior/diffusion_pytorch_model.safetensors: 3 layers of 64, 25 steps' said
-    prior -v -m "$G/clip" -m "$G/ar_prior" -m "$G/karlo" "$U" "$T" 2>said >a.clip
+    prior -v -m "$G/clip" -m "$G/ar_prior" -m "$G/karlo" "$T" 2>said >a.clip
     grep -q 'ar_prior/prior/model.safetensors: 3 layers of 32, 12 codes of 64 buckets' said
-    prior -m "$G/ar_prior/prior" "$U" "$T" | cmp - a.clip
+    prior -m "$G/ar_prior/prior" "$T" | cmp - a.clip
     # each with a fingerprint of its own, and what one made goes on to the decoder
     [ "$(field a.clip .data.model.image_embed)" != "$(field d.clip .data.model.image_embed)" ]
     decode64 -m "$G/karlo" "$U" --steps 2 a.clip >image.clip
@@ -116,7 +123,7 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
 
 @test "prior: a hostile folder is named with what is wrong" {
     refuse() {
-        run -2 prior -m ./m "$U" "$T"
+        run -2 prior -m ./m "$T"
         [ "$output" = "prior: $1" ]
         rm -r m
     }
@@ -137,26 +144,26 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
     edited m . && rm m/prior/model.safetensors
     refuse "no prior in ./m (prior/config.json is there, and model.safetensors is not)"
     edited m . && head -c 100000 "$G/ar_prior/prior/model.safetensors" >m/prior/model.safetensors
-    run -2 prior -m ./m "$U" "$T"
+    run -2 prior -m ./m "$T"
     [[ "$output" == "prior: ./m/prior/model.safetensors: "* ]]
 }
 
 @test "prior: a record without text_states is named" {
     record-json "$T" | jq -c 'del(.data.text_states)' | record-json --from-json >bare.clip
-    run -1 --separate-stderr prior "$U" bare.clip
+    run -1 --separate-stderr prior bare.clip
     [ "$stderr" = "prior: bare.clip: record 1 (text): text_embed without text_states: clip-embed wrote it with -S, use it without" ]
 }
 
 @test "prior: codes, a run that was cut goes on to the same records" {
-    prior "$U" -n 3 four.clip >whole.clip
+    prior -n 3 four.clip >whole.clip
     head -c 9000 whole.clip >part.clip
-    prior -q "$U" -n 3 -o part.clip --skip-from part.clip four.clip
+    prior -q -n 3 -o part.clip --skip-from part.clip four.clip
     cmp part.clip whole.clip
 }
 
 @test "prior: codes from packed weights are those from the checkpoint" {
     export UNCLIP_CACHE=$PWD/cache
-    prior "$U" four.clip >a.clip
-    prior "$U" four.clip | cmp - a.clip
-    prior --cache none "$U" four.clip | cmp - a.clip
+    prior four.clip >a.clip
+    prior four.clip | cmp - a.clip
+    prior --cache none four.clip | cmp - a.clip
 }
