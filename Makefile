@@ -76,7 +76,7 @@ BATS     = $(wildcard tests/cli/*.bats)
 PAGES    = $(wildcard man/*.[157])
 SOURCES  = $(wildcard lib/*/*.c formats/*/*.c tools/stage/*.c)
 CORE     = $(patsubst %.c,$B/%.o,$(filter-out $(FOREIGN),$(SOURCES)))
-NETWORKS = $(filter-out %_fingerprint.c,$(wildcard lib/layer/*.c lib/net/clip*.c lib/net/vit*.c lib/net/resnet*.c)) lib/base/tensor.c \
+NETWORKS = $(filter-out %_fingerprint.c,$(wildcard lib/layer/*.c lib/net/clip*.c lib/net/vit*.c lib/net/resnet*.c lib/net/vq*.c)) lib/base/tensor.c \
            lib/kernel/kern.c lib/kernel/kern_c.c lib/kernel/packed.c lib/kernel/panel.c
 COMMON   = $(patsubst %.c,$B/%.o,$(wildcard tools/common/*.c))
 OBJ      = $(CORE) $(COMMON) $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tests/unit/*.c tests/fuzz/*.c tests/*.c bench/*.c))

@@ -37,22 +37,31 @@ static void sum_stretch(void *ctx, size_t i, int thread) {
                       s->before ? s->before + n * ch + at : NULL, out + at, out + ch + at);
 }
 
+/* Computes the mean of group k of feature map n, and 1 / its standard deviation, from the sums of its stretches. */
+static void group_moments(const struct feature_map *p, const struct feature_map_norm *g, const double *part, size_t k, double *mean,
+                          double *rstd) {
+    size_t ch = p->c[0] + p->c[1], per = stretches(p), size = ch / g->groups;
+    double count = (double)(size * p->y * p->w), s = 0, q = 0;
+
+    for (size_t i = 0; i < per; i++)
+        for (size_t j = k * size; j < (k + 1) * size; j++) {
+            s += part[i * 2 * ch + j];
+            q += part[i * 2 * ch + ch + j];
+        }
+    *mean = s / count;
+    q = q / count - *mean * *mean;
+    *rstd = 1 / sqrt((q > 0 ? q : 0) + (double)g->eps);
+}
+
 /* Computes mul and add of feature map n from the sums of its stretches. */
 static void fold(const struct feature_map *p, const struct feature_map_norm *g, const double *part, size_t n,
                  float *mul, float *add) {
-    size_t ch = p->c[0] + p->c[1], per = stretches(p), size = ch / g->groups;
-    double count = (double)(size * p->y * p->w);
+    size_t ch = p->c[0] + p->c[1], size = ch / g->groups;
 
     for (size_t k = 0; k < g->groups; k++) {
-        double s = 0, q = 0, mean, rstd;
-        for (size_t i = 0; i < per; i++)
-            for (size_t j = k * size; j < (k + 1) * size; j++) {
-                s += part[i * 2 * ch + j];
-                q += part[i * 2 * ch + ch + j];
-            }
-        mean = s / count;
-        q = q / count - mean * mean;
-        rstd = 1 / sqrt((q > 0 ? q : 0) + (double)g->eps);
+        double mean, rstd;
+
+        group_moments(p, g, part, k, &mean, &rstd);
         for (size_t j = k * size; j < (k + 1) * size; j++) {
             double m = rstd * (double)g->g[j], a = (double)g->b[j] - mean * m;
             if (g->before)
@@ -68,14 +77,31 @@ static void fold(const struct feature_map *p, const struct feature_map_norm *g, 
     }
 }
 
+static void sum_all(const struct feature_map *p, const struct feature_map_norm *g, const struct compute *c, double *part) {
+    struct sums s = {p, c->kern, g->before, part};
+
+    pool_run(c->pool, p->n * stretches(p), sum_stretch, &s);
+}
+
+void feature_map_moments(const struct feature_map *p, const struct feature_map_norm *g, const struct compute *c, double *mean,
+                         double *rstd, void *scratch) {
+    double *part = scratch;
+    size_t one = stretches(p) * 2 * (p->c[0] + p->c[1]);
+
+    sum_all(p, g, c, part);
+    for (size_t n = 0; n < p->n; n++)
+        for (size_t k = 0; k < g->groups; k++)
+            group_moments(p, g, part + n * one, k, mean + n * g->groups + k, rstd + n * g->groups + k);
+}
+
 void feature_map_norm(const struct feature_map *p, const struct feature_map_norm *g, const struct compute *c,
                   float *mul, float *add, void *scratch) {
-    struct sums s = {p, c->kern, g->before, scratch};
-    size_t per = stretches(p), ch = p->c[0] + p->c[1];
+    double *part = scratch;
+    size_t one = stretches(p) * 2 * (p->c[0] + p->c[1]);
 
-    pool_run(c->pool, p->n * per, sum_stretch, &s);
+    sum_all(p, g, c, part);
     for (size_t n = 0; n < p->n; n++)
-        fold(p, g, s.part + n * per * 2 * ch, n, mul, add);
+        fold(p, g, part + n * one, n, mul, add);
 }
 
 struct load {

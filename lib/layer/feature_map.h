@@ -43,6 +43,10 @@ size_t feature_map_norm_scratch(const struct feature_map *p);
 void feature_map_norm(const struct feature_map *p, const struct feature_map_norm *g, const struct compute *c,
                   float *mul, float *add, void *scratch);
 
+/* Computes the mean of each group and 1 / its standard deviation, each [N, groups], with the scratch of feature_map_norm. */
+void feature_map_moments(const struct feature_map *p, const struct feature_map_norm *g, const struct compute *c, double *mean,
+                         double *rstd, void *scratch);
+
 enum resample { RESAMPLE_NONE, RESAMPLE_UP2, RESAMPLE_DOWN2 };    /* UP2 repeats pixels; DOWN2 averages 2x2 pixels */
 
 /* Computes out [N, Y', X', C] = resample(act(x * mul + add)); mul and add may both be NULL. */

@@ -9,14 +9,8 @@
 #include "lib/layer/feature_conv.h"
 #include "lib/net/vq_net.h"
 
-/* A feature map in memory. */
-struct map {
-    float *x;
-    size_t c, y, w;
-};
-
 /* One forward pass.  Two blocks of memory (places) hold the feature map in turns.  The feature maps between the steps
- * of a block go into the other place, if it is free and they fit. */
+ * of a block go into the other place, if it is free and they fit.  With `keep`, each result has a place of its own. */
 struct run {
     const struct vq_net *net;
     const struct compute *k;
@@ -24,17 +18,17 @@ struct run {
     float *place[2];
     size_t room;    /* floats of a place */
     int now;        /* the place of the current feature map */
+    const struct vq_keep *keep;    /* NULL: nothing is kept */
     bool full;      /* set when scratch runs out */
 };
 
-static size_t floats(const struct run *r, const struct map *m) {
+static size_t floats(const struct run *r, const struct vq_map *m) {
     return r->n * m->y * m->w * m->c;
 }
 
 /* ---- sizes ---- */
 
-/* Returns the feature map after an operation, with the pointer of h. */
-static struct map after(const struct vq_op *o, struct map h) {
+struct vq_map vq_after(const struct vq_op *o, struct vq_map h) {
     if (o->kind == VQ_POOL)
         h.y /= 2, h.w /= 2;
     if (o->kind != VQ_CONVS)
@@ -42,17 +36,17 @@ static struct map after(const struct vq_op *o, struct map h) {
     if (o->resample == RESAMPLE_UP2)
         h.y *= 2, h.w *= 2;
     for (size_t i = 0; i < o->steps; i++)
-        h = (struct map){h.x, o->step[i].conv.out, h.y / o->step[i].conv.stride, h.w / o->step[i].conv.stride};
+        h = (struct vq_map){h.x, o->step[i].conv.out, h.y / o->step[i].conv.stride, h.w / o->step[i].conv.stride};
     return h;
 }
 
 /* Returns the number of elements of the largest feature map of one picture. */
 static size_t largest(const struct vq_net *net, size_t y, size_t w) {
-    struct map h = {NULL, net->in, y, w};
+    struct vq_map h = {NULL, net->in, y, w};
     size_t most = h.y * h.w * h.c;
 
     for (size_t i = 0; i < net->n; i++) {
-        h = after(&net->op[i], h);
+        h = vq_after(&net->op[i], h);
         most = size_max(most, h.y * h.w * h.c);
     }
     return most;
@@ -68,10 +62,10 @@ static float *take(struct run *r, struct arena *a, size_t n) {
 }
 
 /* Computes dst: the step applied to h, plus residual unless residual is NULL. */
-static void step(struct run *r, const struct vq_step *s, const struct map *h, enum resample resample, float *dst,
+static void step(struct run *r, const struct vq_step *s, const struct vq_map *h, enum resample resample, float *dst,
                  const float *residual, struct arena a) {
     const struct feature_map p = {{h->x, NULL}, {h->c, 0}, r->n, h->y, h->w};
-    const struct feature_map_norm g = {.g = s->norm.g, .b = s->norm.b, .groups = VQ_GROUPS, .eps = r->net->eps};
+    const struct feature_map_norm g = {.g = s->norm.g, .b = s->norm.b, .groups = r->net->groups, .eps = r->net->eps};
     struct feature_source from = feature_source(&p, s->act, resample);
 
     r->full = r->full || (g.g && feature_source_norm(&from, &g, r->k, &a) < 0) ||
@@ -79,7 +73,7 @@ static void step(struct run *r, const struct vq_step *s, const struct map *h, en
 }
 
 /* Makes `out` hold what is added to the result of a block, and returns `out`, or NULL if nothing is added. */
-static const float *shortcut(struct run *r, const struct vq_op *o, const struct map *h, float *out, struct arena a) {
+static const float *shortcut(struct run *r, const struct vq_op *o, const struct vq_map *h, float *out, struct arena a) {
     const struct feature_map p = {{h->x, NULL}, {h->c, 0}, r->n, h->y, h->w};
     const struct vq_step skip = {.conv = o->skip};
 
@@ -92,25 +86,34 @@ static const float *shortcut(struct run *r, const struct vq_op *o, const struct 
     return out;
 }
 
-static struct map convs(struct run *r, const struct vq_op *o, struct map h, struct arena a) {
-    const bool in_place = o->residual && !o->has_skip && o->resample == RESAMPLE_NONE;
-    struct map out = after(o, h), from = h;
+/* Returns where the input of step s of operation i is kept, or NULL.  The input of step 0 is the result of operation
+ * i - 1. */
+static float *kept(const struct run *r, size_t i, size_t s) {
+    return r->keep ? r->keep->in[i][s] : NULL;
+}
+
+static struct vq_map convs(struct run *r, size_t i, struct vq_map h, struct arena a) {
+    const struct vq_op *o = &r->net->op[i];
+    const bool plain = o->residual && !o->has_skip && o->resample == RESAMPLE_NONE, in_place = plain && !r->keep;
+    struct vq_map out = vq_after(o, h), from = h;
     float *spare = r->place[!r->now];
     size_t left = in_place ? r->room : 0;
     const float *residual;
 
-    out.x = in_place ? h.x : spare;
-    residual = shortcut(r, o, &h, out.x, a);
-    for (size_t i = 0; i < o->steps; i++) {
-        const bool last = i + 1 == o->steps;
-        struct map to = {out.x, o->step[i].conv.out, out.y, out.w};
+    out.x = r->keep ? kept(r, i + 1, 0) : in_place ? h.x : spare;
+    residual = plain ? h.x : shortcut(r, o, &h, out.x, a);
+    for (size_t s = 0; s < o->steps; s++) {
+        const bool last = s + 1 == o->steps;
+        struct vq_map to = {out.x, o->step[s].conv.out, out.y, out.w};
         size_t n = floats(r, &to);
 
-        if (!last && n <= left)
+        if (!last && kept(r, i, s + 1))
+            to.x = kept(r, i, s + 1);
+        else if (!last && n <= left)
             to.x = spare, spare += n, left -= n;
         else if (!last)
             to.x = take(r, &a, n);
-        step(r, &o->step[i], &from, i ? RESAMPLE_NONE : o->resample, to.x, last ? residual : NULL, a);
+        step(r, &o->step[s], &from, s ? RESAMPLE_NONE : o->resample, to.x, last ? residual : NULL, a);
         from = to;
     }
     r->now ^= !in_place;
@@ -118,7 +121,7 @@ static struct map convs(struct run *r, const struct vq_op *o, struct map h, stru
 }
 
 struct pool_job {
-    const struct map *in, *out;
+    const struct vq_map *in, *out;
 };
 
 /* Computes one row of the pooled feature maps. */
@@ -134,13 +137,16 @@ static void pool_row(void *ctx, size_t i, int thread) {
             o[q] = fmaxf(fmaxf(x[q], x[c + q]), fmaxf(x[row + q], x[row + c + q]));
 }
 
-static struct map operation(struct run *r, const struct vq_op *o, struct map h, struct arena a) {
-    struct map out = after(o, h);
+static struct vq_map operation(struct run *r, size_t i, struct vq_map h, struct arena a) {
+    const struct vq_op *o = &r->net->op[i];
+    struct vq_map out = vq_after(o, h);
     struct pool_job j = {&h, &out};
 
     if (o->kind == VQ_CONVS)
-        return convs(r, o, h, a);
+        return convs(r, i, h, a);
     if (o->kind == VQ_ATTENTION) {
+        if (r->keep)
+            h.x = memcpy(kept(r, i + 1, 0), h.x, floats(r, &h) * sizeof *h.x);
         r->full = r->full || pixel_attention_run(&o->attention, r->k, r->n, h.y, h.w, h.x, NULL, a) < 0;
         return h;
     }
@@ -151,15 +157,39 @@ static struct map operation(struct run *r, const struct vq_op *o, struct map h, 
 }
 
 /* Apply all operations to the feature map that start() returned and its caller filled. */
-static struct map run(struct run *r, struct map h, struct arena a) {
+static struct vq_map run(struct run *r, struct vq_map h, struct arena a) {
     for (size_t i = 0; i < r->net->n && !r->full; i++)
-        h = operation(r, &r->net->op[i], h, a);
+        h = operation(r, i, h, a);
     return h;
 }
 
+int vq_run_keep(const struct vq_net *net, const struct compute *k, size_t n, struct vq_map h, size_t from, size_t to,
+                const struct vq_keep *keep, struct arena a) {
+    struct run r = {.net = net, .k = k, .n = n, .keep = keep};
+
+    h.x = keep->in[from][0];
+    for (size_t i = from; i < to && !r.full; i++)
+        h = operation(&r, i, h, a);
+    return r.full ? -1 : 0;
+}
+
+int vq_run_steps(const struct vq_net *net, const struct compute *k, size_t n, struct vq_map h, size_t i, float *const in[VQ_STEPS],
+                 struct arena a) {
+    struct run r = {.net = net, .k = k, .n = n};
+    const struct vq_op *o = &net->op[i];
+    struct vq_map out = vq_after(o, h);
+
+    h.x = in[0];
+    for (size_t s = 0; s + 1 < o->steps; s++) {
+        step(&r, &o->step[s], &h, s ? RESAMPLE_NONE : o->resample, in[s + 1], NULL, a);
+        h = (struct vq_map){in[s + 1], o->step[s].conv.out, out.y, out.w};
+    }
+    return r.full ? -1 : 0;
+}
+
 /* Take memory for the two places.  Returns the first feature map, which the caller fills. */
-static struct map start(struct run *r, size_t y, size_t w, struct arena *a) {
-    struct map h = {NULL, r->net->in, y, w};
+static struct vq_map start(struct run *r, size_t y, size_t w, struct arena *a) {
+    struct vq_map h = {NULL, r->net->in, y, w};
 
     r->room = r->n * largest(r->net, y, w);
     r->place[0] = h.x = take(r, a, r->room);
@@ -199,14 +229,28 @@ static void pixels_in(const struct vq_config *c, size_t n, size_t pixels, const 
         out[i] = out[i] * mul[c->pixels] + add[c->pixels];
 }
 
+int vq_choose(const struct linear *l, const struct compute *k, size_t rows, const float *h, float *scores, int *tokens, struct arena a) {
+    const size_t m = size_min(rows, size_max(1, SCORES / l->n));
+    float *part = arena_take(&a, scores ? 0 : m * l->n, sizeof *part);
+    void *work = arena_take(&a, linear_scratch(l, k, m), 1);
+
+    if (!part || !work)
+        return -1;
+    for (size_t i = 0; i < rows; i += m) {
+        const size_t some = size_min(m, rows - i);
+        struct choose c = {scores ? scores + i * l->n : part, l->n, tokens ? tokens + i : NULL};
+        linear_run(l, k, some, h + i * l->k, l->k, scores ? scores + i * l->n : part, l->n, ACT_NONE, NULL, work);
+        if (tokens)
+            pool_run(k->pool, some, choose_row, &c);
+    }
+    return 0;
+}
+
 static int encode(const struct vq_encoder *v, const struct compute *k, size_t n, size_t y, size_t x, const float *pictures,
                   int *tokens, float *scores, struct arena a, struct err *e) {
     struct run r = {.net = &v->net, .k = k, .n = n};
-    const size_t f = v->c.factor, codes = v->c.codes;
-    size_t rows, m;
-    struct map h;
-    float *part;
-    void *work;
+    const size_t f = v->c.factor;
+    struct vq_map h;
 
     if (!y || !x || y % f || x % f)
         return err_set(e, "the sides of a %zux%zu picture must be multiples of %zu", x, y, f);
@@ -215,21 +259,10 @@ static int encode(const struct vq_encoder *v, const struct compute *k, size_t n,
         pixels_in(&v->c, n, y * x, pictures, h.x);
         h = run(&r, h, a);
     }
-    rows = n * h.y * h.w;
-    m = size_min(rows, size_max(1, SCORES / codes));
-    part = take(&r, &a, scores ? 0 : m * codes);
-    work = r.full ? NULL : arena_take(&a, linear_scratch(&v->scores, k, m), 1);
-    if (!work)
+    if (!r.full && v->act != ACT_NONE)
+        k->kern->act(floats(&r, &h), v->act, h.x, h.x);
+    if (r.full || vq_choose(&v->scores, k, n * h.y * h.w, h.x, scores, tokens, a) < 0)
         return err_set(e, "out of memory");
-    if (v->act != ACT_NONE)
-        k->kern->act(rows * h.c, v->act, h.x, h.x);
-    for (size_t i = 0; i < rows; i += m) {
-        const size_t some = size_min(m, rows - i);
-        struct choose c = {scores ? scores + i * codes : part, codes, tokens ? tokens + i : NULL};
-        linear_run(&v->scores, k, some, h.x + i * h.c, h.c, scores ? scores + i * codes : part, codes, ACT_NONE, NULL, work);
-        if (tokens)
-            pool_run(k->pool, some, choose_row, &c);
-    }
     return 0;
 }
 
@@ -246,9 +279,9 @@ int vq_encode_raw(const struct vq_encoder *v, const struct compute *k, size_t n,
 /* ---- decoder ---- */
 
 static int decode(const struct vq_decoder *v, const struct compute *k, size_t n, size_t h, size_t w, const int *tokens,
-                  struct run *r, struct map *out, struct arena *a, struct err *e) {
+                  struct run *r, struct vq_map *out, struct arena *a, struct err *e) {
     const size_t wide = v->net.in;
-    struct map m;
+    struct vq_map m;
 
     *r = (struct run){.net = &v->net, .k = k, .n = n};
     m = start(r, h, w, a);
@@ -286,7 +319,7 @@ int vq_decode(const struct vq_decoder *v, const struct compute *k, size_t n, siz
               float *pictures, struct arena a, struct err *e) {
     const size_t up = v->c.wavelet ? 2 : 1;
     struct run r;
-    struct map m;
+    struct vq_map m;
     size_t y, x;
 
     if (decode(v, k, n, h, w, tokens, &r, &m, &a, e) < 0)
@@ -300,10 +333,41 @@ int vq_decode(const struct vq_decoder *v, const struct compute *k, size_t n, siz
     return 0;
 }
 
+void vq_pixels_out(const struct vq_config *c, const struct vq_map *h, float *picture) {
+    const size_t up = c->wavelet ? 2 : 1, y = h->y * up, x = h->w * up;
+
+    for (size_t i = 0; i < 3 * y * x; i++) {
+        const size_t px = i % x, py = i / x % y, colour = i / x / y;
+        const float *f = h->x + (py / up * h->w + px / up) * h->c;
+        float v = up == 2 ? wavelet(f, colour, py % 2, px % 2) : f[colour];
+
+        picture[i] = c->pixels == VQ_SIGNED ? 0.5f * v + 0.5f : v;
+    }
+}
+
+void vq_pixels_back(const struct vq_config *c, const struct vq_map *h, const float *d_picture, float *d) {
+    const size_t up = c->wavelet ? 2 : 1, y = h->y * up, x = h->w * up;
+
+    memset(d, 0, h->y * h->w * h->c * sizeof *d);
+    for (size_t i = 0; i < 3 * y * x; i++) {
+        const size_t px = i % x, py = i / x % y, colour = i / x / y, s = py % 2, t = px % 2;
+        float *to = d + (py / up * h->w + px / up) * h->c, *band = to + 3 + 3 * colour;
+        float v = c->pixels == VQ_SIGNED ? 0.5f * d_picture[i] : d_picture[i];
+
+        if (up == 1) {
+            to[colour] = v;
+            continue;
+        }
+        v *= 0.5f;    /* the inverse Haar transform is its own transpose, up to the order of its numbers */
+        to[colour] += v;
+        band[0] += s ? -v : v, band[1] += t ? -v : v, band[2] += s ^ t ? -v : v;
+    }
+}
+
 int vq_decode_raw(const struct vq_decoder *v, const struct compute *k, size_t n, size_t h, size_t w, const int *tokens,
                   float *out, struct arena a, struct err *e) {
     struct run r;
-    struct map m;
+    struct vq_map m;
 
     if (decode(v, k, n, h, w, tokens, &r, &m, &a, e) < 0)
         return -1;

@@ -429,7 +429,7 @@ static void refuse_unused(struct binder *s) {
 static int begin(struct binder *s, struct vq_net *net, bool up) {
     size_t blocks = 0;
 
-    *net = (struct vq_net){.eps = s->c->eps, .band = s->c->band};
+    *net = (struct vq_net){.groups = VQ_GROUPS, .eps = s->c->eps, .band = s->c->band};
     s->f = s->c->names;
     s->half = half_of(s->c, up);
     s->net = net;

@@ -1,4 +1,4 @@
-/* vq_net.h - the parts of a bound autoencoder, for vq_bind.c and vq.c only */
+/* vq_net.h - the parts of a bound autoencoder, for vq_bind.c, vq.c and vq_grad.c only */
 #ifndef UNCLIP_VQ_NET_H
 #define UNCLIP_VQ_NET_H
 
@@ -28,6 +28,7 @@ struct vq_op {
 struct vq_net {
     struct vq_op *op;
     size_t n, in, out;    /* n operations; channels of the input and of the result */
+    size_t groups;        /* of the norms */
     float eps;
     size_t band;
 };
@@ -44,5 +45,39 @@ struct vq_decoder {
     struct vq_net net;
     const float *row, *bias;    /* row [V, E]; bias [E] is added to each row, or NULL */
 };
+
+/* A feature map in memory, of a batch whose size is known from elsewhere. */
+struct vq_map {
+    float *x;
+    size_t c, y, w;
+};
+
+/* Where a pass leaves what the backward pass needs: in[i][s] receives the input of step s of operation i.  in[i][s] may be
+ * NULL, except in[i][0].  The caller fills in[0][0].  in[n][0] receives the result. */
+struct vq_keep {
+    float *(*in)[VQ_STEPS];    /* [n + 1] */
+};
+
+/* Returns the feature map after an operation, with the pointer of h. */
+struct vq_map vq_after(const struct vq_op *o, struct vq_map h);
+
+/* Runs the operations [from, to) on n pictures, and keeps what they need.  h is the size of the input of operation `from`.
+ * The results have the same bits as those of vq_decode.  Returns 0, or -1 if the arena is too small. */
+int vq_run_keep(const struct vq_net *net, const struct compute *k, size_t n, struct vq_map h, size_t from, size_t to,
+                const struct vq_keep *keep, struct arena scratch);
+
+/* Computes the inputs in[1], in[2] ... of the steps of operation i from in[0], all steps being convolutions.  h is the size
+ * of in[0].  Returns 0, or -1 if the arena is too small. */
+int vq_run_steps(const struct vq_net *net, const struct compute *k, size_t n, struct vq_map h, size_t i, float *const in[VQ_STEPS],
+                 struct arena scratch);
+
+/* Computes the scores [rows, V] of rows h [rows, k] of l, and the number of the largest score of each row.  Either result
+ * may be NULL.  Returns 0, or -1 if the arena is too small. */
+int vq_choose(const struct linear *l, const struct compute *k, size_t rows, const float *h, float *scores, int *tokens, struct arena scratch);
+
+/* Make pixels of the result of a decoder, and the other way round: picture [3, Y, X], in which 0 is black and 1 is white, not
+ * clamped, of the feature map h of one picture.  vq_pixels_back writes the gradient at h.x into d. */
+void vq_pixels_out(const struct vq_config *c, const struct vq_map *h, float *picture);
+void vq_pixels_back(const struct vq_config *c, const struct vq_map *h, const float *d_picture, float *d);
 
 #endif

@@ -12,6 +12,7 @@
 #include "lib/layer/norm.h"
 
 #include "tests/tap.h"
+#include "tests/widen.h"
 
 enum { N = 2, MOST_EMBED = 64, DOUBLE = sizeof(float) == 8 };
 
@@ -33,36 +34,6 @@ static void *need(void *p, const char *what) {
     }
     return p;
 }
-
-#ifdef UNCLIP_DOUBLE
-static double half(unsigned h) {
-    int e = h >> 10 & 31;
-    double m = e ? ldexp(1024 + (h & 1023), e - 25) : ldexp(h & 1023, -24);
-
-    return h >> 15 ? -m : m;
-}
-
-/* Makes f64 tensors of the others, because DT_F32 stands for the type that float is. */
-static void widen(struct weights *ws, struct arena *a) {
-    for (size_t i = 0; i < ws->n; i++) {
-        struct tensor *t = &ws->w[i].t;
-        size_t n;
-        double *to;
-
-        if ((t->dtype != DT_F32 && t->dtype != DT_F16) || tensor_count(t, &n) < 0)
-            continue;
-        to = need(arena_take(a, n, sizeof *to), "room");
-        for (size_t j = 0; j < n; j++)
-            to[j] = t->dtype == DT_F32 ? ((const single *)t->data)[j] : half(((const unsigned short *)t->data)[j]);
-        t->data = to;
-        t->dtype = DT_F64;
-    }
-}
-#else
-static void widen(struct weights *ws, struct arena *a) {
-    (void)ws, (void)a;
-}
-#endif
 
 static struct weights read_file(const char *dir, const char *name, struct arena *a) {
     char path[256];
