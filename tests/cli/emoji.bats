@@ -33,7 +33,8 @@ toy() {
     local PATH=$BIN:$PATH fish=$ROOT/examples/emoji/demo/fish.png
     clip-embed "$fish" "$fish" >fish.clip 2>said
     [ "$(cat said)" = "$(toy clip-embed)" ]
-    echo 'a fish' | clip-tok 2>said | clip-embed 2>>said | prior --steps 2 2>>said | decode64 --steps 2 2>>said | upsample --steps 2 2>>said >/dev/null
+    : >said    # the programs of a pipe start in any order, so none of them may empty the file
+    echo 'a fish' | clip-tok 2>>said | clip-embed 2>>said | prior --steps 2 2>>said | decode64 --steps 2 2>>said | upsample --steps 2 2>>said >/dev/null
     sort said >sorted
     { toy clip-embed; toy clip-tok; toy decode64; toy prior; toy upsample; } | diff - sorted
     rank --text 'a fish' --tsv fish.clip 2>said >/dev/null

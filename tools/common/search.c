@@ -103,7 +103,7 @@ static int ended(pid_t pid) {
 }
 
 /* Sets j->index to the name of the index of these folders and models, and makes its directory. */
-static void name_index(struct search *j, size_t n, const char *const folder[]) {
+static void name_index(struct search *j, size_t n, char *const folder[]) {
     static char path[4600], part[4600];
     const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *model = getenv("UNCLIP_MODEL");
     XXH64_state_t h;
@@ -136,7 +136,7 @@ static void name_index(struct search *j, size_t n, const char *const folder[]) {
 }
 
 /* Embeds the pictures that the index does not hold.  Returns the exit status of clip-embed. */
-static int update(struct search *j, size_t n, const char *const folder[]) {
+static int update(struct search *j, size_t n, char *const folder[]) {
     struct command c = {.n = 0};
     char skip[4700];
     pid_t pid;
@@ -257,7 +257,7 @@ static int report(struct search *j, const char *text) {
 
 int tool_search(struct search *j, int n, char *operand[]) {
     static char page[4700];
-    const char *folder[ARGS];
+    char *folder[ARGS];
     int embedded, ranked;
     struct stat st;
 
@@ -277,6 +277,8 @@ int tool_search(struct search *j, int n, char *operand[]) {
     }
     name_index(j, (size_t)n - 1, folder);
     embedded = update(j, (size_t)n - 1, folder);
+    for (int i = 1; i < n; i++)
+        free(folder[i - 1]);
     if (embedded > 1)
         return 2;
     if (!walk.pictures || stat(j->index, &st) < 0)
