@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "formats/image/image_write.h"
-#include "formats/image/svg.h"
+#include "formats/image/record_image.h"
 #include "lib/kernel/kern.h"
 #include "tools/common/input.h"
 #include "tools/common/machine.h"
@@ -31,12 +30,13 @@ enum { SIDE_LEAST = 128, SIDE_MOST = 4096 };
 struct job {
     struct tool t;
     struct drawing d;
+    struct vq_canvas vq;
     int canvas, augment, loss, embed;
     int64_t strokes, views, iterations, best_of, every, memory;
     double lr;
-    const char *negative, *init, *target, *size;
+    const char *negative, *init, *target, *size, *vq_path;
     bool raw, u8, each;        /* each: -m was repeated, and each -m names a CLIP */
-    char fp[DRAWING_SIGHTS * 17];
+    char fp[(DRAWING_SIGHTS + 1) * 17];
     /* the record that is being drawn */
     const struct record *r;
     const struct sample *s;
@@ -65,8 +65,9 @@ static void size_option(struct job *j) {
     j->d.w = side[0], j->d.h = side[1] ? side[1] : side[0];
 }
 
-static const struct opt_use USES[] = {{1 << CANVAS_STROKES, "strokes"}, {1 << CANVAS_PIXELS | 1 << CANVAS_FOURIER, "init"}};
-static const char *const MODES[] = {"--canvas=strokes", "--canvas=pixels", "--canvas=fourier"};
+static const struct opt_use USES[] = {
+    {1 << CANVAS_STROKES, "strokes"}, {1 << CANVAS_PIXELS | 1 << CANVAS_FOURIER | 1 << CANVAS_VQGAN, "init"}, {1 << CANVAS_VQGAN, "vq"}};
+static const char *const MODES[] = {"--canvas=strokes", "--canvas=pixels", "--canvas=fourier", "--canvas=vqgan"};
 
 static void defaults(struct job *j) {
     struct drawing *d = &j->d;
@@ -77,12 +78,13 @@ static void defaults(struct job *j) {
     if (j->t.machine.precision < 0)
         j->t.machine.precision = PREC_F32;
     size_option(j);
-    d->canvas = (enum canvas_kind)j->canvas, d->kind = (enum view_kind)j->augment;
+    d->canvas = (enum canvas_kind)j->canvas;
+    d->kind = j->augment >= 0 ? (enum view_kind)j->augment : j->canvas == CANVAS_VQGAN ? VIEW_POOLED : VIEW_DRAW;
     d->loss = j->loss < 0 ? j->canvas == CANVAS_STROKES ? LOSS_COSINE : LOSS_SPHERICAL : (enum loss_kind)j->loss;
     d->strokes = (size_t)j->strokes, d->iterations = (size_t)j->iterations, d->best_of = (size_t)j->best_of;
-    d->views = d->kind == VIEW_WHOLE ? 1 : (size_t)j->views;
+    d->views = d->kind == VIEW_WHOLE ? 1 : (size_t)(j->views ? j->views : j->canvas == CANVAS_VQGAN ? 32 : 4);
     d->memory = (size_t)j->memory << 20, d->every = (size_t)j->every;
-    d->lr = j->lr > 0 ? j->lr : j->canvas == CANVAS_STROKES ? 1 : 0.05;
+    d->lr = j->lr > 0 ? j->lr : j->canvas == CANVAS_STROKES ? 1 : j->canvas == CANVAS_VQGAN ? 0.1 : 0.05;
     d->seed = (uint64_t)j->t.noise.seed;
     if (d->views * d->iterations > DRAWS_NUMBERS / DRAWING_SIGHTS)
         die("--cutouts times --iterations is more than %d", DRAWS_NUMBERS / DRAWING_SIGHTS);
@@ -120,24 +122,6 @@ static int params(struct job *j, bool partial, struct span *out, struct arena *a
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* Sets the field svg to the strokes as SVG, whose element <desc> holds the record's fields. */
-static int set_svg(struct job *j, struct record *r, struct arena *a, struct err *e) {
-    struct span title = r->id;
-    struct arena_mem mem;
-    struct arena part;
-    struct mp about, svg;
-    int got = record_str(r, "text", &title, e);
-
-    if (got < 0 || arena_split(a, arena_share(a, 4, (size_t)16 << 20), &mem, &part) < 0)
-        return err_set(e, "out of memory");
-    mp_open(&about, &part);
-    mp_open(&svg, a);
-    if (image_params(&about, r, *a, e) < 0)
-        return -1;
-    svg_write(&svg, &j->d.now.strokes, j->d.h, j->d.w, title, mp_span(&about));
-    return svg.full ? err_set(e, "out of memory") : record_set_text(r, "svg", mp_span(&svg), e);
-}
-
 /* Returns the iterations that were done for sample j->i, in all starts of --best-of. */
 static size_t steps_done(const struct job *j) {
     return j->d.start * j->d.iterations + j->d.done;
@@ -159,7 +143,7 @@ static int write_picture(struct job *j, size_t step, struct arena a, struct err 
     if (!x || record_set_picture(&out, x, d->h, d->w, j->u8, &a, e) < 0 ||
         (step && record_set_int(&out, "step", (int64_t)step, e) < 0) ||
         (!step && record_set_float(&out, "cos", fmin(fmax(d->cos, -1), 1), e) < 0) ||
-        (d->canvas == CANVAS_STROKES && set_svg(j, &out, &a, e) < 0))
+        (d->canvas == CANVAS_STROKES && drawing_svg(d, &out, &a, e) < 0))
         return err_set(e, "out of memory");
     tool_write(&j->t, &out, a);
     return 0;
@@ -221,8 +205,24 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
 
 /* ---- the model ---- */
 
+/* Opens the VQGAN at --vq, or else in the model's paths, and fits the canvas to it. */
+static void open_vqgan(struct job *j, const struct model_paths *p) {
+    struct model_paths at = j->vq_path ? tool_model_at(&j->t, *p, &j->vq_path) : *p;
+    struct drawing *d = &j->d;
+    struct err e = {0};
+
+    if (j->each && !j->vq_path)
+        die("--canvas=vqgan: with several -m, which are CLIPs, --vq says where the VQGAN is");
+    if (vq_canvas_open(&j->vq, &at, &j->t.compute, &j->t.arena, &e) < 0)
+        die("%s", e.msg);
+    d->w = d->w ? d->w : j->vq.m.side, d->h = d->h ? d->h : j->vq.m.side;
+    if (vq_canvas_fit(&j->vq, &d->h, &d->w, &e) < 0)
+        die("%s", e.msg);
+    strcat(strcat(j->fp, "+"), j->vq.m.fingerprint);
+    d->vq = &j->vq;
+}
+
 static void open_model(struct job *j) {
-    const bool each = j->each;
     struct model_paths p = tool_models(&j->t);
     struct arena *a = &j->t.arena;
     struct drawing *d = &j->d;
@@ -231,14 +231,14 @@ static void open_model(struct job *j) {
 
     if (arena_split(a, arena_share(a, 4, (size_t)1 << 34), &j->late_mem, &j->late) < 0)
         die("out of memory");
-    d->sights = each ? p.n : 1;
+    d->sights = j->each ? p.n : 1;
     d->sight = arena_take(a, d->sights, sizeof *d->sight);
     if (!d->sight)
         die("out of memory");
     for (size_t i = 0; i < d->sights; i++) {
         struct model_paths one = p;
 
-        if (each)
+        if (j->each)
             one.v = p.v + i, one.n = 1;
         if (sight_open(&d->sight[i], &one, &j->t.compute, a, &j->late, &e) < 0 ||
             (j->target && sight_target_image(&d->sight[i], 1, 1, j->target, a, &e) < 0))
@@ -247,9 +247,12 @@ static void open_model(struct job *j) {
         side = size_max(side, d->sight[i].prep.crop);
         strcat(strcat(j->fp, i ? "+" : ""), d->sight[i].vision.model->fingerprint);
     }
+    if (j->canvas == CANVAS_VQGAN)
+        open_vqgan(j, &p);
     d->w = d->w ? d->w : size_max(side, SIDE_LEAST), d->h = d->h ? d->h : size_max(side, SIDE_LEAST);
     d->compute = &j->t.compute, d->watch = watch, d->emit = emit, d->ctx = j;
-    if (drawing_open(d, a, &e) < 0 || (j->init && drawing_picture(j->init, d->h, d->w, &d->init, a, &e) < 0) ||
+    if (drawing_open(d, a, &e) < 0 ||
+        (j->init && (d->vq ? vq_canvas_init(d->vq, j->init, a, &e) : drawing_picture(j->init, d->h, d->w, &d->init, a, &e)) < 0) ||
         (j->negative && drawing_negatives(d, j->negative, 1 + (j->target != NULL), a, &e) < 0))
         die("%s", e.msg);
     if (j->t.verbose)
@@ -259,26 +262,27 @@ static void open_model(struct job *j) {
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.machine = {.precision = -1}}, .loss = -1, .strokes = 256, .views = 4, .iterations = 250, .best_of = 1,
+    static struct job j = {.t = {.machine = {.precision = -1}}, .loss = -1, .augment = -1, .strokes = 256, .iterations = 250, .best_of = 1,
                            .memory = 1024, .lr = -1};
     const struct opt own[] = {
-        {0, "augment", OPT_CHOICE, &j.augment, "NAME", "views: warped crops, square cutouts, or none: the whole (draw)", 0, 0, "draw|cutout|none"},
+        {0, "augment", OPT_CHOICE, &j.augment, "NAME", "views: warped crops (strokes, pixels, fourier), square cutouts, none: the whole, or pooled (vqgan)", 0, 0, "draw|cutout|none|pooled"},
         {0, "best-of", OPT_INT, &j.best_of, "K", "draw K for each result, keep the one with the highest cosine", 1, 64, NULL},
-        {0, "canvas", OPT_CHOICE, &j.canvas, "NAME", "what is changed (strokes)", 0, 0, "strokes|pixels|fourier"},
-        {0, "cutouts", OPT_INT, &j.views, "K", "views in each iteration (4)", 1, 256, NULL},
+        {0, "canvas", OPT_CHOICE, &j.canvas, "NAME", "what is changed (strokes)", 0, 0, "strokes|pixels|fourier|vqgan"},
+        {0, "cutouts", OPT_INT, &j.views, "K", "views in each iteration (4; of a VQGAN: 32)", 1, 256, NULL},
         {0, "embed", OPT_CHOICE, &j.embed, "WHAT", "the record's vector: text, image, or what it has (auto)", 0, 0, "auto|text|image"},
         {0, "every", OPT_INT, &j.every, "K", "write a record with the picture so far after every K iterations, too", 1, 65535, NULL},
         {0, "init", OPT_STR, &j.init, "IMAGE", "begin with this picture", 0, 0, NULL},
         {0, "iterations", OPT_INT, &j.iterations, "N", "steps of the optimiser (250)", 1, 65535, NULL},
         {0, "loss", OPT_CHOICE, &j.loss, "NAME", "of CLIPDraw (strokes) or VQGAN-CLIP (others)", 0, 0, "cosine|spherical"},
-        {0, "lr", OPT_FLOAT, &j.lr, "RATE", "learning rate (1 pixel for strokes, else 0.05)", 1e-6, 1000, NULL},
+        {0, "lr", OPT_FLOAT, &j.lr, "RATE", "learning rate (1 pixel for strokes, 0.1 for a VQGAN, else 0.05)", 1e-6, 1000, NULL},
         {0, "memory", OPT_INT, &j.memory, "MIB", "for the gradient of a pass (1024)", 1, 1 << 20, NULL},
         {0, "negative", OPT_STR, &j.negative, "FILE", "records to lead away from, with weight 0.3 each", 0, 0, NULL},
         {0, "no-normalize", OPT_FLAG, &j.raw, NULL, "do not normalise by mean and std", 0, 0, NULL},
-        {0, "size", OPT_STR, &j.size, "WxH", "pixels of the canvas (what the CLIP sees, at least 128)", 0, 0, NULL},
+        {0, "size", OPT_STR, &j.size, "WxH", "pixels of the canvas (what the CLIP sees, at least 128; the VQGAN's)", 0, 0, NULL},
         {0, "strokes", OPT_INT, &j.strokes, "N", "strokes (256)", 1, 4096, NULL},
         {0, "target", OPT_STR, &j.target, "IMAGE", "draw this picture, too", 0, 0, NULL},
         {0, "u8", OPT_FLAG, &j.u8, NULL, "write pictures as bytes", 0, 0, NULL},
+        {0, "vq", OPT_STR, &j.vq_path, "PATH", "the VQGAN of --canvas=vqgan (one in the model's paths)", 0, 0, NULL},
     };
     int i = tool_start(&j.t, "clip-draw", argc, argv, SYNOPSIS,
                        TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_PROGRESS | TOOL_NOISE, own,

@@ -27,6 +27,19 @@ int canvas_open_strokes(struct canvas *c, const struct strokes *s, size_t h, siz
     return c->raster ? take(c, a, e) : -1;
 }
 
+int canvas_open_latents(struct canvas *c, struct latents *l, const int *tokens, const struct noise_key *key, struct arena *a, struct err *e) {
+    *c = (struct canvas){.kind = CANVAS_VQGAN, .h = l->h * l->ratio, .w = l->w * l->ratio, .count = l->h * l->w * vq_grad_width(l->g),
+                         .latents = l};
+    if (take(c, a, e) < 0)
+        return -1;
+    latents_start(l, tokens, key, c->param);
+    return 0;
+}
+
+bool canvas_failed(const struct canvas *c) {
+    return c->kind == CANVAS_VQGAN && c->latents->full;
+}
+
 /* ---- starts ---- */
 
 static int start_strokes(struct strokes *s, size_t n, size_t h, size_t w, const struct noise_key *key, struct arena *a, struct err *e) {
@@ -93,6 +106,8 @@ void canvas_draw(struct canvas *c, float *picture) {
         raster_draw(c->raster, &c->strokes, picture);
     else if (c->kind == CANVAS_FOURIER)
         fourier_run(&c->fourier, c->param, picture);
+    else if (c->kind == CANVAS_VQGAN)
+        latents_draw(c->latents, c->param, picture);
     else
         for (size_t i = 0; i < c->count; i++)
             picture[i] = fminf(fmaxf(c->param[i], 0), 1);
@@ -103,6 +118,8 @@ void canvas_back(struct canvas *c, const float *picture, const float *d_picture)
         raster_back(c->raster, &c->strokes, d_picture, c->d_param);
     else if (c->kind == CANVAS_FOURIER)
         fourier_back(&c->fourier, picture, d_picture, c->d_param);
+    else if (c->kind == CANVAS_VQGAN)
+        latents_back(c->latents, d_picture, c->d_param);
     else
         for (size_t i = 0; i < c->count; i++)
             c->d_param[i] = view_clamp_back(d_picture[i], c->param[i]);
@@ -124,6 +141,8 @@ void canvas_step(struct canvas *c, double lr, double fade) {
     c->t++;
     if (c->kind != CANVAS_STROKES) {
         step(c, 0, c->count, lr);
+        if (c->kind == CANVAS_VQGAN)
+            latents_clamp(c->latents, c->param);
         return;
     }
     step(c, 0, 2 * s->first[s->n], lr * fade);

@@ -1,4 +1,4 @@
-/* canvas.h - what is optimised: strokes, pixels or frequencies, with the picture that they make and their optimiser
+/* canvas.h - what is optimised: strokes, pixels, frequencies or latents, with the picture that they make and their optimiser
  *
  * What     canvas_open makes a random or given start.  canvas_draw makes the picture.  canvas_back turns the gradient
  *          by the picture into that by the parameters, and canvas_step moves the parameters.
@@ -9,7 +9,8 @@
  *                           [1, 50] and colours in [0, 1].
  *          CANVAS_PIXELS    the pixels themselves, begun as noise around grey or as a picture, clamped to [0, 1].
  *          CANVAS_FOURIER   amplitudes (fourier.h), begun as small noise or as a picture.
- * Source   kvfrans/clipdraw for the strokes' starts, rates and limits.
+ *          CANVAS_VQGAN     latents of a VQGAN (latents.h), begun as random codes or as a picture's codes.
+ * Source   kvfrans/clipdraw for the strokes' starts, rates and limits; VQGAN-CLIP for the latents.
  * Shapes   A picture is f32 [3, h, w] in [0, 1].
  * Draws    From Philox (draws.h) with the key: stroke k is sequence k.  Noise is noise_fill of the key.
  * Threads  Those of compute.pool.  No byte depends on their number.
@@ -19,9 +20,10 @@
 
 #include "lib/diffusion/noise.h"
 #include "lib/draw/fourier.h"
+#include "lib/draw/latents.h"
 #include "lib/draw/stroke.h"
 
-enum canvas_kind { CANVAS_STROKES, CANVAS_PIXELS, CANVAS_FOURIER };
+enum canvas_kind { CANVAS_STROKES, CANVAS_PIXELS, CANVAS_FOURIER, CANVAS_VQGAN };
 
 struct canvas {
     enum canvas_kind kind;
@@ -31,15 +33,23 @@ struct canvas {
     struct strokes strokes;
     struct raster *raster;
     struct fourier fourier;
+    struct latents *latents;
 };
 
-/* n is the number of strokes.  init is a picture to begin with, or NULL; it must be NULL for strokes. */
+/* n is the number of strokes.  init is a picture to begin with, or NULL; it must be NULL for strokes.  Latents have
+ * canvas_open_latents. */
 int canvas_open(struct canvas *c, enum canvas_kind kind, size_t h, size_t w, size_t n, const float *init, const struct noise_key *key,
                 const struct compute *k, struct arena *a, struct err *e);
 
 /* Gives c strokes that the caller made, in the place of random ones; the canvas uses and changes s->param. */
 int canvas_open_strokes(struct canvas *c, const struct strokes *s, size_t h, size_t w, const struct compute *k, struct arena *a,
                         struct err *e);
+
+/* Gives c latents that the caller opened.  They begin as the rows of the tokens or, if tokens is NULL, as random rows. */
+int canvas_open_latents(struct canvas *c, struct latents *l, const int *tokens, const struct noise_key *key, struct arena *a, struct err *e);
+
+/* Tells whether a canvas of latents ran out of memory.  Then its picture counts for nothing. */
+bool canvas_failed(const struct canvas *c);
 
 void canvas_draw(struct canvas *c, float *picture);
 

@@ -55,7 +55,7 @@ static void unsee(void *ctx, size_t i, int thread) {
 
     memset(d, 0, all * sizeof *d);
     view_planes_back(&l->view[i], l->now->prep, l->raw + i * one, l->planes + i * one);
-    view_back(&l->view[i], l->planes + i * one, d, l->h, l->w, l->scratch[thread]);
+    view_back(&l->view[i], l->picture, l->planes + i * one, d, l->h, l->w, l->scratch[thread]);
 }
 
 struct sum {

@@ -1,5 +1,7 @@
 #include "lib/draw/optimise.h"
 
+#include "lib/draw/pooled.h"
+
 int optimise_open(struct optimise *o, struct arena *a, struct err *e) {
     size_t n = 3 * o->canvas->h * o->canvas->w;
 
@@ -13,9 +15,13 @@ static void views(struct optimise *o, size_t t) {
     size_t n = o->look->views;
 
     for (size_t i = 0; i < o->look->eyes * n; i++) {
-        struct draws d = draws_open(&o->key, (uint32_t)(t * o->look->eyes * n + i));
+        size_t number = t * o->look->eyes * n + i;
+        struct draws d = draws_open(&o->key, (uint32_t)number), first = draws_open(&o->key, (uint32_t)(number - i % n));
 
         view_draw(&o->view[i], o->kind, o->canvas->h, o->canvas->w, o->look->eye[i / n].prep, &d);
+        first.at = POOLED_BOX;
+        if (o->kind == VIEW_POOLED)
+            pooled_box(&o->view[i], &first);
     }
 }
 
@@ -32,7 +38,7 @@ size_t optimise_run(struct optimise *o) {
         canvas_back(o->canvas, o->picture, o->d_picture);
         canvas_step(o->canvas, o->lr, fade);
         t++;
-        go = !o->watch || o->watch(o->ctx, t, loss);
+        go = !canvas_failed(o->canvas) && (!o->watch || o->watch(o->ctx, t, loss));
     }
     canvas_draw(o->canvas, o->picture);
     return t;

@@ -5,7 +5,7 @@
  *          optimise_score looks at the whole picture once.
  * Source   kvfrans/clipdraw; nerdyrodent/VQGAN-CLIP generate.py.
  * Draws    View k of eye i in iteration t is sequence (t eyes + i) views + k of the key (draws.h).
- * Errors   optimise_open fails if memory runs out.  The runs cannot fail.
+ * Errors   optimise_open fails if memory runs out.  A run ends early if the canvas fails (canvas_failed).
  */
 #ifndef UNCLIP_OPTIMISE_H
 #define UNCLIP_OPTIMISE_H

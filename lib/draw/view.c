@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/scratch.h"
+#include "lib/draw/pooled.h"
 
 void view_perspective(int start[4][2], int end[4][2], float warp[8]) {
     double a[8][9];
@@ -91,6 +92,8 @@ void view_draw(struct view *v, enum view_kind kind, size_t h, size_t w, const st
         draw_crop(v, h, w, d);
     } else if (kind == VIEW_CUTOUT) {
         draw_cutout(v, h, w, d);
+    } else if (kind == VIEW_POOLED) {
+        pooled_draw(v, d);
     } else {
         struct prep whole = *p;
         struct prep_place at;
@@ -107,7 +110,7 @@ void view_draw(struct view *v, enum view_kind kind, size_t h, size_t w, const st
 
 struct parts {
     void *ym, *xm;
-    float *warped, *between;
+    float *warped, *between, *small;
 };
 
 static size_t cut_parts(struct parts *p, size_t h, size_t w, size_t side, void *memory) {
@@ -117,6 +120,7 @@ static size_t cut_parts(struct parts *p, size_t h, size_t w, size_t side, void *
     p->xm = scratch_cut(&s, axis_bytes(w, side), 1);
     p->warped = scratch_cut(&s, 3 * h * w, sizeof *p->warped);
     p->between = scratch_cut(&s, h * side, sizeof *p->between);
+    p->small = scratch_cut(&s, 3 * side * side, sizeof *p->small);
     return s.used;
 }
 
@@ -136,9 +140,7 @@ static void make_axes(const struct view *v, const struct parts *p, struct axis *
     }
 }
 
-/* Finds the four pixels that make one pixel of the warped picture, and their weights, which are 0 outside the picture.
- * Returns the sum of the weights. */
-static double corners(const struct view *v, size_t py, size_t px, size_t h, size_t w, size_t at[4], double weight[4]) {
+double view_corners(const struct view *v, size_t py, size_t px, size_t h, size_t w, size_t at[4], double weight[4]) {
     double X = (double)px + 0.5, Y = (double)py + 0.5, k[8], z, sx, sy, x0, y0, sum = 0;
 
     for (int i = 0; i < 8; i++)
@@ -161,7 +163,7 @@ static void warp(const struct view *v, const float *picture, size_t h, size_t w,
     for (size_t y = 0; y < v->h; y++)
         for (size_t x = 0; x < v->w; x++) {
             size_t at[4];
-            double weight[4], m = corners(v, v->y + y, v->x + x, h, w, at, weight);
+            double weight[4], m = view_corners(v, v->y + y, v->x + x, h, w, at, weight);
 
             for (size_t c = 0; c < 3; c++) {
                 const float *p = picture + c * h * w;
@@ -178,7 +180,7 @@ static void warp_back(const struct view *v, const float *d_out, size_t h, size_t
     for (size_t y = 0; y < v->h; y++)
         for (size_t x = 0; x < v->w; x++) {
             size_t at[4];
-            double weight[4], m = corners(v, v->y + y, v->x + x, h, w, at, weight);
+            double weight[4], m = view_corners(v, v->y + y, v->x + x, h, w, at, weight);
 
             for (size_t c = 0; c < 3; c++) {
                 float *p = d_picture + c * h * w;
@@ -194,6 +196,10 @@ void view_run(const struct view *v, const float *picture, size_t h, size_t w, fl
     struct axis y, x;
 
     cut_parts(&p, h, w, v->side, scratch);
+    if (v->kind == VIEW_POOLED) {
+        pooled_run(v, picture, h, w, out, p.small);
+        return;
+    }
     make_axes(v, &p, &y, &x);
     if (v->kind == VIEW_DRAW) {
         warp(v, picture, h, w, p.warped);
@@ -203,11 +209,15 @@ void view_run(const struct view *v, const float *picture, size_t h, size_t w, fl
     }
 }
 
-void view_back(const struct view *v, const float *d_out, float *d_picture, size_t h, size_t w, void *scratch) {
+void view_back(const struct view *v, const float *picture, const float *d_out, float *d_picture, size_t h, size_t w, void *scratch) {
     struct parts p;
     struct axis y, x;
 
     cut_parts(&p, h, w, v->side, scratch);
+    if (v->kind == VIEW_POOLED) {
+        pooled_back(v, picture, d_out, d_picture, h, w, p.small);
+        return;
+    }
     make_axes(v, &p, &y, &x);
     if (v->kind == VIEW_DRAW) {
         memset(p.warped, 0, 3 * v->h * v->w * sizeof *p.warped);

@@ -81,7 +81,8 @@ static void activation_back(void *ctx, size_t i, int thread) {
 }
 
 /* Computes slope and offset of feature map n from the sums of its stretches. */
-static void fold_back(const struct back *b, const struct feature_map_norm *g, size_t n, const double *mean, const double *rstd) {
+static void fold_back(const struct back *b, const struct feature_map_norm *g, size_t n, const double *mean,
+                      const double *rstd) {
     const size_t ch = b->p->c[0], size = ch / g->groups, per = stretches(b->p);
     const double count = (double)(size * b->p->y * b->p->w);
 
@@ -119,8 +120,8 @@ static void norm_back(void *ctx, size_t i, int thread) {
     }
 }
 
-int feature_map_back(const struct feature_map *p, const struct feature_map_norm *g, enum act act, enum resample r, const struct compute *c,
-                     const float *dy, const float *add, float *dx, struct arena a) {
+int feature_map_back(const struct feature_map *p, const struct feature_map_norm *g, enum act act, enum resample r,
+                     const struct compute *c, const float *dy, const float *add, float *dx, struct arena a) {
     const size_t ch = p->c[0], tasks = p->n * stretches(p), groups = g ? p->n * g->groups : 0;
     struct back b = {.p = p, .k = c->kern, .act = act, .r = r, .dy = dy, .add = add, .dx = dx};
     struct feature_source s = feature_source(p, act, r);
@@ -133,7 +134,8 @@ int feature_map_back(const struct feature_map *p, const struct feature_map_norm 
     b.zeros = arena_zero(&a, ch, sizeof *b.zeros);
     b.rows = arena_take(&a, (size_t)pool_threads(c->pool) * (1 + STRETCH), ch * sizeof *b.rows);
     b.part = arena_take(&a, g ? tasks * 4 : 0, ch * sizeof *b.part);
-    if (!mean || !rstd || !sums || !b.slope || !b.offset || !b.zeros || !b.rows || !b.part || (g && feature_source_norm(&s, g, c, &a) < 0))
+    if (!mean || !rstd || !sums || !b.slope || !b.offset || !b.zeros || !b.rows || !b.part ||
+        (g && feature_source_norm(&s, g, c, &a) < 0))
         return -1;
     b.mul = s.mul, b.shift = s.add;
     pool_run(c->pool, tasks, activation_back, &b);
@@ -146,8 +148,9 @@ int feature_map_back(const struct feature_map *p, const struct feature_map_norm 
     return 0;
 }
 
-int feature_conv_back(const struct conv *turned, const struct feature_map *p, const struct feature_map_norm *g, enum act act, enum resample r,
-                      size_t band, const struct compute *c, const float *dy, const float *add, float *dx, struct arena a) {
+int feature_conv_back(const struct conv *turned, const struct feature_map *p, const struct feature_map_norm *g,
+                      enum act act, enum resample r, size_t band, const struct compute *c,
+                      const float *dy, const float *add, float *dx, struct arena a) {
     const size_t up = r == RESAMPLE_UP2 ? 2 : 1;
     const struct feature_map out = {{dy, NULL}, {turned->in, 0}, p->n, up * p->y, up * p->w};
     const struct feature_source s = feature_source(&out, ACT_NONE, RESAMPLE_NONE);
@@ -160,12 +163,13 @@ int feature_conv_back(const struct conv *turned, const struct feature_map *p, co
 
 /* ---- attention ---- */
 
-int pixel_attention_turn(struct pixel_attention_turned *u, const struct pixel_attention *b, const struct compute *c, struct arena *keep,
-                         struct err *e) {
+int pixel_attention_turn(struct pixel_attention_turned *u, const struct pixel_attention *b, const struct compute *c,
+                         struct arena *keep, struct err *e) {
     return linear_transpose(&u->qkv, &b->qkv, 1, c, keep, e) < 0 ? -1 : linear_transpose(&u->out, &b->out, 1, c, keep, e);
 }
 
-static int linear(const struct linear *l, const struct compute *k, size_t m, const float *x, float *y, size_t ldy, struct arena a) {
+static int linear(const struct linear *l, const struct compute *k, size_t m, const float *x, float *y, size_t ldy,
+                  struct arena a) {
     void *s = arena_take(&a, linear_scratch(l, k, m), 1);
 
     if (s)
@@ -173,8 +177,8 @@ static int linear(const struct linear *l, const struct compute *k, size_t m, con
     return s ? 0 : -1;
 }
 
-int pixel_attention_back(const struct pixel_attention *b, const struct pixel_attention_turned *u, const struct compute *k, size_t n,
-                         size_t y, size_t w, const float *x, const float *dy, float *dx, struct arena a) {
+int pixel_attention_back(const struct pixel_attention *b, const struct pixel_attention_turned *u, const struct compute *k,
+                         size_t n, size_t y, size_t w, const float *x, const float *dy, float *dx, struct arena a) {
     const size_t pixels = y * w, c = b->c, head = c / b->heads;
     const struct attention att = {b->heads, head, (float)(1 / sqrt((double)head)), false};
     const struct feature_map p = {{x, NULL}, {c, 0}, n, y, w};
@@ -195,8 +199,8 @@ int pixel_attention_back(const struct pixel_attention *b, const struct pixel_att
         const float *q = qkv + i * pixels * 3 * c;
         float *dq = d + i * pixels * 3 * c;
 
-        seq[i] = (struct attention_back_seq){.q = q, .k = q + c, .v = q + 2 * c, .dout = dq, .dq = dq, .dk = dq + c, .dv = dq + 2 * c,
-                                             .nq = pixels, .nk = pixels, .ldq = 3 * c, .ldk = 3 * c};
+        seq[i] = (struct attention_back_seq){.q = q, .k = q + c, .v = q + 2 * c, .dout = dq, .dq = dq, .dk = dq + c,
+                                             .dv = dq + 2 * c, .nq = pixels, .nk = pixels, .ldq = 3 * c, .ldk = 3 * c};
     }
     s = a;
     work = arena_take(&s, attention_back_scratch(&att, k, pixels), 1);

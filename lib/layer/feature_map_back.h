@@ -27,23 +27,24 @@
 
 /* Computes dx = add + the gradient at x.  p has one input, x.  g is NULL without a norm; g->before and g->film must be NULL.
  * The resampling is RESAMPLE_NONE or RESAMPLE_UP2. */
-int feature_map_back(const struct feature_map *p, const struct feature_map_norm *g, enum act act, enum resample r, const struct compute *c,
-                     const float *dy, const float *add, float *dx, struct arena scratch);
+int feature_map_back(const struct feature_map *p, const struct feature_map_norm *g, enum act act, enum resample r,
+                     const struct compute *c, const float *dy, const float *add, float *dx, struct arena scratch);
 
 /* Computes dx = add + the gradient at x, for y = v(resample(act(norm(x)))).  `turned` is conv_turn of v. */
-int feature_conv_back(const struct conv *turned, const struct feature_map *p, const struct feature_map_norm *g, enum act act, enum resample r,
-                      size_t band, const struct compute *c, const float *dy, const float *add, float *dx, struct arena scratch);
+int feature_conv_back(const struct conv *turned, const struct feature_map *p, const struct feature_map_norm *g,
+                      enum act act, enum resample r, size_t band, const struct compute *c,
+                      const float *dy, const float *add, float *dx, struct arena scratch);
 
 /* The transposed matrices of a pixel_attention. */
 struct pixel_attention_turned {
     struct linear qkv, out;
 };
 
-int pixel_attention_turn(struct pixel_attention_turned *u, const struct pixel_attention *b, const struct compute *c, struct arena *keep,
-                         struct err *e);
+int pixel_attention_turn(struct pixel_attention_turned *u, const struct pixel_attention *b, const struct compute *c,
+                         struct arena *keep, struct err *e);
 
 /* Computes dx = the gradient at x, the input of pixel_attention_run. */
-int pixel_attention_back(const struct pixel_attention *b, const struct pixel_attention_turned *u, const struct compute *c, size_t n,
-                         size_t y, size_t w, const float *x, const float *dy, float *dx, struct arena scratch);
+int pixel_attention_back(const struct pixel_attention *b, const struct pixel_attention_turned *u, const struct compute *c,
+                         size_t n, size_t y, size_t w, const float *x, const float *dy, float *dx, struct arena scratch);
 
 #endif

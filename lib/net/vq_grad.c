@@ -137,13 +137,15 @@ size_t vq_pass_bytes(const struct vq_grad *g, size_t h, size_t w, enum keep_mode
     return s.used;
 }
 
-struct vq_pass *vq_pass_open(const struct vq_grad *g, size_t h, size_t w, enum keep_mode mode, struct arena *keep, struct err *e) {
+struct vq_pass *vq_pass_open(const struct vq_grad *g, size_t h, size_t w, enum keep_mode mode, struct arena *keep,
+                             struct err *e) {
     const size_t n = g->v->net.n + 1;
     struct vq_pass *p = arena_zero(keep, 1, sizeof *p);
     struct scratch s = {arena_take(keep, vq_pass_bytes(g, h, w, mode), 1), 0};
 
     if (!p || !s.base || !(p->map = arena_zero(keep, n, sizeof *p->map)) ||
-        !(p->keep.in = arena_zero(keep, n, sizeof *p->keep.in)) || !(p->token = arena_take(keep, h * w, sizeof *p->token))) {
+        !(p->keep.in = arena_zero(keep, n, sizeof *p->keep.in)) ||
+        !(p->token = arena_take(keep, h * w, sizeof *p->token))) {
         err_set(e, "no memory for the gradient of %zu x %zu latents", w, h);
         return NULL;
     }
@@ -152,7 +154,8 @@ struct vq_pass *vq_pass_open(const struct vq_grad *g, size_t h, size_t w, enum k
     return p;
 }
 
-int vq_pass_run(struct vq_pass *p, const struct compute *k, const float *z, float *picture, struct arena a, struct err *e) {
+int vq_pass_run(struct vq_pass *p, const struct compute *k, const float *z, float *picture, struct arena a,
+                struct err *e) {
     const struct compute exact = {k->kern->f32, k->pool};
     const struct vq_net *net = &p->g->v->net;
     const size_t n = p->map[0].y * p->map[0].w;
@@ -186,7 +189,8 @@ static int inputs(const struct vq_pass *p, const struct compute *k, size_t i, fl
 }
 
 /* Sets *add to the gradient at the input of operation i through its shortcut, or to NULL if it has none. */
-static int shortcut_back(const struct vq_pass *p, const struct compute *k, size_t i, const float *d, const float **add, struct arena *a) {
+static int shortcut_back(const struct vq_pass *p, const struct compute *k, size_t i, const float *d, const float **add,
+                         struct arena *a) {
     const struct vq_net *net = &p->g->v->net;
     const struct vq_op *o = &net->op[i];
     const struct vq_map *in = &p->map[i];
@@ -204,7 +208,8 @@ static int shortcut_back(const struct vq_pass *p, const struct compute *k, size_
     return feature_map_back(&m, NULL, ACT_NONE, o->resample, k, d, NULL, dx, *a);
 }
 
-static int convs_back(const struct vq_pass *p, const struct compute *k, size_t i, const float *d, float *dx, struct arena a) {
+static int convs_back(const struct vq_pass *p, const struct compute *k, size_t i, const float *d, float *dx,
+                      struct arena a) {
     const struct vq_net *net = &p->g->v->net;
     const struct vq_op *o = &net->op[i];
     const struct vq_map *in = &p->map[i], *out = &p->map[i + 1];
@@ -219,8 +224,8 @@ static int convs_back(const struct vq_pass *p, const struct compute *k, size_t i
         const struct feature_map_norm g = {.g = t->norm.g, .b = t->norm.b, .groups = net->groups, .eps = net->eps};
         float *to = s ? arena_take(&a, m.y * m.w * t->conv.in, sizeof *to) : dx;
 
-        if (!to || feature_conv_back(&p->g->op[i].step[s], &m, g.g ? &g : NULL, t->act, s ? RESAMPLE_NONE : o->resample, net->band, k, d,
-                                     s ? NULL : add, to, a) < 0)
+        if (!to || feature_conv_back(&p->g->op[i].step[s], &m, g.g ? &g : NULL, t->act, s ? RESAMPLE_NONE : o->resample,
+                                     net->band, k, d, s ? NULL : add, to, a) < 0)
             return -1;
         d = to;
     }
@@ -231,7 +236,8 @@ size_t vq_pass_operations(const struct vq_pass *p) {
     return p->g->v->net.n;
 }
 
-int vq_pass_back_one(const struct vq_pass *p, const struct compute *k, size_t i, const float *d, float *dx, struct arena a) {
+int vq_pass_back_one(const struct vq_pass *p, const struct compute *k, size_t i, const float *d, float *dx,
+                     struct arena a) {
     const struct vq_op *o = &p->g->v->net.op[i];
     const struct vq_map *in = &p->map[i];
 
@@ -240,7 +246,8 @@ int vq_pass_back_one(const struct vq_pass *p, const struct compute *k, size_t i,
     return convs_back(p, k, i, d, dx, a);
 }
 
-int vq_pass_back(const struct vq_pass *p, const struct compute *k, const float *d_picture, float *d_z, struct arena a, struct err *e) {
+int vq_pass_back(const struct vq_pass *p, const struct compute *k, const float *d_picture, float *d_z, struct arena a,
+                 struct err *e) {
     const size_t n = p->g->v->net.n;
     size_t most = 0;
     float *d[2];

@@ -42,15 +42,19 @@ const float *vq_grad_most(const struct vq_grad *g);
 /* Returns the bytes that a pass of h x w latents takes.  KEEP_STATES is the same as KEEP_ALL. */
 size_t vq_pass_bytes(const struct vq_grad *g, size_t h, size_t w, enum keep_mode mode);
 
-struct vq_pass *vq_pass_open(const struct vq_grad *g, size_t h, size_t w, enum keep_mode mode, struct arena *keep, struct err *e);
+struct vq_pass *vq_pass_open(const struct vq_grad *g, size_t h, size_t w, enum keep_mode mode, struct arena *keep,
+                             struct err *e);
 
-int vq_pass_run(struct vq_pass *p, const struct compute *k, const float *z, float *picture, struct arena scratch, struct err *e);
+int vq_pass_run(struct vq_pass *p, const struct compute *k, const float *z, float *picture, struct arena scratch,
+                struct err *e);
 
-int vq_pass_back(const struct vq_pass *p, const struct compute *k, const float *d_picture, float *d_z, struct arena scratch, struct err *e);
+int vq_pass_back(const struct vq_pass *p, const struct compute *k, const float *d_picture, float *d_z,
+                 struct arena scratch, struct err *e);
 
 /* For tests: number of the operations of the decoder; the gradient at the input of operation i, channels last, from that
  * at its result. */
 size_t vq_pass_operations(const struct vq_pass *p);
-int vq_pass_back_one(const struct vq_pass *p, const struct compute *k, size_t i, const float *d, float *dx, struct arena scratch);
+int vq_pass_back_one(const struct vq_pass *p, const struct compute *k, size_t i, const float *d, float *dx,
+                     struct arena scratch);
 
 #endif

@@ -5,6 +5,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
     BIN=${BIN:-$BATS_TEST_DIRNAME/../../build/bin}
+    AID=${AID:-$BATS_TEST_DIRNAME/../../build/tests}
     ROOT=$BATS_TEST_DIRNAME/../..
     PATH=$BIN:$PATH
     export UNCLIP_MODEL=box
@@ -87,6 +88,59 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     clip-draw "${few[@]}" --no-normalize --loss spherical in.clip | field - '.data.params[-1][1] | [.normalize, .loss]' | grep -qx '\[false,"spherical"\]'
 }
 
+@test "clip-draw: a VQGAN's latents" {
+    "$AID"/make_vq -t f16-1024 vq >/dev/null
+    "$AID"/make_vq -t dwt dwt >/dev/null
+    "$AID"/make_vq -t detoker detoker >/dev/null
+    "$AID"/make_vq -t dvae dvae >/dev/null
+    draw=(clip-draw --canvas vqgan --cutouts 3)
+    "${draw[@]}" --vq vq --size 50x35 --iterations 4 in.clip >o.clip
+    [ "$(field o.clip '.data.params[-1] | .[0], (.[1] | del(.version, .kernel))' | tr '\n' ' ')" = '"clip-draw" {"precision":"f32","seed":0,"rng":"unclip","canvas":"vqgan","size":[48,32],"iterations":4,"lr":0.1,"augment":"pooled","cutouts":3,"loss":"spherical","best_of":1} ' ]
+    [ "$(field o.clip '[(.data.image | length), (.data.image[0] | length), (.data.image[0][0] | length), .data.svg, (.data.model.image | length)]')" = '[3,32,48,null,33]' ]
+    for v in vq dwt detoker; do    # the same bytes for any threads, and if blocks are computed again
+        "${draw[@]}" --vq $v --size 64 --iterations 2 -j 1 in.clip >one
+        "${draw[@]}" --vq $v --size 64 --iterations 2 -j 3 --memory 3 in.clip >two
+        cmp <(field one .data.image) <(field two .data.image)
+    done
+    UNCLIP_MODEL=box:vq "${draw[@]}" --size 48x32 --iterations 4 in.clip >two    # both in the model's paths
+    cmp <(field o.clip .data) <(field two .data)
+    "$AID"/make_vq -t gumbel gumbel >/dev/null
+    clip-draw --canvas vqgan --vq gumbel --size 96 --iterations 24 --lr 0.2 --augment none --progress=json in.clip 2>log >/dev/null
+    grep step log | jq -s -e '.[0].loss > ([.[-8:][].loss] | max)' >/dev/null
+    "${draw[@]}" --vq vq --iterations 1 in.clip | field - '.data.image[0] | length' | grep -qx 256
+    # a start that is a picture: what the autoencoder itself makes of it
+    "${draw[@]}" --vq vq --size 64 --iterations 1 --lr 1e-6 --init fish.png in.clip >o.clip
+    vq -m vq --side 64 fish.png | vq -d -m vq --precision f32 >ref.clip
+    [ "$(cat o.clip ref.clip | field - '.data.image | flatten' | jq -s '. as [$a, $b] | [range($a | length) | $a[.] - $b[.] | fabs] | max < 1e-5')" = true ]
+    "${draw[@]}" --vq vq --size 32 --iterations 5 --every 2 in.clip | field - '[.data.step, .data.params[-1][1].partial // false]' >log
+    [ "$(tr '\n' ' ' <log)" = '[2,true] [4,true] [null,false] ' ]
+    few=("${draw[@]}" --vq vq --size 32 --iterations 2 --lr 3)    # so that codes change at once
+    "${few[@]}" --target fish.png in.clip >a
+    echo 'a fish' | clip-tok | clip-embed >fish.clip
+    "${few[@]}" --negative fish.clip in.clip >b
+    "${few[@]}" -s 1 in.clip >c
+    "${few[@]}" in.clip >d
+    [ "$(cat a b c d | field - .data.image | sort -u | wc -l)" = 4 ]
+    "${few[@]}" --best-of 3 in.clip >best
+    [ "$(cat best d | field - .data.cos | jq -s '.[0] >= .[1]')" = true ]
+    ln -s "$ROOT"/examples/emoji other
+    "${few[@]}" -m box -m other in.clip | field - '.data.model.image | length' | grep -qx 50
+    run -2 "${draw[@]}" -m box -m other in.clip
+    [ "$output" = "clip-draw: --canvas=vqgan: with several -m, which are CLIPs, --vq says where the VQGAN is" ]
+    run -2 clip-draw --vq vq in.clip
+    [ "$output" = "clip-draw: --vq is for --canvas=vqgan" ]
+    run -2 "${few[@]}" --strokes 5 in.clip
+    [ "$output" = "clip-draw: --strokes is for --canvas=strokes" ]
+    run -2 "${draw[@]}" --vq vq --size 64x15 in.clip
+    [ "$output" = "clip-draw: a canvas of 64 x 15 pixels is too small: the VQGAN makes 16 x 16 of each code" ]
+    run -2 "${draw[@]}" --vq dvae in.clip
+    [ "$output" = "clip-draw: dvae/decoder.safetensors: a dVAE decoder has no codebook of latents: a VQGAN is needed" ]
+    run -2 "${draw[@]}" --vq detoker --init fish.png in.clip
+    [ "$output" = "clip-draw: no encoder of pictures to tokens in detoker (model.safetensors: a decoder without its encoder)" ]
+    run -2 "${few[@]}" --init none.png in.clip
+    [ "$output" = "clip-draw: none.png: No such file or directory" ]
+}
+
 @test "clip-draw: several CLIPs, each with its own vector of the text" {
     ln -s "$ROOT"/examples/emoji other
     clip-draw "${few[@]}" -m "$ROOT"/examples/emoji -m other in.clip >o.clip
@@ -118,7 +172,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     run -2 clip-draw --strokes 3 --canvas pixels in.clip
     [ "$output" = "clip-draw: --strokes is for --canvas=strokes" ]
     run -2 clip-draw --init fish.png in.clip
-    [ "$output" = "clip-draw: --init is for --canvas=pixels and --canvas=fourier" ]
+    [ "$output" = "clip-draw: --init is for --canvas=pixels, --canvas=fourier and --canvas=vqgan" ]
     for s in 0 5000 3x x3 3x4x5 -1 ''; do
         run -2 clip-draw --size="$s" in.clip
         [ "$output" = "clip-draw: --size: '$s' is neither N nor WxH, from 1 to 4096" ]

@@ -16,10 +16,10 @@ not_sanitized() {
     [ -z "${SAN-}" ] || skip "not under a sanitizer: tests/cli/unclip.bats runs these programs on a tiny model"
 }
 
-# The literal blocks under EXAMPLES, without the block that sets up Karlo.
+# The literal blocks under EXAMPLES, without those that need a Karlo, a GLIDE or a VQGAN.
 blocks() {
     sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/{/^\.Bd/,/^\.Ed/{/^\.Bd/d;p}}' "$1" |
-        awk '/^\.Ed/ { if (b !~ /karlo|glide/) printf "%s", b; b = ""; next } { b = b $0 "\n" }'
+        awk '/^\.Ed/ { if (b !~ /karlo|glide|vqgan_/) printf "%s", b; b = ""; next } { b = b $0 "\n" }'
 }
 
 @test "docs: the examples of unclip(7)" {

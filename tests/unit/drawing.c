@@ -4,6 +4,7 @@
 #include "lib/draw/optimise.h"
 
 #include "lib/base/cpu.h"
+#include "lib/draw/pooled.h"
 #include "lib/kernel/kern.h"
 #include "tests/tap.h"
 
@@ -57,10 +58,13 @@ static void differences(enum view_kind kind, enum loss_kind loss, const struct c
         struct draws s = draws_open(&key, i);
 
         view_draw(&v[i], kind, H, W, &PREP, &s);
+        s.at = POOLED_BOX;
+        if (kind == VIEW_POOLED)
+            pooled_box(&v[i], &s);
     }
     noise_fill(&key, x, 3 * H * W);
     for (size_t i = 0; i < 3 * H * W; i++)
-        x[i] = 0.5f + 0.1f * x[i];
+        x[i] = kind != VIEW_POOLED ? 0.5f + 0.1f * x[i] : 0.3f + 0.05f * (float)(i % W % 3 + 3 * (i / W % 3));    /* far from equal */
     look_run(&l, x, v, VIEWS, d, NULL);
     for (size_t i = 0; i < 3 * H * W; i += 13) {
         float was = x[i];
@@ -150,7 +154,7 @@ int main(void) {
     const struct compute k = {kern_choose("c", PREC_F32, cpu_flags(), &e), NULL};
 
     fill();
-    for (int kind = VIEW_DRAW; kind <= VIEW_WHOLE; kind++)
+    for (int kind = VIEW_DRAW; kind <= VIEW_POOLED; kind++)
         for (int loss = LOSS_COSINE; loss <= LOSS_SPHERICAL; loss++)
             differences((enum view_kind)kind, (enum loss_kind)loss, &k, a);
     for (int kind = CANVAS_STROKES; kind <= CANVAS_FOURIER; kind++)

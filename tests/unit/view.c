@@ -5,6 +5,7 @@
 #include "lib/base/cpu.h"
 #include "lib/draw/canvas.h"
 #include "lib/draw/objective.h"
+#include "lib/draw/pooled.h"
 #include "lib/kernel/kern.h"
 #include "tests/golden_file.h"
 
@@ -49,7 +50,7 @@ static void augment(struct arena keep) {
         close_to(v.warp, golden_floats(&z, key(names[i], "coeffs"), NULL, &a), 8, 0, 1e-7, key(names[i], "coefficients"));
         view_run(&v, picture, 32, 32, out, scratch);
         close_to(out, want, n, 8e-7, 0, key(names[i], "view"));
-        view_back(&v, golden_floats(&z, key(names[i], "R"), NULL, &a), d, 32, 32, scratch);
+        view_back(&v, NULL, golden_floats(&z, key(names[i], "R"), NULL, &a), d, 32, 32, scratch);
         close_to(d, golden_floats(&z, key(names[i], "grad"), NULL, &a), 3 * 32 * 32, 0, 4e-7, key(names[i], "gradient"));
     }
 }
@@ -69,7 +70,7 @@ static void whole(struct arena a) {
     close_to(out, golden_floats(&z, "resize.normalised", NULL, &a), 768, 2e-6, 0, "the whole, normalised");
     memcpy(out, golden_floats(&z, "resize.R", NULL, &a), 768 * sizeof *out);
     view_planes_back(&v, &p, raw, out);
-    view_back(&v, out, d, 37, 50, scratch);
+    view_back(&v, NULL, out, d, 37, 50, scratch);
     close_to(d, golden_floats(&z, "resize.grad", NULL, &a), 3 * 37 * 50, 0, 1e-6, "its gradient");
 }
 
@@ -94,7 +95,7 @@ static void cutouts(struct arena a) {
         close_to(g, golden_floats(&z, "cut.clamped", NULL, &a) + 768 * i, 768, 4.8e-7, 0, "clamped");
         memcpy(g, G + 768 * i, 768 * sizeof *g);
         view_planes_back(&v, &none, out, g);
-        view_back(&v, g, d, 40, 52, scratch);
+        view_back(&v, NULL, g, d, 40, 52, scratch);
     }
     close_to(d, golden_floats(&z, "cut.grad_image", NULL, &a), 3 * 40 * 52, 0, 3e-7, "the gradient of all cutouts");
     axis_make(&y, AXIS_CUTOUT, 10, 16, 0, 16, arena_take(&a, axis_bytes(10, 16), 1));
@@ -245,6 +246,54 @@ static void fourier(struct arena a) {
     close_to(back, p, N, 4.7e-7, 0, "a picture comes back from its amplitudes");
 }
 
+/* The pooling against torch, and what random views are like. */
+static void pooled(struct arena a) {
+    enum { S = 16, N = 3 * S * S, VIEWS = 2000 };
+    const struct weights z = golden_open("tests/golden/grad/vqclip.safetensors", &a);
+    const struct prep p = {.size = S, .crop = S};
+    const float *x = golden_floats(&z, "cut.image", NULL, &a);
+    float *out = golden_room(&a, N, sizeof *out), *again = golden_room(&a, N, sizeof *again), *d = golden_room(&a, 3 * 40 * 52, sizeof *d);
+    void *scratch = golden_room(&a, view_scratch(40, 52, S), 1);
+    const struct noise_key key = {.seed = 7, .stage = NOISE_VIEWS};
+    int still = 0, plain = 0, boxes = 0, bad = 0;
+    double far = 0, grain = 0, most = 0;
+    struct view v;
+
+    pooled_pool(x, 40, 52, S, out);
+    close_to(out, golden_floats(&z, "pool.out", NULL, &a), N, 2.4e-7, 0, "torch's pools");
+    memset(d, 0, 3 * 40 * 52 * sizeof *d);
+    pooled_pool_back(x, golden_floats(&z, "pool.G", NULL, &a), 40, 52, S, d);
+    close_to(d, golden_floats(&z, "pool.grad_image", NULL, &a), 3 * 40 * 52, 0, 4e-7, "their gradient");
+    for (uint32_t i = 0; i < VIEWS; i++) {
+        struct draws s = draws_open(&key, i), box = draws_open(&key, i);
+        float grey[3];
+
+        box.at = POOLED_BOX;
+        view_draw(&v, VIEW_POOLED, 40, 52, &p, &s);
+        pooled_box(&v, &box);
+        still += v.warp[0] == 1 && v.warp[1] == 0 && v.warp[2] == 0 && v.warp[7] == 0;
+        plain += v.colour[0][0] == 1 && v.colour[0][1] == 0;
+        boxes += v.box[2] > 0;
+        bad += s.at != 22 || box.at != POOLED_BOX + 6 || v.box[0] + v.box[2] > S || v.box[1] + v.box[3] > S;
+        for (int c = 0; c < 3; c++)
+            grey[c] = 0.5f * (v.colour[c][0] + v.colour[c][1] + v.colour[c][2]) + v.colour[c][3];
+        far = fmax(far, fmax(fabs((double)grey[0] - (double)grey[1]), fabs((double)grey[0] - (double)grey[2])));
+        most = fmax(most, fabs((double)grey[0] - 0.5));
+        grain += (double)v.grain / VIEWS;
+    }
+    ok(bad == 0, "boxes are inside, and a view takes 22 numbers");
+    ok(abs(still - VIEWS * 9 / 100) < 60 && abs(plain - VIEWS * 3 / 10) < 90 && abs(boxes - VIEWS * 7 / 10) < 90,
+       "of %d views %d are not moved, %d keep their colours, %d have a box", VIEWS, still, plain, boxes);
+    ok(far < 4e-7 && most > 0.04 && most < 0.0551, "grey stays grey, %g, and gets up to %.3f lighter or darker", far, most);
+    ok(fabs(grain - 0.05) < 0.003, "the mean of the noise's deviation is %.4f", grain);
+    v = (struct view){.kind = VIEW_POOLED, .side = S, .warp = {1, 0, 0, 0, 1, 0, 0, 0}, .colour = {{1}, {0, 1}, {0, 0, 1}}};
+    view_run(&v, x, 40, 52, again, scratch);
+    close_to(again, out, N, 0, 0, "a view that nothing happens to");
+    v.box[0] = 2, v.box[1] = 3, v.box[2] = 4, v.box[3] = 5;
+    view_run(&v, x, 40, 52, again, scratch);
+    ok(again[2 * S + 3] == 0 && again[5 * S + 7] == 0 && again[2 * S + 2] > 0 && again[6 * S + 3] > 0, "a box is black");
+}
+
 int main(void) {
     TAP_ARENA(a, 64);
 
@@ -255,5 +304,6 @@ int main(void) {
     drawn();
     losses(a);
     fourier(a);
+    pooled(a);
     return done();
 }

@@ -12,50 +12,26 @@
 #include "lib/kernel/kern.h"
 #include "lib/net/vq_net.h"
 
-#include "tests/tap.h"
+#include "tests/small_vqgan.h"
 #include "tests/widen.h"
 
-enum { DOUBLE = sizeof(float) == 8, GRID = 8, WIDE = 8, SIDE = 4 * GRID, PICTURE = 3 * SIDE * SIDE };
-
-static void *need(void *p, const char *what) {
-    if (!p) {
-        printf("Bail out! %s\n", what);
-        exit(1);
-    }
-    return p;
-}
+enum { DOUBLE = sizeof(float) == 8, GRID = SMALL_GRID, WIDE = SMALL_WIDE, SIDE = 4 * GRID, PICTURE = 3 * SIDE * SIDE };
 
 static struct weights read_file(const char *path, struct arena *a) {
     struct weights ws;
     struct err e = {0};
 
     if (weights_open(&ws, path, a, &e) < 0)
-        need(NULL, e.msg);
+        small_need(NULL, e.msg);
     widen(&ws, a);
     return ws;
-}
-
-static const float *golden(const struct weights *z, const char *name, struct arena *a) {
-    const struct weight *w = need(weights_find(z, name), name);
-
-    return need((void *)(uintptr_t)tensor_all_f32(&w->t, a), name);
 }
 
 static const float *at_step(const struct weights *z, int step, const char *name, struct arena *a) {
     char full[64];
 
     snprintf(full, sizeof full, "run.%d.%s", step, name);
-    return golden(z, full, a);
-}
-
-/* x [C, pixels] as [pixels, C]. */
-static float *last(const float *x, size_t channels, size_t pixels, struct arena *a) {
-    float *y = need(arena_take(a, channels * pixels, sizeof *y), "room");
-
-    for (size_t i = 0; i < pixels; i++)
-        for (size_t c = 0; c < channels; c++)
-            y[i * channels + c] = x[c * pixels + i];
-    return y;
+    return small_golden(z, full, a);
 }
 
 static double cosine(const float *x, const float *y, size_t n) {
@@ -64,88 +40,6 @@ static double cosine(const float *x, const float *y, size_t n) {
     for (size_t i = 0; i < n; i++)
         xy += (double)x[i] * (double)y[i], xx += (double)x[i] * (double)x[i], yy += (double)y[i] * (double)y[i];
     return xy / sqrt(xx * yy);
-}
-
-/* ---- the small decoder: conv_in, r1, attn, up1, r2, up2, out, with norms of 8 groups ---- */
-
-enum { OPS = 7, GROUPS = 8 };
-
-struct building {
-    const struct weights *z;
-    const struct compute *k;
-    struct arena *a;
-};
-
-static const float *named(const struct building *b, const char *name, const char *suffix) {
-    char full[64];
-
-    snprintf(full, sizeof full, "w.%s.%s", name, suffix);
-    return golden(b->z, full, b->a);
-}
-
-static struct gain gain(const struct building *b, const char *name) {
-    return (struct gain){named(b, name, "weight"), named(b, name, "bias")};
-}
-
-static struct vq_step convolution(const struct building *b, const char *norm, const char *name) {
-    struct vq_step s = {.act = norm ? ACT_SILU : ACT_NONE};
-    struct err e = {0};
-    char full[64];
-
-    snprintf(full, sizeof full, "w.%s.weight", name);
-    if (norm)
-        s.norm = gain(b, norm);
-    if (conv_pack(&s.conv, &((struct weight *)need(weights_find(b->z, full), full))->t, NULL, named(b, name, "bias"), 1, 1, b->k, b->a, &e) < 0)
-        need(NULL, e.msg);
-    s.conv.winograd = true;
-    return s;
-}
-
-static struct vq_op block(const struct building *b, const char *name) {
-    char at[4][32];
-
-    for (int i = 0; i < 4; i++)
-        snprintf(at[i], sizeof at[i], "%s.%s%d", name, i % 2 ? "conv" : "norm", i / 2 + 1);
-    return (struct vq_op){.kind = VQ_CONVS, .steps = 2, .step = {convolution(b, at[0], at[1]), convolution(b, at[2], at[3])}, .residual = true};
-}
-
-static struct vq_op one(const struct building *b, const char *norm, const char *name, enum resample r) {
-    return (struct vq_op){.kind = VQ_CONVS, .resample = r, .steps = 1, .step = {convolution(b, norm, name)}};
-}
-
-static struct tensor matrix(const struct building *b, const char *name) {
-    return (struct tensor){.dtype = DOUBLE ? DT_F64 : DT_F32, .nd = 2, .shape = {32, 32}, .stride = {32, 1}, .data = named(b, name, "weight")};
-}
-
-static struct tensor vector(const struct building *b, const char *name) {
-    return (struct tensor){.dtype = DOUBLE ? DT_F64 : DT_F32, .nd = 1, .shape = {32}, .stride = {1}, .data = named(b, name, "bias")};
-}
-
-static struct vq_op attention(const struct building *b) {
-    struct vq_op o = {.kind = VQ_ATTENTION, .attention = {.c = 32, .heads = 1, .groups = GROUPS, .eps = (float)1e-6, .norm = gain(b, "attn.norm")}};
-    struct tensor w[] = {matrix(b, "attn.q"), matrix(b, "attn.k"), matrix(b, "attn.v"), matrix(b, "attn.proj_out")};
-    struct tensor c[] = {vector(b, "attn.q"), vector(b, "attn.k"), vector(b, "attn.v"), vector(b, "attn.proj_out")};
-    struct err e = {0};
-
-    if (linear_pack(&o.attention.qkv, 3, w, c, b->k, b->a, &e) < 0 || linear_pack(&o.attention.out, 1, w + 3, c + 3, b->k, b->a, &e) < 0)
-        need(NULL, e.msg);
-    return o;
-}
-
-static void build(struct vq_decoder *v, const struct weights *z, const struct compute *k, struct arena *a) {
-    const struct building b = {z, k, a};
-    struct vq_op *o = need(arena_zero(a, OPS, sizeof *o), "room");
-
-    o[0] = one(&b, NULL, "conv_in", RESAMPLE_NONE);
-    o[1] = block(&b, "r1");
-    o[2] = attention(&b);
-    o[3] = one(&b, NULL, "up1", RESAMPLE_UP2);
-    o[4] = block(&b, "r2");
-    o[5] = one(&b, NULL, "up2", RESAMPLE_UP2);
-    o[6] = one(&b, "norm_out", "conv_out", RESAMPLE_NONE);
-    *v = (struct vq_decoder){.c = {.pixels = VQ_SIGNED, .decoder = true, .codes = 12, .factor = 4, .ratio = 4},
-                             .net = {.op = o, .n = OPS, .in = WIDE, .out = 3, .groups = GROUPS, .eps = (float)1e-6},
-                             .row = golden(z, "run.codebook", a)};
 }
 
 /* The gradient by the picture that is not clamped: d is that by the clamped one. */
@@ -166,19 +60,21 @@ static void small_decoder(const struct kern *kern, enum keep_mode mode, struct a
     struct vq_grad *g;
     struct vq_pass *p;
     struct err e = {0};
-    float *x = need(arena_take(&a, PICTURE, sizeof *x), "room"), *d = need(arena_take(&a, PICTURE, sizeof *d), "room");
-    float *dz = need(arena_take(&a, cells * WIDE, sizeof *dz), "room"), *to = need(arena_take(&a, 32 * SIDE * SIDE, sizeof *to), "room");
+    float *x = small_need(arena_take(&a, PICTURE, sizeof *x), "room");
+    float *d = small_need(arena_take(&a, PICTURE, sizeof *d), "room");
+    float *dz = small_need(arena_take(&a, cells * WIDE, sizeof *dz), "room");
+    float *to = small_need(arena_take(&a, 32 * SIDE * SIDE, sizeof *to), "room");
     char what[96];
 
-    build(&v, &z, &k, &a);
-    g = need(vq_grad_bind(&v, &k, &a, &e), e.msg);
-    p = need(vq_pass_open(g, GRID, GRID, mode, &a, &e), e.msg);
+    small_vqgan(&v, &z, &k, &a);
+    g = small_need(vq_grad_bind(&v, &k, &a, &e), e.msg);
+    p = small_need(vq_pass_open(g, GRID, GRID, mode, &a, &e), e.msg);
     for (int t = 0; t < 3; t++) {
         const float *want = at_step(&z, t, "grad_image", &a);
-        const float *latent = t ? at_step(&z, t, "z", &a) : golden(&z, "run.z0", &a);
-        float *grad = last(at_step(&z, t, "grad_zq", &a), WIDE, cells, &a);
+        const float *latent = t ? at_step(&z, t, "z", &a) : small_golden(&z, "run.z0", &a);
+        float *grad = small_last(at_step(&z, t, "grad_zq", &a), WIDE, cells, &a);
 
-        ok(vq_pass_run(p, &k, last(latent, WIDE, cells, &a), x, a, &e) == 0, "a pass %s", e.msg);
+        ok(vq_pass_run(p, &k, small_last(latent, WIDE, cells, &a), x, a, &e) == 0, "a pass %s", e.msg);
         for (size_t i = 0; i < PICTURE; i++)
             d[i] = unclamp(want[i], x[i]), x[i] = x[i] < 0 ? 0 : x[i] > 1 ? 1 : x[i];
         snprintf(what, sizeof what, "step %d, %s %s, mode %d", t, kern->name, precision_name(kern->precision), (int)mode);
@@ -196,47 +92,49 @@ static void small_decoder(const struct kern *kern, enum keep_mode mode, struct a
     }
     if (half)
         return;
-    vq_pass_run(p, &k, last(golden(&z, "run.z0", &a), WIDE, cells, &a), x, a, &e);
-    for (size_t i = OPS; --i > 0;) {    /* the gradient at the input of operation i, from the golden one at its result */
+    vq_pass_run(p, &k, small_last(small_golden(&z, "run.z0", &a), WIDE, cells, &a), x, a, &e);
+    for (size_t i = SMALL_OPS; --i > 0;) {    /* the gradient at the input of operation i, from the golden one at its result */
         const size_t side = i < 4 ? 8 : i < 6 ? 16 : 32, after = i < 3 ? 8 : i < 5 ? 16 : 32;
         const float *dy = d;
         char name[32];
 
         snprintf(name, sizeof name, "grad.%s", i < 6 ? names[i] : "");
         if (i < 6) {
-            dy = last(at_step(&z, 0, name, &a), 32, after * after, &a);
+            dy = small_last(at_step(&z, 0, name, &a), 32, after * after, &a);
         } else {
-            float *y = need(arena_take(&a, PICTURE, sizeof *y), "room");
+            float *y = small_need(arena_take(&a, PICTURE, sizeof *y), "room");
 
             for (size_t j = 0; j < PICTURE; j++)
                 y[j] = (float)0.5 * unclamp(at_step(&z, 0, "grad_image", &a)[j], x[j]);
-            dy = last(y, 3, SIDE * SIDE, &a);
+            dy = small_last(y, 3, SIDE * SIDE, &a);
         }
         ok(vq_pass_back_one(p, &k, i, dy, to, a) == 0, "operation %zu", i);
         snprintf(name, sizeof name, "grad.%s", names[i - 1]);
         snprintf(what, sizeof what, "%s, %s, mode %d", name, kern->name, (int)mode);
-        close_to(to, last(at_step(&z, 0, name, &a), 32, side * side, &a), 32 * side * side, 0, DOUBLE ? 2.7e-7 : 2.5e-6, what);
+        close_to(to, small_last(at_step(&z, 0, name, &a), 32, side * side, &a), 32 * side * side, 0,
+                 DOUBLE ? 2.7e-7 : 2.5e-6, what);
     }
 }
 
 /* The nearest rows are chosen as vector_quantize does. */
 static void rows(const struct compute *k, struct arena a) {
     const struct weights z = read_file("tests/golden/grad/vqclip.safetensors", &a);
-    const float *x = golden(&z, "vq.z", &a), *book = golden(&z, "vq.codebook", &a), *index = golden(&z, "vq.index", &a);
+    const float *x = small_golden(&z, "vq.z", &a), *book = small_golden(&z, "vq.codebook", &a);
+    const float *index = small_golden(&z, "vq.index", &a);
     struct vq_decoder v = {.c = {.pixels = VQ_SIGNED, .codes = 7}, .net = {.in = 5, .out = 5}, .row = book};
     struct err e = {0};
-    struct vq_grad *g = need(vq_grad_bind(&v, k, &a, &e), e.msg);
+    struct vq_grad *g = small_need(vq_grad_bind(&v, k, &a, &e), e.msg);
     int same = 1;
 
     for (size_t i = 0; i < 24; i++) {
-        double best = INFINITY;
+        double best = HUGE_VAL;
         size_t at = 0;
 
         for (size_t j = 0; j < 7; j++) {
             double far = 0;
 
             for (size_t c = 0; c < 5; c++)
-                far += ((double)x[5 * i + c] - (double)vq_grad_row(g, j)[c]) * ((double)x[5 * i + c] - (double)vq_grad_row(g, j)[c]);
+                far += pow((double)x[5 * i + c] - (double)vq_grad_row(g, j)[c], 2);
             if (far < best)
                 best = far, at = j;
         }
@@ -263,8 +161,8 @@ static struct vq_decoder *open_net(struct weights *ws, const char *name, const s
     snprintf(path, sizeof path, "tests/golden/dalle/%s", name);
     *ws = read_file(path, a);
     if (vq_config_from_weights(&c, ws, &e) < 0)
-        need(NULL, e.msg);
-    return need(vq_bind_decoder(&c, ws, k, a, &e), e.msg);
+        small_need(NULL, e.msg);
+    return small_need(vq_bind_decoder(&c, ws, k, a, &e), e.msg);
 }
 
 static void taming(const struct kern *kern, struct arena a) {
@@ -273,21 +171,22 @@ static void taming(const struct kern *kern, struct arena a) {
     struct weights ws;
     struct err e = {0};
     struct vq_decoder *v = open_net(&ws, "vqgan/vq/model.ckpt", &k, &a);
-    struct vq_grad *g = need(vq_grad_bind(v, &k, &a, &e), e.msg);
-    const float *z = golden(&io, "grad.z", &a), *cot = golden(&io, "grad.cot", &a);
+    struct vq_grad *g = small_need(vq_grad_bind(v, &k, &a, &e), e.msg);
+    const float *z = small_golden(&io, "grad.z", &a), *cot = small_golden(&io, "grad.cot", &a);
     const size_t n = 3 * 20 * 24, wide = vq_grad_width(g), ratio = v->c.ratio;
     struct vq_pass *p;
-    float *x = need(arena_take(&a, n, sizeof *x), "room"), *d = need(arena_take(&a, n, sizeof *d), "room");
-    float *dz = need(arena_take(&a, 30 * wide, sizeof *dz), "room");
+    float *x = small_need(arena_take(&a, n, sizeof *x), "room"), *d = small_need(arena_take(&a, n, sizeof *d), "room");
+    float *dz = small_need(arena_take(&a, 30 * wide, sizeof *dz), "room");
 
     ok(wide == 24 && 5 * ratio == 20, "latents of %zu, %zu pixels a side", wide, ratio);
-    p = need(vq_pass_open(g, 5, 6, KEEP_ALL, &a, &e), e.msg);
-    ok(vq_pass_run(p, &k, last(z, wide, 30, &a), x, a, &e) == 0, "a pass %s", e.msg);
+    p = small_need(vq_pass_open(g, 5, 6, KEEP_ALL, &a, &e), e.msg);
+    ok(vq_pass_run(p, &k, small_last(z, wide, 30, &a), x, a, &e) == 0, "a pass %s", e.msg);
     for (size_t i = 0; i < n; i++)    /* the golden numbers belong to the network's result, not to pixels in [0, 1] */
         x[i] = 2 * x[i] - 1, d[i] = 2 * cot[i];
-    close_to(x, golden(&io, "grad.out", &a), n, 0, 7.8e-6, "taming's decoder");
+    close_to(x, small_golden(&io, "grad.out", &a), n, 0, 7.8e-6, "taming's decoder");
     ok(vq_pass_back(p, &k, d, dz, a, &e) == 0, "back %s", e.msg);
-    close_to(dz, last(golden(&io, "grad.z_grad", &a), wide, 30, &a), 30 * wide, 0, 1e-5, "its gradient at the latents");
+    close_to(dz, small_last(small_golden(&io, "grad.z_grad", &a), wide, 30, &a), 30 * wide, 0, 1e-5,
+             "its gradient at the latents");
 }
 
 /* Fills x with numbers in [-0.5, 0.5). */
@@ -307,9 +206,11 @@ static void differences(const char *name, struct arena a) {
     struct vq_decoder *v = open_net(&ws, name, &k, &a);
     const size_t h = 2, w = 3, n = 3 * h * w * v->c.ratio * v->c.ratio, wide = v->net.in;
     const double step = DOUBLE ? 1e-6 : 1e-2;
-    float *z = need(arena_take(&a, h * w * wide, sizeof *z), "room"), *dz = need(arena_take(&a, h * w * wide, sizeof *dz), "room");
-    float *x = need(arena_take(&a, n, sizeof *x), "room"), *cot = need(arena_take(&a, n, sizeof *cot), "room");
-    float *row = need(arena_take(&a, h * w * wide, sizeof *row), "room"), *along = need(arena_take(&a, h * w * wide, sizeof *along), "room");
+    float *z = small_need(arena_take(&a, h * w * wide, sizeof *z), "room");
+    float *dz = small_need(arena_take(&a, h * w * wide, sizeof *dz), "room");
+    float *x = small_need(arena_take(&a, n, sizeof *x), "room"), *cot = small_need(arena_take(&a, n, sizeof *cot), "room");
+    float *row = small_need(arena_take(&a, h * w * wide, sizeof *row), "room");
+    float *along = small_need(arena_take(&a, h * w * wide, sizeof *along), "room");
     double slope = 0, sum[2] = {0};
     struct vq_pass *p;
 
@@ -321,12 +222,9 @@ static void differences(const char *name, struct arena a) {
         struct vq_grad *g;
 
         for (size_t i = 0; i < h * w * wide; i++)
-            row[i] = z[i] = (float)((sign ? (double)z[i] : (double)row[i]) + (sign == 2 ? 0 : step * (double)along[i] * (sign ? -2 : 1)));
-        if (sign == 2)
-            for (size_t i = 0; i < h * w * wide; i++)
-                row[i] = z[i] = (float)((double)z[i] + step * (double)along[i]);
-        g = need(vq_grad_bind(v, &k, &b, &e), e.msg);
-        p = need(vq_pass_open(g, h, w, KEEP_INPUTS, &b, &e), e.msg);
+            row[i] = z[i] = (float)((double)row[i] + step * (double)along[i] * (sign == 1 ? -2 : 1));
+        g = small_need(vq_grad_bind(v, &k, &b, &e), e.msg);
+        p = small_need(vq_pass_open(g, h, w, KEEP_INPUTS, &b, &e), e.msg);
         vq_pass_run(p, &k, z, x, b, &e);
         for (size_t i = 0; i < n && sign < 2; i++)
             sum[sign] += (double)cot[i] * (double)x[i];
@@ -346,25 +244,28 @@ static void bits(struct arena a) {
 
     scatter(d, sizeof d / sizeof *d, 3);
     for (int i = 0; i < 4; i++) {
-        const struct compute k = {kern_choose(NULL, PREC_F32, DOUBLE ? 0 : cpu_flags(), &e), i % 2 ? pool_start(&a, 3, &e) : NULL};
+        const struct compute k = {kern_choose(NULL, PREC_F32, DOUBLE ? 0 : cpu_flags(), &e),
+                                  i % 2 ? pool_start(&a, 3, &e) : NULL};
         struct weights ws;
         struct vq_decoder *v = open_net(&ws, "vqgan/vq/model.ckpt", &k, &a);
-        struct vq_grad *g = need(vq_grad_bind(v, &k, &a, &e), e.msg);
+        struct vq_grad *g = small_need(vq_grad_bind(v, &k, &a, &e), e.msg);
         const enum keep_mode mode = i < 2 ? KEEP_ALL : KEEP_INPUTS;
-        struct vq_pass *p = need(vq_pass_open(g, 5, 6, mode, &a, &e), e.msg);
-        float *z = need(arena_take(&a, 30 * 24, sizeof *z), "room");
+        struct vq_pass *p = small_need(vq_pass_open(g, 5, 6, mode, &a, &e), e.msg);
+        float *z = small_need(arena_take(&a, 30 * 24, sizeof *z), "room");
 
-        dz[i] = need(arena_take(&a, 30 * 24, sizeof *z), "room");
+        dz[i] = small_need(arena_take(&a, 30 * 24, sizeof *z), "room");
         scatter(z, 30 * 24, 4);
         ok(vq_pass_run(p, &k, z, x, a, &e) == 0 && vq_pass_back(p, &k, d, dz[i], a, &e) == 0, "run %d %s", i, e.msg);
-        ok(!i || !memcmp(dz[i], dz[0], 30 * 24 * sizeof *z), "the same bits, %d threads, mode %d", i % 2 ? 3 : 1, (int)mode);
+        ok(!i || !memcmp(dz[i], dz[0], 30 * 24 * sizeof *z), "the same bits, %d threads, mode %d", i % 2 ? 3 : 1,
+           (int)mode);
         if (i == 0) {
             struct arena little = {a.at, a.at + 20000, a.mem};
 
             ok(vq_pass_bytes(g, 5, 6, KEEP_INPUTS) < vq_pass_bytes(g, 5, 6, KEEP_ALL), "KEEP_INPUTS keeps less");
             ok(vq_pass_run(p, &k, z, x, little, &e) < 0 && !strcmp(e.msg, "out of memory"), "a small arena: %s", e.msg);
             err_clear(&e);
-            ok(vq_pass_back(p, &k, d, dz[i], little, &e) < 0 && !strcmp(e.msg, "out of memory"), "and backwards: %s", e.msg);
+            ok(vq_pass_back(p, &k, d, dz[i], little, &e) < 0 && !strcmp(e.msg, "out of memory"), "and backwards: %s",
+               e.msg);
             err_clear(&e);
             vq_pass_run(p, &k, z, x, a, &e), vq_pass_back(p, &k, d, dz[i], a, &e);
             ok(!vq_pass_open(g, 5, 6, KEEP_ALL, &little, &e) && strstr(e.msg, "no memory"), "or for the pass: %s", e.msg);
@@ -391,7 +292,8 @@ int main(void) {
             taming(kern, a);
     differences("vqgan/gumbel/model.ckpt", a);
     differences("vqgan/gumbel_dwt/model.ckpt", a);
-    ok(!vq_grad_bind(open_net(&ws, "dvae/decoder.pkl", &k, &a), &k, &a, &e) && strstr(e.msg, "VQGAN"), "a dVAE is refused: %s", e.msg);
+    ok(!vq_grad_bind(open_net(&ws, "dvae/decoder.pkl", &k, &a), &k, &a, &e) && strstr(e.msg, "VQGAN"),
+       "a dVAE is refused: %s", e.msg);
     bits(a);
     return done();
 }

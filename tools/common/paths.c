@@ -119,6 +119,12 @@ struct model_paths tool_models(struct tool *t) {
                                 t->model.cache, &t->model.host};
 }
 
+struct model_paths tool_model_at(struct tool *t, struct model_paths p, const char **name) {
+    *name = path_of(t, *name);
+    p.v = name, p.n = 1;
+    return p;
+}
+
 void tool_check_vocabulary(struct tool *t, const struct model_paths *p, const struct clip_model *m) {
     struct arena scratch = t->arena;
     struct tok_files files;

@@ -10,6 +10,9 @@
  * result includes the cache of packed weights, which tool_finish writes. */
 struct model_paths tool_models(struct tool *t);
 
+/* Returns p with the only path that *name stands for, and sets *name to that path. */
+struct model_paths tool_model_at(struct tool *t, struct model_paths p, const char **name);
+
 /* Warns if no vocabulary is found for the text tower of the model m.  The calling program itself needs no
  * vocabulary. */
 void tool_check_vocabulary(struct tool *t, const struct model_paths *p, const struct clip_model *m);

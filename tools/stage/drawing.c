@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "formats/image/image_read.h"
+#include "formats/image/image_write.h"
+#include "formats/image/svg.h"
 #include "formats/record/stream.h"
 #include "lib/image/resize.h"
 
@@ -137,6 +139,8 @@ int drawing_open(struct drawing *d, struct arena *keep, struct err *e) {
     size_t pass = d->views, most = 0;
     void *kept;
 
+    if (d->vq && vq_canvas_pass(d->vq, &d->memory, keep, e) < 0)
+        return -1;
     for (size_t i = 0; i < d->sights; i++) {
         struct sight *s = &d->sight[i];
 
@@ -161,7 +165,7 @@ int drawing_open(struct drawing *d, struct arena *keep, struct err *e) {
 /* ---- a drawing ---- */
 
 void drawing_params(const struct drawing *d, struct mp *m) {
-    static const char *const canvas[] = {"strokes", "pixels", "fourier"}, *const kind[] = {"draw", "cutout", "none"};
+    static const char *const canvas[] = {"strokes", "pixels", "fourier", "vqgan"}, *const kind[] = {"draw", "cutout", "none", "pooled"};
 
     mp_cstr(m, "canvas"), mp_cstr(m, canvas[d->canvas]);
     mp_cstr(m, "size"), mp_array(m, 2), mp_uint(m, d->w), mp_uint(m, d->h);
@@ -173,6 +177,23 @@ void drawing_params(const struct drawing *d, struct mp *m) {
     mp_cstr(m, "cutouts"), mp_uint(m, d->views);
     mp_cstr(m, "loss"), mp_cstr(m, d->loss == LOSS_COSINE ? "cosine" : "spherical");
     mp_cstr(m, "best_of"), mp_uint(m, d->best_of);
+}
+
+int drawing_svg(const struct drawing *d, struct record *r, struct arena *a, struct err *e) {
+    struct span title = r->id;
+    struct arena_mem mem;
+    struct arena part;
+    struct mp about, svg;
+    int got = record_str(r, "text", &title, e);
+
+    if (got < 0 || arena_split(a, arena_share(a, 4, (size_t)16 << 20), &mem, &part) < 0)
+        return err_set(e, "out of memory");
+    mp_open(&about, &part);
+    mp_open(&svg, a);
+    if (image_params(&about, r, *a, e) < 0)
+        return -1;
+    svg_write(&svg, &d->now.strokes, d->h, d->w, title, mp_span(&about));
+    return svg.full ? err_set(e, "out of memory") : record_set_text(r, "svg", mp_span(&svg), e);
 }
 
 static bool step(void *ctx, size_t done, double loss) {
@@ -194,9 +215,13 @@ static int run_start(struct drawing *d, const struct sample *s, size_t i, struct
     begin.step = views.step = (unsigned)d->start;
     d->o = (struct optimise){.canvas = &d->now, .look = &d->look, .kind = d->kind, .key = views, .iterations = d->iterations,
                              .lr = d->lr, .watch = step, .ctx = d};
-    if (canvas_open(&d->now, d->canvas, d->h, d->w, d->strokes, d->init, &begin, d->compute, a, e) < 0 || optimise_open(&d->o, a, e) < 0)
+    if ((d->vq ? canvas_open_latents(&d->now, &d->vq->latents, d->vq->tokens, &begin, a, e)
+               : canvas_open(&d->now, d->canvas, d->h, d->w, d->strokes, d->init, &begin, d->compute, a, e)) < 0 ||
+        optimise_open(&d->o, a, e) < 0)
         return -1;
     optimise_run(&d->o);
+    if (canvas_failed(&d->now))
+        return err_set(e, "no memory for the gradient of %zu x %zu pixels", d->w, d->h);
     d->cos = optimise_score(&d->o);
     return 0;
 }

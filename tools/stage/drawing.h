@@ -19,6 +19,7 @@
 #include "tools/stage/encode.h"
 #include "tools/stage/origin.h"
 #include "tools/stage/sample.h"
+#include "tools/stage/vq_canvas.h"
 
 /* The most targets of a sight (a text, a picture, and negative ones), and the most sights. */
 enum { DRAWING_TARGETS = 18, DRAWING_SIGHTS = 16 };
@@ -63,6 +64,7 @@ struct drawing {
     size_t h, w, strokes, views, iterations, best_of, memory;
     double lr;
     float *init;                     /* [3, h, w] in [0, 1], or NULL */
+    struct vq_canvas *vq;            /* of CANVAS_VQGAN, fitted to h and w; else NULL */
     uint64_t seed;
     bool (*watch)(void *ctx, size_t done, double loss);    /* `done` counts iterations of all starts; false stops */
     bool (*emit)(void *ctx);         /* called after each `every` iterations, unless `every` is 0; false stops */
@@ -89,6 +91,9 @@ int drawing_open(struct drawing *d, struct arena *keep, struct err *e);
 
 /* Draws sample i of a record.  The result is in d->now and d->o.picture, in memory from the arena a. */
 int drawing_run(struct drawing *d, const struct sample *s, size_t i, struct arena *a, struct err *e);
+
+/* Sets the field svg of r to the strokes as SVG, whose element <desc> holds the record's fields. */
+int drawing_svg(const struct drawing *d, struct record *r, struct arena *a, struct err *e);
 
 /* Makes each record of the file a target of every sight, with CLIPDraw's weight of -0.3.  The first record becomes
  * target `at`.  The caller has opened the sights. */
