@@ -38,17 +38,18 @@ struct job {
     const char *files0;
     struct overlays overlay;
     int only, dtype, id, crop;
-    bool no_states, features, exif, info, verify;
+    bool no_states, features, exif, info, verify, prune;
     int64_t keep, max_pixels;
 };
 
 /* ---- a batch ---- */
 
-static bool skip(struct job *j, struct span id, struct span map, const struct record *r, unsigned todo) {
+static bool skip(struct job *j, struct span id, struct file_stamp stamp, struct span map, const struct record *r,
+                 unsigned todo) {
     struct span fp[2];
 
     embed_fingerprints(&j->w, r, todo, fp);
-    return tool_skip(&j->t, id, map, 2, fp);
+    return tool_skip(&j->t, id, stamp, map, 2, fp);
 }
 
 static void finish_item(struct job *j, struct embed_item *it) {
@@ -78,8 +79,7 @@ static void flush(void *job) {
 
 /* ---- records ---- */
 
-/* Does the output hold the record's result already?  For a record that needs no new embedding the parameters are those
- * that an earlier clip-embed wrote into it. */
+/* Does the output hold the record's result already?  A record that needs no new embedding has parameters already. */
 static bool skip_record(struct job *j, const struct embed_item *it) {
     struct arena a = j->room;
     struct err e = {0};
@@ -91,7 +91,7 @@ static bool skip_record(struct job *j, const struct embed_item *it) {
         die("%s", e.msg);
     if (!it->todo && record_params_of(&it->r, j->t.name, &map) <= 0)
         return false;
-    return skip(j, it->r.id, map, &it->r, it->todo);
+    return skip(j, it->r.id, resume_stamp(&it->r), map, &it->r, it->todo);
 }
 
 /* Take a copy of the record, because the stream uses the record's memory again for the next record. */
@@ -118,7 +118,7 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
 /* ---- files ---- */
 
 /* Is the picture another shard's, or does the output hold its result already?  name is the file's name or hash. */
-static bool not_ours(struct job *j, const char *name, const struct overlay *o) {
+static bool not_ours(struct job *j, const char *name, struct file_stamp stamp, const struct overlay *o) {
     struct arena a = j->room;
     const char *text = overlay_name(o, name, &a);
     struct span id, map;
@@ -130,12 +130,13 @@ static bool not_ours(struct job *j, const char *name, const struct overlay *o) {
     if (record_id(span_of(text), &id, &bin, &a, &e) < 0 ||
         embed_params(&j->o, &j->w, EMBED_IMAGE, j->o.keep, o, &map, &a, &e) < 0)
         die("%s", e.msg);
-    return tool_other_shard(&j->t, id) || skip(j, id, map, NULL, EMBED_IMAGE);
+    return tool_other_shard(&j->t, id) || skip(j, id, stamp, map, NULL, EMBED_IMAGE);
 }
 
 /* Give names to the workers, once for each overlay, until the ring is full.  Returns false if no name is left. */
 static bool push_names(struct job *j, size_t slots) {
     while (image_queue_count(j->queue) + j->overlay.n <= slots && !tool_stopped()) {
+        struct file_stamp stamp = {0};
         struct err e = {0};
         const char *name;
         char where[300];
@@ -153,8 +154,10 @@ static bool push_names(struct job *j, size_t slots) {
                      (unsigned long long)j->names.number);
             name = where;
         }
+        if (j->t.output.skip_from && got > 0)
+            stamp = file_stamp_named(name);
         for (size_t i = 0; i < (got < 0 ? 1 : j->overlay.n); i++)
-            if (got < 0 || j->id || !not_ours(j, name, &j->overlay.v[i]))
+            if (got < 0 || j->id || !not_ours(j, name, stamp, &j->overlay.v[i]))
                 image_queue_push(j->queue, name, &j->overlay.v[i], e.msg);
     }
     return true;
@@ -169,11 +172,11 @@ static void add_file(struct job *j, struct image_item *q) {
         warn("%s: %s", q->name, q->note);
     if (!name)
         die("out of memory");
-    if (key == q->hash && not_ours(j, key, q->overlay))
+    if (key == q->hash && not_ours(j, key, (struct file_stamp){0}, q->overlay))
         return;
     *it = (struct embed_item){.file = q->name, .overlay = q->overlay, .todo = EMBED_IMAGE, .crop = q->crop,
                               .kept = q->kept, .err = q->err};
-    if (record_of_file(&it->r, q->name, name, &j->room, &e) < 0)
+    if (record_of_file(&it->r, q->name, name, &q->stamp, &j->room, &e) < 0)
         die("%s", e.msg);
     j->n++;
 }
@@ -229,7 +232,7 @@ static void embed_files(struct job *j, char *names[], size_t n) {
 
 enum { FILES = 1, RECORDS = 2, ABOUT = 4 };
 
-static const char *const mode[] = {"files", "records", "--info and --verify"};
+static const char *const mode[] = {"files", "records", "--info, --verify and --prune"};
 static const struct opt_use uses[] = {
     {FILES, "keep-image id exif max-pixels"},
     {FILES | RECORDS, "output batch shard skip-from keep-errors only no-states features dtype"},
@@ -250,40 +253,44 @@ int main(int argc, char *argv[]) {
         {0, "max-pixels", OPT_INT, &j.max_pixels, "N", "refuse larger files before they are decoded", 1, 4e9, NULL},
         OVERLAY_OPTIONS(j.overlay),
         {0, "info", OPT_FLAG, &j.info, NULL, "print what was recognised in the model, and end", 0, 0, NULL},
+        {0, "prune", OPT_FLAG, &j.prune, NULL, "the files are indexes: remove pictures that have changed or are gone, and end", 0, 0, NULL},
         {0, "verify", OPT_FLAG, &j.verify, NULL, "check the weights against OpenAI's published SHA-256, and end", 0, 0, NULL},
     };
     int at = tool_start(&j.t, "clip-embed", argc, argv, SYNOPSIS,
                         TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS,
                         own, sizeof own / sizeof *own);
 
-    TOOL_CHECK_USES(&j.t, uses, mode, j.info || j.verify ? ABOUT : j.files0 || at < argc ? FILES : RECORDS);
+    const bool files = j.files0 || at < argc;
+
+    TOOL_CHECK_USES(&j.t, uses, mode, j.info || j.verify || j.prune ? ABOUT : files ? FILES : RECORDS);
+    if (j.prune)
+        return tool_prune(&j.t, argc - at, argv + at), tool_finish(&j.t);
     j.w = (struct towers){.paths = tool_models(&j.t), .compute = &j.t.compute, .keep = &j.t.arena,
                           .batch = (size_t)j.t.input.batch};
     j.o = (struct embed_options){.program = j.t.name, .states = !j.no_states, .features = j.features, .exif = j.exif,
         .sides = j.only == 1 ? EMBED_TEXT : j.only == 2 ? EMBED_IMAGE : EMBED_TEXT | EMBED_IMAGE,
         .dtype = j.dtype == 1 ? DT_F16 : DT_F32,
         .rule = j.crop == 1 ? CROP_TORCHVISION : j.crop == 2 ? CROP_HF : -1};
-    if (j.info || j.verify) {
-        tool_about_clip(&j.t, &j.w.paths, j.info, j.verify);
-        return tool_finish(&j.t);
-    }
+    if (j.info || j.verify)
+        return tool_about_clip(&j.t, &j.w.paths, j.info, j.verify), tool_finish(&j.t);
     if (j.files0 && at < argc)
         die("%s: files cannot be named together with --files0-from", argv[at]);
-    if ((j.files0 || at < argc) && j.only == 1)
+    if (files && j.only == 1)
         die("--only text: files have no text");
-    if (j.overlay.text.n && !j.files0 && at == argc)
+    if (j.overlay.text.n && !files)
         die("--overlay: only picture files get text");
     tool_overlays(&j.t, &j.overlay);
     tool_reads_all(&j.t, argc - at, argv + at);
     tool_reads(&j.t, j.files0);
     tool_reads(&j.t, j.overlay.font);
+    j.t.output.prune = files;
     tool_output(&j.t, 2, FIELDS);
     tool_compute(&j.t);
     j.item = arena_take(&j.t.arena, (size_t)j.t.input.batch, sizeof *j.item);
     if (!j.item || arena_split(&j.t.arena, (size_t)(j.t.arena.end - j.t.arena.at) / 4, &j.mem, &j.room) < 0)
         die("out of memory");
     j.empty = j.room;
-    if (j.files0 || at < argc) {
+    if (files) {
         embed_files(&j, argv + at, (size_t)(argc - at));
     } else {
         j.t.input.flush = flush, j.t.input.flush_of = &j;

@@ -124,7 +124,7 @@ static void do_text(struct job *j, struct span text, const char *where) {
 
     if ((j->id ? record_content_id(text.p, text.n, &id, &a, &e) : record_id(text, &id, &bin, &a, &e)) < 0)
         die("%s", e.msg);
-    if (tool_other_shard(&j->t, id) || tool_skip(&j->t, id, j->params, 1, &hash))
+    if (tool_other_shard(&j->t, id) || tool_skip(&j->t, id, (struct file_stamp){0}, j->params, 1, &hash))
         return;
     if (vocabulary_encode(&j->words, text, j->special, (size_t)j->context, &t, &clean, &a, &e) < 0) {
         tool_input_failed(&j->t, where, id, e.msg, a);

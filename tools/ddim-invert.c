@@ -107,7 +107,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
         return -1;
     if (!text)
         c = j->empty;
-    if (tool_skip(&j->t, r->id, map, 1, &fp))
+    if (tool_skip(&j->t, r->id, resume_stamp(r), map, 1, &fp))
         return 0;
     if (picture(j, r, x, *a, e) < 0 ||
         (j->m.glide ? decode_text(&b, j->m.glide, j->m.unet, &j->t.compute, words, NULL, a, e)

@@ -34,7 +34,7 @@ struct job {
 
 /* Write a new record, unless the file of --skip-from holds it. */
 static int put(struct job *j, struct record *r, const struct arena *mem, struct err *e) {
-    if (tool_skip(&j->t, r->id, j->map, 0, NULL))
+    if (tool_skip(&j->t, r->id, resume_stamp(r), j->map, 0, NULL))
         return 0;
     if (record_add_params(r, j->t.name, j->map, e) < 0)
         return -1;

@@ -165,7 +165,7 @@ static int apply(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     int n;
 
-    if (tool_skip(&j->t, r->id, j->params, 0, NULL))
+    if (tool_skip(&j->t, r->id, resume_stamp(r), j->params, 0, NULL))
         return 0;
     n = classify_run(&j->c, r, *a, e);
     if (n == -2 && !j->t.done && !j->t.failed)

@@ -129,7 +129,7 @@ static void rank_stream(struct rank *k, const char *file) {
         forward(k, &s, a);
         if (!tool_next(t, &s, &r, &a))
             break;
-        if (tool_skip(t, r.id, k->params, 0, NULL))
+        if (tool_skip(t, r.id, resume_stamp(&r), k->params, 0, NULL))
             continue;
         learn_scale(k, &r);
         if ((got = ranking_add(&k->g, &r, &a, &e)) == -2)

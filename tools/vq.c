@@ -108,7 +108,7 @@ static int take_record(void *job, struct record *r, struct arena *scratch, struc
 
     if (params(j, false, &map, scratch, e) < 0)
         return -1;
-    if (tool_skip(&j->t, r->id, map, 1, &fp))
+    if (tool_skip(&j->t, r->id, resume_stamp(r), map, 1, &fp))
         return 0;
     *it = (struct codes_item){.number = j->t.input.number};
     if (record_clone(&it->r, r, &j->room, e) < 0)
@@ -128,7 +128,7 @@ static bool not_ours(struct job *j, const struct record *r) {
 
     if (params(j, true, &map, &a, &e) < 0)
         die("%s", e.msg);
-    return tool_other_shard(&j->t, r->id) || tool_skip(&j->t, r->id, map, 1, &fp);
+    return tool_other_shard(&j->t, r->id) || tool_skip(&j->t, r->id, resume_stamp(r), map, 1, &fp);
 }
 
 static void read_picture(struct job *j, struct codes_item *it, const unsigned char *p, size_t n) {
@@ -150,6 +150,7 @@ static void take_file(struct job *j, const char *name, const char *failed) {
     struct codes_item *it = &j->item[j->n];
     struct arena before = j->room;
     unsigned char *p = NULL;
+    struct file_stamp stamp = file_stamp_named(name);
     struct span hash = {0};
     struct err e = {0};
     size_t n = 0;
@@ -162,7 +163,7 @@ static void take_file(struct job *j, const char *name, const char *failed) {
     else if (j->id)
         image_file_read(name, &p, &n, &it->err);
     if ((p && record_content_id(p, n, &hash, &j->room, &e) < 0) ||
-        record_of_file(&it->r, name, (const char *)hash.p, &j->room, &e) < 0)
+        record_of_file(&it->r, name, (const char *)hash.p, &stamp, &j->room, &e) < 0)
         die("%s", e.msg);
     if (!*failed && !it->err.msg[0] && not_ours(j, &it->r)) {
         j->room = before;
@@ -249,6 +250,7 @@ int main(int argc, char *argv[]) {
         j.t.machine.precision = PREC_F32;
     tool_reads_all(&j.t, argc - at, argv + at);
     tool_reads(&j.t, j.files0);
+    j.t.output.prune = !j.net.decode && (j.files0 || at < argc);
     tool_output(&j.t, 1, j.net.decode ? DECODED : FIELDS);
     tool_compute(&j.t);
     open_model(&j);

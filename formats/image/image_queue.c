@@ -70,6 +70,7 @@ static void process(struct worker *w, struct image_item *it) {
     struct image im;
     size_t n;
 
+    it->stamp = file_stamp_named(it->name);
     if (image_file_read(it->name, &file, &n, &it->err) < 0)
         return;
     if (o->hash) {
@@ -176,6 +177,7 @@ void image_queue_push(struct image_queue *q, const char *name, const struct over
     it->overlay = overlay;
     snprintf(it->err.msg, sizeof it->err.msg, "%s", failed);
     it->note[0] = it->hash[0] = 0;
+    it->stamp = (struct file_stamp){0};
     pthread_mutex_lock(&q->lock);
     q->done[q->pushed % q->o.slots] = false;
     q->pushed++;

@@ -17,6 +17,7 @@
 
 #include "formats/image/image_read.h"
 #include "formats/image/overlay.h"
+#include "formats/io/file_stamp.h"
 #include "formats/io/names.h"
 #include "lib/base/arena.h"
 #include "lib/image/prep.h"
@@ -35,6 +36,7 @@ struct image_item {
     const struct overlay *overlay;
     unsigned char *crop, *kept;
     char hash[33];                /* 32 hex digits */
+    struct file_stamp stamp;      /* of the file, just before it was read */
     char note[200];               /* says what the decoder repaired, or "" */
     struct err err;               /* says why the picture failed, or "" */
 };

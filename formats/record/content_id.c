@@ -1,8 +1,11 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <xxhash.h>
 
 #include "formats/record/record.h"
+
+enum { HASH = 32 };    /* hex digits of a content id */
 
 int record_content_id(const void *p, size_t n, struct span *id, struct arena *a, struct err *e) {
     XXH128_hash_t h = XXH3_128bits(p, n);
@@ -13,11 +16,34 @@ int record_content_id(const void *p, size_t n, struct span *id, struct arena *a,
     return id->p ? 0 : err_set(e, "no memory");
 }
 
-int record_of_file(struct record *r, const char *name, const char *hash, struct arena *a, struct err *e) {
+int record_of_file(struct record *r, const char *name, const char *hash, const struct file_stamp *stamp, struct arena *a,
+                   struct err *e) {
     struct span path = span_of(name), id = span_of(hash ? hash : name);
     bool bin;
 
-    if (record_id(id, &id, &bin, a, e) < 0 || record_new(r, id, bin, a, e) < 0)
+    if (record_id(id, &id, &bin, a, e) < 0 || record_new(r, id, bin, a, e) < 0 ||
+        (!span_equal(id, path) && record_set_text(r, "path", path, e) < 0))
         return -1;
-    return span_equal(id, path) ? 0 : record_set_text(r, "path", path, e);
+    if (!stamp->known)
+        return 0;
+    return record_set_int(r, "size", stamp->size, e) < 0 || record_set_float(r, "mtime", stamp->mtime, e) < 0 ? -1 : 0;
+}
+
+struct file_stamp record_stamp(const struct record *r) {
+    struct file_stamp s = {0};
+
+    s.known = record_int(r, "size", &s.size, NULL) > 0 && record_float(r, "mtime", &s.mtime, NULL) > 0;
+    return s;
+}
+
+bool record_by_content(const struct record *r) {
+    struct span path, id = r->id;
+
+    if (id.n < HASH || (id.n > HASH && id.p[HASH] != '+') || record_str(r, "path", &path, NULL) <= 0)
+        return false;
+    id.n = HASH;
+    for (size_t i = 0; i < HASH; i++)
+        if (!memchr("0123456789abcdef", id.p[i], 16))
+            return false;
+    return !span_equal(id, path);    /* else a file of this name, with a text drawn on it */
 }

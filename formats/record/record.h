@@ -30,6 +30,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "formats/io/file_stamp.h"
 #include "formats/record/mp.h"
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
@@ -150,11 +151,21 @@ int record_encode(const struct record *r, struct span *out, struct arena *a, str
  * to whether the id is not UTF-8. */
 int record_id(struct span text, struct span *id, bool *bin, struct arena *a, struct err *e);
 
-/* Makes the record of a file.  Its id is `hash`, or the file's name if `hash` is NULL.  If the id differs from the
- * name, the field `path` holds the name. */
-int record_of_file(struct record *r, const char *name, const char *hash, struct arena *a, struct err *e);
-
 /* Makes the id for --id content, which is the 32 hex digits of the XXH128 of the n bytes. */
 int record_content_id(const void *p, size_t n, struct span *id, struct arena *a, struct err *e);
+
+/* ---- records of files ---- */
+
+/* Makes the record of a file.  Its id is `hash`, or the file's name if `hash` is NULL.  If the id differs from the
+ * name, the field `path` holds the name.  If the stamp is known, the fields `size` and `mtime` hold it. */
+int record_of_file(struct record *r, const char *name, const char *hash, const struct file_stamp *stamp, struct arena *a,
+                   struct err *e);
+
+/* Returns the fields `size` and `mtime`.  The stamp is not known if the record lacks one of them. */
+struct file_stamp record_stamp(const struct record *r);
+
+/* Returns whether the record's id was made with --id content.  It is then the same for each state of the file that has
+ * these bytes. */
+bool record_by_content(const struct record *r);
 
 #endif

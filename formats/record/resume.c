@@ -19,17 +19,45 @@ static void part(XXH3_state_t *x, struct span s) {
     XXH3_128bits_update(x, s.p, s.n);
 }
 
-struct resume_key resume_key(struct span id, struct span params, size_t n, const struct span fp[]) {
+/* Hashes a program's map without the entries that do not change what is computed. */
+static void parts_of_map(XXH3_state_t *x, struct span map) {
+    struct mp_item it, key;
+    size_t at, k, v;
+
+    if (mp_item(map.p, map.n, &it) != 1 || it.kind != MP_MAP) {
+        part(x, map);
+        return;
+    }
+    at = it.head;
+    for (uint64_t i = 0; i < it.n; i++, at += k + v) {
+        struct span name = {0};
+
+        k = mp_size(map.p + at, map.n - at);
+        v = mp_size(map.p + at + k, map.n - at - k);
+        if (mp_item(map.p + at, k, &key) == 1 && key.kind == MP_STR)
+            name = span_bytes(map.p + at + key.head, k - key.head);
+        if (!span_is(name, "version") && !span_is(name, "kernel"))
+            part(x, span_bytes(map.p + at, k + v));
+    }
+}
+
+struct resume_key resume_key(struct span id, struct file_stamp stamp, struct span params, size_t n, const struct span fp[]) {
     XXH3_state_t x;
     XXH128_hash_t h;
 
     XXH3_128bits_reset(&x);
     part(&x, id);
-    part(&x, params);
+    part(&x, span_bytes(&stamp.size, stamp.known ? sizeof stamp.size : 0));
+    part(&x, span_bytes(&stamp.mtime, stamp.known ? sizeof stamp.mtime : 0));
+    parts_of_map(&x, params);
     for (size_t i = 0; i < n; i++)
         part(&x, fp[i]);
     h = XXH3_128bits_digest(&x);
     return (struct resume_key){h.high64, h.low64 | 1};    /* never {0, 0} */
+}
+
+struct file_stamp resume_stamp(const struct record *r) {
+    return record_by_content(r) ? (struct file_stamp){0} : record_stamp(r);
 }
 
 /* Returns the slot that holds the key k, or the empty slot where k is to be stored. */
@@ -91,7 +119,7 @@ static int add_record(struct resume *s, const struct record *r, const char *prog
     for (size_t i = 0; i < nfields; i++)
         if (record_sub_str(r, "model", fields[i], &fp[i], &none) <= 0)
             fp[i] = (struct span){0};
-    return add(s, resume_key(r->id, params, nfields, fp), keep);
+    return add(s, resume_key(r->id, resume_stamp(r), params, nfields, fp), keep);
 }
 
 int resume_load(struct resume *s, const char *file, const char *program, size_t nfields,

@@ -1,9 +1,11 @@
 /* resume.h - what an output file holds already, so that an interrupted run can go on
  *
- * What     Two records are results of the same work if three things are equal: the id, the program's last map in
- *          `params`, and the fingerprints in `model` of the fields that the program writes.  A 128-bit key stands for
- *          the three.  resume_load reads the keys of a stream into a table and counts each one.  An input may occur
- *          several times: a result that the stream holds n times is skipped n times.
+ * What     Two records are results of the same work if four things are equal: the id, the stamp (`size` and `mtime`) of
+ *          the file that the id names, the program's last map in `params`, and the fingerprints in `model` of the fields
+ *          that the program writes.  Of the map, the version and the kernels do not count: a new version, or a machine
+ *          with other kernels, goes on with what is there.  An id that was made from a file's content has no stamp.  A
+ *          128-bit key stands for the four.  resume_load reads the keys of a stream into a table and counts each one.
+ *          An input may occur several times: a result that the stream holds n times is skipped n times.
  * Memory   24 bytes for each key, in a table that is half full at most.
  * Numbers  Any two different records have the same key with probability 2^-128.
  * Errors   A file that does not exist holds nothing.  Garbage and a cut tail are not errors here.
@@ -15,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "formats/io/file_stamp.h"
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 #include "lib/base/span.h"
@@ -37,9 +40,12 @@ struct resume {
     uint64_t size;              /* length of the file in bytes */
 };
 
-/* Returns the key of a result.  `fp` holds the n fingerprints of the fields that the program writes, in a fixed order;
- * a fingerprint that is absent is an empty span. */
-struct resume_key resume_key(struct span id, struct span params, size_t n, const struct span fp[]);
+/* Returns the key of a result.  `stamp` may be unknown.  `fp` holds the n fingerprints of the fields that the program
+ * writes, in a fixed order; a fingerprint that is absent is an empty span. */
+struct resume_key resume_key(struct span id, struct file_stamp stamp, struct span params, size_t n, const struct span fp[]);
+
+/* Returns the stamp that belongs to the key of a record. */
+struct file_stamp resume_stamp(const struct record *r);
 
 /* Reads every record of `file` and adds its key to the table s.  `fields` holds the names of the fields whose
  * fingerprints are part of the key. */

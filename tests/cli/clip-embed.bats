@@ -44,7 +44,7 @@ sys.stdout.buffer.write(msgpack.packb({"unclip": 1, "id": sys.argv[1], "data": e
     [ -z "$stderr$output" ]
     run -0 py '
 r, = R
-assert r["unclip"] == 1 and r["id"].endswith("/rgb.png") and list(r["data"]) == ["image_embed", "model", "params"], r
+assert r["unclip"] == 1 and r["id"].endswith("/rgb.png") and list(r["data"]) == ["size", "mtime", "image_embed", "model", "params"], r
 assert D[0]["image_embed"].shape == (16,) and D[0]["image_embed"].dtype == "<f4"
 assert len(D[0]["model"]["image_embed"]) == 16
 assert D[0]["params"][0][0] == "clip-embed" and D[0]["params"][0][1]["precision"] == "f32"' <out

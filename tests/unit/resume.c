@@ -28,7 +28,7 @@ static struct resume_key key(const char *id, int64_t seed, const char *fp, struc
 
     mp_open(&m, &a);
     mp_map(&m, 1), mp_cstr(&m, "seed"), mp_int(&m, seed);
-    return resume_key(span_of(id), mp_span(&m), 1, &model);
+    return resume_key(span_of(id), (struct file_stamp){0}, mp_span(&m), 1, &model);
 }
 
 static int load(struct resume *s, const char *file, struct arena *a) {

@@ -49,6 +49,16 @@ static void write_records(struct mp *m, struct arena a) {
         record_new(&r, span_bytes(id, (size_t)n), false, &b, &e);
         if (i % 3 == 0)
             record_set_text(&r, "text", span_bytes(id, (size_t)n), &e);
+        if (i % 4 < 2) {    /* of a picture file */
+            record_set_text(&r, "path", i % 8 < 4 ? SPAN("p\xe9") : span_bytes(id, (size_t)n), &e);
+            record_set_int(&r, "size", (int64_t)i * i * i * 97, &e);
+            if (i % 509 == 0)
+                record_set_raw(&r, "mtime", i % 2 ? SPAN("\xc0") : SPAN("\x91\x01"), &e);    /* nil, [1] */
+            else
+                record_set_float(&r, "mtime", 1.7e9 + i / 7.0, &e);
+        }
+        for (int k = 0; i % 5 == 4 && k < SCAN_HOLES; k++)    /* more than SCAN_HOLES values differ */
+            record_set_int(&r, (char[]){(char)('a' + k), 0}, i + k, &e);
         record_set_tensor(&r, "image_embed", i % 5 ? DT_F32 : DT_F16, v, 1, &d, &e);
         if (i % 1201 == 1200)
             record_set_text(&r, "error", SPAN("x"), &e);

@@ -82,8 +82,15 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
     }
 }
 
-bool tool_skip(struct tool *t, struct span id, struct span params, size_t nfields, const struct span fp[]) {
-    if (!t->output.skip_from || !resume_take(&t->output.resume, resume_key(id, params, nfields, fp)))
+bool tool_skip(struct tool *t, struct span id, struct file_stamp stamp, struct span params, size_t nfields,
+               const struct span fp[]) {
+    struct resume *r = &t->output.resume;
+    const struct file_stamp none = {0};
+
+    if (!t->output.skip_from)
+        return false;
+    if (!resume_take(r, resume_key(id, stamp, params, nfields, fp)) &&
+        (!stamp.known || !resume_take(r, resume_key(id, none, params, nfields, fp))))
         return false;
     t->skipped++;
     return true;

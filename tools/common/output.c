@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "formats/io/write_all.h"
+#include "formats/record/prune.h"
 #include "tools/common/common.h"
 
 /* Returns whether the file's bytes from offset `at` on begin as a record does.  They may be fewer than
@@ -51,6 +52,22 @@ void tool_keep_records(const char *name) {
 static void lock(int fd, const char *name) {
     if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         die("%s: another run is writing to it", name);
+}
+
+/* Opens and locks the existing file `name`.  `shown` is the name in messages. */
+static int open_locked(const char *name, const char *shown) {
+    struct stat held, there;
+    int fd;
+
+    for (;;) {
+        if ((fd = open(name, O_WRONLY | O_CLOEXEC)) < 0)
+            die_errno("%s", shown);
+        lock(fd, shown);
+        /* another run may have replaced the file between the two calls (prune) */
+        if (fstat(fd, &held) == 0 && stat(name, &there) == 0 && held.st_dev == there.st_dev && held.st_ino == there.st_ino)
+            return fd;
+        close(fd);
+    }
 }
 
 /* Ends the program if the output file, which does not exist yet, cannot be made in its directory.  This is checked at
@@ -101,15 +118,73 @@ static void hold(struct tool *t) {
         die("%s: %s", name, strerror(EISDIR));
     if (!S_ISREG(st.st_mode))
         return;
-    o->held = open(o->name, O_WRONLY | O_CLOEXEC);
-    if (o->held < 0)
-        die_errno("%s", name);
-    lock(o->held, name);
+    o->held = open_locked(o->name, name);
     o->full = st.st_size > 0;
     if (o->text)
         tool_keep_records(o->name);
     if (!o->text && o->full && !begins_as_record(o->name, 0))
         die("%s: not a stream of records: it is not replaced", name);
+}
+
+/* Removes the records of changed files, and with p->gone those of files that are gone, from the file `name`, which is
+ * open and locked as *held. */
+static void prune(struct tool *t, const char *name, int *held, struct prune *p) {
+    char shown[1100];
+    struct err e = {0};
+    int fd;
+
+    tool_quote(span_of(name), shown, sizeof shown);
+    p->stopped = tool_stopped;
+    if (prune_copy(p, name, t->arena, &e) < 0) {
+        if (tool_stopped())
+            return;
+        die("%s: %s", shown, e.msg);
+    }
+    if (p->gone && p->missing && !p->here) {
+        if (p->dropped)
+            file_new_drop(&p->to);
+        die("%s: no file of its %llu records is here, so nothing is removed (names are relative to the directory where clip-embed ran)",
+            shown, (unsigned long long)p->missing);
+    }
+    if (p->dropped) {
+        fd = fcntl(p->to.fd, F_DUPFD_CLOEXEC, 3);
+        if (fd < 0)
+            die_errno("%s", shown);
+        lock(fd, shown);    /* before the new file gets its name */
+        if (file_new_keep(&p->to, true, &e) < 0)
+            die("%s: %s", shown, e.msg);
+        close(*held);
+        *held = fd;
+    }
+    if (t->verbose && p->dropped)
+        warn("%s: of %llu records, those of %llu changed and %llu missing files are removed", shown, (unsigned long long)p->records,
+             (unsigned long long)p->changed, p->gone ? (unsigned long long)p->missing : 0);
+}
+
+static void prune_file(struct tool *t, const char *name) {
+    struct prune p = {.gone = true};
+    char shown[1100];
+    struct stat st;
+    int held;
+
+    tool_quote(span_of(name), shown, sizeof shown);
+    if (stat(name, &st) < 0)
+        die_errno("%s", shown);
+    if (!S_ISREG(st.st_mode))
+        die("%s: not a regular file", shown);
+    held = open_locked(name, shown);
+    if (!begins_as_record(name, 0))
+        die("%s: not a stream of records: it is not pruned", shown);
+    prune(t, name, &held, &p);
+    close(held);
+}
+
+void tool_prune(struct tool *t, int n, char *name[]) {
+    if (!n)
+        die("--prune: an index is wanted");
+    tool_catch_stop();
+    for (int i = 0; i < n && !tool_stopped(); i++)
+        prune_file(t, name[i]);
 }
 
 int tool_out(struct tool *t) {
@@ -173,13 +248,15 @@ void tool_output(struct tool *t, size_t nfields, const char *const fields[]) {
         hold(t);
     if (o->skip_from && !o->append && access(o->skip_from, F_OK) < 0)
         die_errno("%s", o->skip_from);
+    tool_catch_stop();
+    if (o->append && o->held >= 0 && o->prune)
+        prune(t, o->name, &o->held, &(struct prune){0});
     if (o->skip_from &&
         resume_load(&o->resume, o->skip_from, t->name, nfields, fields, &t->arena, &e) < 0)
         die("%s: %s", o->skip_from, e.msg);
     if (o->append && o->resume.end < o->resume.size && !begins_as_record(o->name, o->resume.end))
         die("%s: what follows its last record, at byte %llu, is not the beginning of one: it is not cut off", o->name,
             (unsigned long long)o->resume.end);
-    tool_catch_stop();
 }
 
 void tool_write(struct tool *t, const struct record *r, struct arena scratch) {

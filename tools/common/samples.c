@@ -34,7 +34,7 @@ bool tool_samples_done(struct tool *t, const struct record *r, const struct samp
 
             if (record_copy(&c, r, &b, &none) < 0 || sample_child(&c, s, i, n, &none) < 0)
                 return false;
-            k = resume_key(c.id, params, 1, &fp);
+            k = resume_key(c.id, resume_stamp(&c), params, 1, &fp);
             if (take)
                 resume_take(&t->output.resume, k);
             else
@@ -48,7 +48,7 @@ int tool_sample(struct tool *t, struct record *child, const struct record *r, co
                 struct span params, const char *field, struct span fp, struct arena *a, struct err *e) {
     if (record_copy(child, r, a, e) < 0 || sample_child(child, s, i, (size_t)t->noise.n, e) < 0)
         return -1;
-    if (t->output.skip_from && resume_take(&t->output.resume, resume_key(child->id, params, 1, &fp)))
+    if (t->output.skip_from && resume_take(&t->output.resume, resume_key(child->id, resume_stamp(child), params, 1, &fp)))
         return 0;
     if (record_set_sub_text(child, "model", field, fp, e) < 0 || record_add_params(child, t->name, params, e) < 0)
         return -1;

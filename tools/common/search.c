@@ -109,7 +109,7 @@ static void name_index(struct search *j, size_t n, char *const folder[]) {
     XXH64_state_t h;
 
     XXH64_reset(&h, 0);
-    XXH64_update(&h, UNCLIP_VERSION, sizeof UNCLIP_VERSION);    /* another version embeds each picture again */
+    XXH64_update(&h, "0.2", 4);    /* the first version that made indexes; later versions go on with them */
     for (size_t i = 0; i < n; i++)
         XXH64_update(&h, folder[i], strlen(folder[i]) + 1);
     for (size_t i = 0; i < j->models.n; i++) {
@@ -135,7 +135,7 @@ static void name_index(struct search *j, size_t n, char *const folder[]) {
     j->index = path;
 }
 
-/* Embeds the pictures that the index does not hold.  Returns the exit status of clip-embed. */
+/* Embeds the pictures that the index does not hold or that have changed.  Returns the exit status of clip-embed. */
 static int update(struct search *j, size_t n, char *const folder[]) {
     struct command c = {.n = 0};
     char skip[4700];
@@ -165,6 +165,23 @@ static int update(struct search *j, size_t n, char *const folder[]) {
     return status;
 }
 
+/* Removes the pictures that have changed or are gone from the index.  If that fails, clip-embed says why, and rank is asked
+ * all the same: results whose files are gone are not shown. */
+static void prune(struct search *j) {
+    struct command c = {.n = 0};
+    pid_t pid;
+    FILE *in;
+
+    add(&c, "clip-embed");
+    add(&c, "--prune");
+    if (j->t->verbose)
+        add(&c, "-v");
+    add(&c, j->index);
+    if ((in = start(&c, 0, &pid)))
+        fclose(in);
+    ended(pid);
+}
+
 /* Writes a record of the picture to `page`, the input of image-out, which makes the page.  If image-out has ended, it has
  * said why, and ferror(page) becomes true. */
 static void add_to_page(struct search *j, FILE *page, const char *path, double cos) {
@@ -173,7 +190,7 @@ static void add_to_page(struct search *j, FILE *page, const char *path, double c
     struct record r;
     struct span bytes;
 
-    if (record_of_file(&r, path, NULL, &a, &e) < 0 || record_set_float(&r, "cos", cos, &e) < 0 ||
+    if (record_of_file(&r, path, NULL, &(struct file_stamp){0}, &a, &e) < 0 || record_set_float(&r, "cos", cos, &e) < 0 ||
         record_encode(&r, &bytes, &a, &e) < 0)
         die("%s", e.msg);
     signal(SIGPIPE, SIG_IGN);
@@ -283,6 +300,7 @@ int tool_search(struct search *j, int n, char *operand[]) {
         return 2;
     if (!walk.pictures || stat(j->index, &st) < 0)
         die("%s: no pictures in it", operand[1]);
+    prune(j);
     if (j->open && !j->html) {
         snprintf(page, sizeof page, "%.*shtml", (int)strlen(j->index) - 4, j->index);
         j->html = page;

@@ -1,8 +1,8 @@
 /* search.h - the pictures below folders that are most like a text
  *
- * What     tool_search runs three programs: clip-embed embeds the pictures that the index lacks, rank compares the text
- *          with the index, and image-out makes the page.  The index is a stream of records in the user's cache.  Each
- *          list of folders and models has an index of its own.
+ * What     tool_search runs three programs: clip-embed embeds the pictures that the index lacks or that have changed,
+ *          and removes those that are gone; rank compares the text with the index; image-out makes the page.  The index
+ *          is a stream of records in the user's cache.  Each list of folders and models has an index of its own.
  */
 #ifndef UNCLIP_SEARCH_H
 #define UNCLIP_SEARCH_H

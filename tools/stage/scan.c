@@ -52,69 +52,6 @@ int scan_record(const struct scan_query *q, const struct record *r, double *cos,
     return got == SIM_OK ? 0 : err_set(e, "its %s %s", v.field, sim_reason(got));
 }
 
-/* Reads the id at p: its characters into *id, and whether it is binary into *bin.  Returns false if the bytes end
- * inside the id. */
-static bool id_at(const unsigned char *p, size_t n, struct span *id, bool *bin) {
-    struct mp_item it;
-
-    if (mp_item(p, n, &it) != 1 || (it.kind != MP_STR && it.kind != MP_BIN) || it.n > n - it.head)
-        return false;
-    *id = span_bytes(p + it.head, (size_t)it.n);
-    *bin = it.kind == MP_BIN;
-    return true;
-}
-
-/* If the record at p has the shared bytes of the mould m, returns the record's numbers and sets *used to its length.
- * Otherwise returns NULL. */
-static const unsigned char *fill(const struct scan_mould *m, const unsigned char *p, size_t n,
-                                 size_t *used) {
-    const unsigned char *q;
-    struct span id;
-    bool bin;
-
-    if (!m->bytes || n < RECORD_START_LEN || memcmp(p, RECORD_START, RECORD_START_LEN) != 0 ||
-        !id_at(p + RECORD_START_LEN, n - RECORD_START_LEN, &id, &bin))
-        return NULL;
-    q = id.p + id.n;
-    if (m->before + m->bytes + m->after > n - (size_t)(q - p) ||
-        memcmp(q, m->text, m->before) != 0 ||
-        memcmp(q + m->before + m->bytes, m->text + m->before, m->after) != 0 ||
-        (!bin && !utf8_valid(id.p, id.n)))
-        return NULL;
-    *used = (size_t)(q - p) + m->before + m->bytes + m->after;
-    return q + m->before;
-}
-
-/* Parses the record at p and makes the mould m from it.  Returns the record's numbers, or NULL if the record is not
- * plain. */
-static const void *make(struct scan_mould *m, const struct scan_query *q, const unsigned char *p,
-                        size_t n, size_t *used, struct arena *a) {
-    const unsigned char *from, *data, *behind;
-    struct record r;
-    struct vector v;
-
-    m->bytes = 0;
-    if (record_parse(&r, p, n, used, a, NULL) != 1 || record_has(&r, "error") ||
-        (q->into && result_fits(&r, q->kind, NULL) < 0) ||
-        vector_find(&v, &r, q->field, a, NULL) < 0 ||
-        vector_fits(&v, &q->from, q->joint, q->force, NULL) < 0)
-        return NULL;
-    m->dtype = v.dtype;
-    from = r.id.p + r.id.n;
-    data = v.data;
-    if (data < from || data >= p + *used)    /* the numbers are in the arena, as f32: no mould */
-        return data;
-    behind = data + v.d * dtype_size(v.dtype);
-    m->before = (size_t)(data - from);
-    m->after = (size_t)(p + *used - behind);
-    if (m->before > sizeof m->text || m->after > sizeof m->text - m->before)
-        return data;
-    memcpy(m->text, from, m->before);
-    memcpy(m->text + m->before, behind, m->after);
-    m->bytes = (size_t)(behind - data);
-    return data;
-}
-
 /* Bytes of the stream that are in memory. */
 struct view {
     const unsigned char *p;
@@ -152,11 +89,11 @@ static size_t score(const struct scan *s, struct scan_thread *t, const struct vi
                     double *cos) {
     const unsigned char *p = v->p + (at - v->base);
     size_t n = v->base + v->n - at, used;
-    const void *data = fill(&t->mould, p, n, &used);
+    const void *data = scan_fill(&t->mould, p, n, &used);
     struct arena a = t->room;
 
     if (!data)
-        data = make(&t->mould, s->q, p, n, &used, &a);
+        data = scan_make(&t->mould, s->q, p, n, &used, &a);
     if (!data)
         return 0;
     if (s->limit > -1 && sim_below(&s->filter, t->mould.dtype, data, s->limit))

@@ -14,9 +14,9 @@
  *          If only cosines above a threshold count (the fields over and least), sim_below compares a
  *          record with the threshold in f32 first.  A record below the threshold is never scored in f64.
  *
- *          Most records of a file differ only in the id and the numbers.  After one record was
- *          parsed, the next record is accepted without parsing if the bytes around its numbers
- *          equal those of the parsed record.  Otherwise it is parsed.
+ *          Most records of a file differ only in the id, the numbers, and a few short fields before the numbers
+ *          (size, mtime, path).  After one record was parsed, the next record is accepted without parsing if the other
+ *          bytes equal those of the parsed record.  Otherwise it is parsed.
  * Safety   Only plain records are scanned.  A record is not plain if it is cut, malformed or longer
  *          than SCAN_BUFFER, carries an error, lacks the vector, or does not fit the query.  Such a
  *          record ends the part.  The caller goes on at this record with stream_next, which says
@@ -36,7 +36,7 @@
 #include "tools/stage/vector.h"
 
 enum { SCAN_PARTS = 256, SCAN_STEP = 1 << 18, SCAN_BUFFER = 1 << 19, SCAN_HITS = 2048,
-       SCAN_MOULD = 4096, SCAN_TRIAL = 32 };
+       SCAN_MOULD = 4096, SCAN_HOLES = 4, SCAN_TRIAL = 32 };
 
 enum scan_way { SCAN_UNTRIED, SCAN_TRY, SCAN_READ, SCAN_MAP };    /* with SCAN_UNTRIED, parts are read */
 
@@ -63,13 +63,22 @@ struct scan_part {
     struct scan_hit *hit;   /* [SCAN_HITS] */
 };
 
-/* The bytes that all records of a kind share, which are all bytes except the id and the numbers. */
+/* The bytes that all records of a kind share, which are all bytes except the id, the numbers, and the values of the
+ * first SCAN_HOLES fields before the numbers that are numbers, strs or bins.  Such a value is a hole. */
 struct scan_mould {
     size_t bytes;           /* length of the numbers; 0: no mould is known yet */
     size_t before, after;   /* how many bytes of `text` are between id and numbers, and how many after the numbers */
+    size_t hole[SCAN_HOLES], holes;    /* a hole is before the byte hole[i] <= before of `text` */
     enum dtype dtype;
     unsigned char text[SCAN_MOULD];
 };
+
+/* If the record at p has the shared bytes of the mould m, scan_fill returns the record's numbers and sets *used to its
+ * length.  Otherwise it returns NULL.  scan_make parses the record at p and makes the mould m from it.  It returns the
+ * record's numbers, or NULL if the record is not plain. */
+const unsigned char *scan_fill(const struct scan_mould *m, const unsigned char *p, size_t n, size_t *used);
+const void *scan_make(struct scan_mould *m, const struct scan_query *q, const unsigned char *p, size_t n, size_t *used,
+                      struct arena *a);
 
 struct scan_thread {
     struct arena_mem mem;
