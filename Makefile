@@ -53,11 +53,11 @@ BLIS     = blis
 have     = $(shell $(PKG_CONFIG) --exists $1 2>/dev/null && echo $1)
 MSGPACK := $(or $(call have,msgpack-c),msgpack)
 PKGS     = $(MSGPACK) jansson libutf8proc yaml-0.1 zlib libxxhash libjpeg libpng
-OPTPKGS := $(foreach p,libwebp libheif freetype2,$(call have,$p))
+OPTPKGS := $(foreach p,libwebp libheif libtiff-4 freetype2,$(call have,$p))
 PKGC    := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(OPTPKGS) 2>/dev/null)
-PKGL    := $(filter-out -lheif -lfreetype,$(shell $(PKG_CONFIG) --libs $(PKGS) $(OPTPKGS) 2>/dev/null))
+PKGL    := $(filter-out -lheif -ltiff -lfreetype,$(shell $(PKG_CONFIG) --libs $(PKGS) $(OPTPKGS) 2>/dev/null))
 ALL      = -std=c11 -D_POSIX_C_SOURCE=200809L -I. -MMD -MP $(WARN) $(PKGC) \
-           $(foreach p,$(BLIS) $(OPTPKGS),-DHAVE_$(shell echo $p | tr a-z A-Z)) \
+           $(foreach p,$(BLIS) $(OPTPKGS),-DHAVE_$(shell echo $p | tr a-z- A-Z_)) \
            -DKERNELS_$(MACHINE) \
            -DUNCLIP_PROGRAMS_INC='"$B/programs.inc"' \
            -DUNCLIP_VERSION='"$(VERSION)"' -DUNCLIP_DATADIR='"$(DATADIR)"' \

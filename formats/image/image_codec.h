@@ -24,7 +24,7 @@ struct image_codec {
 extern const struct image_codec *const image_codecs[];
 
 extern const struct image_codec image_codec_jpeg, image_codec_png, image_codec_gif, image_codec_webp, image_codec_heif,
-    image_codec_bmp, image_codec_psd, image_codec_pnm, image_codec_tga;
+    image_codec_bmp, image_codec_psd, image_codec_pnm, image_codec_tiff, image_codec_tga;
 
 /* Returns 0, or -1 if w x h pixels are more than o->max_pixels allows, or if w or h is 0. */
 int image_size(uint64_t w, uint64_t h, const struct image_options *o, struct err *e);

@@ -5,7 +5,7 @@
 /* TGA is probed last, because it has no magic number. */
 const struct image_codec *const image_codecs[] = {
     &image_codec_jpeg, &image_codec_png, &image_codec_gif, &image_codec_webp, &image_codec_heif,
-    &image_codec_bmp,  &image_codec_psd, &image_codec_pnm, &image_codec_tga,  NULL,
+    &image_codec_bmp,  &image_codec_psd, &image_codec_pnm, &image_codec_tiff, &image_codec_tga, NULL,
 };
 
 int image_size(uint64_t w, uint64_t h, const struct image_options *o, struct err *e) {

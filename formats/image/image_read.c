@@ -33,8 +33,6 @@ const char *image_format(const unsigned char *p, size_t n) {
 static const char *stranger(const unsigned char *p, size_t n) {
     if (!n)
         return "empty file";
-    if (IMAGE_MAGIC(p, n, 0, "II*\0") || IMAGE_MAGIC(p, n, 0, "MM\0*"))
-        return "TIFF files are not supported";
     if (IMAGE_MAGIC(p, n, 0, "\xff\x0a") || IMAGE_MAGIC(p, n, 0, "\0\0\0\x0cJXL "))
         return "JPEG XL files are not supported";
     if (IMAGE_MAGIC(p, n, 0, "\0\0\0\x0cjP  ") || IMAGE_MAGIC(p, n, 0, "\xff\x4f\xff\x51"))

@@ -105,6 +105,20 @@ clip-embed: operands: name 12: an empty file name' ]
     run -0 clip-embed -o out "$IM/rgb.avif"
 }
 
+@test "TIFF: as PNG of the same pixels, always turned; without the library: named, the rest done" {
+    clip-embed -V | grep -q libtiff || skip "built without libtiff"
+    run -0 clip-embed -o out "$IM"/rgb.tif "$IM"/turned.tif "$IM"/cmyk.tif
+    clip-embed --keep-image=9 "$IM/jpeg.tif" "$IM/422.jpg" | py 'assert (D[0]["image"] == D[1]["image"]).all()'
+    clip-embed "$IM/turned.tif" | record-json | jq -c .data.image_embed >plain
+    clip-embed --exif "$IM/turned.tif" | record-json | jq -c .data.image_embed | cmp - plain
+    mkdir lib
+    : >lib/libtiff.so.6
+    : >lib/libtiff.so.5
+    LD_LIBRARY_PATH=$PWD/lib run -1 --separate-stderr clip-embed -o out "$IM/rgb.tif" "$IM/rgb.png"
+    [ "$stderr" = "clip-embed: $IM/rgb.tif: TIFF files need libtiff: $PWD/lib/libtiff.so.5: file too short" ]
+    clip-embed "$IM/rgb.png" | cmp - out
+}
+
 @test "--keep-errors keeps the places, and another run passes them on" {
     cp "$IM/rgb.png" a.png
     run -1 --separate-stderr clip-embed --keep-errors -o out a.png none a.png

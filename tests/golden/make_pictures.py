@@ -162,6 +162,58 @@ turned("long.jpg", b"Exif\0\0" + tiff(4, 5, big=True))
 turned("xmp.jpg", XAP)
 turned("both.jpg", XAP, b"Exif\0\0" + tiff(3, 2))
 
+# ---- TIFF ----
+
+def tiff_file(name, photo, bits, strips, samples=1, order="<", big=False, planes=1, tile=None, size=(W, H), more=()):
+    """strips: the bytes of the strips or tiles, in order; more: tags as (number, type 3 or 4, values)."""
+    p = lambda t, *v: struct.pack(order + t * len(v), *v)
+    kind = {3: "H", 4: "I", 16: "Q"}
+    wide, word = (8, "Q") if big else (4, "I")
+    base = 16 if big else 8
+    offsets = [base + sum(map(len, strips[:i])) for i in range(len(strips))]
+    tags = [(256, 3, [size[0]]), (257, 3, [size[1]]), (258, 3, [bits] * samples), (262, 3, [photo]), (277, 3, [samples]),
+            (284, 3, [planes]), *more]
+    if tile:
+        tags += [(322, 3, [tile[0]]), (323, 3, [tile[1]]), (324, 4, offsets), (325, 4, [len(s) for s in strips])]
+    else:
+        tags += [(273, 4, offsets), (278, 3, [-(-size[1] // (len(strips) // (samples if planes == 2 else 1)))]),
+                 (279, 4, [len(s) for s in strips])]
+    data = b"".join(strips)
+    data += bytes(len(data) % 2)
+    at = base + len(data)
+    entries, tail = b"", b""
+    end = at + (8 if big else 2) + len(tags) * (20 if big else 12) + wide
+    for number, type, v in sorted(tags):
+        value = p(kind[type], *v)
+        if len(value) > wide:
+            tail += value + bytes(len(value) % 2)
+            value = p(word, end + len(tail) - len(value) - len(value) % 2)
+        entries += p("H", number, type) + p(word, len(v)) + value.ljust(wide, b"\0")
+    head = (b"II" if order == "<" else b"MM") + (p("H", 43, 8, 0) + p("Q", at) if big else p("H", 42) + p("I", at))
+    save(name, head, data, p("Q" if big else "H", len(tags)), entries, bytes(wide), tail)
+
+
+def tiff_files():
+    pack = lambda b: zlib.compress(b, 9)
+    colours = [b for b in range(48)]
+    jpeg = open(os.path.join(DIR, "422.jpg"), "rb").read()
+    tiff_file("rgb.tif", 2, 8, [pack(bytes_of(W * 3 * 5)), pack(bytes_of(W * 3 * 4, 500))], 3, more=[(259, 3, [8])])
+    tiff_file("deep.tif", 2, 16, [bytes_of(W * H * 6)], 3, order=">")
+    tiff_file("gray16.tif", 1, 16, [bytes_of(W * H * 2)])
+    tiff_file("premultiplied.tif", 2, 8, [bytes_of(W * H * 4)], 4, more=[(338, 3, [1])])
+    tiff_file("palette.tif", 3, 4, [bytes_of(7 * H)], more=[(320, 3, [value(c) * 257 for c in colours])])
+    tiff_file("bit.tif", 0, 1, [bytes_of(2 * H)], more=[(266, 3, [2])])
+    tiff_file("four.tif", 1, 4, [bytes_of(7 * H)])
+    tiff_file("cmyk.tif", 5, 8, [pack(bytes_of(256, 300 * i)) for i in range(4)], 4, planes=2, tile=(16, 16), more=[(259, 3, [8])])
+    tiff_file("tiles.tif", 2, 8, [pack(bytes_of(16 * 16 * 3, 900 * i)) for i in range(4)], 3, tile=(16, 16), size=(19, 21),
+              more=[(259, 3, [8])])
+    tiff_file("jpeg.tif", 6, 8, [jpeg], 3, more=[(259, 3, [7]), (530, 3, [2, 1])])
+    tiff_file("turned.tif", 2, 8, [bytes_of(W * H * 3)], 3, more=[(274, 3, [6])])
+    tiff_file("big.tif", 2, 8, [bytes_of(W * H * 3)], 3, big=True)
+
+
+tiff_files()
+
 # ---- HEIF: one.heic (64 x 64, made by libheif with x265) put together in other ways, and files that say one size
 # and hold another.  forged/size.avif, 6000 x 6000 pixels behind a header of 10 x 10, was made by libheif with aom. ----
 

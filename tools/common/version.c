@@ -29,6 +29,9 @@ noreturn void tool_print_version(void) {
 #ifdef HAVE_LIBHEIF
     printf(", libheif");
 #endif
+#ifdef HAVE_LIBTIFF_4
+    printf(", libtiff");
+#endif
 #ifdef HAVE_FREETYPE2
     printf(", FreeType");
 #endif
