@@ -67,7 +67,7 @@ static int plan(struct job *j, const struct record *r, struct plan *p, struct er
     known = p->recipe.known;
     p->ddim = j->ddim || j->eta >= 0 || known;
     p->eta = j->eta >= 0 ? j->eta : 0;
-    p->guidance = j->guidance >= 0 ? j->guidance : known || j->clip.scale > 0 ? 1 : j->m.guidance;
+    p->guidance = j->guidance >= 0 ? j->guidance : known || (j->clip.scale > 0 && j->clip.on == GUIDE_NOISY) ? 1 : j->m.guidance;
     p->text = !j->no_text && (!known || p->recipe.text);
     p->inpaint = inpainting_asked(&j->inpainting, r);
     p->resample = p->inpaint ? (size_t)j->resample : 1;
@@ -204,7 +204,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
         cond[i] = b.b;
     if (p->inpaint && inpainting_known(&j->inpainting, r, j->m.side, &known, a, e) < 0)
         return -1;
-    if (j->clip.scale > 0 && clip_guiding_text(&j->clip, r, a, e) < 0)
+    if (j->clip.scale > 0 && clip_guiding_target(&j->clip, r, &s, (uint64_t)j->t.noise.seed, a, e) < 0)
         return -1;
     d = sampler_job(j, p);
     d.guide = j->clip.scale > 0 ? &j->clip.of : NULL;
@@ -221,7 +221,8 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
 
 static void open_model(struct job *j) {
     static const char *const modes[] = {"an unCLIP decoder", "a GLIDE"};
-    static const struct opt_use uses[] = {{1, "embed"}};
+    static const char *const guides[] = {"no guidance", "--clip-guidance", "--clip-guidance-on=x0"};
+    static const struct opt_use uses[] = {{1, "embed"}}, of_clip[] = {{2, "clip-guidance-on"}, {4, "cutouts"}};
     struct model_paths p = tool_models(&j->t);
     struct err e = {0};
 
@@ -230,7 +231,8 @@ static void open_model(struct job *j) {
         clip_guiding_open(&j->clip, &p, j->m.side, &j->t.compute, &j->t.arena, &e) < 0)
         die("%s", e.msg);
     TOOL_CHECK_USES(&j->t, uses, modes, j->m.glide ? 2 : 1);
-    if (j->m.glide && j->input.uncond && (j->guidance >= 0 ? j->guidance <= 1 : j->clip.scale > 0))
+    TOOL_CHECK_USES(&j->t, of_clip, guides, j->clip.scale > 0 ? 2U << j->clip.on | 2U : 1U);
+    if (j->m.glide && j->input.uncond && (j->guidance >= 0 ? j->guidance <= 1 : j->clip.scale > 0 && j->clip.on == GUIDE_NOISY))
         die("--uncond is for -g above 1");    /* an unCLIP decoder has a second use for it: records without text */
     tool_open_decoder_input(&j->t, &j->input, &j->m, &p);
     if (j->emit && arena_split(&j->t.arena, arena_share(&j->t.arena, 8, (size_t)64 << 20), &j->room_mem, &j->room) < 0)
@@ -240,10 +242,12 @@ static void open_model(struct job *j) {
 }
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.machine = {.precision = -1}}, .guidance = -1, .eta = -1, .resample = 1};
+    static struct job j = {.t = {.machine = {.precision = -1}}, .guidance = -1, .eta = -1, .resample = 1, .clip = {.views = 8}};
     const struct opt own[] = {
         {'g', "guidance", OPT_FLOAT, &j.guidance, "SCALE", "of text and image over none (8; GLIDE: 3; 1 for an inverted noise)", 0, 1000, NULL},
-        {0, "clip-guidance", OPT_FLOAT, &j.clip.scale, "SCALE", "follow a noised CLIP's gradient (0: none; GLIDE's 3), without -g", 0, 1000, NULL},
+        {0, "clip-guidance", OPT_FLOAT, &j.clip.scale, "SCALE", "follow a CLIP's gradient (0: none; GLIDE's 3)", 0, 1000, NULL},
+        {0, "clip-guidance-on", OPT_CHOICE, &j.clip.on, "WHAT", "the noisy picture, by a noised CLIP, or x0, the predicted one, by any CLIP", 0, 0, "noisy|x0"},
+        {0, "cutouts", OPT_INT, &j.clip.views, "K", "views of each predicted picture (8)", 1, 256, NULL},
         {0, "steps", OPT_INT, &j.steps, "N", "sampling steps (25; GLIDE: 100; those of an inverted noise)", 1, 1000, NULL},
         {0, "spacing", OPT_STR, &j.spacing, "SPEC", "which timesteps: N, N,N,..., ddimN or fast27", 0, 0, NULL},
         {0, "eta", OPT_FLOAT, &j.eta, "ETA", "sample by DDIM with this much noise: 0 none, 1 as much as ancestral", 0, 1, NULL},

@@ -240,6 +240,29 @@ size_t decoder_draws(const struct decoder_job *j, size_t *numbers) {
     return draws;
 }
 
+/* Computes d->pull at the states x of timestep t, after decode_model.  x0 is memory for all samples. */
+static int guide(struct decode *d, const float *x, float *x0, int t, struct err *e) {
+    static const float LEAST = 0.2f;    /* abar from which on a predicted x0 guides */
+    const struct decoder_job *j = d->j;
+    const struct decoder_guide *g = j->guide;
+    size_t one = d->pixels * RGB, all = d->pixels * unet_config(j->unet)->out;
+    float data, noise;
+
+    if (!g || !g->predicted)
+        return g ? g->gradient(g->ctx, j->n, x, t, d->pull, d->a, e) : 0;
+    sched_level(j->sched, t, &data, &noise);
+    memset(d->pull, 0, j->n * one * sizeof *d->pull);
+    if (data * data <= LEAST)
+        return 0;
+    for (size_t i = 0; i < j->n; i++)
+        sched_predict(j->sched, t, x + i * one, d->model + i * all, replaces(&d->known), x0 + i * one, one);
+    if (g->gradient(g->ctx, j->n, x0, t, d->pull, d->a, e) < 0)
+        return -1;
+    for (size_t i = 0; i < j->n * one; i++)
+        d->pull[i] /= data;
+    return 0;
+}
+
 /* Does step k and, if it is resampled, its repetitions. */
 static int decode_timestep(struct decode *d, size_t k, float *x, float *x0, float *noise, struct err *e) {
     const struct decoder_job *j = d->j;
@@ -247,7 +270,7 @@ static int decode_timestep(struct decode *d, size_t k, float *x, float *x0, floa
     int t = j->timesteps[k];
 
     for (size_t u = 0; u < n; u++) {
-        if (decode_model(d, x, t, e) < 0 || (j->guide && j->guide->gradient(j->guide->ctx, j->n, x, t, d->pull, d->a, e) < 0))
+        if (decode_model(d, x, t, e) < 0 || guide(d, x, x0, t, e) < 0)
             return -1;
         if (draws_at(j->sched, j->timesteps[k], j->ddim, j->eta))
             j->noise.draw(j->noise.ctx, (unsigned)(k * most + u + 1), j->n, one, noise);

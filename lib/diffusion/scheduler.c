@@ -164,6 +164,15 @@ void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *m
     }
 }
 
+void sched_predict(const struct sched *s, int t, const float *x, const float *model, const struct sched_known *known, float *x0,
+                   size_t n) {
+    double a = abar_at(s, t);
+    float ca = (float)sqrt(a), c1a = (float)sqrt(1 - a);
+
+    for (size_t i = 0; i < n; i++)
+        x0[i] = is_known(known, i) ? known->x0[i] : s->c.predict == PREDICT_SAMPLE ? model[i] : (x[i] - c1a * model[i]) / ca;
+}
+
 /* Returns what each unit of g adds to DDIM's x': eps falls by sqrt(1-A), and x0 and the direction change with eps. */
 static float pull_of_ddim(const struct sched *s, const struct sched_taken *k) {
     double a = abar_at(s, k->t), p = abar_at(s, k->prev), direction;

@@ -78,6 +78,10 @@ void sched_step(const struct sched *s, int t, int prev, float *x, const float *m
 void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
                 const float *noise, const struct sched_known *known, size_t n);
 
+/* Writes the clean data that the model predicts at t into x0, not clamped.  known may be NULL. */
+void sched_predict(const struct sched *s, int t, const float *x, const float *model, const struct sched_known *known, float *x0,
+                   size_t n);
+
 /* The step that was taken, for sched_pull.  `above` is the timestep of the step before, or -1 for the first step. */
 struct sched_taken {
     int above, t, prev;

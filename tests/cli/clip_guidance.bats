@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # decode64 --clip-guidance: a tiny GLIDE (make_glide), the tiny noised CLIP of tests/golden/glide and the tokenizer of the model in the
-# box.  The text encoder gets more rows, so that it knows the ids of that tokenizer.
+# box.  The text encoder gets more rows, so that it knows the ids of that tokenizer.  With --clip-guidance-on x0, the model in the box.
 
 bats_require_minimum_version 1.5.0
 
@@ -87,4 +87,50 @@ null' ]
     run -2 decode64 -m "$BOX" -m "$F/glide" --clip-guidance 3 "$F/texts.clip"
     [[ $output == *'pictures of 16, the decoder makes pictures of '* ]] || { echo "$output"; return 1; }
     run -2 decode64 -m half --clip-guidance -1 "$F/texts.clip"
+}
+
+@test "a plain CLIP at the predicted pictures: GLIDE" {
+    x0=(--clip-guidance 30 --clip-guidance-on x0 --cutouts 2)
+    decode -g 1 >plain.clip
+    decode -g 1 "${x0[@]}" >guided.clip
+    decode -g 1 "${x0[@]}" --ddim >ddim.clip
+    [ "$(record-json guided.clip | jq -c '.data.params[-1][1] | [.clip_guidance, .clip_guidance_on, .cutouts, .guidance, (.clip_guidance_model | length)]' | head -1)" = '[30,"x0",2,1,16]' ]
+    [ "$(pictures plain.clip)" != "$(pictures guided.clip)" ]
+    [ "$(pictures ddim.clip)" != "$(pictures guided.clip)" ]
+    decode "${x0[@]}" | record-json - | jq -c '.data.params[-1][1].guidance' | head -1 | grep -qx 3    # the decoder's own
+    decode -g 1 "${x0[@]}" -n 2 -j 1 >a
+    decode -g 1 "${x0[@]}" -n 2 -j 3 >b
+    cmp a b
+    [ "$(pictures a | sed -n '1p;3p')" = "$(pictures guided.clip)" ]
+    decode -g 1 "${x0[@]}" --cutouts 3 >a
+    [ "$(pictures a)" != "$(pictures guided.clip)" ]
+}
+
+@test "a plain CLIP at the predicted pictures: an unCLIP decoder, with text, without, and with what is known" {
+    export UNCLIP_MODEL=box
+    echo 'a fish' | clip-tok | clip-embed | prior --steps 2 >fish.clip
+    x0=(--steps 6 --clip-guidance 30 --clip-guidance-on x0)
+    decode64 --steps 6 fish.clip >plain
+    decode64 "${x0[@]}" fish.clip >guided
+    decode64 "${x0[@]}" --eta 0.5 fish.clip >ddim
+    decode64 "${x0[@]}" --no-text fish.clip >no-text
+    [ "$(for f in plain guided ddim no-text; do pictures $f; done | sort -u | wc -l)" -eq 4 ]
+    [ "$(record-json guided | jq -c '.data.params[-1][1] | [.guidance, .cutouts]')" = '[8,8]' ]
+    # what is known stays
+    image-out -o fish.png plain
+    decode64 "${x0[@]}" --source fish.png --erase 0,0,20,64 fish.clip >half
+    [ "$(cat half plain | record-json - --arrays | jq -c '.data.image | [.[][][20:]] | flatten' | jq -s '. as [$a, $b] | [range($a | length) | $a[.] - $b[.] | fabs] | max < 0.01')" = true ]
+    decode64 "${x0[@]}" --skip-from guided fish.clip | wc -c | grep -qx 0
+    decode64 "${x0[@]}" --cutouts 2 --skip-from guided fish.clip | record-json - | wc -l | grep -qx 1
+}
+
+@test "options of a guidance that is not asked for" {
+    run -2 decode64 -m "$F/glide" --clip-guidance-on x0 "$F/texts.clip"
+    [ "$output" = 'decode64: --clip-guidance-on is for --clip-guidance' ]
+    run -2 decode64 -m "$F/glide" -m "$BOX" --clip-guidance 3 --cutouts 4 "$F/texts.clip"
+    [ "$output" = 'decode64: --cutouts is for --clip-guidance-on=x0' ]
+    mkdir bare
+    cp "$F/glide/base.safetensors" "$F/glide/vocab.bpe" bare
+    run -2 decode64 -m bare --clip-guidance 3 --clip-guidance-on x0 "$F/texts.clip"
+    [[ $output == *"image tower"* ]] || { echo "$output"; return 1; }
 }

@@ -405,6 +405,71 @@ static void run_inpainting(struct pipe *p, const struct compute *k, const float 
     ok(sample_decoder(&j, k, got, NULL, a, &e) < 0, "more draws than have numbers: %s", e.msg);
 }
 
+/* A stand-in for a guide: waves, or zeros with `still`. */
+struct waves {
+    const struct sched *s;
+    bool predicted, still;
+    size_t calls;
+    float seen[3 * SMALL * SMALL];
+};
+
+static int wave(void *ctx, size_t n, const float *x, int t, float *g, struct arena a, struct err *e) {
+    struct waves *w = ctx;
+    float data, noise;
+
+    (void)n, (void)a, (void)e;
+    w->calls++;
+    memcpy(w->seen, x, sizeof w->seen);
+    sched_level(w->s, t, &data, &noise);
+    for (size_t i = 0; i < 3 * SMALL * SMALL; i++) {
+        g[i] = w->still ? 0 : (float)sin((double)i);
+        if (!w->predicted)
+            g[i] = data * data > 0.2f ? g[i] / data : 0;
+    }
+    return 0;
+}
+
+/* A gradient at the predicted x0 counts 1 / sqrt(abar) times at the state, from abar 0.2 on.  At the last step of DDIM the
+ * guide sees the result. */
+static void guided_at_x0(struct pipe *p, const struct compute *k, const float *z, struct arena a) {
+    struct unet_context ctx;
+    struct decoder_branch b;
+    const float *noise = get(&a, "decoder.noise");
+    static float out[2][3 * SMALL * SMALL];
+    static struct waves w;
+    struct err e = {0};
+    int t[STEPS];
+
+    branch(p, k, 1, z, &b, &ctx, &a);
+    sched_timesteps(&p->sd, STEPS, t);
+    for (int ddim = 0; ddim < 2; ddim++) {
+        struct decoder_guide guide = {wave, &w, false};
+        struct decoder_job j = {.unet = p->decoder, .sched = &p->sd, .side = SMALL, .n = 1, .steps = STEPS, .timesteps = t,
+                                .guidance = 1, .cond = &b, .noise = {recorded, &noise}, .init = get(&a, "decoder.init"), .ddim = ddim,
+                                .guide = &guide};
+        size_t due = 0;
+
+        for (size_t i = 0; i < STEPS; i++) {
+            float data, rest;
+
+            sched_level(&p->sd, t[i], &data, &rest);
+            due += data * data > 0.2f;
+        }
+        for (int x0 = 0; x0 < 2; x0++) {
+            noise = get(&a, "decoder.noise");
+            w = (struct waves){.s = &p->sd, .predicted = x0};
+            guide.predicted = x0;
+            ok(sample_decoder(&j, k, out[x0], NULL, a, &e) == 0, "a guide at %s %s", x0 ? "x0" : "the state", e.msg);
+        }
+        ok(!memcmp(out[0], out[1], sizeof *out), "%s: dx0/dx is 1 / sqrt(abar)", ddim ? "DDIM" : "ancestral");
+        ok(w.calls == due && due > 0 && due < STEPS, "it is asked at %zu of %d steps", w.calls, STEPS);
+        if (!ddim)
+            continue;
+        w = (struct waves){.s = &p->sd, .predicted = true, .still = true};
+        ok(sample_decoder(&j, k, out[0], NULL, a, &e) == 0 && !memcmp(out[0], w.seen, sizeof *out), "it sees the predicted picture");
+    }
+}
+
 int main(void) {
     TAP_ARENA(a, 256);
     struct err e = {0};
@@ -435,6 +500,8 @@ int main(void) {
             upsamplers_differ(&k, s);
         if (list == &kern_c)
             run_inversion(&p, &k, z, get(&s, "image_small"), s);
+        if (list == &kern_c)
+            guided_at_x0(&p, &k, z, s);
     }
     pool_stop(k.pool);
     free(a_mem.base);

@@ -41,25 +41,31 @@ static int set_target(struct sight *s, size_t at, double weight, const float *v,
     return 1;
 }
 
-/* Sets target `at` to the vector that this CLIP's own text tower computes for the record's text.  Returns 1, or -1 for
- * an error. */
-static int embed_text(struct sight *s, size_t at, double weight, const struct record *r, struct span theirs, struct span ours,
-                      struct arena *a, struct err *e) {
+int sight_target_text(struct sight *s, size_t at, double weight, struct span text, struct arena *a, struct err *e) {
     float *v = arena_take(a, s->vision.d, sizeof *v);
-    struct span text;
-    int got = record_str(r, "text", &text, e);
 
-    if (got < 0 || !v)
+    if (!v)
         return err_set(e, "out of memory");
-    if (got == 0)
-        return err_set(e, "its vector is of model %.*s, the CLIP that draws is %.*s, and it has no text", (int)size_min(theirs.n, 40),
-                       (const char *)theirs.p, (int)size_min(ours.n, 40), (const char *)ours.p);
     if (!s->has_text && encode_open(&s->text, MODEL_TEXT, 1, &s->paths, s->compute, s->late, e) < 0)
         return -1;
     s->has_text = true;
     if (s->text.d != s->vision.d)
         return err_set(e, "the text tower has %zu dimensions, the image tower %zu", s->text.d, s->vision.d);
     return encode_text(&s->text, text, v, *a, e) < 0 ? -1 : set_target(s, at, weight, v, a, e);
+}
+
+/* Sets target `at` to the vector of the record's text.  `theirs` is the CLIP of the record's vector. */
+static int embed_text(struct sight *s, size_t at, double weight, const struct record *r, struct span theirs, struct span ours,
+                      struct arena *a, struct err *e) {
+    struct span text;
+    int got = record_str(r, "text", &text, e);
+
+    if (got < 0)
+        return -1;
+    if (got == 0)
+        return err_set(e, "its vector is of model %.*s, the CLIP that draws is %.*s, and it has no text", (int)size_min(theirs.n, 40),
+                       (const char *)theirs.p, (int)size_min(ours.n, 40), (const char *)ours.p);
+    return sight_target_text(s, at, weight, text, a, e);
 }
 
 int sight_target(struct sight *s, size_t at, double weight, const struct record *r, const char *field, bool others, struct arena *a,

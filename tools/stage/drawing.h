@@ -50,6 +50,9 @@ int sight_open(struct sight *s, const struct model_paths *p, const struct comput
 int sight_target(struct sight *s, size_t at, double weight, const struct record *r, const char *field, bool others, struct arena *a,
                  struct err *e);
 
+/* Sets target `at` to the vector that this CLIP's own text tower computes for a text.  Returns 1, or -1 for an error. */
+int sight_target_text(struct sight *s, size_t at, double weight, struct span text, struct arena *a, struct err *e);
+
 /* Sets target `at` to the vector of a picture file.  Returns 1, or -1 for an error. */
 int sight_target_image(struct sight *s, size_t at, double weight, const char *file, struct arena *a, struct err *e);
 
