@@ -233,8 +233,8 @@ static void when_asked(struct job *j) {
 }
 
 int main(int argc, char **argv) {
-    struct arena_mem mem = {mmap(NULL, ROOM, PROT_READ | PROT_WRITE,
-                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), ROOM, 0, 0, NULL};
+    struct arena_mem mem = {.base = mmap(NULL, ROOM, PROT_READ | PROT_WRITE,
+                                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), .reserved = ROOM};
     struct arena a;
     struct job j;
     struct err e = {0};

@@ -117,7 +117,7 @@ int main(int argc, char *argv[]) {
         }
     if (o.pixels > 1 << 20)
         return 2;
-    mem = (struct arena_mem){malloc(o.d * 64 + (4 << 20)), o.d * 64 + (4 << 20), 0, 0, NULL};
+    mem = (struct arena_mem){.base = malloc(o.d * 64 + (4 << 20)), .reserved = o.d * 64 + (4 << 20)};
     a = arena_open(&mem);
     if (!mem.base || !(v = arena_take(&a, o.d, sizeof *v)) || !(w = arena_take(&a, o.d, sizeof *w)))
         return 2;

@@ -72,7 +72,7 @@ static void *tap_region(size_t n) {
 
 /* Declares an arena of `mib` MiB filled with 0xff, so floats that are read before they are written are NaN. */
 #define TAP_ARENA(name, mib)                                                            \
-    struct arena_mem name##_mem = {tap_region((size_t)(mib) << 20), (size_t)(mib) << 20, 0, 0, NULL}; \
+    struct arena_mem name##_mem = {.base = tap_region((size_t)(mib) << 20), .reserved = (size_t)(mib) << 20}; \
     struct arena name = (memset(name##_mem.base, 0xff, name##_mem.reserved), arena_open(&name##_mem))
 
 #endif

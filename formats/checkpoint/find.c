@@ -16,7 +16,7 @@ int find_failed(struct find *f, const char *file, const struct err *inner) {
 int find_map(struct find *f, const char *file, struct mapfile *m) {
     struct err inner = {0};
 
-    if (mapfile_open(m, file, &inner) < 0)
+    if (mapfile_open(m, file, &inner) < 0 || mapfile_keep(m, f->a, &inner) < 0)
         return find_failed(f, file, &inner);
     if (lfs_pointer(m->p, m->n)) {
         err_set(&inner, "%s", lfs_pointer(m->p, m->n));

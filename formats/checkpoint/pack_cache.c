@@ -94,8 +94,8 @@ static int make_key(struct pack_entry *n, const struct pack_of *w, const struct 
 
 /* ---- finding ---- */
 
-/* Map the entry's file, and read its head into n->packed. */
-static int find(const struct pack_cache *k, struct pack_entry *n, struct mapfile *m, struct err *e) {
+/* Map the entry's file for as long as the region of the arena a lasts, and read its head into n->packed. */
+static int find(const struct pack_cache *k, struct pack_entry *n, struct mapfile *m, const struct arena *a, struct err *e) {
     int dir = pack_dir_open(k->dir, false, e), fd, r;
 
     if (dir < 0)
@@ -104,7 +104,7 @@ static int find(const struct pack_cache *k, struct pack_entry *n, struct mapfile
     close(dir);
     if (fd < 0)
         return -1;
-    r = mapfile_of(m, fd, n->file, e);
+    r = mapfile_of(m, fd, n->file, e) < 0 ? -1 : mapfile_keep(m, a, e);
     if (r == 0 && pack_file_read(&n->packed, m->p, m->n, n->key, n->nkey, e) < 0) {
         mapfile_close(m);
         r = -1;
@@ -123,7 +123,7 @@ static int bind_found(const struct pack_cache *k, struct pack_entry *n, const st
     struct mapfile m;
     int r;
 
-    if (find(k, n, &m, &why) < 0) {
+    if (find(k, n, &m, a, &why) < 0) {
         snprintf(n->say, sizeof n->say, "packed anew (%.200s: %.200s)", n->file, why.msg);
         return -1;
     }

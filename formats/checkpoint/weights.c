@@ -67,7 +67,7 @@ static int load_shard(struct shards *s, const char *name) {
         return err_set(s->e, "out of memory");
     memcpy(path, s->dir, dir);
     memcpy(path + dir, name, n + 1);
-    if (mapfile_open(m, path, &inner) < 0 ||
+    if (mapfile_open(m, path, &inner) < 0 || mapfile_keep(m, s->a, &inner) < 0 ||
         weights_read(&s->part[s->f->nmap], &kind, m->p, m->n, s->a, &inner) < 0)
         return err_set(s->e, "shard %.80s: %s", name, inner.msg);
     s->name[s->f->nmap++] = name;
@@ -140,7 +140,7 @@ int weights_load(struct weights_file *f, const char *path, struct arena *a, stru
     struct mapfile m;
 
     *f = (struct weights_file){0};
-    if (mapfile_open(&m, path, e) < 0)
+    if (mapfile_open(&m, path, e) < 0 || mapfile_keep(&m, a, e) < 0)
         return -1;
     if (!safetensors_sniff(m.p, m.n) && m.n && m.p[0] == '{') {
         f->kind = WEIGHTS_INDEX;

@@ -27,6 +27,7 @@ struct image_queue {
     bool stop;
     struct worker *worker;
     size_t started;
+    struct arena *from;               /* the arena that the workers' scratch was split from */
     pthread_mutex_t lock;
     pthread_cond_t work, ready;
 };
@@ -151,7 +152,7 @@ struct image_queue *image_queue_start(const struct image_queue_options *o, struc
     size_t room;
 
     if (q)
-        q->o = *o;
+        q->o = *o, q->from = a;
     if (!q || take_slots(q, a) < 0)
         return err_set(e, "no memory for %zu pictures", o->slots), NULL;
     /* if address space is limited, the workers get a fourth of what is left */
@@ -206,5 +207,7 @@ void image_queue_stop(struct image_queue *q) {
     pthread_mutex_unlock(&q->lock);
     for (size_t i = 0; i < q->started; i++)
         pthread_join(q->worker[i].thread, NULL);
+    for (size_t i = q->o.threads; i-- > 0;)
+        arena_join(q->from, &q->worker[i].mem);
     q->started = 0;
 }

@@ -59,7 +59,8 @@ struct image_item *image_queue_at(struct image_queue *q, size_t i);
 /* Removes the n oldest pictures from the queue.  The caller must have called image_queue_at for each of them. */
 void image_queue_pop(struct image_queue *q, size_t n);
 
-/* Waits until the workers have finished the pictures that they are decoding, drops all others and ends the threads. */
+/* Waits until the workers have finished the pictures that they are decoding, drops all others and ends the threads.
+ * The workers' memory goes back to the arena of image_queue_start, which must not have been moved. */
 void image_queue_stop(struct image_queue *q);
 
 #endif

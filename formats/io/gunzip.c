@@ -61,7 +61,7 @@ static int unpack(z_stream *z, struct bytes *b, size_t most, struct arena *a, st
 }
 
 int gunzip(struct span s, size_t most, size_t limit, struct span *out, struct arena *a, struct err *e) {
-    struct arena_mem mem = {arena_take(a, WINDOW, 1), WINDOW, 0, 0, NULL};    /* the buffer grows behind the window */
+    struct arena_mem mem = {.base = arena_take(a, WINDOW, 1), .reserved = WINDOW};    /* the buffer grows behind the window */
     struct arena window;
     z_stream z = {.zalloc = z_take, .zfree = z_free, .opaque = &window};
     struct bytes b = {.p = arena_take(a, FIRST, 1), .room = FIRST, .limit = limit};

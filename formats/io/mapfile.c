@@ -27,7 +27,7 @@ int mapfile_of(struct mapfile *m, int fd, const char *path, struct err *e) {
     if (!S_ISREG(st.st_mode))
         return err_set(e, "%s", S_ISDIR(st.st_mode) ? strerror(EISDIR) : "not a regular file");
     if (st.st_size == 0) {
-        *m = (struct mapfile){(const unsigned char *)"", 0, state_of(&st), path};
+        *m = (struct mapfile){(const unsigned char *)"", 0, state_of(&st), path, NULL};
         return 0;
     }
     if ((uintmax_t)st.st_size > SIZE_MAX)
@@ -35,11 +35,41 @@ int mapfile_of(struct mapfile *m, int fd, const char *path, struct err *e) {
     p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (p == MAP_FAILED)
         return err_set(e, "%s", strerror(errno));
-    *m = (struct mapfile){p, (size_t)st.st_size, state_of(&st), path};
+    *m = (struct mapfile){p, (size_t)st.st_size, state_of(&st), path, NULL};
     return 0;
 }
 
+int mapfile_keep(struct mapfile *m, const struct arena *a, struct err *e) {
+    struct mapfile_list *l = a->mem->files;
+
+    if (!l || !m->n)
+        return 0;
+    if (l->n == MAPFILE_LIST) {
+        mapfile_close(m);
+        return err_set(e, "more than %d files", MAPFILE_LIST);
+    }
+    l->v[l->n++] = span_bytes(m->p, m->n);
+    m->kept = l;
+    return 0;
+}
+
+void mapfile_close_list(struct mapfile_list *l, size_t from) {
+    for (; l->n > from; l->n--)
+        munmap((void *)(uintptr_t)l->v[l->n - 1].p, l->v[l->n - 1].n);
+}
+
+static void take_off(struct mapfile_list *l, const unsigned char *p) {
+    size_t i = 0;
+
+    while (i < l->n && l->v[i].p != p)
+        i++;
+    if (i < l->n)
+        memmove(&l->v[i], &l->v[i + 1], (--l->n - i) * sizeof *l->v);
+}
+
 void mapfile_close(struct mapfile *m) {
+    if (m->kept)
+        take_off(m->kept, m->p);
     if (m->n)
         munmap((void *)(uintptr_t)m->p, m->n);
     *m = (struct mapfile){.p = NULL};

@@ -1,7 +1,8 @@
 /* mapfile.h - map a whole file into read-only memory
  *
- * What     The file is mapped privately and stays mapped until the process ends, so that views
- *          into it (weights, names) need no owner.  Pages are read when they are first touched.
+ * What     The file is mapped privately.  Views into it (weights, names) need no owner: the file stays mapped until the
+ *          region of memory ends that mapfile_keep was told, and in a program until the process ends.  Pages are read
+ *          when they are first touched.
  * Errors   A file that cannot be opened is refused, and so is everything except a regular file (a pipe would block for
  *          ever).  The size is the size at the moment of opening.  Reading a file that somebody has shortened since
  *          then raises SIGBUS, as in every program that maps files.
@@ -14,7 +15,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/base/arena.h"
 #include "lib/base/err.h"
+
+/* The files that are unmapped when a region of memory ends. */
+enum { MAPFILE_LIST = 4096 };
+
+struct mapfile_list {
+    size_t n;
+    struct span v[MAPFILE_LIST];
+};
 
 /* Identifies a file and its content.  Every write to a file changes one of these numbers, because a program cannot set
  * ctime. */
@@ -28,6 +38,7 @@ struct mapfile {
     size_t n;
     struct file_state state;    /* the file's state when it was opened */
     const char *path;           /* the caller's string, not a copy */
+    struct mapfile_list *kept;  /* the list that has the file, or NULL */
 };
 
 /* Maps the file at path.  Returns 0, or -1 with the system's reason in err, without the path. */
@@ -35,6 +46,13 @@ int mapfile_open(struct mapfile *m, const char *path, struct err *e);
 
 /* Maps the file that is open as fd.  fd may be closed afterwards.  Returns what mapfile_open does. */
 int mapfile_of(struct mapfile *m, int fd, const char *path, struct err *e);
+
+/* Hands the mapped file to the region of the arena a, if that region has a list of files.  Returns 0, or -1 if the list is
+ * full; then the file is unmapped. */
+int mapfile_keep(struct mapfile *m, const struct arena *a, struct err *e);
+
+/* Unmaps the files of the list, except the first `from`. */
+void mapfile_close_list(struct mapfile_list *l, size_t from);
 
 /* Unmaps the file.  No view into the file may be used afterwards. */
 void mapfile_close(struct mapfile *m);

@@ -110,7 +110,7 @@ int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *pa
     if (cut < used || cut < a->mem->committed)
         return -1;
     *m = (struct arena_mem){a->mem->base + cut, (size_t)(a->end - a->mem->base) - cut, 0, 0,
-                            a->mem->commit};
+                            a->mem->commit, a->mem->files};
     a->end = a->mem->base + cut;
     a->mem->reserved = cut;
     *part = arena_open(m);
@@ -120,9 +120,14 @@ int arena_split(struct arena *a, size_t n, struct arena_mem *m, struct arena *pa
 void arena_join(struct arena *a, struct arena_mem *m) {
     if (!m->base || a->end != m->base)
         return;
+    arena_close(m);
     a->end += m->reserved;
     a->mem->reserved += m->reserved;
     *m = (struct arena_mem){.base = NULL};
+}
+
+void arena_close(struct arena_mem *m) {
+    ASAN_UNPOISON_MEMORY_REGION(m->base, m->commit ? m->committed : m->reserved);
 }
 
 size_t arena_share(const struct arena *a, size_t parts, size_t most) {

@@ -41,6 +41,7 @@ struct arena_mem {
     size_t peak;         /* the most bytes given out at any time, for -v and the man pages */
     /* Makes [at, at + n) usable.  Returns 0, or -1 on failure.  NULL if the whole region is usable (in tests). */
     int (*commit)(void *at, size_t n);
+    struct mapfile_list *files;    /* the mapped files that are unmapped with the region (formats/io/mapfile.h), or NULL */
 };
 
 struct arena {
@@ -81,5 +82,9 @@ size_t arena_share(const struct arena *a, size_t parts, size_t most);
  * does nothing if *m is zero already, or if m is not the last region that was cut off.  The contents of the region are
  * lost. */
 void arena_join(struct arena *a, struct arena_mem *m);
+
+/* Prepares the region m for being given back to the system.  No block of the region may be used afterwards.  In builds
+ * with AddressSanitizer the call lifts the poison, so that the next owner of the addresses does not meet it. */
+void arena_close(struct arena_mem *m);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -238,6 +239,8 @@ int pool_threads(const struct pool *p) {
 
 struct pool *pool_start(struct arena *a, int threads, struct err *e) {
     struct pool *p;
+    sigset_t all, before;
+    int r = 0;
 
     if (threads < 1 || threads > POOL_MAX) {
         err_set(e, "%d threads: not between 1 and %d", threads, POOL_MAX);
@@ -252,19 +255,22 @@ struct pool *pool_start(struct arena *a, int threads, struct err *e) {
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->finished, NULL);
+    sigfillset(&all);    /* signals reach the threads of the caller, not the workers */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     for (p->threads = 1; p->threads < threads; p->threads++) {
         struct worker *w = &p->worker[p->threads];
-        int r;
 
         *w = (struct worker){.pool = p, .thread = p->threads, .cpu = -1};
         r = pthread_create(&w->id, NULL, worker_main, w);
-        if (r) {
-            err_set(e, "cannot start thread %d of %d: %s", p->threads + 1, threads, strerror(r));
-            pool_stop(p);
-            return NULL;
-        }
+        if (r)
+            break;
     }
-    return p;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!r)
+        return p;
+    err_set(e, "cannot start thread %d of %d: %s", p->threads + 1, threads, strerror(r));
+    pool_stop(p);
+    return NULL;
 }
 
 void pool_stop(struct pool *p) {

@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *s, size_t n) {
 
     if (!mem)
         mem = malloc(ROOM);
-    region = (struct arena_mem){mem, ROOM, 0, 0, NULL};
+    region = (struct arena_mem){.base = mem, .reserved = ROOM};
     a = arena_open(&region);
     if (n > 0 && s[0] == '{') {
         r = bpe_read_json(&b, s, n, &a, &e);

@@ -19,7 +19,7 @@ static void check(int r, const struct err *e) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
-    struct arena_mem mem = {base, sizeof base, 0, 0, NULL};
+    struct arena_mem mem = {.base = base, .reserved = sizeof base};
     struct arena a = arena_open(&mem);
     const struct compute k = {&kern_c, NULL};
     struct weights all, text, unet;

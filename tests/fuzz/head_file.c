@@ -12,7 +12,7 @@ static char base[64 << 20];
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct arena_mem mem = {base, sizeof base, 0, 0, NULL};
+    struct arena_mem mem = {.base = base, .reserved = sizeof base};
     struct arena a = arena_open(&mem);
     enum head_activation hidden = size ? (enum head_activation)(data[size - 1] % 3) : HEAD_ACT_UNKNOWN;
     struct head_file f;

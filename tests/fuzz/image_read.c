@@ -21,7 +21,7 @@ const char *__lsan_default_suppressions(void) {
 static char room[4 << 20];
 
 static void use(const struct image *im) {
-    struct arena_mem mem = {room, sizeof room, 0, 0, NULL};
+    struct arena_mem mem = {.base = room, .reserved = sizeof room};
     struct prep prep = {.size = 16, .crop = 16, .filter = FILTER_BICUBIC, .rule = CROP_HF};
     unsigned char crop[16 * 16 * 3];
 

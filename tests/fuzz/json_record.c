@@ -10,7 +10,7 @@ static struct arena region(struct arena_mem *m) {
     const size_t room = (size_t)64 << 20;
 
     if (!m->base)
-        *m = (struct arena_mem){malloc(room), room, 0, 0, NULL};
+        *m = (struct arena_mem){.base = malloc(room), .reserved = room};
     return arena_open(m);
 }
 

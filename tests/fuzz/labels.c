@@ -41,7 +41,7 @@ static void as_cache(const uint8_t *data, size_t size, struct labels l, struct a
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct arena_mem mem = {base, sizeof base, 0, 0, NULL};
+    struct arena_mem mem = {.base = base, .reserved = sizeof base};
     struct arena a = arena_open(&mem), b;
     struct span text = {data, size}, out;
     struct templates t;

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     if (n > 1 << 16)
         return 0;
     for (int i = 0; i < 4; i++) {
-        mem[i] = (struct arena_mem){room[i], ROOM, 0, 0, NULL};
+        mem[i] = (struct arena_mem){.base = room[i], .reserved = ROOM};
         a[i] = arena_open(&mem[i]);
     }
     q = malloc(n + !n);    /* of exactly n bytes */

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct arena region(struct arena_mem *m, size_t mib) {
     if (!m->base)
-        *m = (struct arena_mem){malloc(mib << 20), mib << 20, 0, 0, NULL};
+        *m = (struct arena_mem){.base = malloc(mib << 20), .reserved = mib << 20};
     return arena_open(m);
 }
 

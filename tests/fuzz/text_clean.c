@@ -61,7 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *s, size_t n) {
         mem = malloc(ROOM);
     if (n > 1 << 16)
         return 0;
-    region = (struct arena_mem){mem, ROOM, 0, 0, NULL};
+    region = (struct arena_mem){.base = mem, .reserved = ROOM};
     a = arena_open(&region);
     if (bpe_build(&b, m, sizeof m / sizeof *m, &a, &e) < 0)
         abort();

@@ -50,7 +50,7 @@ static struct arena fuzz_arena(size_t n) {
     json_set_alloc_funcs(json_take, json_give);
     json_held = 0;
     json_most = fuzz_limit(n);
-    mem = (struct arena_mem){room, ROOM, 0, 0, NULL};
+    mem = (struct arena_mem){.base = room, .reserved = ROOM};
     a = arena_open(&mem);
     a.end = a.at + fuzz_limit(n);
     return a;

@@ -11,7 +11,7 @@ static char base[64 << 20];
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct arena_mem mem = {base, sizeof base, 0, 0, NULL};
+    struct arena_mem mem = {.base = base, .reserved = sizeof base};
     struct arena a = arena_open(&mem);
     /* the file, a NUL, merges, a NUL, a text; merges that begin with '#' are GPT-2's, which need no vocabulary */
     const uint8_t *first = memchr(data, 0, size), *second = first ? memchr(first + 1, 0, (size_t)(data + size - first - 1)) : NULL;

@@ -77,7 +77,7 @@ static void run(enum result_kind kind, const char *want, struct arena a) {
 }
 
 int main(void) {
-    struct arena_mem mem = {NULL, (size_t)8 << 30, 0, 0, NULL};    /* address space for the shelves */
+    struct arena_mem mem = {.base = NULL, .reserved = (size_t)8 << 30};    /* address space for the shelves */
     struct arena a;
 
     mem.base = mmap(NULL, mem.reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

@@ -209,12 +209,12 @@ int main(void) {
         s.part[i].hit = arena_take(&a, SCAN_HITS, sizeof *s.part[i].hit);
     for (int i = 0; i < 4; i++) {
         s.thread[i].buf = arena_take(&a, SCAN_BUFFER, 1);
-        s.thread[i].mem = (struct arena_mem){arena_take(&a, 1 << 20, 1), 1 << 20, 0, 0, NULL};
+        s.thread[i].mem = (struct arena_mem){.base = arena_take(&a, 1 << 20, 1), .reserved = 1 << 20};
         s.thread[i].room = arena_open(&s.thread[i].mem);
     }
     mp_open(&m, &a);
     {
-        struct arena_mem mem = {malloc(1 << 20), 1 << 20, 0, 0, NULL};
+        struct arena_mem mem = {.base = malloc(1 << 20), .reserved = 1 << 20};
 
         write_records(&m, arena_open(&mem));
         free(mem.base);

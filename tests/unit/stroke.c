@@ -170,7 +170,7 @@ static void refused(struct arena a) {
     float p[17] = {0};
     struct strokes s = {1, first, p};
     struct err e = {0};
-    struct arena_mem m = {a.at, 20000, 0, 0, NULL};
+    struct arena_mem m = {.base = a.at, .reserved = 20000};
     struct arena little = arena_open(&m);
 
     ok(!raster_open(&s, 8, 8, NULL, &a, &e) && !strcmp(e.msg, "a stroke of 6 points"), "%s", e.msg);

@@ -1,5 +1,4 @@
-/* The start of a program (shared options, memory, signals) and its end.  _GNU_SOURCE: MAP_NORESERVE. */
-#define _GNU_SOURCE
+/* The start of a program (shared options, memory, signals) and its end. */
 #include "tools/common/common.h"
 
 #include <ctype.h>
@@ -9,12 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "formats/checkpoint/pack_cache.h"
+#include "formats/io/region.h"
 #include "lib/base/pool.h"
 #include "tools/stage/sample.h"
 
@@ -26,27 +24,13 @@ static volatile sig_atomic_t stop_signal;
 
 /* ---- memory ---- */
 
-static int commit(void *at, size_t n) {
-    return mprotect(at, n, PROT_READ | PROT_WRITE);
-}
-
-/* Reserves the address space of the program's arena; address space alone costs nothing.  If ulimit -v sets a limit, at
- * most half of the limit is reserved, because models, files and threads need the rest. */
+/* Reserves the address space of the program's arena; address space alone costs nothing. */
 static void reserve(struct tool *t) {
-    struct rlimit limit;
-    size_t most = (size_t)1 << 38;
+    struct err e = {0};
 
-    if (getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur / 2 < most)
-        most = (size_t)limit.rlim_cur / 2 / 4096 * 4096;
-    for (size_t n = most; n >= (size_t)16 << 20; n /= 2) {
-        void *p = mmap(NULL, n, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (p == MAP_FAILED)
-            continue;
-        t->mem = (struct arena_mem){p, n, 0, 0, commit};
-        t->arena = arena_open(&t->mem);
-        return;
-    }
-    die_errno("no address space");
+    if (region_reserve(&t->mem, (size_t)1 << 38, &e) < 0)
+        die("%s", e.msg);
+    t->arena = arena_open(&t->mem);
 }
 
 /* ---- signals ---- */
