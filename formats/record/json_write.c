@@ -57,6 +57,18 @@ static void put_base64(struct out *o, struct span s) {
     put(o, "\"");
 }
 
+/* Makes a point of what the locale of the process has in its place.  Programs have the locale "C"; a program that uses
+ * libunclip may have another. */
+static int point(char *s, int n) {
+    size_t whole = strspn(s, "-0123456789"), mark = strcspn(s + whole, "0123456789e");
+
+    if (mark == 0 || s[whole + mark] == 0)
+        return n;
+    s[whole] = '.';
+    memmove(s + whole + 1, s + whole + mark, strlen(s + whole + mark) + 1);
+    return n - (int)mark + 1;
+}
+
 size_t json_float(char *s, double v, bool single) {
     int n = 0;
 
@@ -65,6 +77,7 @@ size_t json_float(char *s, double v, bool single) {
         if (single ? strtof(s, NULL) == (float)v : strtod(s, NULL) == v)
             break;
     }
+    n = point(s, n);
     if (!strpbrk(s, ".e"))
         n += snprintf(s + n, 32 - (size_t)n, ".0");
     return (size_t)n;

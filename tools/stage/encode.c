@@ -11,34 +11,34 @@ static int shown(struct span s) {
     return s.n < 80 ? (int)s.n : 80;
 }
 
-static int open_text(struct encoder *n, const struct model_paths *p, struct arena *keep, struct err *e) {
+int encode_open_text(struct encoder *n, struct err *e) {
+    struct arena *keep = n->towers.keep;
     struct tok_files files;
 
     n->bpe = arena_take(keep, 1, sizeof *n->bpe);
     if (!n->bpe)
         return err_set(e, "out of memory");
-    if (towers_text(&n->towers, e) < 0 || model_find_tokenizer(&files, p, keep, e) < 0 || bpe_open(n->bpe, &files, keep, e) < 0)
+    if (towers_text(&n->towers, e) < 0 || model_find_tokenizer(&files, &n->towers.paths, keep, e) < 0 ||
+        bpe_open(n->bpe, &files, keep, e) < 0)
         return -1;
     n->model = n->towers.text_model;
     n->d = n->model->config.text.embed;
     if (n->bpe->vocab > n->model->config.text.vocab)
         return err_set(e, "%s: %zu tokens, its tokenizer has %u", n->model->path, n->model->config.text.vocab, n->bpe->vocab);
+    n->joint = n->model->config.has_vision;
     return 0;
 }
 
 int encode_open(struct encoder *n, unsigned want, size_t batch, const struct model_paths *p,
                 const struct compute *c, struct arena *keep, struct err *e) {
     *n = (struct encoder){.towers = {.paths = *p, .compute = c, .keep = keep, .batch = batch}};
-    if (want & MODEL_TEXT) {
-        if (open_text(n, p, keep, e) < 0)
-            return -1;
-    } else {
-        if (towers_vision(&n->towers, e) < 0)
-            return -1;
-        n->model = n->towers.vision_model;
-        n->d = n->model->config.vision.embed;
-    }
-    n->joint = n->model->config.has_text && n->model->config.has_vision;
+    if (want & MODEL_TEXT)
+        return encode_open_text(n, e);
+    if (towers_vision(&n->towers, e) < 0)
+        return -1;
+    n->model = n->towers.vision_model;
+    n->d = n->model->config.vision.embed;
+    n->joint = n->model->config.has_text;
     return 0;
 }
 

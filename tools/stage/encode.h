@@ -29,6 +29,9 @@ struct encoder {
 int encode_open(struct encoder *n, unsigned want, size_t batch, const struct model_paths *p,
                 const struct compute *c, struct arena *keep, struct err *e);
 
+/* Opens the text tower of n->towers, which the caller has set, and its tokenizer.  encode_open calls it for MODEL_TEXT. */
+int encode_open_text(struct encoder *n, struct err *e);
+
 /* encode_text writes the vector of a text, and encode_image that of a picture file, into out [n->d].  The vector is not
  * normalised. */
 int encode_text(const struct encoder *n, struct span text, float *out, struct arena scratch,
