@@ -1,0 +1,357 @@
+/* Tokens, embeddings, cosines and probabilities. */
+#include <math.h>
+#include <string.h>
+
+#include "api/api_inside.h"
+#include "formats/image/image_queue.h"
+#include "lib/base/pool.h"
+#include "lib/base/size.h"
+#include "lib/kernel/kern.h"
+#include "lib/vector/zero_shot.h"
+
+/* ---- tokens ---- */
+
+int unclip_tokens(struct unclip *u, const char *text, size_t room, int *token, size_t *n) {
+    struct bpe_tokens t;
+    struct arena a;
+    struct span clean;
+
+    if (api_enter(u) < 0 || api_need(u, text, "text") < 0 || api_need(u, n, "n") < 0 || (room && api_need(u, token, "token") < 0) ||
+        api_words(u) < 0)
+        return -1;
+    a = u->arena;
+    if (vocabulary_encode(&u->words, span_of(text), false, u->words.context, &t, &clean, &a, &u->err) < 0)
+        return -1;
+    *n = t.n;
+    if (room)
+        memcpy(token, t.id, size_min(room, t.n) * sizeof *token);
+    return 0;
+}
+
+/* Sets *t to the tokens of a text that the text tower takes.  With the option truncate, a text that is too long is cut. */
+static int tokens_of(const struct unclip *u, const char *text, struct bpe_tokens *t, struct arena *a, struct err *e) {
+    const size_t limit = u->clip.model->config.text.context;
+    struct bpe_text s;
+
+    if (!text)
+        return err_set(e, "it is NULL");
+    if (bpe_prepare(u->clip.bpe, text, strlen(text), &s, a, e) < 0 || bpe_encode(u->clip.bpe, &s, false, limit, t, a, e) < 0)
+        return -1;
+    if (t->n > limit && !u->o.truncate)
+        return err_set(e, "it has %zu tokens, the model takes %zu", t->n, limit);
+    bpe_truncate(u->clip.bpe, t, limit);
+    return 0;
+}
+
+/* ---- a batch ---- */
+
+/* The inputs of one pass through a tower.  Inputs that failed have no place in it. */
+struct batch {
+    size_t n;
+    size_t row[API_BATCH];    /* the row of each in the caller's array */
+    const int *token[API_BATCH];
+    size_t len[API_BATCH];
+    const unsigned char *crop[API_BATCH];
+    struct arena a;
+};
+
+static void fail_row(float *row, size_t d) {
+    for (size_t i = 0; i < d; i++)
+        row[i] = NAN;
+}
+
+/* Runs the batch through a tower and writes its rows into embed [.., d]. */
+static int run(struct unclip *u, struct batch *b, bool text, float *embed, size_t d) {
+    float *v = arena_take(&b->a, b->n * d, sizeof *v);
+
+    if (!v)
+        return err_set(&u->err, "out of memory");
+    if (b->n && text)
+        towers_texts(&u->clip.towers, b->n, b->token, b->len, v, NULL);
+    else if (b->n)
+        towers_images(&u->clip.towers, b->n, b->crop, v, NULL);
+    for (size_t i = 0; i < b->n; i++)
+        memcpy(embed + b->row[i] * d, v + i * d, d * sizeof *v);
+    return 0;
+}
+
+/* Begins a call that writes embeddings.  Returns 1 if there is something to do, or 0, or -1 for an error. */
+static int begin(struct unclip *u, size_t n, const void *in, const char *name, const float *embed, int (*open)(struct unclip *u)) {
+    if (api_enter(u) < 0)
+        return -1;
+    if (n == 0)
+        return 0;
+    return api_need(u, in, name) < 0 || api_need(u, embed, "embed") < 0 || open(u) < 0 ? -1 : 1;
+}
+
+int unclip_embed_texts(struct unclip *u, size_t n, const char *const text[], float *embed) {
+    int got = begin(u, n, text, "text", embed, api_text);
+    size_t d, bad = 0;
+
+    if (got <= 0)
+        return got;
+    d = u->clip.d;
+    for (size_t at = 0; at < n; at += API_BATCH) {
+        struct batch b = {.n = 0, .a = u->arena};
+
+        for (size_t i = at; i < n && i < at + API_BATCH; i++) {
+            struct bpe_tokens t;
+            struct err why = {0};
+
+            if (tokens_of(u, text[i], &t, &b.a, &why) < 0) {
+                api_failed_at(u, "text", i, &why);
+                fail_row(embed + i * d, d), bad++;
+                continue;
+            }
+            b.row[b.n] = i, b.token[b.n] = t.id, b.len[b.n++] = t.n;
+        }
+        if (run(u, &b, true, embed, d) < 0)
+            return -1;
+    }
+    return bad ? -1 : 0;
+}
+
+/* ---- pictures ---- */
+
+static size_t width(const struct unclip *u) {
+    return u->clip.towers.vision_model->config.vision.embed;
+}
+
+/* A call that embeds pictures.  `crop` makes crop i, u8 [S, S, 3], and may fail. */
+struct pictures {
+    struct unclip *u;
+    int (*crop)(const struct pictures *p, size_t i, unsigned char *out, struct arena a, struct err *e);
+    const void *const *file;
+    const size_t *length;
+    const unsigned char *rgb;
+    size_t h, w;
+};
+
+static int crop_bytes(const struct pictures *p, size_t i, unsigned char *out, struct arena a, struct err *e) {
+    const struct prep *prep = &p->u->clip.towers.vision_model->prep;
+    const struct image_options o = {.exif = p->u->o.exif};
+    struct image im;
+    int got;
+
+    if (!p->file[i])
+        return err_set(e, "it is NULL");
+    if (image_read(&im, p->file[i], p->length[i], &o, e) < 0)
+        return -1;
+    got = prep_crop(prep, im.rgb, im.h, im.w, out, a, e);
+    image_free(&im);
+    return got;
+}
+
+static int crop_rgb(const struct pictures *p, size_t i, unsigned char *out, struct arena a, struct err *e) {
+    return prep_crop(&p->u->clip.towers.vision_model->prep, p->rgb + i * p->h * p->w * 3, p->h, p->w, out, a, e);
+}
+
+static int embed_pictures(const struct pictures *p, size_t n, float *embed) {
+    const size_t side = p->u->clip.towers.vision_model->prep.crop, d = width(p->u);
+    size_t bad = 0;
+
+    for (size_t at = 0; at < n; at += API_BATCH) {
+        struct batch b = {.n = 0, .a = p->u->arena};
+
+        for (size_t i = at; i < n && i < at + API_BATCH; i++) {
+            unsigned char *crop = arena_take(&b.a, side * side, 3);
+            struct err why = {0};
+
+            if (!crop)
+                return err_set(&p->u->err, "out of memory");
+            if (p->crop(p, i, crop, b.a, &why) < 0) {
+                api_failed_at(p->u, "picture", i, &why);
+                fail_row(embed + i * d, d), bad++;
+                continue;
+            }
+            b.row[b.n] = i, b.crop[b.n++] = crop;
+        }
+        if (run(p->u, &b, false, embed, d) < 0)
+            return -1;
+    }
+    return bad ? -1 : 0;
+}
+
+int unclip_embed_bytes(struct unclip *u, size_t n, const void *const file[], const size_t length[], float *embed) {
+    const struct pictures p = {.u = u, .crop = crop_bytes, .file = file, .length = length};
+    int got = begin(u, n, file, "file", embed, api_vision);
+
+    if (got <= 0)
+        return got;
+    return api_need(u, length, "length") < 0 ? -1 : embed_pictures(&p, n, embed);
+}
+
+int unclip_embed_rgb(struct unclip *u, size_t n, size_t height, size_t width_, const unsigned char *rgb, float *embed) {
+    const struct pictures p = {.u = u, .crop = crop_rgb, .rgb = rgb, .h = height, .w = width_};
+    int got = begin(u, n, rgb, "rgb", embed, api_vision);
+
+    if (got <= 0)
+        return got;
+    if (!height || !width_ || height > IMAGE_MAX_PIXELS / width_)
+        return err_set(&u->err, "pictures of %zu x %zu pixels: not between 1 and %d pixels", width_, height, IMAGE_MAX_PIXELS);
+    return embed_pictures(&p, n, embed);
+}
+
+/* ---- picture files, which threads decode while the tower computes ---- */
+
+static void push(struct image_queue *q, const char *path) {
+    if (!path)
+        image_queue_push(q, "", NULL, "it is NULL");
+    else if (strlen(path) >= NAMES_MAX)
+        image_queue_push(q, "", NULL, "the name is too long");
+    else
+        image_queue_push(q, path, NULL, "");
+}
+
+/* Embeds the m oldest pictures of the queue, whose first row in embed [.., d] is `at`.  Returns how many failed, or -1. */
+static int take(struct unclip *u, struct image_queue *q, size_t at, size_t m, float *embed, size_t d, struct arena a) {
+    struct batch b = {.n = 0, .a = a};
+    int bad = 0;
+
+    for (size_t i = 0; i < m; i++) {
+        const struct image_item *it = image_queue_at(q, i);
+
+        if (!it->err.msg[0]) {
+            b.row[b.n] = at + i, b.crop[b.n++] = it->crop;
+            continue;
+        }
+        if (it->name[0])
+            api_failed(u, it->name, &it->err);
+        else
+            api_failed_at(u, "path", at + i, &it->err);
+        fail_row(embed + (at + i) * d, d), bad++;
+    }
+    return run(u, &b, false, embed, d) < 0 ? -1 : bad;
+}
+
+int unclip_embed_files(struct unclip *u, size_t n, const char *const path[], float *embed) {
+    int got = begin(u, n, path, "path", embed, api_vision), bad = 0;
+    const size_t threads = u ? size_min((size_t)pool_threads(u->look.pool), n) : 0;
+    struct image_queue_options o = {.slots = size_min(n, 2 * API_BATCH + threads), .threads = threads};
+    struct image_queue *q;
+    struct arena a;
+    size_t pushed = 0;
+
+    if (got <= 0)
+        return got;
+    o.prep = u->clip.towers.vision_model->prep;
+    o.read.exif = u->o.exif;
+    a = u->arena;
+    q = image_queue_start(&o, &a, &u->err);
+    for (size_t at = 0, m; q && got >= 0 && at < n; at += m) {
+        m = size_min(n - at, API_BATCH);
+        for (; pushed < n && image_queue_count(q) < o.slots; pushed++)
+            push(q, path[pushed]);
+        got = take(u, q, at, m, embed, width(u), a);
+        image_queue_pop(q, m);
+        bad |= got;
+    }
+    if (q)
+        image_queue_stop(q);
+    return !q || bad ? -1 : 0;
+}
+
+/* ---- labels, similarity ---- */
+
+static int labels_of(struct unclip *u, struct labels *l, size_t n, const char *const label[], struct arena *a) {
+    struct err why = {0};
+
+    *l = (struct labels){.n = n, .name = arena_take(a, n, sizeof *l->name)};
+    if (!l->name)
+        return err_set(&u->err, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        if (!label[i] || !label[i][0]) {
+            err_set(&why, "it is %s", label[i] ? "empty" : "NULL");
+            return api_failed_at(u, "label", i, &why);
+        }
+        l->name[i] = span_of(label[i]);
+    }
+    return 0;
+}
+
+int unclip_embed_labels(struct unclip *u, size_t n, const char *const label[], float *embed) {
+    int got = begin(u, n, label, "label", embed, api_text);
+    const char *name = got > 0 && u->o.templates[0] ? u->o.templates : NULL;
+    struct templates t;
+    struct err why = {0};
+    struct labels l;
+    struct arena a;
+
+    if (got <= 0)
+        return got;
+    a = u->arena;
+    if (templates_open(&t, name, &a, &why) < 0)
+        return api_failed(u, name, &why);
+    if (labels_of(u, &l, n, label, &a) < 0 || encode_labels(&u->clip, &t, &l, &a, NULL, NULL, &u->err) < 0)
+        return -1;
+    memcpy(embed, l.v, n * l.d * sizeof *embed);
+    return 0;
+}
+
+int unclip_cosines(struct unclip *u, size_t width_, const float *query, size_t n, const float *rows, double *cosine) {
+    struct arena a;
+    struct sim_query q;
+    double *v;
+    int got;
+
+    if (api_enter(u) < 0 || api_need(u, query, "query") < 0 || (n && (api_need(u, rows, "rows") < 0 || api_need(u, cosine, "cosine") < 0)))
+        return -1;
+    if (!width_)
+        return err_set(&u->err, "the width is 0");
+    a = u->arena;
+    if (!(v = arena_take(&a, width_, sizeof *v)))
+        return err_set(&u->err, "out of memory");
+    got = sim_query(&q, api_similarity(), DT_F32, query, width_, v);
+    if (got != SIM_OK)
+        return err_set(&u->err, "the query %s", sim_reason(got));
+    for (size_t i = 0; i < n; i++) {
+        got = sim_cosine(&q, DT_F32, rows + i * width_, &cosine[i]);
+        if (got == SIM_OK)
+            continue;
+        cosine[i] = NAN;
+        err_set(&u->err, "row %zu %s", i + 1, sim_reason(got));
+    }
+    return u->err.msg[0] ? -1 : 0;
+}
+
+/* Sets z up for labels [n, d], of which a copy is scaled to length one. */
+static int start_labels(struct unclip *u, struct zero_shot *z, size_t n, size_t d, const float *label, struct arena *a) {
+    float *v = arena_take(a, n, d * sizeof *v);
+
+    if (!v)
+        return err_set(&u->err, "out of memory");
+    memcpy(v, label, n * d * sizeof *v);
+    for (size_t i = 0; i < n; i++) {
+        int got = sim_normalise(v + i * d, d);
+
+        if (got != SIM_OK)
+            return err_set(&u->err, "label %zu %s", i + 1, sim_reason(got));
+    }
+    *z = (struct zero_shot){.labels = v, .n = n, .d = d, .k = n, .min_cos = -2, .min_prob = -1, .kern = api_similarity(), .pool = u->look.pool};
+    return api_scale(u, &z->scale) < 0 ? -1 : zero_shot_start(z, a) < 0 ? err_set(&u->err, "out of memory") : 0;
+}
+
+int unclip_classify(struct unclip *u, size_t n, const float *embed, size_t labels, const float *label, double *prob) {
+    struct zero_shot z;
+    struct arena a;
+    size_t d, hits;
+
+    if (api_enter(u) < 0 || (n && (api_need(u, embed, "embed") < 0 || api_need(u, prob, "prob") < 0)) || api_need(u, label, "label") < 0)
+        return -1;
+    if (!labels)
+        return err_set(&u->err, "no labels");
+    if (!(d = api_width(u)))
+        return -1;
+    a = u->arena;
+    if (start_labels(u, &z, labels, d, label, &a) < 0)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        int got = zero_shot_run(&z, DT_F32, embed + i * d, &hits);
+
+        if (got != SIM_OK)
+            err_set(&u->err, "row %zu %s", i + 1, sim_reason(got));
+        for (size_t k = 0; k < labels; k++)
+            prob[i * labels + (got == SIM_OK ? z.hit[k].label : k)] = got == SIM_OK ? z.hit[k].prob : (double)NAN;
+    }
+    return u->err.msg[0] ? -1 : 0;
+}
