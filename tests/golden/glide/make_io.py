@@ -4,9 +4,9 @@
     build/tests/make_glide -t DIR
     tests/golden/glide/make_io.py GLIDE_TEXT2IM DIR tests/golden/glide
 
-GLIDE_TEXT2IM is a checkout of openai/glide-text2im (@69b530740eb6). Needs PyTorch, safetensors, numpy and regex. Writes
+GLIDE_TEXT2IM is a checkout of openai/glide-text2im (@69b530740eb6). Needs PyTorch, safetensors, numpy, Pillow, attrs and regex. Writes
 vocab.bpe, encoder.json and tok_cases.json (a small vocabulary in GPT-2's format, and what the reference's Encoder makes of
-texts), io_NAME.safetensors for each network, and seeded.safetensors (whole runs from torch.manual_seed).
+texts), io_NAME.safetensors for each network, seeded.safetensors and seeded_edit.safetensors (whole runs from torch.manual_seed).
 """
 import collections
 import json
@@ -19,8 +19,11 @@ import numpy as np
 sys.path.insert(0, sys.argv[1])
 import regex
 import torch as th
+from PIL import Image
 from safetensors.numpy import load_file, save_file
 
+from glide_text2im.clip.encoders import ImageEncoder, TextEncoder
+from glide_text2im.clip.model_creation import CLIPModel
 from glide_text2im.gaussian_diffusion import get_named_beta_schedule
 from glide_text2im.respace import SpacedDiffusion, space_timesteps
 from glide_text2im.text2im_model import (InpaintText2ImUNet, SuperResInpaintText2ImUnet, SuperResText2ImUNet, Text2ImUNet)
@@ -197,6 +200,55 @@ big = spaced("linear", "fast27").ddim_sample_loop(nets["upsample"], shape, noise
 as_bytes = lambda x: ((x + 1) * 127.5).round().clamp(0, 255).to(th.uint8).permute(0, 2, 3, 1)
 seeded.update(small=small.numpy(), small_u8=as_bytes(small).numpy(), big_u8=as_bytes(big).numpy())
 save_file({k: np.ascontiguousarray(v) for k, v in seeded.items()}, os.path.join(out, "seeded.safetensors"))
+# ---- more runs from a seed: guided by the noised CLIP, as the notebook clip_guided draws, and inpainted, as inpaint does ----
+
+# The tokens are those of the model in the box.  The text encoder gets more rows, so that it knows them.  A head is 64 wide or,
+# where that is too wide, there is one head: no file says the width, and unclip takes it so.
+CLIP_IDS, ROWS = [2998, 564, 2369, 1653, 515, 320, 1137, 70, 328, 2999], 8192
+here = os.path.dirname(os.path.abspath(__file__))
+weights = lambda name: {k: th.from_numpy(v) for k, v in load_file(os.path.join(here, name + ".safetensors")).items()}
+size = dict(n_embd=24, n_head=1, n_xf_blocks=2, n_head_state=32, device="cpu")
+te = TextEncoder(n_bpe_vocab=ROWS, max_text_len=12, **size)
+ie = ImageEncoder(image_size=16, patch_size=4, n_timestep=1000, **size)
+w = weights("clip_text_enc")
+voc = w["blocks.input.w_voc"]
+w["blocks.input.w_voc"] = voc.repeat(ROWS // len(voc) + 1, 1)[:ROWS]
+te.load_state_dict(w)
+ie.load_state_dict(weights("clip_image_enc"))
+
+
+class Ids:
+    encode = lambda self, text: CLIP_IDS
+    padded_tokens_and_len = lambda self, ids, n: (ids + [0] * (n - len(ids)), len(ids))
+
+
+clip = CLIPModel({}, te.eval(), ie.eval(), th.tensor(math.log(100.0)), th.device("cpu"), Ids())
+edit = {}
+tok, mask = tokens([TEXT[0]] * B)
+th.manual_seed(7)
+x = spaced("squaredcos_cap_v2", "5").p_sample_loop(nets["base"], (B, 3, 16, 16), clip_denoised=True, device="cpu",
+                                                   model_kwargs={"tokens": tok, "mask": mask}, cond_fn=clip.cond_fn([TEXT[0]] * B, 3.0))
+edit["guided_u8"] = as_bytes(x)
+y, x = np.mgrid[0:UP, 0:UP]
+source = np.stack([4 * x, 4 * y, (x * y) % 256], -1).astype(np.uint8)
+picture = lambda side: th.from_numpy(np.array(Image.fromarray(source).resize((side, side), Image.BICUBIC))).permute(2, 0, 1)[None] / 127.5 - 1
+known16 = th.ones(1, 1, 16, 16)
+known16[:, :, 5:] = 0
+known64 = th.nn.functional.interpolate(known16, (UP, UP), mode="nearest")
+keep = lambda kw: lambda x: x * (1 - kw["inpaint_mask"]) + kw["inpaint_image"] * kw["inpaint_mask"]
+tok, mask = tokens([TEXT[0]] * B + [""] * B)
+kw = {"tokens": tok, "mask": mask, "inpaint_image": (picture(16) * known16).repeat(2 * B, 1, 1, 1), "inpaint_mask": known16.repeat(2 * B, 1, 1, 1)}
+th.manual_seed(7)
+small = spaced("squaredcos_cap_v2", "5").p_sample_loop(guided(nets["base_inpaint"], 3.0), (2 * B, 3, 16, 16), clip_denoised=True, device="cpu",
+                                                      model_kwargs=kw, denoised_fn=keep(kw))[:B]
+tok, mask = tokens([TEXT[0]] * B)
+kw = {"tokens": tok, "mask": mask, "low_res": ((small + 1) * 127.5).round() / 127.5 - 1,
+      "inpaint_image": (picture(UP) * known64).repeat(B, 1, 1, 1), "inpaint_mask": known64.repeat(B, 1, 1, 1)}
+big = spaced("linear", "fast27").p_sample_loop(nets["upsample_inpaint"], shape, noise=th.randn(shape) * 0.997, clip_denoised=True, device="cpu",
+                                               model_kwargs=kw, denoised_fn=keep(kw))
+edit.update(source_u8=th.from_numpy(source), inpaint_small_u8=as_bytes(small), inpaint_big_u8=as_bytes(big))
+save_file({k: np.ascontiguousarray(v.numpy()) for k, v in edit.items()}, os.path.join(out, "seeded_edit.safetensors"))
+
 for spec in ("100", "fast27", "ddim50", "10,10,5", "7", "1", "ddim25", "250,100,1"):
     t = sorted(space_timesteps(1000, spec))
     print(spec, len(t), t[:4], t[-4:], sum((i + 1) * v for i, v in enumerate(t)))
