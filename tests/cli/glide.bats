@@ -90,6 +90,51 @@ P
     [ "${output% *}" -le 400 ] && [ "${output#* }" -le 100 ] || { echo "$output"; return 1; }
 }
 
+# Writes each safetensors file of a directory as torch.save's archive NAME.pt, as the published files are, into another directory.
+archives() {
+    mkdir "$2"
+    python3 - "$BATS_TEST_DIRNAME/../stress" "$1" "$2" <<'P'
+import glob, json, os, struct, sys
+sys.path.insert(0, sys.argv[1])
+import torch_save
+for f in glob.glob(sys.argv[2] + "/*.safetensors"):
+    b = open(f, "rb").read()
+    n = struct.unpack("<Q", b[:8])[0]
+    head = {k: t for k, t in json.loads(b[8:8 + n]).items() if k != "__metadata__"}
+    state = {k: (t["shape"], b[8 + n + t["data_offsets"][0]:8 + n + t["data_offsets"][1]]) for k, t in head.items()}
+    torch_save.save(os.path.join(sys.argv[3], os.path.basename(f).replace(".safetensors", ".pt")), state)
+P
+    cp "$G/vocab.bpe" "$2"
+}
+
+@test "the published form: torch archives, f32 and f16" {
+    mkdir mix
+    "$AID/make_glide" -t -d mix mix
+    cp "$G/vocab.bpe" mix
+    archives "$F/glide" pt
+    archives mix pt16
+    [ "$(find pt pt16 -name '*.pt' | wc -l)" -eq 8 ]
+    [ "$(head -c 2 pt/base.pt)" = PK ]
+    printf 'P6\n16 16\n255\n%768s' '' >grey.ppm
+    for pair in "$F/glide:pt" mix:pt16; do
+        for m in "${pair%:*}" "${pair#*:}"; do
+            decode64 -m "$m" --steps 2 "$F/texts.clip" >s.clip
+            upsample -m "$m" --spacing 1 s.clip >b.clip
+            decode64 -m "$m" --steps 2 --source grey.ppm --erase 0,0,8,8 "$F/texts.clip" >i.clip
+            upsample -m "$m" --spacing 1 i.clip >ib.clip
+            cat s.clip b.clip i.clip ib.clip >"$(basename "$m").all"
+        done
+        cmp "$(basename "${pair%:*}").all" "${pair#*:}.all"    # fingerprints and all
+    done
+    run ! cmp -s pt.all pt16.all
+    mkdir one
+    mv pt/vocab.bpe one
+    decode64 -m pt/base.pt -m one --steps 3 "$F/texts.clip" | cmp - "$F/small.clip"
+    head -c 70000 pt/base.pt >short.pt
+    run -2 decode64 -m short.pt -m one "$F/texts.clip"
+    [[ $output == *short.pt* ]] || { echo "$output"; return 1; }
+}
+
 @test "a record without text, and one with the empty text, are unconditional samples" {
     record-json "$F/texts.clip" | jq -c 'del(.data.text, .data.tokens) | .id = "x"' | record-json --from-json >none.clip
     clip-tok '' | decode64 --steps 3 --noise-id x | record-json --raw image >want
