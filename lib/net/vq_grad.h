@@ -16,7 +16,7 @@
  *          and 2e-15 compiled for double (vq_grad_f64.c).  With bf16 weights the cosine to the exact gradient is above 0.9999.
  *          Rows are chosen in f32 always.  No byte depends on the threads.  The modes give the same bits.
  * Memory   vq_grad_bind packs all filters a second time, and the codebook.  A pass of the f16 VQGAN at 256 x 256 keeps
- *          350 MB with KEEP_ALL and 200 MB with KEEP_INPUTS, which computes each block again; both grow with the area.
+ *          350 MB with KEEP_ALL and 205 MB with KEEP_INPUTS, which computes each block again; both grow with the area.
  *          Scratch holds four feature maps of the largest size.
  * Threads  Those of the kernels.  One call at a time may use a pass.
  */

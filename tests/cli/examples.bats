@@ -29,6 +29,15 @@ size() { od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4, $7 * 256 + $8 }
     run -2 "$ROOT/examples/clipdraw.sh" 'a red apple'
 }
 
+@test "examples: a sentence in the codes of a VQGAN" {
+    "$AID"/make_vq -t gumbel vq >/dev/null
+    "$ROOT/examples/vqganclip.sh" -i 2 -s 48x32 vq 'a red apple' out.png
+    [ "$(size out.png)" = '48 32' ]
+    "$ROOT/examples/vqganclip.sh" -i 1 -s 32 -p "$DEMO/key.png" vq 'a red apple' out.png
+    [ "$(size out.png)" = '32 32' ]
+    run -2 "$ROOT/examples/vqganclip.sh" 'a red apple' out.png
+}
+
 @test "examples: variations, an interpolation, a text difference, components" {
     "$ROOT/examples/variations.sh" "$DEMO/key.png" 2 0.5 v.png
     "$ROOT/examples/interpolate.sh" "$DEMO/key.png" "$DEMO/sun.png" 3 i.png
