@@ -288,9 +288,28 @@ int unclip_embed_labels(struct unclip *u, size_t n, const char *const label[], f
     return 0;
 }
 
-int unclip_cosines(struct unclip *u, size_t width_, const float *query, size_t n, const float *rows, double *cosine) {
-    struct arena a;
+/* Rows that are compared with a query, ROWS for each task. */
+enum { ROWS = 1024 };
+
+struct comparison {
     struct sim_query q;
+    const float *row;
+    size_t n;
+    double *cosine;
+};
+
+static void compare(void *ctx, size_t task, int thread) {
+    const struct comparison *c = ctx;
+
+    (void)thread;
+    for (size_t i = task * ROWS; i < c->n && i < (task + 1) * ROWS; i++)
+        if (sim_cosine(&c->q, DT_F32, c->row + i * c->q.d, &c->cosine[i]) != SIM_OK)
+            c->cosine[i] = NAN;
+}
+
+int unclip_cosines(struct unclip *u, size_t width_, const float *query, size_t n, const float *rows, double *cosine) {
+    struct comparison c = {.row = rows, .n = n, .cosine = cosine};
+    struct arena a;
     double *v;
     int got;
 
@@ -301,17 +320,14 @@ int unclip_cosines(struct unclip *u, size_t width_, const float *query, size_t n
     a = u->arena;
     if (!(v = arena_take(&a, width_, sizeof *v)))
         return err_set(&u->err, "out of memory");
-    got = sim_query(&q, api_similarity(), DT_F32, query, width_, v);
+    got = sim_query(&c.q, api_similarity(), DT_F32, query, width_, v);
     if (got != SIM_OK)
         return err_set(&u->err, "the query %s", sim_reason(got));
-    for (size_t i = 0; i < n; i++) {
-        got = sim_cosine(&q, DT_F32, rows + i * width_, &cosine[i]);
-        if (got == SIM_OK)
-            continue;
-        cosine[i] = NAN;
-        err_set(&u->err, "row %zu %s", i + 1, sim_reason(got));
-    }
-    return u->err.msg[0] ? -1 : 0;
+    pool_run(u->look.pool, div_up(n, ROWS), compare, &c);
+    for (size_t i = 0; i < n; i++)
+        if (isnan(cosine[i]))
+            return err_set(&u->err, "row %zu %s", i + 1, sim_reason(sim_cosine(&c.q, DT_F32, rows + i * width_, &cosine[i])));
+    return 0;
 }
 
 /* Sets z up for labels [n, d], of which a copy is scaled to length one. */

@@ -340,20 +340,27 @@ int api_clip(struct unclip *u, unsigned want, struct clip_model *m) {
     return 0;
 }
 
-size_t api_width(struct unclip *u) {
+/* Finds width and scale out, once. */
+static int measure(struct unclip *u) {
     struct clip_model m;
 
-    if (api_clip(u, MODEL_TEXT | MODEL_VISION, &m) < 0)
+    if (u->width)
         return 0;
-    return m.config.has_text ? m.config.text.embed : m.config.vision.embed;
+    if (api_clip(u, MODEL_TEXT | MODEL_VISION, &m) < 0)
+        return -1;
+    u->width = m.config.has_text ? m.config.text.embed : m.config.vision.embed;
+    u->scale = m.config.has_scale ? (double)m.config.scale : 100;
+    return 0;
+}
+
+size_t api_width(struct unclip *u) {
+    return measure(u) < 0 ? 0 : u->width;
 }
 
 int api_scale(struct unclip *u, double *scale) {
-    struct clip_model m;
-
-    if (api_clip(u, MODEL_TEXT | MODEL_VISION, &m) < 0)
+    if (measure(u) < 0)
         return -1;
-    *scale = m.config.has_scale ? (double)m.config.scale : 100;
+    *scale = u->scale;
     return 0;
 }
 

@@ -43,6 +43,8 @@ struct unclip {
     bool fixed;                     /* a component was opened, so that paths and early options cannot change */
     struct pack_cache cache;
     struct compute look, draw;      /* what towers and samplers compute with; the same threads */
+    size_t width;                   /* E, or 0 before a header was read */
+    double scale;                   /* from cosines to logits */
     struct encoder clip;            /* `bpe` is NULL before the text tower is opened */
     bool has_words;
     struct vocabulary words;

@@ -117,6 +117,7 @@ struct unclip_record *unclip_record_new(struct unclip *u, const char *id) {
 
     if (api_enter(u) < 0 || api_need(u, id, "id") < 0 || region_reserve(&mem, RECORD_ROOM, &u->err) < 0)
         return NULL;
+    region_small(&mem);
     a = arena_open(&mem);
     r = arena_zero(&a, 1, sizeof *r);
     if (r) {

@@ -26,6 +26,14 @@ int region_reserve(struct arena_mem *m, size_t most, struct err *e) {
     return err_set(e, "no address space: %s", strerror(errno ? errno : ENOMEM));
 }
 
+void region_small(const struct arena_mem *m) {
+#ifdef MADV_NOHUGEPAGE
+    madvise(m->base, m->reserved, MADV_NOHUGEPAGE);    /* a failure costs memory only */
+#else
+    (void)m;
+#endif
+}
+
 void region_release(struct arena_mem *m) {
     if (!m->base)
         return;

@@ -17,6 +17,9 @@
 /* Reserves `most` bytes, or the half of it, or the half of that, until the system agrees. */
 int region_reserve(struct arena_mem *m, size_t most, struct err *e);
 
+/* Asks the system not to use huge pages for the region, because many such regions will hold little. */
+void region_small(const struct arena_mem *m);
+
 /* Gives the region back.  Nothing in it may be used afterwards. */
 void region_release(struct arena_mem *m);
 
