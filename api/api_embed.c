@@ -304,7 +304,7 @@ static void compare(void *ctx, size_t task, int thread) {
     (void)thread;
     for (size_t i = task * ROWS; i < c->n && i < (task + 1) * ROWS; i++)
         if (sim_cosine(&c->q, DT_F32, c->row + i * c->q.d, &c->cosine[i]) != SIM_OK)
-            c->cosine[i] = NAN;
+            c->cosine[i] = (double)NAN;
 }
 
 int unclip_cosines(struct unclip *u, size_t width_, const float *query, size_t n, const float *rows, double *cosine) {
