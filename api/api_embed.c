@@ -195,12 +195,10 @@ int unclip_embed_rgb(struct unclip *u, size_t n, size_t height, size_t width_, c
 /* ---- picture files, which threads decode while the tower computes ---- */
 
 static void push(struct image_queue *q, const char *path) {
-    if (!path)
-        image_queue_push(q, "", NULL, "it is NULL");
-    else if (strlen(path) >= NAMES_MAX)
-        image_queue_push(q, "", NULL, "the name is too long");
-    else
-        image_queue_push(q, path, NULL, "");
+    const bool usable = path && strlen(path) < NAMES_MAX;
+    const struct picture p = {.name = usable ? path : "", .file = true};
+
+    image_queue_push(q, &p, NULL, usable ? "" : path ? "the name is too long" : "it is NULL");
 }
 
 /* Embeds the m oldest pictures of the queue, whose first row in embed [.., d] is `at`.  Returns how many failed, or -1. */

@@ -33,12 +33,12 @@ struct job {
     struct arena room, empty;   /* room: the memory of one batch, of which some may be taken; empty: all of it */
     struct embed_item *item;    /* [batch] */
     size_t n;
-    struct names names;
+    struct picture_source source;
     struct image_queue *queue;
     const char *files0;
     struct overlays overlay;
     int only, dtype, id, crop;
-    bool no_states, features, exif, info, verify, prune;
+    bool no_states, features, exif, tar, info, verify, prune;
     int64_t keep, max_pixels;
 };
 
@@ -74,7 +74,7 @@ static void flush(void *job) {
         finish_item(j, &j->item[i]);
     j->room = j->empty;
     if (n)
-        tool_progress(&j->t, j->files0 ? 0 : j->names.noperands);
+        tool_progress(&j->t, j->files0 || j->tar ? 0 : j->source.names.noperands);
 }
 
 /* ---- records ---- */
@@ -133,32 +133,33 @@ static bool not_ours(struct job *j, const char *name, struct file_stamp stamp, c
     return tool_other_shard(&j->t, id) || skip(j, id, stamp, map, NULL, EMBED_IMAGE);
 }
 
-/* Give names to the workers, once for each overlay, until the ring is full.  Returns false if no name is left. */
-static bool push_names(struct job *j, size_t slots) {
+/* Give pictures to the workers, once for each overlay, until the ring is full.  Returns false if no picture is left. */
+static bool push_pictures(struct job *j, size_t slots) {
     while (image_queue_count(j->queue) + j->overlay.n <= slots && !tool_stopped()) {
-        struct file_stamp stamp = {0};
+        struct picture p;
         struct err e = {0};
-        const char *name;
-        char where[300];
+        bool loaded = false;
         int got;
 
-        if (image_queue_count(j->queue) && !names_ready(&j->names))
+        if (image_queue_count(j->queue) && !picture_source_ready(&j->source))
             return true;
-        got = names_next(&j->names, &name, &e);
-        if (got == 0 || (got == -2 && tool_stopped()))
+        got = picture_source_next(&j->source, &p, &e);
+        if (got == 0 || tool_stopped())
             return false;
         if (got == -2)
             die("%s: %s", j->files0, e.msg);
-        if (got < 0) {
-            snprintf(where, sizeof where, "%.200s: name %llu", j->files0 ? j->files0 : "operands",
-                     (unsigned long long)j->names.number);
-            name = where;
+        if (j->t.output.skip_from && got > 0 && p.file)
+            p.stamp = file_stamp_named(p.name);
+        for (size_t i = 0; i < (got < 0 ? 1 : j->overlay.n); i++) {
+            if (got > 0 && !j->id && not_ours(j, p.name, p.stamp, &j->overlay.v[i]))
+                continue;
+            if (got > 0 && !loaded)
+                got = picture_source_load(&j->source, &p, &e), loaded = true;
+            if (got == 0 || tool_stopped())    /* a member that is not a picture */
+                break;
+            image_queue_push(j->queue, &p, &j->overlay.v[i], e.msg);
         }
-        if (j->t.output.skip_from && got > 0)
-            stamp = file_stamp_named(name);
-        for (size_t i = 0; i < (got < 0 ? 1 : j->overlay.n); i++)
-            if (got < 0 || j->id || !not_ours(j, name, stamp, &j->overlay.v[i]))
-                image_queue_push(j->queue, name, &j->overlay.v[i], e.msg);
+        image_file_free(p.bytes);
     }
     return true;
 }
@@ -176,7 +177,9 @@ static void add_file(struct job *j, struct image_item *q) {
         return;
     *it = (struct embed_item){.file = q->name, .overlay = q->overlay, .todo = EMBED_IMAGE, .crop = q->crop,
                               .kept = q->kept, .err = q->err};
-    if (record_of_file(&it->r, q->name, name, &q->stamp, &j->room, &e) < 0)
+    if (record_of_file(&it->r, q->name, name, &q->stamp, &j->room, &e) < 0 ||
+        (*q->archive && record_set_text(&it->r, "archive", span_of(q->archive), &e) < 0) ||
+        (*q->caption && record_set_text(&it->r, "text", span_of(q->caption), &e) < 0))
         die("%s", e.msg);
     j->n++;
 }
@@ -191,15 +194,9 @@ static void start_queue(struct job *j, size_t slots) {
 
     if (embed_plan(&file, &j->o, &j->w, &e) < 0)
         die("%s", e.msg);
-    q.prep = j->w.vision_model->prep;
     tool_check_vocabulary(&j->t, &j->w.paths, j->w.vision_model);
-    if (j->keep)
-        j->o.keep = j->keep > 0 ? (size_t)j->keep : q.prep.crop;
-    if (j->keep) {
-        q.keep = q.prep;
-        q.keep.size = q.keep.size * j->o.keep / q.keep.crop;
-        q.keep.crop = j->o.keep;
-    }
+    j->o.keep = j->keep > 0 ? (size_t)j->keep : j->keep ? j->w.vision_model->prep.crop : 0;
+    embed_crops(&j->o, &j->w, &q);
     j->queue = image_queue_start(&q, &j->t.arena, &e);
     if (!j->queue)
         die("%s", e.msg);
@@ -210,11 +207,11 @@ static void embed_files(struct job *j, char *names[], size_t n) {
     struct err e = {0};
     bool more = true;
 
-    if (names_open(&j->names, names, n, j->files0, &j->t.arena, &e) < 0)
+    if (picture_source_open(&j->source, names, n, j->files0, &j->t.arena, &e) < 0)
         die("%s: %s", j->files0, e.msg);
+    j->source.tar = j->tar;
     for (start_queue(j, slots); !tool_stopped(); j->room = j->empty) {
-        if (more)
-            more = push_names(j, slots);
+        more = more && push_pictures(j, slots);
         count = image_queue_count(j->queue);
         if (!count && !more)
             break;
@@ -225,7 +222,7 @@ static void embed_files(struct job *j, char *names[], size_t n) {
         image_queue_pop(j->queue, count);
     }
     image_queue_stop(j->queue);
-    names_close(&j->names);
+    picture_source_close(&j->source);
 }
 
 /* ---- options ---- */
@@ -234,7 +231,7 @@ enum { FILES = 1, RECORDS = 2, ABOUT = 4 };
 
 static const char *const mode[] = {"files", "records", "--info, --verify and --prune"};
 static const struct opt_use uses[] = {
-    {FILES, "keep-image id exif max-pixels"},
+    {FILES, "keep-image id exif max-pixels tar"},
     {FILES | RECORDS, "output batch shard skip-from keep-errors only no-states features dtype"},
 };
 
@@ -253,6 +250,7 @@ int main(int argc, char *argv[]) {
         {0, "max-pixels", OPT_INT, &j.max_pixels, "N", "refuse larger files before they are decoded", 1, 4e9, NULL},
         OVERLAY_OPTIONS(j.overlay),
         {0, "info", OPT_FLAG, &j.info, NULL, "print what was recognised in the model, and end", 0, 0, NULL},
+        {0, "tar", OPT_FLAG, &j.tar, NULL, "the files are tar archives of pictures (none: standard input)", 0, 0, NULL},
         {0, "prune", OPT_FLAG, &j.prune, NULL, "the files are indexes: remove pictures that have changed or are gone, and end", 0, 0, NULL},
         {0, "verify", OPT_FLAG, &j.verify, NULL, "check the weights against OpenAI's published SHA-256, and end", 0, 0, NULL},
     };
@@ -260,9 +258,12 @@ int main(int argc, char *argv[]) {
                         TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS,
                         own, sizeof own / sizeof *own);
 
-    const bool files = j.files0 || at < argc;
+    static char dash[] = "-", *standard_input[] = {dash};
+    const bool files = j.files0 || j.tar || at < argc;
 
     TOOL_CHECK_USES(&j.t, uses, mode, j.info || j.verify || j.prune ? ABOUT : files ? FILES : RECORDS);
+    if (j.tar && !j.files0 && at == argc)
+        argv = standard_input, argc = 1, at = 0;
     if (j.prune)
         return tool_prune(&j.t, argc - at, argv + at), tool_finish(&j.t);
     j.w = (struct towers){.paths = tool_models(&j.t), .compute = &j.t.compute, .keep = &j.t.arena,
@@ -281,8 +282,7 @@ int main(int argc, char *argv[]) {
         die("--overlay: only picture files get text");
     tool_overlays(&j.t, &j.overlay);
     tool_reads_all(&j.t, argc - at, argv + at);
-    tool_reads(&j.t, j.files0);
-    tool_reads(&j.t, j.overlay.font);
+    tool_reads(&j.t, j.files0), tool_reads(&j.t, j.overlay.font);
     j.t.output.prune = files;
     tool_output(&j.t, 2, FIELDS);
     tool_compute(&j.t);

@@ -67,12 +67,14 @@ static void process(struct worker *w, struct image_item *it) {
     const struct image_queue_options *o = &w->q->o;
     struct passing p = {.w = w, .it = it};
     const struct image_rows rows = {begin, row, &p};
-    unsigned char *file;
+    unsigned char *file = it->bytes;
     struct image im;
-    size_t n;
+    size_t n = it->n;
 
-    it->stamp = file_stamp_named(it->name);
-    if (image_file_read(it->name, &file, &n, &it->err) < 0)
+    it->bytes = NULL;
+    if (!file)
+        it->stamp = file_stamp_named(it->name);
+    if (!file && image_file_read(it->name, &file, &n, &it->err) < 0)
         return;
     if (o->hash) {
         XXH128_hash_t h = XXH3_128bits(file, n);
@@ -171,14 +173,19 @@ size_t image_queue_count(const struct image_queue *q) {
     return q->pushed - q->popped;    /* only the caller changes these two numbers */
 }
 
-void image_queue_push(struct image_queue *q, const char *name, const struct overlay *overlay, const char *failed) {
+void image_queue_push(struct image_queue *q, const struct picture *p, const struct overlay *overlay, const char *failed) {
     struct image_item *it = &q->item[q->pushed % q->o.slots];
 
-    snprintf(it->name, sizeof it->name, "%s", name);
+    snprintf(it->name, sizeof it->name, "%s", p->name);
+    snprintf(it->archive, sizeof it->archive, "%s", p->archive ? p->archive : "");
+    snprintf(it->caption, sizeof it->caption, "%s", p->caption);
     it->overlay = overlay;
+    it->stamp = p->stamp;
+    it->bytes = NULL, it->n = p->n;
     snprintf(it->err.msg, sizeof it->err.msg, "%s", failed);
+    if (p->bytes && !*failed && !(it->bytes = image_file_copy(p->bytes, p->n)))
+        err_set(&it->err, "no memory for %zu bytes", p->n);
     it->note[0] = it->hash[0] = 0;
-    it->stamp = (struct file_stamp){0};
     pthread_mutex_lock(&q->lock);
     q->done[q->pushed % q->o.slots] = false;
     q->pushed++;
@@ -207,6 +214,10 @@ void image_queue_stop(struct image_queue *q) {
     pthread_mutex_unlock(&q->lock);
     for (size_t i = 0; i < q->started; i++)
         pthread_join(q->worker[i].thread, NULL);
+    for (size_t i = 0; i < q->o.slots; i++) {    /* of pictures that were not decoded */
+        image_file_free(q->item[i].bytes);
+        q->item[i].bytes = NULL;
+    }
     for (size_t i = q->o.threads; i-- > 0;)
         arena_join(q->from, &q->worker[i].mem);
     q->started = 0;

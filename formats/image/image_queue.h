@@ -1,13 +1,13 @@
 /* image_queue.h - read, decode, resize and crop pictures in threads while the caller computes
  *
  * What     A ring of `slots` pictures between the caller and `threads` workers.  The caller pushes
- *          file names and takes crops in the order of the names; workers read, decode, resize and
+ *          pictures (picture_source.h) and takes crops in the same order; workers read files, decode, resize and
  *          crop.  Workers never wait for each other, and are at most `slots` pictures ahead.
  * Shapes   item->crop is u8 [S, S, 3], made as options.prep says.  item->kept is u8 [K, K, 3], made as options.keep
  *          says, or NULL if keep.crop is 0.
  * Errors   item->err says why a picture failed.  image_queue_start fails when memory or threads run out; no other
  *          function fails.
- * Memory   slots x (3 S S + 3 K K + 5 kB).  Each worker also takes the bytes of one file, what the decoder needs
+ * Memory   slots x (3 S S + 3 K K + 14 kB), and the bytes of pictures that are not files.  Each worker also takes the bytes of one file, what the decoder needs
  *          (image_read.h: some rows of a JPEG, the whole picture in other formats) and at most 256 MiB of
  *          address space for the resize.
  * Threads  There is one caller.  An item that image_queue_at returned is the caller's until popped.
@@ -17,8 +17,7 @@
 
 #include "formats/image/image_read.h"
 #include "formats/image/overlay.h"
-#include "formats/io/file_stamp.h"
-#include "formats/io/names.h"
+#include "formats/image/picture_source.h"
 #include "lib/base/arena.h"
 #include "lib/image/prep.h"
 
@@ -32,11 +31,13 @@ struct image_queue_options {
 };
 
 struct image_item {
-    char name[NAMES_MAX];
+    char name[NAMES_MAX], archive[NAMES_MAX], caption[CAPTION_MAX];    /* as in struct picture; "": absent */
+    unsigned char *bytes;         /* of a picture that is not a file, until it is decoded; or NULL */
+    size_t n;
     const struct overlay *overlay;
     unsigned char *crop, *kept;
     char hash[33];                /* 32 hex digits */
-    struct file_stamp stamp;      /* of the file, just before it was read */
+    struct file_stamp stamp;      /* of the file just before it was read, or of the archive */
     char note[200];               /* says what the decoder repaired, or "" */
     struct err err;               /* says why the picture failed, or "" */
 };
@@ -47,11 +48,10 @@ struct image_queue *image_queue_start(const struct image_queue_options *o, struc
 /* Returns how many pictures were pushed and not yet popped. */
 size_t image_queue_count(const struct image_queue *q);
 
-/* Appends a file name to the queue.  image_queue_count must be less than `slots`, and the name shorter than NAMES_MAX.
- * `overlay` is drawn on the picture before it is resized, unless `overlay` is NULL or its text is empty.  `failed` is
- * "", or a message that says why the name cannot be read.  If `failed` is a message, the file is not read, and
- * item->err gets the message. */
-void image_queue_push(struct image_queue *q, const char *name, const struct overlay *overlay, const char *failed);
+/* Appends a picture to the queue.  image_queue_count must be less than `slots`.  p->bytes are copied.  `overlay` is drawn on
+ * the picture before it is resized, unless `overlay` is NULL or its text is empty.  `failed` is "", or a message that says
+ * why the picture cannot be read.  If `failed` is a message, nothing is read, and item->err gets the message. */
+void image_queue_push(struct image_queue *q, const struct picture *p, const struct overlay *overlay, const char *failed);
 
 /* Waits until the i-th oldest picture is done, and returns its item.  i must be less than image_queue_count. */
 struct image_item *image_queue_at(struct image_queue *q, size_t i);

@@ -48,6 +48,21 @@ static const char *stranger(const unsigned char *p, size_t n) {
     return "not a picture in a known format";
 }
 
+bool image_name(const char *name) {
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff"};
+    const char *dot = strrchr(name, '.');
+    char low[8] = "";
+
+    if (!dot || strlen(dot) >= sizeof low)
+        return false;
+    for (size_t i = 0; dot[i]; i++)
+        low[i] = dot[i] >= 'A' && dot[i] <= 'Z' ? (char)(dot[i] - 'A' + 'a') : dot[i];
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+        if (!strcmp(low, endings[i]))
+            return true;
+    return false;
+}
+
 /* ---- reading ---- */
 
 /* Receives the rows of a picture into im->rgb.  y is the number of the next row. */
@@ -240,6 +255,14 @@ int image_file_open(struct image *im, const char *name, const struct image_optio
     r = image_read(im, p, n, o, e);
     image_file_free(p);
     return r;
+}
+
+unsigned char *image_file_copy(const unsigned char *p, size_t n) {
+    unsigned char *copy = malloc(n + !n);
+
+    if (copy)
+        memcpy(copy, p, n);
+    return copy;
 }
 
 void image_file_free(unsigned char *p) {

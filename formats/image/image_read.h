@@ -43,12 +43,19 @@ void image_free(struct image *im);
 int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *e);
 void image_file_free(unsigned char *p);
 
+/* Returns a copy of the bytes of a file, or NULL if memory runs out.  The caller frees it with image_file_free. */
+unsigned char *image_file_copy(const unsigned char *p, size_t n);
+
 /* Reads a file with image_file_read and decodes it with image_read.  The caller frees the picture with image_free. */
 int image_file_open(struct image *im, const char *name, const struct image_options *o, struct err *e);
 
 /* Turns the picture as EXIF orientation 2 to 8 says.  Other orientations change nothing.  Returns 0, or
  * -1 if memory runs out. */
 int image_turn(struct image *im, int orientation, struct err *e);
+
+/* Returns whether a file's name ends as those of photographs do: .jpg .jpeg .png .webp .heic .heif .avif .tif .tiff, in any
+ * case. */
+bool image_name(const char *name);
 
 /* Returns the name of the format that image_read takes these bytes for ("JPEG", "PNG", ...), or NULL. */
 const char *image_format(const unsigned char *p, size_t n);

@@ -24,21 +24,20 @@ static bool has_content(const char *name, const struct record *r, struct arena a
 
 static enum truth look(const struct record *r, struct arena a) {
     struct file_stamp then = record_stamp(r), now;
-    bool archived = record_has(r, "archive");
     struct span name;
     const char *file;
     struct stat st;
 
     if (!then.known || record_has(r, "root"))
         return UNKNOWN;
-    if (record_str(r, archived ? "archive" : "path", &name, NULL) <= 0)
+    if (record_str(r, "archive", &name, NULL) <= 0 && record_str(r, "path", &name, NULL) <= 0)
         name = r->id;
     if (!name.n || memchr(name.p, 0, name.n) || !(file = arena_str(&a, name.p, name.n)) || !strcmp(file, "-"))
         return UNKNOWN;
     if (stat(file, &st) < 0)
         return errno == ENOENT ? GONE : UNKNOWN;
     now = file_stamp_of(&st);
-    if (archived || file_stamp_equal(&then, &now) || (record_by_content(r) && has_content(file, r, a)))
+    if (file_stamp_equal(&then, &now) || (record_by_content(r) && has_content(file, r, a)))
         return TRUE_STILL;
     return CHANGED;
 }

@@ -1,10 +1,10 @@
 /* prune.h - an index without the records whose picture files have changed or are gone
  *
  * What     A record of a file (record_of_file) has the file's stamp in `size` and `mtime`.  It is true as long as the file
- *          that its path, or else its id, names has this stamp.  If the stamp differs, the file has changed; if no file
+ *          that its archive, or else its path, or else its id names has this stamp.  If the stamp differs, the file has changed; if no file
  *          has the name, the file is gone.  A record whose id was made from the file's content is still true if the file
- *          has that content.  Every other record is kept: one without a stamp, one of a result that has a root, one of a
- *          member of an archive that exists, and one whose file cannot be looked at for another reason.
+ *          has that content.  Every other record is kept: one without a stamp, one of a result that has a root, and one
+ *          whose file cannot be looked at for another reason.
  *          prune_copy writes the stream without the records that are not true.  All other bytes are copied, damage and
  *          a cut tail too.
  * Errors   A stream that cannot be read or written is an error; err has the reason.  Damage in the stream is not.

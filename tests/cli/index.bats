@@ -116,10 +116,10 @@ for line in sys.stdin:
 }
 
 @test "index: --prune copies damage and a cut tail as they are" {
-    for f in rgb la palette; do clip-embed $f.png >$f; done
-    head -c 200 rgb >cut
-    { cat rgb; printf 'noise'; cat la palette cut; } >d.clip
-    { cat rgb; printf 'noise'; cat palette cut; } >want
+    for f in rgb la palette; do clip-embed $f.png >$f.clip; done
+    head -c 200 rgb.clip >cut.clip
+    { cat rgb.clip; printf 'noise'; cat la.clip palette.clip cut.clip; } >d.clip
+    { cat rgb.clip; printf 'noise'; cat palette.clip cut.clip; } >want
     rm la.png
     clip-embed --prune d.clip
     cmp d.clip want

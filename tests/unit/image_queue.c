@@ -33,7 +33,7 @@ static int pass(size_t slots, size_t threads, unsigned char (*out)[SIDE * SIDE *
         size_t n;
 
         for (; pushed < FILES && image_queue_count(q) < slots; pushed++)
-            image_queue_push(q, pictures[pushed % 5], NULL, pushed % 5 == 4 && pushed > 30 ? "no" : "");
+            image_queue_push(q, &(struct picture){.name = pictures[pushed % 5], .file = true}, NULL, pushed % 5 == 4 && pushed > 30 ? "no" : "");
         n = image_queue_count(q) < 3 ? image_queue_count(q) : 3;
         for (size_t i = 0; i < n; i++) {
             struct image_item *it = image_queue_at(q, i);
@@ -72,7 +72,7 @@ static void ends_early(void) {
     struct image_queue *q = image_queue_start(&o, &a, &e);
 
     for (int i = 0; i < 16; i++)
-        image_queue_push(q, pictures[0], NULL, "");
+        image_queue_push(q, &(struct picture){.name = pictures[0], .file = true}, NULL, "");
     ok(image_queue_at(q, 2)->kept != NULL, "a second crop is kept");
     image_queue_stop(q);
     ok(1, "stopped with work left");

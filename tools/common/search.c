@@ -15,6 +15,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "formats/image/image_read.h"
 #include "formats/io/near.h"
 #include "formats/io/pathname.h"
 #include "formats/record/record.h"
@@ -29,21 +30,6 @@ struct command {
     size_t n;
 };
 
-static bool is_picture(const char *name) {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff"};
-    const char *dot = strrchr(name, '.');
-    char low[8] = "";
-
-    if (!dot || strlen(dot) >= sizeof low)
-        return false;
-    for (size_t i = 0; dot[i]; i++)
-        low[i] = dot[i] >= 'A' && dot[i] <= 'Z' ? (char)(dot[i] - 'A' + 'a') : dot[i];
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
-        if (!strcmp(low, endings[i]))
-            return true;
-    return false;
-}
-
 static struct {
     FILE *to;
     uint64_t pictures;
@@ -51,7 +37,7 @@ static struct {
 
 static int visit(const char *path, const struct stat *st, int kind, struct FTW *at) {
     (void)st, (void)at;
-    if (kind != FTW_F || !is_picture(path))
+    if (kind != FTW_F || !image_name(path))
         return 0;
     walk.pictures++;
     return fwrite(path, 1, strlen(path) + 1, walk.to) == strlen(path) + 1 ? 0 : -1;

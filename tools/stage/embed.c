@@ -70,6 +70,15 @@ int embed_params(const struct embed_options *o, const struct towers *w, unsigned
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
+void embed_crops(const struct embed_options *o, const struct towers *w, struct image_queue_options *q) {
+    q->prep = w->vision_model->prep;
+    if (!o->keep)
+        return;
+    q->keep = q->prep;
+    q->keep.size = q->keep.size * o->keep / q->keep.crop;
+    q->keep.crop = o->keep;
+}
+
 /* ---- what is to be done ---- */
 
 static int open_towers(unsigned todo, const struct embed_options *o, struct towers *w, struct err *e) {

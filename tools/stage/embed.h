@@ -13,7 +13,7 @@
 #ifndef UNCLIP_EMBED_H
 #define UNCLIP_EMBED_H
 
-#include "formats/image/overlay.h"
+#include "formats/image/image_queue.h"
 #include "formats/record/record.h"
 #include "tools/stage/towers.h"
 
@@ -43,6 +43,9 @@ struct embed_item {
     const unsigned char *kept;    /* u8 [keep, keep, 3], the picture that is stored; or NULL */
     struct err err;
 };
+
+/* Sets the crops that a queue of picture files makes: q->prep for the tower, and, if o->keep is not 0, q->keep for the record. */
+void embed_crops(const struct embed_options *o, const struct towers *w, struct image_queue_options *q);
 
 /* Sets it->todo to what is to be computed for it->r, and opens the towers that this needs. */
 int embed_plan(struct embed_item *it, const struct embed_options *o, struct towers *w, struct err *e);

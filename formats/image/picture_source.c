@@ -1,0 +1,319 @@
+/* allocates: the bytes of a picture that comes by a pipe or in an archive */
+#include "formats/image/picture_source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "formats/image/image_read.h"
+#include "lib/base/utf8.h"
+
+static const size_t FIRST = (size_t)1 << 18;    /* bytes of the first buffer */
+
+int picture_source_open(struct picture_source *s, char *const operand[], size_t n, const char *files0, struct arena *a, struct err *e) {
+    *s = (struct picture_source){.fd = -1, .files0 = files0};
+    return names_open(&s->names, operand, n, files0, a, e);
+}
+
+void picture_source_close(struct picture_source *s) {
+    names_close(&s->names);
+    if (s->fd >= 0)
+        close(s->fd);
+    free(s->buf);
+}
+
+static bool readable(int fd) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+
+    return poll(&p, 1, 0) != 0;
+}
+
+bool picture_source_ready(const struct picture_source *s) {
+    if (s->fd < 0)
+        return names_ready(&s->names);
+    return s->len || s->ahead || s->late.msg[0] || s->eof || readable(s->fd);
+}
+
+/* Makes room for at least one more byte after the n bytes at *p.  Returns 0, or -1 if that would be too many. */
+static int grow(unsigned char **p, size_t n, size_t *cap, struct err *e) {
+    const size_t more = *cap ? 2 * *cap : FIRST;
+    unsigned char *longer;
+
+    if (n < *cap)
+        return 0;
+    if (n > IMAGE_MAX_BYTES)
+        return err_set(e, "more than %llu bytes", (unsigned long long)IMAGE_MAX_BYTES);
+    if (!(longer = realloc(*p, more)))
+        return err_set(e, "no memory for %zu bytes", more);
+    *p = longer, *cap = more;
+    return 0;
+}
+
+/* ---- pipes ---- */
+
+/* Reads some bytes into the buffer.  Returns 1, 0 at the end, or -1. */
+static int more(struct picture_source *s, struct err *e) {
+    struct pollfd wait = {.fd = s->fd, .events = POLLIN};
+
+    if (s->eof)
+        return 0;
+    if (grow(&s->buf, s->len, &s->cap, e) < 0)
+        return -1;
+    for (;;) {
+        ssize_t got;
+
+        if (poll(&wait, 1, -1) < 0)    /* EINTR: a signal asks the program to stop */
+            return err_set(e, "%s", strerror(errno));
+        got = read(s->fd, s->buf + s->len, s->cap - s->len);
+        if (got < 0 && errno == EAGAIN)
+            continue;
+        if (got < 0)
+            return err_set(e, "%s", strerror(errno));
+        s->eof = got == 0;
+        s->len += (size_t)got;
+        return !s->eof;
+    }
+}
+
+static void leave(struct picture_source *s) {
+    close(s->fd);
+    free(s->buf);
+    s->buf = NULL;
+    s->fd = -1;
+    s->len = s->cap = 0;
+    s->eof = s->ahead = false;
+}
+
+/* Returns whether the rest of the pipe is nothing: no bytes, or only NULs and line ends. */
+static bool is_padding(const unsigned char *p, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (p[i] && p[i] != '\n' && p[i] != '\r')
+            return false;
+    return true;
+}
+
+/* Finds out whether the pipe holds another picture. */
+static int next_in_pipe(struct picture_source *s, struct picture *p, struct err *e) {
+    enum { KIND = 64 };    /* bytes that tell the format */
+    int got = 1;
+
+    while (s->len < KIND && got > 0)
+        got = more(s, e);
+    p->name = s->source;
+    if (got < 0)
+        return leave(s), -1;
+    if (is_padding(s->buf, s->len) && s->eof) {
+        leave(s);
+        return s->number == 1 ? err_set(e, "nothing came through the pipe") : 0;
+    }
+    if (s->number == 2 && !image_format(s->buf, s->len)) {    /* what follows one picture belongs to it */
+        leave(s);
+        return 0;
+    }
+    if (s->number > 1)
+        snprintf(s->name, sizeof s->name, "%s:%llu", s->source, (unsigned long long)s->number);
+    else
+        snprintf(s->name, sizeof s->name, "%s", s->source);
+    s->number++;
+    p->name = s->name;
+    return 1;
+}
+
+static int load_from_pipe(struct picture_source *s, struct picture *p, struct err *e) {
+    struct picture_cut cut = {0};
+    unsigned char *rest = NULL;
+    ptrdiff_t n;
+    int got = 1;
+
+    while ((n = picture_cut(&cut, s->buf, s->len)) == PICTURE_CUT_MORE && got > 0)
+        got = more(s, e);
+    while (n <= 0 && got > 0)
+        got = more(s, e);
+    if (got < 0) {
+        s->eof = true, s->len = 0;
+        return -1;
+    }
+    p->n = n > 0 ? (size_t)n : s->len;
+    s->len -= p->n;
+    if (!(rest = malloc(s->len > FIRST ? s->len : FIRST)))
+        return err_set(e, "no memory for %zu bytes", s->len);
+    memcpy(rest, s->buf + p->n, s->len);
+    p->bytes = s->buf;
+    s->buf = rest, s->cap = s->len > FIRST ? s->len : FIRST;
+    return 1;
+}
+
+/* ---- archives ---- */
+
+static int next_in_archive(struct picture_source *s, struct picture *p, struct err *e) {
+    int got = 1;
+
+    p->name = s->source;
+    if (s->late.msg[0]) {
+        err_set(e, "%s", s->late.msg);
+        err_clear(&s->late);
+        return leave(s), -1;
+    }
+    if (!s->ahead)
+        got = tar_next(&s->archive, e);
+    s->ahead = false;
+    if (got <= 0)
+        return leave(s), got;
+    snprintf(s->name, sizeof s->name, "%s%s%s", strcmp(s->source, "-") ? s->source : "", strcmp(s->source, "-") ? "/" : "",
+             s->archive.name);
+    *p = (struct picture){.name = s->name, .archive = s->source, .stamp = s->stamp};
+    if (strlen(s->name) >= NAMES_MAX)
+        return err_set(e, "%s", strerror(ENAMETOOLONG));
+    return 1;
+}
+
+/* Returns the length of a member's name up to the first dot of its last part, which webdataset calls the key. */
+static size_t key(const char *name) {
+    const char *base = strrchr(name, '/'), *dot = strchr(base ? base : name, '.');
+
+    return dot ? (size_t)(dot - name) : strlen(name);
+}
+
+static bool is_text(const char *name) {
+    return !strcmp(name + key(name), ".txt");
+}
+
+static bool same_key(const char *a, const char *b) {
+    return key(a) == key(b) && !strncmp(a, b, key(a));
+}
+
+/* Reads the current member, a text, into `to`.  Leaves `to` empty if the text is too long or not UTF-8. */
+static void read_text(struct picture_source *s, char to[CAPTION_MAX]) {
+    ptrdiff_t got = 1;
+    size_t n = 0;
+
+    *to = 0;
+    if (s->archive.why || s->archive.left >= CAPTION_MAX)
+        return;
+    while ((got = tar_read(&s->archive, to + n, CAPTION_MAX - 1 - n, &s->late)) > 0)
+        n += (size_t)got;
+    while (n && (to[n - 1] == '\n' || to[n - 1] == '\r'))
+        n--;
+    to[n] = 0;
+    if (strlen(to) != n || !utf8_valid((const unsigned char *)to, n))
+        *to = 0;
+}
+
+/* Looks for the picture's caption: the text that came before it, or one among the members of its key that follow. */
+static void caption(struct picture_source *s, struct picture *p) {
+    char picture[TAR_NAME];
+    int got;
+
+    snprintf(picture, sizeof picture, "%s", s->archive.name);
+    if (same_key(s->text_name, picture)) {
+        memcpy(p->caption, s->text, sizeof p->caption);
+        return;
+    }
+    while ((got = tar_next(&s->archive, &s->late)) > 0 && same_key(s->archive.name, picture) && !image_name(s->archive.name))
+        if (is_text(s->archive.name)) {
+            read_text(s, p->caption);
+            return;
+        }
+    s->ahead = got > 0;
+}
+
+static int load_member(struct picture_source *s, struct picture *p, struct err *e) {
+    const bool named = image_name(s->archive.name);
+    size_t cap = 0;
+    ptrdiff_t got;
+
+    if (is_text(s->archive.name)) {
+        snprintf(s->text_name, sizeof s->text_name, "%s", s->archive.name);
+        read_text(s, s->text);
+        return 0;
+    }
+    if (s->archive.why)
+        return named ? err_set(e, "%s", s->archive.why) : 0;
+    do {
+        if (grow(&p->bytes, p->n, &cap, e) < 0)
+            goto failed;
+        got = tar_read(&s->archive, p->bytes + p->n, cap - p->n, e);
+        if (got < 0) {
+            s->archive.left = s->archive.pad = 0;    /* the archive's end was reported as this member's */
+            goto failed;
+        }
+        p->n += (size_t)got;
+        if (p->n == (size_t)got && !named && !image_format(p->bytes, p->n)) {    /* the first bytes tell */
+            free(p->bytes);
+            p->bytes = NULL;
+            return 0;
+        }
+    } while (got > 0);
+    caption(s, p);
+    return 1;
+failed:
+    free(p->bytes);
+    p->bytes = NULL;
+    return -1;
+}
+
+/* ---- all ---- */
+
+static bool is_fifo(const char *name) {
+    struct stat st;
+
+    return (strcmp(name, "-") ? stat(name, &st) : fstat(0, &st)) == 0 && S_ISFIFO(st.st_mode);
+}
+
+static int open_source(struct picture_source *s, const char *name, struct err *e) {
+    struct stat st;
+
+    snprintf(s->source, sizeof s->source, "%s", name);
+    s->fd = strcmp(name, "-") ? open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY) : dup(0);
+    if (s->fd < 0)
+        return err_set(e, "%s", strerror(errno));
+    if (fstat(s->fd, &st) < 0 || S_ISDIR(st.st_mode)) {
+        leave(s);
+        return err_set(e, "%s", strerror(EISDIR));
+    }
+    s->number = 1;
+    s->stamp = strcmp(name, "-") ? file_stamp_of(&st) : (struct file_stamp){0};
+    s->text_name[0] = 0;
+    if (s->tar)
+        tar_open(&s->archive, s->fd);
+    return 0;
+}
+
+int picture_source_next(struct picture_source *s, struct picture *p, struct err *e) {
+    const char *name;
+    int got;
+
+    for (;;) {
+        *p = (struct picture){0};
+        err_clear(e);
+        if (s->fd >= 0 && (got = s->tar ? next_in_archive(s, p, e) : next_in_pipe(s, p, e)) != 0)
+            return got;
+        if (s->fd >= 0)
+            continue;
+        got = names_next(&s->names, &name, e);
+        if (got < 0)
+            snprintf(s->name, sizeof s->name, "%.200s: name %llu", s->files0 ? s->files0 : "operands",
+                     (unsigned long long)s->names.number);
+        p->name = s->name;
+        if (got <= 0)
+            return got;
+        p->name = name;
+        if (!s->tar && !(is_fifo(name) && (!s->names.listed || !strcmp(name, "-")))) {
+            p->file = true;
+            return 1;
+        }
+        if (open_source(s, name, e) < 0)
+            return -1;
+    }
+}
+
+int picture_source_load(struct picture_source *s, struct picture *p, struct err *e) {
+    if (p->file)
+        return 1;
+    return s->tar ? load_member(s, p, e) : load_from_pipe(s, p, e);
+}

@@ -1,0 +1,204 @@
+#!/usr/bin/env bats
+# Pictures from pipes: several in one stream, FIFOs, and tar archives as webdataset makes them.
+# shellcheck disable=SC2154
+
+bats_require_minimum_version 1.5.0
+
+setup() {
+    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    IM=$ROOT/tests/golden/images
+    PATH=/usr/bin:$PATH    # Debian's Python has msgpack
+    export PATH=${BIN:-$ROOT/build/bin}:$PATH UNCLIP_CACHE=none
+    cd "$BATS_TEST_TMPDIR" || return 1
+    mkdir model
+    cp "$ROOT/tests/golden/clip/micro_hf.safetensors" model/model.safetensors
+    cp "$ROOT/tests/golden/clip/micro_hf_config.json" model/config.json
+    cp "$ROOT/tests/golden/tok/small_merges.txt" model/merges.txt
+    export UNCLIP_MODEL=$PWD/model
+}
+
+ids() { record-json "$@" | jq -r .id; }
+vectors() { record-json "$@" | jq -c .data.image_embed; }
+
+@test "pipes: pictures one after another, of every format that says where it ends" {
+    all=("$IM"/{rgb.jpg,prog.jpg,cmyk.jpg,turned.jpg,rgb.png,laced.png,palette.gif,clear.gif,interlaced.gif,animated.webp} \
+        "$IM"/{alpha.webp,rgb.bmp,rle8.bmp,rgb.ppm,gray.pgm,bit.pbm,deep.pgm,rgb.psd})    # what does not say it comes last
+    clip-embed "${all[@]}" | vectors >want
+    cat "${all[@]}" | clip-embed - >out.clip
+    vectors out.clip | diff want -
+    [ "$(ids out.clip)" = "$({ echo -; seq -f '-:%.0f' 2 ${#all[@]}; })" ]
+    record-json out.clip | jq -e '.data | has("size") or has("path") | not' >/dev/null
+    # in pieces
+    cat "${all[@]}" | dd bs=7 2>/dev/null | clip-embed -j 1 -b 3 - | cmp - out.clip
+    # line ends and NULs at the end are nothing; what is not a picture is named
+    { cat "${all[@]:0:3}"; printf '\n\n\0\0'; } | clip-embed - | ids | wc -l | grep -qx 3
+    { cat "${all[@]:0:2}"; echo 'no picture'; } >x
+    run -1 --separate-stderr sh -c 'cat x | clip-embed - -o out.clip'
+    [ "$stderr" = 'clip-embed: -:3: not a picture in a known format' ]
+    [ "$(ids out.clip | wc -l)" = 2 ]
+    # what follows a single picture and does not begin as one belongs to it, as in a file
+    { cat "$IM/rgb.jpg"; echo 'more'; } >y
+    [ "$(cat y | clip-embed - | vectors)" = "$(clip-embed y | vectors)" ]
+    run -1 --separate-stderr sh -c "cat '$IM/rgb.jpg' '$IM/rgb.png' | head -c -9 | clip-embed - -o out.clip"
+    [ "$stderr" = 'clip-embed: -:2: the PNG data ends early' ]
+}
+
+@test "pipes: an answer comes before the next picture" {
+    {
+        cat "$IM/rgb.jpg"
+        for _ in $(seq 100); do
+            if [ -s out.clip ]; then touch seen; break; fi
+            sleep 0.1
+        done
+        cat "$IM/rgb.png"
+    } | clip-embed -b 16 -o out.clip -
+    [ -e seen ]
+    [ "$(ids out.clip)" = $'-\n-:2' ]
+}
+
+@test "pipes: FIFOs as operands; in a list of names they are not read" {
+    mkfifo a b
+    cat "$IM/rgb.jpg" >a &
+    cat "$IM/rgb.png" "$IM/rgb.bmp" >b &
+    clip-embed a "$IM/444.jpg" b >out.clip
+    [ "$(ids out.clip)" = "$(printf '%s\n' a "$IM/444.jpg" b b:2)" ]
+    printf 'a\0%s\0' "$IM/rgb.png" >names
+    run -1 --separate-stderr timeout 20 clip-embed --files0-from=names -o out.clip
+    [ "$stderr" = 'clip-embed: a: is a FIFO, not a regular file' ]
+    : >a &
+    run -1 --separate-stderr clip-embed -o none.clip a
+    [ "$stderr" = 'clip-embed: a: nothing came through the pipe' ]
+}
+
+# pictures in ds, with captions before, after, and behind other members of the same key
+dataset() {
+    mkdir ds
+    cp "$IM/rgb.jpg" ds/000.jpg; echo 'a red square' >ds/000.txt; echo '{}' >ds/000.json
+    cp "$IM/rgb.png" ds/001.png; echo '{"x": 1}' >ds/001.json
+    cp "$IM/444.jpg" ds/002.seg.jpg; printf 'zwei\r\n' >ds/002.txt
+    head -c 50 "$IM/rgb.png" >ds/003.png
+    echo text >ds/readme
+    head -c 5000 /dev/zero | tr '\0' x >ds/004.txt; cp "$IM/rgb.bmp" ds/004.bmp
+    printf 'latin \351' >ds/005.txt; cp "$IM/palette.gif" ds/005.gif
+    long=$(printf 'n%.0s' $(seq 180))
+    cp "$IM/422.jpg" "ds/$long.jpg"
+}
+
+@test "tar: ustar, pax, GNU and old archives; webdataset's captions" {
+    dataset
+    good=(ds/000.jpg ds/001.png ds/002.seg.jpg ds/004.bmp ds/005.gif "ds/$long.jpg")
+    clip-embed "${good[@]}" | vectors >want
+    for f in pax gnu oldgnu; do
+        tar --format=$f --sort=name -cf $f.tar ds
+        run -1 --separate-stderr clip-embed -o out.clip --tar $f.tar
+        [ "$stderr" = "clip-embed: $f.tar/ds/003.png: the PNG data ends early" ]
+        [ "$(ids out.clip)" = "$(printf "$f.tar/%s\n" "${good[@]}")" ]
+        vectors out.clip | diff want -
+        [ "$(record-json out.clip | jq -c .data.text | tr '\n' ' ')" = '"a red square" null "zwei" null null null ' ]
+        [ "$(record-json out.clip | jq -c '[.data.archive, .data.size, .data.mtime]' | sort -u)" = \
+            "$(python3 -c "import json, os; print(json.dumps(['$f.tar', os.path.getsize('$f.tar'), os.path.getmtime('$f.tar')], separators=(',', ':')))")" ]
+    done
+    rm "ds/$long.jpg" ds/003.png
+    for f in ustar v7; do
+        tar --format=$f --sort=name -cf $f.tar ds
+        clip-embed --tar $f.tar | vectors | diff <(head -5 want) -
+    done
+    # a name in two parts, and Python's archives, whose captions come first
+    deep=$(printf 'd%.0s' $(seq 90)) file=$(printf 'f%.0s' $(seq 60))
+    mkdir "$deep"; cp "$IM/rgb.jpg" "$deep/$file.jpg"
+    tar --format=ustar -cf deep.tar "$deep/$file.jpg"
+    [ "$(clip-embed --tar deep.tar | ids)" = "deep.tar/$deep/$file.jpg" ]
+    python3 -c '
+import io, sys, tarfile
+t = tarfile.open("py.tar", "w", format=tarfile.PAX_FORMAT)
+for name, data in (("k.txt", "ein Bäumchen".encode()), ("k.jpg", open(sys.argv[1], "rb").read()), ("ü" * 90 + ".jpg", open(sys.argv[1], "rb").read())):
+    i = tarfile.TarInfo(name); i.size = len(data); t.addfile(i, io.BytesIO(data))
+t.close()' "$IM/rgb.jpg"
+    clip-embed --tar py.tar | record-json | jq -c '[.id, .data.text]' >have
+    [ "$(cat have)" = "$(printf '["py.tar/k.jpg","ein Bäumchen"]\n["py.tar/%s.jpg",null]' "$(printf 'ü%.0s' $(seq 90))")" ]
+}
+
+@test "tar: from standard input, joined archives, a list of archives, resumed" {
+    mkdir ds
+    cp "$IM"/{rgb,444}.jpg ds
+    tar cf a.tar ds
+    tar cf b.tar -C "$IM" rgb.png
+    [ "$(tar c --sort=name ds | clip-embed --tar | ids)" = $'ds/444.jpg\nds/rgb.jpg' ]
+    [ "$(tar c --sort=name ds | clip-embed --tar - | vectors)" = "$(clip-embed ds/*.jpg | vectors)" ]
+    [ "$(cat a.tar b.tar | clip-embed --tar | ids | sort)" = $'ds/444.jpg\nds/rgb.jpg\nrgb.png' ]
+    [ "$(printf 'a.tar\0b.tar\0' | clip-embed --tar --files0-from=- | ids | sort)" = $'a.tar/ds/444.jpg\na.tar/ds/rgb.jpg\nb.tar/rgb.png' ]
+    clip-embed -o i.clip --skip-from=i.clip --tar a.tar b.tar
+    cp i.clip want
+    head -c $(($(wc -c <want) - 100)) want >i.clip
+    clip-embed -q -o i.clip --skip-from=i.clip --tar a.tar b.tar
+    cmp i.clip want
+    # a changed archive is read again, and what is gone is pruned
+    cp "$IM/422.jpg" ds
+    tar cf a.tar ds
+    clip-embed -v -o i.clip --skip-from=i.clip --tar a.tar b.tar 2>err
+    grep -q '^clip-embed: 3 done, 0 failed, 1 skipped' err
+    [ "$(ids i.clip | wc -l)" = 4 ]
+    rm b.tar
+    clip-embed --prune i.clip
+    [ "$(ids i.clip | wc -l)" = 3 ]
+    clip-embed --id content --tar a.tar | record-json | jq -r '.data.path' | sort >have
+    [ "$(cat have)" = $'a.tar/ds/422.jpg\na.tar/ds/444.jpg\na.tar/ds/rgb.jpg' ]
+    for i in 1 2; do clip-embed --shard $i/2 --tar a.tar; done | ids | sort -u | wc -l | grep -qx 3
+}
+
+@test "tar: hostile and damaged archives end in one line each, and the next archive is read" {
+    cp "$IM/rgb.jpg" a.jpg
+    tar cf good.tar a.jpg
+    head -c 700 good.tar >cut.tar
+    { head -c 1024 good.tar; tail -c +1101 good.tar; } >short.tar
+    gzip -k good.tar
+    mkdir dir
+    python3 - <<'END'
+import tarfile, io
+def header(name, size=0, kind=b'0', extra=b''):
+    i = tarfile.TarInfo(name); i.size = size; i.type = kind
+    return bytearray(i.tobuf(tarfile.GNU_FORMAT))
+def mend(h):
+    h[148:156] = b' ' * 8
+    h[148:156] = b'%06o\0 ' % sum(h)
+    return bytes(h)
+def put(name, *parts): open(name, 'wb').write(b''.join(parts))
+big = header('big.jpg'); big[124:136] = b'77777777777\0'
+put('big.tar', mend(big), b'z' * 512)
+huge = header('huge.jpg'); huge[124:136] = b'\x80' + b'\x7f' * 11
+put('huge.tar', mend(huge))
+neg = header('neg.jpg'); neg[124:136] = b'\xff' * 12
+put('neg.tar', mend(neg))
+put('longname.tar', mend(header('././@LongLink', 1 << 30, b'L')), b'z' * 512)
+put('pax.tar', mend(header('p', 12, b'x')), b'99 path=x\n\0\0'.ljust(512, b'\0'))
+name = b'n' * 5000
+put('name.tar', mend(header('././@LongLink', len(name), b'L')), name.ljust(5120, b'\0'), mend(header('a.jpg', 3)), b'abc'.ljust(512, b'\0'))
+put('sum.tar', bytes(header('a.jpg')), b'\1' * 512)
+put('sparse.tar', mend(header('s.jpg', 512, b'S')), b'z' * 512)
+up = open('a.jpg', 'rb').read()
+put('up.tar', mend(header('../../etc/a.jpg', len(up))), up.ljust(-(-len(up) // 512) * 512, b'\0'))
+END
+    run -1 --separate-stderr clip-embed -o out.clip --tar cut.tar short.tar good.tar.gz a.jpg dir none big.tar huge.tar neg.tar longname.tar \
+        pax.tar name.tar sum.tar sparse.tar good.tar
+    [ "${stderr//nnnn/}" = 'clip-embed: cut.tar/a.jpg: the archive ends early, at byte 700
+clip-embed: short.tar/a.jpg: invalid JPEG file structure: missing SOS marker
+clip-embed: short.tar: the archive ends early, at byte 10164
+clip-embed: good.tar.gz: a compressed archive: pipe it through gzip -dc
+clip-embed: a.jpg: not a tar archive
+clip-embed: dir: Is a directory
+clip-embed: none: No such file or directory
+clip-embed: big.tar/big.jpg: the archive ends early, at byte 1024
+clip-embed: huge.tar: not a tar archive
+clip-embed: neg.tar: not a tar archive
+clip-embed: longname.tar: a header of 1073741824 bytes, the limit is 65536
+clip-embed: pax.tar: a broken header of pax before byte 524
+clip-embed: name.tar/nn: File name too long
+clip-embed: sum.tar/a.jpg: empty file
+clip-embed: sum.tar: damaged at byte 512
+clip-embed: sparse.tar/s.jpg: sparse files in archives are not supported' ]
+    [ "$(ids out.clip | tail -1)" = good.tar/a.jpg ]
+    # a name is a name, and nothing is opened by it
+    [ "$(clip-embed --tar up.tar | ids)" = up.tar/../../etc/a.jpg ]
+    run -2 --separate-stderr clip-embed --tar --only text
+    [ "$stderr" = 'clip-embed: --only text: files have no text' ]
+}
