@@ -66,26 +66,26 @@ static void size_option(struct job *j) {
 }
 
 static const struct opt_use USES[] = {
-    {1 << CANVAS_STROKES, "strokes"}, {1 << CANVAS_PIXELS | 1 << CANVAS_FOURIER | 1 << CANVAS_VQGAN, "init"}, {1 << CANVAS_VQGAN, "vq"}};
-static const char *const MODES[] = {"--canvas=strokes", "--canvas=pixels", "--canvas=fourier", "--canvas=vqgan"};
+    {1 << CANVAS_STROKES, "strokes"}, {1 << CANVAS_PIXELS | 1 << CANVAS_FOURIER | 1 << CANVAS_VQGAN, "init"}, {1 << CANVAS_VQGAN, "vq"},
+    {2 << CANVAS_VQGAN, "cutouts"}};
+static const char *const MODES[] = {"--canvas=strokes", "--canvas=pixels", "--canvas=fourier", "--canvas=vqgan", "random views"};
 
 static void defaults(struct job *j) {
     struct drawing *d = &j->d;
 
-    TOOL_CHECK_USES(&j->t, USES, MODES, 1U << j->canvas);
+    d->kind = j->augment >= 0 ? (enum view_kind)j->augment : j->canvas == CANVAS_VQGAN ? VIEW_POOLED : VIEW_DRAW;
+    TOOL_CHECK_USES(&j->t, USES, MODES, 1U << j->canvas | (d->kind == VIEW_WHOLE ? 0 : 2U << CANVAS_VQGAN));
     if (j->t.noise.rng)
         die("--rng torch: strokes and views come from unclip's generator");
     if (j->t.machine.precision < 0)
         j->t.machine.precision = PREC_F32;
     size_option(j);
     d->canvas = (enum canvas_kind)j->canvas;
-    d->kind = j->augment >= 0 ? (enum view_kind)j->augment : j->canvas == CANVAS_VQGAN ? VIEW_POOLED : VIEW_DRAW;
     d->loss = j->loss < 0 ? j->canvas == CANVAS_STROKES ? LOSS_COSINE : LOSS_SPHERICAL : (enum loss_kind)j->loss;
     d->strokes = (size_t)j->strokes, d->iterations = (size_t)j->iterations, d->best_of = (size_t)j->best_of;
     d->views = d->kind == VIEW_WHOLE ? 1 : (size_t)(j->views ? j->views : j->canvas == CANVAS_VQGAN ? 32 : 4);
-    d->memory = (size_t)j->memory << 20, d->every = (size_t)j->every;
+    d->memory = (size_t)j->memory << 20, d->every = (size_t)j->every, d->seed = (uint64_t)j->t.noise.seed;
     d->lr = j->lr > 0 ? j->lr : j->canvas == CANVAS_STROKES ? 1 : j->canvas == CANVAS_VQGAN ? 0.1 : 0.05;
-    d->seed = (uint64_t)j->t.noise.seed;
     if (d->views * d->iterations > DRAWS_NUMBERS / DRAWING_SIGHTS)
         die("--cutouts times --iterations is more than %d", DRAWS_NUMBERS / DRAWING_SIGHTS);
 }

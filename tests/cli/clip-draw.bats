@@ -171,6 +171,8 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [ "${stderr_lines[0]}" = "clip-draw: zero.clip: record 1 (a red heart): a vector of length 0 is nothing to draw" ]
     run -2 clip-draw --strokes 3 --canvas pixels in.clip
     [ "$output" = "clip-draw: --strokes is for --canvas=strokes" ]
+    run -2 clip-draw --cutouts 8 --augment none in.clip
+    [ "$output" = "clip-draw: --cutouts is for random views" ]
     run -2 clip-draw --init fish.png in.clip
     [ "$output" = "clip-draw: --init is for --canvas=pixels, --canvas=fourier and --canvas=vqgan" ]
     for s in 0 5000 3x x3 3x4x5 -1 ''; do
