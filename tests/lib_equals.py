@@ -177,11 +177,13 @@ def codes(model, *box):
             same(m.prior("a red heart", 3), want, f"the autoregressive prior, guidance {g}")
 
 
-def glide(model):
+def glide(model, steps=""):
+    """`steps` of the upsampler; its default is a list of 27 timesteps."""
     for text in ("a red heart", ""):
         small = run("decode64", "-m", model, "--steps", "3", stdin=msgpack.packb({"unclip": 1, "id": "x", "data": {"text": text}}))
-        large = run("upsample", "-m", model, stdin=small) if text else b""
+        large = run("upsample", "-m", model, *(["--steps", steps] if steps else []), stdin=small) if text else b""
         with Model(model, decode_steps=3, noise_id="x") as m:
+            m.set("upsample-steps", steps or None)
             x = m.decode(text)
             same(x, field(records(small)[0], "image"), f"GLIDE draws {text!r}")
             if text:
@@ -221,6 +223,23 @@ def write(file, model, *pictures):
             r.set_number("cos", 0.5)
             f.write(r.bytes())
             r.free()
+
+
+def comma(model):
+    import locale
+    locale.setlocale(locale.LC_NUMERIC, "comma.UTF-8")
+    if locale.localeconv()["decimal_point"] != ",":
+        sys.exit("not a locale with a comma")
+    with Model(model) as m:
+        m.set("decode-eta", 0.25)
+        r = m.record("x")
+        r.set_number("cos", 0.125)
+        r.set_number("big", 1e300)
+        r.set_floats("v", array.array("f", [-1.5, 3, 1e-30]))
+        same(r.json().encode(), b'{"unclip":1,"id":"x","data":{"cos":0.125,"big":1e+300,"v":[-1.5,3.0,1e-30]}}', "JSON")
+        r.free()
+        if m.get("logit-scale").count(".") != 1:
+            sys.exit(m.get("logit-scale"))
 
 
 if __name__ == "__main__":
