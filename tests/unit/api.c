@@ -312,7 +312,7 @@ static void getters(struct unclip *u, struct unclip_record *r) {
 static void records(void) {
     struct unclip *u = unclip_new();
     struct unclip_reader *s;
-    struct unclip_record *r;
+    struct unclip_record *r = NULL;
     const void *bytes;
     const size_t shape[1] = {1}, huge[2] = {SIZE_MAX, 2};
     float nan[1] = {NAN};
