@@ -7,6 +7,8 @@
 #: make lint         compile with -Werror by gcc and clang; check layers, symbols, manual pages and scripts
 #: make check-threads, make fuzz
 #:                   run the threaded tests under ThreadSanitizer; run each fuzzer for FUZZ_TIME seconds
+#: make check-cluster
+#:                   run the recipes for many machines on a real sshd and a real slurmd of this machine
 #: make check-arm64  cross-compile what needs only the C library for arm64; run its tests by qemu
 #: make bench        measure
 #: make install, make install-strip, make uninstall
@@ -183,6 +185,11 @@ check-threads:
 	@$(MAKE) --no-print-directory -j2 SAN=thread B=build-thread $(THREADED:%=build-thread/unit/%) >/dev/null
 	@tests/run build-thread/tap $(THREADED:%=build-thread/unit/%)
 
+# With openssh-server, slurm-wlm and parallel; what is not installed is skipped.
+check-cluster:
+	@$(MAKE) --no-print-directory -j2 all >/dev/null
+	@BIN=$(abspath $B/bin) tests/run $B/tap-cluster tests/cluster/cluster.bats
+
 # For another machine: what includes nothing but lib/ and needs nothing but the C library.
 BEYOND   = $(shell grep -lE '\#include <(blis|utf8proc|xxhash)\.h>' lib/*/*.c)
 PORTABLE = $(basename $(notdir $(shell grep -LE '\#include ("(api|formats|tools|lib/text|lib/net/clip|tests/golden_|tests/unit)|<(jansson|zlib|xxhash|utf8proc))' tests/unit/*.c)))
@@ -222,7 +229,7 @@ lint:
 	@for o in $(WRAPS); do nm -u build-lint/*/*/$$o.o | grep -qwE 'malloc|calloc|realloc' || { echo "$$o does not allocate"; exit 1; }; done
 	@! command -v python3 >/dev/null || python3 lib/text/text_tables.py | cmp - lib/text/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
-	@shellcheck -x -S warning -e SC2154 tests/run tests/layers tests/fuzz/run .ci/run .ci/needs .ci/vocab .ci/completions $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS)
+	@shellcheck -x -S warning -e SC2154 tests/run tests/layers tests/fuzz/run .ci/run .ci/needs .ci/vocab .ci/completions $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS) tests/cluster/cluster.bats
 	@echo lint: clean
 
 # Completions of bash, zsh and fish, from the options that the programs print.
@@ -268,4 +275,4 @@ clean:
 	rm -rf build build-* demo
 
 -include $(OBJ:.o=.d) $(patsubst %.c,$B/double/%.d,$(NETWORKS) $(DOUBLED:%=tests/unit/%.c))
-.PHONY: all lib help deps vocab completions demo check units aids check-threads check-arm64 portable fuzz fuzzers bench lint install install-strip uninstall clean FORCE
+.PHONY: all lib help deps vocab completions demo check units aids check-threads check-cluster check-arm64 portable fuzz fuzzers bench lint install install-strip uninstall clean FORCE
