@@ -176,7 +176,7 @@ static int apply(void *job, struct record *r, struct arena *a, struct err *e) {
         return 1;
     j->matched++;
     if (j->table.table.format) {
-        tool_table_begin(&j->table);
+        tool_table_begin(&j->table, r);
         classify_rows(&j->c, &j->table.table, r, (size_t)n);
         tool_table_row(&j->table);
         return 1;
@@ -201,7 +201,7 @@ static void run(struct job *j, int n, char *name[]) {
         classify_params(&j->c, j->hash, &j->params, &j->t.arena, &e) < 0)
         die("%s", e.msg);
     column = classify_columns(&j->c, &columns);
-    tool_table(&j->t, &j->table, column, columns);
+    j->table.by_path = true, tool_table(&j->t, &j->table, column, columns);
     tool_streams(&j->t, n, name, apply, j);
     tool_table_end(&j->table);
     if (j->c.min_prob >= 0 && !tool_stopped())

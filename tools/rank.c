@@ -49,7 +49,7 @@ static int emit(void *ctx, struct record *r, const struct result *v, size_t n, s
 
     k->matched++;
     if (k->table.table.format) {
-        tool_table_begin(&k->table);
+        tool_table_begin(&k->table, r);
         result_rows(&k->table.table, r, v, n);
         tool_table_row(&k->table);
     } else {
@@ -69,6 +69,7 @@ static void open_output(struct rank *k) {
 
     if (!k->columns) {
         all = result_columns(k->g.kind, &n);
+        k->table.by_path = true;
         tool_table(&k->t, &k->table, all, n);
         return;
     }

@@ -47,3 +47,9 @@ bool record_by_content(const struct record *r) {
             return false;
     return !span_equal(id, path);    /* else a file of this name, with a text drawn on it */
 }
+
+struct span record_name(const struct record *r) {
+    struct span path;
+
+    return record_by_content(r) && record_str(r, "path", &path, NULL) > 0 ? path : r->id;
+}

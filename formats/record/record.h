@@ -168,4 +168,7 @@ struct file_stamp record_stamp(const struct record *r);
  * these bytes. */
 bool record_by_content(const struct record *r);
 
+/* Returns what people call the record: its id, or its path if the id was made with --id content. */
+struct span record_name(const struct record *r);
+
 #endif

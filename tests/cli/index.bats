@@ -192,6 +192,28 @@ for line in sys.stdin:
     [ "$(record-json i.clip | jq -r .data.path | sort)" = "$(printf '%s\n' *.png | sort)" ]
 }
 
+@test "index: each text output has the path of a content id" {
+    clip-embed --id content rgb.png la.png 422.jpg >c.clip
+    clip-embed rgb.png la.png 422.jpg >p.clip
+    clip-embed rgb.png >q.clip
+    rgb=$(record-json c.clip | jq -r .id | head -1)
+    rank --query q.clip --tsv -k 1 c.clip | cut -f 1,5 >have
+    [ "$(cat have)" = "$rgb	rgb.png" ]
+    rank --query q.clip --header -k 3 c.clip | head -1 | grep -qx 'id	cos	logit	rank	path'
+    rank --query q.clip --csv -k 3 c.clip | tr -d '\r' | sed -n '1p;2p' | cut -d , -f 1,5 >have
+    [ "$(cat have)" = $'id,path\n'"$rgb,rgb.png" ]
+    [ "$(rank --query q.clip --json -k 1 c.clip | jq -c '[.id, .path]')" = "[\"$rgb\",\"rgb.png\"]" ]
+    [ "$(rank --query q.clip --tsv -k 1 p.clip | awk -F '\t' '{print NF}')" = 4 ]
+    [ "$(rank --query q.clip --columns cos,id -k 1 c.clip | awk -F '\t' '{print NF}')" = 2 ]
+    # near-duplicates are named by their paths
+    [ "$(rank --labels c.clip --columns label c.clip)" = $'rgb.png\nla.png\n422.jpg' ]
+    [ "$(record-json --csv c.clip | tr -d '\r' | head -1)" = id,path,size,mtime ]
+    image-out --html page.html c.clip
+    grep -q "href=\"file://$PWD/rgb.png\"" page.html
+    [[ "$(cat page.html)" = *"<figcaption>rgb.png<"* ]]
+    [[ "$(cat page.html)" != *"<figcaption>$rgb"* ]]
+}
+
 @test "index: killed in the middle, it goes on" {
     mkdir many
     for i in $(seq 60); do cp 422.jpg many/$i.jpg; touch -d @$((1600000000 + i)) many/$i.jpg; done

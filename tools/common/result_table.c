@@ -45,7 +45,24 @@ void tool_table(struct tool *t, struct result_table *r, const char *const column
     tool_at_end(flush, r);
 }
 
-void tool_table_begin(struct result_table *r) {
+/* Adds the column `path`.  Nothing but the head line is in the buffer yet. */
+static void add_path(struct result_table *r) {
+    struct table *t = &r->table;
+
+    if (t->ncols >= sizeof r->with_path / sizeof *r->with_path)
+        return;
+    for (size_t i = 0; i < t->ncols; i++)
+        r->with_path[i] = t->name[i];
+    r->with_path[t->ncols++] = "path";
+    t->name = r->with_path;
+    t->n = 0;
+    if (t->format == TABLE_CSV || (r->header && t->format == TABLE_TSV))
+        table_head(t);
+}
+
+void tool_table_begin(struct result_table *r, const struct record *of) {
+    if (!r->any && r->by_path && record_has(of, "path"))
+        add_path(r);
     r->any = true;
     r->table.fd = tool_out(r->t);
 }

@@ -29,11 +29,11 @@ static int put_value(struct mp *out, const struct record *r, const char *key, st
 }
 
 int caption_write(struct mp *out, const struct record *r, const char *fields, struct arena scratch, struct err *e) {
-    struct span s;
+    struct span s, name = record_name(r);
 
     if (!fields) {
         if (record_str(r, "text", &s, NULL) != 1 || !s.n)
-            s = memchr(r->id.p, '/', r->id.n) ? name_base(r->id) : r->id;
+            s = memchr(name.p, '/', name.n) ? name_base(name) : name;
         mp_raw(out, s);
         return out->full ? err_set(e, "out of memory") : 0;
     }

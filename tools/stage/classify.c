@@ -171,6 +171,8 @@ const char *const *classify_columns(const struct classify *c, size_t *n) {
 }
 
 void classify_rows(const struct classify *c, struct table *t, const struct record *r, size_t n) {
+    struct span path;
+
     for (size_t i = 0; i < n; i++) {
         table_text(t, r->id);
         if (c->classes) {
@@ -180,5 +182,7 @@ void classify_rows(const struct classify *c, struct table *t, const struct recor
         table_number(t, c->verdict[i].logit);
         if (c->classes)
             table_int(t, (int64_t)i + 1);
+        if (t->col)    /* the column path */
+            table_text(t, record_str(r, "path", &path, NULL) > 0 ? path : span_of(""));
     }
 }

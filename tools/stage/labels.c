@@ -47,7 +47,7 @@ static int name_of(const struct record *r, struct span *name, struct err *e) {
     if (got == 0)
         got = record_str(r, "text", name, e);
     if (got == 0)
-        *name = r->id;
+        *name = record_name(r);
     return got < 0 ? -1 : 0;
 }
 
