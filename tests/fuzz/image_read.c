@@ -13,7 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 /* libheif 1.15 wraps an empty AV1 item by dav1d_data_wrap, and does not release it when dav1d_send_data refuses it: 40 bytes. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);    /* not hidden from LSan */
 const char *__lsan_default_suppressions(void) {
     return "leak:libdav1d\n";
 }

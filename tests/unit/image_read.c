@@ -557,7 +557,7 @@ static void no_files(void) {
 }
 
 /* libheif's AV1 decoder leaks memory on broken files, which cannot be mended here. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);    /* not hidden from LSan */
 const char *__lsan_default_suppressions(void) {
     return "leak:libdav1d\nleak:libheif\n";
 }
