@@ -244,7 +244,7 @@ static unsigned sample(const unsigned char *line, size_t i, unsigned bits) {
     if (bits < 8)
         return line[i * bits / 8] >> (8 - bits - i * bits % 8) & ((1u << bits) - 1);
     memcpy(&v, line + 2 * i, 2);
-    return v >> 8;
+    return (unsigned)v >> 8;
 }
 
 static unsigned char clip(unsigned v) {
