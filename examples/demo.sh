@@ -2,8 +2,8 @@
 # demo.sh: the main uses of unclip on real input, with the small model or with $UNCLIP_MODEL.
 #
 # Sentences become pictures, a directory of pictures is classified, a picture is varied, two pictures are interpolated, a
-# picture is changed by words, and a part of a picture is painted anew.  Each command is printed as a user would type it,
-# and then run.
+# picture is changed by words, and a part of a picture is painted anew.  The model in the box draws three pictures by its
+# other prior, too, and three in strokes.  Each command is printed as a user would type it, and then run.
 #
 # All output goes to the directory $DEMO (demo): the pictures, contact.png with all of them, and index.html, which shows
 # each command with its output and needs no other file.
@@ -42,7 +42,7 @@ picture() {
 cat >"$demo/prompts.txt" <<'END'
 a red heart
 a green apple
-a cat face on a yellow background
+a frog on a pink background
 a house on a blue background
 a fish
 a sunflower
@@ -66,12 +66,12 @@ END
 echo "unclip: CLIP and unCLIP from the shell, with the small model (examples/emoji)"
 start=$(date +%s)
 
-part 'Sentences become pictures' 'Four candidates are drawn for each sentence, with less guidance than a large model needs. The candidate that fits best is enlarged.'
+part 'Sentences become pictures' 'Four candidates are drawn for each sentence, with less guidance and in fewer steps than a large model needs. The candidate that fits best is enlarged.'
 show "cat $demo/prompts.txt"
-show "clip-tok -f $demo/prompts.txt | clip-embed | prior -g 2.5 -n 4 | decode64 -g 3 | clip-embed >$demo/candidates.clip"
+show "clip-tok -f $demo/prompts.txt | clip-embed | prior -g 2.5 -n 4 | decode64 -g 3 --steps 12 | clip-embed >$demo/candidates.clip"
 show "image-out --sheet=12 --caption sample -o $demo/candidates.png $demo/candidates.clip"
 picture "$demo/candidates.png"
-show "rank -k 1 $demo/candidates.clip | upsample >$demo/text.clip"
+show "rank -k 1 $demo/candidates.clip | upsample --steps 5 >$demo/text.clip"
 show "image-out --sheet=6 -o $demo/text.png $demo/text.clip"
 picture "$demo/text.png"
 
@@ -86,15 +86,15 @@ show "rank --text 'a yellow fruit' -k 3 --tsv $demo/drawings.clip"
 show "record-json --info $demo/drawings.clip"
 
 part 'Variations of a picture' 'The picture is inverted to the noise that the decoder makes it from. Eta says how far the variations leave the picture.'
-show "clip-embed examples/emoji/demo/fish.png | ddim-invert >$demo/noise.clip"
-show "decode64 --eta 0.8 -n 6 $demo/noise.clip | upsample >$demo/variations.clip"
+show "clip-embed examples/emoji/demo/mushroom.png | ddim-invert >$demo/noise.clip"
+show "decode64 -g 2 --eta 0.8 -n 6 $demo/noise.clip | upsample --steps 5 >$demo/variations.clip"
 show "image-out --sheet=6 --caption none -o $demo/variations.png $demo/variations.clip"
 picture "$demo/variations.png"
 
 part 'From one picture to another' 'Embeddings and noises are interpolated together. The first and the last picture are the two drawings.'
 show "clip-embed examples/emoji/demo/sun.png | ddim-invert >$demo/from.clip"
 show "clip-embed examples/emoji/demo/red-heart.png | ddim-invert >$demo/to.clip"
-show "embed-mix slerp --frames 6 $demo/from.clip $demo/to.clip | decode64 | upsample >$demo/interpolation.clip"
+show "embed-mix slerp --frames 6 $demo/from.clip $demo/to.clip | decode64 | upsample --steps 5 >$demo/interpolation.clip"
 show "image-out --sheet=6 --caption none -o $demo/interpolation.png $demo/interpolation.clip"
 picture "$demo/interpolation.png"
 
@@ -102,18 +102,34 @@ part 'A picture changed by words' 'The embedding is turned by the difference of 
 show "clip-embed examples/emoji/demo/green-apple.png | ddim-invert >$demo/picture.clip"
 show "echo 'green apple' | clip-tok | clip-embed >$demo/old.clip"
 show "echo 'red apple' | clip-tok | clip-embed >$demo/new.clip"
-show "embed-mix diff --frames 6 $demo/picture.clip $demo/new.clip $demo/old.clip | decode64 | upsample >$demo/textdiff.clip"
+show "embed-mix diff --frames 6 $demo/picture.clip $demo/new.clip $demo/old.clip | decode64 -g 3 | upsample --steps 5 >$demo/textdiff.clip"
 show "image-out --sheet=6 --caption none -o $demo/textdiff.png $demo/textdiff.clip"
 picture "$demo/textdiff.png"
 
 part 'A part of a picture painted anew' 'The cone stays as it is, the scoop is painted again, six times.'
 show "clip-embed examples/emoji/demo/ice-cream.png >$demo/cone.clip"
-show "decode64 -g 3 --erase 0,0,128,70 -n 6 $demo/cone.clip | upsample >$demo/inpainting.clip"
+show "decode64 -g 3 --erase 0,0,128,70 -n 6 $demo/cone.clip | upsample --steps 5 >$demo/inpainting.clip"
 show "image-out --sheet=6 --caption none -o $demo/inpainting.png $demo/inpainting.clip"
 picture "$demo/inpainting.png"
 
+rest=
+if [ "$UNCLIP_MODEL" = box ]; then
+    part 'The other prior' "unCLIP's paper tells of two priors. The autoregressive one draws the embedding code by code."
+    show "head -n 3 $demo/prompts.txt | clip-tok -f - | clip-embed | prior -m examples/emoji/ar_prior |
+    decode64 -g 3 --steps 12 | upsample --steps 5 >$demo/codes.clip"
+    show "image-out --sheet=3 --caption none -o $demo/codes.png $demo/codes.clip"
+    picture "$demo/codes.png"
+
+    part 'Drawn by CLIP alone' 'No network draws here: strokes are moved along the gradient of the cosine of text and drawing (CLIPDraw).'
+    show "clip-tok 'a tulip' 'a crescent moon' 'a mushroom' | clip-embed |
+    clip-draw -q --strokes 64 --iterations 100 >$demo/strokes.clip"
+    show "image-out --sheet=3 --caption none -o $demo/strokes.png $demo/strokes.clip"
+    picture "$demo/strokes.png"
+    rest=" $demo/codes.clip $demo/strokes.clip"
+fi
+
 part 'All of it on one sheet' 'cat merges the streams. Each PNG contains the records that it was made from, and image-out --read prints them.'
-show "cat $demo/text.clip $demo/variations.clip $demo/interpolation.clip $demo/textdiff.clip $demo/inpainting.clip |
+show "cat $demo/text.clip $demo/variations.clip $demo/interpolation.clip $demo/textdiff.clip $demo/inpainting.clip$rest |
     image-out --sheet=6 --caption none -o $demo/contact.png"
 picture "$demo/contact.png"
 show "image-out --read $demo/contact.png | head -n 1 | cut -c -300"

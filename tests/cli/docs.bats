@@ -146,7 +146,7 @@ blocks() {
     grep -q '^new/sun.jpg	sky	' out
     rm -r birds new
     image-out --read heart.png | jq -e '.data.text == "a red heart"'
-    [ "$(image-out --read fishes.png | wc -l)" -eq 6 ]
+    [ "$(image-out --read mushrooms.png | wc -l)" -eq 6 ]
     [ "$(image-out --read scoops.png | wc -l)" -eq 6 ]
     grep -q '^examples/emoji/demo/red-heart.png	red heart	' out
     grep -q '^\[\|^  *[0-9]' out    # the tokens
