@@ -62,10 +62,10 @@ off() {
     tail -c +6145 want | head -c 24576 >want.big
     [ "$(wc -c <big)" -eq 24576 ]
     run -0 off small want.small
-    # another draw would change nearly all bytes; the kernels of BLIS for AVX-512 leave 6 off by 1
+    # another draw would change nearly all bytes; the kernels of BLIS leave 6 off by 1
     [ "${output% *}" -le 24 ] && [ "${output#* }" -eq 0 ] || { echo "$output"; return 1; }
     run -0 off big want.big
-    # 1 byte is off by 1 with the kernels of AVX2, and 85 with BLIS's for AVX-512, 22 of them by more
+    # 1 byte is off by 1 with the kernels of AVX2, and 85 with BLIS's, 22 of them by more
     [ "${output% *}" -le 400 ] && [ "${output#* }" -le 100 ] || { echo "$output"; return 1; }
 }
 

@@ -239,7 +239,8 @@ static void seeded(struct net *base, struct net *up, const struct compute *k, st
 
     torch_rng_seed(&rows.g, 7);
     ok(spacing_timesteps("5", 1000, t, &j.steps, &e) == 0 && sample_decoder(&j, k, small, NULL, a, &e) == 0, "%s: seeded %s", what, e.msg);
-    close_to(small, tensor_all_f32(golden_tensor(&io, "small"), &a), B * ONE, 2e-4, 0, what);
+    /* 3.7e-5 with AVX2's kernels, 1.6e-3 with BLIS's: five steps with guidance of random weights magnify the last bit */
+    close_to(small, tensor_all_f32(golden_tensor(&io, "small"), &a), B * ONE, 8e-3, 0, what);
     rows.times = 1;
     ok(spacing_timesteps("fast27", 1000, t, &u.steps, &e) == 0 && sample_upsampler(&u, k, small, big, NULL, a, &e) == 0, "and enlarged %s",
        e.msg);
@@ -250,8 +251,7 @@ static void seeded(struct net *base, struct net *up, const struct compute *k, st
 
         off[0] += d > 0, off[1] += d > 1;
     }
-    /* 28 steps of random weights magnify the last bit of each kernel: AVX2's leave 1 byte off by 1, BLIS's for AVX-512 63 and 22 by
-     * more.  Another draw would change nearly all of them. */
+    /* 28 steps of random weights magnify the last bit of each kernel: AVX2's leave 1 byte off by 1, BLIS's 63 and 22 by more.  Another draw would change nearly all of them. */
     ok(off[0] <= 400 && off[1] <= 100, "%s: of %d bytes %d differ by 1, %d by more", what, B * LARGE, off[0] - off[1], off[1]);
 }
 
