@@ -251,7 +251,8 @@ static void seeded(struct net *base, struct net *up, const struct compute *k, st
 
         off[0] += d > 0, off[1] += d > 1;
     }
-    /* 28 steps of random weights magnify the last bit of each kernel: AVX2's leave 1 byte off by 1, BLIS's 63 and 22 by more.  Another draw would change nearly all of them. */
+    /* 28 steps of random weights magnify the last bit of each kernel: AVX2's leave 1 byte off by 1, BLIS's 63 and 22 by
+     * more.  Another draw would change nearly all of them. */
     ok(off[0] <= 400 && off[1] <= 100, "%s: of %d bytes %d differ by 1, %d by more", what, B * LARGE, off[0] - off[1], off[1]);
 }
 
