@@ -1,4 +1,3 @@
-/* threads */
 /* GLIDE's networks and samplers against openai/glide-text2im (tests/golden/glide, PyTorch 2.13, f32): forwards of the four
  * tiny networks, runs of 5 and 27 steps, and whole runs from torch.manual_seed.  The weights are made by glide_weights.h.
  *
