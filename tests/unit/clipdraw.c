@@ -3,46 +3,12 @@
 #include "formats/checkpoint/weights.h"
 #include "lib/base/cpu.h"
 #include "lib/draw/canvas.h"
-#include "lib/draw/look.h"
 #include "lib/kernel/kern.h"
-#include "lib/net/clip_grad.h"
 
 #include "tests/golden_strokes.h"
+#include "tests/golden_tower.h"
 
 enum { SIDE = 32, N = 3 * SIDE * SIDE, VIEWS = 4, STEPS = 6 };
-
-struct tower {
-    const struct compute *k;
-    struct clip_vision *v;
-    struct clip_grad *g;
-    struct clip_config c;
-    void *kept;
-};
-
-static void look(void *tower, size_t n, const float *planes, float *embed) {
-    struct tower *t = tower;
-
-    clip_image_keep(t->g, t->k, n, KEEP_ALL, planes, embed, t->kept);
-}
-
-static void back(void *tower, size_t n, const float *d_embed, float *d_planes) {
-    struct tower *t = tower;
-
-    clip_image_back(t->g, t->k, n, KEEP_ALL, d_embed, d_planes, t->kept);
-}
-
-static void open_tower(struct tower *t, const struct compute *k, size_t pass, struct arena *a) {
-    struct weights w = golden_open("tests/golden/clip/vit.safetensors", a);
-    struct err e = {0};
-
-    t->k = k;
-    if (clip_canonical_names(&w, &t->c.family, &e) < 0 || clip_config_from_weights(&t->c, &w, &e) < 0 ||
-        !(t->v = clip_bind_vision(&t->c, &w, k, a, &e)) || !(t->g = clip_grad_bind(t->v, k, a, &e))) {
-        printf("Bail out! %s\n", e.msg);
-        exit(1);
-    }
-    t->kept = arena_take(a, clip_grad_scratch(t->g, pass, KEEP_ALL), 1);
-}
 
 static const char *key(int step, const char *name) {
     static char buf[4][64];
@@ -79,11 +45,11 @@ static void run(const char *kernel, size_t pass, struct arena a) {
     float *text = arena_take(&a, 64, sizeof *text), *negative = arena_take(&a, 64, sizeof *text);
     float *x = arena_take(&a, N, sizeof *x), *dx = arena_take(&a, N, sizeof *dx);
     struct target t[2] = {{text, 1}, {negative, -0.3}};
-    struct tower tower;
+    struct golden_tower tower;
     struct view v[VIEWS];
     struct canvas c;
     struct look l;
-    struct eye eye = {&p, 0, &tower, look, back, t, 2};
+    struct eye eye = {&p, 0, &tower, golden_tower_look, golden_tower_back, t, 2};
 
     if (!k.kern) {
         skip(e.msg);
@@ -94,7 +60,7 @@ static void run(const char *kernel, size_t pass, struct arena a) {
     memcpy(negative, golden_floats(&z, "negative", NULL, &a), d * sizeof *text);
     objective_unit(text, d), objective_unit(negative, d);
     eye.embed = d;
-    open_tower(&tower, &k, pass, &a);
+    golden_tower_open(&tower, "tests/golden/clip/vit.safetensors", &k, pass, &a);
     if (canvas_open_strokes(&c, &s, SIDE, SIDE, &k, &a, &e) < 0 ||
         look_open(&l, &k, &eye, 1, SIDE, SIDE, VIEWS, pass, LOSS_COSINE, &a, &e) < 0) {
         ok(0, "%s", e.msg);

@@ -6,9 +6,8 @@
 #include "lib/base/pool.h"
 #include "lib/draw/optimise.h"
 #include "lib/kernel/kern.h"
-#include "lib/net/clip_grad.h"
 
-#include "tests/golden_file.h"
+#include "tests/golden_tower.h"
 #include "tests/small_vqgan.h"
 
 enum { S = 16, EMBED = 16, SIDE = 4 * SMALL_GRID, N = 3 * SIDE * SIDE, CELLS = SMALL_GRID * SMALL_GRID,
@@ -17,39 +16,6 @@ enum { S = 16, EMBED = 16, SIDE = 4 * SMALL_GRID, N = 3 * SIDE * SIDE, CELLS = S
 static const struct prep PREP = {.size = S, .crop = S, .normalize = true,
                                  .mean = {0.48145466f, 0.4578275f, 0.40821073f},
                                  .std = {0.26862954f, 0.26130258f, 0.27577711f}};
-
-struct tower {
-    const struct compute *k;
-    struct clip_vision *v;
-    struct clip_grad *g;
-    struct clip_config c;
-    void *kept;
-};
-
-static void look(void *tower, size_t n, const float *planes, float *embed) {
-    struct tower *t = tower;
-
-    clip_image_keep(t->g, t->k, n, KEEP_ALL, planes, embed, t->kept);
-}
-
-static void back(void *tower, size_t n, const float *d_embed, float *d_planes) {
-    struct tower *t = tower;
-
-    clip_image_back(t->g, t->k, n, KEEP_ALL, d_embed, d_planes, t->kept);
-}
-
-static void open_tower(struct tower *t, const struct compute *k, struct arena *a) {
-    struct weights w = golden_open("tests/golden/clip/micro.safetensors", a);
-    struct err e = {0};
-
-    t->k = k;
-    if (clip_canonical_names(&w, &t->c.family, &e) < 0 || clip_config_from_weights(&t->c, &w, &e) < 0)
-        small_need(NULL, e.msg);
-    t->c.vision.eps = 1e-5f;
-    t->v = small_need(clip_bind_vision(&t->c, &w, k, a, &e), e.msg);
-    t->g = small_need(clip_grad_bind(t->v, k, a, &e), e.msg);
-    t->kept = small_need(arena_take(a, clip_grad_scratch(t->g, CUTS, KEEP_ALL), 1), "room");
-}
 
 static const char *key(int step, const char *name) {
     static char buf[4][64];
@@ -83,8 +49,8 @@ static void run(const char *kernel, struct arena a) {
     float *x = golden_room(&a, N, sizeof *x), *dx = golden_room(&a, N, sizeof *dx);
     const struct noise_key start = {.seed = 1};
     struct target t = {prompt, 1};
-    struct tower tower;
-    struct eye eye = {&PREP, EMBED, &tower, look, back, &t, 1};
+    struct golden_tower tower;
+    struct eye eye = {&PREP, EMBED, &tower, golden_tower_look, golden_tower_back, &t, 1};
     struct latents latents = open_latents(&z, &k, (size_t)8 << 20, &a);
     struct view v[CUTS];
     struct canvas c;
@@ -92,7 +58,7 @@ static void run(const char *kernel, struct arena a) {
 
     memcpy(prompt, golden_floats(&z, "run.prompt", NULL, &a), EMBED * sizeof *prompt);
     objective_unit(prompt, EMBED);
-    open_tower(&tower, &k, &a);
+    golden_tower_open(&tower, "tests/golden/clip/micro.safetensors", &k, CUTS, &a);
     if (canvas_open_latents(&c, &latents, NULL, &start, &a, &e) < 0 ||
         look_open(&l, &k, &eye, 1, SIDE, SIDE, CUTS, 3, LOSS_SPHERICAL, &a, &e) < 0)
         small_need(NULL, e.msg);
@@ -171,15 +137,15 @@ static void threads(struct arena a) {
         struct err e = {0};
         const struct compute k = {kern_choose(NULL, PREC_F32, cpu_flags(), &e), pool_start(&a, i ? 3 : 1, &e)};
         struct target t = {prompt, 1};
-        struct tower tower;
-        struct eye eye = {&PREP, EMBED, &tower, look, back, &t, 1};
+        struct golden_tower tower;
+        struct eye eye = {&PREP, EMBED, &tower, golden_tower_look, golden_tower_back, &t, 1};
         struct latents latents = open_latents(&z, &k, (size_t)8 << 20, &a);
         const struct noise_key start = {.seed = 3};
         struct canvas c;
         struct look l;
         struct optimise o = {.canvas = &c, .look = &l, .kind = VIEW_CUTOUT, .key = start, .lr = 0.1};
 
-        open_tower(&tower, &k, &a);
+        golden_tower_open(&tower, "tests/golden/clip/micro.safetensors", &k, CUTS, &a);
         if (canvas_open_latents(&c, &latents, NULL, &start, &a, &e) < 0 ||
             look_open(&l, &k, &eye, 1, SIDE, SIDE, CUTS, i ? 2 : 4, LOSS_SPHERICAL, &a, &e) < 0 ||
             optimise_open(&o, &a, &e) < 0)
