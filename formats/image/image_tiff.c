@@ -135,8 +135,8 @@ static uint16_t field16(const struct tiff *f, uint32_t tag, uint16_t absent) {
     return lib.GetFieldDefaulted(f->t, tag, &v) ? v : absent;
 }
 
-/* Returns how many bytes of samples a byte of compressed data can give at most, or 0 if there is no such limit, or -1 if the
- * compression is not supported. */
+/* Returns the largest number of bytes of pixels that one compressed byte of this compression can become.  Returns 0 if the
+ * compression has no such limit, and -1 if it is not supported. */
 static int64_t expansion(uint16_t compression) {
     switch (compression) {
     case COMPRESSION_NONE: return 1;
@@ -389,7 +389,8 @@ static int tiff_read(struct image *im, const unsigned char *p, size_t n, const s
     if (lib.missing.msg[0])
         return err_set(e, "%s", lib.missing.msg);
     *said = 0;
-    /* m: not mapped by libtiff; D: the table of strips, whose length the file says, is not read now; O: but by parts */
+    /* r: open for reading.  m: libtiff does not map the file.  D and O: libtiff reads the table of strips later and in parts,
+     * because a damaged file may name any length for it. */
     f.t = lib.ClientOpen("", "rmDO", &m, memory_read, memory_write, memory_seek, memory_close, memory_size, NULL, NULL);
     if (!f.t)
         return err_set(e, *said ? "TIFF: %s" : "broken TIFF header", said);

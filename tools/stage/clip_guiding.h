@@ -9,8 +9,8 @@
  * Source   openai/glide-text2im @69b5307 notebooks/clip_guided.ipynb for the noised CLIP.  A text that is too long is cut, as
  *          the notebook cuts it.  Crowson's notebooks of CLIP-guided diffusion for x0.
  * Draws    The views of sample i at timestep t are sequences t K to t K + K - 1 of the sample's key of stage NOISE_VIEWS.
- * Errors   There is no such CLIP; the noised CLIP's pictures have another side than the decoder's; a text is not UTF-8; a
- *          vector of another CLIP in a record without text.
+ * Errors   The functions fail if the model's paths hold no CLIP of the kind that is asked for, if the noised CLIP and the decoder
+ *          have pictures of different sides, if a text is not UTF-8, and if a record without text has a vector of another CLIP.
  */
 #ifndef UNCLIP_CLIP_GUIDING_H
 #define UNCLIP_CLIP_GUIDING_H
