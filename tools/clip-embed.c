@@ -251,7 +251,7 @@ int main(int argc, char *argv[]) {
         OVERLAY_OPTIONS(j.overlay),
         {0, "info", OPT_FLAG, &j.info, NULL, "print what was recognised in the model, and end", 0, 0, NULL},
         {0, "tar", OPT_FLAG, &j.tar, NULL, "the files are tar archives of pictures (none: standard input)", 0, 0, NULL},
-        {0, "prune", OPT_FLAG, &j.prune, NULL, "the files are indexes: remove pictures that have changed or are gone, and end", 0, 0, NULL},
+        {0, "prune", OPT_FLAG, &j.prune, NULL, "remove from the indexes FILE... the records of pictures that changed or are gone, and end", 0, 0, NULL},
         {0, "verify", OPT_FLAG, &j.verify, NULL, "check the weights against OpenAI's published SHA-256, and end", 0, 0, NULL},
     };
     int at = tool_start(&j.t, "clip-embed", argc, argv, SYNOPSIS,

@@ -170,7 +170,7 @@ for line in sys.stdin:
     touch -d '2020-02-03 04:05:06.123456789 UTC' rgb.png
     for change in 's/"version":"[^"]*"/"version":"9.9"/' 's/"kernel":"[^"]*"/"kernel":"other"/'; do
         record-json i.clip | sed "$change" | record-json --from-json >other.clip
-        ! cmp -s i.clip other.clip
+        run ! cmp -s i.clip other.clip
         [ "$(clip-embed --skip-from=other.clip -- *.png *.jpg | wc -c)" = 0 ]
     done
     record-json i.clip | sed 's/"precision":"f32"/"precision":"bf16"/' | record-json --from-json >other.clip

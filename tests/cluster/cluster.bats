@@ -57,7 +57,7 @@ recipe() {
     sed -n '/^\.Ss Many machines/,/^\.Sh/p' "$ROOT/man/unclip.7" | sed -n "/$1/,/^\.Ed/{/^\.Bd/,/^\.Ed/{/^\./!p}}"
 }
 
-# Cuts the first part that holds something, and changes a picture.
+# Cuts the first part that holds something, changes a picture, and writes into `want` what must come out then.
 spoil() {
     for f in part[1-8].clip; do
         if [ -s "$f" ]; then
@@ -65,7 +65,9 @@ spoil() {
             break
         fi
     done
-    touch photos/rgb.png
+    cp photos/palette.png photos/rgb.png
+    find photos -type f -print0 | clip-embed --files0-from=- -o changed.clip
+    sorted changed.clip >want
 }
 
 start_sshd() {
