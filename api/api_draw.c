@@ -1,13 +1,14 @@
-/* Drawing: prior, decoder, upsampler.  A call draws what the programs draw for a record whose id is the noise id. */
+/* Drawing with the prior, the decoder and the upsampler.  The programs derive the noise of a sample from the id of its
+ * record.  A call of the library has no such record, so it makes one (noise_record). */
 #include <string.h>
 
 #include "api/api_inside.h"
 #include "lib/base/size.h"
 #include "lib/image/prep.h"
 
-enum { TOGETHER = 8 };    /* pictures that the decoder draws at a time */
+enum { TOGETHER = 8 };    /* the largest number of pictures that the decoder draws at the same time */
 
-/* The steps of a call that draws in several parts. */
+/* Counts the sampling steps of a call that draws its samples in several parts, one after another. */
 struct progress {
     struct unclip *u;
     size_t part, parts;
@@ -23,12 +24,13 @@ static bool step(void *ctx, size_t done, size_t steps, const float *x, const flo
     return !p->stopped;
 }
 
-/* Returns -1, with a message if the watch stopped the drawing. */
+/* Returns -1.  Sets the error message if the function of unclip_watch stopped the drawing. */
 static int ended(const struct progress *p) {
     return p->stopped ? err_set(&p->u->err, "stopped by unclip_watch") : -1;
 }
 
-/* Makes the record that noise is drawn for.  Its id is the option noise-id, or else the text. */
+/* Makes a record r whose id determines the noise, and its sample s.  The id is the option noise-id, or else the text, or
+ * else the empty text. */
 static int noise_record(struct unclip *u, const char *text, struct record *r, struct sample *s, struct arena *a) {
     struct span id = span_of(u->o.noise_id[0] ? u->o.noise_id : text ? text : "");
     bool bin;
@@ -36,20 +38,21 @@ static int noise_record(struct unclip *u, const char *text, struct record *r, st
     return record_id(id, &id, &bin, a, &u->err) < 0 || record_new(r, id, bin, a, &u->err) < 0 ? -1 : sample_of(s, r, a, &u->err);
 }
 
-/* Checks the number of samples that a call draws. */
+/* Returns -1 with a message if the last of n samples would have a number that is too large. */
 static int samples(struct unclip *u, size_t n) {
     return n <= SAMPLE_MAX - (size_t)u->o.sample ? 0
         : err_set(&u->err, "samples %d to %zu: the last is above %d", (int)u->o.sample, (size_t)u->o.sample + n - 1, SAMPLE_MAX - 1);
 }
 
-/* Sets *c to the embedding and the states of a text, computed in f32 as clip-embed does. */
+/* Sets *c to the embedding and the token states that the text tower computes for a text.  Sets *a to the free memory after
+ * them.  The tower has the precision of the option "precision", as in clip-embed. */
 static int condition(struct unclip *u, const char *text, struct condition *c, struct arena *a) {
     float *embed, *states;
 
     *c = (struct condition){.n = 0};
     if (api_text(u) < 0)
         return -1;
-    *a = u->arena;    /* opening the tower took memory that stays */
+    *a = u->arena;    /* copied only now, because opening the tower took memory that must not be overwritten */
     if (encode_states(&u->clip, span_of(text), &embed, &states, &c->n, a, &u->err) < 0)
         return -1;
     c->embed = embed, c->states = states;
@@ -84,7 +87,8 @@ static int open_empty(struct unclip *u) {
          : prior_draw_prefix(&u->drawer, &c, &u->drawer.empty, &u->arena, &u->err);
 }
 
-/* Opens what a drawing with the present options needs. */
+/* Opens the prior, and sets its number of steps and its guidance from the options.  If the guidance is above 1, also
+ * computes the prefix of the empty text. */
 static int prior_ready(struct unclip *u) {
     if (api_prior(u) < 0)
         return -1;
@@ -143,14 +147,14 @@ int api_decoder(struct unclip *u) {
     return -1;
 }
 
-/* What a call of unclip_decode draws from. */
+/* The inputs of a call of unclip_decode. */
 struct source {
     const char *text;
     const float *embed;    /* [n, E], or NULL */
-    struct condition c;    /* of the text, or of the empty text; for an unCLIP decoder */
+    struct condition c;    /* only for an unCLIP decoder: of the text, or of the empty text if text is NULL */
 };
 
-/* Makes b[0 .. n) the conditional branches of the pictures from `first` on. */
+/* Computes the conditional branches of the guidance for pictures first to first + n - 1 into b [n]. */
 static int branches(struct unclip *u, const struct source *s, size_t first, size_t n, struct decode_branch *b, struct arena *a) {
     const struct decoder_model *m = &u->decoder;
 
@@ -168,7 +172,7 @@ static int branches(struct unclip *u, const struct source *s, size_t first, size
     return 0;
 }
 
-/* Draws n pictures, at most TOGETHER, from sample and row `first` on. */
+/* Draws pictures first to first + n - 1 of a call into image [n, 3, S, S].  n is at most TOGETHER. */
 static int draw_some(struct unclip *u, const struct source *s, size_t first, size_t n, float *image, struct progress *watched,
                      struct arena a) {
     const struct decoder_model *m = &u->decoder;
@@ -194,7 +198,7 @@ static int draw_some(struct unclip *u, const struct source *s, size_t first, siz
     z.key.sample = (unsigned)((size_t)u->o.sample + first);
     d.noise = z.source;
     if (m->glide && (!s->text || !*s->text))
-        d.guidance = 1;    /* both branches are the empty text */
+        d.guidance = 1;    /* guidance has no effect, because both branches have the empty text */
     for (size_t i = 0; i < n; i++)
         cond[i] = b[i].b;
     return sample_decoder(&d, &u->draw, image, &w, a, &u->err) < 0 ? ended(watched) : 0;
@@ -244,7 +248,7 @@ int api_upsampler(struct unclip *u) {
     return -1;
 }
 
-/* Enlarges picture i. */
+/* Enlarges picture i of a call: image [3, side, side] to large. */
 static int enlarge(struct unclip *u, const char *text, size_t i, size_t side, const float *image, float *large, struct progress *watched) {
     const struct upsampler_model *m = &u->upsampler;
     const struct sampler_watch w = {step, watched};

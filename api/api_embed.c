@@ -28,7 +28,8 @@ int unclip_tokens(struct unclip *u, const char *text, size_t room, int *token, s
     return 0;
 }
 
-/* Sets *t to the tokens of a text that the text tower takes.  With the option truncate, a text that is too long is cut. */
+/* Sets *t to the tokens of a text, as input of the text tower.  A text with too many tokens is cut if the option truncate
+ * is set; otherwise it is an error. */
 static int tokens_of(const struct unclip *u, const char *text, struct bpe_tokens *t, struct arena *a, struct err *e) {
     const size_t limit = u->clip.model->config.text.context;
     struct bpe_text s;
@@ -45,10 +46,10 @@ static int tokens_of(const struct unclip *u, const char *text, struct bpe_tokens
 
 /* ---- a batch ---- */
 
-/* The inputs of one pass through a tower.  Inputs that failed have no place in it. */
+/* The inputs of one pass through a tower.  Inputs that could not be read are left out. */
 struct batch {
     size_t n;
-    size_t row[API_BATCH];    /* the row of each in the caller's array */
+    size_t row[API_BATCH];    /* row[i]: the row of input i in the caller's array */
     const int *token[API_BATCH];
     size_t len[API_BATCH];
     const unsigned char *crop[API_BATCH];
@@ -60,7 +61,7 @@ static void fail_row(float *row, size_t d) {
         row[i] = NAN;
 }
 
-/* Runs the batch through a tower and writes its rows into embed [.., d]. */
+/* Runs the batch through the text tower or the image tower, and writes each embedding into its row of embed [.., d]. */
 static int run(struct unclip *u, struct batch *b, bool text, float *embed, size_t d) {
     float *v = arena_take(&b->a, b->n * d, sizeof *v);
 
@@ -75,7 +76,8 @@ static int run(struct unclip *u, struct batch *b, bool text, float *embed, size_
     return 0;
 }
 
-/* Begins a call that writes embeddings.  Returns 1 if there is something to do, or 0, or -1 for an error. */
+/* Begins a call that writes n embeddings: checks the arguments `in` and `embed`, and opens what the call needs with `open`.
+ * Returns 1, or 0 if n is 0, or -1 for an error. */
 static int begin(struct unclip *u, size_t n, const void *in, const char *name, const float *embed, int (*open)(struct unclip *u)) {
     if (api_enter(u) < 0)
         return -1;
@@ -117,7 +119,7 @@ static size_t width(const struct unclip *u) {
     return u->clip.towers.vision_model->config.vision.embed;
 }
 
-/* A call that embeds pictures.  `crop` makes crop i, u8 [S, S, 3], and may fail. */
+/* A call that embeds pictures.  The function `crop` makes the tower's input from picture i, out u8 [S, S, 3], or fails. */
 struct pictures {
     struct unclip *u;
     int (*crop)(const struct pictures *p, size_t i, unsigned char *out, struct arena a, struct err *e);
@@ -201,7 +203,8 @@ static void push(struct image_queue *q, const char *path) {
     image_queue_push(q, &p, NULL, usable ? "" : path ? "the name is too long" : "it is NULL");
 }
 
-/* Embeds the m oldest pictures of the queue, whose first row in embed [.., d] is `at`.  Returns how many failed, or -1. */
+/* Embeds the m oldest pictures of the queue into rows at to at + m - 1 of embed [.., d].  Returns the number of pictures
+ * that could not be read, or -1 for an error. */
 static int take(struct unclip *u, struct image_queue *q, size_t at, size_t m, float *embed, size_t d, struct arena a) {
     struct batch b = {.n = 0, .a = a};
     int bad = 0;
@@ -286,7 +289,7 @@ int unclip_embed_labels(struct unclip *u, size_t n, const char *const label[], f
     return 0;
 }
 
-/* Rows that are compared with a query, ROWS for each task. */
+/* unclip_cosines splits the rows into tasks for the threads.  A task has ROWS rows. */
 enum { ROWS = 1024 };
 
 struct comparison {
@@ -328,7 +331,7 @@ int unclip_cosines(struct unclip *u, size_t width_, const float *query, size_t n
     return 0;
 }
 
-/* Sets z up for labels [n, d], of which a copy is scaled to length one. */
+/* Prepares z to classify with the labels label [n, d].  z uses a copy of them whose rows are scaled to length 1. */
 static int start_labels(struct unclip *u, struct zero_shot *z, size_t n, size_t d, const float *label, struct arena *a) {
     float *v = arena_take(a, n, d * sizeof *v);
 

@@ -1,4 +1,4 @@
-/* The handle of libunclip: memory, paths, options, threads, and what it tells about the model. */
+/* The handle of libunclip: memory, paths, options, threads, and facts about the model. */
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
@@ -16,7 +16,7 @@
 #include "lib/kernel/kern.h"
 #include "lib/vector/similarity.h"
 
-static const size_t ROOM = (size_t)1 << 37;    /* address space of a handle */
+static const size_t ROOM = (size_t)1 << 37;    /* bytes of address space that a handle reserves */
 
 static const struct api_options DEFAULTS = {
     .draw_precision = -1, .prior_steps = -1, .decode_steps = -1, .upsample_steps = -1, .prior_guidance = -1, .decode_guidance = -1,
@@ -129,8 +129,8 @@ static const struct option {
     enum kind kind;
     size_t at;
     double min, max;
-    bool early;               /* must be set before a component is opened */
-    const char *choice[4];    /* their numbers are counted from `min` */
+    bool early;               /* must be set before the first call that needs the model */
+    const char *choice[4];    /* the option's value is min + i for choice[i] */
 } options[] = {
     {"threads", INT, AT(threads), 1, POOL_MAX, true, {0}},
     {"kernel", TEXT, AT(kernel), 0, 0, true, {0}},
@@ -152,7 +152,7 @@ static const struct option {
     {"upsample-steps", INT, AT(upsample_steps), 1, 1000, false, {0}},
 };
 
-/* The number is read as JSON, because jansson reads it in the same way in every locale. */
+/* The number is parsed as JSON, because jansson expects '.' as the decimal separator in every locale. */
 static int set_number(struct unclip *u, const struct option *o, const char *value) {
     json_t *j = json_loads(value, JSON_DECODE_ANY, NULL);
     bool right = o->kind == INT ? json_is_integer(j) : json_is_number(j);
@@ -233,7 +233,7 @@ static int start_kernels(struct unclip *u) {
     const char *kernel = u->o.kernel[0] ? u->o.kernel : NULL;
     int64_t draw = u->o.draw_precision;
 
-    if (draw < 0)    /* as in the programs: bf16 if the kernel, or else a fast one, has it */
+    if (draw < 0)    /* auto, as in the programs: bf16 if the option kernel, or else the fastest kernel of the CPU, has bf16 */
         draw = kern_choose(kernel, PREC_BF16, cpu_flags(), NULL) != NULL;
     u->look.kern = kern_choose(kernel, u->o.precision ? PREC_BF16 : PREC_F32, cpu_flags(), &u->err);
     u->draw.kern = kern_choose(kernel, draw ? PREC_BF16 : PREC_F32, cpu_flags(), &u->err);
@@ -318,7 +318,7 @@ int api_vision(struct unclip *u) {
 
 static int open_header(struct unclip *u, unsigned want, struct clip_model *m, struct err *e) {
     const struct model_paths p = api_paths(u);
-    struct arena a = u->arena;    /* what the headers take is free again at the end */
+    struct arena a = u->arena;    /* a copy, so that the memory of the headers is free again when this function returns */
     const size_t files = u->files.n;
     int got = fix_paths(u) < 0 ? -1 : model_open_clip(m, want, &p, &a, e);
 
@@ -340,7 +340,7 @@ int api_clip(struct unclip *u, unsigned want, struct clip_model *m) {
     return 0;
 }
 
-/* Finds width and scale out, once. */
+/* Sets u->width and u->scale from the config of a CLIP, unless they are already set. */
 static int measure(struct unclip *u) {
     struct clip_model m;
 

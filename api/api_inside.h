@@ -1,11 +1,12 @@
-/* api_inside.h - what the parts of libunclip share: the handle, and how a call begins
+/* api_inside.h - what the source files of libunclip share: the handle, and functions that begin a call
  *
- * What     A call of unclip.h begins with api_enter, which clears the message of the last call.  It opens the components
- *          that it needs (api_text, api_vision, ...), which stay, and takes its scratch from a copy of the handle's
- *          arena.  Everything that a call computes is computed by tools/stage, formats and lib, as in the programs.
- * Errors   The functions return 0, or -1 with a message in u->err.  A component that could not be opened leaves nothing
- *          behind, so the next call tries again.
- * Memory   The handle is the first block of its own region (formats/io/region.h).
+ * What     Each public function begins with api_enter, which clears the error message of the last call.  It then opens the
+ *          components that it needs (api_text, api_vision, ...); they stay open until the handle is freed.  It takes its
+ *          scratch memory from a copy of the handle's arena.  All computation is in tools/stage, formats and lib, whose
+ *          functions the programs call as well.
+ * Errors   The functions return 0, or -1 with a message in u->err.  If a component cannot be opened, its memory and files
+ *          are released, and the next call that needs it tries again.
+ * Memory   struct unclip itself is the first block in the memory region of the handle (formats/io/region.h).
  */
 #ifndef UNCLIP_API_INSIDE_H
 #define UNCLIP_API_INSIDE_H
@@ -18,12 +19,13 @@
 #include "tools/stage/vocabulary.h"
 
 enum {
-    API_BATCH = ENCODE_BATCH,    /* inputs of a tower at a time */
-    API_PATHS = 32,              /* the most paths of a model */
-    API_NAME = 4096              /* the longest text of an option, with its NUL */
+    API_BATCH = ENCODE_BATCH,    /* the largest number of inputs in one pass of a tower */
+    API_PATHS = 32,              /* the largest number of paths of a model */
+    API_NAME = 4096              /* bytes of the longest text of an option, including the NUL */
 };
 
-/* The options of unclip_set.  A negative number and "" stand for a default that depends on the model or the machine. */
+/* The options of unclip_set.  A negative number, threads = 0, and "" stand for a default, which may depend on the model or
+ * the machine. */
 struct api_options {
     int64_t threads, precision, draw_precision, activation;
     char kernel[API_NAME], cache[API_NAME], templates[API_NAME], noise_id[API_NAME];
@@ -36,68 +38,71 @@ struct unclip {
     struct arena arena;
     struct mapfile_list files;
     struct err err;
-    char fact[64];                  /* the answer of unclip_get */
+    char fact[64];                  /* the text that unclip_get returns */
     const char *path[API_PATHS];
     size_t paths;
     struct api_options o;
-    bool fixed;                     /* a component was opened, so that paths and early options cannot change */
+    bool fixed;                     /* a call has needed the model: paths and early options can no longer change */
     struct pack_cache cache;
-    struct compute look, draw;      /* what towers and samplers compute with; the same threads */
-    size_t width;                   /* E, or 0 before a header was read */
-    double scale;                   /* from cosines to logits */
-    struct encoder clip;            /* `bpe` is NULL before the text tower is opened */
+    struct compute look, draw;      /* look: kernels of the towers; draw: of the samplers; both have the same threads */
+    size_t width;                   /* E, or 0 if not known yet */
+    double scale;                   /* the logit scale, known if width is */
+    struct encoder clip;            /* clip.bpe is NULL until the text tower is open */
     bool has_words;
     struct vocabulary words;
-    struct prior_model prior;       /* this and the next two: `file` is NULL before it is opened */
+    struct prior_model prior;       /* for prior, decoder and upsampler: `file` is NULL until the component is open */
     struct decoder_model decoder;
     struct upsampler_model upsampler;
-    struct prior_draw drawer;       /* empty.n of its text is 0 before the empty text was run */
+    struct prior_draw drawer;       /* drawer.empty is valid if has_empty */
     bool has_empty;
-    struct condition none;          /* the empty text, for an unCLIP decoder */
+    struct condition none;          /* the condition of the empty text; only for an unCLIP decoder */
     struct decode_branch uncond;
     int (*step)(void *ctx, size_t done, size_t steps);
     void *ctx;
 };
 
-/* Begins a call: returns -1 if u is NULL. */
+/* Begins a call: clears the error message.  Returns -1 if u is NULL. */
 int api_enter(struct unclip *u);
 
-/* Sets the message "WHERE: WHY", or "WHERE N: WHY" with the number N counted from 1.  Returns -1. */
+/* Both functions set an error message, unless one is set already, and return -1.  The message of api_failed is
+ * "WHERE: WHY".  That of api_failed_at is "WHERE N: WHY", where N is i + 1. */
 int api_failed(struct unclip *u, const char *where, const struct err *why);
 int api_failed_at(struct unclip *u, const char *where, size_t i, const struct err *why);
 
-/* Returns -1 with a message if p is NULL. */
+/* Returns 0, or -1 with a message if p, the argument `name` of a call, is NULL. */
 int api_need(struct unclip *u, const void *p, const char *name);
 
-/* Returns -1 with a message unless all n numbers are finite. */
+/* Returns 0, or -1 with a message if one of the n elements of v is not finite. */
 int api_finite(struct unclip *u, const float *v, size_t n, const char *name);
 
-/* Starts threads and kernels, and fixes the paths. */
+/* Chooses the kernels, sets u->fixed, and starts the threads.  Does nothing if the threads have been started before. */
 int api_start(struct unclip *u);
 
-/* Runs `open` once more than it succeeds: if it fails, the memory and the files that it took are given back. */
+/* Calls open(u) and returns its result.  If open fails, releases the memory and the files that it took. */
 int api_part(struct unclip *u, int (*open)(struct unclip *u));
 
 struct model_paths api_paths(struct unclip *u);
 
-/* Open the vocabulary; the text tower with its vocabulary; the image tower. */
+/* The next six functions open a component, unless it is open.  api_words opens the vocabulary alone, api_text the text
+ * tower with its tokenizer, and api_vision the image tower. */
 int api_words(struct unclip *u);
 int api_text(struct unclip *u);
 int api_vision(struct unclip *u);
 
-/* Open the prior, the decoder with the condition of the empty text, the upsampler. */
+/* api_decoder also computes the unconditional branch of the guidance, which has the empty text, into u->uncond. */
 int api_prior(struct unclip *u);
 int api_decoder(struct unclip *u);
 int api_upsampler(struct unclip *u);
 
-/* Sets *m to the CLIP that has the tower `want`, MODEL_TEXT or MODEL_VISION, or one of two.  If no tower is open, only
- * the headers of the model's files are read; then only the config and the fingerprint of *m may be used. */
+/* Sets *m to the CLIP that has the tower `want`: MODEL_TEXT, MODEL_VISION, or MODEL_TEXT | MODEL_VISION for either of them.
+ * If no such tower is open, only the headers of the model's files are read; then the caller may use only the config and
+ * the fingerprint of *m. */
 int api_clip(struct unclip *u, unsigned want, struct clip_model *m);
 
 /* Returns E, the width of the model's embeddings, or 0 for an error. */
 size_t api_width(struct unclip *u);
 
-/* Sets *scale to the factor from cosines to logits: the model's, or 100. */
+/* Sets *scale to the model's logit scale, or to 100 if the model has none. */
 int api_scale(struct unclip *u, double *scale);
 
 const struct sim_kern *api_similarity(void);

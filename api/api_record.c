@@ -8,7 +8,7 @@
 #include "formats/record/stream.h"
 #include "lib/base/size.h"
 
-static const size_t READER_ROOM = (size_t)1 << 34, RECORD_ROOM = (size_t)1 << 32;    /* address space */
+static const size_t READER_ROOM = (size_t)1 << 34, RECORD_ROOM = (size_t)1 << 32;    /* bytes of address space */
 
 struct unclip_record {
     struct unclip *u;
@@ -16,24 +16,24 @@ struct unclip_record {
     struct arena arena;
     struct record r;
     const char *id;
-    bool lent;              /* it belongs to a reader */
+    bool lent;              /* the record belongs to a reader: unclip_record_free ignores it */
 };
 
 struct unclip_reader {
     struct unclip_record record;    /* the current record; its arena is the reader's */
     struct arena_mem mem;
-    struct arena empty;             /* the arena before a record is read */
+    struct arena empty;             /* state of the reader's arena before a record is read */
     struct stream stream;
     const char *path;
     bool over;
 };
 
-/* Begins a call for a record. */
+/* Begins a call for a record: clears the error message.  Returns -1 if r is NULL. */
 static int enter(const struct unclip_record *r) {
     return r ? api_enter(r->u) : -1;
 }
 
-/* Begins a call that sets a field. */
+/* Begins a call that sets a field.  Returns -1 if r or field is NULL, or if field is not UTF-8. */
 static int enter_set(const struct unclip_record *r, const char *field) {
     if (enter(r) < 0 || api_need(r->u, field, "field") < 0)
         return -1;
@@ -196,7 +196,7 @@ int unclip_record_json(struct unclip_record *r, const char *field, const char **
         return -1;
     if (field && !(got = record_raw(&r->r, field, &val)))
         return got;
-    scratch = r->u->arena;    /* in another region than the text that grows */
+    scratch = r->u->arena;    /* the JSON text grows in the arena of the record, so scratch comes from the handle's */
     mp_open(&m, &r->arena);
     got = field ? json_write_value(&m, val, JSON_ARRAYS, scratch, &r->u->err) : json_write(&m, &r->r, JSON_ARRAYS, scratch, &r->u->err);
     if (got < 0)
@@ -236,7 +236,7 @@ int unclip_record_bytes(struct unclip_record *r, const void **bytes, size_t *n) 
 
     if (enter(r) < 0 || api_need(r->u, bytes, "bytes") < 0 || api_need(r->u, n, "n") < 0)
         return -1;
-    a = r->arena;    /* the bytes lie behind the record: the next call for the record overwrites them */
+    a = r->arena;    /* a copy: the next call for the record overwrites the bytes */
     if (record_encode(&r->r, &s, &a, &r->u->err) < 0)
         return -1;
     *bytes = s.p, *n = s.n;

@@ -6,8 +6,8 @@
 
 #include "tests/golden_file.h"
 
-/* Returns the strokes of the tensors "segments" and PREFIX points, radius and rgba, with the parameters in the order of
- * struct strokes. */
+/* Reads strokes from four tensors of the file z: "segments", and "points", "radius" and "rgba" with `prefix` before the
+ * name.  Returns them with the parameters in the order of struct strokes. */
 static struct strokes golden_strokes(const struct weights *z, const char *prefix, struct arena *a) {
     static const char *const part[] = {"points", "radius", "rgba"};
     const float *v[3], *segments;

@@ -15,7 +15,7 @@ struct golden_tower {
     void *kept;
 };
 
-/* `look` and `back` of struct eye; tower is a struct golden_tower. */
+/* These two functions are the callbacks `look` and `back` of struct eye.  `tower` points to a struct golden_tower. */
 static void golden_tower_look(void *tower, size_t n, const float *planes, float *embed) {
     struct golden_tower *t = tower;
 
@@ -28,7 +28,7 @@ static void golden_tower_back(void *tower, size_t n, const float *d_embed, float
     clip_image_back(t->g, t->k, n, KEEP_ALL, d_embed, d_planes, t->kept);
 }
 
-/* Opens the checkpoint `file` for passes of at most `pass` pictures, or ends the test. */
+/* Opens the image tower of the checkpoint `file` for passes of at most `pass` pictures.  Ends the test on failure. */
 static void golden_tower_open(struct golden_tower *t, const char *file, const struct compute *k, size_t pass, struct arena *a) {
     struct weights w = golden_open(file, a);
     struct err e = {0};

@@ -1,4 +1,4 @@
-/* guarded.h - random numbers that lie between NaN, so that a read or a write beyond them shows */
+/* guarded.h - arrays of random floats with NaN before and after, so that tests detect accesses out of bounds */
 #ifndef UNCLIP_TESTS_GUARDED_H
 #define UNCLIP_TESTS_GUARDED_H
 
@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { GUARD = 17 };    /* floats before the numbers, so that no vector is aligned */
+enum { GUARD = 17 };    /* NaNs before the array; an odd number, so that the array is not aligned for vectors */
 
-/* Returns the next number of a linear congruential generator, in [-1, 1). */
+/* Returns the next output of a linear congruential generator, scaled to [-1, 1). */
 static float uniform(void) {
     static uint32_t state = 1;
 
@@ -17,7 +17,8 @@ static float uniform(void) {
     return (float)(int32_t)state * 0x1p-31f;
 }
 
-/* Fills all of the `size` floats of room with NaN, except n numbers in [-scale, scale).  Returns the first of these. */
+/* Fills room [size] with NaN, except an array of n random floats in [-scale, scale), which begins at room[GUARD].  Returns
+ * a pointer to this array. */
 static float *guarded(float *room, size_t size, size_t n, float scale) {
     for (size_t i = 0; i < size; i++)
         room[i] = NAN;
@@ -26,7 +27,7 @@ static float *guarded(float *room, size_t size, size_t n, float scale) {
     return room + GUARD;
 }
 
-/* Returns whether all of room except the n numbers is NaN still. */
+/* Returns true if room [size] still is NaN outside the array of n floats that guarded made. */
 static bool untouched(const float *room, size_t size, size_t n) {
     for (size_t i = 0; i < size; i++)
         if ((i < GUARD || i >= GUARD + n) && !isnan(room[i]))

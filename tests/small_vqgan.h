@@ -1,6 +1,7 @@
-/* small_vqgan.h - the decoder of tests/golden/grad/vqclip, bound by hand, because it has fewer layers than a VQGAN
+/* small_vqgan.h - the small VQGAN decoder of tests/golden/grad/vqclip
  *
- * Its operations are conv_in, r1, attn, up1, r2, up2 and out.  Its norms have 8 groups.
+ * This file builds the decoder's layers itself, because the decoder has fewer layers than those that the library opens.
+ * The operations are conv_in, r1, attn, up1, r2, up2 and out.  The group norms have 8 groups.
  */
 #ifndef UNCLIP_SMALL_VQGAN_H
 #define UNCLIP_SMALL_VQGAN_H
@@ -23,7 +24,7 @@ static const float *small_golden(const struct weights *z, const char *name, stru
     return small_need((void *)(uintptr_t)tensor_all_f32(&w->t, a), name);
 }
 
-/* Copies x [C, pixels] as [pixels, C]. */
+/* Returns a transposed copy of x [C, pixels]: [pixels, C], channels last. */
 static float *small_last(const float *x, size_t channels, size_t pixels, struct arena *a) {
     float *y = small_need(arena_take(a, channels * pixels, sizeof *y), "room");
 

@@ -1,6 +1,7 @@
-/* widen.h - makes f64 tensors of the f32 and f16 tensors of a file, for tests that are compiled with tests/double.h
+/* widen.h - converts the f32 and f16 tensors of a file to f64, for tests that are compiled with tests/double.h
  *
- * There DT_F32 stands for the type that `float` is, which is double.  In other tests widen() does nothing.
+ * In these tests `float` means double and DT_F32 means `float`, so the networks cannot read an f32 tensor as it is in the
+ * file.  In other tests widen() does nothing.
  */
 #ifndef UNCLIP_WIDEN_H
 #define UNCLIP_WIDEN_H

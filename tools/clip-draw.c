@@ -205,7 +205,8 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
 
 /* ---- the model ---- */
 
-/* Opens the VQGAN at --vq, or else in the model's paths, and fits the canvas to it. */
+/* Opens the VQGAN that --vq names, or else the one in the model's paths.  Rounds the sides of the canvas down to sides that
+ * the VQGAN can make. */
 static void open_vqgan(struct job *j, const struct model_paths *p) {
     struct model_paths at = j->vq_path ? tool_model_at(&j->t, *p, &j->vq_path) : *p;
     struct drawing *d = &j->d;

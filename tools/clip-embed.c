@@ -79,7 +79,8 @@ static void flush(void *job) {
 
 /* ---- records ---- */
 
-/* Does the output hold the record's result already?  A record that needs no new embedding has parameters already. */
+/* Returns whether the output already holds the result for the record.  If the record needs no new embedding, the
+ * comparison uses the parameters that an earlier clip-embed wrote into the record. */
 static bool skip_record(struct job *j, const struct embed_item *it) {
     struct arena a = j->room;
     struct err e = {0};
@@ -133,7 +134,8 @@ static bool not_ours(struct job *j, const char *name, struct file_stamp stamp, c
     return tool_other_shard(&j->t, id) || skip(j, id, stamp, map, NULL, EMBED_IMAGE);
 }
 
-/* Give pictures to the workers, once for each overlay, until the ring is full.  Returns false if no picture is left. */
+/* Pushes pictures into the queue, each once for each overlay, until the queue is full.  Returns false if no picture is left
+ * or a signal stopped the program. */
 static bool push_pictures(struct job *j, size_t slots) {
     while (image_queue_count(j->queue) + j->overlay.n <= slots && !tool_stopped()) {
         struct picture p;
@@ -155,7 +157,7 @@ static bool push_pictures(struct job *j, size_t slots) {
                 continue;
             if (got > 0 && !loaded)
                 got = picture_source_load(&j->source, &p, &e), loaded = true;
-            if (got == 0 || tool_stopped())    /* a member that is not a picture */
+            if (got == 0 || tool_stopped())    /* got == 0: a member of an archive that is not a picture */
                 break;
             image_queue_push(j->queue, &p, &j->overlay.v[i], e.msg);
         }

@@ -36,7 +36,7 @@ struct job {
     size_t count;
 };
 
-/* text: the record's own text is used; file: the picture comes from a file. */
+/* `text` is true if the record's own text is used, `file` if the picture comes from a file and not from the record. */
 static int params(struct job *j, bool text, bool file, struct span *out, struct arena *a, struct err *e) {
     struct mp m;
     size_t begin;

@@ -233,7 +233,7 @@ static void open_model(struct job *j) {
     TOOL_CHECK_USES(&j->t, uses, modes, j->m.glide ? 2 : 1);
     TOOL_CHECK_USES(&j->t, of_clip, guides, j->clip.scale > 0 ? 2U << j->clip.on | 2U : 1U);
     if (j->m.glide && j->input.uncond && (j->guidance >= 0 ? j->guidance <= 1 : j->clip.scale > 0 && j->clip.on == GUIDE_NOISY))
-        die("--uncond is for -g above 1");    /* an unCLIP decoder has a second use for it: records without text */
+        die("--uncond is for -g above 1");    /* an unCLIP decoder also uses --uncond for records without text */
     tool_open_decoder_input(&j->t, &j->input, &j->m, &p);
     if (j->emit && arena_split(&j->t.arena, arena_share(&j->t.arena, 8, (size_t)64 << 20), &j->room_mem, &j->room) < 0)
         die("out of memory");

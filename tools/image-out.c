@@ -36,7 +36,7 @@ struct job {
     bool read;
     /* ---- */
     enum image_kind kind;
-    bool to_stdout, named;         /* named: a record named a file, so that the pattern may give names of pictures that exist */
+    bool to_stdout, named;         /* named: a record referred to a picture file, so the pattern may expand to its name */
     size_t directives;
     uint64_t files;
     struct name_set names;

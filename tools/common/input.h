@@ -23,8 +23,8 @@ int tool_next(struct tool *t, struct stream *s, struct record *r, struct arena *
 bool tool_other_shard(const struct tool *t, struct span root);
 
 /* Returns whether the file of --skip-from holds this result already.  If so, the result is counted as skipped.
- * `stamp` is that of the file which the id names, or unknown.  A result whose record has no stamp counts whatever the
- * stamp is, because earlier versions wrote records without stamps.
+ * `stamp` is the stamp of the file that the id names, or unknown.  A record without a stamp in the file of --skip-from
+ * matches every `stamp`, because earlier versions wrote no stamps.
  * The caller calls tool_skip once for each result: a result that the file holds n times is skipped n times. */
 bool tool_skip(struct tool *t, struct span id, struct file_stamp stamp, struct span params, size_t nfields,
                const struct span fp[]);

@@ -54,7 +54,7 @@ static void lock(int fd, const char *name) {
         die("%s: another run is writing to it", name);
 }
 
-/* Opens and locks the existing file `name`.  `shown` is the name in messages. */
+/* Opens and locks the existing file `name`.  `shown` is the name for messages.  Returns the descriptor. */
 static int open_locked(const char *name, const char *shown) {
     struct stat held, there;
     int fd;
@@ -63,7 +63,7 @@ static int open_locked(const char *name, const char *shown) {
         if ((fd = open(name, O_WRONLY | O_CLOEXEC)) < 0)
             die_errno("%s", shown);
         lock(fd, shown);
-        /* another run may have replaced the file between the two calls (prune) */
+        /* between open and lock, the --prune of another run may have replaced the file: then open the new one */
         if (fstat(fd, &held) == 0 && stat(name, &there) == 0 && held.st_dev == there.st_dev && held.st_ino == there.st_ino)
             return fd;
         close(fd);
@@ -126,8 +126,8 @@ static void hold(struct tool *t) {
         die("%s: not a stream of records: it is not replaced", name);
 }
 
-/* Removes the records of changed files, and with p->gone those of files that are gone, from the file `name`, which is
- * open and locked as *held. */
+/* Removes from the index `name` the records of files that have changed and, if p->gone, of files that no longer exist.
+ * *held is the descriptor of the index, which is locked.  If the index is replaced, *held becomes that of the new file. */
 static void prune(struct tool *t, const char *name, int *held, struct prune *p) {
     char shown[1100];
     struct err e = {0};
@@ -150,7 +150,7 @@ static void prune(struct tool *t, const char *name, int *held, struct prune *p) 
         fd = fcntl(p->to.fd, F_DUPFD_CLOEXEC, 3);
         if (fd < 0)
             die_errno("%s", shown);
-        lock(fd, shown);    /* before the new file gets its name */
+        lock(fd, shown);    /* before the rename, so that no other run can lock the new file first */
         if (file_new_keep(&p->to, true, &e) < 0)
             die("%s: %s", shown, e.msg);
         close(*held);

@@ -35,8 +35,9 @@ void tool_keep_records(const char *name);
  * (resume.h). */
 void tool_output(struct tool *t, size_t nfields, const char *const fields[]);
 
-/* Replaces each index by one without the records of picture files that have changed or are gone (prune.h).  The program
- * ends if a file is not a stream of records, if another run writes to it, or if none of its pictures is there. */
+/* Removes from each of the n indexes the records of picture files that have changed or no longer exist (prune.h).  The
+ * program ends with an error if an index is not a stream of records, if another run writes to it, or if none of the
+ * picture files that it names exists. */
 void tool_prune(struct tool *t, int n, char *name[]);
 
 /* Returns the descriptor of the output.  The first call, at the first result, makes or empties the file, or, if

@@ -18,7 +18,7 @@ struct page_out {
     uint64_t pictures;
 };
 
-/* Ends the program if `file` cannot be the file of a page: it is "-", a stream of records, or a picture. */
+/* Ends the program with an error if `file` is "-", an existing stream of records, or an existing picture. */
 void tool_page_file(const char *file);
 
 /* Begins a page that tool_page_end writes to `file`.  The three regions must be for the page alone. */

@@ -10,7 +10,8 @@
  * result includes the cache of packed weights, which tool_finish writes. */
 struct model_paths tool_models(struct tool *t);
 
-/* Returns p with the only path that *name stands for, and sets *name to that path. */
+/* Replaces *name by the path that it stands for (that of the built-in model for "box", that of a downloaded repository for
+ * the name of the repository).  Returns a copy of p with this path alone; the copy points to *name. */
 struct model_paths tool_model_at(struct tool *t, struct model_paths p, const char **name);
 
 /* Warns if no vocabulary is found for the text tower of the model m.  The calling program itself needs no

@@ -45,7 +45,7 @@ void tool_table(struct tool *t, struct result_table *r, const char *const column
     tool_at_end(flush, r);
 }
 
-/* Adds the column `path`.  Nothing but the head line is in the buffer yet. */
+/* Adds the column `path`.  The buffer holds no rows yet: a head line in it is dropped and written again with this column. */
 static void add_path(struct result_table *r) {
     struct table *t = &r->table;
 

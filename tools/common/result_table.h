@@ -13,9 +13,9 @@ struct result_table {
     struct table table;
     struct tool *t;
     bool header;    /* set by --header: a table in TSV begins with the names of its columns */
-    bool by_path;   /* set by the program if the columns are the default ones */
+    bool by_path;   /* set by the program if the columns are the default ones: `path` may be added */
     bool line_by_line, any, ended;
-    const char *with_path[8];    /* the columns, and path */
+    const char *with_path[8];    /* if the column `path` was added: the names of all columns */
 };
 
 /* Returns the format that the option which is true stands for, or TABLE_NONE if all three are false (the program then
@@ -25,9 +25,10 @@ enum table_format tool_table_format(bool tsv, bool csv, bool json);
 /* Opens the output for rows of the n columns.  The caller has set r->table.format. */
 void tool_table(struct tool *t, struct result_table *r, const char *const column[], size_t n);
 
-/* The program calls tool_table_begin before the rows of the result of the record `of`, and tool_table_row after the rows.
- * If the first of these records has a path and `r->by_path` is set, the table gets a last column `path`.  It calls
- * tool_table_end if the run came to its end: even a table without rows is then a result, which is written. */
+/* For each result, the program calls tool_table_begin with the record `of` that the result belongs to, writes the rows of
+ * the result, and calls tool_table_row.  If r->by_path is set and the first such record has the field `path`, the table
+ * gets a last column `path`.  At the end of the run the program calls tool_table_end, so that a table without rows is
+ * written, too. */
 void tool_table_begin(struct result_table *r, const struct record *of);
 void tool_table_row(struct result_table *r);
 void tool_table_end(struct result_table *r);

@@ -95,7 +95,7 @@ static void name_index(struct search *j, size_t n, char *const folder[]) {
     XXH64_state_t h;
 
     XXH64_reset(&h, 0);
-    XXH64_update(&h, "0.2", 4);    /* the first version that made indexes; later versions go on with them */
+    XXH64_update(&h, "0.2", 4);    /* a constant, so that later versions use the indexes that version 0.2 made */
     for (size_t i = 0; i < n; i++)
         XXH64_update(&h, folder[i], strlen(folder[i]) + 1);
     for (size_t i = 0; i < j->models.n; i++) {
@@ -121,7 +121,8 @@ static void name_index(struct search *j, size_t n, char *const folder[]) {
     j->index = path;
 }
 
-/* Embeds the pictures that the index does not hold or that have changed.  Returns the exit status of clip-embed. */
+/* Embeds the pictures that are not in the index or that have changed, and adds them to the index.  Returns the exit status
+ * of clip-embed. */
 static int update(struct search *j, size_t n, char *const folder[]) {
     struct command c = {.n = 0};
     char skip[4700];
@@ -151,8 +152,8 @@ static int update(struct search *j, size_t n, char *const folder[]) {
     return status;
 }
 
-/* Removes the pictures that have changed or are gone from the index.  If that fails, clip-embed says why, and rank is asked
- * all the same: results whose files are gone are not shown. */
+/* Removes from the index the records of pictures that have changed or no longer exist.  If this fails, clip-embed prints the
+ * reason and the search goes on, because `report` leaves out pictures that no longer exist. */
 static void prune(struct search *j) {
     struct command c = {.n = 0};
     pid_t pid;
@@ -168,8 +169,8 @@ static void prune(struct search *j) {
     ended(pid);
 }
 
-/* Writes a record of the picture to `page`, the input of image-out, which makes the page.  If image-out has ended, it has
- * said why, and ferror(page) becomes true. */
+/* Writes a record of the picture to `page`, a pipe to the program image-out, which makes the HTML page.  If image-out ended
+ * early, it printed the reason; the write then fails, and ferror(page) becomes true. */
 static void add_to_page(struct search *j, FILE *page, const char *path, double cos) {
     struct arena a = j->t->arena;
     struct err e = {0};
@@ -184,7 +185,7 @@ static void add_to_page(struct search *j, FILE *page, const char *path, double c
     signal(SIGPIPE, SIG_DFL);
 }
 
-/* Waits until image-out has written the page.  Returns whether that failed. */
+/* Closes the pipe `page` and waits for image-out to write the HTML page.  Returns true if that failed. */
 static bool end_page(FILE *page, pid_t pid) {
     bool failed = ferror(page);
 
@@ -197,7 +198,7 @@ static bool end_page(FILE *page, pid_t pid) {
 static void open_page(const char *file) {
     pid_t pid;
 
-    fflush(stdout);    /* otherwise both processes would print what is in its buffer */
+    fflush(stdout);    /* otherwise the child, too, would print the buffered text when it ends */
     if ((pid = fork()) == 0) {
         execlp("xdg-open", "xdg-open", file, (char *)NULL);
         die("--open: xdg-open is not installed (Debian: apt-get install xdg-utils); the page is %s", file);

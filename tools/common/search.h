@@ -1,8 +1,9 @@
 /* search.h - the pictures below folders that are most like a text
  *
- * What     tool_search runs three programs: clip-embed embeds the pictures that the index lacks or that have changed,
- *          and removes those that are gone; rank compares the text with the index; image-out makes the page.  The index
- *          is a stream of records in the user's cache.  Each list of folders and models has an index of its own.
+ * What     tool_search runs three programs.  clip-embed embeds the pictures that are not in the index or that have changed,
+ *          and removes from the index those that no longer exist.  rank compares the text with the index.  image-out
+ *          makes the HTML page.  The index is a stream of records in the user's cache directory.  Each list of folders and
+ *          models has an index of its own.
  */
 #ifndef UNCLIP_SEARCH_H
 #define UNCLIP_SEARCH_H

@@ -182,7 +182,7 @@ void classify_rows(const struct classify *c, struct table *t, const struct recor
         table_number(t, c->verdict[i].logit);
         if (c->classes)
             table_int(t, (int64_t)i + 1);
-        if (t->col)    /* the column path */
+        if (t->col)    /* the row is not complete: the table has the last column `path` */
             table_text(t, record_str(r, "path", &path, NULL) > 0 ? path : span_of(""));
     }
 }

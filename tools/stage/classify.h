@@ -31,7 +31,7 @@ struct classify {
     bool force;
     size_t k;                 /* how many labels each vector gets */
     double temperature;
-    double min_prob;          /* only what has at least this probability; negative: all */
+    double min_prob;          /* the program leaves out records whose best label is less probable; negative: none */
     const struct sim_kern *sim;
     const char *normalise, *hidden;    /* the values of these options for params; NULL if an option was not given */
     /* state */

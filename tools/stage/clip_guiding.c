@@ -4,9 +4,9 @@
 
 #include "lib/draw/pooled.h"
 
-/* ---- a plain CLIP at the predicted pictures ---- */
+/* ---- GUIDE_X0: a CLIP that sees the predicted pictures ---- */
 
-static const size_t MEMORY = (size_t)1 << 30;    /* for the gradient of the views that are computed at the same time */
+static const size_t MEMORY = (size_t)1 << 30;    /* bytes that a pass over some views may keep for their gradient */
 
 static int open_looking(struct clip_looking *l, const struct model_paths *p, size_t views, size_t side,
                         const struct compute *c,
@@ -21,13 +21,14 @@ static int open_looking(struct clip_looking *l, const struct model_paths *p, siz
     return drawing_open(&l->d, keep, e);
 }
 
-/* Computes the gradient of one predicted picture x0 [3, S, S] in [-1, 1].  p and d are memory for as many numbers. */
+/* Computes the gradient of the guidance with respect to one predicted picture x0 [3, S, S] into out.  The CLIP sees x0
+ * clamped to [-1, 1].  p and d are scratch memory of the size of x0. */
 static void look_at(struct clip_guiding *g, struct view *v, const struct noise_key *key, const float *x0, int t, float *p,
                     float *d,
                     float *out) {
     struct drawing *w = &g->look.d;
     const size_t n = 3 * w->h * w->w;
-    const double scale = -g->scale * 100 / (double)w->views / 2;    /* the loss is -cos; a pixel in [0, 1] is (x0 + 1) / 2 */
+    const double scale = -g->scale * 100 / (double)w->views / 2;    /* minus: the loss is -cos; / 2: a pixel is (x0 + 1) / 2 */
 
     for (size_t i = 0; i < w->views; i++) {
         uint32_t first = (uint32_t)t * (uint32_t)w->views;
@@ -61,7 +62,7 @@ static int look_gradient(void *ctx, size_t n, const float *x, int t, float *out,
     return 0;
 }
 
-/* Sets the target of a record: its vector, or else its text. */
+/* Sets the target to the record's vector, or else to the embedding of its text, or else to that of the empty text. */
 static int look_for(struct clip_looking *l, const struct record *r, struct arena *a, struct err *e) {
     struct span text = SPAN("");
     int got = sight_target(&l->sight, 0, 1, r, NULL, false, a, e);
@@ -72,7 +73,7 @@ static int look_for(struct clip_looking *l, const struct record *r, struct arena
     return got > 0 ? 0 : -1;
 }
 
-/* ---- both ---- */
+/* ---- GUIDE_NOISY and GUIDE_X0 ---- */
 
 int clip_guiding_open(struct clip_guiding *g, const struct model_paths *p, size_t side, const struct compute *c,
                       struct arena *keep, struct err *e) {

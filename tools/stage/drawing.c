@@ -54,7 +54,8 @@ int sight_target_text(struct sight *s, size_t at, double weight, struct span tex
     return encode_text(&s->text, text, v, *a, e) < 0 ? -1 : set_target(s, at, weight, v, a, e);
 }
 
-/* Sets target `at` to the vector of the record's text.  `theirs` is the CLIP of the record's vector. */
+/* Sets s->target[at] to the embedding of the record's text.  For the error message, `theirs` is the fingerprint of the CLIP
+ * that made the record's vector, and `ours` is that of the CLIP s. */
 static int embed_text(struct sight *s, size_t at, double weight, const struct record *r, struct span theirs, struct span ours,
                       struct arena *a, struct err *e) {
     struct span text;

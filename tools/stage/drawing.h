@@ -7,8 +7,8 @@
  *          unknown CLIP made it and there are several sights, the target is computed from the record's text instead.
  * Errors   A vector of another width, a vector of another CLIP in a record without text, no vector.
  * Memory   A pass computes the gradients of some views at the same time.  What it keeps is at most `memory` bytes,
- *          except that a pass has at least one view.  If one view needs more, its tower keeps less: KEEP_STATES, or
- *          else KEEP_INPUTS (transformer_back.h).
+ *          except that a pass has at least one view.  If one view of a tower needs more, that tower keeps fewer values
+ *          and computes the others again: KEEP_STATES, or else KEEP_INPUTS (transformer_back.h).
  * Threads  Those of compute.pool.  No byte depends on their number.
  */
 #ifndef UNCLIP_DRAWING_H
@@ -44,16 +44,17 @@ struct sight {
 int sight_open(struct sight *s, const struct model_paths *p, const struct compute *k, struct arena *keep, struct arena *late,
                struct err *e);
 
-/* Sets target `at` to the vector in `field` of r, scaled to length 1.  If `field` is NULL, the vector is text_embed, or
+/* Sets s->target[at] to the vector in `field` of r, scaled to length 1.  If `field` is NULL, the vector is text_embed, or
  * image_embed if r has no text_embed.  `others` tells whether there are other sights.  Returns 1, or 0 if r has no such
  * vector, or -1 for an error. */
 int sight_target(struct sight *s, size_t at, double weight, const struct record *r, const char *field, bool others, struct arena *a,
                  struct err *e);
 
-/* Sets target `at` to the vector that this CLIP's own text tower computes for a text.  Returns 1, or -1 for an error. */
+/* Sets s->target[at] to the embedding of a text, computed by the text tower of the CLIP s and scaled to length 1.  Returns
+ * 1, or -1 for an error. */
 int sight_target_text(struct sight *s, size_t at, double weight, struct span text, struct arena *a, struct err *e);
 
-/* Sets target `at` to the vector of a picture file.  Returns 1, or -1 for an error. */
+/* Sets s->target[at] to the embedding of a picture file, scaled to length 1.  Returns 1, or -1 for an error. */
 int sight_target_image(struct sight *s, size_t at, double weight, const char *file, struct arena *a, struct err *e);
 
 struct drawing {
@@ -67,7 +68,7 @@ struct drawing {
     size_t h, w, strokes, views, iterations, best_of, memory;
     double lr;
     float *init;                     /* [3, h, w] in [0, 1], or NULL */
-    struct vq_canvas *vq;            /* of CANVAS_VQGAN, fitted to h and w; else NULL */
+    struct vq_canvas *vq;            /* for CANVAS_VQGAN: fitted to h and w (vq_canvas_fit); else NULL */
     uint64_t seed;
     bool (*watch)(void *ctx, size_t done, double loss);    /* `done` counts iterations of all starts; false stops */
     bool (*emit)(void *ctx);         /* called after each `every` iterations, unless `every` is 0; false stops */
@@ -95,7 +96,7 @@ int drawing_open(struct drawing *d, struct arena *keep, struct err *e);
 /* Draws sample i of a record.  The result is in d->now and d->o.picture, in memory from the arena a. */
 int drawing_run(struct drawing *d, const struct sample *s, size_t i, struct arena *a, struct err *e);
 
-/* Sets the field svg of r to the strokes as SVG, whose element <desc> holds the record's fields. */
+/* Sets the field `svg` of r to an SVG of the strokes in d->now.  Its element <desc> holds fields of r. */
 int drawing_svg(const struct drawing *d, struct record *r, struct arena *a, struct err *e);
 
 /* Makes each record of the file a target of every sight, with CLIPDraw's weight of -0.3.  The first record becomes

@@ -44,7 +44,8 @@ struct embed_item {
     struct err err;
 };
 
-/* Sets the crops that a queue of picture files makes: q->prep for the tower, and, if o->keep is not 0, q->keep for the record. */
+/* Sets how a queue of picture files crops each picture: q->prep makes the input of the tower and, if o->keep is not 0,
+ * q->keep makes the picture that is stored in the record. */
 void embed_crops(const struct embed_options *o, const struct towers *w, struct image_queue_options *q);
 
 /* Sets it->todo to what is to be computed for it->r, and opens the towers that this needs. */

@@ -45,15 +45,15 @@ int mix_along(struct mix_way *w, const struct record *a, const struct vector *ol
 int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, size_t n, double t, struct arena *mem,
               struct err *e);
 
-/* What embed-mix was told.  All except the mode may be absent: NULL, or n = 0. */
+/* The options of a run of embed-mix.  A pointer is NULL if the option was not given; `mode` is always given. */
 struct mix_options {
     const char *mode, *field, *pca;    /* pca: the file of --pca */
-    const char *fresh, *old;           /* of diff: the files of the two texts */
-    const double *step;                /* [n] */
+    const char *fresh, *old;           /* only for the mode diff: the files of the new and of the old text */
+    const double *step;                /* [n]; NULL if n is 0 */
     size_t n;
 };
 
-/* Makes *out the map of these options for params. */
+/* Encodes the options as a map, which embed-mix stores in the field `params` of its records, and sets *out to it. */
 int mix_params(struct span *out, const struct mix_options *o, struct arena *a, struct err *e);
 
 /* A weighted sum of vectors; if `raw` is false, each vector is divided by its length first.  A struct that is {0} is an

@@ -14,9 +14,9 @@
  *          If only cosines above a threshold count (the fields over and least), sim_below compares a
  *          record with the threshold in f32 first.  A record below the threshold is never scored in f64.
  *
- *          Most records of a file differ only in the id, the numbers, and a few short fields before the numbers
- *          (size, mtime, path).  After one record was parsed, the next record is accepted without parsing if the other
- *          bytes equal those of the parsed record.  Otherwise it is parsed.
+ *          Most records of a file differ only in the id, the elements of the vector, and a few short fields before the
+ *          vector (size, mtime, path).  After one record was parsed, the next record is accepted without parsing if all
+ *          other bytes are equal to those of the parsed record.  Otherwise it is parsed.
  * Safety   Only plain records are scanned.  A record is not plain if it is cut, malformed or longer
  *          than SCAN_BUFFER, carries an error, lacks the vector, or does not fit the query.  Such a
  *          record ends the part.  The caller goes on at this record with stream_next, which says
@@ -63,19 +63,21 @@ struct scan_part {
     struct scan_hit *hit;   /* [SCAN_HITS] */
 };
 
-/* The bytes that all records of a kind share, which are all bytes except the id, the numbers, and the values of the
- * first SCAN_HOLES fields before the numbers that are numbers, strs or bins.  Such a value is a hole. */
+/* A template of similar records: the bytes that they share.  Three parts of a record may differ from the template: the id,
+ * the elements of the vector, and the holes.  A hole is the value of a field before the vector, if the value is a number, a
+ * str or a bin.  A mould has at most SCAN_HOLES holes, those of the first such fields. */
 struct scan_mould {
-    size_t bytes;           /* length of the numbers; 0: no mould is known yet */
-    size_t before, after;   /* how many bytes of `text` are between id and numbers, and how many after the numbers */
-    size_t hole[SCAN_HOLES], holes;    /* a hole is before the byte hole[i] <= before of `text` */
+    size_t bytes;           /* length of the vector's elements in bytes; 0: the mould is not made yet */
+    size_t before, after;   /* how many bytes of `text` are before the elements, and how many after them */
+    size_t hole[SCAN_HOLES], holes;    /* hole i is just before text[hole[i]]; hole[i] <= before */
     enum dtype dtype;
     unsigned char text[SCAN_MOULD];
 };
 
-/* If the record at p has the shared bytes of the mould m, scan_fill returns the record's numbers and sets *used to its
- * length.  Otherwise it returns NULL.  scan_make parses the record at p and makes the mould m from it.  It returns the
- * record's numbers, or NULL if the record is not plain. */
+/* Both functions return the elements of the vector of the record at p, where n bytes are left, and set *used to the length
+ * of the record.  scan_fill does not parse the record: it returns NULL if the record differs from the mould m outside the
+ * id, the elements and the holes.  scan_make parses the record and makes the mould m from it.  It returns NULL if the
+ * record is not plain. */
 const unsigned char *scan_fill(const struct scan_mould *m, const unsigned char *p, size_t n, size_t *used);
 const void *scan_make(struct scan_mould *m, const struct scan_query *q, const unsigned char *p, size_t n, size_t *used,
                       struct arena *a);

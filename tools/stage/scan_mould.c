@@ -16,7 +16,7 @@ static bool id_at(const unsigned char *p, size_t n, struct span *id, bool *bin) 
     return true;
 }
 
-/* Returns the end of the value at p if it is a whole number, str or bin, else NULL. */
+/* Returns the end of the value at p if the n bytes hold all of it and it is a finite number, a str or a bin; else NULL. */
 static const unsigned char *past_value(const unsigned char *p, size_t n) {
     struct mp_item it;
 
@@ -52,7 +52,8 @@ const unsigned char *scan_fill(const struct scan_mould *m, const unsigned char *
     return q;
 }
 
-/* Puts the bytes from `from` to `data` into the mould, and makes holes of the values of the record's fields there. */
+/* Copies the bytes from `from` to `data` into the mould, without the field values that become holes.  Returns false if the
+ * bytes do not fit into the mould. */
 static bool before(struct scan_mould *m, const struct record *r, const unsigned char *from, const unsigned char *data) {
     m->before = m->holes = 0;
     for (size_t i = 0; i <= r->nfield; i++) {
@@ -87,7 +88,7 @@ const void *scan_make(struct scan_mould *m, const struct scan_query *q, const un
     m->dtype = v.dtype;
     from = r.id.p + r.id.n;
     data = v.data;
-    if (data < from || data >= p + *used)    /* the numbers are in the arena, as f32: no mould */
+    if (data < from || data >= p + *used)    /* the elements were converted to f32 in the arena: no mould */
         return data;
     behind = data + v.d * dtype_size(v.dtype);
     m->after = (size_t)(p + *used - behind);

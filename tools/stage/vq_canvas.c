@@ -44,7 +44,7 @@ int vq_canvas_init(struct vq_canvas *v, const char *file, struct arena *keep, st
     struct arena a;
     float *x;
 
-    p.cache = NULL;    /* the encoder's memory is free again below, before the cache would write it */
+    p.cache = NULL;    /* the cache is written at the end of the program, but the encoder's memory is free again before */
     v->tokens = arena_take(keep, l->h * l->w, sizeof *v->tokens);
     a = *keep;
     if (!v->tokens || drawing_picture(file, h, w, &x, &a, e) < 0 || vq_open(&m, VQ_ENCODER, &p, l->k, &a, e) < 0)
