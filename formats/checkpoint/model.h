@@ -60,9 +60,9 @@ int model_open_clip(struct clip_model *m, unsigned want, const struct model_path
  *   A fingerprint covers what its file holds, which is one tower or both, with logit_scale or without it.  So the
  *   fingerprints of all these files are computed.  logit_scale is the logarithm of the scale that the record names, or
  *   NULL.
- *   The answer is ORIGIN_UNKNOWN if fp differs from all these fingerprints and the pipeline lacks a tower, which the
- *   file of fp may hold.  It is also ORIGIN_UNKNOWN if scratch (as for clip_fingerprint) is too small.  Weights that were
- *   rounded twice (f32 to f16 to bf16) can have another fingerprint, and then count as another model's. */
+ *   The answer is ORIGIN_UNKNOWN if fp differs from all these fingerprints and the pipeline lacks a tower, because the
+ *   file of fp may hold that tower.  It is also ORIGIN_UNKNOWN if scratch (as for clip_fingerprint) is too small.
+ *   Weights that were rounded twice (f32 to f16 to bf16) can have another fingerprint, and then count as another model's. */
 enum model_origin { ORIGIN_UNKNOWN, ORIGIN_SAME, ORIGIN_OTHER };
 
 enum model_origin model_origin(const struct clip_model *text, const struct clip_model *vision, struct span fp,

@@ -94,7 +94,8 @@ static int make_key(struct pack_entry *n, const struct pack_of *w, const struct 
 
 /* ---- finding ---- */
 
-/* Map the entry's file for as long as the region of the arena a lasts, and read its head into n->packed. */
+/* Maps the entry's file, and reads the file's header into n->packed.  The file stays mapped until the region of the arena a
+ * ends. */
 static int find(const struct pack_cache *k, struct pack_entry *n, struct mapfile *m, const struct arena *a, struct err *e) {
     int dir = pack_dir_open(k->dir, false, e), fd, r;
 

@@ -39,7 +39,7 @@ struct pickle_obj {
     enum pickle_kind kind;
     uint32_t a, b;
     uint32_t state;          /* the state that BUILD gave to this object, or PICKLE_NONE */
-    uint32_t first, last;    /* the first and the last cell of the items; 0 if the object has no items */
+    uint32_t first, last;    /* the first and the last cell of the list of items; 0 if the object has no items */
     uint32_t count;          /* number of items */
     union {
         int64_t i;

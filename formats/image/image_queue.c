@@ -214,7 +214,7 @@ void image_queue_stop(struct image_queue *q) {
     pthread_mutex_unlock(&q->lock);
     for (size_t i = 0; i < q->started; i++)
         pthread_join(q->worker[i].thread, NULL);
-    for (size_t i = 0; i < q->o.slots; i++) {    /* of pictures that were not decoded */
+    for (size_t i = 0; i < q->o.slots; i++) {    /* the copied bytes of pictures that no worker has decoded */
         image_file_free(q->item[i].bytes);
         q->item[i].bytes = NULL;
     }

@@ -1,15 +1,15 @@
 /* image_queue.h - read, decode, resize and crop pictures in threads while the caller computes
  *
  * What     A ring of `slots` pictures between the caller and `threads` workers.  The caller pushes
- *          pictures (picture_source.h) and takes crops in the same order; workers read files, decode, resize and
+ *          pictures (picture_source.h) and takes their crops in the same order.  The workers read files, decode, resize and
  *          crop.  Workers never wait for each other, and are at most `slots` pictures ahead.
  * Shapes   item->crop is u8 [S, S, 3], made as options.prep says.  item->kept is u8 [K, K, 3], made as options.keep
  *          says, or NULL if keep.crop is 0.
  * Errors   item->err says why a picture failed.  image_queue_start fails when memory or threads run out; no other
  *          function fails.
- * Memory   slots x (3 S S + 3 K K + 14 kB), and the bytes of pictures that are not files.  Each worker also takes the bytes of one file, what the decoder needs
- *          (image_read.h: some rows of a JPEG, the whole picture in other formats) and at most 256 MiB of
- *          address space for the resize.
+ * Memory   slots x (3 S S + 3 K K + 14 kB), and the encoded bytes of the pictures in the queue that are not files.  Each
+ *          worker also takes the bytes of one file, what the decoder needs (image_read.h: some rows of a JPEG, the whole
+ *          picture in other formats) and at most 256 MiB of address space for the resize.
  * Threads  There is one caller.  An item that image_queue_at returned is the caller's until popped.
  */
 #ifndef UNCLIP_IMAGE_QUEUE_H
@@ -31,13 +31,13 @@ struct image_queue_options {
 };
 
 struct image_item {
-    char name[NAMES_MAX], archive[NAMES_MAX], caption[CAPTION_MAX];    /* as in struct picture; "": absent */
-    unsigned char *bytes;         /* of a picture that is not a file, until it is decoded; or NULL */
+    char name[NAMES_MAX], archive[NAMES_MAX], caption[CAPTION_MAX];    /* as in struct picture; "" if absent */
+    unsigned char *bytes;         /* [n] the encoded bytes of a picture that is not a file; NULL once decoded */
     size_t n;
     const struct overlay *overlay;
     unsigned char *crop, *kept;
     char hash[33];                /* 32 hex digits */
-    struct file_stamp stamp;      /* of the file just before it was read, or of the archive */
+    struct file_stamp stamp;      /* of the file, taken just before the file was read, or of the archive */
     char note[200];               /* says what the decoder repaired, or "" */
     struct err err;               /* says why the picture failed, or "" */
 };
@@ -60,7 +60,7 @@ struct image_item *image_queue_at(struct image_queue *q, size_t i);
 void image_queue_pop(struct image_queue *q, size_t n);
 
 /* Waits until the workers have finished the pictures that they are decoding, drops all others and ends the threads.
- * The workers' memory goes back to the arena of image_queue_start, which must not have been moved. */
+ * Returns the workers' memory to the arena that image_queue_start got.  The caller must not have moved that struct. */
 void image_queue_stop(struct image_queue *q);
 
 #endif

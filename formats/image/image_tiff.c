@@ -1,9 +1,9 @@
 /* allocates: a row of tiles, or a strip */
-/* Decodes TIFF with libtiff: the first picture of the file, turned as its orientation says, because Pillow always turns it.
- * Strips or tiles that stand side by side are a band.  One band is decoded at a time, and its samples become RGB row by row.
+/* Decodes the first picture of a TIFF file with libtiff, and turns it as its orientation tag says, because Pillow always
+ * does.  A band is a strip, or a row of tiles.  One band is decoded at a time, and its samples become RGB row by row.
  *
- * The library is opened with dlopen when the first such file comes, as in image_heif.c: its codecs would slow down every
- * start of the program. */
+ * libtiff is opened with dlopen when the first TIFF file comes, as libheif is in image_heif.c, because loading its codecs
+ * would slow down every start of the program. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -52,7 +52,7 @@ static void hear_warning(const char *module, const char *fmt, va_list ap) {
     warned = true;
 }
 
-/* Looks up a function (image_heif.c has the same, with the reason for memcpy). */
+/* Stores the address of a function of the library in *to (see image_heif.c for the reason for memcpy). */
 static void find(void *library, const char *name, void *to) {
     void *p = library ? dlsym(library, name) : NULL;
 
@@ -120,13 +120,13 @@ struct tiff {
     TIFF *t;
     size_t w, h;
     uint16_t bits, samples, photo, compression;
-    bool tiled, separate, premultiplied;    /* separate: each sample has strips or tiles of its own */
-    size_t wanted;                 /* samples of a pixel that are used: 1, 3 or 4 colours, and alpha if premultiplied */
-    size_t tw, th, across, down;   /* size of a tile (or strip), and how many there are */
-    size_t line, tile;             /* bytes of a row of a tile, and of a tile */
+    bool tiled, separate, premultiplied;    /* separate: planar, each sample has strips or tiles of its own */
+    size_t wanted;                 /* number of used samples of a pixel: 1, 3 or 4 (CMYK, or RGB and alpha if premultiplied) */
+    size_t tw, th, across, down;   /* size of a tile (or strip); numbers of tiles in a row and in a column */
+    size_t line, tile;             /* bytes of one row of a tile (or strip), and of the whole tile */
     uint16_t *red, *green, *blue;  /* the palette */
     unsigned char shade[256][3];   /* the RGB of each sample if `wanted` is 1 */
-    unsigned char *band;           /* [planes that are used][across][tile] */
+    unsigned char *band;           /* [used planes, 1 unless `separate`][across][tile] */
 };
 
 static uint16_t field16(const struct tiff *f, uint32_t tag, uint16_t absent) {
@@ -150,7 +150,7 @@ static int64_t expansion(uint16_t compression) {
     return -1;
 }
 
-/* Settles which samples make the colour of a pixel. */
+/* Sets f->wanted, the number of samples that make the colour of a pixel, and refuses pictures that are not supported. */
 static int colours(struct tiff *f, struct err *e) {
     static const char *const photos[] = {"grey", "grey", "RGB", "a palette", "a mask", "CMYK", "YCbCr"};
     uint16_t nextra = 0, *extra = NULL, format = field16(f, TIFFTAG_SAMPLEFORMAT, 1);
@@ -181,7 +181,7 @@ static int colours(struct tiff *f, struct err *e) {
     return 0;
 }
 
-/* Settles the strips or tiles, and takes memory for a band. */
+/* Sets the sizes of the strips or tiles, and allocates a band.  n is the length of the file. */
 static int layout(struct tiff *f, size_t n, const struct image_options *o, struct err *e) {
     const size_t each = f->separate ? 1 : f->samples;
     uint32_t tw = 0, th = 0;
@@ -204,7 +204,7 @@ static int layout(struct tiff *f, size_t n, const struct image_options *o, struc
     f->tile = f->line * f->th;
     if (f->across * f->down * (f->separate ? f->samples : 1) != (f->tiled ? lib.NumberOfTiles : lib.NumberOfStrips)(f->t))
         return err_set(e, "TIFF: its strips do not make up the picture");
-    /* each strip has an entry of 2 bytes at least, so a file that is too short for its table is refused here */
+    /* The table of strips has at least 2 bytes for each strip, so a file of n bytes has fewer than n strips. */
     if (f->across * f->down > n || (factor && f->line * f->across * f->h > n * (uint64_t)factor))
         return err_set(e, "the TIFF data ends early");
     f->band = malloc((f->separate ? f->wanted : 1) * f->across * f->tile);
@@ -213,7 +213,7 @@ static int layout(struct tiff *f, size_t n, const struct image_options *o, struc
 
 /* ---- pixels ---- */
 
-/* Of fax data, libtiff only warns that it is broken or ends early. */
+/* If fax data are broken or end early, libtiff only warns.  So a warning about fax data is taken as an error. */
 static bool is_fax(const struct tiff *f) {
     return f->compression >= COMPRESSION_CCITTRLE && f->compression <= COMPRESSION_CCITTFAX4;
 }
@@ -235,7 +235,7 @@ static int decode_band(const struct tiff *f, size_t y, struct err *e) {
     return 0;
 }
 
-/* Returns sample i of a row; of 16 bits the high byte. */
+/* Returns sample i of a row.  Of a sample of 16 bits, returns the high byte. */
 static unsigned sample(const unsigned char *line, size_t i, unsigned bits) {
     uint16_t v;
 
@@ -251,7 +251,7 @@ static unsigned char clip(unsigned v) {
     return (unsigned char)(v < 255 ? v : 255);
 }
 
-/* v holds the samples that are wanted. */
+/* Converts the samples v [f->wanted] of a pixel to RGB. */
 static void colour(const struct tiff *f, const unsigned *v, unsigned char *rgb) {
     switch (f->photo) {
     case PHOTOMETRIC_PALETTE:
@@ -265,7 +265,7 @@ static void colour(const struct tiff *f, const unsigned *v, unsigned char *rgb) 
     case PHOTOMETRIC_MINISWHITE: case PHOTOMETRIC_MINISBLACK:
         memset(rgb, (int)(f->bits < 8 ? *v * 255 / ((1u << f->bits) - 1) : *v) ^ (f->photo ? 0 : 255), 3);
         break;
-    default:    /* RGB, or the luma of YCbCr */
+    default:    /* RGB, or YCbCr with only the luma */
         for (int k = 0; k < 3; k++)
             rgb[k] = (unsigned char)(f->wanted == 1 ? v[0] : v[k]);
         if (f->premultiplied)
@@ -292,7 +292,7 @@ static void band_row(const struct tiff *f, size_t y, unsigned char *rgb) {
             memcpy(rgb + c * f->tw * 3, line, n * 3);
             continue;
         }
-        if (f->wanted == 1) {    /* of several planes, the first */
+        if (f->wanted == 1) {    /* if there are several planes, the first is used */
             for (size_t x = 0; x < n; x++)
                 memcpy(rgb + (c * f->tw + x) * 3, f->shade[sample(line, x * step, f->bits)], 3);
             continue;
@@ -307,7 +307,7 @@ static void band_row(const struct tiff *f, size_t y, unsigned char *rgb) {
     }
 }
 
-/* Decodes all rows.  Row y goes to rgb + y * stride, and then to `to` unless that is NULL. */
+/* Decodes all rows.  Writes row y to rgb + y * stride, and then passes it to `to` unless `to` is NULL. */
 static int rows(const struct tiff *f, unsigned char *rgb, size_t stride, const struct image_rows *to, struct err *e) {
     for (size_t y = 0; y < f->h; y++) {
         if (y % f->th == 0 && decode_band(f, y, e) < 0)
@@ -321,7 +321,7 @@ static int rows(const struct tiff *f, unsigned char *rgb, size_t stride, const s
 
 static int turned(const struct tiff *f, int orientation, struct image *im, const struct image_options *o,
                   const struct image_rows *to, struct err *e) {
-    struct image own = {.w = f->w, .h = f->h};    /* not *im, whose pixels may be what `to` fills */
+    struct image own = {.w = f->w, .h = f->h};    /* not *im, because `to` may write to the pixels of *im */
     const size_t wide = f->w * 3;
     int r = -1;
 
@@ -390,7 +390,7 @@ static int tiff_read(struct image *im, const unsigned char *p, size_t n, const s
         return err_set(e, "%s", lib.missing.msg);
     *said = 0;
     /* r: open for reading.  m: libtiff does not map the file.  D and O: libtiff reads the table of strips later and in parts,
-     * because a damaged file may name any length for it. */
+     * because a damaged file may claim any length for the table. */
     f.t = lib.ClientOpen("", "rmDO", &m, memory_read, memory_write, memory_seek, memory_close, memory_size, NULL, NULL);
     if (!f.t)
         return err_set(e, *said ? "TIFF: %s" : "broken TIFF header", said);

@@ -59,7 +59,7 @@ int image_params_lines(struct mp *out, struct span text, struct arena a, struct 
  * the file has no records inside. */
 int image_params_file(struct mp *out, const char *name, struct arena a, struct arena scratch, struct err *e);
 
-/* Returns whether the file is a picture, in a format that unclip reads. */
+/* Returns whether the file is a picture in a format that image_read decodes. */
 bool image_is_picture(const char *name);
 
 /* Returns whether the file is a picture in which image_write stored no records: a picture of another program, or a PPM,

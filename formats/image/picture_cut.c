@@ -54,7 +54,7 @@ static ptrdiff_t png(struct picture_cut *c, const unsigned char *p, size_t n) {
     return MORE;
 }
 
-/* c->at is the first byte of a block, or, after its first round, 0. */
+/* c->at is the offset of the next block, or 0 before the header was read. */
 static ptrdiff_t gif(struct picture_cut *c, const unsigned char *p, size_t n) {
     if (n < 13)
         return MORE;
@@ -81,7 +81,8 @@ static ptrdiff_t gif(struct picture_cut *c, const unsigned char *p, size_t n) {
     }
 }
 
-/* Reads the numbers of a raw PNM's header.  Returns how many there are, and sets *at after the blank that follows them. */
+/* Reads the first `wanted` numbers of a raw PNM's header into v.  Returns how many are complete in the n bytes.  If all are,
+ * sets *at to the offset after the white space that follows the last number. */
 static int pnm_numbers(const unsigned char *p, size_t n, int wanted, uint64_t v[3], size_t *at) {
     int k = 0;
 

@@ -1,10 +1,11 @@
-/* picture_cut.h - where the first of several pictures ends that stand one after another in a pipe
+/* picture_cut.h - find the end of the first picture in a pipe that holds several, one after another
  *
- * What     JPEG, PNG, GIF, WebP, BMP, and raw PNM (P4 to P6) say where they end.  The other formats do not, and reach to the
- *          end of the pipe.  The picture is not decoded.
- * Use      The caller sets *c to zero, and calls picture_cut again with the same bytes and more until it returns not 0.
- * Errors   Damage is not an error here: a picture whose structure is broken reaches to the end of the pipe.
- * Work     Linear in the bytes, over all calls.
+ * What     The data of JPEG, PNG, GIF, WebP, BMP and raw PNM (P4 to P6) tell where the picture ends.  A picture in another
+ *          format is taken to reach to the end of the pipe.  The picture is not decoded.
+ * Use      The caller sets *c to zero.  While picture_cut returns PICTURE_CUT_MORE, the caller calls it again with the same
+ *          bytes and more bytes after them.
+ * Errors   None.  A picture whose structure is broken is taken to reach to the end of the pipe.
+ * Work     All calls for one picture together take time linear in its bytes.
  */
 #ifndef UNCLIP_PICTURE_CUT_H
 #define UNCLIP_PICTURE_CUT_H
@@ -13,8 +14,8 @@
 #include <stddef.h>
 
 struct picture_cut {
-    size_t at;      /* what is before this byte was looked at */
-    bool inside;    /* at is inside the coded data of a JPEG */
+    size_t at;      /* the bytes before this offset were examined */
+    bool inside;    /* `at` is inside the entropy-coded data of a JPEG */
 };
 
 enum { PICTURE_CUT_MORE = 0, PICTURE_CUT_ALL = -1 };

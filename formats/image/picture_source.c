@@ -39,7 +39,8 @@ bool picture_source_ready(const struct picture_source *s) {
     return s->len || s->ahead || s->late.msg[0] || s->eof || readable(s->fd);
 }
 
-/* Makes room for at least one more byte after the n bytes at *p.  Returns 0, or -1 if that would be too many. */
+/* Makes room for at least one more byte after the n bytes at *p.  Returns 0, or -1 if n is over the limit or memory runs
+ * out. */
 static int grow(unsigned char **p, size_t n, size_t *cap, struct err *e) {
     const size_t more = *cap ? 2 * *cap : FIRST;
     unsigned char *longer;
@@ -56,7 +57,7 @@ static int grow(unsigned char **p, size_t n, size_t *cap, struct err *e) {
 
 /* ---- pipes ---- */
 
-/* Reads some bytes into the buffer.  Returns 1, 0 at the end, or -1. */
+/* Reads some bytes from the pipe into s->buf.  Returns 1, 0 at the end of the pipe, or -1 on an error. */
 static int more(struct picture_source *s, struct err *e) {
     struct pollfd wait = {.fd = s->fd, .events = POLLIN};
 
@@ -89,7 +90,7 @@ static void leave(struct picture_source *s) {
     s->eof = s->ahead = false;
 }
 
-/* Returns whether the rest of the pipe is nothing: no bytes, or only NULs and line ends. */
+/* Returns whether the n bytes at p hold no picture: n is 0, or all bytes are NULs and line ends. */
 static bool is_padding(const unsigned char *p, size_t n) {
     for (size_t i = 0; i < n; i++)
         if (p[i] && p[i] != '\n' && p[i] != '\r')
@@ -97,9 +98,9 @@ static bool is_padding(const unsigned char *p, size_t n) {
     return true;
 }
 
-/* Finds out whether the pipe holds another picture. */
+/* Returns 1 and sets p->name if the pipe holds another picture, 0 if it holds no more, or -1. */
 static int next_in_pipe(struct picture_source *s, struct picture *p, struct err *e) {
-    enum { KIND = 64 };    /* bytes that tell the format */
+    enum { KIND = 64 };    /* enough bytes to recognise the format */
     int got = 1;
 
     while (s->len < KIND && got > 0)
@@ -111,7 +112,7 @@ static int next_in_pipe(struct picture_source *s, struct picture *p, struct err 
         leave(s);
         return s->number == 1 ? err_set(e, "nothing came through the pipe") : 0;
     }
-    if (s->number == 2 && !image_format(s->buf, s->len)) {    /* what follows one picture belongs to it */
+    if (s->number == 2 && !image_format(s->buf, s->len)) {    /* ignore what is no picture */
         leave(s);
         return 0;
     }
@@ -172,7 +173,7 @@ static int next_in_archive(struct picture_source *s, struct picture *p, struct e
     return 1;
 }
 
-/* Returns the length of a member's name up to the first dot of its last part, which webdataset calls the key. */
+/* Returns the length of a member's key.  As in webdataset, the key is the name up to the first dot after the last slash. */
 static size_t key(const char *name) {
     const char *base = strrchr(name, '/'), *dot = strchr(base ? base : name, '.');
 
@@ -187,7 +188,7 @@ static bool same_key(const char *a, const char *b) {
     return key(a) == key(b) && !strncmp(a, b, key(a));
 }
 
-/* Reads the current member, a text, into `to`.  Leaves `to` empty if the text is too long or not UTF-8. */
+/* Reads the current member, which is a text, into `to`.  Leaves `to` empty if the text is too long or not UTF-8. */
 static void read_text(struct picture_source *s, char to[CAPTION_MAX]) {
     ptrdiff_t got = 1;
     size_t n = 0;
@@ -204,7 +205,8 @@ static void read_text(struct picture_source *s, char to[CAPTION_MAX]) {
         *to = 0;
 }
 
-/* Looks for the picture's caption: the text that came before it, or one among the members of its key that follow. */
+/* Sets p->caption to the text with the picture's key: the last text before the picture, or a text among the members with
+ * this key that directly follow the picture. */
 static void caption(struct picture_source *s, struct picture *p) {
     char picture[TAR_NAME];
     int got;
@@ -239,11 +241,11 @@ static int load_member(struct picture_source *s, struct picture *p, struct err *
             goto failed;
         got = tar_read(&s->archive, p->bytes + p->n, cap - p->n, e);
         if (got < 0) {
-            s->archive.left = s->archive.pad = 0;    /* the archive's end was reported as this member's */
+            s->archive.left = s->archive.pad = 0;    /* tar_next must not report the early end of the archive again */
             goto failed;
         }
         p->n += (size_t)got;
-        if (p->n == (size_t)got && !named && !image_format(p->bytes, p->n)) {    /* the first bytes tell */
+        if (p->n == (size_t)got && !named && !image_format(p->bytes, p->n)) {    /* the first bytes decide */
             free(p->bytes);
             p->bytes = NULL;
             return 0;
@@ -257,7 +259,7 @@ failed:
     return -1;
 }
 
-/* ---- all ---- */
+/* ---- all sources ---- */
 
 static bool is_fifo(const char *name) {
     struct stat st;

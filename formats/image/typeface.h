@@ -6,7 +6,7 @@
  * Units    A size is the height of a line in pixels, from the font's ascender to its descender.  A width in pixels grows
  *          in proportion to the size.
  * Errors   typeface_open fails if the build or the machine has no FreeType, or if it finds no font file.  Ill-formed
- *          UTF-8 is drawn as question marks, and a character that the font lacks as the font's own sign for it.
+ *          UTF-8 is drawn as question marks, and a character that the font lacks as the font's glyph for missing ones.
  * Numbers  The levels are those of FreeType's smooth rasterizer.  Versions of FreeType may differ by a few levels.
  * Memory   FreeType's own, for the life of the program; it grows with the largest letter.
  * Threads  Any thread may draw at any time; a lock lets them draw one after another.

@@ -1,8 +1,8 @@
 /* mapfile.h - map a whole file into read-only memory
  *
- * What     The file is mapped privately.  Views into it (weights, names) need no owner: the file stays mapped until the
- *          region of memory ends that mapfile_keep was told, and in a program until the process ends.  Pages are read
- *          when they are first touched.
+ * What     The file is mapped privately.  Pointers into it (weights, names) need no owner.  After mapfile_keep, the
+ *          file stays mapped until the arena's region ends or, if that region has no list of files, until the process ends.
+ *          Pages are read when they are first touched.
  * Errors   A file that cannot be opened is refused, and so is everything except a regular file (a pipe would block for
  *          ever).  The size is the size at the moment of opening.  Reading a file that somebody has shortened since
  *          then raises SIGBUS, as in every program that maps files.
@@ -18,7 +18,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/err.h"
 
-/* The files that are unmapped when a region of memory ends. */
+/* A list of the mapped files that are unmapped when a region of memory ends (struct arena_mem). */
 enum { MAPFILE_LIST = 4096 };
 
 struct mapfile_list {
@@ -38,7 +38,7 @@ struct mapfile {
     size_t n;
     struct file_state state;    /* the file's state when it was opened */
     const char *path;           /* the caller's string, not a copy */
-    struct mapfile_list *kept;  /* the list that has the file, or NULL */
+    struct mapfile_list *kept;  /* the list that holds the file, or NULL */
 };
 
 /* Maps the file at path.  Returns 0, or -1 with the system's reason in err, without the path. */

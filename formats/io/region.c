@@ -28,7 +28,7 @@ int region_reserve(struct arena_mem *m, size_t most, struct err *e) {
 
 void region_small(const struct arena_mem *m) {
 #ifdef MADV_NOHUGEPAGE
-    madvise(m->base, m->reserved, MADV_NOHUGEPAGE);    /* a failure costs memory only */
+    madvise(m->base, m->reserved, MADV_NOHUGEPAGE);    /* failure is harmless: it only costs memory */
 #else
     (void)m;
 #endif

@@ -6,9 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PAX_MAX = 1 << 16 };    /* the longest header of pax; GNU tar writes some hundred bytes */
+enum { PAX_MAX = 1 << 16 };    /* limit of the data of a pax header, in bytes; GNU tar writes some hundred */
 
-/* What headers before a file say about it. */
+/* What the extended headers (pax 'x', GNU 'L') in front of a file have set for this file. */
 struct extra {
     bool name, size;
     uint64_t size_is;
@@ -18,7 +18,7 @@ void tar_open(struct tar *t, int fd) {
     *t = (struct tar){.fd = fd};
 }
 
-/* Reads n bytes, all of them.  Returns 1, 0 if the archive ends before the first of them, or -1. */
+/* Reads exactly n bytes.  Returns 1, 0 if the archive ends before the first of them, or -1 on an error. */
 static int take(struct tar *t, void *p, size_t n, struct err *e) {
     struct pollfd wait = {.fd = t->fd, .events = POLLIN};
     size_t at = 0;
@@ -42,7 +42,7 @@ static int pass(struct tar *t, uint64_t n, struct err *e) {
     char buf[16 * 1024];
     off_t end, here;
 
-    /* of a file, one seek; its end is looked at, because a seek beyond the end is not an error */
+    /* In a seekable file, seeks.  The file's end is checked first, because a seek beyond the end does not fail. */
     if (n > sizeof buf && (here = lseek(t->fd, 0, SEEK_CUR)) >= 0 && (end = lseek(t->fd, 0, SEEK_END)) >= 0) {
         if ((uint64_t)(end - here) < n)
             return err_set(e, "the archive ends early, at byte %" PRIu64, t->at + (uint64_t)(end - here));
@@ -70,7 +70,8 @@ ptrdiff_t tar_read(struct tar *t, void *p, size_t n, struct err *e) {
 
 /* ---- headers ---- */
 
-/* Reads a number in octal, or, if the first bit is set, in base 256.  Returns false if it is neither, or is negative. */
+/* Reads a number in octal or, if the highest bit of the first byte is set, in base 256.  Returns false if the field is not a
+ * number, or if the number is negative or too large. */
 static bool number(const unsigned char *p, size_t n, uint64_t *v) {
     size_t i = 0;
 
@@ -95,7 +96,7 @@ static bool number(const unsigned char *p, size_t n, uint64_t *v) {
     return i == n || !p[i] || p[i] == ' ';
 }
 
-/* Old programs added the bytes as signed numbers. */
+/* Checks the checksum of the header h.  Old programs summed the bytes as signed numbers, so that sum is accepted too. */
 static bool checksum(const unsigned char *h) {
     uint64_t said;
     int64_t plain = 0, with_sign = 0;
@@ -119,7 +120,7 @@ static size_t length(const unsigned char *p, size_t most) {
     return end ? (size_t)(end - p) : most;
 }
 
-/* Sets the name from the header's fields. */
+/* Sets the name from the fields `prefix` and `name` of the header h. */
 static void plain_name(struct tar *t, const unsigned char *h) {
     const bool ustar = !memcmp(h + 257, "ustar\0", 6);
     const size_t k = ustar ? length(h + 345, 155) : 0, n = length(h, 100);
@@ -140,7 +141,7 @@ static void set_name(struct tar *t, struct extra *x, const char *p, size_t n) {
     t->name[n] = 0;
 }
 
-/* Reads a number of digits alone. */
+/* Reads a decimal number of n digits.  Returns false if there are other characters, or if the number is too large. */
 static bool decimal(const char *p, size_t n, uint64_t *v) {
     *v = 0;
     for (size_t i = 0; i < n; i++) {
@@ -175,7 +176,7 @@ static int pax(struct tar *t, struct extra *x, const char *p, size_t n, struct e
     return 0;
 }
 
-/* Reads the data of a header that is about the next file: a long name, or pax. */
+/* Reads the data of an extended header, which describes the next file: a long name (GNU 'L'), or pax records ('x'). */
 static int about_next(struct tar *t, struct extra *x, int type, uint64_t size, struct err *e) {
     char text[PAX_MAX];
 
@@ -188,7 +189,7 @@ static int about_next(struct tar *t, struct extra *x, int type, uint64_t size, s
     return type == 'x' ? pax(t, x, text, (size_t)size, e) : 0;
 }
 
-/* Passes the blocks that continue the table of a sparse file. */
+/* Skips the blocks that continue the table of a sparse file. */
 static int sparse_table(struct tar *t, bool more, struct err *e) {
     unsigned char h[TAR_BLOCK];
 

@@ -45,7 +45,7 @@ bool record_by_content(const struct record *r) {
     for (size_t i = 0; i < HASH; i++)
         if (!memchr("0123456789abcdef", id.p[i], 16))
             return false;
-    return !span_equal(id, path);    /* else a file of this name, with a text drawn on it */
+    return !span_equal(id, path);    /* if equal, the file's name is 32 hex digits, and a text was drawn on the picture */
 }
 
 struct span record_name(const struct record *r) {

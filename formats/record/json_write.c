@@ -57,8 +57,8 @@ static void put_base64(struct out *o, struct span s) {
     put(o, "\"");
 }
 
-/* Makes a point of what the locale of the process has in its place.  Programs have the locale "C"; a program that uses
- * libunclip may have another. */
+/* Replaces the decimal separator of the process's locale (for example a comma) with '.'.  unclip's programs have the locale
+ * "C", but a program that uses libunclip may have another.  Returns the new length. */
 static int point(char *s, int n) {
     size_t whole = strspn(s, "-0123456789"), mark = strcspn(s + whole, "0123456789e");
 

@@ -42,7 +42,7 @@ static enum truth look(const struct record *r, struct arena a) {
     return CHANGED;
 }
 
-/* Copies the bytes from *from to `upto`, and moves *from there. */
+/* Writes the bytes [*from, upto) of the stream to p->to, and sets *from to upto. */
 static int copy(struct prune *p, const struct stream *s, size_t *from, size_t upto, struct err *e) {
     if (write_all(p->to.fd, s->map + *from, upto - *from) < 0)
         return err_set(e, "%s", strerror(errno));
@@ -50,7 +50,7 @@ static int copy(struct prune *p, const struct stream *s, size_t *from, size_t up
     return 0;
 }
 
-/* Reads all records.  *from is the first byte that was neither copied nor dropped. */
+/* Reads all records.  *from is the offset of the first byte of the stream that is neither copied nor dropped yet. */
 static int pass(struct prune *p, struct stream *s, const char *name, size_t *from, struct arena a, struct err *e) {
     size_t begin;
     int got;
@@ -78,7 +78,7 @@ static int pass(struct prune *p, struct stream *s, const char *name, size_t *fro
         if (!p->dropped && file_new_open(&p->to, name, e) < 0)
             return -1;
         p->dropped = true;
-        begin = (size_t)(r.id.p - s->map) - RECORD_START_LEN - 1;    /* the head of an id has 1 to 5 bytes */
+        begin = (size_t)(r.id.p - s->map) - RECORD_START_LEN - 1;    /* the MessagePack header of an id has 1 to 5 bytes */
         while (memcmp(s->map + begin, RECORD_START, RECORD_START_LEN) != 0)
             begin--;
         if (copy(p, s, from, begin, e) < 0)
@@ -96,7 +96,7 @@ int prune_copy(struct prune *p, const char *name, struct arena a, struct err *e)
     p->dropped = false;
     if (stream_open(&s, name, &a, arena_share(&a, 4, (size_t)1 << 20), e) < 0)
         return -1;
-    if (!s.map) {    /* an empty file, or what is not a file */
+    if (!s.map) {    /* an empty file, or not a regular file */
         stream_close(&s);
         return 0;
     }

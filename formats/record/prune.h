@@ -1,12 +1,12 @@
 /* prune.h - an index without the records whose picture files have changed or are gone
  *
- * What     A record of a file (record_of_file) has the file's stamp in `size` and `mtime`.  It is true as long as the file
- *          that its archive, or else its path, or else its id names has this stamp.  If the stamp differs, the file has changed; if no file
- *          has the name, the file is gone.  A record whose id was made from the file's content is still true if the file
- *          has that content.  Every other record is kept: one without a stamp, one of a result that has a root, and one
- *          whose file cannot be looked at for another reason.
- *          prune_copy writes the stream without the records that are not true.  All other bytes are copied, damage and
- *          a cut tail too.
+ * What     A record of a file (record_of_file) has the file's stamp in the fields `size` and `mtime`.  The record's field
+ *          `archive`, else `path`, else its id is the file's name.  The file is gone if no file has this name.  The file has
+ *          changed if it has another stamp, unless the record's id was made from the file's content and the file still has
+ *          this content.
+ *          prune_copy writes the stream without the records of changed files and, with `gone` set, without those of files
+ *          that are gone.  It keeps every other record: without a stamp, with a field `root`, or of a file that stat cannot
+ *          examine for another reason.  It copies all other bytes too, damaged bytes and a truncated last record included.
  * Errors   A stream that cannot be read or written is an error; err has the reason.  Damage in the stream is not.
  * Memory   One record.  A file whose content id is checked is mapped.
  */
@@ -20,14 +20,14 @@
 
 struct prune {
     bool gone;                    /* set by the caller: also drop the records of files that are gone */
-    bool (*stopped)(void);        /* set by the caller: whether to give up; may be NULL */
-    uint64_t records, here;       /* records read; those whose file is there, changed or not */
-    uint64_t missing, changed;    /* those whose file is gone, dropped or not; those that were dropped as changed */
-    bool dropped;                 /* something was dropped, and `to` is open; the caller keeps it or drops it */
+    bool (*stopped)(void);        /* set by the caller: returns true to interrupt prune_copy; may be NULL */
+    uint64_t records, here;       /* number of records read; of records whose file exists, changed or not */
+    uint64_t missing, changed;    /* number of records whose file is gone, dropped or not; whose file has changed */
+    bool dropped;                 /* records were dropped; after success `to` is open, and the caller keeps or drops it */
     struct file_new to;
 };
 
-/* Reads the file `name`, and writes what is left of it to p->to if anything is dropped. */
+/* Reads the stream in the file `name`.  If a record is to be dropped, writes all other bytes to p->to. */
 int prune_copy(struct prune *p, const char *name, struct arena a, struct err *e);
 
 #endif

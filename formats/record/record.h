@@ -164,11 +164,11 @@ int record_of_file(struct record *r, const char *name, const char *hash, const s
 /* Returns the fields `size` and `mtime`.  The stamp is not known if the record lacks one of them. */
 struct file_stamp record_stamp(const struct record *r);
 
-/* Returns whether the record's id was made with --id content.  It is then the same for each state of the file that has
- * these bytes. */
+/* Returns whether the record's id was made with --id content.  Such an id depends on the file's
+ * bytes, and not on its name or its stamp. */
 bool record_by_content(const struct record *r);
 
-/* Returns what people call the record: its id, or its path if the id was made with --id content. */
+/* Returns a name for messages to people: the record's id, or its path if the id was made with --id content. */
 struct span record_name(const struct record *r);
 
 #endif

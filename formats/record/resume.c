@@ -19,7 +19,7 @@ static void part(XXH3_state_t *x, struct span s) {
     XXH3_128bits_update(x, s.p, s.n);
 }
 
-/* Hashes a program's map without the entries that do not change what is computed. */
+/* Hashes a program's map of parameters, except the entries `version` and `kernel`, which do not change what is computed. */
 static void parts_of_map(XXH3_state_t *x, struct span map) {
     struct mp_item it, key;
     size_t at, k, v;

@@ -2,10 +2,10 @@
  *
  * What     Two records are results of the same work if four things are equal: the id, the stamp (`size` and `mtime`) of
  *          the file that the id names, the program's last map in `params`, and the fingerprints in `model` of the fields
- *          that the program writes.  Of the map, the version and the kernels do not count: a new version, or a machine
- *          with other kernels, goes on with what is there.  An id that was made from a file's content has no stamp.  A
- *          128-bit key stands for the four.  resume_load reads the keys of a stream into a table and counts each one.
- *          An input may occur several times: a result that the stream holds n times is skipped n times.
+ *          that the program writes.  The version and the kernels in that map are not compared, so a new version, or a
+ *          machine with other kernels, goes on with the same output file.  An id that was made from a file's content has
+ *          no stamp.  A 128-bit key stands for the four.  resume_load reads the keys of a stream into a table and counts
+ *          each one.  An input may occur several times: a result that the stream holds n times is skipped n times.
  * Memory   24 bytes for each key, in a table that is half full at most.
  * Numbers  Any two different records have the same key with probability 2^-128.
  * Errors   A file that does not exist holds nothing.  Garbage and a cut tail are not errors here.
@@ -44,7 +44,7 @@ struct resume {
  * writes, in a fixed order; a fingerprint that is absent is an empty span. */
 struct resume_key resume_key(struct span id, struct file_stamp stamp, struct span params, size_t n, const struct span fp[]);
 
-/* Returns the stamp that belongs to the key of a record. */
+/* Returns the stamp to pass to resume_key for the record r.  It is unknown if r's id was made from a file's content. */
 struct file_stamp resume_stamp(const struct record *r);
 
 /* Reads every record of `file` and adds its key to the table s.  `fields` holds the names of the fields whose

@@ -84,7 +84,7 @@ size_t arena_share(const struct arena *a, size_t parts, size_t most);
 void arena_join(struct arena *a, struct arena_mem *m);
 
 /* Prepares the region m for being given back to the system.  No block of the region may be used afterwards.  In builds
- * with AddressSanitizer the call lifts the poison, so that the next owner of the addresses does not meet it. */
+ * with AddressSanitizer the call unpoisons the region, because other memory may later have the same addresses. */
 void arena_close(struct arena_mem *m);
 
 #endif

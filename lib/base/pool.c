@@ -255,7 +255,7 @@ struct pool *pool_start(struct arena *a, int threads, struct err *e) {
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
     pthread_cond_init(&p->finished, NULL);
-    sigfillset(&all);    /* signals reach the threads of the caller, not the workers */
+    sigfillset(&all);    /* the workers block all signals, so the system delivers them to the program's other threads */
     pthread_sigmask(SIG_SETMASK, &all, &before);
     for (p->threads = 1; p->threads < threads; p->threads++) {
         struct worker *w = &p->worker[p->threads];

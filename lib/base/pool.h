@@ -7,7 +7,7 @@
  *          scratch.  The results then have the same bytes for any number of threads.  Idle threads spin for
  *          some 100 microseconds, then sleep.  Threads are not bound to processors.  On Linux a thread that
  *          last ran on the caller's processor is woken on another one.
- *          The workers take no signals.
+ *          The workers block all signals.
  * Source   POSIX threads and C11 atomics; on Linux sched_getcpu(3) and pthread_setaffinity_np(3).
  * Errors   pool_start returns NULL and fills err.  The other functions cannot fail.
  * Threads  A pool runs one pool_run at a time; calls from other threads wait.  fn must not call pool_run on

@@ -28,8 +28,8 @@ struct token_source {
     void *ctx;
 };
 
-/* A `pick` of our own generator.  ctx is the struct noise_key k of the first candidate.  Candidate i has the number
- * noise_sample(k, i), and the uniform numbers are those of token_uniform (token_draw.h). */
+/* A `pick` function for struct token_source that uses Philox.  ctx is the struct noise_key k of the first candidate.  The
+ * number of candidate i is noise_sample(k, i).  The uniform random numbers are those of token_uniform (token_draw.h). */
 size_t token_philox(void *ctx, unsigned at, size_t i, size_t v, const double *weight, double total);
 
 /* The request for n candidates of one text. */

@@ -20,7 +20,7 @@ static float *take(struct arena *a, size_t n) {
     return arena_take(a, n, sizeof(float));
 }
 
-/* Does the step from timestep t need noise? */
+/* Returns whether the step from timestep t needs noise. */
 static bool draws_at(const struct sched *s, int t, bool ddim, double eta) {
     return s->c.guided || (t > 0 && (!ddim || eta > 0));
 }
@@ -31,7 +31,8 @@ struct known_part {
     bool x0;           /* the scheduler replaces x0; otherwise inpaint_keep replaces the state after a step */
 };
 
-/* Fills *known for the inpainting p, which may be NULL.  A network that sees the known part, and DDIM, have x0 replaced. */
+/* Fills *known for the inpainting p, which may be NULL.  The scheduler replaces x0 in DDIM, and for a network that sees the
+ * known part. */
 static int open_known(struct known_part *known, const struct inpaint *p, size_t pixels, bool sees, bool ddim, struct arena *a) {
     float *mask = p ? take(a, RGB * pixels) : NULL;
 
@@ -44,7 +45,7 @@ static int open_known(struct known_part *known, const struct inpaint *p, size_t 
     return 0;
 }
 
-/* Returns what the scheduler shall replace, or NULL. */
+/* Returns the known elements for the scheduler to replace, or NULL if it replaces nothing. */
 static const struct sched_known *replaces(const struct known_part *known) {
     return known->x0 ? &known->k : NULL;
 }
@@ -240,9 +241,9 @@ size_t decoder_draws(const struct decoder_job *j, size_t *numbers) {
     return draws;
 }
 
-/* Computes d->pull at the states x of timestep t, after decode_model.  x0 is memory for all samples. */
+/* Computes the guide's gradient d->pull at the states x of timestep t, after decode_model.  x0 is scratch memory. */
 static int guide(struct decode *d, const float *x, float *x0, int t, struct err *e) {
-    static const float LEAST = 0.2f;    /* abar from which on a predicted x0 guides */
+    static const float LEAST = 0.2f;    /* a predicted x0 guides only where abar is larger */
     const struct decoder_job *j = d->j;
     const struct decoder_guide *g = j->guide;
     size_t one = d->pixels * RGB, all = d->pixels * unet_config(j->unet)->out;

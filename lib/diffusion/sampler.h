@@ -69,9 +69,10 @@ struct decoder_branch {
 
 /* What guides a decoder in addition to the guidance of its branches.  gradient computes g [n, 3, S, S], the gradient of
  * the logarithm of a density at the states x [n, 3, S, S] of timestep t, and returns 0, or -1 with a message in e.
- *   With `predicted`, x is the clean data that the decoder predicts at t, not clamped, and g the gradient there.  The
- * sampler takes the predicted noise for a constant, so the gradient at the state is g / sqrt(abar), and the network is not
- * gone through backwards.  Where abar is at most 0.2, the prediction says little, and gradient is not called. */
+ *   With `predicted`, x is instead the clean data that the decoder predicts at t, not clamped, and g is the gradient with
+ * respect to these data.  The sampler treats the predicted noise as a constant, so the gradient with respect to the state is
+ * g / sqrt(abar), without a backward pass through the network.  Where abar is at most 0.2, the prediction is too inexact,
+ * and gradient is not called. */
 struct decoder_guide {
     int (*gradient)(void *ctx, size_t n, const float *x, int t, float *g, struct arena scratch, struct err *e);
     void *ctx;

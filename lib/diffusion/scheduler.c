@@ -138,7 +138,8 @@ void sched_step(const struct sched *s, int t, int prev, float *x, const float *m
     }
 }
 
-/* Returns the factor of DDIM's noise between abar a and p.  *direction receives the factor of eps. */
+/* Returns the standard deviation of the noise of a DDIM step from abar = a to abar = p.  *direction receives the factor of
+ * the predicted noise eps. */
 static double ddim_noise(double a, double p, double eta, double *direction) {
     double sd = eta > 0 && p > a ? eta * sqrt((1 - p) / (1 - a)) * sqrt(1 - a / p) : 0, rest = 1 - p - sd * sd;
 

@@ -1,7 +1,7 @@
-/* canvas.h - what is optimised: strokes, pixels, frequencies or latents, with the picture that they make and their optimiser
+/* canvas.h - the parameters that are optimised (strokes, pixels, frequencies or latents), their picture and their optimiser
  *
- * What     canvas_open makes a random or given start.  canvas_draw makes the picture.  canvas_back turns the gradient
- *          by the picture into that by the parameters, and canvas_step moves the parameters.
+ * What     canvas_open makes a random or given start.  canvas_draw makes the picture.  canvas_back turns the gradient with
+ *          respect to the picture into that with respect to the parameters.  canvas_step moves the parameters.
  *
  *          CANVAS_STROKES   strokes of 1 to 3 segments, begun anywhere; each control point is within a twentieth of the
  *                           side from the point before it, in each direction; radius 1, any colour.  Learning rates lr
@@ -36,8 +36,8 @@ struct canvas {
     struct latents *latents;
 };
 
-/* n is the number of strokes.  init is a picture to begin with, or NULL; it must be NULL for strokes.  Latents have
- * canvas_open_latents. */
+/* Opens a canvas of any kind except CANVAS_VQGAN (see canvas_open_latents).  n is the number of strokes.  init is a picture
+ * to begin with, or NULL; it must be NULL for strokes. */
 int canvas_open(struct canvas *c, enum canvas_kind kind, size_t h, size_t w, size_t n, const float *init, const struct noise_key *key,
                 const struct compute *k, struct arena *a, struct err *e);
 
@@ -45,10 +45,11 @@ int canvas_open(struct canvas *c, enum canvas_kind kind, size_t h, size_t w, siz
 int canvas_open_strokes(struct canvas *c, const struct strokes *s, size_t h, size_t w, const struct compute *k, struct arena *a,
                         struct err *e);
 
-/* Gives c latents that the caller opened.  They begin as the rows of the tokens or, if tokens is NULL, as random rows. */
+/* Opens c as CANVAS_VQGAN with latents that the caller opened.  The latents begin as the codebook rows of the tokens or, if
+ * tokens is NULL, as random rows. */
 int canvas_open_latents(struct canvas *c, struct latents *l, const int *tokens, const struct noise_key *key, struct arena *a, struct err *e);
 
-/* Tells whether a canvas of latents ran out of memory.  Then its picture counts for nothing. */
+/* Returns true if a canvas of latents ran out of memory.  Its picture is then invalid. */
 bool canvas_failed(const struct canvas *c);
 
 void canvas_draw(struct canvas *c, float *picture);

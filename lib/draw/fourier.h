@@ -11,8 +11,8 @@
  * Source   Olah et al. 2017, "Feature Visualization", doi:10.23915/distill.00007 (preconditioning), and its library
  *          lucid, optvis/param (fft_image and the colour matrix).
  * Shapes   amplitude, picture: [3, h, w].
- * Memory   fourier_open takes h^2 + w^2 + h w floats for the tables, and 6 h w floats in which the other functions
- *          work.  So one call at a time may use a struct fourier.
+ * Memory   fourier_open takes h^2 + w^2 + h w floats for the tables, and 6 h w floats of scratch for the other functions.
+ *          So only one call at a time may use a struct fourier.
  * Threads  Those of the pool.  The bytes do not depend on their number.
  */
 #ifndef UNCLIP_FOURIER_H

@@ -1,15 +1,16 @@
 /* latents.h - VQGAN-CLIP's canvas: latents that the decoder of a VQGAN turns into a picture
  *
- * What     A latent stands for the nearest row of the codebook, and the decoder makes ratio x ratio pixels of each place of
- *          the grid (vq_grad.h).  Values outside [0, 1] are clamped, with a gradient only if a step against it leads back
- *          into range.  A start is random rows, or the rows of given tokens.  After a step of the optimiser, each channel of
- *          the latents is clamped to the range of its column of the codebook.
+ * What     Each latent is replaced by the nearest row of the codebook, and the decoder turns each cell of the grid into
+ *          ratio x ratio pixels (vq_grad.h).  Pixels are clamped to [0, 1].  Where the clamp is active, the gradient
+ *          passes only if a step against it leads back into [0, 1].  The latents begin as random rows of the codebook, or
+ *          as the rows of given tokens.  After a step of the optimiser, each channel of the latents is clamped to the
+ *          range of its column of the codebook.
  * Source   Crowson et al. 2022, arXiv:2204.08583; nerdyrodent/VQGAN-CLIP @07a2489 generate.py.
  * Shapes   z, d_z [h, w, E]; picture, d_picture [3, h * ratio, w * ratio].
- * Draws    From Philox (draws.h) with the key: the row at place i of the grid is sequence i.
- * Errors   latents_open fails if memory runs out.  The other functions set `full` if scratch runs out, and then their
- *          results count for nothing.
- * Memory   latents_open takes the pass (vq_pass_bytes) and a picture.  The other functions use the arena `scratch`.
+ * Draws    From Philox (draws.h) with the key: the random row of cell i of the grid is drawn from sequence i.
+ * Errors   latents_open fails if memory runs out.  The other functions set `full` if scratch runs out.  Their results are
+ *          then zeros.
+ * Memory   latents_open takes a struct vq_pass (vq_pass_bytes) and a picture.  The other functions use the arena `scratch`.
  * Threads  Those of compute.pool.  No byte depends on their number.
  */
 #ifndef UNCLIP_LATENTS_H
@@ -21,22 +22,22 @@
 struct latents {
     const struct vq_grad *g;
     const struct compute *k;
-    size_t h, w, codes, ratio;    /* h, w: of the grid; codes: V; ratio: pixels of a place, on a side */
+    size_t h, w, codes, ratio;    /* h, w: size of the grid; codes: V; ratio: a cell is ratio x ratio pixels */
     struct arena scratch;
     struct vq_pass *pass;
     float *raw;                   /* the picture of the last latents_draw, not clamped */
     bool full;
 };
 
-/* The caller has set g, k, h, w, codes, ratio and scratch. */
+/* Takes the memory of *l, in which the caller has set g, k, h, w, codes, ratio and scratch. */
 int latents_open(struct latents *l, enum keep_mode mode, struct arena *keep, struct err *e);
 
-/* Writes the start to z: the rows of the tokens [h, w], or random rows if tokens is NULL. */
+/* Writes the initial latents to z: the codebook rows of the tokens [h, w], or random rows if tokens is NULL. */
 void latents_start(const struct latents *l, const int *tokens, const struct noise_key *key, float *z);
 
 void latents_draw(struct latents *l, const float *z, float *picture);
 
-/* The gradient at the latents of the last latents_draw. */
+/* Computes d_z, the gradient with respect to the latents z of the last latents_draw. */
 void latents_back(struct latents *l, const float *d_picture, float *d_z);
 
 void latents_clamp(const struct latents *l, float *z);

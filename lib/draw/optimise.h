@@ -20,8 +20,8 @@ struct optimise {
     struct noise_key key;
     size_t iterations;
     double lr;
-    /* Called after each iteration with the number of iterations done, and with the loss of the picture before the step,
-     * which `picture` holds.  If watch returns false, the run ends.  watch may be NULL. */
+    /* Called after each iteration with the number of iterations done, and with the loss of the picture before the step.
+     * `picture` holds that picture.  If watch returns false, the run ends.  watch may be NULL. */
     bool (*watch)(void *ctx, size_t done, double loss);
     void *ctx;
     float *picture, *d_picture;    /* [3, h, w] */

@@ -5,14 +5,15 @@
 
 static const double PI = 3.14159265358979323846, CHANCE = 0.7;
 
-/* ---- draws ---- */
+/* ---- drawing the parameters ---- */
 
-/* Returns a number in [-most, most). */
+/* Returns a uniform random number in [-most, most). */
 static double around(struct draws *d, double most) {
     return most * (2 * draws_unit(d) - 1);
 }
 
-/* Writes the affine map of coordinates of the view to those of the picture, about the middle, as two rows of three. */
+/* Draws an affine map from coordinates of the view to coordinates of the pooled picture, about its middle.  m receives two
+ * rows of three coefficients. */
 static void draw_affine(double side, struct draws *d, double m[6]) {
     bool yes = draws_unit(d) < CHANCE;
     double turn = around(d, 15 * PI / 180), x = around(d, side / 10), y = around(d, side / 10);
@@ -69,7 +70,7 @@ void pooled_draw(struct view *v, struct draws *d) {
     draw_perspective((int)v->side, d, warp);
     for (int i = 0; i < 9; i++)
         p[i] = i < 8 ? (double)warp[i] : 1;
-    for (int i = 0; i < 8; i++)    /* the perspective comes first on the way from the view to the picture */
+    for (int i = 0; i < 8; i++)    /* affine(perspective(point of the view)) is the point of the pooled picture */
         v->warp[i] = (float)(i < 6 ? m[i / 3 * 3] * p[i % 3] + m[i / 3 * 3 + 1] * p[3 + i % 3] + m[i / 3 * 3 + 2] * p[6 + i % 3]
                                    : p[i]);
     draw_colour(d, v->colour);
@@ -92,14 +93,14 @@ void pooled_box(struct view *v, struct draws *d) {
 
 /* ---- pooling ---- */
 
-/* The bin of pixel i of n pixels that are pooled to `side`. */
+/* Returns the first pixel, and in *to the end, of bin i if n pixels are pooled to `side` bins. */
 static size_t bin(size_t n, size_t side, size_t i, size_t *to) {
     *to = ((i + 1) * n + side - 1) / side;
     return i * n / side;
 }
 
-/* For pixel i of [3, S, S], finds the bin's rows [box[0], box[1]) and columns [box[2], box[3]), and its mean.  Returns the
- * index of its first largest pixel. */
+/* Finds the bin of pixel i of the pooled picture [3, S, S]: its rows [box[0], box[1]), its columns [box[2], box[3]) and the
+ * mean of its pixels.  Returns the index in `picture` of the first of its largest pixels. */
 static size_t pool_one(const float *picture, size_t h, size_t w, size_t side, size_t i, double *mean, size_t box[4]) {
     const size_t plane = i / (side * side) * h * w;
     double sum = 0;
@@ -146,7 +147,7 @@ void pooled_pool_back(const float *picture, const float *d_out, size_t h, size_t
 /* ---- the view ---- */
 
 static bool erased(const struct view *v, size_t y, size_t x) {
-    return y - v->box[0] < v->box[2] && x - v->box[1] < v->box[3];    /* a negative difference is a huge number */
+    return y - v->box[0] < v->box[2] && x - v->box[1] < v->box[3];    /* size_t: a difference below 0 is huge */
 }
 
 void pooled_run(const struct view *v, const float *picture, size_t h, size_t w, float *out, float *small) {

@@ -3,14 +3,15 @@
  * What     For fixed parameters a view is a linear map from a picture [3, H, W] to [3, S, S], plus white outside the
  *          picture (VIEW_DRAW).  view_run computes the view, and view_back the transpose of the linear map.
  *          view_planes clamps (cutouts) and normalises by the tower's mean and std.  view_planes_back turns the
- *          gradient by the result of view_planes into that by its input.
+ *          gradient with respect to the result of view_planes into that with respect to its input.
  *
  *          VIEW_DRAW    CLIPDraw's augmentation: a perspective with corners moved by up to a quarter of the side, white
  *                       outside, then a crop of 0.7 to 0.9 of the area and 3/4 to 4/3 in ratio.
- *          VIEW_CUTOUT  VQGAN-CLIP's first kind of view: a square of a random size between S and the shorter side, clamped to [0, 1].
+ *          VIEW_CUTOUT  VQGAN-CLIP's first kind of view: a square of a random size between S and the shorter side,
+ *                       clamped to [0, 1].
  *          VIEW_WHOLE   CLIP's own preprocessing, in floats.
- *          VIEW_POOLED  VQGAN-CLIP's newer view of the whole picture (pooled.h).  The pooling has maxima, so it is linear only
- *                       near the picture.
+ *          VIEW_POOLED  VQGAN-CLIP's newer view of the whole picture (pooled.h).  The pooling takes maxima, so the view
+ *                       is linear only near the given picture.
  * Source   kvfrans/clipdraw (NeurIPS 2022, arXiv:2106.14843); torchvision 0.28 RandomPerspective, perspective on tensors,
  *          RandomResizedCrop with antialias; nerdyrodent/VQGAN-CLIP MakeCutoutsOrig; lib/image/prep.h for the whole.
  * EASY TO GET WRONG  torchvision multiplies the picture by the mask twice: with m the sum of the weights that fall inside,
@@ -38,9 +39,9 @@ struct view {
     size_t y, x, h, w;         /* the crop of the picture or, for VIEW_DRAW, of the warped picture */
     float warp[8];             /* VIEW_DRAW, VIEW_POOLED: coefficients a to h of the map from output to input */
     size_t full_y, full_x, cut_y, cut_x;    /* VIEW_WHOLE: the resized sides, and the first row and column of the crop */
-    /* VIEW_POOLED */
-    float colour[3][4];        /* what a colour (r, g, b, 1) is multiplied by */
-    size_t box[4];             /* row, column, rows and columns of what is erased */
+    /* only for VIEW_POOLED: */
+    float colour[3][4];        /* the matrix that a colour (r, g, b, 1) is multiplied by */
+    size_t box[4];             /* the erased box: its first row and column, its numbers of rows and columns */
     float grain;               /* the standard deviation of the noise */
     struct noise_key noise;
 };
@@ -48,8 +49,8 @@ struct view {
 /* Solves for the coefficients that map the corners `end` to the corners `start`, each [4][2], x before y. */
 void view_perspective(int start[4][2], int end[4][2], float warp[8]);
 
-/* Finds the four pixels of a picture of h x w pixels that make pixel (y, x) of the warped picture, and their weights, which are
- * 0 outside the picture.  Returns the sum of the weights. */
+/* Finds the four pixels of a picture of h x w pixels from which pixel (y, x) of the warped picture is interpolated, and
+ * their weights.  The weight of a pixel outside the picture is 0.  Returns the sum of the weights. */
 double view_corners(const struct view *v, size_t y, size_t x, size_t h, size_t w, size_t at[4], double weight[4]);
 
 /* Draws a view of a picture of h x w pixels for a tower with the preprocessing p. */
@@ -60,7 +61,7 @@ size_t view_scratch(size_t h, size_t w, size_t side);
 
 void view_run(const struct view *v, const float *picture, size_t h, size_t w, float *out, void *scratch);
 
-/* Adds the gradient by the picture to d_picture [3, h, w].  Only VIEW_POOLED reads the picture. */
+/* Adds the gradient with respect to the picture to d_picture [3, h, w].  Only VIEW_POOLED reads the picture. */
 void view_back(const struct view *v, const float *picture, const float *d_out, float *d_picture, size_t h, size_t w, void *scratch);
 
 /* Writes what the tower gets: out [3, S, S] of raw.  view_planes_back turns d from the gradient by what the tower

@@ -125,7 +125,7 @@ struct kern {
     /* The derivatives of the functions above, for gradients with respect to their inputs.  dy is the gradient at the
      * result, and dx receives the gradient at x; dx may be dy. */
     void (*act_back)(size_t n, enum act a, const float *x, const float *dy, float *dx);
-    /* dx = add + the gradient through norm.  add may be NULL, and may be dx.  dx may be x, too. */
+    /* dx = add + the gradient of norm with respect to x.  add may be NULL.  dx may alias add or x. */
     void (*norm_back)(size_t n, const float *x, const float *g, float eps, const float *dy, const float *add, float *dx);
     /* y = softmax(scale * x):  dx = scale * y * (dy - sum of y * dy) */
     void (*softmax_back)(size_t n, float scale, const float *y, const float *dy, float *dx);

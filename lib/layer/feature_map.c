@@ -37,7 +37,8 @@ static void sum_stretch(void *ctx, size_t i, int thread) {
                       s->before ? s->before + n * ch + at : NULL, out + at, out + ch + at);
 }
 
-/* Computes the mean of group k of feature map n, and 1 / its standard deviation, from the sums of its stretches. */
+/* Computes the mean and 1 / standard deviation of group k of one feature map.  part holds the feature map's partial sums,
+ * one set for each block of STRETCH pixels. */
 static void group_moments(const struct feature_map *p, const struct feature_map_norm *g, const double *part, size_t k, double *mean,
                           double *rstd) {
     size_t ch = p->c[0] + p->c[1], per = stretches(p), size = ch / g->groups;

@@ -7,7 +7,8 @@
 #include "lib/base/size.h"
 #include "lib/layer/attention_back.h"
 
-/* The number of pixels of a task.  It is fixed, so that the order of the additions is fixed. */
+/* A stretch is a block of STRETCH consecutive pixels of one feature map, and the work of one task.  Its length does not
+ * depend on the number of threads, so the order of the additions is fixed. */
 enum { STRETCH = 256 };
 
 struct back {
@@ -17,24 +18,25 @@ struct back {
     enum resample r;
     const float *dy, *add;
     float *dx;
-    const float *mul, *shift;    /* [N, C]: norm(x) = x mul + shift, or NULL without a norm */
-    float *slope, *offset;       /* [N, C]: dx = da mul + x slope + offset */
+    const float *mul, *shift;    /* [N, C]: norm(x) = x * mul + shift; NULL without a norm */
+    float *slope, *offset;       /* [N, C]: dx = da * mul + x * slope + offset */
     const float *zeros;          /* [C] */
-    float *rows;                 /* [threads, 1 + STRETCH, C] */
-    double *part;                /* [N, stretches, 4, C]: the sums of da and of da x are numbers 0 and 2 */
+    float *rows;                 /* [threads, 1 + STRETCH, C]: scratch memory of each thread */
+    double *part;                /* [N, stretches, 4, C]: partial sums of da at index 0, of da * x at index 2 */
 };
 
 static size_t stretches(const struct feature_map *p) {
     return div_up(p->y * p->w, STRETCH);
 }
 
-/* The pixels of task i: `n` is the feature map, the first pixel is number `from` of it.  Returns how many there are. */
+/* Sets *n to the feature map of task i, and *from to its first pixel.  Returns the number of its pixels. */
 static size_t stretch_of(const struct feature_map *p, size_t i, size_t *n, size_t *from) {
     *n = i / stretches(p), *from = i % stretches(p) * STRETCH;
     return size_min(STRETCH, p->y * p->w - *from);
 }
 
-/* Writes into sum the gradient at pixel `at` of feature map n before the resampling, or returns where it is in dy. */
+/* Returns the gradient with respect to pixel `at` of feature map n before the resampling.  The result is a place in dy or,
+ * if pixels were repeated, `sum`. */
 static const float *resampled_back(const struct back *b, size_t n, size_t at, float *sum) {
     const struct feature_map *p = b->p;
     const size_t ch = p->c[0], row = 2 * p->w * ch;
@@ -50,7 +52,8 @@ static const float *resampled_back(const struct back *b, size_t n, size_t at, fl
     return sum;
 }
 
-/* Computes da into dx, and the sums of da and of da x, for a stretch of pixels. */
+/* Task i: computes da into dx and, with a norm, the partial sums of da and da * x, for one stretch.  Without a norm, adds
+ * `add`. */
 static void activation_back(void *ctx, size_t i, int thread) {
     const struct back *b = ctx;
     const size_t ch = b->p->c[0];
@@ -80,7 +83,7 @@ static void activation_back(void *ctx, size_t i, int thread) {
     b->k->moments(pixels, ch, product, ch, NULL, sums + 2 * ch, sums + 3 * ch);
 }
 
-/* Computes slope and offset of feature map n from the sums of its stretches. */
+/* Computes slope and offset of feature map n from the partial sums of its stretches. */
 static void fold_back(const struct back *b, const struct feature_map_norm *g, size_t n, const double *mean,
                       const double *rstd) {
     const size_t ch = b->p->c[0], size = ch / g->groups, per = stretches(b->p);

@@ -65,7 +65,7 @@ static const char *after(const char *s, const char *word) {
     return word && !strncmp(s, word, n) ? s + n : NULL;
 }
 
-/* Read a number of at most five digits, without leading zeros, into *v.  Returns what follows the number, or NULL if
+/* Reads a number of at most five digits, without leading zeros, into *v.  Returns a pointer behind the number, or NULL if
  * s does not begin with a number. */
 static const char *number(const char *s, size_t *v) {
     const char *from = s;

@@ -17,8 +17,8 @@ enum glide_file { GLIDE_NONE, GLIDE_BASE, GLIDE_BASE_INPAINT, GLIDE_UPSAMPLE, GL
 /* Which of GLIDE's files holds these tensors? */
 enum glide_file glide_file(const struct weights *ws);
 
-/* Fill *text with the tensors of the text transformer, and *unet with all others, both in the order of *all.  The tables
- * take memory from the arena a; the tensors' numbers are not copied. */
+/* Fills *text with the tensors of the text transformer, and *unet with all others, both in the order of *all.  The tables
+ * take memory from the arena a; the tensors' values are not copied. */
 int glide_divide(const struct weights *all, struct weights *text, struct weights *unet, struct arena *a, struct err *e);
 
 #endif

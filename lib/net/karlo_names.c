@@ -78,7 +78,7 @@ static int text_proj_name(const char *name, const char **to, struct arena *a) {
     return apply(text_proj, COUNT(text_proj), "", name, to, a);
 }
 
-/* Fill *out with those tensors of *in for whose names the function `name_of` returns 1, under the new names. */
+/* Fills *out with the tensors of *in for whose names `name_of` returns 1.  In *out they have their new names. */
 static int pick(const struct weights *in, struct weights *out, int (*name_of)(const char *, const char **, struct arena *),
                 struct arena *a, struct err *e) {
     const struct weights all = *in;    /* out may be in */

@@ -101,7 +101,7 @@ static int plain_names(struct weights *out, const struct weights *ws, struct are
     return weights_sort(out, e);
 }
 
-/* Refuses weights without the tensor `name` or with one that has not nd dimensions. */
+/* Refuses weights without the tensor `name` and weights in which this tensor does not have nd dimensions. */
 static int need(const struct weights *ws, const char *name, int nd, struct err *e) {
     const struct weight *w = weights_find(ws, name);
 
@@ -123,7 +123,7 @@ static int config_of(struct clip_config *c, const struct weights *ws, size_t hea
     c->text.act = c->vision.act = ACT_GELU;
     c->text.heads = heads_of(c->text.width, head);
     c->vision.heads = heads_of(c->vision.width, head);
-    c->text.eos = INT_MAX;    /* not a token: pooled at the last token */
+    c->text.eos = INT_MAX;    /* no token has this id, so a text is pooled at its last token */
     return 0;
 }
 

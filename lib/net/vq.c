@@ -10,7 +10,8 @@
 #include "lib/net/vq_net.h"
 
 /* One forward pass.  Two blocks of memory (places) hold the feature map in turns.  The feature maps between the steps
- * of a block go into the other place, if it is free and they fit.  With `keep`, each result has a place of its own. */
+ * of a block go into the other place, if it is free and they fit.  With `keep`, each result goes to the memory that
+ * `keep` names. */
 struct run {
     const struct vq_net *net;
     const struct compute *k;
@@ -18,7 +19,7 @@ struct run {
     float *place[2];
     size_t room;    /* floats of a place */
     int now;        /* the place of the current feature map */
-    const struct vq_keep *keep;    /* NULL: nothing is kept */
+    const struct vq_keep *keep;    /* NULL if the inputs of the steps are not kept */
     bool full;      /* set when scratch runs out */
 };
 
@@ -358,7 +359,7 @@ void vq_pixels_back(const struct vq_config *c, const struct vq_map *h, const flo
             to[colour] = v;
             continue;
         }
-        v *= 0.5f;    /* the inverse Haar transform is its own transpose, up to the order of its numbers */
+        v *= 0.5f;    /* each weight of the inverse Haar transform is +1/2 or -1/2 */
         to[colour] += v;
         band[0] += s ? -v : v, band[1] += t ? -v : v, band[2] += s ^ t ? -v : v;
     }

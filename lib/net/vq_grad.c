@@ -7,7 +7,7 @@
 #include "lib/layer/feature_map_back.h"
 #include "lib/net/vq_net.h"
 
-/* The filters of one operation, turned. */
+/* The filters of one operation, turned by conv_turn for the backward pass. */
 struct turned {
     struct conv step[VQ_STEPS], skip;
     struct pixel_attention_turned attention;
@@ -16,15 +16,15 @@ struct turned {
 struct vq_grad {
     const struct vq_decoder *v;
     struct turned *op;
-    struct linear scores;      /* argmax over the rows e of  e . z - |e|^2 / 2  is the nearest row */
-    float *least, *most;       /* [E] */
+    struct linear scores;      /* score of row e: e . z - |e|^2 / 2; the nearest row has the largest score */
+    float *least, *most;       /* [E] the range of each column of the codebook */
 };
 
 struct vq_pass {
     const struct vq_grad *g;
-    struct vq_map *map;        /* [n + 1]: the input of each operation, and the result */
+    struct vq_map *map;        /* [n + 1] the inputs of the n operations, and the result of the last */
     struct vq_keep keep;
-    int *token;                /* [h, w] */
+    int *token;                /* [h, w] the nearest row of each latent */
 };
 
 /* ---- binding ---- */
@@ -40,7 +40,7 @@ static int turn(struct turned *t, const struct vq_op *o, const struct compute *k
     return o->has_skip ? conv_turn(&t->skip, &o->skip, k, keep, e) : 0;
 }
 
-/* Packs the codebook to find nearest rows, in f32 whatever the precision of the network is. */
+/* Packs the codebook for the search of the nearest rows, in f32 whatever the precision of the network is. */
 static int bind_codebook(struct vq_grad *g, const struct compute *k, struct arena *keep, struct err *e) {
     const struct compute exact = {k->kern->f32, k->pool};
     const size_t n = g->v->c.codes, wide = g->v->net.in;
@@ -108,7 +108,7 @@ static size_t floats(const struct vq_map *m) {
     return m->y * m->w * m->c;
 }
 
-/* Cuts the memory of a pass from s, and writes its places into p unless p is NULL. */
+/* Takes the memory of a pass from s, and stores the pointers in p unless p is NULL. */
 static void cut(const struct vq_grad *g, size_t h, size_t w, enum keep_mode mode, struct scratch *s, struct vq_pass *p) {
     const struct vq_net *net = &g->v->net;
     struct vq_map m = {NULL, net->in, h, w};
@@ -172,7 +172,7 @@ int vq_pass_run(struct vq_pass *p, const struct compute *k, const float *z, floa
 
 /* ---- backwards ---- */
 
-/* Sets x to the inputs of all steps of operation i, and computes those that were not kept.  Returns -1 if the arena is too
+/* Sets x to the inputs of all steps of operation i.  Computes the inputs that were not kept.  Returns -1 if the arena is too
  * small. */
 static int inputs(const struct vq_pass *p, const struct compute *k, size_t i, float *x[VQ_STEPS], struct arena *a) {
     const struct vq_op *o = &p->g->v->net.op[i];
@@ -188,7 +188,8 @@ static int inputs(const struct vq_pass *p, const struct compute *k, size_t i, fl
     return again ? vq_run_steps(&p->g->v->net, k, 1, p->map[i], i, x, *a) : 0;
 }
 
-/* Sets *add to the gradient at the input of operation i through its shortcut, or to NULL if it has none. */
+/* Sets *add to the part of the gradient with respect to the input of operation i that comes through its shortcut, or to NULL
+ * if the operation has no shortcut.  d is the gradient with respect to the result. */
 static int shortcut_back(const struct vq_pass *p, const struct compute *k, size_t i, const float *d, const float **add,
                          struct arena *a) {
     const struct vq_net *net = &p->g->v->net;

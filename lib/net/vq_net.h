@@ -46,37 +46,37 @@ struct vq_decoder {
     const float *row, *bias;    /* row [V, E]; bias [E] is added to each row, or NULL */
 };
 
-/* A feature map in memory, of a batch whose size is known from elsewhere. */
+/* A feature map [N, y, w, c] in memory, where the caller knows the batch size N. */
 struct vq_map {
     float *x;
     size_t c, y, w;
 };
 
-/* Where a pass leaves what the backward pass needs: in[i][s] receives the input of step s of operation i.  in[i][s] may be
- * NULL, except in[i][0].  The caller fills in[0][0].  in[n][0] receives the result. */
+/* The memory in which a forward pass keeps what the backward pass needs.  in[i][s] receives the input of step s of operation
+ * i.  in[i][s] may be NULL if s > 0.  The caller fills in[0][0].  in[n][0] receives the result. */
 struct vq_keep {
     float *(*in)[VQ_STEPS];    /* [n + 1] */
 };
 
-/* Returns the feature map after an operation, with the pointer of h. */
+/* Returns the size of the result of operation o for an input of the size of h.  The pointer is that of h. */
 struct vq_map vq_after(const struct vq_op *o, struct vq_map h);
 
-/* Runs the operations [from, to) on n pictures, and keeps what they need.  h is the size of the input of operation `from`.
- * The results have the same bits as those of vq_decode.  Returns 0, or -1 if the arena is too small. */
+/* Runs the operations [from, to) on n pictures, and stores the inputs of their steps in *keep.  h is the size of the input
+ * of operation `from`.  The results have the same bits as those of vq_decode.  Returns 0, or -1 if scratch is too small. */
 int vq_run_keep(const struct vq_net *net, const struct compute *k, size_t n, struct vq_map h, size_t from, size_t to,
                 const struct vq_keep *keep, struct arena scratch);
 
-/* Computes the inputs in[1], in[2] ... of the steps of operation i from in[0], all steps being convolutions.  h is the size
+/* Computes the inputs in[1], in[2] ... of the steps of operation i, a VQ_CONVS, from in[0].  h is the size
  * of in[0].  Returns 0, or -1 if the arena is too small. */
 int vq_run_steps(const struct vq_net *net, const struct compute *k, size_t n, struct vq_map h, size_t i, float *const in[VQ_STEPS],
                  struct arena scratch);
 
-/* Computes the scores [rows, V] of rows h [rows, k] of l, and the number of the largest score of each row.  Either result
- * may be NULL.  Returns 0, or -1 if the arena is too small. */
+/* Computes scores [rows, V] = l(h) for h [rows, k], and in tokens [rows] the index of the largest score of each row.  Either
+ * result may be NULL.  Returns 0, or -1 if the arena is too small. */
 int vq_choose(const struct linear *l, const struct compute *k, size_t rows, const float *h, float *scores, int *tokens, struct arena scratch);
 
-/* Make pixels of the result of a decoder, and the other way round: picture [3, Y, X], in which 0 is black and 1 is white, not
- * clamped, of the feature map h of one picture.  vq_pixels_back writes the gradient at h.x into d. */
+/* vq_pixels_out converts h, the result of a decoder for one picture, to picture [3, Y, X], in which 0 is black and 1 is
+ * white, not clamped.  vq_pixels_back writes the gradient with respect to h into d. */
 void vq_pixels_out(const struct vq_config *c, const struct vq_map *h, float *picture);
 void vq_pixels_back(const struct vq_config *c, const struct vq_map *h, const float *d_picture, float *d);
 
