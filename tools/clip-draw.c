@@ -205,8 +205,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
 
 /* ---- the model ---- */
 
-/* Opens the VQGAN that --vq names, or else the one in the model's paths.  Rounds the sides of the canvas down to sides that
- * the VQGAN can make. */
+/* Opens the VQGAN of --vq, or else the one in the model's paths.  Rounds the canvas down to sides that it can make. */
 static void open_vqgan(struct job *j, const struct model_paths *p) {
     struct model_paths at = j->vq_path ? tool_model_at(&j->t, *p, &j->vq_path) : *p;
     struct drawing *d = &j->d;

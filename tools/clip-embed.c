@@ -79,8 +79,7 @@ static void flush(void *job) {
 
 /* ---- records ---- */
 
-/* Returns whether the output already holds the result for the record.  If the record needs no new embedding, the
- * comparison uses the parameters that an earlier clip-embed wrote into the record. */
+/* Is the result in the output already?  If nothing is to be computed, the record's own clip-embed parameters are compared. */
 static bool skip_record(struct job *j, const struct embed_item *it) {
     struct arena a = j->room;
     struct err e = {0};
@@ -134,8 +133,7 @@ static bool not_ours(struct job *j, const char *name, struct file_stamp stamp, c
     return tool_other_shard(&j->t, id) || skip(j, id, stamp, map, NULL, EMBED_IMAGE);
 }
 
-/* Pushes pictures into the queue, each once for each overlay, until the queue is full.  Returns false if no picture is left
- * or a signal stopped the program. */
+/* Queues each picture once for each overlay, until the queue is full.  Returns false if no picture is left or at a stop. */
 static bool push_pictures(struct job *j, size_t slots) {
     while (image_queue_count(j->queue) + j->overlay.n <= slots && !tool_stopped()) {
         struct picture p;
