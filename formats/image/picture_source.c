@@ -33,9 +33,19 @@ static bool readable(int fd) {
     return poll(&p, 1, 0) != 0;
 }
 
+/* Returns whether s->buf holds the whole picture that waits to be loaded, and bytes after it. */
+static bool begins_next(const struct picture_source *s) {
+    struct picture_cut cut = {0};
+    const ptrdiff_t n = picture_cut(&cut, s->buf, s->len);
+
+    return n > 0 && (size_t)n < s->len;
+}
+
 bool picture_source_ready(const struct picture_source *s) {
     if (s->fd < 0)
         return names_ready(&s->names);
+    if (s->waiting)    /* the next call first reads over the rest of a picture */
+        return s->eof || begins_next(s);
     return s->len || s->ahead || s->late.msg[0] || s->eof || readable(s->fd);
 }
 
@@ -87,7 +97,7 @@ static void leave(struct picture_source *s) {
     s->buf = NULL;
     s->fd = -1;
     s->len = s->cap = 0;
-    s->eof = s->ahead = false;
+    s->eof = s->ahead = s->waiting = false;
 }
 
 /* Returns whether the n bytes at p hold no picture: n is 0, or all bytes are NULs and line ends. */
@@ -98,11 +108,42 @@ static bool is_padding(const unsigned char *p, size_t n) {
     return true;
 }
 
+/* Reads on until s->buf holds the whole picture that begins there.  Returns the picture's length, or -1. */
+static ptrdiff_t read_whole(struct picture_source *s, struct err *e) {
+    struct picture_cut cut = {0};
+    ptrdiff_t n;
+    int got = 1;
+
+    while ((n = picture_cut(&cut, s->buf, s->len)) == PICTURE_CUT_MORE && got > 0)
+        got = more(s, e);
+    while (n <= 0 && got > 0)
+        got = more(s, e);
+    return got < 0 ? -1 : n > 0 ? n : (ptrdiff_t)s->len;
+}
+
+/* Reads over the last picture if the caller did not load it.  Otherwise its bytes would be taken for the next picture. */
+static int pass_over(struct picture_source *s, struct err *e) {
+    ptrdiff_t n;
+
+    if (!s->waiting)
+        return 0;
+    if ((n = read_whole(s, e)) < 0)
+        return -1;
+    s->waiting = false;
+    s->len -= (size_t)n;
+    memmove(s->buf, s->buf + n, s->len);
+    return 0;
+}
+
 /* Returns 1 and sets p->name if the pipe holds another picture, 0 if it holds no more, or -1. */
 static int next_in_pipe(struct picture_source *s, struct picture *p, struct err *e) {
     enum { KIND = 64 };    /* enough bytes to recognise the format */
     int got = 1;
 
+    if (pass_over(s, e) < 0) {
+        p->name = s->name;
+        return leave(s), -1;
+    }
     while (s->len < KIND && got > 0)
         got = more(s, e);
     p->name = s->source;
@@ -121,57 +162,35 @@ static int next_in_pipe(struct picture_source *s, struct picture *p, struct err 
     else
         snprintf(s->name, sizeof s->name, "%s", s->source);
     s->number++;
+    s->waiting = true;
     p->name = s->name;
     return 1;
 }
 
 static int load_from_pipe(struct picture_source *s, struct picture *p, struct err *e) {
-    struct picture_cut cut = {0};
+    const ptrdiff_t n = read_whole(s, e);
     unsigned char *rest = NULL;
-    ptrdiff_t n;
-    int got = 1;
+    size_t left, cap;
 
-    while ((n = picture_cut(&cut, s->buf, s->len)) == PICTURE_CUT_MORE && got > 0)
-        got = more(s, e);
-    while (n <= 0 && got > 0)
-        got = more(s, e);
-    if (got < 0) {
-        s->eof = true, s->len = 0;
-        return -1;
+    s->waiting = false;
+    if (n < 0)
+        goto failed;
+    left = s->len - (size_t)n;
+    cap = left > FIRST ? left : FIRST;
+    if (!(rest = malloc(cap))) {
+        err_set(e, "no memory for %zu bytes", cap);
+        goto failed;
     }
-    p->n = n > 0 ? (size_t)n : s->len;
-    s->len -= p->n;
-    if (!(rest = malloc(s->len > FIRST ? s->len : FIRST)))
-        return err_set(e, "no memory for %zu bytes", s->len);
-    memcpy(rest, s->buf + p->n, s->len);
-    p->bytes = s->buf;
-    s->buf = rest, s->cap = s->len > FIRST ? s->len : FIRST;
+    memcpy(rest, s->buf + n, left);
+    p->bytes = s->buf, p->n = (size_t)n;
+    s->buf = rest, s->len = left, s->cap = cap;
     return 1;
+failed:
+    s->eof = true, s->len = 0;    /* the beginning of the next picture is not known */
+    return -1;
 }
 
 /* ---- archives ---- */
-
-static int next_in_archive(struct picture_source *s, struct picture *p, struct err *e) {
-    int got = 1;
-
-    p->name = s->source;
-    if (s->late.msg[0]) {
-        err_set(e, "%s", s->late.msg);
-        err_clear(&s->late);
-        return leave(s), -1;
-    }
-    if (!s->ahead)
-        got = tar_next(&s->archive, e);
-    s->ahead = false;
-    if (got <= 0)
-        return leave(s), got;
-    snprintf(s->name, sizeof s->name, "%s%s%s", strcmp(s->source, "-") ? s->source : "", strcmp(s->source, "-") ? "/" : "",
-             s->archive.name);
-    *p = (struct picture){.name = s->name, .archive = s->source, .stamp = s->stamp};
-    if (strlen(s->name) >= NAMES_MAX)
-        return err_set(e, "%s", strerror(ENAMETOOLONG));
-    return 1;
-}
 
 /* Returns the length of a member's key.  As in webdataset, the key is the name up to the first dot after the last slash. */
 static size_t key(const char *name) {
@@ -188,11 +207,13 @@ static bool same_key(const char *a, const char *b) {
     return key(a) == key(b) && !strncmp(a, b, key(a));
 }
 
-/* Reads the current member, which is a text, into `to`.  Leaves `to` empty if the text is too long or not UTF-8. */
-static void read_text(struct picture_source *s, char to[CAPTION_MAX]) {
+/* Reads the current member, which is a text, into s->text.  Leaves s->text empty if the text is too long or not UTF-8. */
+static void read_text(struct picture_source *s) {
     ptrdiff_t got = 1;
     size_t n = 0;
+    char *to = s->text;
 
+    snprintf(s->text_name, sizeof s->text_name, "%s", s->archive.name);
     *to = 0;
     if (s->archive.why || s->archive.left >= CAPTION_MAX)
         return;
@@ -212,16 +233,45 @@ static void caption(struct picture_source *s, struct picture *p) {
     int got;
 
     snprintf(picture, sizeof picture, "%s", s->archive.name);
-    if (same_key(s->text_name, picture)) {
-        memcpy(p->caption, s->text, sizeof p->caption);
-        return;
-    }
-    while ((got = tar_next(&s->archive, &s->late)) > 0 && same_key(s->archive.name, picture) && !image_name(s->archive.name))
-        if (is_text(s->archive.name)) {
-            read_text(s, p->caption);
+    while (!same_key(s->text_name, picture)) {
+        got = tar_next(&s->archive, &s->late);
+        s->ahead = got > 0;
+        if (got <= 0 || !same_key(s->archive.name, picture) || image_name(s->archive.name))
             return;
+        if (is_text(s->archive.name)) {
+            read_text(s);
+            s->ahead = false;
         }
-    s->ahead = got > 0;
+    }
+    memcpy(p->caption, s->text, sizeof p->caption);
+}
+
+/* Returns 1 and sets p to the archive's next member that is not a text, 0 at the end of the archive, or -1.  Texts are read
+ * here, so that a picture has its caption even if the caller skips pictures. */
+static int next_in_archive(struct picture_source *s, struct picture *p, struct err *e) {
+    int got = 1;
+
+    for (;; read_text(s)) {
+        p->name = s->source;
+        if (s->late.msg[0]) {
+            err_set(e, "%s", s->late.msg);
+            err_clear(&s->late);
+            return leave(s), -1;
+        }
+        if (!s->ahead)
+            got = tar_next(&s->archive, e);
+        s->ahead = false;
+        if (got <= 0)
+            return leave(s), got;
+        if (!is_text(s->archive.name))
+            break;
+    }
+    snprintf(s->name, sizeof s->name, "%s%s%s", strcmp(s->source, "-") ? s->source : "", strcmp(s->source, "-") ? "/" : "",
+             s->archive.name);
+    *p = (struct picture){.name = s->name, .archive = s->source, .stamp = s->stamp};
+    if (strlen(s->name) >= NAMES_MAX)
+        return err_set(e, "%s", strerror(ENAMETOOLONG));
+    return 1;
 }
 
 static int load_member(struct picture_source *s, struct picture *p, struct err *e) {
@@ -229,11 +279,6 @@ static int load_member(struct picture_source *s, struct picture *p, struct err *
     size_t cap = 0;
     ptrdiff_t got;
 
-    if (is_text(s->archive.name)) {
-        snprintf(s->text_name, sizeof s->text_name, "%s", s->archive.name);
-        read_text(s, s->text);
-        return 0;
-    }
     if (s->archive.why)
         return named ? err_set(e, "%s", s->archive.why) : 0;
     do {
@@ -280,7 +325,7 @@ static int open_source(struct picture_source *s, const char *name, struct err *e
     }
     s->number = 1;
     s->stamp = strcmp(name, "-") ? file_stamp_of(&st) : (struct file_stamp){0};
-    s->text_name[0] = 0;
+    s->text_name[0] = s->text[0] = 0;
     if (s->tar)
         tar_open(&s->archive, s->fd);
     return 0;

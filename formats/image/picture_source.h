@@ -6,6 +6,8 @@
  *          (picture_cut.h).  They are called NAME, NAME:2, NAME:3 and so on.
  *          With `tar` set, each name means an archive.  Its pictures are called ARCHIVE/MEMBER, or MEMBER if the archive
  *          is standard input.
+ * Skipping The caller may skip a picture, that is, not load it.  The next call of picture_source_next then reads over the
+ *          picture's bytes.  The other pictures have the same names, bytes and captions as without skipping.
  * Members  A member of an archive is skipped if it neither is a picture nor has the name of one (image_name).  A text
  *          KEY.txt is the caption of the picture KEY.jpg (png, webp ...), as in webdataset's archives, if all members
  *          between the two have the same KEY and are not named like pictures.
@@ -43,10 +45,11 @@ struct picture_source {
     unsigned char *buf;           /* [cap] len bytes that were read from the pipe and not yet handed out */
     size_t len, cap;
     uint64_t number;              /* the number of the pipe's next picture, from 1 */
+    bool waiting;                 /* the pipe's last picture was neither loaded nor read over */
     bool eof;
     struct tar archive;
     struct file_stamp stamp;      /* of the archive */
-    char text_name[TAR_NAME], text[CAPTION_MAX];    /* the last .txt member that was loaded, and its content; or "" */
+    char text_name[TAR_NAME], text[CAPTION_MAX];    /* the last .txt member that was read, and its content; or "" */
     bool ahead;                   /* the archive is at a member that picture_source_next has not handed out yet */
     struct err late;              /* an error of reading ahead in the archive, which the next call reports */
 };

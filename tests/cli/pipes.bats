@@ -56,6 +56,41 @@ vectors() { record-json "$@" | jq -c .data.image_embed; }
     [ "$(ids out.clip)" = $'-\n-:2' ]
 }
 
+@test "pipes: a picture that is skipped is read over, and the next one has its own bytes and name" {
+    all=("$IM"/{rgb.jpg,rgb.png,palette.gif,rgb.bmp,422.jpg,rgb.psd})    # what does not say it comes last
+    cat "${all[@]}" | clip-embed -o want.clip -
+    # an interrupted run goes on
+    for n in 1 3; do
+        cat "${all[@]:0:n}" | clip-embed -o i.clip -
+        cat "${all[@]}" | dd bs=7 2>/dev/null | clip-embed -o i.clip --skip-from=i.clip -
+        cmp i.clip want.clip
+    done
+    cat "${all[@]}" | clip-embed -v -o i.clip --skip-from=i.clip - 2>err
+    grep -q '^clip-embed: 0 done, 0 failed, 6 skipped' err
+    cmp i.clip want.clip
+    for k in 1 2 3; do cat "${all[@]}" | clip-embed --shard $k/3 -; done | record-json | sort >have
+    record-json want.clip | sort | diff - have
+    # the end of the pipe ends a picture that is skipped
+    { cat "${all[0]}"; head -c 100 "${all[1]}"; } | clip-embed --skip-from=want.clip - | wc -c | grep -qx 0
+}
+
+@test "pipes: a picture that is skipped does not delay the answer before it" {
+    cat "$IM"/rgb.{jpg,png} | clip-embed - | record-json | tail -1 | record-json --from-json >second.clip
+    {
+        cat "$IM/rgb.jpg"
+        head -c 100 "$IM/rgb.png"
+        for _ in $(seq 100); do
+            if [ -s out.clip ]; then touch seen; break; fi
+            sleep 0.1
+        done
+        tail -c +101 "$IM/rgb.png"
+        cat "$IM/rgb.bmp"
+    } | clip-embed -b 16 --skip-from=second.clip -o out.clip -
+    [ -e seen ]
+    [ "$(ids out.clip)" = $'-\n-:3' ]
+    [ "$(vectors out.clip)" = "$(clip-embed "$IM"/rgb.{jpg,bmp} | vectors)" ]
+}
+
 @test "pipes: FIFOs as operands; in a list of names they are not read" {
     mkfifo a b
     cat "$IM/rgb.jpg" >a &
@@ -144,6 +179,31 @@ t.close()' "$IM/rgb.jpg"
     clip-embed --id content --tar a.tar | record-json | jq -r '.data.path' | sort >have
     [ "$(cat have)" = $'a.tar/ds/422.jpg\na.tar/ds/444.jpg\na.tar/ds/rgb.jpg' ]
     for i in 1 2; do clip-embed --shard $i/2 --tar a.tar; done | ids | sort -u | wc -l | grep -qx 3
+}
+
+@test "tar: captions that come first belong to their pictures in each shard and after a resumed run" {
+    for k in 1 2 3 4 5 6 7 8; do
+        cp "$IM/rgb.jpg" $k.jpg
+        echo "text $k" >$k.txt
+        echo $k.txt; echo $k.jpg
+    done >list
+    tar -cf a.tar -T list
+    clip-embed -o want.clip --tar a.tar
+    [ "$(record-json want.clip | jq -r .data.text)" = "$(seq -f 'text %.0f' 8)" ]
+    for k in 1 2 3; do clip-embed --shard $k/3 --tar a.tar; done | record-json | sort >have
+    record-json want.clip | sort | diff - have
+    record-json want.clip | head -3 | record-json --from-json >i.clip
+    clip-embed -o i.clip --skip-from=i.clip --tar a.tar
+    cmp i.clip want.clip
+    # the caption of two pictures lies between them
+    printf '%s\n' 1.jpg 1.txt 1.png 2.jpg >list
+    cp "$IM/rgb.png" 1.png
+    tar -cf b.tar -T list
+    clip-embed -o want.clip --tar b.tar
+    [ "$(record-json want.clip | jq -r .data.text | tr '\n' ' ')" = 'text 1 text 1 null ' ]
+    record-json want.clip | head -1 | record-json --from-json >i.clip
+    clip-embed -o i.clip --skip-from=i.clip --tar b.tar
+    cmp i.clip want.clip
 }
 
 @test "tar: hostile and damaged archives end in one line each, and the next archive is read" {
