@@ -10,16 +10,21 @@
 
 enum truth { TRUE_STILL, CHANGED, GONE, UNKNOWN };
 
-static bool has_content(const char *name, const struct record *r, struct arena a) {
+/* Compares the content of the file with the content from which the id of r was made.  The file now has `size` bytes, and
+ * had `then` bytes. */
+static enum truth compare_content(const char *name, const struct record *r, int64_t size, int64_t then, struct arena a) {
+    enum truth t = UNKNOWN;
     struct mapfile m;
     struct span id;
-    bool same;
 
+    if (size != then)
+        return CHANGED;
     if (mapfile_open(&m, name, NULL) < 0)
-        return false;
-    same = record_content_id(m.p, m.n, &id, &a, NULL) == 0 && !memcmp(id.p, r->id.p, id.n);
+        return UNKNOWN;
+    if (record_content_id(m.p, m.n, &id, &a, NULL) == 0)
+        t = memcmp(id.p, r->id.p, id.n) ? CHANGED : TRUE_STILL;
     mapfile_close(&m);
-    return same;
+    return t;
 }
 
 static enum truth look(const struct record *r, struct arena a) {
@@ -37,9 +42,13 @@ static enum truth look(const struct record *r, struct arena a) {
     if (stat(file, &st) < 0)
         return errno == ENOENT ? GONE : UNKNOWN;
     now = file_stamp_of(&st);
-    if (file_stamp_equal(&then, &now) || (record_by_content(r) && has_content(file, r, a)))
+    if (!now.known)    /* a FIFO, a directory, ... */
+        return UNKNOWN;
+    if (file_stamp_equal(&then, &now))
         return TRUE_STILL;
-    return CHANGED;
+    if (record_has(r, "archive") || !record_by_content(r))    /* an archive's content is not that of its member */
+        return CHANGED;
+    return compare_content(file, r, now.size, then.size, a);
 }
 
 /* Writes the bytes [*from, upto) of the stream to p->to, and sets *from to upto. */

@@ -1,12 +1,15 @@
-/* prune.h - an index without the records whose picture files have changed or are gone
+/* prune.h - remove from an index the records of files that have changed or are gone
  *
  * What     A record of a file (record_of_file) has the file's stamp in the fields `size` and `mtime`.  The record's field
  *          `archive`, else `path`, else its id is the file's name.  The file is gone if no file has this name.  The file has
  *          changed if it has another stamp, unless the record's id was made from the file's content and the file still has
- *          this content.
+ *          this content.  A member of an archive has changed if the archive has another stamp, even if the record's id was
+ *          made from the member's content.
  *          prune_copy writes the stream without the records of changed files and, with `gone` set, without those of files
- *          that are gone.  It keeps every other record: without a stamp, with a field `root`, or of a file that stat cannot
- *          examine for another reason.  It copies all other bytes too, damaged bytes and a truncated last record included.
+ *          that are gone.  It keeps every other record: without a stamp, with a field `root`, or of a file that cannot be
+ *          examined.  A file cannot be examined if stat fails for another reason than a missing file, if the name leads to a
+ *          FIFO or to anything else except a regular file, or if the content must be compared and the file cannot be opened.
+ *          prune_copy copies all other bytes too, damaged bytes and a truncated last record included.
  * Errors   A stream that cannot be read or written is an error; err has the reason.  Damage in the stream is not.
  * Memory   One record.  A file whose content id is checked is mapped.
  */

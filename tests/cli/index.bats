@@ -192,6 +192,55 @@ for line in sys.stdin:
     [ "$(record-json i.clip | jq -r .data.path | sort)" = "$(printf '%s\n' *.png | sort)" ]
 }
 
+@test "index: a picture that cannot be examined keeps its record, and an emptied one does not" {
+    for id in path content; do
+        clip-embed --id $id -- *.png >i.clip
+        cp i.clip want
+        mv rgb.png keep
+        mkfifo rgb.png
+        run -0 timeout 20 clip-embed --prune i.clip
+        cmp i.clip want
+        rm rgb.png
+        mkdir rgb.png
+        clip-embed --prune i.clip
+        cmp i.clip want
+        rmdir rgb.png
+        : >rgb.png
+        clip-embed --prune i.clip
+        record-json want | jq -c 'select(.id != "rgb.png" and .data.path != "rgb.png")' | record-json --from-json | cmp - i.clip
+        mv keep rgb.png
+    done
+}
+
+@test "index: a record whose picture may not be read is kept if the picture can have the same content" {
+    as=()
+    [ "$(id -u)" != 0 ] || as=(setpriv --bounding-set=-dac_override,-dac_read_search)
+    chmod 0 rgb.png
+    ! "${as[@]}" head -c 1 rgb.png 2>/dev/null || skip "every file can be read"
+    chmod 644 rgb.png
+    clip-embed --id content -- *.png >i.clip
+    cp i.clip want
+    touch rgb.png
+    chmod 0 rgb.png
+    "${as[@]}" clip-embed --prune i.clip
+    cmp i.clip want
+    : >rgb.png
+    "${as[@]}" clip-embed --prune i.clip
+    record-json want | jq -c 'select(.data.path != "rgb.png")' | record-json --from-json | cmp - i.clip
+}
+
+@test "index: the content of an archive is not that of its member" {
+    tar cf a.tar rgb.png
+    clip-embed --id content --tar a.tar >i.clip
+    cp i.clip want
+    clip-embed --prune i.clip
+    cmp i.clip want
+    # the archive is replaced by the very picture that it held
+    cp rgb.png a.tar
+    clip-embed --prune i.clip
+    [ ! -s i.clip ]
+}
+
 @test "index: each text output has the path of a content id" {
     clip-embed --id content rgb.png la.png 422.jpg >c.clip
     clip-embed rgb.png la.png 422.jpg >p.clip
