@@ -60,6 +60,17 @@ static int condition(struct unclip *u, const char *text, struct condition *c, st
     return 0;
 }
 
+/* Computes u->none, unless it is known.  Only functions that api_part calls may call it, because the text tower that it
+ * opens stays in memory. */
+static int need_none(struct unclip *u) {
+    const struct model_paths p = api_paths(u);
+
+    if (!u->has_none && condition_empty(&u->none, NULL, &p, &u->draw, &u->arena, &u->err) < 0)
+        return -1;
+    u->has_none = true;
+    return 0;
+}
+
 /* ---- prior ---- */
 
 static int open_prior(struct unclip *u) {
@@ -80,11 +91,7 @@ int api_prior(struct unclip *u) {
 }
 
 static int open_empty(struct unclip *u) {
-    const struct model_paths p = api_paths(u);
-    struct condition c;
-
-    return condition_empty(&c, NULL, &p, &u->draw, &u->arena, &u->err) < 0 ? -1
-         : prior_draw_prefix(&u->drawer, &c, &u->drawer.empty, &u->arena, &u->err);
+    return need_none(u) < 0 ? -1 : prior_draw_prefix(&u->drawer, &u->none, &u->drawer.empty, &u->arena, &u->err);
 }
 
 /* Opens the prior, and sets its number of steps and its guidance from the options.  If the guidance is above 1, also
@@ -134,8 +141,7 @@ static int open_decoder(struct unclip *u) {
         return -1;
     if (m->glide)
         return decode_text(&u->uncond, m->glide, m->unet, &u->draw, SPAN(""), NULL, &u->arena, &u->err);
-    return condition_empty(&u->none, NULL, &p, &u->draw, &u->arena, &u->err) < 0 ? -1
-         : decode_branch(&u->uncond, m, &u->draw, NULL, &u->none, &u->arena, &u->err);
+    return need_none(u) < 0 ? -1 : decode_branch(&u->uncond, m, &u->draw, NULL, &u->none, &u->arena, &u->err);
 }
 
 int api_decoder(struct unclip *u) {

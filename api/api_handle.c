@@ -129,7 +129,7 @@ static const struct option {
     enum kind kind;
     size_t at;
     double min, max;
-    bool early;               /* must be set before the first call that needs the model */
+    bool early;               /* must be set before the first component is opened */
     const char *choice[4];    /* the option's value is min + i for choice[i] */
 } options[] = {
     {"threads", INT, AT(threads), 1, POOL_MAX, true, {0}},
@@ -220,12 +220,12 @@ struct model_paths api_paths(struct unclip *u) {
                                 .cache = &u->cache};
 }
 
-static int fix_paths(struct unclip *u) {
+/* Prepares the cache.  Returns -1 with a message if unclip_open has named no path. */
+static int use_paths(struct unclip *u) {
     if (!u->paths)
         return err_set(&u->err, "no model: unclip_open names it");
     u->cache = (struct pack_cache){.dir = u->o.cache[0] && strcmp(u->o.cache, "none") != 0 ? u->o.cache : NULL, .least = PACK_LEAST,
                                    .entry = u->cache.entry};
-    u->fixed = true;
     return 0;
 }
 
@@ -247,24 +247,43 @@ static int start_threads(struct unclip *u) {
     return u->look.pool ? 0 : -1;
 }
 
+static void stop_threads(struct unclip *u) {
+    if (!u->look.pool)
+        return;
+    pool_stop(u->look.pool);
+    u->look.pool = u->draw.pool = NULL;
+    u->arena = u->unstarted;
+}
+
 int api_part(struct unclip *u, int (*open)(struct unclip *u)) {
     const struct arena before = u->arena;
     struct pack_entry *entry = u->cache.entry;
     const size_t files = u->files.n;
+    const bool had_none = u->has_none;
 
-    if (open(u) == 0)
+    if (open(u) == 0) {
+        u->fixed = true;
         return 0;
+    }
     u->arena = before;
     u->cache.entry = entry;
+    u->has_none = had_none;
     mapfile_close_list(&u->files, files);
+    if (!u->fixed)
+        stop_threads(u);    /* the next call may come with other paths and options */
     return -1;
 }
 
 int api_start(struct unclip *u) {
     if (u->look.pool)
         return 0;
-    if (start_kernels(u) < 0 || fix_paths(u) < 0 || api_part(u, start_threads) < 0)
+    u->unstarted = u->arena;
+    if (start_kernels(u) < 0 || use_paths(u) < 0)
         return -1;
+    if (start_threads(u) < 0) {
+        u->arena = u->unstarted;
+        return -1;
+    }
     u->clip.towers = (struct towers){.paths = api_paths(u), .compute = &u->look, .keep = &u->arena, .batch = API_BATCH};
     return 0;
 }
@@ -278,7 +297,7 @@ static int open_words(struct unclip *u) {
 int api_words(struct unclip *u) {
     if (u->has_words)
         return 0;
-    if (fix_paths(u) < 0 || api_part(u, open_words) < 0)
+    if (use_paths(u) < 0 || api_part(u, open_words) < 0)
         return -1;
     u->has_words = true;
     return 0;
@@ -320,8 +339,9 @@ static int open_header(struct unclip *u, unsigned want, struct clip_model *m, st
     const struct model_paths p = api_paths(u);
     struct arena a = u->arena;    /* a copy, so that the memory of the headers is free again when this function returns */
     const size_t files = u->files.n;
-    int got = fix_paths(u) < 0 ? -1 : model_open_clip(m, want, &p, &a, e);
+    int got = use_paths(u) < 0 ? -1 : model_open_clip(m, want, &p, &a, e);
 
+    u->fixed |= got == 0;
     mapfile_close_list(&u->files, files);
     return got;
 }

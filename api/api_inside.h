@@ -42,7 +42,8 @@ struct unclip {
     const char *path[API_PATHS];
     size_t paths;
     struct api_options o;
-    bool fixed;                     /* a call has needed the model: paths and early options can no longer change */
+    bool fixed;                     /* a component was opened: paths and early options can no longer change */
+    struct arena unstarted;         /* the arena before the threads were started */
     struct pack_cache cache;
     struct compute look, draw;      /* look: kernels of the towers; draw: of the samplers; both have the same threads */
     size_t width;                   /* E, or 0 if not known yet */
@@ -55,7 +56,8 @@ struct unclip {
     struct upsampler_model upsampler;
     struct prior_draw drawer;       /* drawer.empty is valid if has_empty */
     bool has_empty;
-    struct condition none;          /* the condition of the empty text; only for an unCLIP decoder */
+    bool has_none;
+    struct condition none;          /* if has_none: the condition of the empty text, for the prior and an unCLIP decoder */
     struct decode_branch uncond;
     int (*step)(void *ctx, size_t done, size_t steps);
     void *ctx;
@@ -75,10 +77,11 @@ int api_need(struct unclip *u, const void *p, const char *name);
 /* Returns 0, or -1 with a message if one of the n elements of v is not finite. */
 int api_finite(struct unclip *u, const float *v, size_t n, const char *name);
 
-/* Chooses the kernels, sets u->fixed, and starts the threads.  Does nothing if the threads have been started before. */
+/* Chooses the kernels and starts the threads.  Does nothing if the threads are running. */
 int api_start(struct unclip *u);
 
-/* Calls open(u) and returns its result.  If open fails, releases the memory and the files that it took. */
+/* Calls open(u), which opens a component, and returns its result.  Sets u->fixed if open succeeds.  If open fails, releases
+ * the memory and the files that it took, and stops the threads unless u->fixed is set. */
 int api_part(struct unclip *u, int (*open)(struct unclip *u));
 
 struct model_paths api_paths(struct unclip *u);

@@ -58,7 +58,8 @@ UNCLIP_API const char *unclip_error(const struct unclip *u);
 
 /* Adds a path of the model: a directory or a file, as it was downloaded.  Each component (text tower, image tower,
  * vocabulary, prior, decoder, upsampler) comes from the first path that has it.  A component is opened when a call first
- * needs it.  After the first call that needs the model, no path can be added. */
+ * needs it.  After the first component has been opened, no path can be added.  If a call fails before that, the caller may
+ * add a path and try the call again. */
 UNCLIP_API int unclip_open(struct unclip *u, const char *path);
 
 /* Sets an option for the calls that follow.  unclip(3) lists the options.  If value is NULL, the option gets its default. */

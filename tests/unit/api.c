@@ -166,6 +166,28 @@ static void bad_models(void) {
     unclip_free(u);
 }
 
+/* A call that found no component leaves the paths and the early options open. */
+static void second_try(void) {
+    const char *const text[] = {"a fish"};
+    static float v[E], w[E];
+    struct unclip *u = box();
+    size_t n;
+    int id[9];
+
+    ok(unclip_embed_texts(u, 1, text, v) == 0, "the model in the box");
+    unclip_free(u);
+    u = unclip_new();
+    ok(unclip_open(u, BOX "/prior_scheduler") == 0, "a path without a component");
+    ok(unclip_tokens(u, "a fish", 9, id, &n) < 0 && !unclip_size(u, UNCLIP_EMBED) && !unclip_get(u, "text-model") &&
+       !unclip_get(u, "prior-model") && unclip_prior(u, "a fish", 1, w) < 0, "no call finds one");
+    for (int i = 0; i < 3; i++)
+        ok(unclip_embed_texts(u, 1, text, w) < 0 && unclip_set(u, "threads", i ? "2" : "1") == 0 &&
+           unclip_set(u, "kernel", i == 1 ? "c" : NULL) == 0, "early options can change after failure %d", i + 1);
+    ok(unclip_open(u, BOX) == 0 && unclip_embed_texts(u, 1, text, w) == 0 && !memcmp(v, w, sizeof v), "with another path the same call succeeds");
+    ok(unclip_open(u, BOX) < 0 && says(u, "in use") && unclip_set(u, "threads", "1") < 0 && says(u, "in use"), "then no path can be added");
+    unclip_free(u);
+}
+
 /* Half a file of weights, and half a config. */
 static void halves(void) {
     static const char *const files[] = {"config.json", "model.safetensors"};
@@ -442,6 +464,7 @@ int main(void) {
     group(null_arguments);
     group(options);
     group(bad_models);
+    group(second_try);
     group(halves);
     group(embeddings);
     group(drawing);
