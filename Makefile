@@ -143,9 +143,11 @@ $B/library/libunclip.a: $(API) $B/core.a
 	@rm -f $@
 	@$(AR) rc $@ $(@D)/unclip.o
 	@rm $(@D)/unclip.o
-$B/library/unclip.pc: api/unclip.pc.in $B/flags
+# Written again when PREFIX or another variable that it holds changes.
+$B/library/unclip.pc: api/unclip.pc.in FORCE
 	@mkdir -p $(@D)
-	@sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCDIR@|$(INCDIR)|; s|@DATADIR@|$(DATADIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS)|' $< >$@
+	@sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCDIR@|$(INCDIR)|; s|@DATADIR@|$(DATADIR)|; s|@VERSION@|$(VERSION)|; s|@LIBS@|$(LDLIBS)|' $< >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 # The example in C is linked as a program of somebody else is.
 $B/tests/unclip-label: examples/unclip-label.c api/unclip.h $B/library/libunclip.so.$(VERSION)
 	@mkdir -p $(@D)

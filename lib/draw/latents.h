@@ -8,8 +8,8 @@
  * Source   Crowson et al. 2022, arXiv:2204.08583; nerdyrodent/VQGAN-CLIP @07a2489 generate.py.
  * Shapes   z, d_z [h, w, E]; picture, d_picture [3, h * ratio, w * ratio].
  * Draws    From Philox (draws.h) with the key: the random row of cell i of the grid is drawn from sequence i.
- * Errors   latents_open fails if memory runs out.  The other functions set `full` if scratch runs out.  Their results are
- *          then zeros.
+ * Errors   latents_open fails if memory runs out.  If scratch runs out, latents_draw and latents_back set `full`.  From
+ *          then on their results are zeros.
  * Memory   latents_open takes a struct vq_pass (vq_pass_bytes) and a picture.  The other functions use the arena `scratch`.
  * Threads  Those of compute.pool.  No byte depends on their number.
  */
@@ -26,7 +26,7 @@ struct latents {
     struct arena scratch;
     struct vq_pass *pass;
     float *raw;                   /* the picture of the last latents_draw, not clamped */
-    bool full;
+    bool full;                    /* scratch ran out: the results are zeros */
 };
 
 /* Takes the memory of *l, in which the caller has set g, k, h, w, codes, ratio and scratch. */

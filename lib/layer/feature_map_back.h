@@ -15,7 +15,7 @@
  * Errors   The functions return -1 if the arena is too small.
  * Numbers  Sums over pixels are in f64, in a fixed order: no bit depends on threads or on N.
  * Memory   feature_map_back takes 257 C floats for each thread, and 32 C bytes for each 256 pixels.  feature_conv_back takes
- *          as much as feature_conv, and a feature map [N, Y', X', ci].  pixel_attention_back takes eight floats for each
+ *          as much as feature_conv, and a feature map [N, Y', X', ci].  pixel_attention_back takes seven floats for each
  *          float of x, and the scratch of attention_back.
  * Threads  The work is split over blocks of 256 pixels.
  */

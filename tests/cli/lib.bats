@@ -77,6 +77,24 @@ equals() { with_library "$ROOT/tests/lib_equals.py" "$@"; }
     cut -f2 out | grep -qx fish
 }
 
+@test "lib: unclip.pc is made again for other directories, and for the same ones left as it is" {
+    pc=$PWD/b/library/unclip.pc
+    # pc_for VARIABLE=VALUE...
+    pc_for() { make -s -C "$ROOT" B="$PWD/b" "$pc" "$@"; }
+    pc_for PREFIX=/usr
+    grep -qx 'libdir=/usr/lib' "$pc"
+    touch -d '2020-02-03' "$pc"
+    pc_for PREFIX=/usr
+    [ "$(date -r "$pc" +%Y)" = 2020 ]
+    pc_for PREFIX=/usr LIBDIR=/usr/lib64
+    grep -qx 'libdir=/usr/lib64' "$pc"
+    pc_for PREFIX=/usr LIBDIR=/usr/lib64 INCDIR=/usr/include/u
+    grep -qx 'includedir=/usr/include/u' "$pc"
+    pc_for PREFIX=/opt DATADIR=/usr/share LIBDIR=/usr/lib64 INCDIR=/usr/include/u
+    grep -qx 'prefix=/opt' "$pc"
+    [ "$(ls b/library)" = unclip.pc ]
+}
+
 @test "lib: make install and make uninstall have its files" {
     make -n -o completions -o lib -C "$ROOT" install uninstall DESTDIR=/dest PREFIX=/usr >plan
     for f in libunclip.so.0.2 libunclip.a unclip.pc api/unclip.h; do grep -q "^install .*$f" plan; done
