@@ -152,8 +152,9 @@ static int update(struct search *j, size_t n, char *const folder[]) {
     return status;
 }
 
-/* Removes from the index the records of pictures that have changed or no longer exist.  If this fails, clip-embed prints the
- * reason and the search goes on, because `report` leaves out pictures that no longer exist. */
+/* Removes from the index the records of pictures that no longer exist.  This comes after `update`, because clip-embed
+ * refuses to prune an index of which no picture exists, as before `update` if all pictures were renamed.  If this fails,
+ * clip-embed prints the reason and the search goes on, because `report` leaves out pictures that no longer exist. */
 static void prune(struct search *j) {
     struct command c = {.n = 0};
     pid_t pid;
