@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-DALLE = dict(layers=8, width=256, heads=4, text=32, side=16, units=2048, codes=1024)
+DALLE = dict(layers=7, width=256, heads=4, text=32, side=16, units=1024, codes=1024)
 
 
 def sees(c, i):

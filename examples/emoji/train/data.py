@@ -322,20 +322,55 @@ class Scenes:
         kept = torch.from_numpy(np.ascontiguousarray(self.rgba[: 1 + max(self.style)])).to(device)
         return lambda layers: kept[torch.tensor([v[0] for v in layers], device=device)]
 
+    def canvases(self, rng, n, size):
+        """n scenes of which only windows are painted, one after another."""
+        layers, grounds, _ = self.plan(rng, n)
+        for k in range(n):
+            mine = [v for v in layers if v[1] == k]
+            yield Canvas(self.pixels("cpu")(mine), mine, grounds[k], size)
+
     def batch(self, rng, n, size=64, doubles=0.15, device="cpu"):
         """Pictures [n,3,size,size] in 0..255 on the device, and their captions."""
         layers, grounds, texts = self.plan(rng, n, doubles)
         return compose(self.pixels("cpu")(layers).to(device), layers, grounds, size), texts
 
 
-def compose(rgba, layers, grounds, size):
-    """Layers [m,h,w,4] (uint8, straight alpha) over their grounds, all at once; at most two on a canvas."""
-    device = rgba.device
+def premultiplied(rgba):
+    """[m,h,w,4], uint8, straight alpha, to [m,4,h,w], float."""
     x = rgba.permute(0, 3, 1, 2).float()
-    x = torch.cat((x[:, :3] * x[:, 3:] / 255, x[:, 3:] / 255), 1)
+    return torch.cat((x[:, :3] * x[:, 3:] / 255, x[:, 3:] / 255), 1)
+
+
+def affine(layers, device):
+    """Where on a layer each place of its canvas lies: [m,2,3], coordinates from -1 to 1; and the sizes."""
     cx, cy, s, an = torch.tensor([v[2:] for v in layers], dtype=torch.float32, device=device).unbind(1)
     co, si = torch.cos(an) / s, torch.sin(an) / s
-    theta = torch.stack((torch.stack((co, si, -(co * cx + si * cy)), 1), torch.stack((-si, co, si * cx - co * cy), 1)), 1)
+    return torch.stack((torch.stack((co, si, -(co * cx + si * cy)), 1), torch.stack((-si, co, si * cx - co * cy), 1)), 1), s
+
+
+class Canvas:
+    """One canvas of S x S of which only windows are painted."""
+
+    def __init__(self, rgba, layers, ground, size):
+        x, self.size, self.ground = premultiplied(rgba), size, torch.tensor(ground, dtype=torch.float32).view(3, 1, 1)
+        self.theta, s = affine(layers, "cpu")
+        self.layers = [F.avg_pool2d(v[None], 2) if k < 0.62 else v[None] for v, k in zip(x, s)]
+
+    def window(self, j, i, side):
+        """[1,3,side,side], 0 to 255, whose first row is j and whose first column is i."""
+        k = side / self.size
+        place = torch.tensor([[k, 0, (2 * i + side) / self.size - 1], [0, k, (2 * j + side) / self.size - 1], [0, 0, 1]], dtype=torch.float32)
+        out = self.ground.expand(1, 3, side, side)
+        for v, t in zip(self.layers, self.theta):
+            v = F.grid_sample(v, F.affine_grid((t @ place)[None], (1, 4, side, side), align_corners=False), mode="bilinear", align_corners=False)
+            out = v[:, :3] + out * (1 - v[:, 3:])
+        return out.clamp(0, 255).round()
+
+
+def compose(rgba, layers, grounds, size):
+    """Layers [m,h,w,4] (uint8, straight alpha) over their grounds, all at once; at most two on a canvas."""
+    device, x = rgba.device, premultiplied(rgba)
+    theta, s = affine(layers, device)
     lay = torch.empty(len(layers), 4, size, size, device=device)
     small = s < 0.62
     for sel, src in ((~small, lambda v: v), (small, lambda v: F.avg_pool2d(v, 2))):  # half size first where it is shrunk much

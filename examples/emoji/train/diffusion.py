@@ -142,13 +142,13 @@ class Optimizer:
     def __init__(self, net, lr, muon):
         self.flat, rest = [], []
         for name, p in net.named_parameters():
-            if muon and p.dim() >= 2 and any(k in name for k in ("blocks.", "mid_block.")) and "time_emb" not in name:
+            if muon and p.dim() >= 2 and any(k in name for k in ("blocks.", "mid_block.", ".block.", ".mid.", ".layers.")) and "time_emb" not in name:
                 self.flat.append((p, torch.nn.Parameter(p.detach().view(len(p), -1))))  # the same memory
             else:
                 rest.append(p)
         self.rest = rest
         self.list = [(torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.99), weight_decay=0.0), lr)]
-        if muon:
+        if self.flat:
             self.list.append((Muon([f for _, f in self.flat], muon), muon))
 
     def step(self, rate):

@@ -8,9 +8,9 @@ from torch import nn
 import tokenizer
 from unet import UNet
 
-TEXT = dict(width=192, layers=4, context=48)
-GLIDE = dict(sample_size=64, cin=7, cout=6, widths=(32, 64, 128, 256), layers=1, attention=(False, False, True, True), head=64,
-             groups=32, context=192, scale_shift=True)
+TEXT = dict(width=128, layers=3, context=48)
+GLIDE = dict(sample_size=64, cin=7, cout=6, widths=(64, 64, 128, 192), layers=1, attention=(False, False, True, True), head=64,
+             groups=32, context=128, scale_shift=True)
 
 
 class Block(nn.Module):
@@ -95,8 +95,8 @@ def learn_words(counts, merges):
     return Words(out)
 
 
-def original(net):
-    """The tensors under the names of OpenAI's file."""
+def original(net, woven={}):
+    """The tensors under the names of OpenAI's file.  woven gets the names of those that are made of several, and of which."""
     out, n, top = {}, GLIDE["layers"], len(GLIDE["widths"]) - 1
     for k, v in net.state_dict().items():
         if not k.startswith("unet."):
@@ -114,12 +114,13 @@ def original(net):
                 put(f"{name}.{theirs}", getattr(r, ours))
 
     def put_attention(name, a):
-        def woven(*parts):  # rows: head, part, channel; a third dimension for the weights of a convolution
+        def weave(*parts):  # rows: head, part, channel; a third dimension for the weights of a convolution
             both = [torch.stack([getattr(p, k).view(-1, head, *getattr(p, k).shape[1:]) for p in parts], 1).flatten(0, 2) for k in ("weight", "bias")]
             return both[0][:, :, None], both[1]
         put(name + ".norm", a.group_norm)
-        out[name + ".qkv.weight"], out[name + ".qkv.bias"] = woven(a.to_q, a.to_k, a.to_v)
-        out[name + ".encoder_kv.weight"], out[name + ".encoder_kv.bias"] = woven(a.add_k_proj, a.add_v_proj)
+        for k, parts in ((".qkv", (a.to_q, a.to_k, a.to_v)), (".encoder_kv", (a.add_k_proj, a.add_v_proj))):
+            woven[name + k] = parts
+            out[name + k + ".weight"], out[name + k + ".bias"] = weave(*parts)
         out[name + ".proj_out.weight"], out[name + ".proj_out.bias"] = a.to_out[0].weight[:, :, None], a.to_out[0].bias
 
     put("time_embed.0", unet.time_embedding.linear_1)
@@ -146,3 +147,19 @@ def original(net):
     put("out.2", unet.conv_out)
     assert sum(v.numel() for v in out.values()) == sum(v.numel() for v in net.state_dict().values())
     return out
+
+
+@torch.no_grad()
+def restore(net, tensors):
+    """The inverse of original(): what a file holds, into net."""
+    woven = {}
+    for name, here in original(net, woven).items():
+        stem, _, kind = name.rpartition(".")
+        if stem in woven:
+            rows = tensors[name].float().flatten(1) if kind == "weight" else tensors[name].float()[:, None]
+            rows = rows.view(-1, len(woven[stem]), GLIDE["head"], rows.shape[1])
+            for j, part in enumerate(woven[stem]):
+                p = getattr(part, kind)
+                p.copy_(rows[:, j].reshape(p.shape))
+        else:
+            here.copy_(tensors[name].float())  # the parameter itself or a view of it

@@ -4,8 +4,9 @@
 # PACK is what pack.py wrote.  Needs Python with PyTorch, numpy, Pillow, safetensors and regex; of examples/emoji the folders train,
 # tokenizer, text_encoder, image_encoder and those of the parts that are trained.  Everything starts from the weights in there.
 #   --seconds N   when all is to be done, 480 unless given: the last 45 s are for writing
-#   --parts LIST  of: decoder prior upsampler vq dalle ar_prior noised_clip glide; the first two unless given.  They learn side by side, but
-#                 for dalle, which comes after vq, and ar_prior, which waits for what prior has painted
+#   --parts LIST  of: decoder prior upsampler vq dalle ar_prior noised_clip glide; the first two unless given.  They learn side by side; vq,
+#                 noised_clip and upsampler have the first two fifths of the time, dalle and glide the rest; ar_prior waits for what prior has painted
+#   --compiled DIR  where compiled kernels are kept for another run on the same kind of GPU
 #   --work DIR    checkpoints, kept; started again with the same DIR, a run goes on (a fresh folder unless given)
 #   --small       for a test of a minute on a CPU: few things, batches of 4
 # Every minute and at the end OUT gets part-00, part-01 ... of 15 MiB, at most eight: averaged weights in float16 and sheets of
@@ -20,6 +21,7 @@ while [ $# -gt 0 ]; do
         --seconds) seconds=$2; shift ;;
         --parts) parts=$2; shift ;;
         --work) work=$2; shift ;;
+        --compiled) export TORCHINDUCTOR_CACHE_DIR=$2; shift ;;
         --small) small=1 ;;
         *) echo "$usage" >&2; exit 2 ;;
     esac
@@ -50,30 +52,31 @@ if [ -n "$small" ]; then
     glide='--batch 2 --chosen 1 --shown 2 --warm 2'
     often='--save 5 --sheet 1'
 else
-    # batches that fill the memory: a sample of the decoder takes some 40 MB, all else together less than 12 GB
+    # batches that fill the memory: a sample of the decoder takes some 40 MB, all else together less than 34 GB
     memory=$("$py" -c 'import torch; print(torch.cuda.mem_get_info()[0] >> 20 if torch.cuda.is_available() else 0)')
-    batch=$(( (memory - 12000) / 40 ))
-    batch=$(( batch > 1024 ? 1024 : batch < 64 ? 64 : batch / 64 * 64 ))
+    batch=$(( (memory - 34000) / 40 ))
+    batch=$(( batch > 768 ? 768 : batch < 64 ? 64 : batch / 64 * 64 ))
     # can this machine compile?
     compile=$("$py" -c 'import torch; f = torch.compile(lambda x: (x * x).sum()); f(torch.ones(8, device="cuda")); print(1)' 2>/dev/null || echo 0)
-    decoder="--batch $batch --workers 8 --compile $compile --lr 1e-3 --muon 3e-3"
-    prior='--batch 1024 --pool 200000'
-    upsampler='--batch 96 --workers 4'
-    vq='--batch 64 --workers 3'
-    dalle='--batch 256 --workers 3 --pool 60000'
+    decoder="--batch $batch --workers 3 --compile $compile --lr 1e-3 --muon 3e-3 --favour 0.1"
+    prior='--batch 1024 --pool 100000'
+    upsampler='--batch 128 --workers 4 --to 0'
+    vq="--batch 128 --workers 1 --compile $compile --styles 1"
+    dalle="--batch 256 --workers 3 --pool 100000 --compile $compile --styles 1"
     ar_prior='--batch 512'
-    noised_clip='--batch 512 --workers 3'
-    glide='--batch 256 --workers 3'
+    noised_clip='--batch 512 --workers 1'
+    glide="--batch 256 --workers 2 --compile $compile"
     often='--save 45 --sheet 1'
     echo "memory $memory MB, decoder: batches of $batch, compiled: $compile"
 fi
 
 train() { # PART FOLDER ARGUMENT ...
-    local part=$1 stop=$until
+    local part=$1 stop=$until early=$((began + (until - began) * 2 / 5))
     shift
     case $part in
-        vq) stop=$((began + (until - began) * 45 / 100)) ;;
+        vq | noised_clip | upsampler) stop=$early ;;
         dalle) until [ -s vq/done.json ]; do sleep 1; done ;;
+        glide) while [ "$(date +%s)" -lt "$early" ]; do sleep 1; done ;;
         ar_prior) until [ -s prior/last.pt ]; do sleep 1; done ;;
     esac
     # shellcheck disable=SC2086
@@ -83,8 +86,8 @@ running=()
 for part in $parts; do
     case $part in
         decoder | prior) train $part "$emoji" --weights "$emoji" & ;;
-        upsampler | glide) train $part --weights "$emoji" & ;;
-        vq) train vq & ;;
+        upsampler) train $part --weights "$emoji" & ;;
+        vq | glide) train $part & ;;
         dalle) train dalle vq/last.pt & ;;
         ar_prior) train ar_prior "$emoji" prior & ;;
         noised_clip) train noised_clip "$emoji" & ;;
@@ -112,7 +115,7 @@ deliver() {
     [ ${#given[@]} -eq 0 ] || OMP_NUM_THREADS=2 CUDA_VISIBLE_DEVICES='' "$py" "$here/export_unclip.py" new "${given[@]}" --unchecked >export.log 2>&1 || { cat export.log; return 0; }
     rm -rf new/super_res_last new/*_scheduler new/model_index.json # the first once more, and what never changes
     for part in $parts; do
-        cp "$part.log" new/log/
+        cp "$part.log" new/log/ 2>/dev/null || true
         cp "$part/loss.tsv" "new/log/$part.tsv" 2>/dev/null || true
         ls "$part"/sheet-*.png 2>/dev/null | tail -n 6 | while read -r f; do cp "$f" "new/log/$part-$(basename "$f")"; done || true
     done

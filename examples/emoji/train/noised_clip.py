@@ -3,8 +3,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from model import EMBED, VISION
+from model import EMBED, TEXT, VISION
 
+LAYERS, WORDS = (0, 2, 5), dict(width=128, layers=2)  # of the box's image tower those it begins with; its own text tower is narrow
 MEAN, STD = (122.77093945, 116.74601272, 104.09373519), (68.50053285, 66.63215831, 70.32316309)
 
 
@@ -61,9 +62,9 @@ class Tower(nn.Module):
         return x
 
     def start(self, clip, norm, proj):
-        """The blocks of one of the box's towers: all but the activation is the same function."""
-        for i, b in enumerate(clip.encoder.layers):
-            mine = getattr(self.blocks, f"block_{i}")
+        """Some of the blocks of the box's image tower: all but the activation is the same function."""
+        for i, k in enumerate(LAYERS):
+            mine, b = getattr(self.blocks, f"block_{i}"), clip.encoder.layers[k]
             for ln, old in ((mine.f_attn.ln, b.layer_norm1), (mine.f_mlp.ln, b.layer_norm2)):
                 ln.g.data, ln.b.data = old.weight.data.clone(), old.bias.data.clone()
             for f, old in ((mine.f_attn.f_q, b.self_attn.q_proj), (mine.f_attn.f_k, b.self_attn.k_proj), (mine.f_attn.f_v, b.self_attn.v_proj),
@@ -78,7 +79,7 @@ class Tower(nn.Module):
 class Image(Tower):
     def __init__(self, clip):
         d, p = VISION["width"], VISION["patch"]
-        super().__init__(d, VISION["layers"])
+        super().__init__(d, len(LAYERS))
         m, i = clip.vision.vision_model, self.blocks.input
         e = m.embeddings
         i.w_t = nn.Parameter(e.class_embedding.data.expand(1000, d).clone())
@@ -99,13 +100,11 @@ class Image(Tower):
 
 
 class Text(Tower):
-    def __init__(self, clip):
-        m = clip.text.text_model
-        d = m.final_layer_norm.weight.shape[0]
-        super().__init__(d, len(m.encoder.layers))
+    def __init__(self):
+        d = WORDS["width"]
+        super().__init__(d, WORDS["layers"])
         i = self.blocks.input
-        i.w_voc, i.w_pos = (nn.Parameter(v.weight.data.clone()) for v in (m.embeddings.token_embedding, m.embeddings.position_embedding))
-        self.start(m, m.final_layer_norm, clip.text.text_projection)
+        i.w_voc, i.w_pos = (nn.Parameter(0.02 * torch.randn(TEXT[k], d)) for k in ("vocab", "context"))
 
     def forward(self, ids, mask):
         i, o = self.blocks.input, self.blocks.output

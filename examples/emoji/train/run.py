@@ -100,7 +100,7 @@ class Run:
         if RANK == 0 and self.log.tell() == 0:
             self.log.write("\t".join(["step", "minutes", *columns]) + "\n")
         self.saved = self.drawn = time.time()
-        self.total = self.spent + args.until - time.time() if args.until else 60 * args.minutes
+        self.total = max(1e-9, self.spent + args.until - time.time()) if args.until else 60 * args.minutes
 
     def rng(self, *more):
         """The generator of this step's batch."""
@@ -115,7 +115,7 @@ class Run:
 
     def steps(self, cooldown):
         """Yields the progress, 0 to 1, before each step; the last part, cooldown, takes the step size down to a hundredth."""
-        while (progress := self.spent / self.total) < 1 or WORLD > 1 and self.number % EVERY:
+        while (progress := self.spent / self.total if self.total > 1e-9 else 1) < 1 or WORLD > 1 and self.number % EVERY:
             self.began = time.time()
             self.rate = min(1.0, (self.number + 1) / self.args.warm) * min(1.0, max(0.01, (1 - progress) / cooldown))
             yield progress

@@ -12,7 +12,7 @@ import pathlib
 import numpy as np
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import ar_start
 import conditions
@@ -20,7 +20,7 @@ import eval_clip
 from ar_prior import AR, ARPrior
 from run import Run, amp, options
 
-a = options("cache", "clip", "pool", "run", minutes=30.0, batch=128, cool=(0.5, "part of the time in which the step size falls"),
+a = options("cache", "clip", "pool", "run", minutes=30.0, batch=128, weights=("", "an exported folder to go on from: it has no smooth tables any more"), cool=(0.5, "part of the time in which the step size falls"),
             steps=(1500, "of the regression that it begins with"), waves=(96, "cosines of which the tables of buckets consist"), bound=(0, "no more components than these; 0: as many as it takes"))
 pool = torch.load(pathlib.Path(a.pool) / "pool.pt")
 clip, tok = eval_clip.load(a.clip, a.device)
@@ -31,6 +31,9 @@ values, vectors = torch.linalg.eigh((x - mean).T @ (x - mean) / len(x))
 values, vectors = values.flip(0), vectors.flip(1)
 k = int((values.cumsum(0) / values.sum() < 0.99).sum()) + 1
 k = min(k, a.bound) if a.bound else k
+old = load_file(pathlib.Path(a.weights) / "ar_prior" / "prior" / "model.safetensors") if a.weights else None
+if old:
+    k, a.steps, a.waves = len(old["pca.components"]), 0, 0
 net = ARPrior(k, **AR, waves=a.waves)
 net.pca.mean.data, net.pca.components.data = mean.float(), vectors[:, :k].T.float().contiguous()
 c = (pool["image"] - net.pca.mean) @ net.pca.components.T
@@ -54,17 +57,22 @@ else:
     for rows in pool["length"].argsort().split(500):  # short captions apart from long ones
         n = int(pool["length"][rows].max())
         embeds[rows], states[rows, :n] = told(pool["ids"][rows, :n])
-    torch.save((embeds, states), kept)
+    if a.device == "cpu":
+        torch.save((embeds, states), kept)
 empty = told(torch.tensor([[tok.sot, tok.eot]]))
 near = (F.normalize(embeds, dim=1) * F.normalize(pool["image"], dim=1)).sum(1)  # the dot product, of vectors of length 1
 net.dot.edges.data = torch.stack((near.min() - 0.01, near.max() + 0.01))
+if old:
+    net.load_state_dict({n: v.float() for n, v in old.items()})
 dots, codes = net.bucket(near, net.dot.edges), net.codes(pool["image"])
 every = torch.cat((dots[:, None], codes), 1)[:-held]
 count = torch.stack([torch.bincount(v, minlength=AR["buckets"]) for v in every.T]).float()
-net.dot.histogram.data = count[0] / len(every)
+if not old:
+    net.dot.histogram.data = count[0] / len(every)
 blur = torch.exp(-0.5 * (torch.arange(-24, 25) / 8.0) ** 2)
-net.position_logits.data = (F.conv1d(count[:, None], (blur / blur.sum()).view(1, 1, -1), padding=24)[:, 0] + 0.02).log()  # how often each is met at all
-net.position_logits.data -= net.position_logits.data.logsumexp(1, keepdim=True)
+often = (F.conv1d(count[:, None], (blur / blur.sum()).view(1, 1, -1), padding=24)[:, 0] + 0.02).log()  # how often each is met at all
+if not old:
+    net.position_logits.data = often - often.logsumexp(1, keepdim=True)
 if a.steps:
     print(f"regression leaves {100 * ar_start.begin(net, embeds, pool['image'], near, held, a.steps):.2f} % of the variance", flush=True)
 lost = (net.embedding(codes) - pool["image"]).square().sum() / (pool["image"] - net.pca.mean).square().sum()
@@ -101,7 +109,7 @@ for _ in run.steps(a.cool) if a.minutes or a.until else ():
     rows = torch.from_numpy(rng.choice(len(codes) - held, a.batch, replace=False))
     rows = rows[pool["length"][rows].argsort()]
     drop, total = torch.from_numpy(rng.random(a.batch) < 0.1), 0.0
-    for part in torch.arange(a.batch).chunk(1 + a.batch // 32):  # short captions apart from long ones
+    for part in torch.arange(a.batch).chunk(1 + a.batch // (32 if a.device == "cpu" else 256)):  # short captions apart from long ones
         l = loss(rows[part], drop[part]) * len(part) / a.batch
         l.backward()
         total += l.item()

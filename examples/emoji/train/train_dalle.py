@@ -54,6 +54,8 @@ net = Dalle().to(a.device)
 print("parameters", sum(p.numel() for p in net.parameters()), flush=True)
 run = Run(a, net, ["text", "picture", "held_out"], 0.998)
 held = len(pool["texts"]) // 40
+net.masks = [m.to(a.device) for m in net.masks]
+loss = torch.compile(net.loss) if a.compile else net.loss
 
 
 def plan(rng):
@@ -75,7 +77,7 @@ planned = batches(plan, a, run.number)
 for _ in run.steps(a.cool):
     text, image = (v.to(a.device) for v in next(planned))
     with amp(a):
-        words_loss, image_loss = net.loss(text, image)
+        words_loss, image_loss = loss(text, image)
     ((words_loss + 7 * image_loss) / 8).backward()
     run.step(words_loss.item(), image_loss.item())
     run.sheet(samples)

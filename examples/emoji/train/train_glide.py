@@ -2,7 +2,7 @@
 """train_glide.py CACHE RUN: a small GLIDE that inpaints, with its text transformer (glide.py).
 
 What is given of a picture: nothing in a quarter of the samples, else all but a box, a disc or a half.  A fifth of the captions are left
-out.  --weights FOLDER begins the U-Net with what it has in common with the decoder of an exported folder.
+out.  --weights FOLDER begins with the weights of such a folder.
 RUN/glide holds the weights under OpenAI's names, encoder.json and vocab.bpe when it ends.  Start it again to go on from RUN/last.pt.
 """
 import collections
@@ -11,20 +11,22 @@ import pathlib
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import catalog
-import conditions
 import data
 import diffusion
-from glide import TEXT, Glide, Words, learn_words, original
+from glide import TEXT, Glide, Words, learn_words, original, restore
 from run import Run, amp, batches, options
 
 a = options("cache", "run", minutes=60.0, batch=16, weights="", chosen=(2, "0: all things, 1: FIRST, 2: CHOSEN"),
-            styles=(1, "of catalog.FLAT for the chosen things"), share=(0.95, "of the samples that the chosen things get"),
+            styles=(1, "of catalog.FLAT for the chosen things"), share=(0.95, "of the samples that the chosen things get"), favour=(0.0, "how much of that is for NAMING above its due"),
             cool=(0.4, "part of the time in which the step size falls"), words=(1700, "merges of the tokenizer"))
 folder = pathlib.Path(a.run)
-scenes = data.Scenes(a.cache, ("", catalog.FIRST, catalog.CHOSEN)[a.chosen], share=a.share, styles=a.styles)
+scenes = data.Scenes(a.cache, ("", catalog.FIRST, catalog.CHOSEN)[a.chosen], share=a.share, styles=a.styles, favour=a.favour)
+if a.weights and not (folder / "merges.json").exists():
+    lines = (pathlib.Path(a.weights) / "vocab.bpe").read_text(encoding="utf-8").splitlines()[1:]
+    json.dump([m.split() for m in lines], open(folder / "merges.json", "w"))
 if not (folder / "merges.json").exists():
     rng, counts, split = np.random.default_rng([a.seed, 7]), collections.Counter(), Words([]).split
     for _ in range(20):
@@ -34,15 +36,12 @@ if not (folder / "merges.json").exists():
 words = Words([tuple(m) for m in json.load(open(folder / "merges.json"))])
 net = Glide(len(words.id))
 if a.weights:
-    old, own = conditions.shipped(a.weights, "decoder"), net.unet.state_dict()
-    same = {k: v for k, v in old.items() if own[k].shape == v.shape}
-    own["conv_in.weight"][:, :3] = old["conv_in.weight"]
-    own["conv_in.weight"][:, 3:] = 0
-    net.unet.load_state_dict({**own, **same})
+    restore(net, load_file(pathlib.Path(a.weights) / "base_inpaint.safetensors"))
 net = net.to(a.device)
 print("parameters", sum(p.numel() for p in net.parameters()), flush=True)
 run = Run(a, net, ["loss", "weighted"])
 rgba = scenes.pixels(a.device)
+fast = torch.compile(net) if a.compile else net
 unknown = words.encode("")
 
 
@@ -100,9 +99,9 @@ for _ in run.steps(a.cool):
     layers, grounds, ids, given, seed = next(planned)
     rng, x0 = np.random.default_rng(seed), see(layers, grounds)
     t = torch.from_numpy(((rng.random() + rng.permutation(len(x0))) / len(x0) * 1000).astype(np.int64)).to(a.device)
-    noise = diffusion.draw(rng, x0.shape, 0.0, device=a.device)
+    noise = diffusion.draw(rng, x0.shape, 0.15, device=a.device)
     with amp(a):
-        eps = net(diffusion.noised(x0, t, noise), t, ids.to(a.device), x0, given.to(a.device))[:, :3].float()
+        eps = fast(diffusion.noised(x0, t, noise), t, ids.to(a.device), x0, given.to(a.device))[:, :3].float()
     err = (eps - noise).square().mean((1, 2, 3))
     main = (diffusion.weight(t) * err).mean()
     main.backward()

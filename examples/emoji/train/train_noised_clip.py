@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """train_noised_clip.py CACHE CLIP RUN: a CLIP that reads noisy pictures, out of the one in the exported folder CLIP (GLIDE's layout, noised_clip.py).
 
-Both towers begin as the old ones, whose embeddings they are to give: of the clean picture from the noisy one at any timestep, and of the
-text; on top of it the contrastive loss among the pictures and texts of the batch.  RUN/noised_clip holds the weights when it ends.
+The image tower begins with some of the old one's blocks, the text tower anew and narrow.  They are to give the old ones' embeddings: of the clean
+picture from the noisy one at any timestep, and of the text; on top of it the contrastive loss among the pictures and texts of the batch.  RUN/noised_clip holds the weights when it ends.
 Start it again with the same arguments to go on from RUN/last.pt.
 """
 import pathlib
@@ -24,7 +24,7 @@ a = options("cache", "clip", "run", minutes=30.0, batch=64, chosen=(2, "0: all t
             share=(0.5, "of the samples that the chosen things get"), cool=(0.6, "part of the time in which the step size falls"))
 scenes = data.Scenes(a.cache, ("", catalog.FIRST, catalog.CHOSEN)[a.chosen], share=a.share, styles=a.styles)
 clip, tok = eval_clip.load(a.clip)
-net = torch.nn.ModuleDict(dict(image=Image(clip), text=Text(clip))).to(a.device)
+net = torch.nn.ModuleDict(dict(image=Image(clip), text=Text())).to(a.device)
 clip = clip.to(a.device)
 print("parameters", sum(p.numel() for p in net.parameters()), flush=True)
 a.muon = 0.0  # small changes of what is there

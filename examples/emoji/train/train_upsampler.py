@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""train_upsampler.py CACHE RUN: the 64 -> 256 pixel network, or with --to 1024 the one after it, on crops of 64 x 64.
+"""train_upsampler.py CACHE RUN: the 64 -> 256 pixel network (--to 256), the one after it (--to 1024), or one that does both (--to 0), on crops of 64 x 64.
 
 The low-resolution picture is blurred and made noisy by lot, so that what the decoder gets wrong does not stay.  For 1024 pixels it also
 goes through JPEG and through sizes made by other filters, as the paper's BSR-like degradations, and it needs
-CACHE/huge.npy (render.py CACHE --huge).
+CACHE/huge.npy (render.py CACHE --huge); with --to 0 every other batch is of that kind.
 Needs CACHE/large.npy (render.py CACHE --large).  --weights FOLDER begins with the weights of an exported folder.
 Start it again with the same arguments to go on from RUN/last.pt.
 """
@@ -20,8 +20,9 @@ import diffusion
 from run import Run, amp, batches, options
 from unet import UPSAMPLER, UNet
 
-a = options("cache", "run", minutes=40.0, batch=16, to=(256, "or 1024"), weights="", cool=(0.4, "part of the time in which the step size falls"))
-scenes = data.Scenes(a.cache, large="huge" if a.to == 1024 else "large")
+a = options("cache", "run", minutes=40.0, batch=16, to=(256, "1024, or 0 for both"), weights="", cool=(0.4, "part of the time in which the step size falls"))
+scenes = data.Scenes(a.cache, large="large") if a.to != 1024 else None
+huge = data.Scenes(a.cache, large="huge") if a.to != 256 else None
 net = UNet(UPSAMPLER)
 if a.weights:
     net.load_state_dict(conditions.shipped(a.weights, "super_res_first"))
@@ -61,14 +62,13 @@ def degraded(rng, s):
 
 
 def pieces(rng):
-    """As crops, out of pictures of 1024 pixels, of which only what is needed is made small and large again."""
+    """As crops, out of pictures of 1024 pixels, of which only what is needed is painted, made small and large again."""
     high, low, n = [], [], a.batch
-    px, _ = scenes.batch(rng, -(-n // 8), 1024)
-    for x in px[:, None] / 127.5 - 1:
+    for canvas in huge.canvases(rng, -(-n // 8), 1024):
         for _ in range(8):
             for _ in range(6):  # 64 pixels and 16 around them
                 j, i = (4 * int(v) for v in rng.integers(0, 1024 // 4 - 24 + 1, 2))
-                c = x[:, :, j:j + 96, i:i + 96]
+                c = canvas.window(j, i, 96) / 127.5 - 1
                 if c[:, :, 16:80, 16:80].std((2, 3)).max() > 0.05:
                     break
             small = degraded(rng, F.avg_pool2d(c, 4)).clamp(-1, 1)
@@ -100,7 +100,11 @@ def crops(rng):
     return torch.cat(high)[:n], torch.cat(low)[:n], int(rng.integers(1 << 62))
 
 
-planned = batches(pieces if a.to == 1024 else crops, a, run.number)
+def either(rng):
+    return (pieces if rng.random() < 0.5 else crops)(rng)
+
+
+planned = batches({256: crops, 1024: pieces, 0: either}[a.to], a, run.number)
 for _ in run.steps(a.cool):
     x0, low, seed = next(planned)
     x0, low, rng = x0.to(a.device), low.to(a.device), np.random.default_rng(seed)

@@ -23,6 +23,7 @@ book = net.quantize.embedding.weight
 count, total = torch.ones(len(book), device=a.device), None
 run = Run(a, net, ["pixels", "edges", "distance", "perplexity"])
 rgba = scenes.pixels(a.device)
+encode, decode = (torch.compile(f) if a.compile else f for f in (net.encode, net.decode))
 if run.number:
     total = book.data.clone()
 
@@ -71,14 +72,14 @@ for _ in run.steps(a.cool):
     layers, grounds, seed = next(planned)
     x, rng = see(layers, grounds), np.random.default_rng(seed)
     with amp(a):
-        h = net.encode(x).float()
+        h = encode(x).float()
         flat = h.detach().reshape(-1, h.shape[3])
         if total is None:  # the first codes are vectors of the first batch
             book.data.copy_(flat[torch.from_numpy(rng.integers(0, len(flat), len(book))).to(flat.device)])
             total = book.data.clone()
         k = net.codes(h)
         q = book[k]
-        y = net.decode(h + (q - h).detach()).float()
+        y = decode(h + (q - h).detach()).float()
     pixels, far = (y - x).abs().mean(), (h - q).square().mean()
     edges = sum((u - v).abs().mean() for u, v in zip(differences(y), differences(x)))
     (pixels + 0.5 * edges + 0.25 * far).backward()

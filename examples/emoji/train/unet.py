@@ -72,8 +72,11 @@ class Attention(nn.Module):
         q, k, v = (m(y).view(n, -1, c // self.head, self.head).transpose(1, 2) for m in (self.to_q, self.to_k, self.to_v))
         kc, vc = (m(ctx).view(n, -1, c // self.head, self.head).transpose(1, 2) for m in (self.add_k_proj, self.add_v_proj))
         m = F.pad(mask, (0, h * w), value=0.0)[:, None, None, :].to(q.dtype)
-        s = (q * self.head**-0.5) @ torch.cat((kc, k), 2).transpose(2, 3) + m  # written out: faster here than the fused kernel
-        y = s.softmax(3) @ torch.cat((vc, v), 2)
+        k, v = torch.cat((kc, k), 2), torch.cat((vc, v), 2)
+        if x.is_cuda:
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=m.expand(-1, 1, h * w, -1))
+        else:  # written out: faster on a CPU than the fused kernel
+            y = ((q * self.head**-0.5) @ k.transpose(2, 3) + m).softmax(3) @ v
         y = self.to_out[0](y.transpose(1, 2).reshape(n, h * w, c))
         return x + y.transpose(1, 2).reshape(n, c, h, w).contiguous(memory_format=torch.channels_last)
 

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-VQ = dict(ch=64, ch_mult=(1, 1, 2, 2), num_res_blocks=1, attn_resolutions=(16,), resolution=128, z=64, codes=1024)
+VQ = dict(ch=64, ch_mult=(1, 1, 1, 2), num_res_blocks=1, attn_resolutions=(16,), resolution=128, z=64, codes=1024)
 
 
 def norm(c):
