@@ -2,7 +2,7 @@
 """export_dalle.py OUT [--vq RUN/last.pt] [--dalle RUN]: OUT/vqgan and OUT/dalle in the layout of the model in the box.
 
 vqgan/ is taming's: config.yaml, model.safetensors.  dalle/ is ruDALL-E's names with a config.json of our own, bpe.model as YouTokenToMe
-writes it, model.safetensors.  float16, averaged weights.
+writes it, model.safetensors.  float16 (stored.py), averaged weights.
 """
 import argparse
 import json
@@ -14,11 +14,12 @@ from safetensors.torch import save_file
 
 from dalle import DALLE, Dalle
 from export_unclip import averaged
+from stored import stored
 from vqgan import VQModel, config
 
 
 def write(folder, net):
-    t = {k: v.detach().half().contiguous() for k, v in net.state_dict().items()}
+    t = {k: stored(v) for k, v in net.state_dict().items()}
     assert all(v.isfinite().all() for v in t.values()), folder
     save_file(t, folder / "model.safetensors", metadata={"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)

@@ -22,6 +22,7 @@ import torch
 from safetensors.torch import save_file
 
 from model import EMBED, TEXT
+from stored import stored
 from unet import DECODER, UPSAMPLER, TextProj, UNet
 
 EXTRA = 4
@@ -89,7 +90,7 @@ def scramble(net):
 def write(out, name, net, config):
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
-    t = {k: v.detach().half().contiguous() for k, v in net.state_dict().items()}
+    t = {k: stored(v, 4) for k, v in net.state_dict().items()}
     assert all(v.isfinite().all() for v in t.values()), name
     file = folder / "diffusion_pytorch_model.safetensors"
     save_file(t, file, metadata={"format": "pt"})

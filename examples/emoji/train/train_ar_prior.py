@@ -19,6 +19,7 @@ import conditions
 import eval_clip
 from ar_prior import AR, ARPrior
 from run import Run, amp, options
+from stored import stored
 
 a = options("cache", "clip", "pool", "run", minutes=30.0, batch=128, weights=("", "an exported folder to go on from: it has no smooth tables any more"), cool=(0.5, "part of the time in which the step size falls"),
             steps=(1500, "of the regression that it begins with"), waves=(96, "cosines of which the tables of buckets consist"), bound=(0, "no more components than these; 0: as many as it takes"))
@@ -119,7 +120,7 @@ for _ in run.steps(a.cool) if a.minutes or a.until else ():
 run.ema.swap(net)
 out = pathlib.Path(a.run) / "ar_prior" / "prior"
 out.mkdir(parents=True, exist_ok=True)
-save_file({n: (v if n.startswith(("pca", "code.", "dot.")) else v.half()).detach().contiguous().cpu() for n, v in net.tensors().items()},
+save_file({n: (v if n.startswith(("pca", "code.", "dot.")) else stored(v)).detach().contiguous().cpu() for n, v in net.tensors().items()},
           out / "model.safetensors", metadata={"format": "pt"})
 config = dict(_class_name="ARPriorTransformer", num_attention_heads=AR["heads"], attention_head_dim=AR["head"], num_layers=AR["layers"],
               embedding_dim=AR["embed"], num_embeddings=AR["text"], num_codes=k, num_buckets=AR["buckets"])

@@ -18,6 +18,7 @@ import data
 import diffusion
 from glide import TEXT, Glide, Words, learn_words, original, restore
 from run import Run, amp, batches, options
+from stored import stored
 
 a = options("cache", "run", minutes=60.0, batch=16, weights="", chosen=(2, "0: all things, 1: FIRST, 2: CHOSEN"),
             styles=(1, "of catalog.FLAT for the chosen things"), share=(0.95, "of the samples that the chosen things get"), favour=(0.0, "how much of that is for NAMING above its due"),
@@ -116,5 +117,5 @@ run.ema.swap(net)
 with torch.no_grad():  # the variance was not learned: what the posterior's is
     net.unet.conv_out.weight[3:], net.unet.conv_out.bias[3:] = 0, -1
 words.save(out)
-save_file({k: v.detach().half().contiguous().cpu() for k, v in original(net).items()}, out / "base_inpaint.safetensors", metadata={"format": "pt"})
+save_file({k: stored(v) for k, v in original(net).items()}, out / "base_inpaint.safetensors", metadata={"format": "pt"})
 print("wrote", out, flush=True)

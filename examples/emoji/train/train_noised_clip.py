@@ -19,6 +19,7 @@ import diffusion
 import eval_clip
 from noised_clip import Image, Text
 from run import Run, amp, batches, options
+from stored import stored
 
 a = options("cache", "clip", "run", minutes=30.0, batch=64, chosen=(2, "0: all things, 1: FIRST, 2: CHOSEN"), styles=(3, "of catalog.FLAT for the chosen things"),
             share=(0.5, "of the samples that the chosen things get"), cool=(0.6, "part of the time in which the step size falls"))
@@ -67,5 +68,5 @@ run.ema.swap(net)
 out = pathlib.Path(a.run) / "noised_clip"
 out.mkdir(exist_ok=True)
 for name in ("image", "text"):
-    save_file({k: v.detach().half().contiguous().cpu() for k, v in net[name].state_dict().items()}, out / f"clip_{name}_enc.safetensors", metadata={"format": "pt"})
+    save_file({k: stored(v) for k, v in net[name].state_dict().items()}, out / f"clip_{name}_enc.safetensors", metadata={"format": "pt"})
 print("wrote", out, flush=True)
