@@ -90,7 +90,7 @@ def scramble(net):
 def write(out, name, net, config):
     folder = out / name
     folder.mkdir(parents=True, exist_ok=True)
-    t = {k: stored(v, 4) for k, v in net.state_dict().items()}
+    t = {k: stored(v) for k, v in net.state_dict().items()}
     assert all(v.isfinite().all() for v in t.values()), name
     file = folder / "diffusion_pytorch_model.safetensors"
     save_file(t, file, metadata={"format": "pt"})
