@@ -44,8 +44,8 @@ static int samples(struct unclip *u, size_t n) {
         : err_set(&u->err, "samples %d to %zu: the last is above %d", (int)u->o.sample, (size_t)u->o.sample + n - 1, SAMPLE_MAX - 1);
 }
 
-/* Sets *c to the embedding and the token states that the text tower computes for a text.  Sets *a to the free memory after
- * them.  The tower has the precision of the option "precision", as in clip-embed. */
+/* Computes the embedding and the token states of a text into *c, in memory from u->arena.  Sets *a to the memory that
+ * remains free.  The text tower computes with the precision of the option "precision", as in clip-embed. */
 static int condition(struct unclip *u, const char *text, struct condition *c, struct arena *a) {
     float *embed, *states;
 

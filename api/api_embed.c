@@ -331,7 +331,7 @@ int unclip_cosines(struct unclip *u, size_t width_, const float *query, size_t n
     return 0;
 }
 
-/* Prepares z to classify with the labels label [n, d].  z uses a copy of them whose rows are scaled to length 1. */
+/* Prepares z to classify with n label vectors, label [n, d].  z uses a copy of these vectors, each scaled to length 1. */
 static int start_labels(struct unclip *u, struct zero_shot *z, size_t n, size_t d, const float *label, struct arena *a) {
     float *v = arena_take(a, n, d * sizeof *v);
 

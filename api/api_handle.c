@@ -129,7 +129,7 @@ static const struct option {
     enum kind kind;
     size_t at;
     double min, max;
-    bool early;               /* must be set before the first component is opened */
+    bool early;               /* the option can be set only before the first component is opened */
     const char *choice[4];    /* the option's value is min + i for choice[i] */
 } options[] = {
     {"threads", INT, AT(threads), 1, POOL_MAX, true, {0}},
@@ -233,7 +233,7 @@ static int start_kernels(struct unclip *u) {
     const char *kernel = u->o.kernel[0] ? u->o.kernel : NULL;
     int64_t draw = u->o.draw_precision;
 
-    if (draw < 0)    /* auto, as in the programs: bf16 if the option kernel, or else the fastest kernel of the CPU, has bf16 */
+    if (draw < 0)    /* auto: bf16 if the CPU can run a bf16 kernel (with the name in the option "kernel", if set) */
         draw = kern_choose(kernel, PREC_BF16, cpu_flags(), NULL) != NULL;
     u->look.kern = kern_choose(kernel, u->o.precision ? PREC_BF16 : PREC_F32, cpu_flags(), &u->err);
     u->draw.kern = kern_choose(kernel, draw ? PREC_BF16 : PREC_F32, cpu_flags(), &u->err);

@@ -46,8 +46,8 @@ struct unclip {
     struct arena unstarted;         /* the arena before the threads were started */
     struct pack_cache cache;
     struct compute look, draw;      /* look: kernels of the towers; draw: of the samplers; both have the same threads */
-    size_t width;                   /* E, or 0 if not known yet */
-    double scale;                   /* the logit scale, known if width is */
+    size_t width;                   /* E, the width of the embeddings; 0 if not known yet */
+    double scale;                   /* the logit scale; valid if width is not 0 */
     struct encoder clip;            /* clip.bpe is NULL until the text tower is open */
     bool has_words;
     struct vocabulary words;

@@ -80,8 +80,8 @@ enum unclip_size {
 UNCLIP_API size_t unclip_size(struct unclip *u, enum unclip_size what);
 
 /* Sets the function `step`, which unclip_prior, unclip_decode and unclip_upsample call after each sampling step; NULL
- * removes it.  `done` of the `steps` steps of the whole call are then done.  If step returns a value other than 0, sampling
- * stops and the function that samples returns -1.  step must not use the handle. */
+ * removes it.  The call has `steps` steps in total, of which `done` are complete.  If step returns a value other than 0,
+ * sampling stops and the function that samples returns -1.  step must not use the handle. */
 UNCLIP_API void unclip_watch(struct unclip *u, int (*step)(void *ctx, size_t done, size_t steps), void *ctx);
 
 /* ---- tokens and embeddings ---- */

@@ -37,7 +37,7 @@ struct item {
     struct span map;
 };
 
-/* The modes of the options: which prior the checkpoint holds. */
+/* The kinds of prior that a checkpoint may hold.  Some options have a meaning only for one kind. */
 enum { DIFFUSION = 1, CODES = 2 };
 static const char *const mode[] = {"the diffusion prior", "the autoregressive prior"};
 static const struct opt_use uses[] = {{DIFFUSION, "steps"}, {CODES, "temperature dot-quantile"}};

@@ -1,12 +1,13 @@
-/* head_file.h - classifiers and score heads in files: ours, scikit-learn's as JSON, LAION's, any small network
+/* head_file.h - read classifiers and score heads of several kinds from files, and write classifiers
  *
- * What     When a file is read, its content tells its kind:
+ * What     A file's content tells which of these kinds it is:
  *            - safetensors or torch files with `weight` [K, d] and `bias` [K] (LAION's aesthetic heads, and the
  *              files that `probe --train` writes);
- *            - such files with `layers.N.weight` and `layers.N.bias`: for the numbers N of the published heads
- *              (below) it is known which layers ReLU follows; other numbers need `activation`;
- *            - next to these, `mean` and `variance` [d], which hold what a Keras Normalization layer holds;
+ *            - safetensors or torch files of several layers, with `layers.N.weight` and `layers.N.bias`.  The layer
+ *              numbers N of a published head (Numbers) tell which of its layers ReLU follows.  For another head
+ *              of two or more layers, the metadata or the caller must give the activation;
  *            - JSON with scikit-learn's names: classes, coef, intercept.
+ *          A safetensors or torch file may also have `mean` and `variance` [d], as in a Keras Normalization layer.
  *          Metadata (strings in safetensors' __metadata__, members in JSON): format "unclip-probe", labels (a
  *          JSON array) or classes, C, features "embed" or "pre-proj", normalize, link "softmax", "sigmoid" or
  *          "identity", activation "none" or "relu", temperature, model (a fingerprint), n_train, accuracy.
@@ -20,7 +21,7 @@
  * Defaults If the file does not say otherwise, the input is scaled to length one (as for LAION's heads), and the output
  *          is the score.  For JSON the input is not scaled.
  * Errors   The functions return -1, and err names the tensor or member.  Pickled scikit-learn objects are refused,
- *          because no code of a file is run.
+ *          because unpickling them would run code from the file.
  * Memory   Layers and labels come from the arena.
  */
 #ifndef UNCLIP_HEAD_FILE_H
@@ -45,8 +46,8 @@ struct head_file {
     const char *kind;           /* "unclip-probe", "scikit-learn", "linear", "layers 0 2 4 6 7" */
 };
 
-/* Read a head from the n bytes of its file.  The bytes must stay, since weights may point into them.  `activation` is
- * what follows every layer except the last; with HEAD_ACT_UNKNOWN, the layer numbers and the metadata decide. */
+/* Read a head from the n bytes of its file.  The bytes must stay, since weights may point into them.  `activation`
+ * follows every layer except the last; if it is HEAD_ACT_UNKNOWN, the layer numbers and the metadata decide. */
 int head_file_parse(struct head_file *f, const unsigned char *p, size_t n, enum head_activation activation,
                     struct arena *a, struct err *e);
 

@@ -321,7 +321,7 @@ static int rows(const struct tiff *f, unsigned char *rgb, size_t stride, const s
 
 static int turned(const struct tiff *f, int orientation, struct image *im, const struct image_options *o,
                   const struct image_rows *to, struct err *e) {
-    struct image own = {.w = f->w, .h = f->h};    /* not *im, because `to` may write to the pixels of *im */
+    struct image own = {.w = f->w, .h = f->h};    /* separate from *im, because `to` may write to the pixels of *im */
     const size_t wide = f->w * 3;
     int r = -1;
 

@@ -44,7 +44,7 @@ static bool begins_next(const struct picture_source *s) {
 bool picture_source_ready(const struct picture_source *s) {
     if (s->fd < 0)
         return names_ready(&s->names);
-    if (s->waiting)    /* the next call first reads over the rest of a picture */
+    if (s->waiting)    /* the next call first reads and discards the rest of a picture */
         return s->eof || begins_next(s);
     return s->len || s->ahead || s->late.msg[0] || s->eof || readable(s->fd);
 }
@@ -121,7 +121,8 @@ static ptrdiff_t read_whole(struct picture_source *s, struct err *e) {
     return got < 0 ? -1 : n > 0 ? n : (ptrdiff_t)s->len;
 }
 
-/* Reads over the last picture if the caller did not load it.  Otherwise its bytes would be taken for the next picture. */
+/* Reads and discards the bytes of the last picture if the caller did not load it.  Otherwise they would be taken for the
+ * next picture. */
 static int pass_over(struct picture_source *s, struct err *e) {
     ptrdiff_t n;
 
@@ -153,7 +154,7 @@ static int next_in_pipe(struct picture_source *s, struct picture *p, struct err 
         leave(s);
         return s->number == 1 ? err_set(e, "nothing came through the pipe") : 0;
     }
-    if (s->number == 2 && !image_format(s->buf, s->len)) {    /* ignore what is no picture */
+    if (s->number == 2 && !image_format(s->buf, s->len)) {    /* ignore bytes that are not a picture */
         leave(s);
         return 0;
     }
@@ -192,7 +193,8 @@ failed:
 
 /* ---- archives ---- */
 
-/* Returns the length of a member's key.  As in webdataset, the key is the name up to the first dot after the last slash. */
+/* Returns the length of the key of a tar member.  As in webdataset, the key is the member's name up to the
+ * first dot after the last slash. */
 static size_t key(const char *name) {
     const char *base = strrchr(name, '/'), *dot = strchr(base ? base : name, '.');
 

@@ -1,18 +1,19 @@
 /* picture_source.h - the input pictures of a program, one by one: files, pictures in pipes, members of tar archives
  *
  * What     picture_source_next finds the next picture.  picture_source_load reads the bytes of a picture in a pipe or an
- *          archive; the program itself reads a picture that is a file.  A name in the list of names means a file, or a pipe
- *          if the name is "-" or an operand and leads to a FIFO.  A pipe may hold several pictures, one after another
- *          (picture_cut.h).  They are called NAME, NAME:2, NAME:3 and so on.
+ *          archive; the program itself reads a picture that is a file.
+ *          A name means a pipe if it leads to a FIFO and is an operand or "-".  Any other name means a picture file.
+ *          A pipe may hold several pictures, one after another (picture_cut.h).  The names of these pictures are NAME,
+ *          NAME:2, NAME:3 and so on.
  *          With `tar` set, each name means an archive.  Its pictures are called ARCHIVE/MEMBER, or MEMBER if the archive
  *          is standard input.
- * Skipping The caller may skip a picture, that is, not load it.  The next call of picture_source_next then reads over the
- *          picture's bytes.  The other pictures have the same names, bytes and captions as without skipping.
- * Members  A member of an archive is skipped if it neither is a picture nor has the name of one (image_name).  A text
- *          KEY.txt is the caption of the picture KEY.jpg (png, webp ...), as in webdataset's archives, if all members
- *          between the two have the same KEY and are not named like pictures.
+ * Skipping The caller may skip a picture, that is, not load it.  The next call of picture_source_next then reads and
+ *          discards the picture's bytes.  Skipping does not change the other pictures' names, bytes and captions.
+ * Members  A member of an archive is skipped if neither its content nor its name (image_name) is that of a picture.
+ *          A text KEY.txt is the caption of the picture KEY.jpg (png, webp ...), as in webdataset's archives, if all
+ *          members between the two have the same KEY and are not named like pictures.
  * Errors   picture_source_next returns 1 for a picture and 0 at the end.  It returns -1 if a name, a pipe or an archive
- *          cannot be read.  Then p->name is its name or its number in the list, err has the reason, and the next call
+ *          cannot be read.  Then p->name says which name, pipe or archive it is, err has the reason, and the next call
  *          goes on.  It returns -2 if the list of names cannot be read.
  * Memory   The bytes of one picture, which the caller frees.  The buffer grows as bytes arrive.
  */
@@ -45,7 +46,7 @@ struct picture_source {
     unsigned char *buf;           /* [cap] len bytes that were read from the pipe and not yet handed out */
     size_t len, cap;
     uint64_t number;              /* the number of the pipe's next picture, from 1 */
-    bool waiting;                 /* the pipe's last picture was neither loaded nor read over */
+    bool waiting;                 /* the pipe's last picture was neither loaded nor discarded */
     bool eof;
     struct tar archive;
     struct file_stamp stamp;      /* of the archive */

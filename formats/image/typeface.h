@@ -1,12 +1,13 @@
 /* typeface.h - text in pixels, in a scalable font, by FreeType
  *
- * What     Draws UTF-8 in grey levels.  Letters stand side by side as their advance widths say, each at its fraction of
- *          a pixel, without hinting and kerning.  Nothing is shaped or reordered, so scripts that join their letters or
- *          run from right to left come out wrong.
+ * What     Draws UTF-8 in grey levels.  Each letter begins where the advance width of the letter before it ends; this
+ *          place may be between two pixels.  Hinting and kerning are off.  Text is not shaped or reordered, so scripts
+ *          that join their letters or run from right to left come out wrong.
  * Units    A size is the height of a line in pixels, from the font's ascender to its descender.  A width in pixels grows
  *          in proportion to the size.
  * Errors   typeface_open fails if the build or the machine has no FreeType, or if it finds no font file.  Ill-formed
- *          UTF-8 is drawn as question marks, and a character that the font lacks as the font's glyph for missing ones.
+ *          UTF-8 is drawn as question marks.  A character that the font lacks is drawn as the font's glyph for missing
+ *          characters.
  * Numbers  The levels are those of FreeType's smooth rasterizer.  Versions of FreeType may differ by a few levels.
  * Memory   FreeType's own, for the life of the program; it grows with the largest letter.
  * Threads  Any thread may draw at any time; a lock lets them draw one after another.

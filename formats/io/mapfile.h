@@ -1,11 +1,12 @@
 /* mapfile.h - map a whole file into read-only memory
  *
- * What     The file is mapped privately.  Pointers into it (weights, names) need no owner.  After mapfile_keep, the
- *          file stays mapped until the arena's region ends or, if that region has no list of files, until the process ends.
+ * What     The file is mapped privately.  After mapfile_keep, the file stays mapped until the arena's region ends or, if
+ *          that region has no list of files, until the process ends.  Until then, pointers into the file (weights,
+ *          names) stay valid.
  *          Pages are read when they are first touched.
  * Errors   A file that cannot be opened is refused, and so is everything except a regular file (a pipe would block for
- *          ever).  The size is the size at the moment of opening.  Reading a file that somebody has shortened since
- *          then raises SIGBUS, as in every program that maps files.
+ *          ever).  The size is the size at the moment of opening.  If the file is shortened later, reading the
+ *          missing pages raises SIGBUS, as in every program that maps files.
  * Threads  No state.
  */
 #ifndef UNCLIP_MAPFILE_H

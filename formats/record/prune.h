@@ -24,8 +24,9 @@
 struct prune {
     bool gone;                    /* set by the caller: also drop the records of files that are gone */
     bool (*stopped)(void);        /* set by the caller: returns true to interrupt prune_copy; may be NULL */
-    uint64_t records, here;       /* number of records read; of records whose file exists, changed or not */
-    uint64_t missing, changed;    /* number of records whose file is gone, dropped or not; whose file has changed */
+    uint64_t records, here;       /* records: number of records read; here: number whose file exists, changed or not */
+    uint64_t missing, changed;    /* missing: number of records whose file is gone, dropped or not;
+                                   * changed: number of records whose file has changed */
     bool dropped;                 /* records were dropped; after success `to` is open, and the caller keeps or drops it */
     struct file_new to;
 };

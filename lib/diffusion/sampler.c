@@ -45,7 +45,7 @@ static int open_known(struct known_part *known, const struct inpaint *p, size_t 
     return 0;
 }
 
-/* Returns the known elements for the scheduler to replace, or NULL if it replaces nothing. */
+/* Returns the elements whose predicted x0 the scheduler replaces by known values, or NULL if it replaces no element. */
 static const struct sched_known *replaces(const struct known_part *known) {
     return known->x0 ? &known->k : NULL;
 }
@@ -243,7 +243,7 @@ size_t decoder_draws(const struct decoder_job *j, size_t *numbers) {
 
 /* Computes the guide's gradient d->pull at the states x of timestep t, after decode_model.  x0 is scratch memory. */
 static int guide(struct decode *d, const float *x, float *x0, int t, struct err *e) {
-    static const float LEAST = 0.2f;    /* a predicted x0 guides only where abar is larger */
+    static const float LEAST = 0.2f;    /* a predicted x0 is used for guidance only at timesteps whose abar is larger */
     const struct decoder_job *j = d->j;
     const struct decoder_guide *g = j->guide;
     size_t one = d->pixels * RGB, all = d->pixels * unet_config(j->unet)->out;

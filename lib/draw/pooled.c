@@ -70,7 +70,7 @@ void pooled_draw(struct view *v, struct draws *d) {
     draw_perspective((int)v->side, d, warp);
     for (int i = 0; i < 9; i++)
         p[i] = i < 8 ? (double)warp[i] : 1;
-    for (int i = 0; i < 8; i++)    /* affine(perspective(point of the view)) is the point of the pooled picture */
+    for (int i = 0; i < 8; i++)    /* v->warp maps a view's point p to affine(perspective(p)) in the pooled picture */
         v->warp[i] = (float)(i < 6 ? m[i / 3 * 3] * p[i % 3] + m[i / 3 * 3 + 1] * p[3 + i % 3] + m[i / 3 * 3 + 2] * p[6 + i % 3]
                                    : p[i]);
     draw_colour(d, v->colour);
@@ -93,7 +93,8 @@ void pooled_box(struct view *v, struct draws *d) {
 
 /* ---- pooling ---- */
 
-/* Returns the first pixel, and in *to the end, of bin i if n pixels are pooled to `side` bins. */
+/* Divides n pixels into `side` bins.  Returns the first pixel of bin i, and sets *to to the pixel after the bin's
+ * last pixel. */
 static size_t bin(size_t n, size_t side, size_t i, size_t *to) {
     *to = ((i + 1) * n + side - 1) / side;
     return i * n / side;

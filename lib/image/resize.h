@@ -34,7 +34,7 @@
 /* The resize of one axis from `in` to `out` pixels, of which only the outputs [first, first + n) are computed. */
 struct resize_axis {
     size_t in, out, first, n;
-    bool copy;            /* in == out: nothing to compute */
+    bool copy;            /* in equals out, so the pass along this axis is skipped */
     size_t taps;          /* weights stored for each output: a multiple of the kernel's group, zeros at the end */
     size_t *lo, *hi;      /* [n] input range [lo, hi) of each output; lo and hi never decrease */
     int32_t *weight;      /* [n, taps] */

@@ -16,7 +16,7 @@ struct turned {
 struct vq_grad {
     const struct vq_decoder *v;
     struct turned *op;
-    struct linear scores;      /* score of row e: e . z - |e|^2 / 2; the nearest row has the largest score */
+    struct linear scores;      /* for latent z, codebook row e scores e . z - |e|^2 / 2; the nearest row scores highest */
     float *least, *most;       /* [E] the range of each column of the codebook */
 };
 
@@ -24,7 +24,7 @@ struct vq_pass {
     const struct vq_grad *g;
     struct vq_map *map;        /* [n + 1] the inputs of the n operations, and the result of the last */
     struct vq_keep keep;
-    int *token;                /* [h, w] the nearest row of each latent */
+    int *token;                /* [h, w] for each latent, the index of the nearest row of the codebook */
 };
 
 /* ---- binding ---- */

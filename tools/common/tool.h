@@ -82,7 +82,7 @@ struct tool_output {
     bool open, there, full, append;    /* there: the file of -o existed at the start; full: the file held something;
                                         * append: -o and --skip-from name the same file */
     const char *skip_from;
-    bool prune;                  /* set by programs that embed files: if append, tool_output drops records of changed files */
+    bool prune;                  /* set by programs that embed files; with `append`, drop the records of changed files */
     struct resume resume;        /* the results that the file of --skip-from holds */
 };
 

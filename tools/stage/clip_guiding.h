@@ -27,7 +27,7 @@ enum guide_on { GUIDE_NOISY, GUIDE_X0 };
 struct clip_looking {
     struct compute exact;      /* f32 kernels, whatever the precision of the decoder is */
     struct sight sight;
-    struct drawing d;          /* computes the views of one picture and their gradient; nothing is drawn */
+    struct drawing d;          /* computes the views of a picture and their gradient; drawing_run is not called */
     struct arena_mem mem;
     struct arena late;         /* memory of the text tower, which is opened when a record first needs it */
     const struct sample *s;    /* of the record that is being sampled */
@@ -35,7 +35,7 @@ struct clip_looking {
 };
 
 struct clip_guiding {
-    double scale;              /* strength of the guidance; 0: none, and no CLIP is opened */
+    double scale;              /* strength of the guidance; 0: no guidance, and no CLIP is opened */
     int on;                    /* an enum guide_on */
     int64_t views;             /* K, the number of views of each predicted picture; only for GUIDE_X0 */
     struct noised_model m;

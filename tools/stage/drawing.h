@@ -45,7 +45,7 @@ int sight_open(struct sight *s, const struct model_paths *p, const struct comput
                struct err *e);
 
 /* Sets s->target[at] to the vector in `field` of r, scaled to length 1.  If `field` is NULL, the vector is text_embed, or
- * image_embed if r has no text_embed.  `others` tells whether there are other sights.  Returns 1, or 0 if r has no such
+ * image_embed if r has no text_embed.  `others` is true if there are several sights.  Returns 1, or 0 if r has no such
  * vector, or -1 for an error. */
 int sight_target(struct sight *s, size_t at, double weight, const struct record *r, const char *field, bool others, struct arena *a,
                  struct err *e);

@@ -42,8 +42,8 @@ static int decode(const unsigned char *file, size_t n, struct image_options o, s
     return rgb ? 0 : err_set(e, "out of memory");
 }
 
-/* Reads the mask in the n bytes of a picture file into p->known.  What is transparent is to be painted, or, if the
- * whole picture is opaque, what is white. */
+/* Reads the mask in the n bytes of a picture file into p->known.  Transparent pixels are to be painted.  If the whole
+ * picture is opaque, white pixels are to be painted instead. */
 static int decode_mask(struct inpainting *p, const unsigned char *file, size_t n, struct arena *keep, struct err *e) {
     struct image_options o = {.exif = p->exif, .alpha = true};
     struct picture pic;
@@ -63,7 +63,7 @@ static int decode_mask(struct inpainting *p, const unsigned char *file, size_t n
     return 0;
 }
 
-/* Reads the file `name`, which is that of --mask if `mask` is true, else that of --source. */
+/* Reads the file `name`: the mask of --mask if `mask` is true, or else the picture of --source. */
 static int read_option(struct inpainting *p, const char *name, bool mask, struct arena *keep, struct err *e) {
     const struct image_options o = {.exif = p->exif};
     struct err why = {0};

@@ -5,7 +5,7 @@
 #include "formats/checkpoint/head_file.h"
 #include "lib/probe/calibrate.h"
 
-static const size_t BUDGET = (size_t)2 << 30;    /* the most bytes of packed rows */
+static const size_t BUDGET = (size_t)2 << 30;    /* bytes that logreg_open may take for the rows and their copies */
 
 /* A selection of rows, with their classes and weights, and the fit on them. */
 struct part {
@@ -137,7 +137,7 @@ static int sweep(struct probe_fit *p, struct arena a, struct err *e) {
     return 0;
 }
 
-/* ---- rows that were not seen ---- */
+/* ---- held-out rows ---- */
 
 static int hold_out(struct probe_fit *p, struct arena *keep, struct err *e) {
     const size_t n = p->x->n, folds = p->folds ? p->folds : 1;

@@ -88,7 +88,7 @@ const void *scan_make(struct scan_mould *m, const struct scan_query *q, const un
     m->dtype = v.dtype;
     from = r.id.p + r.id.n;
     data = v.data;
-    if (data < from || data >= p + *used)    /* the elements were converted to f32 in the arena: no mould */
+    if (data < from || data >= p + *used)    /* the elements were converted to f32 in the arena; a mould cannot be made */
         return data;
     behind = data + v.d * dtype_size(v.dtype);
     m->after = (size_t)(p + *used - behind);

@@ -27,12 +27,11 @@ struct towers {
 int towers_text(struct towers *t, struct err *e);
 int towers_vision(struct towers *t, struct err *e);
 
-/* towers_texts runs the text tower by clip_text_run, and towers_images the vision tower by clip_image_run.  There are n
- * inputs, at most t->batch.  The caller has opened the tower.  A crop is u8 [S, S, 3], made as the model's prep
- * says. */
+/* towers_texts calls clip_text_run for n texts, and towers_images calls clip_image_run for n crops; n <= t->batch.  The
+ * caller has opened the tower.  A crop is the square u8 [S, S, 3] that prep_crop makes with the model's struct prep. */
 void towers_texts(const struct towers *t, size_t n, const int *const tokens[], const size_t len[],
                   float *embed, float *const states[]);
-/* `features` is that of clip_image_run. */
+/* clip_image_run describes `features`. */
 void towers_images(const struct towers *t, size_t n, const unsigned char *const crop[], float *embed, float *features);
 
 #endif
