@@ -15,6 +15,7 @@
 #include "tools/common/output.h"
 #include "tools/common/overlays.h"
 #include "tools/common/paths.h"
+#include "tools/common/pictures.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
 #include "tools/stage/embed.h"
@@ -143,11 +144,8 @@ static bool push_pictures(struct job *j, size_t slots) {
 
         if (image_queue_count(j->queue) && !picture_source_ready(&j->source))
             return true;
-        got = picture_source_next(&j->source, &p, &e);
-        if (got == 0 || tool_stopped())
+        if ((got = tool_next_picture(&j->source, &p, &e)) == 0)
             return false;
-        if (got == -2)
-            die("%s: %s", j->files0, e.msg);
         if (j->t.output.skip_from && got > 0 && p.file)
             p.stamp = file_stamp_named(p.name);
         for (size_t i = 0; i < (got < 0 ? 1 : j->overlay.n); i++) {
@@ -178,8 +176,7 @@ static void add_file(struct job *j, struct image_item *q) {
     *it = (struct embed_item){.file = q->name, .overlay = q->overlay, .todo = EMBED_IMAGE, .crop = q->crop,
                               .kept = q->kept, .err = q->err};
     if (record_of_file(&it->r, q->name, name, &q->stamp, &j->room, &e) < 0 ||
-        (*q->archive && record_set_text(&it->r, "archive", span_of(q->archive), &e) < 0) ||
-        (*q->caption && record_set_text(&it->r, "text", span_of(q->caption), &e) < 0))
+        record_set_member(&it->r, q->archive, q->caption, &e) < 0)
         die("%s", e.msg);
     j->n++;
 }

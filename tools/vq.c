@@ -1,6 +1,6 @@
 /* vq - pictures as tokens, and tokens as pictures, by a discrete autoencoder
  *
- * Reads: names of picture files, or records with image; with -d, records with image_tokens and grid.
+ * Reads: names of picture files or tar archives, or records with image; with -d, records with image_tokens and grid.
  * Writes: records with image_tokens and grid; with -d, with image.
  * Memory: the weights, the network's activations for one batch, which grow with the area of its pictures.
  */
@@ -8,12 +8,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "formats/io/names.h"
 #include "lib/kernel/kern.h"
 #include "tools/common/input.h"
 #include "tools/common/machine.h"
 #include "tools/common/output.h"
 #include "tools/common/paths.h"
+#include "tools/common/pictures.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
 #include "tools/stage/codes.h"
@@ -27,7 +27,7 @@ struct job {
     struct vq_model m;
     struct codes_net net;
     struct codes_fit fit;
-    struct names names;
+    struct picture_source source;
     struct arena_mem mem;
     struct arena room, empty;    /* room: the memory of one batch, of which some may be taken; empty: all of it */
     struct codes_item *item;           /* [batch] */
@@ -35,7 +35,7 @@ struct job {
     const char *files0;
     int64_t side, max_pixels;
     int id;
-    bool whole, exif;
+    bool whole, exif, tar;
 };
 
 static int params(struct job *j, bool file, struct span *out, struct arena *a, struct err *e) {
@@ -90,7 +90,7 @@ static void flush(void *job) {
         finish_item(j, &j->item[i]);
     j->room = j->empty;
     if (n)
-        tool_progress(&j->t, j->files0 ? 0 : j->names.noperands);
+        tool_progress(&j->t, j->files0 || j->tar ? 0 : j->source.names.noperands);
 }
 
 static void push(struct job *j) {
@@ -145,62 +145,76 @@ static void read_picture(struct job *j, struct codes_item *it, const unsigned ch
     image_free(&im);
 }
 
-/* Take one file.  failed says why the file's name could not be read, or is "". */
-static void take_file(struct job *j, const char *name, const char *failed) {
-    struct codes_item *it = &j->item[j->n];
-    struct arena before = j->room;
-    unsigned char *p = NULL;
-    struct file_stamp stamp = file_stamp_named(name);
+/* Make the picture's record.  The hash of its bytes is the record's id, or its name if hash is NULL. */
+static void start_record(struct job *j, struct codes_item *it, const struct picture *p, const char *hash) {
+    struct err e = {0};
+
+    if (record_of_file(&it->r, it->file, hash, &p->stamp, &j->room, &e) < 0 ||
+        record_set_member(&it->r, p->archive, p->caption, &e) < 0)
+        die("%s", e.msg);
+}
+
+/* Read the picture's bytes.  Returns false for a member of an archive that is not a picture. */
+static bool load(struct job *j, struct codes_item *it, struct picture *p) {
+    const int got = p->file ? image_file_read(it->file, &p->bytes, &p->n, &it->err) : picture_source_load(&j->source, p, &it->err);
+
+    return got != 0 || p->file;
+}
+
+/* Take one picture into the batch.  Returns false if the picture is passed over: it is another shard's, or done, or not a
+ * picture. */
+static bool take_picture(struct job *j, struct codes_item *it, struct picture *p) {
     struct span hash = {0};
     struct err e = {0};
-    size_t n = 0;
 
-    *it = (struct codes_item){.file = arena_str(&j->room, name, strlen(name))};
-    if (!it->file)
-        die("out of memory");
-    if (*failed)
-        err_set(&it->err, "%s", failed);
-    else if (j->id)
-        image_file_read(name, &p, &n, &it->err);
-    if ((p && record_content_id(p, n, &hash, &j->room, &e) < 0) ||
-        record_of_file(&it->r, name, (const char *)hash.p, &stamp, &j->room, &e) < 0)
-        die("%s", e.msg);
-    if (!*failed && !it->err.msg[0] && not_ours(j, &it->r)) {
-        j->room = before;
-    } else {
-        if (!p && !it->err.msg[0])
-            image_file_read(name, &p, &n, &it->err);
-        if (p)
-            read_picture(j, it, p, n);
-        push(j);
+    if (it->err.msg[0])
+        return start_record(j, it, p, NULL), true;
+    if (p->file)
+        p->stamp = file_stamp_named(it->file);
+    if (!j->id) {
+        start_record(j, it, p, NULL);
+        if (not_ours(j, &it->r))
+            return false;
     }
-    if (p)
-        image_file_free(p);
+    if (!load(j, it, p) || tool_stopped())
+        return false;
+    if (j->id && p->bytes && record_content_id(p->bytes, p->n, &hash, &j->room, &e) < 0)
+        die("%s", e.msg);
+    start_record(j, it, p, (const char *)hash.p);    /* with the caption, which is known now */
+    if (j->id && p->bytes && not_ours(j, &it->r))
+        return false;
+    if (p->bytes)
+        read_picture(j, it, p->bytes, p->n);
+    return true;
 }
 
 static void take_files(struct job *j, char *names[], size_t n) {
+    struct picture p;
     struct err e = {0};
 
-    if (names_open(&j->names, names, n, j->files0, &j->t.arena, &e) < 0)
+    if (picture_source_open(&j->source, names, n, j->files0, &j->t.arena, &e) < 0)
         die("%s: %s", j->files0, e.msg);
-    while (!tool_stopped()) {
-        const char *name;
-        char where[300];
-        int got;
+    for (j->source.tar = j->tar;;) {
+        struct codes_item *it = &j->item[j->n];
+        struct arena before = j->room;
 
-        if (j->n && !names_ready(&j->names))
+        if (j->n && !picture_source_ready(&j->source)) {
             flush(j);
-        err_clear(&e);
-        got = names_next(&j->names, &name, &e);
-        if (got == 0 || (got == -2 && tool_stopped()))
+            continue;
+        }
+        *it = (struct codes_item){0};
+        if (tool_next_picture(&j->source, &p, &it->err) == 0)
             break;
-        if (got == -2)
-            die("%s: %s", j->files0, e.msg);
-        snprintf(where, sizeof where, "%.200s: name %llu", j->files0 ? j->files0 : "operands", (unsigned long long)j->names.number);
-        take_file(j, got < 0 ? where : name, e.msg);
+        if (!(it->file = arena_str(&j->room, p.name, strlen(p.name))))
+            die("out of memory");
+        if (take_picture(j, it, &p))
+            push(j);
+        else
+            j->room = before;
+        image_file_free(p.bytes);
     }
     flush(j);
-    names_close(&j->names);
+    picture_source_close(&j->source);
 }
 
 static void open_model(struct job *j) {
@@ -224,7 +238,7 @@ static void open_model(struct job *j) {
 enum { FILES = 1, RECORDS = 2, DECODE = 4 };
 
 static const char *const mode[] = {"files", "records", "-d"};
-static const struct opt_use uses[] = {{FILES, "files0-from side whole id exif max-pixels"}, {DECODE, "u8 force"}};
+static const struct opt_use uses[] = {{FILES, "files0-from side whole id exif max-pixels tar"}, {DECODE, "u8 force"}};
 
 int main(int argc, char *argv[]) {
     static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = 1}}, .side = -1, .max_pixels = IMAGE_MAX_PIXELS};
@@ -236,6 +250,7 @@ int main(int argc, char *argv[]) {
         {0, "id", OPT_CHOICE, &j.id, "KIND", "ids of files: their path, or a hash of their content", 0, 0, "path|content"},
         {0, "exif", OPT_FLAG, &j.exif, NULL, "turn files as their EXIF says", 0, 0, NULL},
         {0, "max-pixels", OPT_INT, &j.max_pixels, "N", "refuse larger files before they are decoded", 1, 4e9, NULL},
+        {0, "tar", OPT_FLAG, &j.tar, NULL, "the files are tar archives of pictures (none: standard input)", 0, 0, NULL},
         {0, "u8", OPT_FLAG, &j.net.u8, NULL, "write pictures as bytes", 0, 0, NULL},
         {0, "force", OPT_FLAG, &j.net.force, NULL, "decode tokens of another codebook", 0, 0, NULL},
     };
@@ -243,14 +258,19 @@ int main(int argc, char *argv[]) {
                         TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS, own,
                         sizeof own / sizeof *own);
 
-    TOOL_CHECK_USES(&j.t, uses, mode, j.net.decode ? DECODE : j.files0 || at < argc ? FILES : RECORDS);
+    static char dash[] = "-", *standard_input[] = {dash};
+    const bool files = !j.net.decode && (j.files0 || j.tar || at < argc);
+
+    TOOL_CHECK_USES(&j.t, uses, mode, j.net.decode ? DECODE : files ? FILES : RECORDS);
+    if (files && !j.files0 && at == argc)
+        argv = standard_input, argc = 1, at = 0;
     if (j.files0 && at < argc)
         die("%s: files cannot be named together with --files0-from", argv[at]);
     if (!j.net.decode && j.t.machine.precision < 0)    /* in f32 the tokens are those of the reference */
         j.t.machine.precision = PREC_F32;
     tool_reads_all(&j.t, argc - at, argv + at);
     tool_reads(&j.t, j.files0);
-    j.t.output.prune = !j.net.decode && (j.files0 || at < argc);
+    j.t.output.prune = files;
     tool_output(&j.t, 1, j.net.decode ? DECODED : FIELDS);
     tool_compute(&j.t);
     open_model(&j);
@@ -260,7 +280,7 @@ int main(int argc, char *argv[]) {
     j.empty = j.room;
     j.t.input.flush = flush;
     j.t.input.flush_of = &j;
-    if (!j.net.decode && (j.files0 || at < argc))
+    if (files)
         take_files(&j, argv + at, (size_t)(argc - at));
     else
         tool_streams(&j.t, argc - at, argv + at, take_record, &j);

@@ -29,6 +29,12 @@ int record_of_file(struct record *r, const char *name, const char *hash, const s
     return record_set_int(r, "size", stamp->size, e) < 0 || record_set_float(r, "mtime", stamp->mtime, e) < 0 ? -1 : 0;
 }
 
+int record_set_member(struct record *r, const char *archive, const char *caption, struct err *e) {
+    if (archive && *archive && record_set_text(r, "archive", span_of(archive), e) < 0)
+        return -1;
+    return caption && *caption ? record_set_text(r, "text", span_of(caption), e) : 0;
+}
+
 struct file_stamp record_stamp(const struct record *r) {
     struct file_stamp s = {0};
 

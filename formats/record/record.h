@@ -161,6 +161,10 @@ int record_content_id(const void *p, size_t n, struct span *id, struct arena *a,
 int record_of_file(struct record *r, const char *name, const char *hash, const struct file_stamp *stamp, struct arena *a,
                    struct err *e);
 
+/* Sets the fields that the record of a picture in an archive has besides: `archive`, the name of the archive, and `text`,
+ * the caption of the picture.  A field is left out if its value is NULL or "". */
+int record_set_member(struct record *r, const char *archive, const char *caption, struct err *e);
+
 /* Returns the fields `size` and `mtime`.  The stamp is not known if the record lacks one of them. */
 struct file_stamp record_stamp(const struct record *r);
 

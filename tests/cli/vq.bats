@@ -166,6 +166,57 @@ vq: in.clip: record 5 (none): no image_tokens" ]
     [ -s other.clip ]
 }
 
+@test "vq: pictures in archives and pipes give the tokens of the files" {
+    mkdir ds
+    cp fish.png ds/000.png; echo 'a fish' >ds/000.txt
+    cp rgb.jpg ds/001.jpg
+    echo text >ds/readme
+    head -c 50 fish.png >ds/002.png
+    tar cf a.tar --sort=name ds
+    tar cf b.tar red-heart.png
+    vq fish.png rgb.jpg red-heart.png >want.clip
+    run -1 --separate-stderr vq -b 2 --tar -o t.clip a.tar none.tar b.tar
+    [ "$stderr" = $'vq: a.tar/ds/002.png: the PNG data ends early\nvq: none.tar: No such file or directory' ]
+    [ "$(field t.clip '[.id, .data.archive, .data.text]')" = '["a.tar/ds/000.png","a.tar","a fish"]
+["a.tar/ds/001.jpg","a.tar",null]
+["b.tar/red-heart.png","b.tar",null]' ]
+    [ "$(field t.clip .data.image_tokens)" = "$(field want.clip .data.image_tokens)" ]
+    [ "$(field t.clip '[.data.size, .data.mtime]' | uniq | wc -l)" = 2 ]
+    # on standard input, joined; in a list; in shards; by content
+    rm ds/002.png
+    tar cf a.tar --sort=name ds
+    vq --tar a.tar b.tar >all.clip
+    [ "$(cat a.tar b.tar | vq --tar | field - .id)" = $'"ds/000.png"\n"ds/001.jpg"\n"red-heart.png"' ]
+    printf 'a.tar\0b.tar\0' | vq -b 3 --tar --files0-from=- | cmp - all.clip
+    for i in 1 2 3; do vq --shard=$i/3 --tar a.tar b.tar; done | record-json | sort >got
+    record-json all.clip | sort | cmp - got
+    vq --id content fish.png rgb.jpg red-heart.png >hash.clip
+    vq --id content --tar a.tar b.tar >t.clip
+    [ "$(field t.clip .id)" = "$(field hash.clip .id)" ]
+    [ "$(field t.clip .data.path | head -1)" = '"a.tar/ds/000.png"' ]
+    # an interrupted run goes on, and the pictures of an archive that has changed are done again
+    for n in 1 700 1500; do
+        head -c $n all.clip >part.clip
+        vq -q --skip-from=part.clip -o part.clip --tar a.tar b.tar
+        cmp part.clip all.clip
+    done
+    echo 'another fish' >ds/000.txt
+    tar cf a.tar --sort=name --mtime=2020-01-01 ds
+    touch -d 2020-01-01 a.tar
+    run -0 --separate-stderr vq -v --skip-from=part.clip -o part.clip --tar a.tar b.tar
+    [[ ${stderr_lines[-1]} == "vq: 2 done, 0 failed, 1 skipped"* ]]
+    [ "$(field part.clip .data.text | sort -u)" = $'"another fish"\nnull' ]
+    # several pictures in a pipe
+    cat fish.png rgb.jpg | vq - >p.clip
+    [ "$(field p.clip .id)" = $'"-"\n"-:2"' ]
+    [ "$(field p.clip .data.image_tokens)" = "$(field want.clip .data.image_tokens | head -2)" ]
+    mkfifo fifo
+    cat fish.png >fifo &
+    [ "$(vq fifo | field - .data.image_tokens)" = "$(field want.clip .data.image_tokens | head -1)" ]
+    run -2 vq -d --tar all.clip
+    [ "$output" = 'vq: --tar is for files' ]
+}
+
 @test "vq: --exif and --u8 make other results, which --skip-from does not skip" {
     vq -o all.clip fish.png
     vq --exif --skip-from=all.clip -o turned.clip fish.png

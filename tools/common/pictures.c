@@ -1,0 +1,11 @@
+#include "tools/common/pictures.h"
+
+int tool_next_picture(struct picture_source *s, struct picture *p, struct err *e) {
+    const int got = picture_source_next(s, p, e);
+
+    if (got == 0 || tool_stopped())
+        return 0;
+    if (got == -2)
+        die("%s: %s", s->files0, e->msg);
+    return got;
+}
