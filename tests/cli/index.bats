@@ -214,7 +214,7 @@ for line in sys.stdin:
 
 @test "index: a record whose picture may not be read is kept if the picture can have the same content" {
     as=()
-    [ "$(id -u)" != 0 ] || as=(setpriv --bounding-set=-dac_override,-dac_read_search)
+    [ "$(id -u)" != 0 ] || as=(setpriv '--bounding-set=-dac_override,-dac_read_search')
     chmod 0 rgb.png
     ! "${as[@]}" head -c 1 rgb.png 2>/dev/null || skip "every file can be read"
     chmod 644 rgb.png
