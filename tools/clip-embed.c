@@ -152,7 +152,7 @@ static bool push_pictures(struct job *j, size_t slots) {
             if (got > 0 && !j->id && not_ours(j, p.name, p.stamp, &j->overlay.v[i]))
                 continue;
             if (got > 0 && !loaded)
-                got = picture_source_load(&j->source, &p, &e), loaded = true;
+                got = tool_load_picture(&j->t, &j->source, &p, &e), loaded = true;
             if (got == 0 || tool_stopped())    /* got == 0: a member of an archive that is not a picture */
                 break;
             image_queue_push(j->queue, &p, &j->overlay.v[i], e.msg);

@@ -156,7 +156,7 @@ static void start_record(struct job *j, struct codes_item *it, const struct pict
 
 /* Read the picture's bytes.  Returns false for a member of an archive that is not a picture. */
 static bool load(struct job *j, struct codes_item *it, struct picture *p) {
-    const int got = p->file ? image_file_read(it->file, &p->bytes, &p->n, &it->err) : picture_source_load(&j->source, p, &it->err);
+    const int got = p->file ? image_file_read(it->file, &p->bytes, &p->n, &it->err) : tool_load_picture(&j->t, &j->source, p, &it->err);
 
     return got != 0 || p->file;
 }

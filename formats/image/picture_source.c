@@ -1,4 +1,4 @@
-/* allocates: the bytes of a picture that comes by a pipe or in an archive */
+/* allocates: the bytes of a picture that comes by a pipe or in an archive, and of a .json */
 #include "formats/image/picture_source.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "formats/image/image_read.h"
+#include "formats/io/json_text.h"
 #include "lib/base/utf8.h"
 
 static const size_t FIRST = (size_t)1 << 18;    /* bytes of the first buffer */
@@ -201,59 +202,109 @@ static size_t key(const char *name) {
     return dot ? (size_t)(dot - name) : strlen(name);
 }
 
-static bool is_text(const char *name) {
-    return !strcmp(name + key(name), ".txt");
+/* Returns which kind of caption a tar member with this name holds. */
+static enum caption_kind caption_kind(const char *name) {
+    const char *end = name + key(name);
+
+    return !strcmp(end, ".txt") ? CAPTION_TEXT : !strcmp(end, ".json") ? CAPTION_JSON : CAPTION_NONE;
 }
 
 static bool same_key(const char *a, const char *b) {
     return key(a) == key(b) && !strncmp(a, b, key(a));
 }
 
-/* Reads the current member, which is a text, into s->text.  Leaves s->text empty if the text is too long or not UTF-8. */
-static void read_text(struct picture_source *s) {
-    ptrdiff_t got = 1;
-    size_t n = 0;
-    char *to = s->text;
-
-    snprintf(s->text_name, sizeof s->text_name, "%s", s->archive.name);
-    *to = 0;
-    if (s->archive.why || s->archive.left >= CAPTION_MAX)
-        return;
-    while ((got = tar_read(&s->archive, to + n, CAPTION_MAX - 1 - n, &s->late)) > 0)
-        n += (size_t)got;
-    while (n && (to[n - 1] == '\n' || to[n - 1] == '\r'))
+/* Sets s->text to the n bytes at p, without line ends at their end.  Returns 0, or -1 if they are too long, hold a NUL or
+ * are not UTF-8. */
+static int set_text(struct picture_source *s, const char *p, size_t n) {
+    while (n && (p[n - 1] == '\n' || p[n - 1] == '\r'))
         n--;
-    to[n] = 0;
-    if (strlen(to) != n || !utf8_valid((const unsigned char *)to, n))
-        *to = 0;
+    if (n >= CAPTION_MAX || memchr(p, 0, n) || !utf8_valid((const unsigned char *)p, n))
+        return -1;
+    memcpy(s->text, p, n);
+    s->text[n] = 0;
+    return 0;
 }
 
-/* Sets p->caption to the text with the picture's key: the last text before the picture, or a text among the members with
+/* Sets s->text to the caption in the n bytes of JSON at p.  Otherwise s->text stays empty, and err says why unless the
+ * object has no caption. */
+static void set_json_text(struct picture_source *s, const char *p, size_t n, struct err *e) {
+    json_t *o = json_object_load(p, n, e);
+    const char *name = "caption";
+    const json_t *v = o ? json_get(o, name) : NULL;
+
+    if (o && !v)
+        v = json_get(o, name = "text");
+    if (v && !json_is_string(v))
+        err_set(e, "%s is not a string", name);
+    else if (v && set_text(s, json_string_value(v), json_string_length(v)) < 0)
+        err_set(e, "%s has %d bytes or more", name, CAPTION_MAX);
+    json_decref(o);
+}
+
+static void forget_caption(struct picture_source *s) {
+    s->text_name[0] = s->text[0] = s->note[0] = 0;
+    s->kind = CAPTION_NONE;
+}
+
+/* Reads the caption from the current member, whose name is KEY.txt or KEY.json, into s->text.  KEY.json is passed over if
+ * KEY.txt was read.  s->text is left empty if the member holds no caption that can be used. */
+static void read_caption(struct picture_source *s) {
+    const enum caption_kind kind = caption_kind(s->archive.name);
+    const uint64_t n = s->archive.left, most = kind == CAPTION_TEXT ? CAPTION_MAX - 1 : JSON_MEMBER_MAX;
+    struct err why = {0};
+    char *p = NULL;
+
+    if (same_key(s->text_name, s->archive.name) && kind < s->kind)
+        return;
+    forget_caption(s);
+    snprintf(s->text_name, sizeof s->text_name, "%s", s->archive.name);
+    s->kind = kind;
+    if (s->archive.why)
+        err_set(&why, "%s", s->archive.why);
+    else if (n > most)
+        err_set(&why, "%llu bytes, the limit is %llu", (unsigned long long)n, (unsigned long long)most);
+    else if (!(p = malloc((size_t)n + 1)))
+        err_set(&why, "no memory for %llu bytes", (unsigned long long)n);
+    else if (tar_read(&s->archive, p, (size_t)n, &s->late) < 0)
+        ;    /* the next call of picture_source_next reports s->late */
+    else if (kind == CAPTION_TEXT)
+        set_text(s, p, (size_t)n);
+    else
+        set_json_text(s, p, (size_t)n, &why);
+    if (kind == CAPTION_JSON)
+        snprintf(s->note, sizeof s->note, "%.*s", (int)sizeof s->note - 1, why.msg);
+    free(p);
+}
+
+/* Sets p->caption to the caption with the picture's key: the last one before the picture, or one among the members with
  * this key that directly follow the picture. */
 static void caption(struct picture_source *s, struct picture *p) {
     char picture[TAR_NAME];
-    int got;
 
     snprintf(picture, sizeof picture, "%s", s->archive.name);
-    while (!same_key(s->text_name, picture)) {
-        got = tar_next(&s->archive, &s->late);
+    while (!same_key(s->text_name, picture) || s->kind < CAPTION_TEXT) {
+        const int got = tar_next(&s->archive, &s->late);
+
         s->ahead = got > 0;
         if (got <= 0 || !same_key(s->archive.name, picture) || image_name(s->archive.name))
-            return;
-        if (is_text(s->archive.name)) {
-            read_text(s);
+            break;
+        if (caption_kind(s->archive.name)) {
+            read_caption(s);
             s->ahead = false;
         }
     }
+    if (!same_key(s->text_name, picture))
+        return;
     memcpy(p->caption, s->text, sizeof p->caption);
+    memcpy(p->note, s->note, sizeof p->note);
 }
 
-/* Returns 1 and sets p to the archive's next member that is not a text, 0 at the end of the archive, or -1.  Texts are read
- * here, so that a picture has its caption even if the caller skips pictures. */
+/* Returns 1 and sets p to the archive's next member that holds no caption, 0 at the end of the archive, or -1.  Captions are
+ * read here, so that a picture has its caption even if the caller skips pictures. */
 static int next_in_archive(struct picture_source *s, struct picture *p, struct err *e) {
     int got = 1;
 
-    for (;; read_text(s)) {
+    for (;; read_caption(s)) {
         p->name = s->source;
         if (s->late.msg[0]) {
             err_set(e, "%s", s->late.msg);
@@ -265,9 +316,11 @@ static int next_in_archive(struct picture_source *s, struct picture *p, struct e
         s->ahead = false;
         if (got <= 0)
             return leave(s), got;
-        if (!is_text(s->archive.name))
+        if (!caption_kind(s->archive.name))
             break;
     }
+    if (!same_key(s->text_name, s->archive.name))    /* a member stands between this caption and what follows */
+        forget_caption(s);
     snprintf(s->name, sizeof s->name, "%s%s%s", strcmp(s->source, "-") ? s->source : "", strcmp(s->source, "-") ? "/" : "",
              s->archive.name);
     *p = (struct picture){.name = s->name, .archive = s->source, .stamp = s->stamp};
@@ -327,7 +380,7 @@ static int open_source(struct picture_source *s, const char *name, struct err *e
     }
     s->number = 1;
     s->stamp = strcmp(name, "-") ? file_stamp_of(&st) : (struct file_stamp){0};
-    s->text_name[0] = s->text[0] = 0;
+    forget_caption(s);
     if (s->tar)
         tar_open(&s->archive, s->fd);
     return 0;

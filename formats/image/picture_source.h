@@ -11,11 +11,13 @@
  *          discards the picture's bytes.  Skipping does not change the other pictures' names, bytes and captions.
  * Members  A member of an archive is skipped if neither its content nor its name (image_name) is that of a picture.
  *          A text KEY.txt is the caption of the picture KEY.jpg (png, webp ...), as in webdataset's archives, if all
- *          members between the two have the same KEY and are not named like pictures.
+ *          members between the two have the same KEY and are not named like pictures.  Without KEY.txt, KEY.json is
+ *          read: the caption is the string under "caption" in its object, or under "text" if there is no "caption".
  * Errors   picture_source_next returns 1 for a picture and 0 at the end.  It returns -1 if a name, a pipe or an archive
  *          cannot be read.  Then p->name says which name, pipe or archive it is, err has the reason, and the next call
  *          goes on.  It returns -2 if the list of names cannot be read.
- * Memory   The bytes of one picture, which the caller frees.  The buffer grows as bytes arrive.
+ * Memory   The bytes of one picture, which the caller frees.  The buffer grows as bytes arrive.  A .json of at most
+ *          JSON_MEMBER_MAX bytes and its values, until its caption was copied.
  */
 #ifndef UNCLIP_PICTURE_SOURCE_H
 #define UNCLIP_PICTURE_SOURCE_H
@@ -25,7 +27,7 @@
 #include "formats/io/names.h"
 #include "formats/io/tar.h"
 
-enum { CAPTION_MAX = 4096 };
+enum { CAPTION_MAX = 4096, JSON_MEMBER_MAX = 1 << 20 };    /* the limits of a caption and of a .json, in bytes */
 
 struct picture {
     const char *name;             /* lives until the next call of picture_source_next */
@@ -35,7 +37,10 @@ struct picture {
     unsigned char *bytes;         /* set by picture_source_load; the caller frees them with image_file_free */
     size_t n;
     char caption[CAPTION_MAX];    /* set by picture_source_load; "" if the picture has no caption */
+    char note[200];               /* set by picture_source_load: why the .json gave no caption; or "" */
 };
+
+enum caption_kind { CAPTION_NONE, CAPTION_JSON, CAPTION_TEXT };    /* a kind overrules those before it */
 
 struct picture_source {
     struct names names;
@@ -50,7 +55,9 @@ struct picture_source {
     bool eof;
     struct tar archive;
     struct file_stamp stamp;      /* of the archive */
-    char text_name[TAR_NAME], text[CAPTION_MAX];    /* the last .txt member that was read, and its content; or "" */
+    char text_name[TAR_NAME];     /* the member from which the last caption was read, or "" */
+    char text[CAPTION_MAX], note[200];    /* that caption, and why a .json gave none; or "" */
+    enum caption_kind kind;
     bool ahead;                   /* the archive is at a member that picture_source_next has not handed out yet */
     struct err late;              /* an error of reading ahead in the archive, which the next call reports */
 };

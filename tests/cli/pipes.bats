@@ -206,6 +206,67 @@ t.close()' "$IM/rgb.jpg"
     cmp i.clip want.clip
 }
 
+@test "tar: captions in .json, which a .txt overrules" {
+    cp "$IM/rgb.jpg" a.jpg
+    cat >make.py <<'END'
+import io, sys, tarfile
+t = tarfile.open(sys.argv[1], "w")
+picture = open("a.jpg", "rb").read()
+def add(name, data=picture):
+    data = data.encode() if isinstance(data, str) else data
+    i = tarfile.TarInfo(name); i.size = len(data); t.addfile(i, io.BytesIO(data))
+exec(sys.stdin.read())
+t.close()
+END
+    python3 make.py a.tar <<'END'
+add("1.jpg"); add("1.json", '{"caption": "eins \\u00fc\\n", "text": "no"}')
+add("2.json", '{"key": 1, "caption": null, "text": "zwei"}'); add("2.jpg")
+add("3.jpg"); add("3.json", '{"caption": "no"}'); add("3.txt", "drei")
+add("4.txt", "vier"); add("4.jpg"); add("4.json", '{"caption": "no"}')
+add("5.json", '{"caption": "no"}'); add("5.jpg"); add("5.txt", "fünf")
+add("6.jpg"); add("6.json", '{"caption": ""}')
+add("7.jpg"); add("7.json", '{"other": "x"}')
+add("8.jpg"); add("8.json", '{"caption": "of both"}'); add("8.png")
+add("9.jpg"); add("x.json", '{"caption": "of no picture"}')
+add("9.json", '{"caption": "too late"}'); add("readme", "x"); add("9.png")
+END
+    clip-embed -o want.clip --tar a.tar 2>err
+    [ ! -s err ]
+    record-json want.clip | jq -r '.id[6:] + " " + .data.text' | diff - <(printf '%s\n' '1.jpg eins ü' '2.jpg zwei' '3.jpg drei' '4.jpg vier' \
+        '5.jpg fünf' '6.jpg ' '7.jpg ' '8.jpg of both' '8.png of both' '9.jpg ' '9.png ')
+    for k in 1 2 3; do clip-embed --shard $k/3 --tar a.tar; done | record-json | sort >have
+    record-json want.clip | sort | diff - have
+    for n in 1 3 8; do
+        record-json want.clip | head -$n | record-json --from-json >i.clip
+        clip-embed -o i.clip --skip-from=i.clip --tar a.tar
+        cmp i.clip want.clip
+    done
+    # what is hostile costs its picture the caption and one line
+    python3 make.py bad.tar <<'END'
+add("1.jpg"); add("1.json", '{"caption": "a')
+add("2.jpg"); add("2.json", '["caption"]')
+add("3.jpg"); add("3.json", '{"caption": ["a"]}')
+add("4.jpg"); add("4.json", '[' * 500000)
+add("5.jpg"); add("5.json", '{"caption": "' + 'x' * (1 << 20) + '"}')
+add("6.jpg"); add("6.json", '{"caption": "' + 'x' * 4096 + '"}')
+add("7.jpg"); add("7.json", '{"caption": "a\\u0000b"}')
+add("8.jpg"); add("8.json", b'{"caption": "\xff"}')
+add("9.jpg"); add("9.json", '')
+add("A.json", '{'); add("A.jpg"); add("A.txt", "a text")
+add("B.jpg"); add("B.json", '{"caption": "' + 'x' * 4095 + '"}')
+END
+    clip-embed -o bad.clip --tar bad.tar 2>err
+    sed 's/no caption from its .json: //; s/byte [0-9]*: .*/byte/' err | diff - <(printf 'clip-embed: bad.tar/%s\n' '1.jpg: not valid JSON: byte' \
+        '2.jpg: not an object' '3.jpg: caption is not a string' '4.jpg: not valid JSON: byte' \
+        '5.jpg: 1048591 bytes, the limit is 1048576' '6.jpg: caption has 4096 bytes or more' '7.jpg: not valid JSON: byte' \
+        '8.jpg: not valid JSON: byte' '9.jpg: not valid JSON: byte')
+    [ "$(record-json bad.clip | jq -r '.data.text // "" | length' | tr '\n' ' ')" = '0 0 0 0 0 0 0 0 0 6 4095 ' ]
+    clip-embed -q --tar bad.tar 2>&1 | cmp - bad.clip
+    head -c 12800 a.tar >cut.tar
+    run -1 --separate-stderr clip-embed -o out.clip --tar cut.tar
+    [[ $stderr == 'clip-embed: cut.tar'*': the archive ends early, at byte 12800' ]]
+}
+
 @test "tar: hostile and damaged archives end in one line each, and the next archive is read" {
     cp "$IM/rgb.jpg" a.jpg
     tar cf good.tar a.jpg

@@ -9,3 +9,11 @@ int tool_next_picture(struct picture_source *s, struct picture *p, struct err *e
         die("%s: %s", s->files0, e->msg);
     return got;
 }
+
+int tool_load_picture(struct tool *t, struct picture_source *s, struct picture *p, struct err *e) {
+    const int got = picture_source_load(s, p, e);
+
+    if (got > 0 && p->note[0] && !t->quiet)
+        warn("%s: no caption from its .json: %s", p->name, p->note);
+    return got;
+}
