@@ -119,93 +119,61 @@ static size_t width(const struct unclip *u) {
     return u->clip.towers.vision_model->config.vision.embed;
 }
 
-/* A call that embeds pictures.  The function `crop` makes the tower's input from picture i, out u8 [S, S, 3], or fails. */
-struct pictures {
-    struct unclip *u;
-    int (*crop)(const struct pictures *p, size_t i, unsigned char *out, struct arena a, struct err *e);
-    const void *const *file;
-    const size_t *length;
-    const unsigned char *rgb;
-    size_t h, w;
-};
-
-static int crop_bytes(const struct pictures *p, size_t i, unsigned char *out, struct arena a, struct err *e) {
-    const struct prep *prep = &p->u->clip.towers.vision_model->prep;
-    const struct image_options o = {.exif = p->u->o.exif};
-    struct image im;
-    int got;
-
-    if (!p->file[i])
-        return err_set(e, "it is NULL");
-    if (image_read(&im, p->file[i], p->length[i], &o, e) < 0)
-        return -1;
-    got = prep_crop(prep, im.rgb, im.h, im.w, out, a, e);
-    image_free(&im);
-    return got;
-}
-
-static int crop_rgb(const struct pictures *p, size_t i, unsigned char *out, struct arena a, struct err *e) {
-    return prep_crop(&p->u->clip.towers.vision_model->prep, p->rgb + i * p->h * p->w * 3, p->h, p->w, out, a, e);
-}
-
-static int embed_pictures(const struct pictures *p, size_t n, float *embed) {
-    const size_t side = p->u->clip.towers.vision_model->prep.crop, d = width(p->u);
-    size_t bad = 0;
-
-    for (size_t at = 0; at < n; at += API_BATCH) {
-        struct batch b = {.n = 0, .a = p->u->arena};
-
-        for (size_t i = at; i < n && i < at + API_BATCH; i++) {
-            unsigned char *crop = arena_take(&b.a, side * side, 3);
-            struct err why = {0};
-
-            if (!crop)
-                return err_set(&p->u->err, "out of memory");
-            if (p->crop(p, i, crop, b.a, &why) < 0) {
-                api_failed_at(p->u, "picture", i, &why);
-                fail_row(embed + i * d, d), bad++;
-                continue;
-            }
-            b.row[b.n] = i, b.crop[b.n++] = crop;
-        }
-        if (run(p->u, &b, false, embed, d) < 0)
-            return -1;
-    }
-    return bad ? -1 : 0;
-}
-
-int unclip_embed_bytes(struct unclip *u, size_t n, const void *const file[], const size_t length[], float *embed) {
-    const struct pictures p = {.u = u, .crop = crop_bytes, .file = file, .length = length};
-    int got = begin(u, n, file, "file", embed, api_vision);
-
-    if (got <= 0)
-        return got;
-    return api_need(u, length, "length") < 0 ? -1 : embed_pictures(&p, n, embed);
-}
-
 int unclip_embed_rgb(struct unclip *u, size_t n, size_t height, size_t width_, const unsigned char *rgb, float *embed) {
-    const struct pictures p = {.u = u, .crop = crop_rgb, .rgb = rgb, .h = height, .w = width_};
     int got = begin(u, n, rgb, "rgb", embed, api_vision);
+    const struct prep *prep;
+    size_t bad = 0;
 
     if (got <= 0)
         return got;
     if (!height || !width_ || height > IMAGE_MAX_PIXELS / width_)
         return err_set(&u->err, "pictures of %zu x %zu pixels: not between 1 and %d pixels", width_, height, IMAGE_MAX_PIXELS);
-    return embed_pictures(&p, n, embed);
+    prep = &u->clip.towers.vision_model->prep;
+    for (size_t at = 0; at < n; at += API_BATCH) {
+        struct batch b = {.n = 0, .a = u->arena};
+
+        for (size_t i = at; i < n && i < at + API_BATCH; i++) {
+            unsigned char *crop = arena_take(&b.a, prep->crop * prep->crop, 3);
+            struct err why = {0};
+
+            if (!crop)
+                return err_set(&u->err, "out of memory");
+            if (prep_crop(prep, rgb + i * height * width_ * 3, height, width_, crop, b.a, &why) < 0) {
+                api_failed_at(u, "picture", i, &why);
+                fail_row(embed + i * width(u), width(u)), bad++;
+                continue;
+            }
+            b.row[b.n] = i, b.crop[b.n++] = crop;
+        }
+        if (run(u, &b, false, embed, width(u)) < 0)
+            return -1;
+    }
+    return bad ? -1 : 0;
 }
 
 /* ---- picture files, which threads decode while the tower computes ---- */
 
-static void push(struct image_queue *q, const char *path) {
-    const bool usable = path && strlen(path) < NAMES_MAX;
-    const struct picture p = {.name = usable ? path : "", .file = true};
+/* The files of a call: their names, or, if path is NULL, their content. */
+struct files {
+    const char *const *path;
+    const void *const *content;
+    const size_t *length;
+};
 
-    image_queue_push(q, &p, NULL, usable ? "" : path ? "the name is too long" : "it is NULL");
+static void push(struct image_queue *q, const struct files *f, size_t i) {
+    const char *path = f->path ? f->path[i] : NULL;
+    const bool usable = path && strlen(path) < NAMES_MAX;
+
+    if (!f->path)
+        image_queue_push_bytes(q, f->content[i], f->length[i], f->content[i] ? "" : "it is NULL");
+    else
+        image_queue_push(q, &(struct picture){.name = usable ? path : "", .file = true}, NULL,
+                         usable ? "" : path ? "the name is too long" : "it is NULL");
 }
 
-/* Embeds the m oldest pictures of the queue into rows at to at + m - 1 of embed [.., d].  Returns the number of pictures
- * that could not be read, or -1 for an error. */
-static int take(struct unclip *u, struct image_queue *q, size_t at, size_t m, float *embed, size_t d, struct arena a) {
+/* Embeds the m oldest pictures of the queue into rows at to at + m - 1 of embed [.., d].  `what` names an input without a
+ * name.  Returns the number of pictures that could not be read, or -1 for an error. */
+static int take(struct unclip *u, struct image_queue *q, const char *what, size_t at, size_t m, float *embed, size_t d, struct arena a) {
     struct batch b = {.n = 0, .a = a};
     int bad = 0;
 
@@ -219,22 +187,20 @@ static int take(struct unclip *u, struct image_queue *q, size_t at, size_t m, fl
         if (it->name[0])
             api_failed(u, it->name, &it->err);
         else
-            api_failed_at(u, "path", at + i, &it->err);
+            api_failed_at(u, what, at + i, &it->err);
         fail_row(embed + (at + i) * d, d), bad++;
     }
     return run(u, &b, false, embed, d) < 0 ? -1 : bad;
 }
 
-int unclip_embed_files(struct unclip *u, size_t n, const char *const path[], float *embed) {
-    int got = begin(u, n, path, "path", embed, api_vision), bad = 0;
-    const size_t threads = u ? size_min((size_t)pool_threads(u->look.pool), n) : 0;
+static int embed_files(struct unclip *u, const struct files *f, size_t n, float *embed) {
+    const size_t threads = size_min((size_t)pool_threads(u->look.pool), n);
     struct image_queue_options o = {.slots = size_min(n, 2 * API_BATCH + threads), .threads = threads};
     struct image_queue *q;
     struct arena a;
     size_t pushed = 0;
+    int got = 0, bad = 0;
 
-    if (got <= 0)
-        return got;
     o.prep = u->clip.towers.vision_model->prep;
     o.read.exif = u->o.exif;
     a = u->arena;
@@ -242,14 +208,30 @@ int unclip_embed_files(struct unclip *u, size_t n, const char *const path[], flo
     for (size_t at = 0, m; q && got >= 0 && at < n; at += m) {
         m = size_min(n - at, API_BATCH);
         for (; pushed < n && image_queue_count(q) < o.slots; pushed++)
-            push(q, path[pushed]);
-        got = take(u, q, at, m, embed, width(u), a);
+            push(q, f, pushed);
+        got = take(u, q, f->path ? "path" : "picture", at, m, embed, width(u), a);
         image_queue_pop(q, m);
         bad |= got;
     }
     if (q)
         image_queue_stop(q);
     return !q || bad ? -1 : 0;
+}
+
+int unclip_embed_files(struct unclip *u, size_t n, const char *const path[], float *embed) {
+    const struct files f = {.path = path};
+    int got = begin(u, n, path, "path", embed, api_vision);
+
+    return got <= 0 ? got : embed_files(u, &f, n, embed);
+}
+
+int unclip_embed_bytes(struct unclip *u, size_t n, const void *const file[], const size_t length[], float *embed) {
+    const struct files f = {.content = file, .length = length};
+    int got = begin(u, n, file, "file", embed, api_vision);
+
+    if (got <= 0)
+        return got;
+    return api_need(u, length, "length") < 0 ? -1 : embed_files(u, &f, n, embed);
 }
 
 /* ---- labels, similarity ---- */

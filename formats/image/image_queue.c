@@ -173,7 +173,8 @@ size_t image_queue_count(const struct image_queue *q) {
     return q->pushed - q->popped;    /* only the caller changes these two numbers */
 }
 
-void image_queue_push(struct image_queue *q, const struct picture *p, const struct overlay *overlay, const char *failed) {
+static void push(struct image_queue *q, const struct picture *p, const void *bytes, size_t n, const struct overlay *overlay,
+                 const char *failed) {
     struct image_item *it = &q->item[q->pushed % q->o.slots];
 
     snprintf(it->name, sizeof it->name, "%s", p->name);
@@ -181,16 +182,24 @@ void image_queue_push(struct image_queue *q, const struct picture *p, const stru
     snprintf(it->caption, sizeof it->caption, "%s", p->caption);
     it->overlay = overlay;
     it->stamp = p->stamp;
-    it->bytes = NULL, it->n = p->n;
+    it->bytes = NULL, it->n = n;
     snprintf(it->err.msg, sizeof it->err.msg, "%s", failed);
-    if (p->bytes && !*failed && !(it->bytes = image_file_copy(p->bytes, p->n)))
-        err_set(&it->err, "no memory for %zu bytes", p->n);
+    if (bytes && !*failed && !(it->bytes = image_file_copy(bytes, n)))
+        err_set(&it->err, "no memory for %zu bytes", n);
     it->note[0] = it->hash[0] = 0;
     pthread_mutex_lock(&q->lock);
     q->done[q->pushed % q->o.slots] = false;
     q->pushed++;
     pthread_cond_signal(&q->work);
     pthread_mutex_unlock(&q->lock);
+}
+
+void image_queue_push(struct image_queue *q, const struct picture *p, const struct overlay *overlay, const char *failed) {
+    push(q, p, p->bytes, p->n, overlay, failed);
+}
+
+void image_queue_push_bytes(struct image_queue *q, const void *p, size_t n, const char *failed) {
+    push(q, &(struct picture){.name = ""}, p, n, NULL, failed);
 }
 
 struct image_item *image_queue_at(struct image_queue *q, size_t i) {

@@ -53,6 +53,10 @@ size_t image_queue_count(const struct image_queue *q);
  * why the picture cannot be read.  If `failed` is a message, nothing is read, and item->err gets the message. */
 void image_queue_push(struct image_queue *q, const struct picture *p, const struct overlay *overlay, const char *failed);
 
+/* Appends a picture of which the caller has the content of the file, the n bytes at p.  They are copied.  The name of its
+ * item is empty. */
+void image_queue_push_bytes(struct image_queue *q, const void *p, size_t n, const char *failed);
+
 /* Waits until the i-th oldest picture is done, and returns its item.  i must be less than image_queue_count. */
 struct image_item *image_queue_at(struct image_queue *q, size_t i);
 

@@ -81,6 +81,29 @@ static void ends_early(void) {
     free(a_mem.base);
 }
 
+static void contents(void) {
+    TAP_ARENA(a, 64);
+    struct image_queue_options o = {.slots = 4, .threads = 2, .prep = square(SIDE), .hash = true};
+    struct err e = {0};
+    struct image_queue *q = image_queue_start(&o, &a, &e);
+    unsigned char *p;
+    size_t n;
+
+    ok(image_file_read(pictures[1], &p, &n, &e) == 0, "a file is read");
+    image_queue_push(q, &(struct picture){.name = pictures[1], .file = true}, NULL, "");
+    image_queue_push_bytes(q, p, n, "");
+    image_queue_push_bytes(q, p, 0, "");
+    image_queue_push_bytes(q, NULL, 0, "no bytes");
+    image_file_free(p);    /* the queue has copies */
+    const struct image_item *file = image_queue_at(q, 0), *bytes = image_queue_at(q, 1);
+    ok(!bytes->err.msg[0] && !bytes->name[0] && !strcmp(bytes->hash, file->hash) && !memcmp(bytes->crop, file->crop, SIDE * SIDE * 3),
+       "the content of a file gives the crop of the file");
+    ok(!strcmp(image_queue_at(q, 2)->err.msg, "empty file"), "no bytes: %s", image_queue_at(q, 2)->err.msg);
+    ok(!strcmp(image_queue_at(q, 3)->err.msg, "no bytes"), "the caller's own message");
+    image_queue_stop(q);
+    free(a_mem.base);
+}
+
 static void lists(void) {
     TAP_ARENA(a, 8);
     static struct names s;
@@ -115,6 +138,7 @@ static void lists(void) {
 int main(void) {
     rings();
     ends_early();
+    contents();
     lists();
     return done();
 }
