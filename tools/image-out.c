@@ -31,7 +31,7 @@
 struct job {
     struct tool t;
     const char *out, *caption, *font, *html;
-    int64_t quality, columns;      /* columns: 0: no sheet, -1: sheet_plan chooses the number */
+    int64_t quality, columns, side;    /* columns: 0: no sheet, -1: sheet_plan chooses the number */
     int format, show;              /* format: 0: the file's name decides; show: -1: not given, else an enum terminal */
     bool read;
     /* ---- */
@@ -62,6 +62,7 @@ static int parse(struct job *j, int argc, char *argv[]) {
         {0, "shard", OPT_STR, &j->t.input.shard, "I/N", "do only the records whose root hashes to part I of N", 0, 0, NULL},
         {0, "sheet", OPT_MAYBE_INT, &j->columns, "COLUMNS", "all pictures on one", 1, 1000000, NULL},
         {0, "show", OPT_MAYBE_CHOICE, &j->show, "PROTOCOL", "draw on the terminal: auto, kitty or sixel", 0, 0, "auto|kitty|sixel"},
+        {0, "size", OPT_INT, &j->side, "N", "scale each picture so that its longer side has N pixels", 1, 16384, NULL},
         {0, "strict", OPT_FLAG, &j->t.input.strict, NULL, "stop at the first record that fails", 0, 0, NULL},
     };
 
@@ -72,7 +73,7 @@ enum { TO_FILES = 1, SHEET = 2, SHOW = 4, READ = 8, HTML = 16 };
 static const char *const mode[] = {"files", "--sheet", "--show", "--read", "--html"};
 static const struct opt_use uses[] = {
     {TO_FILES, "output quality format"}, {SHEET | SHOW | HTML, "caption"}, {TO_FILES | SHOW, "sheet"},
-    {TO_FILES | SHOW | HTML, "shard"}, {TO_FILES | SHEET | SHOW, "show"}, {HTML, "html"},
+    {TO_FILES | SHOW | HTML, "shard size"}, {TO_FILES | SHEET | SHOW, "show"}, {HTML, "html"},
 };
 
 static void choose_output(struct job *j) {
@@ -99,8 +100,8 @@ static void choose_output(struct job *j) {
         die("-o: '%s' ends in none of .png .jpg .jpeg .ppm .svg: use --format", j->out);
     if (j->quality && j->kind != IMAGE_JPEG)
         die("--quality is for JPEG");
-    if (j->kind == IMAGE_SVG && j->columns)
-        die("--sheet: a sheet is not an SVG file");
+    if (j->kind == IMAGE_SVG && (j->columns || j->side))
+        die("--%s: an SVG file has no pixels", j->columns ? "sheet" : "size");
 }
 
 /* Make regions for what grows from record to record. */
@@ -242,6 +243,8 @@ static int one(void *job, struct record *r, struct arena *a, struct err *e) {
     got = named_picture(r, j->columns || j->html ? PAGE_SIDE : 0, &im, a, e);
     if (got <= 0)
         return got < 0 ? -1 : err_set(e, "no image");
+    if (picture_scale(&im, (size_t)j->side, a, e) < 0)
+        return -1;
     if (j->html)
         return tool_page_add(&j->page, r, im, j->caption, *a, e);
     j->params.n = j->columns ? j->params.n : 0;

@@ -209,7 +209,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     run -1 --separate-stderr sh -c 'image-out -o x.svg <in.clip'
     [ "${stderr_lines[0]}" = "image-out: -: record 1 (a red heart): no svg: clip-draw writes it for strokes" ]
     run -2 image-out --sheet -o x.svg in.clip
-    [ "$output" = "image-out: --sheet: a sheet is not an SVG file" ]
+    [ "$output" = "image-out: --sheet: an SVG file has no pixels" ]
 }
 
 @test "clip-draw: what is there already is skipped, a full disk is told" {

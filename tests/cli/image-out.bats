@@ -244,6 +244,22 @@ image-out: z.ppm: 1 x 1 pixels" ]
     [ "$(head -n 2 x.ppm | tail -n 1)" = "20016 17" ]
 }
 
+@test "--size: the longer side, bicubically as Pillow, smaller and larger; on a sheet cells of one size" {
+    # Pillow 13: 2 x 1, red and blue, to 4 x 2
+    printf 'P6\n4 2\n255\n' >want
+    for _ in 1 2; do printf '\377\0\0\312\0\065\065\0\312\0\0\377' >>want; done
+    image-out --size 4 --format=ppm one.clip | cmp - want
+    image-out --size 2 --format=ppm one.clip | cmp - <(image-out --format=ppm one.clip)
+    image-out --size 1 --format=ppm one.clip | head -c 6 | cmp - <(printf 'P6\n1 1')
+    image-out --size 40 --sheet --caption none --format=ppm two.clip >sheet
+    image-out --size 40 --format=ppm two.clip | head -c 9 | cmp - <(printf 'P6\n40 20\n')
+    [ "$(head -n 2 sheet | tail -n 1 | cut -d' ' -f1)" -ge 80 ]
+    run -2 image-out --size 0 -o x.png one.clip
+    run -2 image-out --size 4 -o x.svg one.clip
+    [ "$output" = "image-out: --size: an SVG file has no pixels" ]
+    run -2 image-out --size 4 --read x.png
+}
+
 @test "captions outside ASCII: by FreeType, else question marks; --font" {
     pixel '"café"' 2 | record-json --from-json >cafe.clip
     pixel '"caf?"' 2 | record-json --from-json >ascii.clip

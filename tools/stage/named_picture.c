@@ -14,15 +14,15 @@ const char *named_file(const struct record *r, struct arena *a) {
     return name.n && !memchr(name.p, 0, name.n) ? arena_str(a, name.p, name.n) : NULL;
 }
 
-int picture_reduce(struct record_image *im, size_t longest, struct arena *a, struct err *e) {
+int picture_scale(struct record_image *im, size_t side, struct arena *a, struct err *e) {
     const size_t longer = im->h > im->w ? im->h : im->w;
     struct resize_window all;
     struct resize plan;
     unsigned char *rgb;
 
-    if (!longest || longer <= longest)
+    if (!side || longer == side)
         return 0;
-    all = (struct resize_window){0, 0, im->h * longest / longer, im->w * longest / longer};
+    all = (struct resize_window){0, 0, im->h * side / longer, im->w * side / longer};
     all.h += !all.h, all.w += !all.w;
     if (!(rgb = arena_take(a, all.h * all.w, 3)))
         return err_set(e, "out of memory");
@@ -32,6 +32,10 @@ int picture_reduce(struct record_image *im, size_t longest, struct arena *a, str
     resize_run(&plan, im->rgb, rgb, all.w * 3);
     *im = (struct record_image){rgb, all.h, all.w};
     return 0;
+}
+
+int picture_reduce(struct record_image *im, size_t longest, struct arena *a, struct err *e) {
+    return im->h > longest || im->w > longest ? picture_scale(im, longest, a, e) : 0;
 }
 
 /* Sets *im to the pixels of f, reduced to `longest` and copied into the arena.  Returns 1, or -1 for an error. */

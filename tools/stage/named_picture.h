@@ -19,6 +19,9 @@ int named_picture(const struct record *r, size_t longest, struct record_image *i
  * its id, cannot be the name of a file. */
 const char *named_file(const struct record *r, struct arena *a);
 
+/* Scales *im, bicubically, so that its longer side has `side` pixels, or does nothing if `side` is 0. */
+int picture_scale(struct record_image *im, size_t side, struct arena *a, struct err *e);
+
 /* Reduces *im to at most `longest` pixels on the longer side, or does nothing if `longest` is 0. */
 int picture_reduce(struct record_image *im, size_t longest, struct arena *a, struct err *e);
 
