@@ -59,6 +59,29 @@ toy() {
     run ! clip-embed -m ./box "$fish"
 }
 
+@test "emoji: the DALL-E in the box, and by their names its other prior and its CLIP for noisy pictures" {
+    not_sanitized
+    local PATH=$BIN:$PATH
+    echo 'a red heart' | clip-tok -m box | clip-embed -m box >heart.clip
+    dalle -m box heart.clip | vq -m box -d | record-json --info >info
+    grep -qx 'field	image_tokens	1	array\[256\]' info
+    grep -qx 'field	image	1	f32\[3,128,128\]' info
+    prior -m box/ar_prior -v heart.clip 2>said | record-json --info | grep -qx 'field	image_embed	1	f32\[256\]'
+    grep -q '^prior: prior: .*/examples/emoji/ar_prior$' said
+    for s in 0 10; do
+        decode64 -m box/noised_clip -m box --embed none -g 1 --clip-guidance $s --steps 8 heart.clip |
+            clip-embed -m box | rank -m box --text 'a red heart' --tsv | cut -f1
+    done >cosines
+    # what follows the gradient is more of a heart
+    [ "$(awk 'NR == 1 { a = $1 } END { print ($1 > a + 0.02) }' cosines)" -eq 1 ]
+    # a file of this name goes first
+    mkdir -p box/ar_prior
+    run ! prior -m box/ar_prior heart.clip
+    # a name that is not in the box is a path
+    run ! prior -m box/nothing heart.clip
+    [[ "$output" == *"nothing"* ]]
+}
+
 @test "emoji: -v names the model in every program" {
     local PATH=$BIN:$PATH fish=$ROOT/examples/emoji/demo/fish.png
     export UNCLIP_MODEL=$ROOT/examples/emoji

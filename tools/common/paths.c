@@ -58,13 +58,15 @@ static void choose_cache(struct tool *t) {
     t->model.cache->dir = strcmp(dir, "none") != 0 ? dir : NULL;
 }
 
-/* Returns the path that a name in -m or $UNCLIP_MODEL stands for.  "box" is the model in the box.  OWNER/NAME is a
- * repository in the Hugging Face cache if no file has this name. */
+/* Returns the path that a name in -m or $UNCLIP_MODEL stands for.  "box" is the model in the box, and "box/NAME" is a
+ * folder in it if no file has this name.  OWNER/NAME is a repository in the Hugging Face cache if no file has this name. */
 static const char *path_of(struct tool *t, const char *name) {
     const char *path = NULL;
 
     if (!strcmp(name, "box"))
         return built_in_model(t);
+    if (!strncmp(name, "box/", 4) && !exists(name))
+        return path_join(&t->arena, built_in_model(t), name + 4);
     if (path_is_repository(name) && !exists(name))
         path = place_repository(t->model.host.hub, name, &t->arena);
     return path ? path : name;

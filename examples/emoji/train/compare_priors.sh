@@ -41,7 +41,7 @@ echo '|---|---|---|---|---|'
 draw() { # NAME STREAM OPTION ...
     local name=$1 in=$2
     shift 2
-    decode64 -m "$box" -g 3 --noise-id same "$@" "$in.clip" | clip-embed -m "$box" >"$in-drawn.clip"
+    decode64 -m "$box" -g 3 --steps 12 --noise-id same "$@" "$in.clip" | clip-embed -m "$box" >"$in-drawn.clip"
     score "$name" <"$in-drawn.clip"
 }
 cp texts.clip none.clip
