@@ -49,5 +49,5 @@ draw 'the caption alone' none --embed none
 draw 'the text embedding in its place' texts --embed text
 draw 'diffusion prior' diffusion
 draw 'autoregressive prior' ar
-for f in none texts diffusion ar; do record-json $f-drawn.clip | sed -n '1~8p' | head -12 | record-json --from-json; done |
+for f in none texts diffusion ar; do record-json $f-drawn.clip | awk 'NR % 8 == 1 && n++ < 12' | record-json --from-json; done |
     image-out --sheet=12 --caption none -o sheet.png
