@@ -134,7 +134,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
         "${draw[@]}" --vq $v --size 64 --iterations 2 -j 3 --memory 3 in.clip >two
         cmp <(field one .data.image) <(field two .data.image)
     done
-    UNCLIP_MODEL=box:vq "${draw[@]}" --size 48x32 --iterations 4 in.clip >two    # both in the model's paths
+    UNCLIP_MODEL=vq:box "${draw[@]}" --size 48x32 --iterations 4 in.clip >two    # both in the model's paths
     cmp <(field o.clip .data) <(field two .data)
     clip-draw --canvas vqgan --vq gumbel --size 96 --iterations 24 --lr 0.2 --augment none --progress=json in.clip 2>log >/dev/null
     grep step log | jq -s -e '.[0].loss > ([.[-8:][].loss] | max)' >/dev/null
