@@ -23,6 +23,7 @@ blocks() {
 }
 
 @test "docs: the examples of unclip(7)" {
+    not_sanitized
     blocks "$ROOT/man/unclip.7" >run.sh
     [ "$(wc -l <run.sh)" -ge 8 ]
     sh -eu run.sh >out
