@@ -240,7 +240,7 @@ static int one(void *job, struct record *r, struct arena *a, struct err *e) {
     j->named = j->named || !record_has(r, "image") || path_is_file(named_file(r, a));
     if (j->kind == IMAGE_SVG)
         return one_svg(j, r, *a, e);
-    got = named_picture(r, j->columns || j->html ? PAGE_SIDE : 0, &im, a, e);
+    got = named_picture(r, j->side ? (size_t)j->side : j->columns || j->html ? PAGE_SIDE : 0, &im, a, e);
     if (got <= 0)
         return got < 0 ? -1 : err_set(e, "no image");
     if (picture_scale(&im, (size_t)j->side, a, e) < 0)

@@ -254,6 +254,13 @@ image-out: z.ppm: 1 x 1 pixels" ]
     image-out --size 40 --sheet --caption none --format=ppm two.clip >sheet
     image-out --size 40 --format=ppm two.clip | head -c 9 | cmp - <(printf 'P6\n40 20\n')
     [ "$(head -n 2 sheet | tail -n 1 | cut -d' ' -f1)" -ge 80 ]
+    # the picture of a file is resized once, not first to the 256 pixels of a sheet
+    awk 'BEGIN { printf "P6\n600 400\n255\n"; for (i = 0; i < 240000; i++) printf "%c%c%c", 32 + i % 90, 32 + i % 71, 40 }' >busy.ppm
+    echo '{"unclip":1,"id":"busy.ppm","data":{}}' | record-json --from-json >file.clip
+    image-out --size 600 --format=ppm file.clip | cmp - busy.ppm
+    image-out --size 600 --sheet --caption none --format=ppm file.clip >sheet
+    [ "$(head -n 2 sheet | tail -n 1 | cut -d' ' -f1)" -ge 600 ]
+    grep -qaF "$(tail -c +5000 busy.ppm | head -c 60)" sheet
     run -2 image-out --size 0 -o x.png one.clip
     run -2 image-out --size 4 -o x.svg one.clip
     [ "$output" = "image-out: --size: an SVG file has no pixels" ]

@@ -95,8 +95,9 @@ def learn_words(counts, merges):
     return Words(out)
 
 
-def original(net, woven={}):
+def original(net, woven=None):
     """The tensors under the names of OpenAI's file.  woven gets the names of those that are made of several, and of which."""
+    woven = {} if woven is None else woven
     out, n, top = {}, GLIDE["layers"], len(GLIDE["widths"]) - 1
     for k, v in net.state_dict().items():
         if not k.startswith("unet."):
