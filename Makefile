@@ -63,11 +63,15 @@ PKGS     = $(MSGPACK) jansson libutf8proc yaml-0.1 zlib libxxhash libjpeg libpng
 OPTPKGS := $(foreach p,libwebp libheif libtiff-4 freetype2,$(call have,$p))
 PKGC    := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(OPTPKGS) 2>/dev/null)
 PKGL    := $(filter-out -lheif -ltiff -lfreetype,$(shell $(PKG_CONFIG) --libs $(PKGS) $(OPTPKGS) 2>/dev/null))
+# Programs do not depend on where they are built: debug information names files from the top of the repository.  The compiler
+# takes its directory from $PWD, which may lead there through a symbolic link.
+export PWD := $(CURDIR)
+PLACE    = '-ffile-prefix-map=$(CURDIR)=.'
 ALL      = -std=c11 -D_POSIX_C_SOURCE=200809L -I. -MMD -MP $(WARN) $(PKGC) \
            $(foreach p,$(BLIS) $(OPTPKGS),-DHAVE_$(shell echo $p | tr a-z- A-Z_)) \
            -DKERNELS_$(MACHINE) \
            -DUNCLIP_PROGRAMS_INC='"$B/programs.inc"' \
-           -DUNCLIP_VERSION='"$(VERSION)"' -DUNCLIP_DATADIR='"$(DATADIR)"' \
+           -DUNCLIP_VERSION='"$(VERSION)"' -DUNCLIP_DATADIR='"$(DATADIR)"' $(PLACE) \
            -ffp-contract=off -fno-common -fPIC -fvisibility=hidden -pthread
 LDLIBS   = $(PKGL) $(BLIS:%=-l%) -lm
 ifdef SAN
@@ -81,11 +85,11 @@ AIDS     = $(basename $(notdir $(wildcard tests/*.c)))
 BENCHES  = $(basename $(notdir $(wildcard bench/*.c)))
 BATS     = $(wildcard tests/cli/*.bats)
 PAGES    = $(wildcard man/*.[1357])
-SOURCES  = $(wildcard lib/*/*.c formats/*/*.c tools/stage/*.c api/*.c)
+SOURCES  = $(sort $(wildcard lib/*/*.c formats/*/*.c tools/stage/*.c api/*.c))
 CORE     = $(patsubst %.c,$B/%.o,$(filter-out $(FOREIGN),$(SOURCES)))
 NETWORKS = $(filter-out %_fingerprint.c,$(wildcard lib/layer/*.c lib/net/clip*.c lib/net/vit*.c lib/net/resnet*.c lib/net/vq*.c)) lib/base/tensor.c \
            lib/kernel/kern.c lib/kernel/kern_c.c lib/kernel/packed.c lib/kernel/panel.c
-COMMON   = $(patsubst %.c,$B/%.o,$(wildcard tools/common/*.c))
+COMMON   = $(patsubst %.c,$B/%.o,$(sort $(wildcard tools/common/*.c)))
 OBJ      = $(CORE) $(COMMON) $(patsubst %.c,$B/%.o,$(wildcard tools/*.c tests/unit/*.c tests/fuzz/*.c tests/*.c bench/*.c))
 BINS     = $(TOOLS:%=$B/bin/%)
 
@@ -103,7 +107,7 @@ $B/tools/common/programs.o: $B/programs.inc
 
 $B/core.a: $(CORE)
 	rm -f $@
-	$(AR) rc $@ $^
+	$(AR) rcD $@ $^
 
 LINK     = @mkdir -p $(@D); echo $(CC) -o $@; $(CC) $(ALL) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -127,7 +131,7 @@ $(FUZZERS:%=$B/fuzz/%): $B/fuzz/%: $B/tests/fuzz/%.o $B/core.a
 
 # The library is made of the programs' objects: with -fPIC and hidden symbols the programs are as fast as without (0.3 % of
 # processor time, bench/NOTES.md).  Only what api/unclip.h declares is visible in it.
-API      = $(patsubst %.c,$B/%.o,$(wildcard api/*.c))
+API      = $(patsubst %.c,$B/%.o,$(sort $(wildcard api/*.c)))
 SONAME   = libunclip.so.$(firstword $(subst ., ,$(VERSION)))
 LIBS     = $B/library/libunclip.so.$(VERSION) $B/library/libunclip.a $B/library/unclip.pc
 lib: $(LIBS)
@@ -141,7 +145,7 @@ $B/library/libunclip.a: $(API) $B/core.a
 	$(CC) -r -nostdlib -o $(@D)/unclip.o $(API) $B/core.a
 	$(OBJCOPY) --localize-hidden $(@D)/unclip.o
 	@rm -f $@
-	@$(AR) rc $@ $(@D)/unclip.o
+	@$(AR) rcD $@ $(@D)/unclip.o
 	@rm $(@D)/unclip.o
 # Written again when PREFIX or another variable that it holds changes.
 $B/library/unclip.pc: api/unclip.pc.in FORCE
