@@ -135,6 +135,16 @@ PY
     [ "$(probe --tip all --label-from '^([^/]+)/' --classes texts --tsv new | right | cut -c1-3)" = 1.0 ]
 }
 
+@test "k-NN and Tip-Adapter with one label: its probability is 1, and its logit is what it is among several" {
+    sole() { awk -F '\t' '{ bad += $2 != "ant" || $3 != 1 || !($4 > 0) || $5 != 1 } END { print NR, bad + 0 }'; }
+    [ "$(probe --knn ant --label-from '^([^/]+)/' --tsv new | sole)" = "60 0" ]
+    [ "$(probe --knn ant --label-from '^([^/]+)/' -k 3 --min-prob 1 --tsv new | sole)" = "60 0" ]
+    probe --tip ant --label-from '^([^/]+)/' --classes texts --tsv new | sort >sole
+    probe --tip all --label-from '^([^/]+)/' --classes texts -k 3 --tsv new | awk -F '\t' '$2 == "ant"' | sort >among
+    [ "$(cut -f 2,3 sole | sort -u)" = "$(printf 'ant\t1')" ]
+    [ "$(cut -f 1,4 sole)" = "$(cut -f 1,4 among)" ]
+}
+
 @test "--shard parts the records to label, not the labelled vectors" {
     for mode in knn tip; do
         way=(--"$mode" all --label-from '^([^/]+)/' --tsv)

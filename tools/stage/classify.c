@@ -88,11 +88,11 @@ static int scores(struct classify *c, const struct vector *v, struct err *e) {
 }
 
 /* Writes the probabilities of all classes into c->prob.  If one output stands for two classes, also writes the logits
- * of both into c->y. */
+ * of both into c->y.  One output may stand for a single class too: labelled vectors may have one label. */
 static void probabilities(struct classify *c) {
     double sum = 0, t = c->temperature;
 
-    if (c->outputs == 1) {
+    if (c->outputs < c->classes) {
         c->y[1] = c->y[0];
         c->y[0] = -c->y[1];
         logreg_probabilities(&(double){c->y[1] / t}, 2, c->prob);
