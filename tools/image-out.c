@@ -33,7 +33,7 @@ struct job {
     const char *out, *caption, *font, *html;
     int64_t quality, columns, side;    /* columns: 0: no sheet, -1: sheet_plan chooses the number */
     int format, show;              /* format: 0: the file's name decides; show: -1: not given, else an enum terminal */
-    bool read;
+    bool read, svg;
     /* ---- */
     enum image_kind kind;
     bool to_stdout, named;         /* named: a record referred to a picture file, so the pattern may expand to its name */
@@ -64,6 +64,7 @@ static int parse(struct job *j, int argc, char *argv[]) {
         {0, "show", OPT_MAYBE_CHOICE, &j->show, "PROTOCOL", "draw on the terminal: auto, kitty or sixel", 0, 0, "auto|kitty|sixel"},
         {0, "size", OPT_INT, &j->side, "N", "scale each picture so that its longer side has N pixels", 1, 16384, NULL},
         {0, "strict", OPT_FLAG, &j->t.input.strict, NULL, "stop at the first record that fails", 0, 0, NULL},
+        {0, "svg", OPT_FLAG, &j->svg, NULL, "write the strokes of clip-draw: --format=svg", 0, 0, NULL},
     };
 
     return tool_start(&j->t, "image-out", argc, argv, SYNOPSIS, 0, own, sizeof own / sizeof *own);
@@ -72,7 +73,7 @@ static int parse(struct job *j, int argc, char *argv[]) {
 enum { TO_FILES = 1, SHEET = 2, SHOW = 4, READ = 8, HTML = 16 };
 static const char *const mode[] = {"files", "--sheet", "--show", "--read", "--html"};
 static const struct opt_use uses[] = {
-    {TO_FILES, "output quality format"}, {SHEET | SHOW | HTML, "caption"}, {TO_FILES | SHOW, "sheet"},
+    {TO_FILES, "output quality format svg"}, {SHEET | SHOW | HTML, "caption"}, {TO_FILES | SHOW, "sheet"},
     {TO_FILES | SHOW | HTML, "shard size"}, {TO_FILES | SHEET | SHOW, "show"}, {HTML, "html"},
 };
 
@@ -93,10 +94,12 @@ static void choose_output(struct job *j) {
     if (!j->out && isatty(1))
         die("pictures are not for a terminal: use -o FILE, --show, a pipe, or -o -");
     j->to_stdout = !j->out || !strcmp(j->out, "-");
-    j->kind = j->format ? (enum image_kind)(j->format - 1) : IMAGE_PNG;
+    j->kind = j->format ? (enum image_kind)(j->format - 1) : j->svg ? IMAGE_SVG : IMAGE_PNG;
+    if (j->svg && j->kind != IMAGE_SVG)
+        die("--svg: --format names another format");
     if (!j->to_stdout && name_parse(j->out, &j->directives, &e) < 0)
         die("-o: %s", e.msg);
-    if (!j->to_stdout && !j->format && !image_kind_of(j->out, &j->kind))
+    if (!j->to_stdout && !j->format && !j->svg && !image_kind_of(j->out, &j->kind))
         die("-o: '%s' ends in none of .png .jpg .jpeg .ppm .svg: use --format", j->out);
     if (j->quality && j->kind != IMAGE_JPEG)
         die("--quality is for JPEG");
@@ -137,10 +140,8 @@ static int put_file(struct job *j, const struct record *r, const struct record_i
 
     if (!name)
         return -1;
-    if (j->to_stdout) {
-        write_stdout(j->file.p, j->file.n);
-        return 0;
-    }
+    if (j->to_stdout)
+        return write_stdout(j->file.p, j->file.n), 0;
     if (!j->directives && j->files)
         die("%s: a second picture for the same file (use %%d or %%i in its name, --sheet, or -o -)", j->out);
     new = name_set_add(&j->names, name, &j->names_room);

@@ -31,6 +31,9 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [ "$(field o.clip '.data.params[-1] | .[0], (.[1] | del(.version, .kernel))' | tr '\n' ' ')" = '"clip-draw" {"precision":"f32","seed":0,"rng":"unclip","canvas":"strokes","size":[40,24],"strokes":6,"iterations":2,"lr":1,"augment":"draw","cutouts":4,"loss":"cosine","best_of":1} ' ]
     image-out -o 'h.svg' o.clip
     image-out --format=svg <o.clip | cmp - h.svg
+    image-out --svg <o.clip | cmp - h.svg
+    image-out --svg -o '%d' o.clip
+    cmp 1 h.svg
     grep -c '<path d="M ' h.svg | grep -qx 6
     grep -q 'viewBox="0 0 40 24"' h.svg
     grep -q '<title>a red heart</title>' h.svg
@@ -208,8 +211,15 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [ "$output" = "clip-draw: --cutouts times --iterations is more than 1048576" ]
     run -1 --separate-stderr sh -c 'image-out -o x.svg <in.clip'
     [ "${stderr_lines[0]}" = "image-out: -: record 1 (a red heart): no svg: clip-draw writes it for strokes" ]
-    run -2 image-out --sheet -o x.svg in.clip
-    [ "$output" = "image-out: --sheet: an SVG file has no pixels" ]
+    for o in '--sheet -o x.svg' '--sheet --svg -o x'; do
+        # shellcheck disable=SC2086
+        run -2 image-out $o in.clip
+        [ "$output" = "image-out: --sheet: an SVG file has no pixels" ]
+    done
+    run -2 image-out --svg --format png -o x in.clip
+    [ "$output" = "image-out: --svg: --format names another format" ]
+    run -2 image-out --svg --html x in.clip
+    [ "$output" = "image-out: --svg is for files" ]
 }
 
 @test "clip-draw: what is there already is skipped, a full disk is told" {
