@@ -97,8 +97,9 @@ static int rudalle(struct find *f, struct part *p) {
     c->act = ACT_GELU_TANH;
     c->sparse = c->pads = true;
     if (j) {
-        v2 = says(j, "hf_version", "v2") || (v2 && !says(j, "hf_version", "v3"));
+        v2 = says(j, "hf_version", "v2") || says(j, "hf_version", "v1") || (v2 && !says(j, "hf_version", "v3"));
         c->wrap = v2;
+        c->shifted = v2 || json_get(j, "bos_token_id");
         if (says(j, "activation", "gelu"))
             c->act = ACT_GELU;
         if (json_get(j, "num_attention_heads"))
@@ -111,9 +112,8 @@ static int rudalle(struct find *f, struct part *p) {
         if (r < 0)
             return FAILED;
     } else {
-        c->wrap = v2;
+        c->wrap = c->shifted = v2;
     }
-    c->shifted = v2;
     c->first = (int64_t)first;
     c->kernel = (size_t)kernel;
     p->m->family = v2 ? "ruDALL-E v2" : "ruDALL-E v3";
@@ -162,6 +162,29 @@ static int mindalle(struct find *f, struct part *p) {
     return FOUND;
 }
 
+/* Checks the keys of dalle-mini's config that change the network and leave no trace in the tensors. */
+static int same_network(const json_t *j, struct err *e) {
+    static const struct {
+        const char *key;
+        bool supported;
+    } known[] = {{"use_glu", true}, {"use_bias", false}, {"use_deepnet_scaling", false}, {"use_cosine_attention", false},
+                 {"use_head_scale", false}, {"use_alibi", false}, {"scale_embedding", false}};
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        bool on = known[i].supported;
+
+        if (json_get_bool(j, known[i].key, &on, e) < 0)
+            return -1;
+        if (on != known[i].supported)
+            return err_set(e, "%s is %s, and only %s is supported", known[i].key, on ? "true" : "false", on ? "false" : "true");
+    }
+    if (json_get(j, "ln_type") && !says(j, "ln_type", "layernorm"))
+        return err_set(e, "ln_type is not layernorm, and only layernorm is supported");
+    if (json_get(j, "ln_positions") && !says(j, "ln_positions", "normformer"))
+        return err_set(e, "ln_positions is not normformer, and only normformer is supported");
+    return 0;
+}
+
 static int mini(struct find *f, struct part *p) {
     struct bart_config *c = &p->bart;
     struct err inner = {0};
@@ -176,10 +199,8 @@ static int mini(struct find *f, struct part *p) {
     if (j) {
         if ((json_get(j, "encoder_attention_heads") && json_get_size(j, "encoder_attention_heads", &c->encoder_heads, &inner) < 0) ||
             (json_get(j, "decoder_attention_heads") && json_get_size(j, "decoder_attention_heads", &c->decoder_heads, &inner) < 0) ||
-            json_get_real(j, "decoder_start_token_id", &start, 0, 1e9, &inner) < 0)
+            json_get_real(j, "decoder_start_token_id", &start, 0, 1e9, &inner) < 0 || same_network(j, &inner) < 0)
             r = find_failed(f, file, &inner);
-        else if (json_get(j, "ln_positions") && !says(j, "ln_positions", "normformer"))
-            r = err_set(f->e, "%.300s: ln_positions is not normformer, and only normformer is supported", file);
         json_decref(j);
         if (r < 0)
             return FAILED;

@@ -8,9 +8,12 @@
  *            minDALL-E           stage2_last.ckpt and config.yaml
  *          The tokenizer is next to the weights, in a subdirectory tokenizer/ next to them, or in another path.  It is
  *          a bpe.model, or a vocabulary and merges.
- * Config   ruDALL-E's config.json: hf_version "v2" or "v3", num_attention_heads; optional are conv_wrap, bos_token_id,
- *          activation ("gelu_tanh" or "gelu") and kernel.  Sizes come from the shapes of the tensors.
- * Version  Without hf_version the stored window mask tells v2 from v3; without a mask the version is v3.
+ * Config   ruDALL-E's config.json: hf_version "v1", "v2" or "v3", num_attention_heads; optional are conv_wrap,
+ *          bos_token_id (one more token in front), activation ("gelu_tanh" or "gelu") and kernel.  Sizes come from the
+ *          shapes of the tensors.  With conv_wrap, bos_token_id and "gelu" this is the layout of the paper's DALL-E.
+ *          A config.json of DALL-E mini or mega that asks for another network (ln_positions, use_alibi, ...) is refused.
+ * Version  v1 computes as v2 does.  Without hf_version the stored window mask tells v2 from v3; without a mask the
+ *          version is v3.
  * Defaults Temperature, top-k, top-p and guidance are those of each family's notebooks.
  * Errors   dalle_open returns -1.  If no path has the component, err names all paths and what each lacks; other errors
  *          name the file.
