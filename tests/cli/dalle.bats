@@ -148,6 +148,113 @@ tokens() {
     cmp a b
 }
 
+forty_eight() {
+    [ ! -s forty-eight ] || return 0
+    seq 24 | sed 's/^/a cat /' | clip-tok -m v3 >many
+    dalle -m v3 -n 2 many >forty-eight
+    [ "$(record-json forty-eight | wc -l)" = 48 ]
+}
+
+# A command on `many` in the background, whose output goes to part.  Waits until part has a record; sets pid.  A background
+# command would ignore SIGINT.
+begin() {
+    rm -f part
+    env --default-signal=INT "$@" -o part many &
+    pid=$!
+    for _ in $(seq 1200); do
+        [ ! -s part ] || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
+@test "Ctrl-C leaves whole records, and the run goes on from there" {
+    forty_eight
+    begin dalle -m v3 -n 2
+    kill -INT $pid
+    s=0
+    wait $pid || s=$?
+    [ $s = 130 ]
+    n=$(stat -c %s part)
+    [ "$n" -lt "$(stat -c %s forty-eight)" ]
+    head -c "$n" forty-eight | cmp - part
+    run -0 --separate-stderr record-json part    # a cut record would be told
+    [ -z "$stderr" ]
+    dalle -q -m v3 -n 2 -o part --skip-from part many
+    cmp part forty-eight
+}
+
+@test "killed and resumed: the records of a run that was not interrupted" {
+    forty_eight
+    begin dalle -m v3 -n 2
+    for more in 1 20; do
+        sleep 0.$more
+        kill -9 $pid
+        wait $pid || true
+        [ "$(stat -c %s part)" -lt "$(stat -c %s forty-eight)" ]
+        dalle -q -m v3 -n 2 -o part --skip-from part many &
+        pid=$!
+    done
+    wait $pid
+    cmp part forty-eight
+}
+
+@test "the cache of packed weights changes no byte" {
+    dalle -V | grep -qE '^kernels:.* (avx2|avx512) ' || skip "no kernel that packs on this machine"
+    [ -z "${SAN-}" ] || skip "not under a sanitizer: the other tests run this code"
+    # the other tiny models are too small for the cache
+    mkdir -p wide
+    cp dallemini/vocab.json dallemini/merges.txt dallemini/config.json wide
+    python3 - <<'END'
+import json, struct, numpy as np
+r = np.random.default_rng(1)
+D, F, VOCAB, CODES = 256, 512, 380, 104
+
+def save(name, shapes):
+    head, data = {}, b''
+    for k, shape in shapes.items():
+        x = r.standard_normal(shape) * (0.02 if 'embed' in k else 1 / 16) + (k.endswith('norm.weight') or 'norm_embedding.weight' in k)
+        x = x.astype('<f2').tobytes()
+        head[k] = {'dtype': 'F16', 'shape': shape, 'data_offsets': [len(data), len(data) + len(x)]}
+        data += x
+    head = json.dumps(head).encode()
+    open(f'wide/{name}.safetensors', 'wb').write(struct.pack('<Q', len(head)) + head + data)
+
+def half(vocab, places, looks):
+    s = {'embed_tokens.weight': [vocab, D], 'embed_positions.weight': [places, D]}
+    for i in range(1):
+        at = f'layers.{i}.'
+        for a, before in looks:
+            s[f'{at}{before}_layer_norm.bias'] = [D]
+            for w in 'kvq':
+                s[f'{at}{a}.{w}_proj.weight'] = [D, D]
+            s[f'{at}{a}.out_proj.weight'] = [D, D]
+            s[f'{at}{a}_layer_norm.weight'] = s[f'{at}{a}_layer_norm.bias'] = [D]
+        s[at + 'glu.ln0.bias'], s[at + 'glu.ln1.bias'] = [D], [F]
+        s[at + 'glu.fc0.weight'] = s[at + 'glu.fc1.weight'] = [F, D]
+        s[at + 'glu.fc2.weight'] = [D, F]
+    s['layernorm_embedding.weight'] = s['layernorm_embedding.bias'] = s['final_ln.bias'] = [D]
+    return s
+
+text = [('self_attn', 'pre_self_attn')]
+save('encoder', half(VOCAB, 64, text))
+save('decoder', {**half(CODES, 256, text + [('encoder_attn', 'pre_encoder_attn')]), 'lm_head.weight': [CODES, D]})
+END
+    touch -d '1 minute ago' wide/*
+    for p in f32 bf16; do
+        for m in "$ROOT/examples/emoji/dalle:gpt" wide:bart_encoder,bart_decoder; do
+            dalle -m "${m%:*}" --cache=none --precision $p two >want || skip "no $p here"
+            [ "$(tokens want | sort -u | wc -l)" = 2 ]
+            dalle -m "${m%:*}" --cache=kept --precision $p two | cmp - want
+            run --separate-stderr dalle -v -m "${m%:*}" --cache=kept --precision $p -o got two
+            for part in $(tr , ' ' <<<"${m#*:}"); do
+                [[ "$stderr" = *"cache: $part: "*" MiB found in $part."* ]]
+            done
+            cmp got want
+        done
+    done
+}
+
 @test "--rng torch repeats a generator, and is another draw" {
     dalle -m v3 -n 2 --rng torch -s 5 --precision f32 two >a
     dalle -m v3 -n 2 --rng torch -s 5 --precision f32 -b 1 two | cmp - a
