@@ -213,7 +213,7 @@ static void open_subject(struct rank *k) {
     k->from.tick = tick, k->from.ctx = &k->t;
     k->scale = 100;
     if (k->from.labels || k->from.names) {
-        if (query_open_labels(&k->g.labels, &k->from, &k->g.q.joint, k->key, a, &e) < 0)
+        if (query_open_labels(&k->g.labels, &k->from, &k->g.q, k->key, a, &e) < 0)
             die("%s", e.msg);
         if (k->g.labels.scale > 0)
             k->scale = k->g.labels.scale;

@@ -225,6 +225,44 @@ setup() {
     [[ "$stderr" = "rank: wide: made by another model: its image_embed has 41 elements, the text_embed that it is compared with "*"; name the model that made it with -m" ]]
 }
 
+@test "towers in files of their own: an index of another CLIP of the same width is refused, in one line" {
+    EMOJI=$BATS_TEST_DIRNAME/../../examples/emoji
+    for n in 1 2; do
+        make_model -l split -s $n tiny split$n >/dev/null
+        clip-embed -m split$n "$EMOJI"/demo/{fish,sun}.png >split$n.clip
+    done
+    make_model -l hf -s 1 tiny joint1 >/dev/null
+    clip-embed -m joint1 "$EMOJI"/demo/{fish,sun}.png >joint1.clip
+    one=$(record-json split1.clip | jq -rs '.[0].data.model.image_embed')
+    two=$(record-json split2.clip | jq -rs '.[0].data.model.image_embed')
+    vocab=$EMOJI/tokenizer
+    for o in "--text dog" "--label dog --label cat" "--label dog --label-cache cache"; do
+        # shellcheck disable=SC2086
+        run -2 --separate-stderr rank -m split1 -m "$vocab" $o --tsv split2.clip
+        [ -z "$output" ]
+        [ "$stderr" = "rank: split2.clip: made by another model: its image_embed is of model $two, the image tower of the CLIP that it is compared with is $one (--force); name the model that made it with -m" ]
+        # shellcheck disable=SC2086
+        cat split2.clip | run -2 rank -m split1 -m "$vocab" $o --tsv
+        # shellcheck disable=SC2086
+        [ "$(rank -m split1 -m "$vocab" $o --force --tsv split2.clip | wc -l)" = 2 ]
+        # the same CLIP in one file is the same CLIP; among its records, those of the other CLIP fail
+        # shellcheck disable=SC2086
+        [ "$(cat split1.clip joint1.clip split1.clip | rank -m split1 -m "$vocab" $o --tsv | wc -l)" = 6 ]
+        # shellcheck disable=SC2086
+        run -1 --separate-stderr rank -m split1 -m "$vocab" $o --tsv <(cat split1.clip split2.clip joint1.clip)
+        [ "${#lines[@]}" = 4 ]
+        [ "${#stderr_lines[@]}" = 2 ]
+    done
+    # a text index and a picture as the query
+    printf 'dog\n' | clip-tok -m "$vocab" | clip-embed -m split2 >texts
+    run -2 --separate-stderr rank -m split1 --image "$EMOJI/demo/fish.png" texts
+    [[ "$stderr" = *": its text_embed is of model "*", the text tower of the CLIP that it is compared with is "* ]]
+    run -0 rank -m split2 --image "$EMOJI/demo/fish.png" texts
+    # without the image tower there is nothing to compare with
+    rm -r split1/image_encoder
+    [ "$(rank -m split1 -m "$vocab" --text dog --tsv split2.clip | wc -l)" = 2 ]
+}
+
 @test "vectors of zeros, of NaN, and records without one: named, the rest is ranked" {
     make_records -n 5 -d 40 -z 3 >zeros
     run -1 --separate-stderr rank --query q -k 9 --tsv zeros

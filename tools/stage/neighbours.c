@@ -56,10 +56,10 @@ const float *neighbours_texts(const struct features *f, const struct span *name,
 
 int neighbours_classes(struct neighbours *v, const struct query_source *from, struct arena *a, struct err *e) {
     struct err why = {0};
+    struct scan_query q = {.force = true};    /* the texts need not be of the vectors' CLIP */
     struct labels l;
-    bool joint;
 
-    if (query_open_labels(&l, from, &joint, v->text_key, a, e) < 0)
+    if (query_open_labels(&l, from, &q, v->text_key, a, e) < 0)
         return -1;
     if (!(v->text = neighbours_texts(v->f, l.name, l.v, l.n, l.d, a, &why)))
         return err_at(e, from->labels, &why);

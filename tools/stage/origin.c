@@ -28,8 +28,10 @@ static struct clip_model *tower(unsigned which, const struct model_paths *p, str
 }
 
 void origin_open(struct origin *o, const struct model_paths *p, struct arena *keep) {
-    o->text = tower(MODEL_TEXT, p, keep);
-    o->vision = o->text && o->text->config.has_vision ? o->text : tower(MODEL_VISION, p, keep);
+    if (!o->text)
+        o->text = tower(MODEL_TEXT, p, keep);
+    if (!o->vision)
+        o->vision = o->text && o->text->config.has_vision ? o->text : tower(MODEL_VISION, p, keep);
 }
 
 enum model_origin origin_of(struct origin *o, const struct origin_mark *mark, const char *field, struct span *ours,

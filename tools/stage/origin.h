@@ -27,7 +27,7 @@ struct origin {
  * prior made, the result is {0}, too. */
 struct origin_mark origin_mark(const struct record *r, const char *field);
 
-/* Finds the towers of the pipeline at the paths p.  Memory for their headers is taken from the arena `keep`. */
+/* Finds the towers of the pipeline at the paths p, except a tower that the caller has set.  Memory for their headers is taken from the arena `keep`. */
 void origin_open(struct origin *o, const struct model_paths *p, struct arena *keep);
 
 /* Tells whether the CLIP of `mark` is the pipeline's.  If the result is ORIGIN_OTHER, *ours receives the fingerprint of

@@ -79,6 +79,25 @@ static int mean_of_texts(const struct encoder *n, const struct query_source *fro
     return 0;
 }
 
+/* Tells q which CLIP the tower of n belongs to.  If the tower's file lacks the other tower, that tower is looked for in the
+ * paths, because its vectors have another fingerprint. */
+static int know_clip(struct scan_query *q, const struct encoder *n, unsigned tower, const struct query_source *from,
+                     struct arena *a, struct err *e) {
+    const char *own = tower == MODEL_TEXT ? "text_embed" : "image_embed";
+
+    q->joint = n->joint;
+    if (n->joint || q->force || (q->field && !strcmp(q->field, own)))
+        return 0;
+    if (!(q->clip = arena_zero(a, 1, sizeof *q->clip)))
+        return err_set(e, "out of memory");
+    if (tower == MODEL_TEXT)
+        q->clip->origin.text = n->towers.text_model;
+    else
+        q->clip->origin.vision = n->towers.vision_model;
+    origin_open(&q->clip->origin, &from->paths, a);
+    return 0;
+}
+
 static int from_model(struct scan_query *q, const struct query_source *from, double *scale,
                       struct arena *a, struct err *e) {
     struct vector v = {from->ntext ? "text_embed" : "image_embed", DT_F32, 0, NULL, {NULL, 0}};
@@ -94,10 +113,9 @@ static int from_model(struct scan_query *q, const struct query_source *from, dou
     got = from->ntext ? mean_of_texts(&n, from, x, *a, &why) : encode_image(&n, from->image, x, *a, &why);
     v.d = n.d, v.data = x;
     v.model = span_of(n.model->fingerprint);
-    q->joint = n.joint;
     if (n.model->config.has_scale)
         *scale = (double)n.model->config.scale;
-    if (got < 0 || keep(q, &v, a, &why) < 0)
+    if (got < 0 || keep(q, &v, a, &why) < 0 || know_clip(q, &n, from->ntext ? MODEL_TEXT : MODEL_VISION, from, a, &why) < 0)
         return err_at(e, from->ntext ? "--text" : from->image, &why);
     return 0;
 }
@@ -110,16 +128,16 @@ int query_open(struct scan_query *q, const struct query_source *from, double *sc
 /* Reads the vectors of the labels in l from the cache, if the cache is fresh.  Otherwise computes the vectors and
  * writes them to the cache. */
 static int embed_labels(struct labels *l, const struct query_source *from,
-                        const struct templates *t, bool *joint, char key[LABELS_KEY],
+                        const struct templates *t, struct scan_query *q, char key[LABELS_KEY],
                         struct arena *a, struct err *e) {
     struct err why = {0};
     struct encoder n;
     char of[40];    /* the fingerprint of the weights, and the activation if --activation gave it */
     int got = 0;
 
-    if (encode_open(&n, MODEL_TEXT, ENCODE_BATCH, &from->paths, from->compute, a, e) < 0)
+    if (encode_open(&n, MODEL_TEXT, ENCODE_BATCH, &from->paths, from->compute, a, e) < 0 ||
+        know_clip(q, &n, MODEL_TEXT, from, a, e) < 0)
         return -1;
-    *joint = n.joint;
     snprintf(of, sizeof of, "%s%s", n.model->fingerprint,
              from->paths.activation < 0 ? "" : from->paths.activation == ACT_GELU ? " gelu" : " quick_gelu");
     labels_key(key, of, l, t);
@@ -132,12 +150,12 @@ static int embed_labels(struct labels *l, const struct query_source *from,
     return 0;
 }
 
-int query_open_labels(struct labels *l, const struct query_source *from, bool *joint,
+int query_open_labels(struct labels *l, const struct query_source *from, struct scan_query *q,
                       char key[LABELS_KEY], struct arena *a, struct err *e) {
     struct err why = {0};
     struct templates t;
 
-    *joint = false;
+    q->joint = false, q->clip = NULL;
     key[0] = 0;
     if (from->names && labels_parse(l, span_of(from->names), a, &why) < 0)
         return err_at(e, "--label", &why);
@@ -150,7 +168,7 @@ int query_open_labels(struct labels *l, const struct query_source *from, bool *j
         return 0;
     if (templates_open(&t, from->templates, a, &why) < 0)
         return err_at(e, from->templates, &why);
-    return embed_labels(l, from, &t, joint, key, a, e);
+    return embed_labels(l, from, &t, q, key, a, e);
 }
 
 /* ---- params ---- */

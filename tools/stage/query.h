@@ -30,9 +30,9 @@ struct query_source {
 int query_open(struct scan_query *q, const struct query_source *from, double *scale,
                struct arena *a, struct err *e);
 
-/* Opens the labels of `from` with their vectors.  *joint becomes true if the vectors come from a checkpoint with both
- * towers, else false.  `key` receives the key of labels_key, or "" if the labels file holds vectors. */
-int query_open_labels(struct labels *l, const struct query_source *from, bool *joint,
+/* Opens the labels of `from` with their vectors, and sets q->joint and q->clip for the comparison with these vectors.
+ * The caller has set q->field and q->force.  `key` receives the key of labels_key, or "" if the labels file holds vectors. */
+int query_open_labels(struct labels *l, const struct query_source *from, struct scan_query *q,
                       char key[LABELS_KEY], struct arena *a, struct err *e);
 
 /* Sets *out to the map for params, which holds all that is needed to compute the results again.  `key` is the key from

@@ -96,7 +96,7 @@ static int add_labels(struct ranking *g, struct record *r, struct arena *a, stru
     int got;
 
     if (vector_find(&v, r, g->q.field, a, e) < 0 ||
-        vector_fits(&v, &g->q.from, g->q.joint, g->q.force, e) < 0)
+        scan_fits(&g->q, r, &v, *a, e) < 0)
         return -1;
     if ((got = zero_shot_run(&g->zero, v.dtype, v.data, &n)) != SIM_OK)
         return err_set(e, "its %s %s", v.field, sim_reason(got));
@@ -130,7 +130,7 @@ bool ranking_foreign(const struct ranking *g, const struct record *r, struct are
     struct vector v;
 
     return !g->own_text && vector_find(&v, r, g->q.field, &a, NULL) == 0 &&
-           vector_fits(&v, &g->q.from, g->q.joint, g->q.force, e) < 0;
+           scan_fits(&g->q, r, &v, a, e) < 0;
 }
 
 /* ---- many records ---- */
@@ -183,6 +183,8 @@ uint64_t ranking_forward(struct ranking *g, struct stream *s, struct arena a) {
     size_t n;
 
     if (g->own_text || g->kind == RESULT_LABEL || s->lost)
+        return 0;
+    if (g->q.clip && !s->number)    /* ranking_add settles for the threads whether vectors of this model fit */
         return 0;
     if (s->at >= s->len || ((!s->map || s->at >= g->scan.hi) && !next_stretch(g, s)))
         return 0;

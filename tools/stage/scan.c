@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/size.h"
+
 static const size_t ROOM = (size_t)1 << 28;    /* address space for one record's tables */
 /* Some bytes beyond a part's end are read, for the part's last record: AHEAD bytes, or, if the longest record so far is
  * shorter, this record's length and SLACK bytes, in case another id is longer. */
@@ -40,13 +42,36 @@ int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, st
     return 0;
 }
 
+bool scan_unsure(const struct scan_query *q, const struct vector *v) {
+    return q->clip && !q->force && v->model.n && !span_is(v->model, q->clip->fits) && strcmp(v->field, q->from.field) != 0;
+}
+
+int scan_fits(const struct scan_query *q, const struct record *r, const struct vector *v, struct arena scratch, struct err *e) {
+    struct origin_mark mark;
+    struct span ours;
+
+    if (vector_fits(v, &q->from, q->joint, q->force, e) < 0)
+        return -1;
+    if (!scan_unsure(q, v))
+        return 0;
+    mark = origin_mark(r, v->field);
+    if (origin_of(&q->clip->origin, &mark, v->field, &ours, scratch) == ORIGIN_OTHER)
+        return err_set(e, "its %s is of model %.*s, the %s tower of the CLIP that it is compared with is %.*s (--force)", v->field,
+                       (int)size_min(v->model.n, 40), (const char *)v->model.p,
+                       strcmp(v->field, "image_embed") ? "text" : "image", (int)ours.n, (const char *)ours.p);
+    if (v->model.n < sizeof q->clip->fits) {
+        memcpy(q->clip->fits, v->model.p, v->model.n);
+        q->clip->fits[v->model.n] = 0;
+    }
+    return 0;
+}
+
 int scan_record(const struct scan_query *q, const struct record *r, double *cos,
                 struct arena scratch, struct err *e) {
     struct vector v;
     int got;
 
-    if (vector_find(&v, r, q->field, &scratch, e) < 0 ||
-        vector_fits(&v, &q->from, q->joint, q->force, e) < 0)
+    if (vector_find(&v, r, q->field, &scratch, e) < 0 || scan_fits(q, r, &v, scratch, e) < 0)
         return -1;
     got = sim_cosine(&q->sim, v.dtype, v.data, cos);
     return got == SIM_OK ? 0 : err_set(e, "its %s %s", v.field, sim_reason(got));

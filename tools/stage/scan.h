@@ -18,7 +18,8 @@
  *          vector (size, mtime, path).  After one record was parsed, the next record is accepted without parsing if all
  *          other bytes are equal to those of the parsed record.  Otherwise it is parsed.
  * Safety   Only plain records are scanned.  A record is not plain if it is cut, malformed or longer
- *          than SCAN_BUFFER, carries an error, lacks the vector, or does not fit the query.  Such a
+ *          than SCAN_BUFFER, carries an error, lacks the vector, or does not fit the query (a vector of the query's other
+ *          tower counts as fitting after scan_fits has accepted its model once).  Such a
  *          record ends the part.  The caller goes on at this record with stream_next, which says
  *          what is wrong.  A RECORD_START inside a tensor's bytes is harmless, because a part
  *          counts only if it begins exactly where the record before it ended.
@@ -32,6 +33,7 @@
 
 #include "lib/base/pool.h"
 #include "lib/vector/similarity.h"
+#include "tools/stage/origin.h"
 #include "tools/stage/result.h"
 #include "tools/stage/vector.h"
 
@@ -40,11 +42,19 @@ enum { SCAN_PARTS = 256, SCAN_STEP = 1 << 18, SCAN_BUFFER = 1 << 19, SCAN_HITS =
 
 enum scan_way { SCAN_UNTRIED, SCAN_TRY, SCAN_READ, SCAN_MAP };    /* with SCAN_UNTRIED, parts are read */
 
+/* The CLIP that a query's tower belongs to. */
+struct scan_clip {
+    struct origin origin;
+    char fits[17];          /* fingerprint of the last model whose vectors were found to fit `origin`, or "" */
+};
+
 struct scan_query {
     struct sim_query sim;
     struct vector from;     /* has the query's own width, field and model */
     const char *field;      /* the field of the records that is compared; may be NULL, as in vector_find */
     bool joint, force;
+    struct scan_clip *clip; /* set if the file of the query's tower lacks the other tower; NULL: vectors of the other
+                             * tower are not checked */
     bool into;              /* results of `kind` become fields of the records, which must have room (result_fits) */
     enum result_kind kind;
 };
@@ -110,6 +120,13 @@ struct scan {
 
 int scan_start(struct scan *s, const struct scan_query *q, struct pool *pool, struct arena *a,
                struct err *e);
+
+/* Returns true if v is of the query's other tower, and scan_fits has not accepted the model of v yet. */
+bool scan_unsure(const struct scan_query *q, const struct vector *v);
+
+/* Returns 0 if v, the vector of r, may be compared with the query: as vector_fits says, and not of another CLIP than
+ * q->clip.  Otherwise returns -1 with the reason in e. */
+int scan_fits(const struct scan_query *q, const struct record *r, const struct vector *v, struct arena scratch, struct err *e);
 
 /* Writes the cosine of one record with the query into *cos.  Returns 0, or -1 with the reason in e. */
 int scan_record(const struct scan_query *q, const struct record *r, double *cos,

@@ -83,7 +83,7 @@ const void *scan_make(struct scan_mould *m, const struct scan_query *q, const un
     if (record_parse(&r, p, n, used, a, NULL) != 1 || record_has(&r, "error") ||
         (q->into && result_fits(&r, q->kind, NULL) < 0) ||
         vector_find(&v, &r, q->field, a, NULL) < 0 ||
-        vector_fits(&v, &q->from, q->joint, q->force, NULL) < 0)
+        vector_fits(&v, &q->from, q->joint, q->force, NULL) < 0 || scan_unsure(q, &v))
         return NULL;
     m->dtype = v.dtype;
     from = r.id.p + r.id.n;
