@@ -62,7 +62,8 @@ setup() {
     run -1 bash -c 'rank --query q768 -k 100 --tsv long 2>err >got; s=$?; cat long | rank --query q768 -k 100 --tsv 2>err2 >got2; exit $s'
     cmp got got2
     cmp <(sed 's/^rank: long: /rank: -: /' err) err2
-    [ "$(wc -l <err)" = 3000 ]
+    [ "$(wc -l <err)" = 4 ]
+    [ "$(sed -n 4p err)" = "rank: long: 2997 more records (6024 to 9020): its image_embed has 700 elements, the image_embed that it is compared with 768" ]
     [ "$(sed -n 1p err)" = "rank: long: record 6021 (narrow0): its image_embed has 700 elements, the image_embed that it is compared with 768" ]
     rm long
 }
@@ -261,6 +262,44 @@ setup() {
     # without the image tower there is nothing to compare with
     rm -r split1/image_encoder
     [ "$(rank -m split1 -m "$vocab" --text dog --tsv split2.clip | wc -l)" = 2 ]
+}
+
+@test "records that all fail for one reason are counted in one line, in every program; names are not lost" {
+    make_records -n 900 -d 40 >many
+    for p in "rank --text a --field image_embd" "embed-mix mean --field image_embd" "prior" "decode64" "upsample" "vq -d" "ddim-invert"; do
+        # shellcheck disable=SC2086
+        run -1 --separate-stderr $p -o out many
+        [ "${#stderr_lines[@]}" = 4 ]
+        why=${stderr_lines[0]#*": record 1 (r0): "}
+        [ "${stderr_lines[0]}" = "${p%% *}: many: record 1 (r0): $why" ]
+        [ "${stderr_lines[2]}" = "${p%% *}: many: record 3 (r2): $why" ]
+        [ "${stderr_lines[3]}" = "${p%% *}: many: 897 more records (4 to 900): $why" ]
+        # with --keep-errors each record says why
+        # shellcheck disable=SC2086
+        [ "$($p --keep-errors many 2>err | record-json | jq -r .data.error | uniq -c | xargs)" = "900 $why" ]
+        [ "$(wc -l <err)" = 4 ]
+        # shellcheck disable=SC2086
+        run -1 --separate-stderr $p --strict many
+        [ "${#stderr_lines[@]}" = 1 ]
+    done
+    # a fourth record is named too; a file that is read a second time begins anew
+    make_records -n 4 -d 40 >four
+    run -1 --separate-stderr rank --text a --field x --tsv four four
+    [ "${#stderr_lines[@]}" = 8 ]
+    [ "${stderr_lines[7]}" = "rank: four: record 4 (r3): no x in it" ]
+    # other reasons, and records between them that are done: each failure is named
+    for i in 1 2 3 4 5 6; do
+        make_records -n 2 -d 40
+        make_records -n 1 -d $((40 + i % 3))
+        make_records -n 1 -d 39
+    done >mixed
+    run -1 --separate-stderr rank --query q --tsv mixed
+    [ "${#stderr_lines[@]}" = 10 ]
+    [[ "$stderr" != *more* ]]
+    # the count comes before what is said next, and before the end
+    run -1 --separate-stderr rank --query q --tsv <(make_records -n 1 -d 40; make_records -n 5 -d 39) gone
+    [ "${#stderr_lines[@]}" = 5 ]
+    [[ "${stderr_lines[3]}" = *": 2 more records (5 to 6): "* ]]
 }
 
 @test "vectors of zeros, of NaN, and records without one: named, the rest is ranked" {

@@ -44,11 +44,10 @@ bool tool_other_shard(const struct tool *t, struct span root) {
 /* Writes a record that failed in an earlier program to the output, or names it in a warning if the output is text. */
 static void pass_failed(struct tool *t, const struct stream *s, const struct record *r, struct arena scratch) {
     struct span why = {0};
-    char id[300], text[600];
+    char text[600];
 
     if (t->output.text && record_str(r, "error", &why, NULL) >= 0)
-        warn("%s: record %llu (%s): %s", s->name, (unsigned long long)s->number,
-             tool_quote(r->id, id, sizeof id), tool_quote(why, text, sizeof text));
+        warn_record(s->name, s->number, r->id, t->done, tool_quote(why, text, sizeof text));
     tool_write(t, r, scratch);
     count_failure(t);
 }
@@ -97,11 +96,9 @@ bool tool_skip(struct tool *t, struct span id, struct file_stamp stamp, struct s
 }
 
 void tool_record_failed(struct tool *t, const char *file, uint64_t number, struct record *r, const char *reason) {
-    char id[300];
     struct err e = {0};
 
-    warn("%s: record %llu (%s): %s", file, (unsigned long long)number,
-         tool_quote(r->id, id, sizeof id), reason);
+    warn_record(file, number, r->id, t->done, reason);
     if (t->input.keep_errors) {
         struct record bare;    /* written instead of r if r has no room for another field */
 

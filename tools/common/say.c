@@ -34,6 +34,7 @@ static void vsay(const char *fmt, va_list ap, int with_errno) {
     int e = errno;
     char text[6000], line[6000];
 
+    warn_counted();
     fflush(stdout);
     vsnprintf(text, sizeof text, fmt, ap);
     fprintf(stderr, "%s: %s%s%s\n", tool_prog, tool_quote(span_of(text), line, sizeof line), with_errno ? ": " : "",
@@ -43,8 +44,8 @@ static void vsay(const char *fmt, va_list ap, int with_errno) {
 /* Prints the message, writes the results that are done and ends the program.  After a signal, no message is printed,
  * because then the signal made the call fail. */
 __attribute__((format(printf, 1, 0)))
-__attribute__((format(printf, 1, 0)))
 static noreturn void end(const char *fmt, va_list ap, int with_errno) {
+    warn_counted();
     if (!tool_stopped())
         vsay(fmt, ap, with_errno);
     tool_flush_own();
@@ -72,6 +73,42 @@ void warn(const char *fmt, ...) {
     va_start(ap, fmt);
     vsay(fmt, ap, 0);
     va_end(ap);
+}
+
+/* Records of one stream that failed one after the other for the same reason. */
+static struct {
+    char file[1000], reason[1000];
+    uint64_t done, named, last;    /* the last record; `named` of the records were named */
+    uint64_t n, first;             /* the last n records, from `first` on, were counted and not named */
+    char id[300];                  /* of the last record that was counted */
+} run;
+
+void warn_counted(void) {
+    const uint64_t n = run.n;
+
+    run.n = 0;    /* warn calls this function */
+    if (n == 1)
+        warn("%s: record %llu (%s): %s", run.file, (unsigned long long)run.last, run.id, run.reason);
+    else if (n)
+        warn("%s: %llu more records (%llu to %llu): %s", run.file, (unsigned long long)n, (unsigned long long)run.first,
+             (unsigned long long)run.last, run.reason);
+}
+
+void warn_record(const char *file, uint64_t number, struct span id, uint64_t done, const char *reason) {
+    char text[300];
+    const bool again = run.done == done && number > run.last && !strcmp(file, run.file) && !strcmp(reason, run.reason);
+
+    if (again && run.named == SAY_NAMED) {
+        run.first = run.n++ ? run.first : number;
+        run.last = number;
+        tool_quote(id, run.id, sizeof run.id);
+        return;
+    }
+    warn("%s: record %llu (%s): %s", file, (unsigned long long)number, tool_quote(id, text, sizeof text), reason);
+    snprintf(run.file, sizeof run.file, "%s", file);
+    snprintf(run.reason, sizeof run.reason, "%s", reason);
+    run.done = done, run.last = number;
+    run.named = again ? run.named + 1 : 1;
 }
 
 const char *tool_quote(struct span s, char *buf, size_t room) {

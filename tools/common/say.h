@@ -6,6 +6,7 @@
 #ifndef UNCLIP_SAY_H
 #define UNCLIP_SAY_H
 
+#include <stdint.h>
 #include <stdnoreturn.h>
 
 #include "lib/base/span.h"
@@ -21,6 +22,16 @@ noreturn void die_errno(const char *fmt, ...) __attribute__((format(printf, 1, 2
 void tool_at_end(int (*fn)(void *of), void *of);
 
 void warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Warns that a record of a stream failed: "tool: FILE: record N (id): reason".  If many records of a stream fail one after
+ * the other for the same reason, the first SAY_NAMED are named.  The others are counted, and one line,
+ * "tool: FILE: 897 more records (4 to 900): reason", comes before the next message or at the end of the program.  `done` is
+ * the number of records that the program has done so far. */
+enum { SAY_NAMED = 3 };
+void warn_record(const char *file, uint64_t number, struct span id, uint64_t done, const char *reason);
+
+/* Prints the line of warn_record about the records that were counted, if there are any. */
+void warn_counted(void);
 
 /* Prints lines of text on standard output, with control characters as \xNN (tool_quote). */
 void tool_print(const char *text);

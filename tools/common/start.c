@@ -199,6 +199,7 @@ int tool_finish(struct tool *t) {
     t->compute.pool = NULL;
     if (tool_flush_own() < 0 || fflush(stdout) == EOF || ferror(stdout) || tool_close_output(t) != 0)
         die_errno("write error");
+    warn_counted();
     keep_packed(t);
     if (t->verbose)
         fprintf(stderr, "%s: %llu done, %llu failed, %llu skipped; %.1f MiB of memory of our own at most\n", tool_prog,
