@@ -311,6 +311,51 @@ static void tiny(void) {
     ok(after.ru_maxrss - before.ru_maxrss < 32 << 10, "they took %ld kB", after.ru_maxrss - before.ru_maxrss);
 }
 
+/* A grey progressive JPEG of `scans` scans: the first has the mean of each block, each of the others one more
+ * coefficient of all blocks, which is 0.  Returns the file's size. */
+static size_t many_scans(unsigned char *p, size_t h, size_t w, size_t scans) {
+    const size_t blocks = h / 8 * (w / 8);
+    unsigned char head[] = "\xff\xd8\xff\xdb\0\x43\0" Q Q Q Q "\xff\xc2\0\x0b\x08hhww\1\1\x11\0"
+                           "\xff\xc4\0\x14\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"           /* the bit 0: no change of the mean */
+                           "\xff\xc4\0\x14\x10\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\xe0";    /* 0 and 14 bits: 2^14 blocks and more end */
+    unsigned char scan[] = "\xff\xda\0\x08\1\1\0\0\0\0";
+    size_t n = sizeof head - 1;
+
+    memcpy(p, head, n);
+    for (size_t i = 0; i < 2; i++)
+        p[76 + i] = (unsigned char)(h >> (8 - 8 * i)), p[78 + i] = (unsigned char)(w >> (8 - 8 * i));
+    for (size_t i = 0; i < scans; i++) {
+        size_t bits = i ? blocks / (1 << 14) * 15 : blocks;
+
+        scan[7] = scan[8] = (unsigned char)i;
+        memcpy(p + n, scan, sizeof scan - 1), n += sizeof scan - 1;
+        memset(p + n, 0, (bits + 7) / 8), n += (bits + 7) / 8;
+    }
+    memcpy(p + n, "\xff\xd9", 2);
+    return n + 2;
+}
+
+/* Each scan is a pass over all blocks, so their number is bounded by the picture's size. */
+static void jpeg_scans(void) {
+    static const struct { size_t h, w, scans; const char *why; } file[] = {
+        {2048, 4096, 32, NULL}, {2048, 4096, 33, "more than 32 scans"}, {2048, 4096, 64, "more than 32 scans"}, {2048, 2048, 64, NULL}};
+    static unsigned char p[32 << 10];
+
+    for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
+        const size_t n = many_scans(p, file[i].h, file[i].w, file[i].scans);
+        struct err e = {0};
+        struct image im;
+
+        if (file[i].why) {
+            refused(p, n, &defaults, file[i].why);
+            continue;
+        }
+        ok(image_read(&im, p, n, &defaults, &e) == 0 && im.h == file[i].h && im.w == file[i].w && im.rgb[0] == 128 && !im.note[0],
+           "%zu scans of %zu x %zu %s%s", file[i].scans, file[i].w, file[i].h, e.msg, im.note);
+        image_free(&im);
+    }
+}
+
 /* TIFF files of some bytes whose headers are hostile or say what is not supported. */
 static void tiff(void) {
     struct rusage before, after;
@@ -568,6 +613,7 @@ int main(void) {
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         one(i);
     tiny();
+    jpeg_scans();
     tiff();
     heif();
     alpha();

@@ -103,6 +103,30 @@ static void missing(const char *name, const char *dir, int (*open)(const char *c
     }
 }
 
+/* The prior's weights under each name that diffusers gives one file of weights; the content tells what the file is. */
+static void names(struct arena a) {
+    static const char *const name[] = {"diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin",
+                                       "diffusion_pytorch_model.fp16.safetensors", "diffusion_pytorch_model.fp16.bin"};
+    char dir[] = "/tmp/unclip-names-XXXXXX", here[PATH_MAX], from[2 * PATH_MAX], to[PATH_MAX];
+    const char *const path = need(mkdtemp(dir), "mkdtemp", NULL);
+    struct err e = {0};
+
+    need(getcwd(here, sizeof here), "getcwd", NULL);
+    snprintf(from, sizeof from, "%s/" GOLDEN "/prior/config.json", here);
+    snprintf(to, sizeof to, "%s/config.json", dir);
+    ok(symlink(from, to) == 0, "a folder with config.json");
+    snprintf(from, sizeof from, "%s/" GOLDEN "/prior/diffusion_pytorch_model.safetensors", here);
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+        snprintf(to, sizeof to, "%s/%s", dir, name[i]);
+        ok(symlink(from, to) == 0 && open_prior(&path, 1, a, &e) == 0, "the weights as %s %s", name[i], e.msg);
+        unlink(to);
+    }
+    ok(open_prior(&path, 1, a, &e) < 0, "none without weights: %s", e.msg);
+    snprintf(to, sizeof to, "%s/config.json", dir);
+    unlink(to);
+    rmdir(dir);
+}
+
 static void folders(struct arena a) {
     static const char *const parts[] = {GOLDEN "/prior"};
     char dir[] = "/tmp/unclip-model-XXXXXX";
@@ -565,6 +589,7 @@ int main(void) {
 
     golden(a);
     folders(a);
+    names(a);
     unet_configs(a);
     unet_shapes(a);
     other_configs(a);
