@@ -3,6 +3,7 @@
 #include "formats/checkpoint/unclip_model.h"
 
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "formats/checkpoint/unclip_config.h"
@@ -112,19 +113,23 @@ static void names(struct arena a) {
     struct err e = {0};
 
     need(getcwd(here, sizeof here), "getcwd", NULL);
+    snprintf(to, sizeof to, "%s/prior", dir);
+    ok(mkdir(to, 0700) == 0, "a folder");
     snprintf(from, sizeof from, "%s/" GOLDEN "/prior/config.json", here);
-    snprintf(to, sizeof to, "%s/config.json", dir);
-    ok(symlink(from, to) == 0, "a folder with config.json");
+    snprintf(to, sizeof to, "%s/prior/config.json", dir);
+    ok(symlink(from, to) == 0, "with a config.json");
     snprintf(from, sizeof from, "%s/" GOLDEN "/prior/diffusion_pytorch_model.safetensors", here);
     for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
-        snprintf(to, sizeof to, "%s/%s", dir, name[i]);
+        snprintf(to, sizeof to, "%s/prior/%s", dir, name[i]);
         ok(symlink(from, to) == 0 && open_prior(&path, 1, a, &e) == 0, "the weights as %s %s", name[i], e.msg);
         unlink(to);
     }
-    ok(open_prior(&path, 1, a, &e) < 0, "none without weights: %s", e.msg);
-    snprintf(to, sizeof to, "%s/config.json", dir);
+    ok(open_prior(&path, 1, a, &e) < 0, "refused without weights: %s", e.msg);
+    snprintf(to, sizeof to, "%s/prior/config.json", dir);
     unlink(to);
-    rmdir(dir);
+    snprintf(to, sizeof to, "%s/prior", dir);
+    rmdir(to);
+    ok(rmdir(dir) == 0, "removed");
 }
 
 static void folders(struct arena a) {
