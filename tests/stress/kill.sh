@@ -2,9 +2,10 @@
 # kill.sh: runs that are killed at N moments and go on with --skip-from.  In the end the stream holds the records of a run
 # that was not interrupted, byte for byte, and after each kill all records but the last are whole.
 #
-# usage: BIN=build/bin tests/stress/kill.sh [N]        (100)
+# usage: BIN=build/bin tests/stress/kill.sh [N]        (100; `make aids` first)
 set -eu
 BIN=$(cd "${BIN:-build/bin}" && pwd)
+AID=$(cd "${AID:-$BIN/../tests}" && pwd)
 N=${1:-100}
 top=$(cd "$(dirname "$0")/../.." && pwd)
 demo=$top/examples/emoji/demo gold=$top/tests/golden
@@ -27,6 +28,11 @@ for i in 1 2 3 4 5 6 7 8; do "$BIN/record-json" "$gold/karlo/text.clip" | sed "s
 U="-q -m $gold/karlo --uncond=$gold/karlo/empty.clip"
 # shellcheck disable=SC2086
 "$BIN/prior" $U --steps 2 four | "$BIN/decode64" $U --steps 2 >small
+# a tiny GLIDE
+"$AID/make_glide" -t glide base upsample >/dev/null
+cp "$gold/glide/vocab.bpe" glide
+head -n 5 lines | "$BIN/clip-tok" -m glide >prompts
+"$BIN/decode64" -q -m glide --steps 2 prompts >drawn
 
 # one NAME INPUT COMMAND...: the command is killed after longer and longer, with TERM and KILL in turn, until it comes to its
 # end.  The steps are a twelfth of the time that it takes.
@@ -71,6 +77,8 @@ while [ $kills -lt "$N" ]; do
         one upsample-full /dev/null "$BIN/upsample" -m "$gold/karlo" small
         one ddim-invert /dev/null "$BIN/ddim-invert" $U --steps 5 small
     }
+    one glide /dev/null "$BIN/decode64" -m glide --steps 5 -n 2 prompts
+    one glide-upsample /dev/null "$BIN/upsample" -m glide --steps 3 drawn
     one clip-draw /dev/null "$BIN/clip-draw" --iterations 3 --strokes 8 --cutouts 1 few
     one rank /dev/null "$BIN/rank" --labels "$demo/labels.txt" embeds
     one probe /dev/null "$BIN/probe" p.probe pictures

@@ -14,7 +14,7 @@ GOLDEN = os.path.join(HERE, "..", "golden")
 sys.path.insert(0, GOLDEN)
 import heif
 
-FORMATS = ["jpg", "png", "gif", "webp", "heic", "avif", "bmp", "tga", "psd", "pnm"]
+FORMATS = ["jpg", "png", "gif", "webp", "heic", "avif", "bmp", "tga", "psd", "pnm", "tif"]
 SIDES = [0, 1, 2, 3, 255, 256, 1000, 4096, 13000, 16383, 32767, 32768, 65535, 1 << 20, (1 << 31) - 1, 1 << 31, (1 << 32) - 1]
 
 
@@ -22,7 +22,7 @@ def format_of(data):
     head = data[:16]
     for name, good in (("jpg", head[:3] == b"\xff\xd8\xff"), ("png", head[:4] == b"\x89PNG"), ("gif", head[:3] == b"GIF"),
                        ("webp", head[8:12] == b"WEBP"), ("avif", head[4:12] == b"ftypavif"), ("heic", head[4:8] == b"ftyp"),
-                       ("bmp", head[:2] == b"BM"), ("psd", head[:4] == b"8BPS"),
+                       ("tif", head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")), ("bmp", head[:2] == b"BM"), ("psd", head[:4] == b"8BPS"),
                        ("pnm", head[:1] == b"P" and head[1:2] in b"123456")):
         if good:
             return name
@@ -55,6 +55,18 @@ def put(b, at, v, size, order):
         b[at:at + size] = (v % (1 << 8 * size)).to_bytes(size, order)
 
 
+def forge_tiff(b, w, h):
+    """The tags ImageWidth and ImageLength of the first directory, in TIFF and BigTIFF."""
+    order, big = "little" if b[:1] == b"I" else "big", b[2:4] in (b"+\0", b"\0+")
+    at = int.from_bytes(b[8:16] if big else b[4:8], order)
+    count, step = (8, 20) if big else (2, 12)
+    for i in range(min(100, int.from_bytes(b[at:at + count], order))):
+        entry = at + count + i * step
+        tag, kind = (int.from_bytes(b[entry + k:entry + k + 2], order) for k in (0, 2))
+        if tag in (0x100, 0x101):
+            put(b, entry + (12 if big else 8), w if tag == 0x100 else h, 2 if kind == 3 else 4, order)
+
+
 def forge_size(r, kind, b):
     """Other sides in the header."""
     w, h = r.choice(SIDES), r.choice(SIDES)
@@ -84,6 +96,8 @@ def forge_size(r, kind, b):
         put(b, 18, w, 4, "little"), put(b, 22, r.choice([h, -h]), 4, "little")
     elif kind == "tga":
         put(b, 12, w, 2, "little"), put(b, 14, h, 2, "little")
+    elif kind == "tif":
+        forge_tiff(b, w, h)
     elif kind == "psd":
         put(b, 14, h, 4, "big"), put(b, 18, w, 4, "big")
     else:
