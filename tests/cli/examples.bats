@@ -29,6 +29,16 @@ size() { od -An -tu1 -j16 -N8 "$1" | awk '{ print $3 * 256 + $4, $7 * 256 + $8 }
     run -2 "$ROOT/examples/clipdraw.sh" 'a red apple'
 }
 
+@test "examples: twelve drawings, named by the CLIP" {
+    [ -z "${SAN-}" ] || skip "not under a sanitizer: the model in the box takes minutes"
+    run -0 --separate-stderr "$ROOT/examples/strokes.sh" -s 2 -i 1 out.jpg
+    [ "${#lines[@]}" = 13 ]
+    [[ "${lines[0]}" = "a banana"$'\t'*$'\t'0.* ]]
+    [[ "${lines[12]}" = *" of 12 named rightly" ]]
+    [ "$(head -c 2 out.jpg | od -An -tx1)" = ' ff d8' ]
+    run -2 "$ROOT/examples/strokes.sh"
+}
+
 @test "examples: a sentence in the codes of a VQGAN" {
     "$AID"/make_vq -t gumbel vq >/dev/null
     "$ROOT/examples/vqganclip.sh" -i 2 -s 48x32 vq 'a red apple' out.png
