@@ -154,7 +154,8 @@ static void parity(const struct golden *g, const struct kern *k, struct arena a)
         if (half) {
             ok(same > 0.999, "%s", what);
         } else {
-            close_to(dx, want, N * g->pixels, 0, DOUBLE ? 2e-14 : resnet ? 4e-5 : 1e-5, what);
+            /* of the ResNet avx2, BLIS and C are 9.4e-6 away, and torch in f32 is 9.6e-6 away */
+            close_to(dx, want, N * g->pixels, 0, DOUBLE ? 2e-14 : 1e-5, what);
             ok(same > 1 - 1e-8 && fabs(sum - (double)cos_[0] - (double)cos_[1]) < (DOUBLE ? 1e-12 : 4e-6), "%s: direction", what);
         }
     }
@@ -239,6 +240,7 @@ static void compare_maps(const struct golden *g, const struct kern *k, const str
     snprintf(what, sizeof what, "f64r.grad.%s", layer);
     channels_last(channels, pixels, need((void *)(uintptr_t)io(g, what, &a), what), want);
     snprintf(what, sizeof what, "%s, %s: at the result of %s", g->name, k->name, layer);
+    /* avx2, BLIS and C are up to 2.4e-5 away, at the result of layer4.1 */
     close_to(b->x, want, N * pixels * channels, 0, DOUBLE ? 6e-8 : 4e-5, what);
 }
 
