@@ -54,7 +54,7 @@ cat >"$page" <<'END'
 <title>unclip: the demo</title>
 <style>
 body { font: 16px/1.5 sans-serif; max-width: 62em; margin: 2em auto; padding: 0 1em; color: #222; background: #fff }
-pre { overflow-x: auto; tab-size: 20; padding: .6em .8em; background: #f4f4f2; font-size: 14px; line-height: 1.4 }
+pre { overflow-x: auto; tab-size: 20; padding: .6em .8em; background: #f4f4f2; font-size: 13px; line-height: 1.4 }
 pre.command { white-space: pre-wrap; background: #23272e; color: #e8e8e3 }
 img { max-width: 100%; image-rendering: auto; border: 1px solid #ddd }
 </style>

@@ -26,7 +26,7 @@ setup() {
     {
         sed -n "/^<!DOCTYPE/,/^<h1>/p" "$ROOT/examples/demo.sh"
         printf '<pre class="command">$ %s</pre>\n<pre>' "$(printf 'clip-embed | %.0s' {1..40})"
-        printf '<span>%s\t</span><b>%s\t</b><i>%s</i>\n' examples/emoji/demo/fish.png fish 0.4 examples/emoji/demo/deciduous-tree.png 'deciduous tree' 0.4893462
+        printf '<span>%s\t</span><b>%s\t</b><i>%s\t18.35275\t0.999903\t1</i>\n' examples/emoji/demo/fish.png fish 0.4 examples/emoji/demo/deciduous-tree.png 'deciduous tree' 0.4893462
         echo '</pre><script>onload = () => { const left = t => new Set([...document.querySelectorAll(t)].map(e => e.getBoundingClientRect().left)).size;
             document.title = [...document.querySelectorAll("pre")].filter(e => e.scrollWidth > e.clientWidth).length + " " + left("b") + " " + left("i") }</script>'
     } >page.html
