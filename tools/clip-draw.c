@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "formats/image/record_image.h"
-#include "lib/kernel/kern.h"
 #include "tools/common/input.h"
 #include "tools/common/machine.h"
 #include "tools/common/output.h"
@@ -18,6 +17,7 @@
 #include "tools/common/progress.h"
 #include "tools/common/samples.h"
 #include "tools/stage/drawing.h"
+#include "tools/stage/missing.h"
 
 #define SYNOPSIS "[-m PATH]... [-n N] [-s SEED] [--canvas NAME] [option ...] [file ...]"
 
@@ -171,7 +171,7 @@ static int targets(struct job *j, const struct record *r, struct arena *a, struc
         if (got < 0)
             return -1;
         if (!got && !j->target)
-            return err_set(e, j->embed ? "no %s" : "neither text_embed nor image_embed", EMBEDS[j->embed]);
+            return j->embed ? field_missing(r, EMBEDS[j->embed], e) : err_set(e, "neither text_embed nor image_embed (clip-embed makes them)");
         j->d.first = got ? 0 : 1;
     }
     return 0;

@@ -185,7 +185,7 @@ static void do_record(struct job *j, const struct stream *s, struct record *r, s
         !span_is(hash, j->words.hash))
         err_set(&e, "its tokens are of another vocabulary");
     if (!e.msg[0] && record_ints(r, "tokens", &id, &n, &a, &e) == 0)
-        err_set(&e, "no tokens");
+        err_set(&e, "no tokens (clip-tok makes them of a text)");
     if (!e.msg[0])
         print_text(j, id, n, a, &e);
     if (e.msg[0])

@@ -15,6 +15,7 @@
 #include "tools/common/tool.h"
 #include "tools/stage/codes.h"
 #include "tools/stage/draw.h"
+#include "tools/stage/missing.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [option ...] [file ...]"
 
@@ -57,7 +58,7 @@ static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct 
         if (record_ints(r, "tokens", &own, n, a, e) < 0 || !(*ids = arena_take(a, *n, sizeof **ids)))
             return err_set(e, "out of memory");
         if (!*n)
-            return err_set(e, "no tokens");
+            return err_set(e, "no tokens: its text is empty");
         cut = *n > j->m.text;
         *n = cut ? j->m.text : *n;
         for (size_t i = 0; i < *n; i++) {
@@ -69,7 +70,7 @@ static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct 
         if ((got = record_str(r, "text", &text, e)) < 0)
             return -1;
         if (!got && (!keeps(j) || record_has(r, "tokens")))
-            return err_set(e, "no text");
+            return field_missing(r, "text", e);
         if (!got)
             text = span_of("");
         if (dalle_tokens(&j->m, (const char *)text.p, text.n, ids, n, &cut, a, e) < 0)
@@ -125,7 +126,7 @@ static int given(struct job *j, const struct record *r, int **tokens, struct are
     if (!keeps(j))
         return 0;
     if ((got = codes_tokens(r, j->m.codes, &own, &h, &w, a, e)) <= 0)
-        return got < 0 ? -1 : err_set(e, "no image_tokens to keep");
+        return got < 0 ? -1 : field_missing(r, "image_tokens", e);
     if (h != side || w != side)
         return err_set(e, "grid: %zu x %zu tokens; the model draws %zu x %zu", h, w, side, side);
     for (size_t i = 0; i < n; i++)

@@ -15,6 +15,7 @@
 #include "tools/common/same_clip.h"
 #include "tools/common/tool.h"
 #include "tools/stage/decode.h"
+#include "tools/stage/missing.h"
 #include "tools/stage/picture.h"
 
 #define SYNOPSIS "[--steps N] [option ...] [file ...]"
@@ -63,10 +64,13 @@ static int params(struct job *j, bool text, bool file, struct span *out, struct 
 /* Read the record's picture into x [3, S, S].  An image field of S x S pixels, the decoder's size, is not scaled. */
 static int picture(const struct job *j, const struct record *r, float *x, struct arena a, struct err *e) {
     struct picture p;
+    struct err why = {0};
     int got = picture_field(&p, r, "image", &a, e);
 
-    if (got < 0 || (!got && picture_file(&p, r, j->exif, a, e) < 0))
+    if (got < 0)
         return -1;
+    if (!got && picture_file(&p, r, j->exif, a, &why) < 0)
+        return err_set(e, "%s%s", strncmp(why.msg, "no image", 8) ? "no image, and the file of the path or id: " : "", why.msg);
     got = picture_square(&p, j->m.side, x, a, e);
     picture_free(&p);
     return got;
@@ -80,7 +84,7 @@ static int unclip_branch(struct job *j, const struct record *r, bool text, const
     int got = decode_embed(&j->m, r, "image_embed", &image, a, e);
 
     if (got <= 0)
-        return got ? -1 : err_set(e, "no image_embed (clip-embed makes it)");
+        return got ? -1 : field_missing(r, "image_embed", e);
     if (tool_same_clip(&j->t, &j->clip, r, "image_embed", *a, e) < 0 ||
         (text && tool_same_clip(&j->t, &j->clip, r, "text_embed", *a, e) < 0))
         return -1;

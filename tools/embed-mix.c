@@ -10,6 +10,7 @@
 #include "tools/common/input.h"
 #include "tools/common/output.h"
 #include "tools/common/tool.h"
+#include "tools/stage/missing.h"
 #include "tools/stage/pca_record.h"
 
 #define SYNOPSIS "slerp|lerp|diff|mean|sum|pca-fit|pca-project|pca-reconstruct [option ...] file ..."
@@ -94,7 +95,7 @@ static void difference(struct job *j, int n, char *file[]) {
         if (stream_first(file[i + 1], &r, &j->t.arena, &e) < 0)
             die("%s", e.msg);
         if (vector_floats(&j->text[i], &r, "text_embed", &j->t.arena, &e) <= 0)
-            die("%s: %s", file[i + 1], e.msg[0] ? e.msg : "no text_embed");
+            die("%s: %s%s", file[i + 1], e.msg[0] ? e.msg : "no text_embed", e.msg[0] ? "" : field_maker("text_embed"));
     }
     if (mix_fits(&j->text[0], &j->text[1], j->total.force, &e) < 0)
         die("%s", e.msg);

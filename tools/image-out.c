@@ -19,6 +19,7 @@
 #include "tools/common/terminal_here.h"
 #include "tools/common/tool.h"
 #include "tools/stage/caption.h"
+#include "tools/stage/missing.h"
 #include "tools/stage/name_pattern.h"
 #include "tools/stage/named_picture.h"
 
@@ -34,7 +35,6 @@ struct job {
     int64_t quality, columns, side;    /* columns: 0: no sheet, -1: sheet_plan chooses the number */
     int format, show;              /* format: 0: the file's name decides; show: -1: not given, else an enum terminal */
     bool read, svg;
-    /* ---- */
     enum image_kind kind;
     bool to_stdout, named;         /* named: a record referred to a picture file, so the pattern may expand to its name */
     size_t directives;
@@ -227,7 +227,7 @@ static int one_svg(struct job *j, const struct record *r, struct arena a, struct
     int got = record_str(r, "svg", &text, e);
 
     if (got <= 0)
-        return got < 0 ? -1 : err_set(e, "no svg: clip-draw writes it for strokes");
+        return got < 0 ? -1 : field_missing(r, "svg", e);
     j->file.n = 0;
     mp_raw(&j->file, text);
     return j->file.full ? err_set(e, "out of memory") : put_file(j, r, NULL, a, e) < 0 ? -1 : 1;
@@ -243,7 +243,7 @@ static int one(void *job, struct record *r, struct arena *a, struct err *e) {
         return one_svg(j, r, *a, e);
     got = named_picture(r, j->side ? (size_t)j->side : j->columns || j->html ? PAGE_SIDE : 0, &im, a, e);
     if (got <= 0)
-        return got < 0 ? -1 : err_set(e, "no image");
+        return got < 0 ? -1 : field_missing(r, "image", e);
     if (picture_scale(&im, (size_t)j->side, a, e) < 0)
         return -1;
     if (j->html)

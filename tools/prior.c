@@ -19,6 +19,7 @@
 #include "tools/common/same_clip.h"
 #include "tools/common/samples.h"
 #include "tools/common/tool.h"
+#include "tools/stage/missing.h"
 #include "tools/stage/prior_draw.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [option ...] [file ...]"
@@ -155,7 +156,7 @@ static int hold(struct job *j, struct item *it, const struct record *r, struct e
         return 0;
     got = condition_of(&it->c, &it->r, a, e);
     if (got <= 0)
-        return got ? -1 : err_set(e, "no text_embed: the prior needs a text (clip-tok | clip-embed)");
+        return got ? -1 : field_missing(&it->r, "text_embed", e);
     if (tool_same_clip(&j->t, &j->clip, &it->r, "text_embed", *a, e) < 0 ||
         prior_draw_prefix(&j->draw, &it->c, &it->want.prefix, a, e) < 0)
         return -1;

@@ -17,6 +17,7 @@
 #include "tools/common/output.h"
 #include "tools/common/text_out.h"
 #include "tools/common/tool.h"
+#include "tools/stage/missing.h"
 #include "tools/stage/unit_vectors.h"
 
 #define SYNOPSIS "[-0] [-o FILE] [--arrays | --csv | --info | --npy FIELD=FILE | --raw FIELD] [--fields LIST] [--ids FILE] [--normalise] [FILE ...]\n" \
@@ -86,7 +87,7 @@ static int show_raw(struct job *j, const struct record *r, struct arena scratch,
     size_t n;
 
     if (!record_has(r, j->raw))
-        return err_set(e, "no field %s", j->raw);
+        return field_missing(r, j->raw, e);
     if (record_numbers(r, j->raw, &v, &n, &scratch, e) < 0)
         return -1;
     mp_raw(&j->out.text, span_bytes(v, n * sizeof *v));

@@ -35,6 +35,7 @@ static void list(void) {
 
 /* Ends the program with a message about a name that no program has. */
 static noreturn void unknown(const char *name) {
+    static const char *const words[] = {"help", "search"};
     size_t best = SIZE_MAX;
     const char *meant = NULL;
 
@@ -44,6 +45,9 @@ static noreturn void unknown(const char *name) {
         if (changes < best)
             best = changes, meant = p->name;
     }
+    for (size_t i = 0; i < 2; i++)
+        if (near_changes(name, words[i]) < best)
+            best = near_changes(name, words[i]), meant = words[i];
     die("no program '%s'%s%s%s ('unclip' lists the programs)", name, meant ? "; did you mean " : "", meant ? meant : "",
         meant ? "?" : "");
 }

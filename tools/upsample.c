@@ -18,6 +18,7 @@
 #include "tools/common/tool.h"
 #include "tools/stage/decode.h"
 #include "tools/stage/inpainting.h"
+#include "tools/stage/missing.h"
 
 #define SYNOPSIS "[-n N] [-s SEED] [option ...] [file ...]"
 
@@ -74,7 +75,7 @@ static int input(const struct record *r, size_t ratio, size_t unit, const float 
     int got = record_picture(r, "image", x, &h, &w, a, e);
 
     if (got <= 0)
-        return got < 0 ? -1 : err_set(e, "no image");
+        return got < 0 ? -1 : field_missing(r, "image", e);
     if (h != w || h * ratio % unit)
         return err_set(e, "image: %zu x %zu pixels; a square is wanted, with a side that is %zu times as large a multiple of %zu",
                        w, h, ratio, unit);

@@ -25,6 +25,7 @@ const char *file_kind(const unsigned char *p, size_t n) {
         {"<html", "an HTML page: the download went wrong"},
         {"\x89PNG", "a picture"},
         {"\xff\xd8\xff", "a picture"},
+        {"\x83\xa6unclip", "a stream of records, where weights are wanted"},
     };
     const char *pointer = lfs_pointer(p, n);
 

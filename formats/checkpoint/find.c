@@ -119,24 +119,33 @@ static const char *resolve(struct find *f) {
 
 /* ---- the loop over the paths ---- */
 
-/* Says in f->why that f->path does not exist, and names a file with a similar name, if its directory has
- * such a file. */
+/* Says in f->why that f->path does not exist, and names what was perhaps meant: the caller's own model, or a file of a
+ * similar name in the same directory. */
 static void no_such(struct find *f) {
+    const struct model_host *host = f->paths->host;
+    const size_t n = strcspn(f->path, "/");
+    char first[64] = "";
     struct err hint = {0};
 
+    if (n < sizeof first)
+        snprintf(first, sizeof first, "%.*s", (int)n, f->path);
     errno = ENOENT;
     near_open_failed(f->path, &hint);
-    err_set(&f->why, "no such file or directory%s", strchr(hint.msg, ';') ? strchr(hint.msg, ';') : "");
+    if (strchr(hint.msg, ';'))
+        err_set(&f->why, "no such file or directory%s", strchr(hint.msg, ';'));
+    else if (host && host->builtin && near_changes(first, host->builtin) != SIZE_MAX)
+        err_set(&f->why, "no such file or directory; did you mean %s%.300s?", host->builtin, f->path + n);
+    else if (host && host->hub && path_is_repository(f->path))
+        err_set(&f->why, "no such directory, and not in the Hugging Face cache %.300s", host->hub);
+    else
+        err_set(&f->why, "no such file or directory");
 }
 
 static int look_at(struct find *f, int (*look)(void *ctx, struct find *f), void *ctx) {
     int r = NOT_HERE;
 
     if (!path_is_dir(f->path) && !path_is_file(f->path)) {
-        if (f->paths->host && f->paths->host->hub && path_is_repository(f->path))
-            err_set(&f->why, "no such directory, and not in the Hugging Face cache %.300s", f->paths->host->hub);
-        else
-            no_such(f);
+        no_such(f);
         return NOT_HERE;
     }
     if (path_is_dir(f->path) && !(f->path = resolve(f)))
@@ -171,5 +180,6 @@ int find_component(struct find *f, const char *what, int (*look)(void *ctx, stru
             return r == FOUND ? 0 : -1;
         note(f, f->paths->v[i]);
     }
-    return err_set(f->e, "no %s in %s", what, f->paths->n ? f->tried.msg : "an empty list of models");
+    return err_set(f->e, "no %s in %s%s", what, f->paths->n ? f->tried.msg : "an empty list of models",
+                   !f->paths->host || strstr(f->tried.msg, "did you mean") ? "" : "; 'unclip help overview' names models and what they hold");
 }

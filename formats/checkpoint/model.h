@@ -22,6 +22,7 @@ struct model_host {
     const char *(*vocabulary)(void *of, struct arena *a);    /* returns the path of OpenAI's vocabulary, for weights that
                                                                 come without a vocabulary; or NULL */
     const char *hub;              /* the Hugging Face cache in which the caller looked for names like "openai/NAME" */
+    const char *builtin;          /* the name that stands for the caller's own model, as NAME/PART for parts of it; or NULL */
     void *of;
 };
 

@@ -117,14 +117,17 @@ static int of_host(struct tok_files *t, const struct model_paths *p, struct aren
 }
 
 int model_find_tokenizer(struct tok_files *t, const struct model_paths *p, struct arena *a, struct err *e) {
+    static const char what[] = "tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json)";
     struct err why = {0};
     struct find f = {.paths = p, .a = a, .e = &why};
     struct tok_find k = {.t = t};
 
     *t = (struct tok_files){.merges = NULL};
-    if (find_component(&f, "tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json)", look, &k) == 0 ||
+    if (find_component(&f, what, look, &k) == 0 ||
         (k.weights && of_host(t, p, a) == 0))
         return 0;
-    return err_set(e, k.weights ? "%.800s; put OpenAI's bpe_simple_vocab_16e6.txt.gz next to the weights, or name it with another -m "
-                                  "('make vocab' fetches it)" : "%s", why.msg);
+    if (!k.weights)
+        return err_set(e, "%s", why.msg);
+    return err_set(e, "no %s in %.800s; put OpenAI's bpe_simple_vocab_16e6.txt.gz next to the weights, or name it with another -m "
+                      "('make vocab' fetches it)", what, f.tried.msg);
 }

@@ -176,7 +176,7 @@ void image_alpha(unsigned char *rgba, size_t n) {
 /* ---- files ---- */
 
 static const char *kind(mode_t m) {
-    return S_ISDIR(m) ? strerror(EISDIR) : S_ISFIFO(m) ? "is a FIFO, not a regular file" :
+    return S_ISDIR(m) ? "Is a directory (DIR/* names the files in it)" : S_ISFIFO(m) ? "is a FIFO, not a regular file" :
            S_ISSOCK(m) ? "is a socket, not a regular file" : "is a device, not a regular file";
 }
 

@@ -376,7 +376,7 @@ static int open_source(struct picture_source *s, const char *name, struct err *e
         return err_set(e, "%s", strerror(errno));
     if (fstat(s->fd, &st) < 0 || S_ISDIR(st.st_mode)) {
         leave(s);
-        return err_set(e, "%s", strerror(EISDIR));
+        return err_set(e, "Is a directory (DIR/* names the files in it)");
     }
     s->number = 1;
     s->stamp = strcmp(name, "-") ? file_stamp_of(&st) : (struct file_stamp){0};

@@ -70,6 +70,8 @@ const char *not_records(const unsigned char *p, size_t n) {
         return "a BMP" PICTURE;
     if (lfs_pointer(p, n))
         return lfs_pointer(p, n);
+    if (n > 9 && !memcmp(p + 3, "\0\0\0\0\0{\"", 7))    /* the header's length in 8 bytes, then the header in JSON */
+        return "a safetensors file, not records (a classifier comes before the streams: probe FILE STREAM; a model: -m FILE)";
     if (!is_text(p, n, &nul))
         return NULL;
     if (nul)

@@ -183,7 +183,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [[ ${stderr_lines[2]} == "clip-draw: all.clip: record 4 at byte "*": cut short: the stream ends inside it" ]]
     [ "$(field o.clip '[.id, .data.error != null]' | tr '\n' ' ')" = '["none",true] ["short",true] ["a red heart",false] ' ]
     run -1 --separate-stderr clip-draw "${few[@]}" --embed=image in.clip -o x.clip
-    [ "${stderr_lines[0]}" = "clip-draw: in.clip: record 1 (a red heart): no image_embed" ]
+    [ "${stderr_lines[0]}" = "clip-draw: in.clip: record 1 (a red heart): no image_embed (clip-embed makes it of a picture, prior of a text)" ]
     record-json in.clip | jq -c '.data.text_embed."$nd".data |= gsub("[A-Za-z0-9+/]"; "A")' | record-json --from-json >zero.clip
     run -1 --separate-stderr clip-draw "${few[@]}" zero.clip -o x.clip
     [ "${stderr_lines[0]}" = "clip-draw: zero.clip: record 1 (a red heart): a vector of length 0 is nothing to draw" ]

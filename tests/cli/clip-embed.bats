@@ -83,7 +83,7 @@ assert abs(D[0]["image_embed"] - D[1]["image_embed"]).max() < 2e-6'
     run -1 --separate-stderr clip-embed -o out none dir empty text.jpg cut.jpg $'cut\xe9.png' \
         good.png $'new\nline.png' /dev/null $'latin\xe9.png' ''
     [ "$stderr" = 'clip-embed: none: No such file or directory
-clip-embed: dir: Is a directory
+clip-embed: dir: Is a directory (DIR/* names the files in it)
 clip-embed: empty: empty file
 clip-embed: text.jpg: not a picture in a known format
 clip-embed: cut.jpg: the JPEG data ends early

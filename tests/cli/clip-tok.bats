@@ -130,10 +130,10 @@ clip-tok: long: line 1: longer than 16777216 bytes" ]
 
 @test "files that are not models" {
     run -2 --separate-stderr clip-tok -m nothing x
-    [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in nothing (no such file or directory)" ]
+    [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in nothing (no such file or directory); 'unclip help overview' names models and what they hold" ]
     mkdir -p empty
     run -2 --separate-stderr clip-tok -m empty -m nothing x
-    [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in empty, nothing (no such file or directory)" ]
+    [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in empty, nothing (no such file or directory); 'unclip help overview' names models and what they hold" ]
     echo 'a b c' >bad
     run -2 --separate-stderr clip-tok -m bad x
     [ "$stderr" = "clip-tok: bad: line 1 is not a merge: two tokens separated by a space" ]

@@ -97,15 +97,15 @@ tokens() {
     done
     # without an option that keeps tokens a text is needed, and tokens that the model cannot read are not the empty text
     run -1 --separate-stderr dalle -m v3 picture
-    [ "${stderr_lines[0]}" = "dalle: picture: record 1 (fish.png): no text" ]
+    [ "${stderr_lines[0]}" = "dalle: picture: record 1 (fish.png): no text (clip-tok makes it of a line of text)" ]
     record-json picture | jq -c '.data.tokens = [1]' | record-json --from-json >foreign
     run -1 --separate-stderr dalle -m v3 --keep-top 2 foreign
-    [ "${stderr_lines[0]}" = "dalle: foreign: record 1 (fish.png): no text" ]
+    [ "${stderr_lines[0]}" = "dalle: foreign: record 1 (fish.png): no text (clip-tok makes it of a line of text)" ]
 }
 
 @test "picture prompts that do not fit" {
     run -1 --separate-stderr dalle -m v3 --keep-top 3 two
-    [ "${stderr_lines[0]}" = "dalle: two: record 1 (a red cat in a hat): no image_tokens to keep" ]
+    [ "${stderr_lines[0]}" = "dalle: two: record 1 (a red cat in a hat): no image_tokens (vq makes them of a picture, dalle of a text)" ]
     run -2 --separate-stderr dalle -m v3 --keep-top 17 two
     [ "$stderr" = "dalle: --keep-top: the model draws 16 rows" ]
     # --keep is read before the input: the named file does not exist
@@ -299,5 +299,5 @@ END
     [[ "$stderr" = "dalle: no tokenizer of picture-drawing models in bare"* ]]
     echo '{"unclip":1,"id":"a","data":{}}' | record-json --from-json >empty
     run -1 --separate-stderr dalle -m v3 empty
-    [ "${stderr_lines[0]}" = "dalle: empty: record 1 (a): no text" ]
+    [ "${stderr_lines[0]}" = "dalle: empty: record 1 (a): no text (clip-tok makes it of a line of text)" ]
 }

@@ -143,5 +143,5 @@ setup() {
     cmp photos/star.png "$ROOT/examples/emoji/demo/star.png"
     [ -z "$(find . -name '*.clip' -size +0)" ]
     run -2 --separate-stderr unclip search -m gone 'a dog' photos
-    [ "$stderr" = "clip-embed: no image tower in gone (no such file or directory)" ]
+    [ "$stderr" = "clip-embed: no image tower in gone (no such file or directory); 'unclip help overview' names models and what they hold" ]
 }

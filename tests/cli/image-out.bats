@@ -64,7 +64,7 @@ setup() {
 image-out: x.ppm: neither a PNG nor a JPEG file
 image-out: absent: No such file or directory
 image-out: cut.png: the PNG data ends early
-image-out: .: Is a directory" ]
+image-out: .: Is a directory (DIR/* names the files in it)" ]
     run -2 image-out --read
     [ "$output" = "image-out: --read: name the pictures" ]
 }
@@ -180,7 +180,7 @@ END
     run -1 --separate-stderr image-out -v -o '%i.ppm' in.clip
     [ -z "$output" ]
     [ "$(sed '$d' <<<"$stderr")" = "image-out: a.ppm: 1 x 1 pixels
-image-out: in.clip: record 2 (t): no image
+image-out: in.clip: record 2 (t): no image (decode64, vq -d or clip-draw makes it)
 image-out: in.clip: record 3 (e): it failed
 image-out: in.clip: record 4 (w): image: neither u8 [H, W, 3] nor f32 [3, H, W]
 image-out: z.ppm: 1 x 1 pixels" ]
@@ -331,7 +331,7 @@ photo() {
     [ "$w" -lt 600 ]
     echo '{"id":"gone.png","data":{"cos":0.5}}' | record-json --from-json >gone.clip
     run -1 --separate-stderr image-out -o x.png gone.clip
-    [ "$stderr" = "image-out: gone.clip: record 1 (gone.png): no image" ]
+    [ "$stderr" = "image-out: gone.clip: record 1 (gone.png): no image (decode64, vq -d or clip-draw makes it)" ]
     echo broken >gone.png
     run -1 --separate-stderr image-out -o x.png gone.clip
     [[ "$stderr" = "image-out: gone.clip: record 1 (gone.png): gone.png: "* ]]
@@ -358,7 +358,7 @@ photo() {
     cmp far.ppm shot.ppm
     image-out -o %b.png crop.clip
     image-out -o %b.png crop.clip    # its own picture
-    echo '{"id":"dir.png","data":{}}' | record-json --from-json | { run -1 image-out -o x.png; [[ "$output" = *"no image" ]]; }
+    echo '{"id":"dir.png","data":{}}' | record-json --from-json | { run -1 image-out -o x.png; [[ "$output" = *"no image (decode64, vq -d or clip-draw makes it)" ]]; }
 }
 
 @test "--html: one file with thumbnails, captions and links, in which nothing of a record is markup" {

@@ -71,7 +71,7 @@ print_of() {
     mkdir empty
     echo merges >m.txt
     run -2 --separate-stderr clip-embed -m empty -m m.txt -m gone -o x "$PICTURE"
-    [ "$stderr" = "clip-embed: no image tower in empty (no config.json), m.txt (neither safetensors nor a PyTorch file), gone (no such file or directory)" ]
+    [ "$stderr" = "clip-embed: no image tower in empty (no config.json), m.txt (neither safetensors nor a PyTorch file), gone (no such file or directory); 'unclip help overview' names models and what they hold" ]
     [ ! -s x ]
 }
 
@@ -92,7 +92,7 @@ print_of() {
     HOME=$PWD/home clip-embed -m home/.cache/huggingface/hub/models--openai--clip-micro -o e "$PICTURE"
     for f in a b c d e; do cmp $f want; done
     HF_HOME=$PWD run -2 --separate-stderr clip-embed -m openai/clip-giant "$PICTURE" -o x
-    [ "$stderr" = "clip-embed: no image tower in openai/clip-giant (no such directory, and not in the Hugging Face cache $PWD/hub)" ]
+    [ "$stderr" = "clip-embed: no image tower in openai/clip-giant (no such directory, and not in the Hugging Face cache $PWD/hub); 'unclip help overview' names models and what they hold" ]
     # a path of that name comes first
     mkdir -p openai/clip-micro
     HF_HOME=$PWD run -2 --separate-stderr clip-embed -m openai/clip-micro "$PICTURE" -o x
@@ -112,7 +112,7 @@ print_of() {
     run -2 --separate-stderr clip-tok -m m/micro.pt 'a cat'
     [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in m/micro.pt; $put the weights, or name it with another -m ('make vocab' fetches it)" ]
     run -2 --separate-stderr clip-tok -m gone 'a cat'
-    [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in gone (no such file or directory)" ]
+    [ "$stderr" = "clip-tok: no tokenizer (merges.txt, bpe_simple_vocab_16e6.txt.gz or tokenizer.json) in gone (no such file or directory); 'unclip help overview' names models and what they hold" ]
     gzip -c "$BATS_TEST_DIRNAME/../golden/tok/small_merges.txt" >v.gz
     for d in venv/lib/python3.11/site-packages/clip conda/lib/python3.12/site-packages/open_clip home/.local/lib/python3.9/site-packages/clip \
         home/.local/share/unclip xdg/unclip; do

@@ -1,6 +1,8 @@
 #!/usr/bin/env bats
 # Every program's options and its manual page name the same options, and each refuses what it must.
 
+bats_require_minimum_version 1.5.0
+
 setup() {
     BIN=${BIN:-$BATS_TEST_DIRNAME/../../build/bin}
     MAN=$BATS_TEST_DIRNAME/../../man
@@ -138,4 +140,38 @@ LIST
     run "$BIN/embed-mix" mean -o "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/in"
     [ "$status" -eq 2 ]
     cmp "$BATS_TEST_TMPDIR/in" "$G/text.clip"
+}
+
+@test "refusals: each says what was perhaps meant, or which program makes what is missing" {
+    ROOT=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    BIN=$(cd "$BIN" && pwd)
+    PATH=$BIN:$PATH
+    cd "$BATS_TEST_TMPDIR"
+    mkdir d
+    says() {    # a status, what standard error ends in, and the command
+        run "-$1" --separate-stderr "${@:3}"
+        [[ "$stderr" = *"$2" ]]
+    }
+    export UNCLIP_MODEL=box
+    echo hello | clip-tok | clip-embed >t.clip
+    clip-embed "$ROOT/examples/emoji/demo/fish.png" >p.clip
+    says 2 "no program 'serch'; did you mean search? ('unclip' lists the programs)" unclip serch
+    says 2 "in bxo (no such file or directory; did you mean box?)" clip-embed -m bxo x.png
+    says 2 "in bxo/vqgan (no such file or directory; did you mean box/vqgan?)" vq -m bxo/vqgan x.png
+    says 2 "in nosuch (no such file or directory); 'unclip help overview' names models and what they hold" clip-embed -m nosuch x.png
+    says 2 "in p.clip (a stream of records, where weights are wanted); 'unclip help overview' names models and what they hold" clip-embed -m p.clip x.png
+    says 2 "p.clip: a stream of records, where weights are wanted" probe p.clip
+    says 1 "t.clip: record 1 (hello): no image (decode64, vq -d or clip-draw makes it)" upsample t.clip
+    says 1 "t.clip: record 1 (hello): no image_tokens (vq makes them of a picture, dalle of a text)" vq -d t.clip
+    says 1 "p.clip: record 1 ($ROOT/examples/emoji/demo/fish.png): no text (clip-tok makes it of a line of text)" dalle p.clip
+    says 1 "t.clip: record 1 (hello): no image, and the file of the path or id: No such file or directory" ddim-invert t.clip
+    for p in "rank --text a" "embed-mix mean"; do
+        # shellcheck disable=SC2086
+        says 1 ": no image_embd; did you mean image_embed?" $p --field image_embd p.clip
+    done
+    says 1 "d: Is a directory (DIR/* names the files in it)" clip-embed d
+    says 1 "d: Is a directory (DIR/* names the files in it)" vq d
+    says 1 "d: Is a directory (a stream is a file; clip-embed DIR/* makes one of pictures)" rank --text a d
+    says 1 "a safetensors file, not records (a classifier comes before the streams: probe FILE STREAM; a model: -m FILE)" \
+        image-out "$ROOT/tests/golden/clip/micro_hf.safetensors"
 }

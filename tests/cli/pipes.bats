@@ -306,7 +306,7 @@ clip-embed: short.tar/a.jpg: invalid JPEG file structure: missing SOS marker
 clip-embed: short.tar: the archive ends early, at byte 10164
 clip-embed: good.tar.gz: a compressed archive: pipe it through gzip -dc
 clip-embed: a.jpg: not a tar archive
-clip-embed: dir: Is a directory
+clip-embed: dir: Is a directory (DIR/* names the files in it)
 clip-embed: none: No such file or directory
 clip-embed: big.tar/big.jpg: the archive ends early, at byte 1024
 clip-embed: huge.tar: not a tar archive

@@ -140,9 +140,9 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
     edited m '.rotary = true'
     refuse "./m/prior/config.json: rotary is set, which is not supported"
     edited m '._class_name = "PriorTransformer"'    # a diffusion prior has its weights in another file
-    refuse "no prior in ./m"
+    refuse "no prior in ./m; 'unclip help overview' names models and what they hold"
     edited m . && rm m/prior/model.safetensors
-    refuse "no prior in ./m (prior/config.json is there, and model.safetensors is not)"
+    refuse "no prior in ./m (prior/config.json is there, and model.safetensors is not); 'unclip help overview' names models and what they hold"
     edited m . && head -c 100000 "$G/ar_prior/prior/model.safetensors" >m/prior/model.safetensors
     run -2 prior -m ./m "$T"
     [[ "$output" == "prior: ./m/prior/model.safetensors: "* ]]

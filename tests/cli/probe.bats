@@ -71,7 +71,7 @@ right() {
     probe --train -o r.probe labelled
     [ "$(probe r.probe --tsv new | right | cut -c1-3)" = 1.0 ]
     run -2 --separate-stderr probe --train -o r.probe all
-    [ "$stderr" = "probe: no vector has a label" ]
+    [ "$stderr" = "probe: no vector has a label (--labels FILE, --label-from REGEX, or the field label)" ]
     head -10 labels.tsv >one.tsv
     run -2 --separate-stderr probe -q --train --labels one.tsv -o r.probe all
     [ "$stderr" = "probe: all vectors have one label, and a classifier needs two" ]
@@ -115,7 +115,7 @@ PY
     make_records -n 1 -d 24 -p ok >bad
     make_records -n 1 -d 24 -f text_embed -p none >>bad
     run -3 --separate-stderr probe p.probe --min-prob 0.01 --tsv bad
-    [ "$stderr" = "probe: bad: record 2 (none0): no image_embed in it" ]
+    [ "$stderr" = "probe: bad: record 2 (none0): no image_embed (clip-embed makes it of a picture, prior of a text)" ]
 }
 
 @test "a report on what was held out, a sweep, folds, a temperature" {
@@ -158,7 +158,7 @@ PY
 @test "--keep-errors writes no record for a labelled vector that fails" {
     { cat all; make_records -n 1 -d 24 -f text_embed -p ant/none; } >failing
     run -1 --separate-stderr probe --knn failing --label-from '^([^/]+)/' --keep-errors -o got new
-    [ "$stderr" = "probe: failing: record 181 (ant/none0): no image_embed in it" ]
+    [ "$stderr" = "probe: failing: record 181 (ant/none0): no image_embed (clip-embed makes it of a picture, prior of a text)" ]
     [ -z "$output" ]
     probe --knn all --label-from '^([^/]+)/' new | record-json | jq -c '[.id, .data.label, .data.logit]' >want
     record-json got | jq -c '[.id, .data.label, .data.logit]' | cmp - want

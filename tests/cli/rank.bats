@@ -126,7 +126,7 @@ setup() {
     [ -z "$stderr" ]
     cat a labels >mixed
     run -3 --separate-stderr rank --query q --field image_embed --min-cos 0.4 --tsv mixed
-    [ "${stderr_lines[0]}" = "rank: mixed: record 2001 (label0): no image_embed in it" ]
+    [ "${stderr_lines[0]}" = "rank: mixed: record 2001 (label0): no image_embed (clip-embed makes it of a picture, prior of a text)" ]
     run -2 rank --query missing --min-cos 0.4 a
     # with -k it is a ranking of what passes
     rank --query q --min-cos 0.4 --tsv a | wc -l >n
@@ -286,7 +286,7 @@ setup() {
     make_records -n 4 -d 40 >four
     run -1 --separate-stderr rank --text a --field x --tsv four four
     [ "${#stderr_lines[@]}" = 8 ]
-    [ "${stderr_lines[7]}" = "rank: four: record 4 (r3): no x in it" ]
+    [ "${stderr_lines[7]}" = "rank: four: record 4 (r3): no x" ]
     # other reasons, and records between them that are done: each failure is named
     for i in 1 2 3 4 5 6; do
         make_records -n 2 -d 40
@@ -313,9 +313,9 @@ setup() {
     run -2 --separate-stderr rank --query nan a
     [ "$stderr" = "rank: nan: the query's image_embed has a value that is not finite" ]
     run -1 --separate-stderr rank --query q --field prior_embed zeros
-    [ "${stderr_lines[0]}" = "rank: zeros: record 1 (r0): no prior_embed in it" ]
+    [ "${stderr_lines[0]}" = "rank: zeros: record 1 (r0): no prior_embed" ]
     run -1 --separate-stderr rank zeros
-    [ "${stderr_lines[0]}" = "rank: zeros: record 1 (r0): no text_embed in it" ]
+    [ "${stderr_lines[0]}" = "rank: zeros: record 1 (r0): no text_embed (clip-tok | clip-embed makes it of a text)" ]
 }
 
 @test "--strict stops at the first; --keep-errors writes failures, and they pass through" {
@@ -372,10 +372,10 @@ setup() {
     [ "$stderr" = "rank: bad: line 2: not UTF-8" ]
     echo '{"id":"x","data":{"text":"cat"}}' | record-json --from-json >bare
     run -2 --separate-stderr rank --labels bare a
-    [ "$stderr" = "rank: bare: record 1: no text_embed" ]
+    [ "$stderr" = "rank: bare: record 1: no text_embed (clip-tok | clip-embed makes it of a text)" ]
     cat q a >mixed
     run -2 --separate-stderr rank --labels mixed a
-    [ "$stderr" = "rank: mixed: record 2: no text_embed" ]
+    [ "$stderr" = "rank: mixed: record 2: no text_embed (clip-tok | clip-embed makes it of a text)" ]
     run -2 --separate-stderr rank --labels labels --templates none a
     [ "$stderr" = "rank: labels: it holds vectors; templates and a cache are for labels in text" ]
 }

@@ -113,7 +113,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
         decode64 "$U" --steps 2 | cmp <(image -) <(image text.clip)
     record-json p.clip | jq -c 'del(.data.text_embed, .data.text_states)' | record-json --from-json >bare.clip
     run -1 decode64 "$U" --steps 2 --embed text bare.clip
-    [[ "$output" == *": no text_embed" ]]
+    [[ "$output" == *": no text_embed (clip-tok | clip-embed makes it of a text)" ]]
 }
 
 @test "unclip: partial pictures come first, and are never taken for results" {
@@ -227,16 +227,16 @@ stopped_by() {
     record-json p.clip | jq -c '.data = {}' | record-json --from-json >n.clip
     run decode64 "$U" --steps 2 n.clip
     [ "$status" -eq 1 ]
-    [ "$output" = "decode64: n.clip: record 1 (text): neither image_embed nor text_embed" ]
+    [ "$output" = "decode64: n.clip: record 1 (text): neither image_embed (prior makes it) nor text_embed (clip-tok | clip-embed)" ]
     run upsample p.clip
     [ "$status" -eq 1 ]
-    [ "$output" = "upsample: p.clip: record 1 (text): no image" ]
+    [ "$output" = "upsample: p.clip: record 1 (text): no image (decode64, vq -d or clip-draw makes it)" ]
 }
 
 @test "unclip: a model without the component names the places tried" {
     run prior -m "$BATS_TEST_DIRNAME" four.clip
     [ "$status" -eq 2 ]
-    [ "$output" = "prior: no prior in $BATS_TEST_DIRNAME" ]
+    [ "$output" = "prior: no prior in $BATS_TEST_DIRNAME; 'unclip help overview' names models and what they hold" ]
 }
 
 @test "embed-mix: end points are exact, and frames share one noise" {

@@ -102,7 +102,7 @@ END
         run -1 --separate-stderr vq -d --keep-errors -b $b -o p.clip in.clip
         [ "$stderr" = "vq: in.clip: record 3 (no grid): image_tokens without their grid
 vq: in.clip: record 4 (large): image_tokens: 96, the codebook has 0 to 95
-vq: in.clip: record 5 (none): no image_tokens" ]
+vq: in.clip: record 5 (none): no image_tokens (vq makes them of a picture, dalle of a text)" ]
         [ "$(field p.clip '[.id, .data.error != null]')" = '["fish.png",false]
 ["rgb.jpg",false]
 ["no grid",true]
@@ -114,7 +114,7 @@ vq: in.clip: record 5 (none): no image_tokens" ]
     run -1 --separate-stderr vq --strict none.png fish.png -o strict.clip
     [ ! -s strict.clip ]
     run -1 --separate-stderr sh -c 'vq -o p.clip <t.clip'
-    [ "${stderr_lines[0]}" = "vq: -: record 1 (fish.png): no image" ]
+    [ "${stderr_lines[0]}" = "vq: -: record 1 (fish.png): no image (decode64, vq -d or clip-draw makes it)" ]
     run -1 --separate-stderr vq --max-pixels=1000 fish.png -o p.clip
     [[ ${stderr_lines[0]} == "vq: fish.png: "* ]]
     run -2 vq --side 30 fish.png

@@ -206,7 +206,7 @@ static void table(struct arena a) {
     ok(features_add(&f, &r, span_of("x"), -1, a, &e) == -1 && strstr(e.msg, "has 3 elements"), "refused: %s", e.msg);
     r = record("none", NULL, 0, &a);
     e.msg[0] = 0;
-    ok(features_add(&f, &r, span_of("x"), -1, a, &e) == -1 && !strcmp(e.msg, "no image_embed in it"), "refused: %s", e.msg);
+    ok(features_add(&f, &r, span_of("x"), -1, a, &e) == -1 && !strcmp(e.msg, "no image_embed (clip-embed makes it of a picture, prior of a text)"), "refused: %s", e.msg);
 }
 
 int main(void) {

@@ -1,5 +1,7 @@
 #include "tools/common/decoder_input.h"
 
+#include "tools/stage/missing.h"
+
 /* ---- unCLIP ---- */
 
 /* Sets *c to the condition of the record's text, or to that of the empty text if the text is not wanted or the record
@@ -26,7 +28,8 @@ static int embed_of(struct tool *t, struct decoder_input *d, const struct record
     if (got > 0 && tool_same_clip(t, &d->clip, r, fields[d->embed], *a, e) < 0)
         return -1;
     if (got == 0 && !record_has(r, "text_embed"))
-        return err_set(e, "%s", d->embed ? "no text_embed" : "neither image_embed nor text_embed");
+        return d->embed ? field_missing(r, "text_embed", e)
+                        : err_set(e, "neither image_embed (prior makes it) nor text_embed (clip-tok | clip-embed)");
     if (got == 0 && d->embed == EMBED_IMAGE && !d->told && !t->quiet)
         warn("records without image_embed are drawn from their text alone (prior makes image_embed; --embed=none means this)");
     d->told = d->told || got == 0;

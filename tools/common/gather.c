@@ -73,7 +73,7 @@ void tool_gather(struct tool *t, struct features *f, const char *labels, const c
     if (features_end(f, t->arena, &e) < 0)
         die("%s", e.msg);
     if (!f->n)
-        die("no vector has a label");
+        die("no vector has a label (--labels FILE, --label-from REGEX, or the field label)");
     f->bounded = f->n * f->d > budget / (3 * sizeof(float));
     if (g.unlabelled && !t->quiet)
         warn("%llu records without a label were passed over", (unsigned long long)g.unlabelled);

@@ -32,7 +32,7 @@ int tool_stream(struct tool *t, struct stream *s, const char *name) {
         return -1;
     if (t->input.flush)
         t->input.flush(t->input.flush_of);
-    warn("%s: %s", name, e.msg);
+    warn("%s: %s%s", name, e.msg, strcmp(e.msg, strerror(EISDIR)) ? "" : " (a stream is a file; clip-embed DIR/* makes one of pictures)");
     count_failure(t);
     return -1;
 }

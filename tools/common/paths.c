@@ -98,7 +98,7 @@ void tool_list_models(struct tool *t) {
     if (!(t->groups & TOOL_MODEL) || t->model.listed)
         return;
     t->model.listed = true;
-    t->model.host = (struct model_host){found, vocabulary, place_hub(&t->arena), t};
+    t->model.host = (struct model_host){found, vocabulary, place_hub(&t->arena), "box", t};
     if (!m->n && env && *env) {
         for (const char *p = env; *p && m->n < TOOL_LIST;) {
             size_t n = strcspn(p, ":");

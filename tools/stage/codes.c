@@ -4,6 +4,7 @@
 
 #include "formats/image/record_image.h"
 #include "lib/image/resize.h"
+#include "tools/stage/missing.h"
 
 /* Returns n * side / shorter, rounded half to even as Python's round does. */
 static size_t scaled(size_t n, size_t side, size_t shorter) {
@@ -120,7 +121,7 @@ void codes_load(struct codes_item *it, const struct codes_net *n, struct arena *
                         : record_picture(&it->r, "image", &it->x, &it->h, &it->w, a, &it->err);
 
     if (got == 0)
-        err_set(&it->err, n->decode ? "no image_tokens" : "no image");
+        field_missing(&it->r, n->decode ? "image_tokens" : "image", &it->err);
     if (got <= 0)
         return;
     if (!n->decode) {

@@ -14,6 +14,7 @@
 #include "formats/record/params.h"
 #include "formats/record/stream.h"
 #include "lib/vector/similarity.h"
+#include "tools/stage/missing.h"
 
 static bool is_stream(struct span text) {
     return text.n >= RECORD_START_LEN && memcmp(text.p, RECORD_START, RECORD_START_LEN) == 0;
@@ -66,7 +67,7 @@ static int take(struct labels *l, size_t i, const struct record *r, struct arena
         return -1;
     got = record_floats(r, l->field, &v, &d, &scratch, e);
     if (got <= 0)
-        return got < 0 ? -1 : err_set(e, "no %s", l->field);
+        return got < 0 ? -1 : field_missing(r, l->field, e);
     if (i == 0)
         l->d = d, l->model = model;
     if (d != l->d)

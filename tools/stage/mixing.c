@@ -5,13 +5,16 @@
 
 #include "formats/record/params.h"
 #include "lib/vector/mix.h"
+#include "tools/stage/missing.h"
 
 int mix_get(const struct record *r, const char *wanted, struct vector *out, struct arena *a, struct err *e) {
     int got = vector_floats(out, r, wanted ? wanted : "image_embed", a, e);
 
     if (!got && !wanted)
         got = vector_floats(out, r, "text_embed", a, e);
-    return got ? got : err_set(e, "no %s", wanted ? wanted : "image_embed or text_embed");
+    if (got)
+        return got;
+    return wanted ? field_missing(r, wanted, e) : err_set(e, "neither image_embed nor text_embed (clip-embed makes them)");
 }
 
 int mix_fits(const struct vector *a, const struct vector *b, bool force, struct err *e) {

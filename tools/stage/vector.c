@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "tools/stage/missing.h"
+
 int vector_find(struct vector *v, const struct record *r, const char *field, struct arena *a,
                 struct err *e) {
     struct tensor t;
@@ -12,11 +14,11 @@ int vector_find(struct vector *v, const struct record *r, const char *field, str
     if (!field) {
         v->field = record_has(r, "image_embed") ? "image_embed" : "text_embed";
         if (!record_has(r, v->field))
-            return err_set(e, "neither image_embed nor text_embed in it");
+            return err_set(e, "neither image_embed nor text_embed (clip-embed makes them)");
     }
     got = record_tensor(r, v->field, &t, e);
     if (got <= 0)
-        return got < 0 ? -1 : err_set(e, "no %s in it", v->field);
+        return got < 0 ? -1 : field_missing(r, v->field, e);
     if (t.nd == 1 && (t.dtype == DT_F32 || t.dtype == DT_F16)) {
         v->dtype = t.dtype, v->d = t.shape[0], v->data = t.data;
     } else {
