@@ -244,7 +244,7 @@ static void decide(struct job *j) {
 
 int main(int argc, char *argv[]) {
     static struct job j = {.k = 1, .nearest = 20, .max_iter = 1000, .normalise = -1, .hidden = -1, .c = {.min_prob = -1},
-                           .alpha = 1.17, .beta = 1, .fit = {.c = DEFAULT_C, .tol = 1e-7, .validation = 0.2}};
+                           .alpha = 1.17, .beta = 1, .fit = {.c = DEFAULT_C, .validation = 0.2}};
     const struct opt own[] = {
         {0, "train", OPT_FLAG, &j.train, NULL, "fit a classifier and write it to -o FILE", 0, 0, NULL},
         {0, "head", OPT_STR, &j.head, "FILE", "apply a published head, or a classifier", 0, 0, NULL},
@@ -261,7 +261,7 @@ int main(int argc, char *argv[]) {
         {0, "balanced", OPT_FLAG, &j.fit.balanced, NULL, "all classes weigh the same", 0, 0, NULL},
         {0, "calibrate", OPT_FLAG, &j.fit.calibrate, NULL, "fit a temperature on held-out vectors", 0, 0, NULL},
         {0, "report", OPT_FLAG, &j.report, NULL, "print how good it is on held-out vectors", 0, 0, NULL},
-        {0, "tol", OPT_FLOAT, &j.fit.tol, "X", "largest gradient at the end (1e-7)", 1e-14, 1, NULL},
+        {0, "tol", OPT_FLOAT, &j.fit.tol, "X", "largest gradient at the end (1e-7, or less)", 1e-14, 1, NULL},
         {0, "max-iter", OPT_INT, &j.max_iter, "N", "steps of the solver at most (1000)", 1, 1000000, NULL},
         {0, "exact", OPT_FLAG, &j.exact, NULL, "multiply in f64; small problems always do", 0, 0, NULL},
         {0, "field", OPT_STR, &j.field, "NAME", "the vectors: image_embed, image_features (before the projection)", 0, 0, NULL},

@@ -8,11 +8,14 @@
 #include "lib/base/tensor.h"
 #include "lib/kernel/kern.h"
 #include "lib/layer/linear.h"
+#include "lib/probe/inverse.h"
 #include "lib/probe/lbfgs.h"
 #include "lib/probe/softmax.h"
 #include "lib/vector/similarity.h"
 
 enum { CHUNK = 64 };                    /* rows, or columns, in one task of the pool */
+enum { REFRESH = 4 };                   /* after so many steps the preconditioner is computed again */
+enum { SAMPLE = 16 };                   /* the second moments are those of at least this times d rows, if there are so many */
 static const double NOISE_F32 = 1e-6;   /* relative error of an objective whose products are f32 */
 static const double RIDGE = 1e-6;       /* this times the mean diagonal is added, because the inverse is kept in f32 */
 
@@ -30,8 +33,13 @@ struct logreg {
     double total;                       /* sum of the weights */
     bool exact;
     struct block *block;                /* [nblock]; NULL: each gradient makes the blocks again */
-    double *moments;                    /* [d + 1, d + 1], second moments of [x, 1]; NULL: no preconditioner */
-    float *inverse;                     /* [d + 1, d + 1]: the preconditioner multiplies a gradient by this matrix */
+    /* the preconditioner; moments is NULL if there is none */
+    double *moments;                    /* [d + 1, d + 1], second moments of [x, 1] */
+    double *mean;                       /* [k, d + 1], the mean of [x, 1] in each class; for 3 classes or more */
+    float *inverse;                     /* [d + 1, d + 1], of what all classes share */
+    double *along, *pull;               /* [k, d + 1], the inverse times the mean; [k], how much of it is taken away */
+    double *own, curve;                 /* [classes] sums of s p (1 - p), p: the probability of the row's own class; */
+    bool watch;                         /* sum of s (1 - |p|^2), p: all probabilities; summed up if watch is set */
     /* of the current fit */
     double penalty;                     /* 1 / (C S) */
     struct arena *scratch;              /* memory that a gradient may use */
@@ -101,7 +109,8 @@ struct pass {
     float *w;                  /* [k, d]: theta without its biases */
     float *s32, *xy;           /* [k, n]: scores, then residuals; [k, d]: the residuals times x */
     double *s64;               /* [k, n]: as s32, in exact problems */
-    double *loss;              /* the loss of each chunk */
+    double *loss, *curve;      /* of each chunk */
+    double *own;               /* [n]: each row's part of l->own */
     double *gradient;
     float *rows;               /* scratch of each thread: [CHUNK, k] f32, or [k] f64 in exact problems */
 };
@@ -116,14 +125,19 @@ static void exact_scores(void *ctx, size_t i, int thread) {
 }
 
 /* Replace a row's scores by their residuals, which are probabilities minus the true class, times the row's weight.
- * Returns the row's loss times its weight. */
-static double residual(double *s, size_t k, size_t y, double weight) {
+ * Returns the row's loss times its weight.  *own becomes the probability of the true class, and *square the sum of the
+ * squares of all probabilities. */
+static double residual(double *s, size_t k, size_t y, double weight, double *own, double *square) {
     double top = s[0], sum = 0, loss;
+
+    *square = 0;
 
     if (k == 1) {
         double t = y ? 1 : -1, m = t * s[0], q = exp(-fabs(m));
 
         loss = log1p(q) + (m < 0 ? -m : 0);
+        *own = (m > 0 ? 1 : q) / (1 + q);
+        *square = *own * *own + (1 - *own) * (1 - *own);
         s[0] = -t * weight * (m > 0 ? q : 1) / (1 + q);
         return weight * loss;
     }
@@ -132,6 +146,9 @@ static double residual(double *s, size_t k, size_t y, double weight) {
     loss = top - s[y];
     for (size_t j = 0; j < k; j++)
         sum += s[j] = exp(s[j] - top);
+    for (size_t j = 0; j < k; j++)
+        *square += s[j] / sum * (s[j] / sum);
+    *own = s[y] / sum;
     for (size_t j = 0; j < k; j++)
         s[j] *= weight / sum;
     s[y] -= weight;
@@ -142,18 +159,22 @@ static void exact_residuals(void *ctx, size_t i, int thread) {
     const struct pass *q = ctx;
     const struct logreg *l = q->l;
     const size_t lo = i * CHUNK, n = q->b->n, k = l->k;
-    double *s = (double *)(void *)q->rows + (size_t)thread * k, loss = 0;
+    double *s = (double *)(void *)q->rows + (size_t)thread * k, loss = 0, curve = 0, own, square;
 
     for (size_t r = lo; r < size_min(lo + CHUNK, n); r++) {
         const size_t row = q->b->from + r;
+        const double weight = l->p->weight ? (double)l->p->weight[row] : 1;
 
         for (size_t j = 0; j < k; j++)
             s[j] = q->s64[j * n + r] + q->theta[j * (l->d + 1) + l->d];
-        loss += residual(s, k, (size_t)l->p->y[row], l->p->weight ? (double)l->p->weight[row] : 1);
+        loss += residual(s, k, (size_t)l->p->y[row], weight, &own, &square);
+        curve += weight * (1 - square);
+        q->own[r] = weight * own * (1 - own);
         for (size_t j = 0; j < k; j++)
             q->s64[j * n + r] = s[j];
     }
     q->loss[i] = loss;
+    q->curve[i] = curve;
 }
 
 static void exact_gradient(void *ctx, size_t i, int thread) {
@@ -185,7 +206,7 @@ static void fast_residuals(void *ctx, size_t i, int thread) {
     const struct kern *kern = l->p->compute->kern;
     const size_t lo = i * CHUNK, n = q->b->n, k = l->k, m = size_min(CHUNK, n - lo);
     float *rows = q->rows + (size_t)thread * CHUNK * k;
-    double loss = 0;
+    double loss = 0, curve = 0;
 
     for (size_t j = 0; j < k; j++) {
         float bias = (float)q->theta[j * (l->d + 1) + l->d];
@@ -199,14 +220,21 @@ static void fast_residuals(void *ctx, size_t i, int thread) {
         float *s = rows + r * k;
 
         if (k == 1) {
-            double one = (double)s[0];
+            double one = (double)s[0], own, square;
 
-            loss += residual(&one, 1, y, weight);
+            loss += residual(&one, 1, y, weight, &own, &square);
             s[0] = (float)one;
+            curve += weight * (1 - square);
+            q->own[lo + r] = weight * own * (1 - own);
         } else {
-            double margin = (double)top(k, s) - (double)s[y], sum = (double)kern->exps(k, 1, s);
+            double margin = (double)top(k, s) - (double)s[y], sum = (double)kern->exps(k, 1, s), square = 0;
+            double own = (double)s[y] / sum;
 
             loss += weight * (margin + log(sum));
+            for (size_t j = 0; l->watch && j < k; j++)
+                square += (double)s[j] * (double)s[j];
+            curve += weight * (1 - square / sum / sum);
+            q->own[lo + r] = weight * own * (1 - own);
             kern->scale(k, (float)(weight / sum), s);
             s[y] -= (float)weight;
         }
@@ -215,6 +243,7 @@ static void fast_residuals(void *ctx, size_t i, int thread) {
         for (size_t r = 0; r < m; r++)
             q->s32[j * n + lo + r] = rows[r * k + j];
     q->loss[i] = loss;
+    q->curve[i] = curve;
 }
 
 static void fast_add(void *ctx, size_t j, int thread) {
@@ -235,21 +264,25 @@ static int pass_open(struct pass *q, struct arena *a) {
     const size_t n = size_min(l->n, LOGREG_BLOCK), threads = (size_t)pool_threads(l->p->compute->pool);
 
     q->loss = arena_take(a, div_up(n, CHUNK), sizeof *q->loss);
+    q->curve = arena_take(a, div_up(n, CHUNK), sizeof *q->curve);
+    q->own = arena_take(a, n, sizeof *q->own);
+    if (!q->loss || !q->curve || !q->own)
+        return -1;
     if (l->exact) {
         q->s64 = arena_take(a, l->k * n, sizeof *q->s64);
         q->rows = arena_take(a, threads * l->k, sizeof(double));
-        return q->loss && q->s64 && q->rows ? 0 : -1;
+        return q->s64 && q->rows ? 0 : -1;
     }
     q->w = arena_take(a, l->k * l->d, sizeof *q->w);
     q->s32 = arena_take(a, l->k * n, sizeof *q->s32);
     q->xy = arena_take(a, l->k * l->d, sizeof *q->xy);
     q->rows = arena_take(a, threads * CHUNK * l->k, sizeof *q->rows);
-    return q->loss && q->w && q->s32 && q->xy && q->rows ? 0 : -1;
+    return q->w && q->s32 && q->xy && q->rows ? 0 : -1;
 }
 
 /* Add the gradient of the block q->b to q->gradient.  Returns the block's loss, or NaN when memory is exhausted. */
 static double block_pass(struct pass *q, struct arena scratch) {
-    const struct logreg *l = q->l;
+    struct logreg *l = q->l;
     const struct compute *c = l->p->compute;
     const size_t chunks = div_up(q->b->n, CHUNK);
     double loss = 0;
@@ -269,8 +302,12 @@ static double block_pass(struct pass *q, struct arena scratch) {
         linear_run(&q->b->columns, c, l->k, q->s32, q->b->n, q->xy, l->d, ACT_NONE, NULL, room);
         pool_run(c->pool, l->k, fast_add, q);
     }
-    for (size_t i = 0; i < chunks; i++)
+    for (size_t i = 0; i < chunks; i++) {
         loss += q->loss[i];
+        l->curve += q->curve[i];
+    }
+    for (size_t i = 0; l->watch && i < q->b->n; i++)
+        l->own[l->p->y[q->b->from + i]] += q->own[i];
     return loss;
 }
 
@@ -287,6 +324,9 @@ static double objective(void *ctx, const double *theta, double *gradient) {
         return (double)NAN;
     }
     memset(gradient, 0, l->k * (d + 1) * sizeof *gradient);
+    l->curve = 0;
+    if (l->watch)
+        memset(l->own, 0, l->p->classes * sizeof *l->own);
     if (q.w)
         for (size_t j = 0; j < l->k; j++)
             for (size_t c = 0; c < d; c++)
@@ -312,57 +352,15 @@ static double objective(void *ctx, const double *theta, double *gradient) {
     return loss / l->total + 0.5 * l->penalty * square;
 }
 
-/* ---- the preconditioner ---- */
-
-/* Replace the symmetric matrix s by its inverse, through s = L L^T (Cholesky).  Returns 0, or -1 if s is not positive
- * definite. */
-static int invert(size_t n, double *s) {
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j <= i; j++) {
-            double sum = s[i * n + j];
-
-            for (size_t k = 0; k < j; k++)
-                sum -= s[i * n + k] * s[j * n + k];
-            if (i == j) {
-                if (!(sum > 0))
-                    return -1;
-                s[i * n + i] = sqrt(sum);
-            } else {
-                s[i * n + j] = sum / s[j * n + j];
-            }
-        }
-    /* compute L^-1: its transpose is stored above the diagonal, and its diagonal on the diagonal */
-    for (size_t i = 0; i < n; i++)
-        s[i * n + i] = 1 / s[i * n + i];
-    for (size_t j = 0; j < n; j++)
-        for (size_t i = j + 1; i < n; i++) {
-            double sum = s[i * n + j] * s[j * n + j];
-
-            for (size_t k = j + 1; k < i; k++)
-                sum += s[i * n + k] * s[j * n + k];
-            s[j * n + i] = -sum * s[i * n + i];
-        }
-    /* compute (L^-1)^T L^-1 into the lower triangle; row i of the upper triangle is column i of L^-1 */
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < i; j++) {
-            double sum = 0;
-
-            for (size_t k = i; k < n; k++)
-                sum += s[i * n + k] * s[j * n + k];
-            s[i * n + j] = sum;
-        }
-    for (size_t i = 0; i < n; i++) {
-        double sum = 0;
-
-        for (size_t k = i; k < n; k++)
-            sum += s[i * n + k] * s[i * n + k];
-        s[i * n + i] = sum;
-    }
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = 0; j < i; j++)
-            s[j * n + i] = s[i * n + j];
-    return 0;
-}
+/* ---- the preconditioner ----
+ *
+ * The block of the Hessian that belongs to class j is the mean over the rows of p_j (1 - p_j) x x^T, plus the penalty.
+ * Two terms stand for it.  What p_j (1 - p_j) is on average over rows and classes, times the second moments of all
+ * rows, is shared by the classes, so that one inverse is enough.  The rows of class j itself are less certain than
+ * others, and their x have much in common: the mean of their p_j (1 - p_j) times the square of their mean x, a matrix
+ * of rank one, is added to the block, by the formula of Sherman and Morrison to the inverse.
+ * Gradients sum up to zero over the classes, and so must the steps: the mean over the classes is subtracted.
+ */
 
 struct product {
     const struct logreg *l;
@@ -379,62 +377,125 @@ static void inverse_times(void *ctx, size_t i, int thread) {
         p->out[j * m + c] = p->l->sim->dot(p->g + j * m, p->l->inverse + c * m, m);
 }
 
-static void precondition(void *ctx, const double *g, double *out) {
-    const struct logreg *l = ctx;
-    struct product p = {l, g, out};
+static double product_of(size_t n, const double *a, const double *b) {
+    double sum = 0;
 
-    pool_run(l->p->compute->pool, l->k * div_up(l->d + 1, CHUNK), inverse_times, &p);
+    for (size_t i = 0; i < n; i++)
+        sum += a[i] * b[i];
+    return sum;
 }
 
-/* Compute m [d + 1, d + 1], the mean over all rows of [x, 1]^T [x, 1]. */
-static int moments(struct logreg *l, double *m, struct arena scratch) {
+static void precondition(void *ctx, const double *g, double *out) {
+    const struct logreg *l = ctx;
+    const size_t side = l->d + 1;
+    struct product p = {l, g, out};
+
+    pool_run(l->p->compute->pool, l->k * div_up(side, CHUNK), inverse_times, &p);
+    for (size_t j = 0; l->mean && j < l->k; j++) {
+        const double *along = l->along + j * side, f = l->pull[j] * product_of(side, along, g + j * side);
+
+        for (size_t c = 0; c < side; c++)
+            out[j * side + c] -= f * along[c];
+    }
+    for (size_t c = 0; l->mean && c < side; c++) {
+        double sum = 0;
+
+        for (size_t j = 0; j < l->k; j++)
+            sum += out[j * side + c];
+        for (size_t j = 0; j < l->k; j++)
+            out[j * side + c] -= sum / (double)l->k;
+    }
+}
+
+/* Copy every step'th row of the block, transposed, to out [d, m], and add the block's rows to the sums by class.
+ * Returns m. */
+static size_t sample(const struct logreg *l, const struct block *b, size_t step, float *out) {
+    const size_t d = l->d, first = div_up(b->from, step) * step - b->from;
+    const size_t m = first < b->n ? div_up(b->n - first, step) : 0;
+
+    for (size_t i = 0; i < m; i++)
+        for (size_t c = 0; c < d; c++)
+            out[c * m + i] = b->x[(first + i * step) * d + c];
+    for (size_t i = 0; l->mean && i < b->n; i++) {
+        double *sum = l->mean + (size_t)l->p->y[b->from + i] * (d + 1);
+
+        for (size_t c = 0; c < d; c++)
+            sum[c] += (double)b->x[i * d + c];
+        sum[d]++;
+    }
+    return m;
+}
+
+/* Add x^T x to the moments, where xt [d, m] holds the transposed x; and in the last column the sum of x. */
+static int add_moments(struct logreg *l, const float *xt, size_t m, float *xx, struct arena a) {
     const size_t d = l->d, side = d + 1;
     const struct compute *c = l->p->compute;
+    struct tensor t = {.dtype = DT_F32, .nd = 2, .shape = {d, m}, .data = xt};
+    struct linear columns;
+    void *work;
+
+    tensor_contiguous(&t);
+    if (linear_pack(&columns, 1, &t, NULL, c, &a, &l->err) < 0)
+        return -1;
+    if (!(work = arena_take(&a, linear_scratch(&columns, c, d), 1)))
+        return err_set(&l->err, "no memory for %zu x %zu moments", d, d);
+    linear_run(&columns, c, d, xt, m, xx, d, ACT_NONE, NULL, work);
+    for (size_t r = 0; r < d; r++) {
+        for (size_t j = 0; j < d; j++)
+            l->moments[r * side + j] += (double)xx[r * d + j];
+        for (size_t j = 0; j < m; j++)
+            l->moments[r * side + d] += (double)xt[r * m + j];
+    }
+    return 0;
+}
+
+/* Compute the moments of a sample of the rows, and the mean of each class. */
+static int moments(struct logreg *l, struct arena scratch) {
+    const size_t d = l->d, side = d + 1, step = div_up(l->n, SAMPLE * d);
     float *xx = arena_take(&scratch, d * d, sizeof *xx);
 
     if (!xx)
         return err_set(&l->err, "no memory for %zu x %zu moments", d, d);
-    memset(m, 0, side * side * sizeof *m);
+    memset(l->moments, 0, side * side * sizeof *l->moments);
+    if (l->mean)
+        memset(l->mean, 0, l->k * side * sizeof *l->mean);
     for (size_t i = 0; i < l->nblock; i++) {
         struct arena a = scratch;
         const struct block *b;
         struct block room;
-        const float *xt;
-        void *work;
+        float *xt;
+        size_t m;
 
-        if (!(b = block_of(l, i, &room, &a)) || transpose(b->x, b->n, d, &xt, &a, &l->err) < 0)
+        if (!(b = block_of(l, i, &room, &a)))
             return -1;
-
-        struct tensor t = {.dtype = DT_F32, .nd = 2, .shape = {d, b->n}, .data = xt};
-        struct linear columns = b->columns;
-
-        tensor_contiguous(&t);
-        if (l->exact && linear_pack(&columns, 1, &t, NULL, c, &a, &l->err) < 0)
+        if (!(xt = arena_take(&a, div_up(b->n, step) * d, sizeof *xt)))
+            return err_set(&l->err, "no memory for %zu rows of %zu", b->n, d);
+        m = sample(l, b, step, xt);
+        if (m && add_moments(l, xt, m, xx, a) < 0)
             return -1;
-        if (!(work = arena_take(&a, linear_scratch(&columns, c, d), 1)))
-            return err_set(&l->err, "no memory for %zu x %zu moments", d, d);
-        linear_run(&columns, c, d, xt, b->n, xx, d, ACT_NONE, NULL, work);
-        for (size_t r = 0; r < d; r++) {
-            for (size_t j = 0; j < d; j++)
-                m[r * side + j] += (double)xx[r * d + j] / (double)l->n;
-            for (size_t j = 0; j < b->n; j++)
-                m[d * side + r] += (double)xt[r * b->n + j] / (double)l->n;
-        }
     }
+    for (size_t i = 0; i < side * side; i++)
+        l->moments[i] /= (double)div_up(l->n, step);
     for (size_t r = 0; r < d; r++)
-        m[r * side + d] = m[d * side + r];
-    m[d * side + d] = 1;
+        l->moments[d * side + r] = l->moments[r * side + d];
+    l->moments[d * side + d] = 1;
+    for (size_t j = 0; l->mean && j < l->k; j++) {
+        double *mean = l->mean + j * side, n = mean[d];
+
+        for (size_t c = 0; n > 0 && c < side; c++)
+            mean[c] /= n;
+    }
     return 0;
 }
 
-/* Compute l->inverse.  The inverted matrix is the moments, times the curvature of a class that has an equal share of
- * the rows, plus the penalty. */
+/* Compute the preconditioner for the theta of the last gradient. */
 static int preconditioner(struct logreg *l, struct arena scratch) {
     const size_t side = l->d + 1;
-    const double share = 1 / (double)l->p->classes, curve = share * (1 - share);
-    double *m = arena_take(&scratch, side * side, sizeof *m), mean = 0;
+    const double curve = l->curve / l->total / (double)l->p->classes;
+    double *m = arena_take(&scratch, side * side, sizeof *m), *room = arena_take(&scratch, side, sizeof *room), mean = 0;
+    struct product p = {l, l->mean, l->along};
 
-    if (!m)
+    if (!m || !room)
         return err_set(&l->err, "no memory for %zu x %zu moments", side, side);
     for (size_t i = 0; i < side * side; i++)
         m[i] = curve * l->moments[i];
@@ -442,11 +503,35 @@ static int preconditioner(struct logreg *l, struct arena scratch) {
         mean += m[i * side + i] / (double)side;
     for (size_t i = 0; i < side; i++)
         m[i * side + i] += RIDGE * mean + (i < l->d ? l->penalty : 0);
-    if (invert(side, m) < 0)
+    if (inverse_spd(side, m, room) < 0)
         return err_set(&l->err, "the rows hold numbers that are not finite");
     for (size_t i = 0; i < side * side; i++)
         l->inverse[i] = (float)m[i];
+    if (!l->mean)
+        return 0;
+    pool_run(l->p->compute->pool, l->k * div_up(side, CHUNK), inverse_times, &p);
+    for (size_t j = 0; j < l->k; j++) {
+        const double own = l->own[j] / l->total;
+
+        l->pull[j] = own / (1 + own * product_of(side, l->along + j * side, l->mean + j * side));
+    }
     return 0;
+}
+
+static int preconditioner_open(struct logreg *l, struct arena *keep) {
+    const size_t side = l->d + 1, classes = l->p->classes;
+
+    l->moments = arena_take(keep, side * side, sizeof *l->moments);
+    l->inverse = arena_take(keep, side * side, sizeof *l->inverse);
+    l->own = arena_take(keep, classes, sizeof *l->own);
+    if (l->k > 1) {
+        l->mean = arena_take(keep, classes * side, sizeof *l->mean);
+        l->along = arena_take(keep, classes * side, sizeof *l->along);
+        l->pull = arena_take(keep, classes, sizeof *l->pull);
+    }
+    if (!l->moments || !l->inverse || !l->own || (l->k > 1 && (!l->mean || !l->along || !l->pull)))
+        return err_set(&l->err, "no memory for %zu x %zu moments", side, side);
+    return moments(l, *keep);
 }
 
 /* ---- fitting ---- */
@@ -483,21 +568,18 @@ struct logreg *logreg_open(const struct logreg_problem *p, struct arena *keep, s
             if (block_open(l, i, &l->block[i], keep, e) < 0)
                 return NULL;
     }
-    if (worth_it(l)) {
-        const size_t side = l->d + 1;
-
-        if (!(l->moments = arena_take(keep, side * side, sizeof *l->moments)) ||
-            !(l->inverse = arena_take(keep, side * side, sizeof *l->inverse)))
-            return err_set(e, "no memory for %zu x %zu moments", side, side), NULL;
-        if (moments(l, l->moments, *keep) < 0)
-            return err_set(e, "%s", l->err.msg), NULL;
-    }
+    if (worth_it(l) && preconditioner_open(l, keep) < 0)
+        return err_set(e, "%s", l->err.msg), NULL;
     return l;
 }
 
 static bool go_on(void *ctx, size_t iteration, double gradient) {
-    const struct logreg *l = ctx;
+    struct logreg *l = ctx;
 
+    if (!l->failed && l->moments && (iteration == 0 || iteration == REFRESH)) {
+        l->failed = preconditioner(l, *l->scratch) < 0;
+        l->watch = iteration < REFRESH;
+    }
     return !l->failed && (!l->go_on || l->go_on(l->ctx, iteration, gradient));
 }
 
@@ -508,16 +590,16 @@ int logreg_fit(struct logreg *l, double c, double tol, size_t max_iter, bool (*m
     size_t vectors = (2 * LBFGS_PAIRS + 8) * (o.n * sizeof(double) + 2 * ARENA_ALIGN);
 
     o.noise = l->exact ? 1e-12 : NOISE_F32;
+    if (!(tol > 0))
+        o.tol = l->exact ? fmax(fmin(LOGREG_TOL, LOGREG_TOL_EXACT / (c * l->total)), LOGREG_TOL_LEAST) : LOGREG_TOL;
     l->go_on = more;
     l->ctx = ctx;
     l->penalty = 1 / (c * l->total);
     l->failed = false;
     err_clear(&l->err);
-    if (l->moments) {
-        if (preconditioner(l, a) < 0)
-            return err_set(e, "%s", l->err.msg);
+    l->watch = l->moments;
+    if (l->moments)
         o.precondition = precondition;
-    }
     /* the solver takes its vectors from the front of the scratch, and a gradient uses the memory behind these
      * vectors */
     rest = a;

@@ -6,8 +6,9 @@
  *          and ce = log(1 + exp(-t (w.x + b))), t = 1 for class 1 and -1 for class 0.  The intercept b is not
  *          penalised.  The minimum is unique up to a common shift of b, which stays at sum b = 0.
  * Source   scikit-learn 1.9, sklearn/linear_model/_logistic.py, solver "lbfgs"; Radford et al. 2021,
- *          arXiv:2103.00020, appendix A.3 (linear probes).  Preconditioner: Boehning 1992,
- *          doi:10.1007/BF00048682, who bounds the Hessian by a multiple of (I - 11^T / K) (x) X^T X.
+ *          arXiv:2103.00020, appendix A.3 (linear probes).  Preconditioner: as Boehning 1992,
+ *          doi:10.1007/BF00048682, who bounds the Hessian by a multiple of (I - 11^T / K) (x) X^T X, with the
+ *          curvature at the current weights, and with a term of rank one for each class (logreg.c).
  * Shapes   The rows x_i are [n, d] f32.  y [n] holds classes 0..K-1.  theta is [k, d + 1] f64; its row j holds the d
  *          weights of class j and then its bias.  k is 1 for two classes, else K.
  * Numbers  Sums of losses, gradients and theta are in f64.  Small problems, with at most LOGREG_EXACT operations a
@@ -33,6 +34,9 @@
 
 enum { LOGREG_BLOCK = 4096 };                 /* rows of a block */
 #define LOGREG_EXACT ((double)2e9)            /* number of multiplications and additions of one gradient */
+#define LOGREG_TOL 1e-7
+#define LOGREG_TOL_EXACT 1e-5
+#define LOGREG_TOL_LEAST 1e-12
 
 /* Where rows come from. */
 struct logreg_rows {
@@ -69,7 +73,9 @@ size_t logreg_vectors(size_t classes);
 struct logreg *logreg_open(const struct logreg_problem *p, struct arena *keep, struct err *e);
 
 /* Fit with penalty C = c, starting from theta, which may be zero or the optimum for another C.  tol bounds the largest
- * element of the gradient of J / (C S).  go_on is called as in lbfgs.h. */
+ * element of the gradient of J / (C S).  If tol is 0, the bound is LOGREG_TOL, and for products in f64 LOGREG_TOL_EXACT
+ * divided by C S if this is less, at least LOGREG_TOL_LEAST: the larger C is, the flatter is the objective, and the
+ * farther from the optimum are weights with a small gradient.  go_on is called as in lbfgs.h. */
 int logreg_fit(struct logreg *l, double c, double tol, size_t max_iter, bool (*go_on)(void *, size_t, double),
                void *ctx, double *theta, struct logreg_result *r, struct arena scratch, struct err *e);
 

@@ -51,6 +51,13 @@ right() {
     cmp p.probe q.probe
 }
 
+@test "the default tolerance falls with C: 1e-5 / (C n) where that is below 1e-7" {
+    largest() { probe -v --progress=none --train --label-from '^([^/]+)/' -o q.probe "$@" all 2>&1 | sed -n 's/.*largest gradient //p'; }
+    awk -v g="$(largest -C 1000)" 'BEGIN { exit !(g > 0 && g <= 1e-5 / 180000) }'
+    awk -v g="$(largest -C 0.1)" 'BEGIN { exit !(g > 1e-9 && g <= 1e-7) }'
+    awk -v g="$(largest -C 1000 --tol 1e-3)" 'BEGIN { exit !(g > 1e-7 && g <= 1e-3) }'
+}
+
 @test "more streams than a process may hold open" {
     cut() { record-json "$1" | sed -n "$2p" | record-json --from-json; }
     mkdir -p parts

@@ -96,7 +96,7 @@ static void near_and_tip(const struct weights *ws, struct arena a) {
 
 static void fits(const struct weights *ws, const struct compute *c, struct arena a) {
     struct features f;
-    struct probe_fit p = {.x = &f, .compute = c, .c = 0.316, .tol = 1e-9, .max_iter = 1000, .exact = -1, .hold_out = true,
+    struct probe_fit p = {.x = &f, .compute = c, .c = 0.316, .max_iter = 1000, .exact = -1, .hold_out = true,
                           .calibrate = true, .folds = 4, .validation = 0.2};
     struct err e = {0};
     size_t *m, sum = 0;
@@ -114,7 +114,8 @@ static void fits(const struct weights *ws, const struct compute *c, struct arena
     ok(p.temperature > 1 && p.error_after < p.error, "overconfident, and less so at T = %.3f: %.3f, %.3f", p.temperature,
        p.error, p.error_after);
     p.folds = 0, p.sweep = true, p.calibrate = false;
-    ok(probe_fit_run(&p, &a, &e) == 0 && p.swept.n == SWEEP_FITS && p.c == p.swept.fit[p.swept.best].c, "a sweep %s", e.msg);
+    ok(probe_fit_run(&p, &a, &e) == 0 && p.swept.n > 7 && p.swept.n <= SWEEP_FITS && p.c == p.swept.fit[p.swept.best].c,
+       "a sweep %s", e.msg);
     ok(p.held > 15 && p.held < 45, "about a fifth was held out: %zu of 150", p.held);
     ok(fabs(p.accuracy - p.swept.fit[p.swept.best].accuracy) < 1e-12, "its accuracy is that of the best C");
     p.sweep = false, p.hold_out = false, p.balanced = true, p.c = 1;

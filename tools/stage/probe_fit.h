@@ -18,7 +18,7 @@ struct probe_fit {
     /* what the caller asks for */
     const struct features *x;
     const struct compute *compute;
-    double c, validation, tol;
+    double c, validation, tol;   /* tol: 0 for the default of logreg_fit */
     size_t max_iter, folds;      /* folds: the number K of folds, or 0 for a validation split */
     bool sweep, balanced, hold_out, calibrate;
     int exact;
