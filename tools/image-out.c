@@ -206,8 +206,8 @@ static void finish_sheet(struct job *j) {
 
     if (!j->sheet.n || tool_stopped())
         return;
-    if (caption_font(&j->sheet, j->cell, j->font, &j->keep, &no) < 0)
-        j->font ? die("--font: %s", no.msg) : warn("captions in ASCII: %s", no.msg);
+    if (caption_font(&j->sheet, j->cell, j->font, &j->keep, &no) < 0 || no.msg[0])
+        j->font && !j->sheet.font ? die("--font: %s", no.msg) : warn("captions %s: %s", j->sheet.font ? "with boxes" : "in ASCII", no.msg);
     if (sheet_plan(&j->sheet, j->cell, j->columns > 0 ? (size_t)j->columns : 0, &e) < 0)
         die("%s", e.msg);
     rgb = arena_take(&a, j->sheet.h * j->sheet.w, 3);

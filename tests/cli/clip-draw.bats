@@ -121,7 +121,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     run -2 "${draw[@]}" --vq dvae in.clip
     [ "$output" = "clip-draw: dvae/decoder.safetensors: a dVAE decoder has no codebook of latents: a VQGAN is needed" ]
     run -2 "${draw[@]}" --vq detoker --init fish.png in.clip
-    [ "$output" = "clip-draw: no encoder of pictures to tokens in detoker (model.safetensors: a decoder without its encoder)" ]
+    [ "$output" = "clip-draw: no encoder of pictures to tokens in detoker (model.safetensors: a decoder without its encoder); 'unclip help overview' names models and what they hold" ]
     run -2 "${few[@]}" --init none.png in.clip
     [ "$output" = "clip-draw: none.png: No such file or directory" ]
 }
@@ -178,7 +178,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     cat a.clip b.clip in.clip >all.clip
     head -c 100 in.clip >>all.clip
     run -1 --separate-stderr clip-draw "${few[@]}" --keep-errors -o o.clip all.clip
-    [ "${stderr_lines[0]}" = "clip-draw: all.clip: record 1 (none): neither text_embed nor image_embed" ]
+    [ "${stderr_lines[0]}" = "clip-draw: all.clip: record 1 (none): neither text_embed nor image_embed (clip-embed makes them)" ]
     [[ ${stderr_lines[1]} == "clip-draw: all.clip: record 2 (short): "* ]]
     [[ ${stderr_lines[2]} == "clip-draw: all.clip: record 4 at byte "*": cut short: the stream ends inside it" ]]
     [ "$(field o.clip '[.id, .data.error != null]' | tr '\n' ' ')" = '["none",true] ["short",true] ["a red heart",false] ' ]
@@ -204,13 +204,13 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     run -2 clip-draw --canvas pixels --init none.png in.clip
     [ "$output" = "clip-draw: none.png: No such file or directory" ]
     run -2 clip-draw --negative a.clip in.clip
-    [ "$output" = "clip-draw: a.clip: record 1: neither text_embed nor image_embed" ]
+    [ "$output" = "clip-draw: a.clip: record 1: neither text_embed nor image_embed (clip-embed makes them)" ]
     run -2 clip-draw -o in.clip in.clip
     [ "$output" = "clip-draw: in.clip: input file is output file" ]
     run -2 clip-draw --cutouts 256 --iterations 65535 in.clip
     [ "$output" = "clip-draw: --cutouts times --iterations is more than 1048576" ]
     run -1 --separate-stderr sh -c 'image-out -o x.svg <in.clip'
-    [ "${stderr_lines[0]}" = "image-out: -: record 1 (a red heart): no svg: clip-draw writes it for strokes" ]
+    [ "${stderr_lines[0]}" = "image-out: -: record 1 (a red heart): no svg (clip-draw makes it of strokes)" ]
     for o in '--sheet -o x.svg' '--sheet --svg -o x'; do
         # shellcheck disable=SC2086
         run -2 image-out $o in.clip

@@ -278,6 +278,10 @@ image-out: z.ppm: 1 x 1 pixels" ]
     run -0 --separate-stderr image-out --sheet --caption id --font /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf -o f.ppm ascii.clip
     [ -z "$stderr" ]
     cmp -s f.ppm a.ppm && false
+    # a letter that the font lacks is a box, and is named once
+    { pixel '"日"' 2; pixel '"本"' 2; } | record-json --from-json >two.clip
+    run -0 --separate-stderr image-out --sheet --caption id -o b.ppm two.clip
+    [ "$stderr" = "image-out: captions with boxes: the font DejaVu Sans Book has no character U+65E5" ]
     run -2 --separate-stderr image-out --sheet --font none -o f.ppm ascii.clip
     [ "$stderr" = "image-out: --font: none: not a scalable font that FreeType can read" ]
     mkdir lib

@@ -126,6 +126,8 @@ int caption_font(struct sheet *s, struct sheet_cell *cell, const char *file, str
         return 0;
     if ((font.of = typeface_open(file, e))) {
         s->font = &font;
+        for (size_t i = 0; i < s->n && typeface_has(font.of, cell[i].caption, strlen(cell[i].caption), e); i++)
+            ;
         return 0;
     }
     for (size_t i = 0; i < s->n; i++)

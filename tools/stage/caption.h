@@ -21,7 +21,8 @@ int caption_write(struct mp *out, const struct record *r, const char *fields, st
 const char *caption_string(struct span text, struct arena *a);
 
 /* Chooses the font for the captions of a sheet, which are in cell [s->n].  It is the font in `file`.  If `file` is
- * NULL, it is DejaVu Sans (typeface.h) if a caption is not ASCII, else the built-in font.  Returns 0.  Returns -1 if
+ * NULL, it is DejaVu Sans (typeface.h) if a caption is not ASCII, else the built-in font.  Returns 0; if
+ * the font lacks a character of a caption, e names the first one, which will be drawn as a box.  Returns -1 if
  * the font cannot be opened: then the built-in font remains, and the captions are replaced by copies, in memory from
  * the arena a, with '?' for each character outside ASCII. */
 int caption_font(struct sheet *s, struct sheet_cell *cell, const char *file, struct arena *a, struct err *e);
