@@ -108,7 +108,9 @@ removed() {
     local left
 
     in_place root 'apt-get -q -y purge --autoremove unclip unclip-models libunclip0 libunclip-dev' || return 1
-    left=$(cd "$dir/place" && while read -r f; do if [ -e ".$f" ] || [ -L ".$f" ]; then echo "$f"; fi; done <"$dir/new")
+    # a directory in which another package has files stays
+    left=$(cd "$dir/place" && while read -r f; do
+        if [ -f ".$f" ] || [ -L ".$f" ] || { [ -d ".$f" ] && [ -z "$(ls -A ".$f")" ]; }; then echo "$f"; fi; done <"$dir/new")
     left+=$(cd "$dir/place" && find . -xdev -iname '*unclip*' | grep -vE '^./(home|root|tmp|proc|var/cache/apt)(/|$)')
     [ -z "$left" ] || { echo "left: $left"; return 1; }
 }
