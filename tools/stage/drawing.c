@@ -114,7 +114,7 @@ int drawing_negatives(struct drawing *d, const char *file, size_t at, struct are
     for (int got; !why.msg[0] && (got = stream_next(&s, &r, a, &why)) != 0; at++)
         for (size_t i = 0; got > 0 && i < d->sights; i++)
             if (!sight_target(&d->sight[i], at, weight, &r, NULL, d->sights > 1, a, &why))
-                err_set(&why, "neither text_embed nor image_embed");
+                err_set(&why, "neither text_embed nor image_embed (clip-embed makes them)");
     stream_close(&s);
     return why.msg[0] ? err_set(e, "%s: record %llu: %s", file, (unsigned long long)s.number, why.msg) : 0;
 }
