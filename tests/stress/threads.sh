@@ -33,7 +33,6 @@ clip-tok -m glide 'the red cat' >red_cat
 decode64 -m glide --steps 3 red_cat >small
 
 clip-tok -m box fish >named
-clip-embed -m box <named >fish
 
 runs=0 bad=0
 # run COMMAND...: with one thread and with four, on the file $IN
@@ -65,9 +64,9 @@ run decode64 -m glide -n 2 --steps 9 red_cat
 run upsample -m glide --steps 5 small
 run clip-draw --iterations 4 text
 run clip-draw --canvas pixels --iterations 4 -n 2 pictures
-run decode64 -m glide -m box --steps 3 -g 1 --clip-guidance 30 --clip-guidance-on x0 --cutouts 2 red_cat
+run decode64 -m glide -m pipe --steps 3 -g 1 --clip-guidance 30 --clip-guidance-on x0 --cutouts 2 red_cat
 run decode64 -m box/noised_clip -m box --embed none --steps 1 -g 1 --clip-guidance 10 named
-run clip-draw -m box --canvas vqgan --vq "$gold/vqgan/vq" --size 32 --iterations 3 --cutouts 4 fish
+run clip-draw --canvas vqgan --vq "$gold/vqgan/vq" --size 32 --iterations 3 --cutouts 4 text
 run prior -m "$top/tests/golden/ar_prior" --uncond "$top/tests/golden/karlo/empty.clip" -g 2 -n 2 -b 3 "$top/tests/golden/karlo/text.clip"
 run decode64 --erase 2,2,9,9 --resample 2 pictures
 run decode64 --ddim --eta 0.5 --emit-steps 5 --no-text pictures
