@@ -242,7 +242,7 @@ static unsigned sample(const unsigned char *line, size_t i, unsigned bits) {
     if (bits == 8)
         return line[i];
     if (bits < 8)
-        return line[i * bits / 8] >> (8 - bits - i * bits % 8) & ((1u << bits) - 1);
+        return (unsigned)line[i * bits / 8] >> (8 - bits - i * bits % 8) & ((1u << bits) - 1);
     memcpy(&v, line + 2 * i, 2);
     return (unsigned)v >> 8;
 }

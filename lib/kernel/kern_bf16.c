@@ -4,13 +4,14 @@
 #define VEC_BF16
 #include "lib/kernel/kern_vec.inc"
 #include "lib/kernel/kern_pack.inc"
+#include "lib/kernel/kern_check.inc"
 
 enum { ROWS = 6, COLS = 4, PANEL = COLS * VL };
 
 /* Multiplies m rows by cols vectors of columns.  Rows and weights hold pairs of bf16; m and cols are constants in each
  * call, so that the sums stay in registers. */
-INL void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], const char *w,
-                 float *c, size_t ldc, bool add, const char *ahead, size_t step) {
+INL UNCHECKED void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], const char *w,
+                           float *c, size_t ldc, bool add, const char *ahead, size_t step) {
     const char *x[ROWS];
     __m512 s[ROWS][COLS];
 
@@ -50,8 +51,10 @@ INL void tile_of(size_t m, size_t cols, size_t pairs, const void *const a[], con
         tile_of(m, cols, k / 2, a, packed, c, ldc, add, ahead, step); break;
 #define CASES(cols) CASE(1, cols) CASE(2, cols) CASE(3, cols) CASE(4, cols) CASE(5, cols) CASE(6, cols)
 
+UNCHECKED
 static void bf16_tile(size_t m, size_t n, size_t k, const void *const a[], const void *packed,
                       float *c, size_t ldc, bool add, const char *ahead, size_t step) {
+    check_tile(m, k * sizeof(short), a, packed, k / 2 * PANEL * 4, c, ldc, (n + VL - 1) / VL * VL * sizeof *c);
     step *= 2;
     if (!step)
         ahead = packed;

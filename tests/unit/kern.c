@@ -3,6 +3,8 @@
 #include "lib/kernel/kern.h"
 
 #include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "lib/base/cpu.h"
 #include "lib/base/tensor.h"
@@ -387,6 +389,44 @@ static void widening(const struct kern *k) {
     free(w), free(a), free(c[0]), free(c[1]), free(wide), free(packed);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+/* The loops of a tile are not instrumented (kern_check.inc).  Each of the four ranges that a tile uses is given a few
+ * bytes less than it needs, in a process of its own, which AddressSanitizer must end. */
+static void checked(const struct kern *k) {
+    enum { DEEP = 8 };
+    const size_t panel = k->panel, row_bytes = DEEP * dtype_size(k->row);
+    int ended = 0, whole = 0;
+
+    for (int lack = 0; lack < 5; lack++) {
+        int status;
+        pid_t pid;
+
+        fflush(stdout);
+        pid = fork();
+        if (pid == 0) {
+            char *packed = calloc(1, panel_bytes(k, DEEP) - (lack == 1 ? 2 : 0));
+            float *c = calloc(1, panel * sizeof *c - (lack == 2 ? 2 : 0));
+            float *wide = calloc(1, DEEP * panel * sizeof *wide - (lack == 3 ? 2 : 0));
+            const void *row[1] = {calloc(1, row_bytes - (lack == 4 ? 1 : 0))};
+
+            close(STDERR_FILENO);
+            if (lack == 3 && k->tile_widen)
+                k->tile_widen(1, panel, DEEP, row, packed, c, panel, false, NULL, 0, wide);
+            else
+                k->tile(1, panel, DEEP, row, packed, c, panel, false, NULL, 0);
+            _exit(0);
+        }
+        if (pid < 0 || waitpid(pid, &status, 0) != pid)
+            break;
+        if (lack == 0 || (lack == 3 && !k->tile_widen))
+            whole += status == 0;
+        else
+            ended += status != 0;
+    }
+    ok(whole == (k->tile_widen ? 1 : 2) && ended == 5 - whole, "%s: a tile that leaves its memory is found: %d of %d", k->name, ended, 5 - whole);
+}
+#endif
+
 static void finishes(const struct kern *k) {
     double e = 0;
     int clean = 1;
@@ -458,6 +498,10 @@ int main(void) {
         if (k->tile_widen)
             widening(k);
         finishes(k);
+#ifdef __SANITIZE_ADDRESS__
+        if (k->panel)
+            checked(k);
+#endif
     }
     choosing();
 #ifdef HAVE_BLIS
