@@ -3,6 +3,8 @@
 #     docker build -t unclip .
 #     docker run --rm -v "$PWD/photos:/data:ro" unclip search 'a red heart' .
 #     docker run --rm -v "$PWD:/data" --entrypoint sh unclip -c 'clip-embed photos/*.jpg | rank --labels labels.txt --tsv'
+#
+# Docker itself has not built it yet: tests/stress/dockerfile.sh does these steps one after another in chroots of Debian 12.
 
 FROM debian:12-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends build-essential

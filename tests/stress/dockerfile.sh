@@ -14,7 +14,8 @@ dir=${1:-$(mktemp -d)}
 mkdir -p "$dir" && dir=$(cd "$dir" && pwd) || exit 2
 [ "$(id -u)" = 0 ] || { echo 'dockerfile.sh: it makes chroots, which needs root' >&2; exit 2; }
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
-unset UNCLIP_MODEL XDG_CACHE_HOME HOME LC_ALL LANG
+unset UNCLIP_MODEL XDG_CACHE_HOME LC_ALL LANG
+export HOME=/root    # as in a container
 stages=0 passed=0 failed=0 place='' work=/
 
 unmount() { for n in 1 2; do if mountpoint -q "$dir/stage$n/proc"; then umount "$dir/stage$n/proc"; fi; done; }
