@@ -72,7 +72,8 @@ foreign() { inside 'for f in build-arm64/bin/* build-arm64/library/libunclip.so.
 mount -t proc proc "$root/proc"
 copy
 MAKE='make B=build-arm64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy PKG_CONFIG=aarch64-linux-gnu-pkg-config'
-UNITS='base record stream kern linear clip_golden safetensors api'
+# linear and clip_golden take long under qemu; make check-arm64 runs linear
+UNITS='base record stream kern safetensors api'
 ok 'all programs and the library are built' inside "$MAKE -j2 all" || finish
 ok 'they are for arm64' foreign
 ok 'WebP, HEIF, TIFF and FreeType are in' inside 'clip-embed -V | tee /dev/stderr | grep -i webp | grep -i heif | grep -i tiff | grep -i freetype'
