@@ -43,9 +43,7 @@ cat >"$demo/prompts.txt" <<'END'
 a pizza
 a penguin
 a frog on a pink background
-a house on a light blue background
 a rocket
-a sunflower
 END
 cat >"$page" <<'END'
 <!DOCTYPE html>
@@ -66,13 +64,13 @@ END
 echo "unclip: CLIP and unCLIP from the shell, with the small model (examples/emoji)"
 start=$(date +%s)
 
-part 'Sentences become pictures' 'Four candidates are drawn for each sentence, with less guidance and in fewer steps than a large model needs. The candidate that fits best is enlarged.'
+part 'Sentences become pictures' 'Two candidates are drawn for each sentence, with less guidance and in fewer steps than a large model needs. The better one, by its embedding, is enlarged.'
 show "cat $demo/prompts.txt"
-show "clip-tok -f $demo/prompts.txt | clip-embed | prior -g 2.5 -n 4 | decode64 -g 3 --steps 12 | clip-embed >$demo/candidates.clip"
-show "image-out --sheet=12 --caption sample -o $demo/candidates.png $demo/candidates.clip"
+show "clip-tok -f $demo/prompts.txt | clip-embed | prior -g 2.5 -n 2 | decode64 -g 3 --steps 12 | clip-embed >$demo/candidates.clip"
+show "image-out --sheet=8 --caption sample -o $demo/candidates.png $demo/candidates.clip"
 picture "$demo/candidates.png"
 show "rank -k 1 $demo/candidates.clip | upsample --steps 4 >$demo/text.clip"
-show "image-out --sheet=6 -o $demo/text.png $demo/text.clip"
+show "image-out --sheet=4 -o $demo/text.png $demo/text.clip"
 picture "$demo/text.png"
 
 part 'What do the pictures of a directory show?' 'Zero-shot classification: the labels are lines of a text file, and nothing was trained on them.'
@@ -86,38 +84,38 @@ show "rank --text 'a yellow fruit' -k 3 --tsv $demo/drawings.clip"
 show "record-json --info $demo/drawings.clip"
 
 part 'Variations of a picture' 'The picture is inverted to the noise that the decoder makes it from. Eta says how far the variations leave the picture.'
-show "clip-embed examples/emoji/demo/mushroom.png | ddim-invert --steps 14 >$demo/noise.clip"
-show "decode64 -g 2 --eta 0.8 -n 6 --steps 14 $demo/noise.clip | upsample --steps 4 >$demo/variations.clip"
-show "image-out --sheet=6 --caption none -o $demo/variations.png $demo/variations.clip"
+show "clip-embed examples/emoji/demo/mushroom.png | ddim-invert --steps 12 >$demo/noise.clip"
+show "decode64 -g 2 --eta 0.8 -n 4 --steps 12 $demo/noise.clip | upsample --steps 4 >$demo/variations.clip"
+show "image-out --sheet=4 --caption none -o $demo/variations.png $demo/variations.clip"
 picture "$demo/variations.png"
 
 part 'From one picture to another' 'Embeddings and noises are interpolated together. The first and the last picture are the two drawings.'
-show "clip-embed examples/emoji/demo/sun.png | ddim-invert --steps 14 >$demo/from.clip"
-show "clip-embed examples/emoji/demo/red-heart.png | ddim-invert --steps 14 >$demo/to.clip"
-show "embed-mix slerp --frames 6 $demo/from.clip $demo/to.clip | decode64 --steps 14 | upsample --steps 4 >$demo/interpolation.clip"
-show "image-out --sheet=6 --caption none -o $demo/interpolation.png $demo/interpolation.clip"
+show "clip-embed examples/emoji/demo/sun.png | ddim-invert --steps 12 >$demo/from.clip"
+show "clip-embed examples/emoji/demo/red-heart.png | ddim-invert --steps 12 >$demo/to.clip"
+show "embed-mix slerp --frames 4 $demo/from.clip $demo/to.clip | decode64 --steps 12 | upsample --steps 4 >$demo/interpolation.clip"
+show "image-out --sheet=4 --caption none -o $demo/interpolation.png $demo/interpolation.clip"
 picture "$demo/interpolation.png"
 
 part 'A picture changed by words' 'The embedding is turned by the difference of two texts. The noise stays the same for all pictures.'
-show "clip-embed examples/emoji/demo/green-apple.png | ddim-invert --steps 14 >$demo/picture.clip"
+show "clip-embed examples/emoji/demo/green-apple.png | ddim-invert --steps 12 >$demo/picture.clip"
 show "echo 'green apple' | clip-tok | clip-embed >$demo/old.clip"
 show "echo 'red apple' | clip-tok | clip-embed >$demo/new.clip"
-show "embed-mix diff --frames 6 $demo/picture.clip $demo/new.clip $demo/old.clip | decode64 -g 3 --steps 14 | upsample --steps 4 >$demo/textdiff.clip"
-show "image-out --sheet=6 --caption none -o $demo/textdiff.png $demo/textdiff.clip"
+show "embed-mix diff --frames 4 $demo/picture.clip $demo/new.clip $demo/old.clip | decode64 -g 3 --steps 12 | upsample --steps 4 >$demo/textdiff.clip"
+show "image-out --sheet=4 --caption none -o $demo/textdiff.png $demo/textdiff.clip"
 picture "$demo/textdiff.png"
 
-part 'A part of a picture painted anew' 'The cone stays as it is, the scoop is painted again, six times.'
+part 'A part of a picture painted anew' 'The cone stays as it is, the scoop is painted again, twice.'
 show "clip-embed examples/emoji/demo/ice-cream.png >$demo/cone.clip"
-show "decode64 -g 3 --steps 12 --erase 0,0,128,70 -n 6 $demo/cone.clip | upsample --steps 4 >$demo/inpainting.clip"
-show "image-out --sheet=6 --caption none -o $demo/inpainting.png $demo/inpainting.clip"
+show "decode64 -g 3 --steps 12 --erase 0,0,128,70 -n 2 $demo/cone.clip | upsample --steps 4 >$demo/inpainting.clip"
+show "image-out --sheet=2 --caption none -o $demo/inpainting.png $demo/inpainting.clip"
 picture "$demo/inpainting.png"
 
 rest=
 if [ "$UNCLIP_MODEL" = box ]; then
     part 'The other prior' "unCLIP's paper tells of two priors. The autoregressive one draws the embedding code by code."
-    show "head -n 3 $demo/prompts.txt | clip-tok -f - | clip-embed | prior -m examples/emoji/ar_prior |
+    show "head -n 2 $demo/prompts.txt | clip-tok -f - | clip-embed | prior -m examples/emoji/ar_prior |
     decode64 -g 3 --steps 12 | upsample --steps 4 >$demo/codes.clip"
-    show "image-out --sheet=3 --caption none -o $demo/codes.png $demo/codes.clip"
+    show "image-out --sheet=2 --caption none -o $demo/codes.png $demo/codes.clip"
     picture "$demo/codes.png"
 
     part 'DALL-E' 'A transformer draws 16 x 16 tokens for each candidate, one after another. An autoencoder makes pictures of them, and CLIP puts the best first.'
@@ -127,16 +125,16 @@ if [ "$UNCLIP_MODEL" = box ]; then
     show "rank -k 1 $demo/tokens.clip >$demo/dalle.clip"
 
     part 'Drawn by CLIP alone' 'No network draws here: strokes are moved along the gradient of the cosine of text and drawing (CLIPDraw).'
-    show "clip-tok 'a tulip' 'a crescent moon' 'a mushroom' | clip-embed |
+    show "clip-tok 'a tulip' | clip-embed |
     clip-draw -q --strokes 64 --iterations 100 >$demo/strokes.clip"
-    show "image-out --sheet=3 --caption none -o $demo/strokes.png $demo/strokes.clip"
+    show "image-out --sheet=1 --caption none -o $demo/strokes.png $demo/strokes.clip"
     picture "$demo/strokes.png"
     rest=" $demo/codes.clip $demo/dalle.clip $demo/strokes.clip"
 fi
 
 part 'All of it on one sheet' 'cat merges the streams. Each PNG contains the records that it was made from, and image-out --read prints them.'
 show "cat $demo/text.clip $demo/variations.clip $demo/interpolation.clip $demo/textdiff.clip $demo/inpainting.clip$rest |
-    image-out --sheet=6 --size 256 --caption none -o $demo/contact.png"
+    image-out --sheet=8 --size 256 --caption none -o $demo/contact.png"
 picture "$demo/contact.png"
 show "image-out --read $demo/contact.png | head -n 1 | cut -c -300"
 rm -f "$demo/.out"
