@@ -107,7 +107,7 @@ static const struct upsampler_model *for_painting(struct job *j) {
     if (!j->paints) {
         j->paints = unclip_open_painter(&j->painter, &j->paths, &j->t.compute, &j->keep, &e) < 0 ? -1 : 1;
         if (j->paints < 0 && !j->t.quiet)
-            warn("%s: the part that is known is kept, but the network does not see it", e.msg);
+            warn("the part that is known is kept, but the network does not see it: %s", e.msg);
     }
     return j->paints > 0 ? &j->painter : &j->m;
 }

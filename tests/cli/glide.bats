@@ -160,7 +160,7 @@ P
     cp "$G/vocab.bpe" "$G/encoder.json" tok
     cp "$F/glide/base.safetensors" base.pt
     run -2 decode64 -m base.pt "$F/texts.clip"
-    [ "$output" = "decode64: no tokenizer of GLIDE (vocab.bpe, or merges.txt and vocab.json) in base.pt" ] || { echo "$output"; return 1; }
+    [ "$output" = "decode64: no tokenizer of GLIDE (vocab.bpe, or merges.txt and vocab.json) in base.pt; 'unclip help overview' names models and what they hold" ] || { echo "$output"; return 1; }
     decode64 -m base.pt -m tok --steps 3 "$F/texts.clip" | cmp - "$F/small.clip"
     "$AID/make_glide" -t -d mix half base upsample
     decode64 -m half -m tok --steps 2 "$F/texts.clip" | upsample -m half -m tok --spacing 1 >half.clip
@@ -173,7 +173,7 @@ P
     cp "$F"/glide/upsample.safetensors up.pt
     [ "$(decode64 -m up.pt -m karlo --steps 2 --no-text --embed none "$F/texts.clip" | record-json | wc -l)" = "$small" ]
     run -2 upsample -m base.pt -m tok "$F/small.clip"
-    [ "$output" = "upsample: no super_res_first in base.pt, tok" ] || { echo "$output"; return 1; }
+    [ "$output" = "upsample: no super_res_first in base.pt, tok; 'unclip help overview' names models and what they hold" ] || { echo "$output"; return 1; }
     head -c 100000 base.pt >short.pt
     run -2 decode64 -m short.pt -m tok "$F/texts.clip"
     [[ "$output" = "decode64: short.pt: "* ]] || { echo "$output"; return 1; }
@@ -223,7 +223,7 @@ P
     mkdir plain
     cp "$F"/glide/upsample.safetensors "$F"/glide/vocab.bpe plain
     run -0 --separate-stderr upsample -m plain --spacing 3 painted.clip -o other.clip
-    [ "$stderr" = "upsample: no upsample_inpaint in plain: the part that is known is kept, but the network does not see it" ] || { echo "$stderr"; return 1; }
+    [ "$stderr" = "upsample: the part that is known is kept, but the network does not see it: no upsample_inpaint in plain; 'unclip help overview' names models and what they hold" ] || { echo "$stderr"; return 1; }
     [ "$(field large.clip '.data.params[-1][1].sampler' | sort -u)" = '"ancestral"' ]
     [ "$(field other.clip '.data.params[-1][1].sampler' | sort -u)" = '"ddim"' ]
     for f in large other; do    # rows 0 to 15 of the red channel are known

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""glide_torch.py GLIDE_TEXT2IM DIR THREADS - the steps of glide.sh with openai/glide-text2im under PyTorch, in f32
+"""glide_torch.py GLIDE_TEXT2IM DIR THREADS - the steps of glide.sh with openai/glide-text2im under PyTorch
 
-Each network in a process of its own, so that the memory is its own. Prints rows for glide.sh's table.
+Each network and mode (f32, f32 compiled by torch.compile, bf16 by autocast) in a process of its own, so that the memory is its own.
+Prints rows for glide.sh's table; compilation is not counted. A mode that fails is named and left out.
 """
 import os
 import resource
@@ -11,7 +12,9 @@ import time
 
 if len(sys.argv) == 4:
     for stage in "base", "upsample":
-        subprocess.run([sys.executable, __file__] + sys.argv[1:] + [stage], check=True)
+        for mode in "f32", "compiled", "bf16":
+            if subprocess.run([sys.executable, __file__] + sys.argv[1:] + [stage, mode]).returncode:
+                print("%s, %s: failed" % (stage, mode), file=sys.stderr)
     sys.exit(0)
 
 sys.path.insert(0, sys.argv[1])
@@ -20,7 +23,7 @@ from safetensors.torch import load_file
 
 from glide_text2im.model_creation import create_model, model_and_diffusion_defaults, model_and_diffusion_defaults_upsampler
 
-where, threads, stage = sys.argv[2], int(sys.argv[3]), sys.argv[4]
+where, threads, stage, mode = sys.argv[2], int(sys.argv[3]), sys.argv[4], sys.argv[5]
 th.set_num_threads(threads)
 th.set_grad_enabled(False)
 o = model_and_diffusion_defaults() if stage == "base" else model_and_diffusion_defaults_upsampler()
@@ -34,9 +37,11 @@ kw = {"tokens": th.zeros(rows, 128, dtype=th.long), "mask": th.arange(128)[None]
 if stage != "base":
     kw["low_res"] = th.zeros(rows, 3, 64, 64)
 x, t = th.randn(rows, 3, side, side), th.full((rows,), 500)
-model(x, t, **kw)
-clock, cpu = time.monotonic(), time.process_time()
-for _ in range(2):
-    model(x, t, **kw)
-print("| %s | PyTorch %s | %.2f | %.2f | %d |" % (stage, th.__version__.split("+")[0], (time.monotonic() - clock) / 2,
+run = th.compile(model) if mode == "compiled" else model
+with th.autocast("cpu", dtype=th.bfloat16, enabled=mode == "bf16"):
+    run(x, t, **kw)
+    clock, cpu = time.monotonic(), time.process_time()
+    for _ in range(2):
+        run(x, t, **kw)
+print("| %s | PyTorch %s, %s | %.2f | %.2f | %d |" % (stage, th.__version__.split("+")[0], mode, (time.monotonic() - clock) / 2,
       (time.process_time() - cpu) / 2, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024), flush=True)
