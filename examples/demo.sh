@@ -92,7 +92,7 @@ picture "$demo/variations.png"
 part 'From one picture to another' 'Embeddings and noises are interpolated together. The first and the last picture are the two drawings.'
 show "clip-embed examples/emoji/demo/sun.png | ddim-invert --steps 12 >$demo/from.clip"
 show "clip-embed examples/emoji/demo/red-heart.png | ddim-invert --steps 12 >$demo/to.clip"
-show "embed-mix slerp --frames 4 $demo/from.clip $demo/to.clip | decode64 --steps 12 | upsample --steps 4 >$demo/interpolation.clip"
+show "embed-mix slerp --theta 0,0.4,0.55,1 $demo/from.clip $demo/to.clip | decode64 --steps 12 | upsample --steps 4 >$demo/interpolation.clip"
 show "image-out --sheet=4 --caption none -o $demo/interpolation.png $demo/interpolation.clip"
 picture "$demo/interpolation.png"
 
@@ -100,7 +100,7 @@ part 'A picture changed by words' 'The embedding is turned by the difference of 
 show "clip-embed examples/emoji/demo/green-apple.png | ddim-invert --steps 12 >$demo/picture.clip"
 show "echo 'green apple' | clip-tok | clip-embed >$demo/old.clip"
 show "echo 'red apple' | clip-tok | clip-embed >$demo/new.clip"
-show "embed-mix diff --frames 4 $demo/picture.clip $demo/new.clip $demo/old.clip | decode64 -g 3 --steps 12 | upsample --steps 4 >$demo/textdiff.clip"
+show "embed-mix diff --theta 0,0.1,0.2,0.3 $demo/picture.clip $demo/new.clip $demo/old.clip | decode64 -g 3 --steps 12 | upsample --steps 4 >$demo/textdiff.clip"
 show "image-out --sheet=4 --caption none -o $demo/textdiff.png $demo/textdiff.clip"
 picture "$demo/textdiff.png"
 
@@ -113,7 +113,7 @@ picture "$demo/inpainting.png"
 rest=
 if [ "$UNCLIP_MODEL" = box ]; then
     part 'The other prior' "unCLIP's paper tells of two priors. The autoregressive one draws the embedding code by code."
-    show "head -n 2 $demo/prompts.txt | clip-tok -f - | clip-embed | prior -m examples/emoji/ar_prior |
+    show "clip-tok 'a sunflower' 'a house on a light blue background' | clip-embed | prior -m box/ar_prior |
     decode64 -g 3 --steps 12 | upsample --steps 4 >$demo/codes.clip"
     show "image-out --sheet=2 --caption none -o $demo/codes.png $demo/codes.clip"
     picture "$demo/codes.png"

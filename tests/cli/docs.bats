@@ -122,8 +122,8 @@ recipe() {
     [ "$(wc -l <run.sh)" -ge 9 ]
     sh -eu run.sh
     cat apple.clip fish.clip fishes.clip door.clip prior.clip text.clip caption.clip | record-json --info >info
-    grep -qx 'records	12' info
-    grep -qx 'field	image	12	.*' info
+    grep -qx 'records	9' info
+    grep -qx 'field	image	9	.*' info
 }
 
 @test "docs: the examples of clip-draw(1), with fewer iterations" {
@@ -190,6 +190,8 @@ recipe() {
     sed -n '/^## What it does/,/^| program/s/^    //p' "$ROOT/README.md" | grep -v photos >run.sh
     [ "$(wc -l <run.sh)" -ge 3 ]
     sed -n '/^## Text to picture/,/^## Models/s/^    //p' "$ROOT/README.md" | grep -v 'karlo\|dalle\|typographic.sh\|inpaint.sh' >>run.sh
+    # the heart is drawn in the test of the first screen, and 250 iterations take half a minute
+    sed -i '/heart.png$/d; s/ clip-draw / clip-draw --iterations 10 /' run.sh
     clip-embed -V | grep -q FreeType || { sed -i '/--overlay/d' run.sh; echo '# without FreeType: the commands with --overlay are left out' >&3; }
     [ "$(grep -c 'probe' run.sh)" -eq 2 ]
     mkdir -p birds/food birds/sky new
@@ -200,9 +202,9 @@ recipe() {
     grep -q '^new/pizza.jpg	food	' out
     grep -q '^new/sun.jpg	sky	' out
     rm -r birds new
-    image-out --read heart.png | jq -e '.data.text == "a red heart"'
-    [ "$(image-out --read mushrooms.png | wc -l)" -eq 6 ]
-    [ "$(image-out --read scoops.png | wc -l)" -eq 6 ]
+    grep -q '<path ' fish.svg
+    [ "$(image-out --read mushrooms.png | wc -l)" -eq 4 ]
+    [ "$(image-out --read scoops.png | wc -l)" -eq 4 ]
     grep -q '^examples/emoji/demo/red-heart.png	red heart	' out
     grep -q '^\[\|^  *[0-9]' out    # the tokens
 }
