@@ -33,7 +33,7 @@ struct logreg {
     double total;                       /* sum of the weights */
     bool exact;
     struct block *block;                /* [nblock]; NULL: each gradient makes the blocks again */
-    /* the preconditioner; moments is NULL if there is none */
+    /* the preconditioner; moments is NULL if the fit uses no preconditioner */
     double *moments;                    /* [d + 1, d + 1], second moments of [x, 1] */
     double *mean;                       /* [k, d + 1], the mean of [x, 1] in each class; for 3 classes or more */
     float *inverse;                     /* [d + 1, d + 1], of what all classes share */

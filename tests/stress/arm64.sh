@@ -5,46 +5,17 @@
 # usage: tests/stress/arm64.sh [DIR]        (as root, with debootstrap and a Debian mirror in reach; about ten minutes)
 #
 # DIR is kept, and its chroot is used again by the next run.  Without DIR all is done in a temporary directory.
-# MIRROR is http://deb.debian.org/debian unless it is set.  Prints "N passed, N failed".
-set -u
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
-top=$(cd "$(dirname "$0")/../.." && pwd)
-dir=${1:-$(mktemp -d)}
-mkdir -p "$dir" && dir=$(cd "$dir" && pwd) || exit 2
-[ "$(id -u)" = 0 ] || { echo 'arm64.sh: it makes a chroot, which needs root' >&2; exit 2; }
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
-unset UNCLIP_MODEL XDG_CACHE_HOME HOME MAKEFLAGS MAKELEVEL MFLAGS
+# MIRROR is the first of apt's own sources unless it is set.  Prints "N passed, N failed".
+# shellcheck source=tests/stress/chroot.sh
+. "$(dirname "$0")/chroot.sh"
 root=$dir/arm64 log=$dir/arm64.log
 
 leave() {
     if mountpoint -q "$root/proc"; then umount "$root/proc"; fi
-    [ "${kept:-}" ] || rm -rf "$dir"
+    [ "$kept" ] || rm -rf "$dir"
 }
-[ $# = 0 ] || kept=yes
 trap leave EXIT
 
-passed=0 failed=0
-# ok NAME COMMAND...: the output is kept in DIR/arm64.log, and its end is shown when the command fails
-ok() {
-    local name=$1 status=0
-
-    shift
-    "$@" >"$log" 2>&1 || status=$?
-    if [ $status = 0 ]; then
-        passed=$((passed + 1))
-        echo "ok - $name"
-    else
-        failed=$((failed + 1))
-        echo "not ok - $name (status $status)"
-        tail -n 30 "$log" | cut -c1-200 | sed 's/^/# /'
-    fi
-    return $status
-}
-finish() {
-    echo "$passed passed, $failed failed"
-    [ $failed = 0 ]
-    exit
-}
 # inside COMMAND: a command line of bash in the tree, with the arm64 programs by their names
 inside() {
     chroot "$root" bash -eu -o pipefail -c "cd /unclip

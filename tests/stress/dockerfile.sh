@@ -6,41 +6,22 @@
 # usage: tests/stress/dockerfile.sh [DIR]        (as root, with debootstrap and a Debian mirror in reach; about ten minutes)
 #
 # DIR is kept; its chroot "bare" is used again by the next run (package.sh makes the same).  Without DIR all is done in a
-# temporary directory.  MIRROR is http://deb.debian.org/debian unless it is set.  Prints "N passed, N failed".
-set -u
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
-top=$(cd "$(dirname "$0")/../.." && pwd)
-dir=${1:-$(mktemp -d)}
-mkdir -p "$dir" && dir=$(cd "$dir" && pwd) || exit 2
-[ "$(id -u)" = 0 ] || { echo 'dockerfile.sh: it makes chroots, which needs root' >&2; exit 2; }
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive
-unset UNCLIP_MODEL XDG_CACHE_HOME LC_ALL LANG
+# temporary directory.  MIRROR is the first of apt's own sources unless it is set.  Prints "N passed, N failed".
+# shellcheck source=tests/stress/chroot.sh
+. "$(dirname "$0")/chroot.sh"
+unset LC_ALL LANG
 export HOME=/root    # as in a container
-stages=0 passed=0 failed=0 place='' work=/
+stages=0 place='' work=/ log=$dir/docker.log
 
 unmount() { for n in 1 2; do if mountpoint -q "$dir/stage$n/proc"; then umount "$dir/stage$n/proc"; fi; done; }
 leave() {
     unmount
-    if [ "${kept:-}" ]; then rm -rf "$dir/stage1" "$dir/stage2" "$dir/context"; else rm -rf "$dir"; fi
+    if [ "$kept" ]; then rm -rf "$dir/stage1" "$dir/stage2" "$dir/context"; else rm -rf "$dir"; fi
 }
-[ $# = 0 ] || kept=yes
 trap leave EXIT
 
-# step NAME COMMAND...
-step() {
-    local name=$1
-
-    shift
-    if "$@" >"$dir/docker.log" 2>&1 </dev/null; then
-        passed=$((passed + 1))
-        echo "ok - $name"
-        return
-    fi
-    tail -n 30 "$dir/docker.log" | cut -c1-200 | sed 's/^/# /'
-    echo "not ok - $name"
-    echo "$passed passed, $((failed + 1)) failed"
-    exit 1
-}
+# step NAME COMMAND...: the next steps need each one
+step() { ok "$@" || finish; }
 from() {
     stages=$((stages + 1)) place=$dir/stage$stages work=/
     rm -rf "$place" && cp -a "$dir/bare" "$place" && mount -t proc proc "$place/proc" || return 1

@@ -8,42 +8,17 @@
 # on the installed libunclip-dev, and the ten jobs of jobs.sh with python3 and sqlite3, as root and as an ordinary user.
 #
 # DIR is kept: its bare chroot is used again by the next run, and it then holds the packages, lintian's output in lintian.txt
-# and the demo.  Without DIR all is done in a temporary directory.  MIRROR is http://deb.debian.org/debian unless it is set.
+# and the demo.  Without DIR all is done in a temporary directory.  MIRROR is the first of apt's own sources unless it is set.
 # Prints "N passed, N failed".
-set -u
-MIRROR=${MIRROR:-http://deb.debian.org/debian}
-top=$(cd "$(dirname "$0")/../.." && pwd)
-dir=${1:-$(mktemp -d)}
-mkdir -p "$dir" && dir=$(cd "$dir" && pwd) || exit 2
-[ "$(id -u)" = 0 ] || { echo 'package.sh: it makes chroots, which needs root' >&2; exit 2; }
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C
-unset UNCLIP_MODEL XDG_CACHE_HOME HOME
+# shellcheck source=tests/stress/chroot.sh
+. "$(dirname "$0")/chroot.sh"
 log=$dir/log
 
 leave() {
     for c in build place; do if mountpoint -q "$dir/$c/proc"; then umount "$dir/$c/proc"; fi; done
-    if [ "$dir" = "${kept:-}" ]; then rm -rf "$dir/build" "$dir/place"; else rm -rf "$dir"; fi
+    if [ "$kept" ]; then rm -rf "$dir/build" "$dir/place"; else rm -rf "$dir"; fi
 }
-[ $# = 0 ] || kept=$dir
 trap leave EXIT
-
-passed=0 failed=0
-# ok NAME COMMAND...: the output is kept in DIR/log, and its end is shown when the command fails
-ok() {
-    local name=$1 status=0
-
-    shift
-    "$@" >"$log" 2>&1 || status=$?
-    if [ $status = 0 ]; then
-        passed=$((passed + 1))
-        echo "ok - $name"
-    else
-        failed=$((failed + 1))
-        echo "not ok - $name (status $status)"
-        tail -n 30 "$log" | cut -c1-200 | sed 's/^/# /'
-    fi
-    return $status
-}
 
 # a fresh chroot with /proc, in which programs find where they lie
 fresh() {
@@ -57,12 +32,6 @@ fresh() {
 in_build() { chroot "$dir/build" su -l "$1" -c "export LC_ALL=C; $2"; }
 in_place() { chroot "$dir/place" su -l "$1" -c "export LC_ALL=C; $2"; }
 get() { chroot "$dir/$1" apt-get -q -y install --no-install-recommends "${@:2}"; }
-finish() {
-    echo "$passed passed, $failed failed"
-    [ $failed = 0 ]
-    exit
-}
-
 if [ ! -e "$dir/bare/etc/debian_version" ]; then
     rm -rf "$dir/bare"
     debootstrap --variant=minbase bookworm "$dir/bare" "$MIRROR" >"$log" 2>&1 || { tail "$log"; failed=1; finish; }
