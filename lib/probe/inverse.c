@@ -3,27 +3,12 @@
 #include <math.h>
 #include <string.h>
 
-static double dot(size_t n, const double *a, const double *b) {
-    double s[4] = {0};
-    size_t i;
-
-    for (i = 0; i + 4 <= n; i += 4)
-        for (size_t j = 0; j < 4; j++)
-            s[j] += a[i + j] * b[i + j];
-    for (; i < n; i++)
-        s[0] += a[i] * b[i];
-    return (s[0] + s[1]) + (s[2] + s[3]);
-}
-
-static void axpy(size_t n, double a, const double *restrict x, double *restrict y) {
-    for (size_t i = 0; i < n; i++)
-        y[i] += a * x[i];
-}
+#include "lib/probe/f64.h"
 
 int inverse_spd(size_t n, double *s, double *room) {
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j <= i; j++) {
-            double v = s[i * n + j] - dot(j, s + i * n, s + j * n);
+            double v = s[i * n + j] - f64_dot(j, s + i * n, s + j * n);
 
             if (i == j && !(v > 0))
                 return -1;
@@ -36,7 +21,7 @@ int inverse_spd(size_t n, double *s, double *room) {
         memcpy(room, row, i * sizeof *room);
         memset(row, 0, i * sizeof *row);
         for (size_t k = 0; k < i; k++)
-            axpy(k + 1, -scale * room[k], s + k * n, row);
+            f64_axpy(k + 1, -scale * room[k], s + k * n, row);
         row[i] = scale;
     }
     /* the inverse is the sum, over the rows r of L^-1, of r^T r; the first k rows of the sum replace k rows of L^-1 */
@@ -44,7 +29,7 @@ int inverse_spd(size_t n, double *s, double *room) {
         memcpy(room, s + k * n, (k + 1) * sizeof *room);
         memset(s + k * n, 0, (k + 1) * sizeof *s);
         for (size_t i = 0; i <= k; i++)
-            axpy(i + 1, room[i], room, s + i * n);
+            f64_axpy(i + 1, room[i], room, s + i * n);
     }
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < i; j++)

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "lib/probe/f64.h"
+
 static const double DECREASE = 1e-4, CURVATURE = 0.9;
 enum { SEARCH_MAX = 50 };    /* the most calls of f in one line search */
 
@@ -17,23 +19,6 @@ struct state {
     size_t pairs;
     double value;                         /* the value of f at x */
 };
-
-static double dot(size_t n, const double *a, const double *b) {
-    double s[4] = {0};
-    size_t i;
-
-    for (i = 0; i + 4 <= n; i += 4)
-        for (size_t j = 0; j < 4; j++)
-            s[j] += a[i + j] * b[i + j];
-    for (; i < n; i++)
-        s[0] += a[i] * b[i];
-    return (s[0] + s[1]) + (s[2] + s[3]);
-}
-
-static void axpy(size_t n, double a, const double *x, double *y) {
-    for (size_t i = 0; i < n; i++)
-        y[i] += a * x[i];
-}
 
 static double largest(size_t n, const double *g) {
     double m = 0;
@@ -51,8 +36,8 @@ static void direction(struct state *s) {
 
     memcpy(q, s->g, n * sizeof *q);
     for (size_t i = s->pairs; i-- > 0;) {
-        alpha[i] = dot(n, s->pair[i].s, q) / s->pair[i].sy;
-        axpy(n, -alpha[i], s->pair[i].y, q);
+        alpha[i] = f64_dot(n, s->pair[i].s, q) / s->pair[i].sy;
+        f64_axpy(n, -alpha[i], s->pair[i].y, q);
     }
     if (s->pairs) {
         const struct pair *last = &s->pair[s->pairs - 1];
@@ -62,18 +47,18 @@ static void direction(struct state *s) {
             s->o->precondition(s->o->ctx, last->y, s->p);
             hy = s->p;
         }
-        scale = last->sy / dot(n, last->y, hy);
+        scale = last->sy / f64_dot(n, last->y, hy);
     }
     if (s->o->precondition)
         s->o->precondition(s->o->ctx, q, s->p);
     else
         memcpy(s->p, q, n * sizeof *q);
     if (!s->pairs && !s->o->precondition)
-        scale = 1 / fmax(1, sqrt(dot(n, q, q)));
+        scale = 1 / fmax(1, sqrt(f64_dot(n, q, q)));
     for (size_t i = 0; i < n; i++)
         s->p[i] *= scale;
     for (size_t i = 0; i < s->pairs; i++)
-        axpy(n, alpha[i] - dot(n, s->pair[i].y, s->p) / s->pair[i].sy, s->pair[i].s, s->p);
+        f64_axpy(n, alpha[i] - f64_dot(n, s->pair[i].y, s->p) / s->pair[i].sy, s->pair[i].s, s->p);
     for (size_t i = 0; i < n; i++)
         s->p[i] = -s->p[i];
 }
@@ -89,7 +74,7 @@ static struct point look(struct state *s, double t) {
         s->at[i] = s->x[i] + t * s->p[i];
     q.v = s->o->f(s->o->ctx, s->at, s->g_at);
     s->o->calls++;
-    q.d = dot(s->o->n, s->g_at, s->p);
+    q.d = f64_dot(s->o->n, s->g_at, s->p);
     return q;
 }
 
@@ -114,7 +99,7 @@ static double between(struct point a, struct point b) {
 /* Search a step from x along p.  On success returns 0; s->at and s->g_at hold the new point and its gradient, and
  * *value is the value of f there.  Returns -1 if no lower point is found. */
 static int search(struct state *s, double *value) {
-    const struct point start = {0, s->value, dot(s->o->n, s->g, s->p)};
+    const struct point start = {0, s->value, f64_dot(s->o->n, s->g, s->p)};
     const double noise = s->o->noise * fabs(start.v);
     struct point lo = start, hi = {.t = HUGE_VAL}, q;
     double t = 1;
@@ -170,8 +155,8 @@ static void move(struct state *s, double value) {
         k.s[i] = s->at[i] - s->x[i];
         k.y[i] = s->g_at[i] - s->g[i];
     }
-    k.sy = dot(n, k.s, k.y);
-    yy = dot(n, k.y, k.y);
+    k.sy = f64_dot(n, k.s, k.y);
+    yy = f64_dot(n, k.y, k.y);
     s->pair[s->pairs - 1] = k;
     if (!(k.sy > 1e-300 && k.sy > 1e-16 * yy * 1e-16))
         s->pairs--;

@@ -8,6 +8,7 @@
 #include "lib/base/tensor.h"
 #include "lib/kernel/kern.h"
 #include "lib/layer/linear.h"
+#include "lib/probe/f64.h"
 #include "lib/probe/inverse.h"
 #include "lib/probe/lbfgs.h"
 #include "lib/probe/softmax.h"
@@ -131,7 +132,6 @@ static double residual(double *s, size_t k, size_t y, double weight, double *own
     double top = s[0], sum = 0, loss;
 
     *square = 0;
-
     if (k == 1) {
         double t = y ? 1 : -1, m = t * s[0], q = exp(-fabs(m));
 
@@ -377,14 +377,6 @@ static void inverse_times(void *ctx, size_t i, int thread) {
         p->out[j * m + c] = p->l->sim->dot(p->g + j * m, p->l->inverse + c * m, m);
 }
 
-static double product_of(size_t n, const double *a, const double *b) {
-    double sum = 0;
-
-    for (size_t i = 0; i < n; i++)
-        sum += a[i] * b[i];
-    return sum;
-}
-
 static void precondition(void *ctx, const double *g, double *out) {
     const struct logreg *l = ctx;
     const size_t side = l->d + 1;
@@ -392,10 +384,9 @@ static void precondition(void *ctx, const double *g, double *out) {
 
     pool_run(l->p->compute->pool, l->k * div_up(side, CHUNK), inverse_times, &p);
     for (size_t j = 0; l->mean && j < l->k; j++) {
-        const double *along = l->along + j * side, f = l->pull[j] * product_of(side, along, g + j * side);
+        const double *along = l->along + j * side, f = l->pull[j] * f64_dot(side, along, g + j * side);
 
-        for (size_t c = 0; c < side; c++)
-            out[j * side + c] -= f * along[c];
+        f64_axpy(side, -f, along, out + j * side);
     }
     for (size_t c = 0; l->mean && c < side; c++) {
         double sum = 0;
@@ -513,7 +504,7 @@ static int preconditioner(struct logreg *l, struct arena scratch) {
     for (size_t j = 0; j < l->k; j++) {
         const double own = l->own[j] / l->total;
 
-        l->pull[j] = own / (1 + own * product_of(side, l->along + j * side, l->mean + j * side));
+        l->pull[j] = own / (1 + own * f64_dot(side, l->along + j * side, l->mean + j * side));
     }
     return 0;
 }
