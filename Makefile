@@ -84,6 +84,9 @@ FUZZERS  = $(basename $(notdir $(wildcard tests/fuzz/*.c)))
 AIDS     = $(basename $(notdir $(wildcard tests/*.c)))
 BENCHES  = $(basename $(notdir $(wildcard bench/*.c)))
 BATS     = $(wildcard tests/cli/*.bats)
+# The tests that take longest start first, so that at the end no processor waits for one of them.
+LONG     = docs.bats emoji.bats dalle.bats glide.bats rank.bats unclip.bats hostile.bats clip_golden vq clip_grad gpt conv linear logreg transformer
+first    = $(foreach t,$(LONG),$(filter %/$t,$1)) $(filter-out $(LONG:%=\%/%),$1)
 PAGES    = $(wildcard man/*.[1357])
 SOURCES  = $(sort $(wildcard lib/*/*.c formats/*/*.c tools/stage/*.c api/*.c))
 CORE     = $(patsubst %.c,$B/%.o,$(filter-out $(FOREIGN),$(SOURCES)))
@@ -182,14 +185,14 @@ demo:
 check:
 	@$(NEEDS) build check
 	@$(MAKE) --no-print-directory -j2 all units aids >/dev/null
-	@BIN=$(abspath $B/bin) AID=$(abspath $B/tests) tests/run $B/tap $(UNITS:%=$B/unit/%) $(BATS)
+	@BIN=$(abspath $B/bin) AID=$(abspath $B/tests) tests/run $B/tap $(call first,$(UNITS:%=$B/unit/%) $(BATS))
 units: $(UNITS:%=$B/unit/%)
 aids: $(AIDS:%=$B/tests/%) $B/tests/unclip-label
 
 # Under ThreadSanitizer: what uses threads.
 check-threads:
 	@$(MAKE) --no-print-directory -j2 SAN=thread B=build-thread $(THREADED:%=build-thread/unit/%) >/dev/null
-	@tests/run build-thread/tap $(THREADED:%=build-thread/unit/%)
+	@tests/run build-thread/tap $(call first,$(THREADED:%=build-thread/unit/%))
 
 # With openssh-server, slurm-wlm and parallel; what is not installed is skipped.
 check-cluster:
@@ -203,7 +206,7 @@ CROSS    = CC=aarch64-linux-gnu-gcc B=build-arm64 LDFLAGS=-static SOURCES='$(fil
 check-arm64:
 	@if $(NEEDS) arm64; then \
 	    $(MAKE) --no-print-directory -j2 $(CROSS) portable >/dev/null && \
-	    UNDER=qemu-aarch64 tests/run build-arm64/tap $(PORTABLE:%=build-arm64/unit/%); \
+	    UNDER=qemu-aarch64 tests/run build-arm64/tap $(call first,$(PORTABLE:%=build-arm64/unit/%)); \
 	else echo 'check-arm64 is skipped'; echo '0 passed, 0 failed, 1 skipped'; fi
 portable: $(PORTABLE:%=$B/unit/%)
 

@@ -246,11 +246,12 @@ END
             dalle -m "${m%:*}" --cache=none --precision $p two >want || skip "no $p here"
             [ "$(tokens want | sort -u | wc -l)" = 2 ]
             dalle -m "${m%:*}" --cache=kept --precision $p two | cmp - want
-            run --separate-stderr dalle -v -m "${m%:*}" --cache=kept --precision $p -o got two
+            run --separate-stderr dalle -v -m "${m%:*}" --cache=kept --precision $p -o drawn two
             for part in $(tr , ' ' <<<"${m#*:}"); do
                 [[ "$stderr" = *"cache: $part: "*" MiB found in $part."* ]] || { echo "$stderr"; false; }
             done
-            cmp got want
+            cmp drawn want
+            rm drawn
         done
     done
 }

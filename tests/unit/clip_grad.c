@@ -4,13 +4,13 @@
  *
  * tests/unit/clip_grad_f64.c compiles this file and the networks once more, with double in the place of float. */
 #include "formats/checkpoint/weights.h"
-#include "lib/base/cpu.h"
 #include "lib/net/clip_grad.h"
 #include "lib/net/clip_vision.h"
 #include "lib/net/resnet_back.h"
 #include "lib/net/vit_back.h"
 #include "lib/layer/norm.h"
 
+#include "tests/kernels.h"
 #include "tests/tap.h"
 #include "tests/widen.h"
 
@@ -355,7 +355,6 @@ static void little_room(const struct golden *g, const struct kern *k, struct are
 int main(void) {
     static const char *const names[] = {"vit", "micro", "rn"};
     static struct golden g[3];
-    unsigned cpu = cpu_flags();
     TAP_ARENA(a, 256);
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -363,8 +362,8 @@ int main(void) {
 
         load(&g[i], names[i], &a);
         resnet = g[i].config.vision.kind == VISION_RESNET;
-        for (size_t j = 0; kern_list(j, cpu); j++) {
-            const struct kern *k = kern_list(j, cpu);
+        for (size_t j = 0; kern_tried(j); j++) {
+            const struct kern *k = kern_tried(j);
 
             if (DOUBLE && k->precision == PREC_BF16)
                 continue;

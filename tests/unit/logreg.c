@@ -12,6 +12,7 @@
 #include "lib/kernel/kern.h"
 #include "lib/probe/sweep.h"
 
+#include "tests/kernels.h"
 #include "tests/tap.h"
 
 #define GOLD "tests/golden/probe/probe.safetensors"
@@ -314,10 +315,10 @@ int main(void) {
     for (size_t i = 0; i < sizeof wants / sizeof *wants; i++)
         for (int exact = wants[i].c > 10; exact < 2; exact++)    /* C = 1000 asks for more than f32 gives */
             golden(&ws, &wants[i], exact, &c, a);
-    for (size_t i = 0; kern_list(i, cpu_flags()); i++)
-        if (kern_list(i, cpu_flags())->precision == PREC_F32)
+    for (size_t i = 0; kern_tried(i); i++)
+        if (kern_tried(i)->precision == PREC_F32)
             for (int exact = 0; exact < 2; exact++)
-                same_bytes(kern_list(i, cpu_flags()), exact, a);
+                same_bytes(kern_tried(i), exact, a);
     weighted(&c, a);
     sweep(&ws, &c, a);
     little_memory(&ws, &c, a);

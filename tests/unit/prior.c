@@ -1,12 +1,12 @@
 /* threads */
 /* The diffusion prior and text_proj against diffusers' own numbers: tests/golden/karlo, made by
  * PriorTransformer and UnCLIPTextProjModel with random weights under torch 1.13 (f32, CPU). */
-#include "lib/base/cpu.h"
 #include "lib/net/karlo_names.h"
 #include "lib/net/prior.h"
 #include "lib/net/text_proj.h"
 
 #include "tests/golden_file.h"
+#include "tests/kernels.h"
 
 #define GOLDEN "tests/golden/karlo/"
 
@@ -278,13 +278,12 @@ static void refusals(struct arena a) {
 }
 
 int main(void) {
-    unsigned cpu = cpu_flags();
     TAP_ARENA(a, 64);
 
-    for (size_t j = 0; kern_list(j, cpu); j++) {
-        prior_parity(kern_list(j, cpu), a);
-        invariance(kern_list(j, cpu), a);
-        text_projection(kern_list(j, cpu), a);
+    for (size_t j = 0; kern_tried(j); j++) {
+        prior_parity(kern_tried(j), a);
+        invariance(kern_tried(j), a);
+        text_projection(kern_tried(j), a);
     }
     original_names(a);
     refusals(a);

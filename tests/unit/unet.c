@@ -6,8 +6,8 @@
 #include "formats/checkpoint/unclip_config.h"
 #include "formats/checkpoint/weights.h"
 #include "formats/io/mapfile.h"
-#include "lib/base/cpu.h"
 #include "lib/kernel/kern.h"
+#include "tests/kernels.h"
 #include "tests/tap.h"
 
 #define GOLDEN "tests/golden/karlo/"
@@ -180,7 +180,7 @@ int main(void) {
     const struct kern *list;
 
     parts(&k, a);
-    for (size_t i = 0; (list = kern_list(i, cpu_flags())); i++) {
+    for (size_t i = 0; (list = kern_tried(i)); i++) {
         char what[64];
         k.kern = list;
         bands(&k, a, "decoder");

@@ -9,6 +9,7 @@
 #include "lib/base/pool.h"
 #include "lib/kernel/kern.h"
 #include "lib/layer/feature_map.h"
+#include "tests/kernels.h"
 #include "tests/tap.h"
 
 #define GOLDEN "tests/golden/dalle/"
@@ -302,7 +303,7 @@ int main(void) {
         setenv("BLIS_ARCH_TYPE", arch, 0);
     refusals(&k, a);
     no_half();
-    for (size_t i = 0; (list = kern_list(i, cpu_flags())); i++) {
+    for (size_t i = 0; (list = kern_tried(i)); i++) {
         k.kern = list;
         same(&k, "vqgan/vq/model.ckpt", a);
         same(&k, "dvae/decoder.pkl", a);
