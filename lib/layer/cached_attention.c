@@ -15,45 +15,66 @@ static size_t keys_of(const struct cached_query *q) {
     return n;
 }
 
-size_t cached_attention_scratch(const struct compute *c, size_t keys) {
-    return (size_t)pool_threads(c->pool) * round_up(keys * sizeof(float), ARENA_ALIGN);
+/* Rows of the cache are read whole where there are enough sequences for the threads: a row is one stretch of memory, and
+ * its heads are not.  For few sequences the heads are divided into parts. */
+static size_t parts_of(size_t heads, size_t n, size_t threads) {
+    size_t parts = n ? (threads + n - 1) / n : 1;
+
+    while (parts < heads && heads % parts)
+        parts++;
+    return parts < heads ? parts : heads;
+}
+
+/* The weights of each head's keys, and after them the reciprocal of their sum. */
+static size_t room(size_t heads, size_t keys) {
+    return round_up(heads * (keys + 1) * sizeof(float), ARENA_ALIGN);
+}
+
+size_t cached_attention_scratch(size_t heads, const struct compute *c, size_t keys) {
+    return (size_t)pool_threads(c->pool) * room(heads, keys);
 }
 
 struct job {
     const struct cached_attention *a;
     const struct kern *kern;
     const struct cached_query *query;
+    size_t parts;
     char *scratch;
     size_t stride;    /* bytes of scratch for each thread */
 };
 
-static void one_head(void *ctx, size_t task, int thread) {
+static void some_heads(void *ctx, size_t task, int thread) {
     const struct job *j = ctx;
-    const struct cached_query *s = &j->query[task / j->a->heads];
-    const size_t d = j->a->width, column = task % j->a->heads * d;
-    float *score = (float *)(void *)(j->scratch + (size_t)thread * j->stride), sum, *o = s->o + column;
-    const float *q = s->q + column;
+    const struct cached_query *s = &j->query[task / j->parts];
+    const size_t d = j->a->width, heads = j->a->heads / j->parts, first = task % j->parts * heads * d;
+    const size_t keys = keys_of(s), ld = keys + 1;
+    float *score = (float *)(void *)(j->scratch + (size_t)thread * j->stride), *o = s->o + first;
+    const float *q = s->q + first;
     size_t n = 0;
 
     for (size_t i = 0; i < s->runs; i++)
-        for (size_t r = 0; r < s->run[i].n; r++)
-            score[n++] = j->kern->dot(d, q, s->run[i].k + r * s->run[i].ld + column);
-    sum = j->kern->exps(n, j->a->scale, score);
-    memset(o, 0, d * sizeof *o);
+        for (size_t r = 0; r < s->run[i].n; r++, n++)
+            for (size_t h = 0; h < heads; h++)
+                score[h * ld + n] = j->kern->dot(d, q + h * d, s->run[i].k + r * s->run[i].ld + first + h * d);
+    memset(o, 0, heads * d * sizeof *o);
+    for (size_t h = 0; h < heads; h++)
+        score[h * ld + keys] = 1 / j->kern->exps(keys, j->a->scale, score + h * ld);
     n = 0;
     for (size_t i = 0; i < s->runs; i++)
-        for (size_t r = 0; r < s->run[i].n; r++)
-            j->kern->axpy(d, score[n++], s->run[i].v + r * s->run[i].ld + column, o);
-    j->kern->scale(d, 1 / sum, o);
+        for (size_t r = 0; r < s->run[i].n; r++, n++)
+            for (size_t h = 0; h < heads; h++)
+                j->kern->axpy(d, score[h * ld + n], s->run[i].v + r * s->run[i].ld + first + h * d, o + h * d);
+    for (size_t h = 0; h < heads; h++)
+        j->kern->scale(d, score[h * ld + keys], o + h * d);
 }
 
 void cached_attention_run(const struct cached_attention *a, const struct compute *c, size_t n,
                           const struct cached_query query[], void *scratch) {
-    struct job j = {a, c->kern->f32, query, scratch, 0};
+    struct job j = {a, c->kern->f32, query, parts_of(a->heads, n, (size_t)pool_threads(c->pool)), scratch, 0};
     size_t most = 0;
 
     for (size_t i = 0; i < n; i++)
         most = size_max(most, keys_of(&query[i]));
-    j.stride = round_up(most * sizeof(float), ARENA_ALIGN);
-    pool_run(c->pool, n * a->heads, one_head, &j);
+    j.stride = room(a->heads / j.parts, most);
+    pool_run(c->pool, n * j.parts, some_heads, &j);
 }

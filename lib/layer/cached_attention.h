@@ -10,7 +10,7 @@
  * Aliasing o may be q.
  * Numbers  All numbers are f32.  Keys are added up in the order of the runs; the softmax subtracts the maximum.  The
  *          bytes of a sequence depend on its own rows and on the kernel, not on the other sequences or the threads.
- * Threads  Split over sequences and heads.
+ * Threads  Split over sequences, and over heads where there are fewer sequences than threads.
  */
 #ifndef UNCLIP_CACHED_ATTENTION_H
 #define UNCLIP_CACHED_ATTENTION_H
@@ -39,7 +39,7 @@ struct cached_attention {
 };
 
 /* Returns the bytes of scratch for queries of at most `keys` keys each. */
-size_t cached_attention_scratch(const struct compute *c, size_t keys);
+size_t cached_attention_scratch(size_t heads, const struct compute *c, size_t keys);
 
 void cached_attention_run(const struct cached_attention *a, const struct compute *c, size_t n,
                           const struct cached_query query[], void *scratch);

@@ -291,7 +291,7 @@ static struct work plan_step(const struct transformer *t, const struct compute *
 
     *query = scratch_cut(s, n, sizeof **query);
     w = plan(t, c, 0, n, 1, s);
-    scratch_cut(s, cached_attention_scratch(c, keys), 1);    /* w.rest is the last part: this makes it larger */
+    scratch_cut(s, cached_attention_scratch(attention_of(t).heads, c, keys), 1);    /* w.rest is the last part: this makes it larger */
     return w;
 }
 

@@ -220,7 +220,7 @@ static struct work plan(const struct bart *b, const struct compute *k, size_t n,
 
     rest = size_max(rest, linear_scratch(&b->head, k, rows));
     rest = size_max(rest, attention_scratch(&a, k, c->text));
-    rest = size_max(rest, cached_attention_scratch(k, size_max(c->tokens, c->text)));
+    rest = size_max(rest, cached_attention_scratch(c->decoder_heads, k, size_max(c->tokens, c->text)));
     w.x = scratch_cut(s, rows * c->width, sizeof(float));
     w.h = scratch_cut(s, rows * c->width, sizeof(float));
     w.q = scratch_cut(s, rows * c->width, sizeof(float));

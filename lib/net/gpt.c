@@ -92,7 +92,7 @@ static struct work plan(const struct gpt *g, const struct compute *k, size_t n, 
     size_t rest = attention_scratch(&a, k, gpt_prefix(g));
     struct work w;
 
-    rest = size_max(rest, cached_attention_scratch(k, keys));
+    rest = size_max(rest, cached_attention_scratch(c->heads, k, keys));
     rest = size_max(rest, linear_scratch(&l->qkv, k, rows));
     rest = size_max(rest, linear_scratch(&l->out, k, rows));
     rest = size_max(rest, linear_scratch(&l->fc, k, rows));
