@@ -36,7 +36,7 @@ done
 # run OPTION ...: seconds by the clock and of all processors, resident MiB, MiB of our own
 run() {
     # shellcheck disable=SC2086 # opts is several words
-    /usr/bin/time -f '%e %U %S %M' -o "$dir/time" "$B/bin/prior" -v $opts --cache "$dir/cache" -m "$dir/model" --uncond "$dir/2.clip" "$@" -o "$dir/out" "$dir/64.clip" 2>"$dir/said"
+    /usr/bin/time -f '%e %U %S %M' -o "$dir/time" "$B/bin/prior" -v $opts --cache "$dir/cache" -m "$dir/model" "$@" -o "$dir/out" "$dir/64.clip" 2>"$dir/said" || { cat "$dir/said" >&2; exit 1; }
     own=$(sed -n 's/.*; \([0-9.]*\) MiB of memory of our own.*/\1/p' "$dir/said")
     awk -v own="${own:-?}" '{ printf "%.1f | %.1f | %d | %s", $1, $2 + $3, $4 / 1024, own }' "$dir/time"
 }
@@ -46,5 +46,5 @@ run >/dev/null    # packs the weights
 printf '| embeddings | guidance | s | s of all processors | MiB resident | MiB of our own |\n|---:|---|---:|---:|---:|---:|\n'
 for n in 1 16; do
     printf '| %d | none | %s |\n' $n "$(run -n $n)"
-    printf '| %d | 4 | %s |\n' $n "$(run -n $n -g 4)"
+    printf '| %d | 4 | %s |\n' $n "$(run -n $n -g 4 --uncond "$dir/2.clip")"
 done
