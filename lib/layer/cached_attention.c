@@ -15,14 +15,14 @@ static size_t keys_of(const struct cached_query *q) {
     return n;
 }
 
-/* Rows of the cache are read whole where there are enough sequences for the threads: a row is one stretch of memory, and
- * its heads are not.  For few sequences the heads are divided into parts. */
+/* Into how many parts the heads of a sequence are divided, each of which is a task.  A row of the cache is one stretch of memory, and is
+ * read whole where there are so many sequences that the threads have about equal shares without parts. */
 static size_t parts_of(size_t heads, size_t n, size_t threads) {
-    size_t parts = n ? (threads + n - 1) / n : 1;
+    size_t parts = 1;
 
-    while (parts < heads && heads % parts)
+    while (parts < heads && (heads % parts || (n * parts < 4 * threads && n * parts % threads)))
         parts++;
-    return parts < heads ? parts : heads;
+    return parts;
 }
 
 /* The weights of each head's keys, and after them the reciprocal of their sum. */

@@ -10,7 +10,7 @@
  * Aliasing o may be q.
  * Numbers  All numbers are f32.  Keys are added up in the order of the runs; the softmax subtracts the maximum.  The
  *          bytes of a sequence depend on its own rows and on the kernel, not on the other sequences or the threads.
- * Threads  Split over sequences, and over heads where there are fewer sequences than threads.
+ * Threads  Split over sequences, and over heads where there are few sequences.
  */
 #ifndef UNCLIP_CACHED_ATTENTION_H
 #define UNCLIP_CACHED_ATTENTION_H
