@@ -24,6 +24,7 @@ PATH=$BIN:$PATH
 # what the programs read
 head -n 6 "$demo/labels.txt" | clip-tok >tok
 clip-embed <tok >text
+head -n 1 "$demo/labels.txt" | clip-tok | clip-embed >query
 clip-embed --keep-image=16 "$demo"/[a-h]*.png >pictures
 clip-embed -m box "$demo"/[a-h]*.png >boxed    # random weights see one label only
 rank -m box --labels "$demo/labels.txt" boxed >labelled
@@ -70,12 +71,18 @@ run clip-draw --canvas vqgan --vq "$gold/vqgan/vq" --size 32 --iterations 3 --cu
 run prior -m "$top/tests/golden/ar_prior" --uncond "$top/tests/golden/karlo/empty.clip" -g 2 -n 2 -b 3 "$top/tests/golden/karlo/text.clip"
 run decode64 --erase 2,2,9,9 --resample 2 pictures
 run decode64 --ddim --eta 0.5 --emit-steps 5 --no-text pictures
-for r in v2 v3; do [ ! -d "$gold/rudalle/$r" ] || run dalle -m "$gold/rudalle/$r" -n 2 tok; done
+for r in v2 v3; do
+    mkdir $r
+    cp "$gold/rudalle/pytorch_model_$r.bin" "$gold/rudalle/bpe.model" $r
+    cp "$gold/rudalle/config_$r.json" $r/config.json
+    run dalle -m $r -n 2 tok
+done
+run dalle -m "$gold/dallemini" -n 2 tok
 run vq -b 3 -m "$gold/vqgan/vq" --side 64 "$demo"/[a-d]*.png
 run rank --text fish --tsv pictures
 run rank --image "$demo/fish.png" -k 3 pictures
 run rank --labels "$demo/labels.txt" --templates openai7 pictures
-run rank --query text --force pictures
+run rank --query query pictures
 run probe p.probe boxed
 run probe --knn labelled --neighbours 3 boxed
 run probe --tip labelled -m box --classes "$demo/labels.txt" boxed
