@@ -35,8 +35,12 @@ head -n 5 lines | "$BIN/clip-tok" -m glide >prompts
 "$BIN/decode64" -q -m glide --steps 2 prompts >drawn
 
 # one NAME INPUT COMMAND...: the command is killed after longer and longer, with TERM and KILL in turn, until it comes to its
-# end.  The steps are a twelfth of the time that it takes.
+# end.  The steps are a twelfth of the time that it takes.  A drawing that TERM interrupts is written with the field "step".
+# --skip-from does not take it for a result, and neither does the comparison.
 kills=0 cuts=0 programs=0
+results() {
+    "$BIN/record-json" "$1" | case $name in clip-draw) grep -v '"step":' || true ;; *) cat ;; esac
+}
 one() {
     name=$1 in=$2
     shift 2
@@ -56,9 +60,10 @@ one() {
         wait=$((wait + step))
         # what is whole is a beginning of what was wanted
         "$BIN/record-json" out >got.json 2>err || { cuts=$((cuts + 1)) && grep -q 'cut short' err && [ "$(wc -l <err)" = 1 ]; }
-        "$BIN/record-json" want | head -n "$(wc -l <got.json)" | cmp - got.json
+        results out >got.json 2>/dev/null || true
+        results want | head -n "$(wc -l <got.json)" | cmp - got.json
     done
-    cmp want out || { echo "$name: another stream than without a kill"; exit 1; }
+    if [ $name = clip-draw ]; then results out >got.json && results want | cmp - got.json; else cmp want out; fi || { echo "$name: another stream than without a kill"; exit 1; }
     [ $round = 1 ] && echo "$name: $((kills - here)) kills"
     programs=$((programs + 1))
 }
