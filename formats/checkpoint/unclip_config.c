@@ -128,6 +128,15 @@ int unclip_config_unet(struct unet_config *c, size_t *sample, const void *json, 
     return r;
 }
 
+int unclip_config_glide(struct unet_config *c, const void *json, size_t n, struct err *e) {
+    json_t *j = json_object_load(json, n, e);
+    int r = !j || json_get_size(j, "num_head_channels", &c->head, e) < 0 || json_get_size(j, "num_groups", &c->groups, e) < 0 ? -1 : 0;
+
+    c->mid_head = c->head;
+    json_decref(j);
+    return r;
+}
+
 /* A newer PriorTransformer can have parts that Karlo's prior does not have.  Options that add such parts must have
  * their defaults. */
 static int prior(struct prior_config *c, const json_t *j, struct err *e) {

@@ -26,6 +26,11 @@ int unclip_config_plain(const void *json, size_t n, struct err *e);
  * file does not say it.  Returns 0 or -1. */
 int unclip_config_unet(struct unet_config *c, size_t *sample, const void *json, size_t n, struct err *e);
 
+/* Reads what the config.json next to a GLIDE of other sizes than OpenAI's says that the tensors do not: num_head_channels
+ * (glide_text2im's name; the channels of an attention head of the U-Net) and num_groups (of its group norms).  *c keeps
+ * what the file does not name; other keys are not looked at.  Returns 0 or -1. */
+int unclip_config_glide(struct unet_config *c, const void *json, size_t n, struct err *e);
+
 /* Parses the config of a diffusion prior into *c.  Returns 0 or -1. */
 int unclip_config_prior(struct prior_config *c, const void *json, size_t n, struct err *e);
 

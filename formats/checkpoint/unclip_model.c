@@ -378,6 +378,18 @@ static struct unet *open_unet(struct find *f, const char *name, const struct par
 
 /* ---- GLIDE ---- */
 
+/* Read the config.json next to a GLIDE, if there is one. */
+static int glide_config(struct find *f, struct part *p, struct unet_config *c) {
+    struct err inner = {0};
+
+    p->config_file = path_join(f->a, p->folder, "config.json");
+    if (!path_is_file(p->config_file))
+        return 0;
+    if (find_map(f, p->config_file, &p->config) < 0)
+        return -1;
+    return unclip_config_glide(c, p->config.p, p->config.n, &inner) < 0 ? find_failed(f, p->config_file, &inner) : 0;
+}
+
 /* Open the two networks of a GLIDE file, and the tokenizer. */
 static struct unet *open_glide(struct find *f, const char *name, struct part *p, const char *fingerprint, struct unet_config *c,
                                const struct glide_side **side, const struct compute *k) {
@@ -391,6 +403,8 @@ static struct unet *open_glide(struct find *f, const char *name, struct part *p,
     if (!g || glide_divide(&p->w, &text, &unet, f->a, &inner) < 0 || glide_text_config_from_weights(&tc, &text, &inner) < 0 ||
         unet_config_from_weights(c, &unet, "", &inner) < 0)
         return find_failed(f, p->file, &inner), NULL;
+    if (glide_config(f, p, c) < 0)
+        return NULL;
     if (tc.time != 4 * c->width[0] || tc.width != c->context || c->out != 6 || !c->film)
         err_set(&inner, "not a GLIDE: a U-Net with times of %zu, contexts of %zu and %zu channels out, and a text of %zu and %zu",
                 4 * c->width[0], c->context, c->out, tc.time, tc.width);

@@ -53,6 +53,39 @@ static void refused(const char *const *v, size_t n, const char *why, struct aren
     ok(unclip_open_decoder(&m, &p, false, &one_thread, &a, &e) < 0 && strstr(e.msg, why), "refused: %s", e.msg);
 }
 
+/* What config.json says of the heads and groups counts, for the directory and for a file in it. */
+static void config(const char *const *v, size_t n, struct arena a) {
+    static const struct { const char *json, *why; size_t head, groups; } cases[] = {
+        {"{\"num_head_channels\": 32, \"num_groups\": 16}", NULL, 32, 16},
+        {"{\"num_groups\": 8, \"xf_width\": 128}", NULL, 64, 8},
+        {"{\"image_size\": 64}", NULL, 64, 32},
+        {"{\"num_groups\": 7}", "channels do not fit 7 groups", 0, 0},
+        {"{\"num_head_channels\": 48}", "channels do not fit heads of 48", 0, 0},
+        {"{\"num_head_channels\": -1}", "config.json: num_head_channels is not a number from 1 to ", 0, 0},
+        {"{\"num_groups\": \"16\"}", "config.json: num_groups is not a number from 1 to ", 0, 0},
+        {"[16]", "config.json: ", 0, 0},
+    };
+
+    char file[300];
+
+    snprintf(file, sizeof file, "%s/config.json", dir);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct model_paths p = paths(v, n);
+        struct decoder_model m;
+        struct err e = {0};
+        struct arena b = a;
+        FILE *f = fopen(file, "w");
+
+        ok(f && fputs(cases[i].json, f) >= 0 && fclose(f) == 0, "%s", cases[i].json);
+        if (cases[i].why)
+            refused(v, n, cases[i].why, a);
+        else
+            ok(unclip_open_decoder(&m, &p, false, &one_thread, &b, &e) == 0 && m.config.head == cases[i].head &&
+               m.config.mid_head == cases[i].head && m.config.groups == cases[i].groups, "heads of %zu channels, %zu groups %s", m.config.head, m.config.groups, e.msg);
+    }
+    unlink(file);
+}
+
 static void remove_all(void) {
     static const char *const names[] = {"base.safetensors", "base_inpaint.safetensors", "upsample.safetensors",
                                         "upsample_inpaint.safetensors", "base.pt", "vocab.bpe"};
@@ -92,6 +125,8 @@ int main(void) {
         decoder(single, 1, true, 3, a);
         decoder(two, 2, false, 3, a);
         decoder(two, 2, true, 7, a);
+        config(single, 1, a);
+        config(whole, 1, a);
         upsampler(only, 1, 6, a);
         refused(only, 1, "no decoder in ", a);
     }
