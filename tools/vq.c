@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/base/pool.h"
+#include "lib/base/size.h"
 #include "lib/kernel/kern.h"
 #include "tools/common/input.h"
 #include "tools/common/machine.h"
@@ -20,6 +22,9 @@
 
 #define SYNOPSIS "[-dqv] [-m PATH]... [-b N] [-j N] [-o FILE] [option]... [file]..."
 
+/* Without -b, at most this many pixels and this many inputs, or as many as there are threads, wait to be computed. */
+enum { WAITING = 1 << 18, INPUTS = 16 };
+
 static const char *const FIELDS[] = {"image_tokens"}, *const DECODED[] = {"image"};
 
 struct job {
@@ -30,8 +35,8 @@ struct job {
     struct picture_source source;
     struct arena_mem mem;
     struct arena room, empty;    /* room: the memory of one batch, of which some may be taken; empty: all of it */
-    struct codes_item *item;           /* [batch] */
-    size_t n;
+    struct codes_item *item;           /* [capacity] */
+    size_t capacity, n, waiting;       /* n: items that wait; waiting: their pixels */
     const char *files0;
     int64_t side, max_pixels;
     int id;
@@ -84,7 +89,7 @@ static void flush(void *job) {
     struct job *j = job;
     size_t n = j->n;
 
-    j->n = 0;
+    j->n = j->waiting = 0;
     codes_run(j->item, n, &j->net, &j->room);
     for (size_t i = 0; i < n && !tool_stopped(); i++)
         finish_item(j, &j->item[i]);
@@ -93,8 +98,10 @@ static void flush(void *job) {
         tool_progress(&j->t, j->files0 || j->tar ? 0 : j->source.names.noperands);
 }
 
+/* Without -b, small pictures wait for each other, and a large one for none. */
 static void push(struct job *j) {
-    if (++j->n == (size_t)j->t.input.batch)
+    j->waiting += codes_pixels(&j->item[j->n], &j->net);
+    if (++j->n == j->capacity || (!j->t.input.batch && j->waiting >= WAITING))
         flush(j);
 }
 
@@ -241,7 +248,7 @@ static const char *const mode[] = {"files", "records", "-d"};
 static const struct opt_use uses[] = {{FILES, "files0-from side whole id exif max-pixels tar"}, {DECODE, "u8 force"}};
 
 int main(int argc, char *argv[]) {
-    static struct job j = {.t = {.machine = {.precision = -1}, .input = {.batch = 1}}, .side = -1, .max_pixels = IMAGE_MAX_PIXELS};
+    static struct job j = {.t = {.machine = {.precision = -1}}, .side = -1, .max_pixels = IMAGE_MAX_PIXELS};
     const struct opt own[] = {
         {'d', "decode", OPT_FLAG, &j.net.decode, NULL, "tokens to pictures", 0, 0, NULL},
         {0, "files0-from", OPT_STR, &j.files0, "F", "read picture names, each ended by NUL, from F (-: standard input)", 0, 0, NULL},
@@ -274,7 +281,10 @@ int main(int argc, char *argv[]) {
     tool_output(&j.t, 1, j.net.decode ? DECODED : FIELDS);
     tool_compute(&j.t);
     open_model(&j);
-    j.item = arena_take(&j.t.arena, (size_t)j.t.input.batch, sizeof *j.item);
+    j.net.together = j.t.input.batch ? (size_t)j.t.input.batch : 1;
+    j.capacity = j.t.input.batch ? j.net.together : size_max(INPUTS, (size_t)pool_threads(j.t.compute.pool));
+    codes_alone(&j.net, &j.t.arena);
+    j.item = arena_take(&j.t.arena, j.capacity, sizeof *j.item);
     if (!j.item || arena_split(&j.t.arena, (size_t)(j.t.arena.end - j.t.arena.at) / 2, &j.mem, &j.room) < 0)
         die("out of memory");
     j.empty = j.room;

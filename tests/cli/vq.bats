@@ -82,10 +82,19 @@ END
     # grids of two sizes in one batch
     { cat one.clip; vq --whole --side 32 rgb.jpg; cat one.clip; } >mixed.clip
     vq -d -b 1 -j 1 --cache=none mixed.clip >one.p
-    for b in 2 3 7; do
-        vq -d -b $b -j 2 mixed.clip --cache="$PWD" >two.p
+    for o in '-b 2 -j 2' '-b 3 -j 2' '-b 7 -j 2' '-j 2' '-j 3' '-j 1'; do
+        # shellcheck disable=SC2086
+        vq -d $o mixed.clip --cache="$PWD" >two.p
         cmp one.p two.p
     done
+    # forty small pictures and one that no thread computes alone, encoded and decoded
+    for i in {1..20}; do cp fish.png "f$i.png" && cp red-heart.png "h$i.png"; done
+    vq -b 1 -j 1 --cache=none f*.png h*.png >one.clip
+    vq -j 3 f*.png h*.png | cmp - one.clip
+    { cat one.clip; vq --side 192 fish.png; cat one.clip; } >mixed.clip
+    vq -d -b 1 -j 1 mixed.clip >one.p
+    vq -d -j 3 mixed.clip | cmp - one.p
+    vq -d -j 2 -b 4 mixed.clip | cmp - one.p
 }
 
 @test "vq: what fails is named, the rest is done, in order" {

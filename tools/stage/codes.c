@@ -3,6 +3,8 @@
 #include <math.h>
 
 #include "formats/image/record_image.h"
+#include "lib/base/pool.h"
+#include "lib/base/size.h"
 #include "lib/image/resize.h"
 #include "tools/stage/missing.h"
 
@@ -137,27 +139,120 @@ void codes_load(struct codes_item *it, const struct codes_net *n, struct arena *
         err_set(&it->err, "grid: the picture of %zu x %zu tokens is too large", it->w, it->h);
 }
 
+/* What one thread can compute alone: pictures of at most SMALL pixels, in LANE bytes.  The widest of the published
+ * networks (256 channels at the full size) needs 45 MiB for them. */
+enum { SMALL = 128 * 128 };
+#define LANE ((size_t)64 << 20)
+
+void codes_alone(struct codes_net *net, struct arena *a) {
+    const size_t threads = (size_t)pool_threads(net->compute->pool);
+    struct arena_mem *m = arena_take(a, threads, sizeof *m);
+    struct arena *part = arena_take(a, threads, sizeof *part);
+
+    net->alone = NULL;
+    if (threads < 2 || !m || !part || (size_t)(a->end - a->at) / 4 / threads < LANE)
+        return;
+    for (size_t i = 0; i < threads; i++)
+        if (arena_split(a, LANE, &m[i], &part[i]) < 0)
+            return;
+    net->alone = part;
+}
+
+size_t codes_pixels(const struct codes_item *it, const struct codes_net *net) {
+    const size_t up = net->decode ? net->m->config.ratio : 1;
+
+    return it->h * it->w * up * up;
+}
+
+/* Takes memory from the arena a for the results of n items of one size, one after the other. */
+static int take_results(struct codes_item *it, size_t n, const struct codes_net *net, float **x, int **t, struct arena *a) {
+    const size_t f = net->m->config.factor;
+
+    *x = arena_take(a, net->decode ? n * 3 * codes_pixels(it, net) : 0, sizeof **x);
+    *t = arena_take(a, net->decode ? 0 : n * (it->h / f) * (it->w / f), sizeof **t);
+    return *x && *t ? 0 : -1;
+}
+
 /* Runs n items of one size through the network.  Memory for the results is taken from the arena a. */
 static int through(struct codes_item *it, size_t n, const struct codes_net *net, struct arena *a, struct err *e) {
-    const size_t h = it->h, w = it->w, f = net->m->config.factor, up = net->m->config.ratio;
-    const size_t pixels = 3 * h * w * (net->decode ? up * up : 1), cells = net->decode ? h * w : h / f * (w / f);
-    float *x = arena_take(a, n * pixels, sizeof *x);
-    int *t = arena_take(a, n * cells, sizeof *t);
+    const size_t h = it->h, w = it->w, f = net->m->config.factor;
+    const size_t pixels = 3 * codes_pixels(it, net), cells = net->decode ? h * w : h / f * (w / f);
+    struct arena b;
+    float *x, *in_x = NULL;
+    int *t, *in_t = NULL;
 
-    if (!x || !t)
+    if (take_results(it, n, net, &x, &t, a) < 0)
+        return err_set(e, "out of memory");
+    b = *a;
+    if (net->decode)
+        in_t = arena_take(&b, n * cells, sizeof *in_t);
+    else
+        in_x = arena_take(&b, n * pixels, sizeof *in_x);
+    if (!in_t && !in_x)
         return err_set(e, "out of memory");
     for (size_t i = 0; i < n; i++) {
         if (net->decode)
-            memcpy(t + i * cells, it[i].tokens, cells * sizeof *t);
+            memcpy(in_t + i * cells, it[i].tokens, cells * sizeof *in_t);
         else
-            memcpy(x + i * pixels, it[i].x, pixels * sizeof *x);
+            memcpy(in_x + i * pixels, it[i].x, pixels * sizeof *in_x);
     }
-    if ((net->decode ? vq_decode(net->m->decoder, net->compute, n, h, w, t, x, *a, e)
-                     : vq_encode(net->m->encoder, net->compute, n, h, w, x, t, *a, e)) < 0)
+    if ((net->decode ? vq_decode(net->m->decoder, net->compute, n, h, w, in_t, x, b, e)
+                     : vq_encode(net->m->encoder, net->compute, n, h, w, in_x, t, b, e)) < 0)
         return -1;
-    for (size_t i = 0; i < n; i++)
-        it[i].x = x + i * pixels, it[i].tokens = t + i * cells;
+    for (size_t i = 0; i < n; i++) {
+        if (net->decode)
+            it[i].x = x + i * pixels;
+        else
+            it[i].tokens = t + i * cells;
+    }
     return 0;
+}
+
+struct shared {
+    struct codes_item *it;
+    const struct codes_net *net;
+    struct compute one;    /* without threads */
+    float *x;
+    int *t;
+};
+
+/* Computes item i by one thread. */
+static void item_alone(void *ctx, size_t i, int thread) {
+    const struct shared *s = ctx;
+    const struct codes_net *net = s->net;
+    const size_t h = s->it->h, w = s->it->w, f = net->m->config.factor;
+    struct codes_item *it = &s->it[i];
+
+    if (net->decode) {
+        float *x = s->x + i * 3 * codes_pixels(it, net);
+        if (vq_decode(net->m->decoder, &s->one, 1, h, w, it->tokens, x, net->alone[thread], &it->err) == 0)
+            it->x = x;
+    } else {
+        int *t = s->t + i * (h / f) * (w / f);
+        if (vq_encode(net->m->encoder, &s->one, 1, h, w, it->x, t, net->alone[thread], &it->err) == 0)
+            it->tokens = t;
+    }
+}
+
+/* Shares n items of one size among the threads.  Returns false if they are not for that; nothing has changed then. */
+static bool share(struct codes_item *it, size_t n, const struct codes_net *net, struct arena *a) {
+    struct shared s = {it, net, *net->compute, NULL, NULL};
+    const struct arena before = *a;
+
+    if (!net->alone || n < (size_t)pool_threads(net->compute->pool) || codes_pixels(it, net) > SMALL)
+        return false;
+    s.one.pool = NULL;
+    if (take_results(it, n, net, &s.x, &s.t, a) < 0) {
+        *a = before;
+        return false;
+    }
+    pool_run(net->compute->pool, n, item_alone, &s);
+    for (size_t i = 0; i < n; i++)
+        if (it[i].err.msg[0]) {    /* LANE was too little for this network */
+            it[i].err.msg[0] = '\0';
+            through(&it[i], 1, net, a, &it[i].err);
+        }
+    return true;
 }
 
 void codes_run(struct codes_item *it, size_t n, const struct codes_net *net, struct arena *a) {
@@ -170,6 +265,9 @@ void codes_run(struct codes_item *it, size_t n, const struct codes_net *net, str
             continue;
         while (i + k < n && !it[i + k].err.msg[0] && it[i + k].h == it[i].h && it[i + k].w == it[i].w)
             k++;
+        if (share(it + i, k, net, a))
+            continue;
+        k = size_min(k, net->together);
         if (through(it + i, k, net, a, &e) == 0)
             continue;
         *a = before;

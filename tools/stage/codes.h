@@ -56,6 +56,8 @@ struct codes_net {
     bool decode;    /* true: tokens become pictures; false: pictures become tokens */
     bool u8;        /* pictures are written as bytes */
     bool force;     /* true: tokens of another codebook are decoded, too */
+    size_t together;        /* the most inputs that go through the network at once */
+    struct arena *alone;    /* for each thread of `compute`, memory in which it computes a small picture; or NULL */
 };
 
 /* One input of a batch.  If the input failed, `err` has the reason; otherwise the message in `err` is empty. */
@@ -72,8 +74,17 @@ struct codes_item {
 /* Reads the picture of it->r into it->x; if n->decode is set, reads the tokens of it->r into it->tokens instead. */
 void codes_load(struct codes_item *it, const struct codes_net *n, struct arena *a);
 
+/* Returns how many pixels the picture has that the network reads or makes. */
+size_t codes_pixels(const struct codes_item *it, const struct codes_net *net);
+
+/* Takes net->alone from the arena a, if that has room and there is more than one thread. */
+void codes_alone(struct codes_net *net, struct arena *a);
+
 /* Runs n items through the network.  Neighbouring items of equal size are run together.  If that fails, for example
- * because memory is lacking, these items are run one by one.  Items that have failed already are left out. */
+ * because memory is lacking, these items are run one by one.  Items that have failed already are left out.
+ *
+ * Small pictures that are at least as many as the threads are shared among the threads, of which each computes a whole
+ * picture: the threads of one small network wait for each other in every layer.  The result does not depend on it. */
 void codes_run(struct codes_item *it, size_t n, const struct codes_net *net, struct arena *a);
 
 /* Stores the tokens or the picture that codes_run made, with the fingerprint of codes_fingerprint, in it->r. */
