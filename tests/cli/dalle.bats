@@ -47,6 +47,19 @@ tokens() {
     done
 }
 
+@test "each thread takes half of many candidates through the network: the same bytes" {
+    record-json two | head -1 | record-json --from-json >one
+    for m in v3 dallemini; do
+        for g in 1 3; do
+            dalle -m $m -n 35 -g $g -j 1 one >want
+            dalle -m $m -n 35 -g $g -j 2 one | cmp - want
+            dalle -m $m -g $g one >drawn
+            dalle -m $m -n 35 -g $g -j 2 -b 33 --keep-top 1 drawn >kept
+            dalle -m $m -n 35 -g $g -j 1 -b 9 --keep-top 1 drawn | cmp - kept
+        done
+    done
+}
+
 @test "text through the model's own tokenizer, or tokens of its vocabulary: the same picture" {
     record-json two | jq -c 'del(.data.tokens, .data.model)' | record-json --from-json >texts
     dalle -m v3 texts | tokens | cmp - <(dalle -m v3 two | tokens)
