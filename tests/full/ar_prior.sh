@@ -45,6 +45,8 @@ mkdir "$dir/cache"
 run >/dev/null    # packs the weights
 printf '| embeddings | guidance | s | s of all processors | MiB resident | MiB of our own |\n|---:|---|---:|---:|---:|---:|\n'
 for n in 1 16; do
-    printf '| %d | none | %s |\n' $n "$(run -n $n)"
-    printf '| %d | 4 | %s |\n' $n "$(run -n $n -g 4 --uncond "$dir/2.clip")"
+    plain=$(run -n $n)    # an assignment, so that a run that fails ends the script
+    printf '| %d | none | %s |\n' $n "$plain"
+    guided=$(run -n $n -g 4 --uncond "$dir/2.clip")
+    printf '| %d | 4 | %s |\n' $n "$guided"
 done
