@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """hostile.py: records that are valid but for one or some places, through every program.
 
-usage: tests/stress/hostile.py BIN SECONDS [SEED]      (make fuzz runs it on programs with ASan and UBSan)
+usage: tests/stress/hostile.py BIN SECONDS [SEED [RECORDS]]      (make fuzz runs it on programs with ASan and UBSan)
 
 Good streams are made with a tiny Karlo and a tiny GLIDE (BIN/../tests/make_karlo, make_glide), on which prior, decode64,
 upsample and ddim-invert sample with all their steps, and, if SECONDS is at least 30, with the model in the box.  Then, until
-the time is over: some records of one of them are changed where their structure is (a field's type, width, shape, dtype, claim of length; ids; params; doubled, missing and too many
+the time is over, or RECORDS changed records were read: some records of one of them are changed where their structure is (a field's type, width, shape, dtype, claim of length; ids; params; doubled, missing and too many
 fields; nesting; garbage and cuts between records), and a program reads them, from a file or a pipe.  It must end by
 itself within 60 s of processor time (600 s where it waits) with a status of 0 to 3, within 3 GB, without a finding of a sanitizer.  What breaks this is kept in
 BIN/../hostile-N.clip, and the status is 1.  Nothing but Python's own library is used.
@@ -202,10 +202,11 @@ def harm(r, rec):
         data.extend([("root", value(r)), ("sample", r.choice([[0], [1023], [1024], [-1], [1, 2], [1, 2, 3], value(r)]))])
 
 
-def stream(r, good):
-    out = b""
-    for _ in range(r.randrange(1, 5)):
-        rec = records(r.choice(good))[0]
+def stream(r, good, most):
+    """A stream of up to `most` records, and how many of them are not as a program wrote them."""
+    out, changed = b"", 0
+    for _ in range(r.randrange(1, most + 1)):
+        rec = records(whole := r.choice(good))[0]
         for _ in range(r.choice([0, 1, 1, 1, 2, 3])):
             harm(r, rec)
         one = write(rec)
@@ -214,7 +215,8 @@ def stream(r, good):
         if r.random() < 0.1:
             out += r.choice([b"garbage", START, START[:5], b"\x83\xa6unclip\x02", bytes(64), os.urandom(50)])
         out += one
-    return out
+        changed += one != whole
+    return out, changed
 
 
 # ---- programs ----
@@ -234,6 +236,7 @@ def run(bin, cmd, data=None, name=None, limit=None):
 
 def main():
     bin, seconds, seed = os.path.abspath(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else int(time.time())
+    enough = int(sys.argv[4]) if len(sys.argv) > 4 else float("inf")
     top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
     demo = os.path.join(top, "examples", "emoji", "demo")
     vq = ["-m", os.path.join(top, "tests", "golden", "dalle", "vqgan", "vq")]
@@ -311,14 +314,16 @@ def main():
         "clip-draw --size 20 --iterations 1 --canvas pixels --augment cutout --negative HERE PIPE smalltext.clip", "clip-draw --size 16 --iterations 1 --skip-from HERE PIPE smalltext.clip",
         "image-out -o %i-%d.svg", "dalle --keep-top 2 DALLE", "dalle -n 2 --every 3 --keep-errors DALLE")]
     expensive = {"decode64", "upsample", "ddim-invert", "prior"}    # with the model in the box
+    light = {"rank", "record-json", "embed-mix", "image-out", "clip-tok", "probe"}
     cmds = [c for c in cmds if os.path.exists(os.path.join(bin, c[0]))]
-    end, runs, bad, results, count = time.time() + seconds, 0, 0, 0, {}
-    while time.time() < end:
+    end, runs, bad, results, count, changed = time.time() + seconds, 0, 0, 0, {}, 0
+    while time.time() < end and changed < enough:
         cmd = r.choice(cmds)
         tiny_model = "PIPE" in cmd or "GLIDE" in cmd
         if cmd[0] in expensive and not tiny_model and (not box or r.random() < 0.8):
             continue
-        b = stream(r, tiny_too if tiny_model else good)
+        b, n = stream(r, tiny_too if tiny_model else good, 40 if cmd[0] in light else 4)
+        changed += n
         open("here.clip", "wb").write(b)
         args = [x for a in cmd for x in {"HERE": ["here.clip"], "LABELS": [labels], "VQ": vq, "DALLE": dalle, "PIPE": pipe, "GLIDE": glide}.get(a, [a])]
         if "HERE" in cmd:
@@ -336,7 +341,7 @@ def main():
             open(name, "wb").write(b)
             print("hostile.py: %s: status %s, kept as %s\n%s" % (" ".join(cmd), status, name, err.decode(errors="replace")[-3000:]))
             bad += 1
-    print("hostile: seed %d, %d streams, %d found, %d results of samplers; %s" % (seed, runs, bad, results, ", ".join("%s %d" % x for x in sorted(count.items()))))
+    print("hostile: seed %d, %d streams, %d changed records, %d found, %d results of samplers; %s" % (seed, runs, changed, bad, results, ", ".join("%s %d" % x for x in sorted(count.items()))))
     sys.exit(bad > 0)
 
 
