@@ -151,9 +151,30 @@ assert (cos.argmax(1) == np.arange(4)).all() and cos.max(1).min() > 0.5
 END
 }
 
+@test "emoji: GLIDE draws what the text says, and leaves alone what it is not to paint" {
+    not_sanitized
+    local PATH=$BIN:$PATH
+    printf '%s\n' 'a red heart' 'a banana' 'a crab' 'a camera' | clip-tok -m box | clip-embed -m box >texts.clip
+    decode64 -v -m box/glide -g 3 --steps 12 -n 4 texts.clip 2>said | clip-embed -m box | rank -m box -k 1 | upsample -m box --steps 4 | clip-embed -m box >drawn.clip
+    grep -q '^decode64: .*/examples/emoji/glide' said
+    printf '%s\n' 'red heart' banana crab camera fish key house snowman >labels
+    rank -m box --labels labels drawn.clip | record-json | jq -r '.data.label' | cmp - <(head -4 labels)
+    # the right half anew
+    head -1 labels | clip-tok -m box | decode64 -m box/glide -g 3 --steps 12 --source "$ROOT/examples/emoji/demo/red-heart.png" --erase 64,0,64,128 --u8 |
+        record-json --npy image=half.npy >/dev/null
+    clip-embed -m box --keep-image=64 "$ROOT/examples/emoji/demo/red-heart.png" | record-json --npy image=whole.npy >/dev/null
+    python3 - <<'END'
+import numpy as np
+got, want = (np.load(n).reshape(3, 64, 64).astype(float) for n in ("half.npy", "whole.npy"))
+off = np.abs(got - want)
+print(off[:, :, :31].max(), off[:, :, 33:].mean())
+assert off[:, :, :31].max() <= 1 and 0.5 < off[:, :, 33:].mean() < 60
+END
+}
+
 @test "emoji: no more than 112 MiB of weights, no file above 48" {
     find "$ROOT/examples/emoji" -name '*.safetensors' -printf '%s\n' >sizes
-    [ "$(wc -l <sizes)" -eq 12 ]
+    [ "$(wc -l <sizes)" -eq 13 ]
     [ "$(awk '{ n += $1 } END { print n }' sizes)" -le $((112 << 20)) ]
     [ "$(sort -n sizes | tail -n 1)" -le $((48 << 20)) ]
 }

@@ -48,7 +48,14 @@ static bool upsamples(const struct net *n) {
     return n->kind >= GLIDE_UPSAMPLE;
 }
 
-static bool open_net(struct net *n, const char *weights, const char *io, size_t head, const struct compute *k, struct arena *a) {
+/* What the tensors do not tell: the channels of a head of the text transformer and of the U-Net, and the groups. */
+struct untold {
+    size_t text_head, head, groups;
+};
+
+static const struct untold openai = {64, 64, 32};
+
+static bool open_net(struct net *n, const char *weights, const char *io, const struct untold *o, const struct compute *k, struct arena *a) {
     struct weights all = golden_open(weights, a), text, unet;
     struct sched_config s = {1000, BETAS_COSINE, PREDICT_EPSILON, VARIANCE_LEARNED_RANGE, true, 1, true};
     struct glide_text_config tc;
@@ -63,7 +70,7 @@ static bool open_net(struct net *n, const char *weights, const char *io, size_t 
             unet_config_from_weights(&uc, &unet, "", &e) == 0 && sched_init(&n->sched, &s, a, &e) == 0, "%s is file %d %s",
             weights, n->kind, e.msg))
         return false;
-    tc.head = uc.head = uc.mid_head = head;
+    tc.head = o->text_head, uc.head = uc.mid_head = o->head, uc.groups = o->groups;
     n->unet = unet_bind(&uc, &unet, k, a, &e);
     return ok(n->unet && glide_text_bind(&n->text, &tc, &text, k, a, &e) == 0,
               "it binds: %zu levels of %zu, %zu in, text %zu x %zu layers %s", uc.levels, uc.layers, uc.in, tc.width, tc.layers, e.msg);
@@ -304,7 +311,7 @@ static void compare(const struct compute *k, struct arena a, const char *kernel,
     memset(net, 0, sizeof net);
     for (size_t m = 0; m < 4; m += whole ? 1 : 3) {
         snprintf(what, sizeof what, "%s, %s", names[m], kernel);
-        if (!open_net(&net[m], path_of(names[m], false), path_of(names[m], true), 64, k, &a))
+        if (!open_net(&net[m], path_of(names[m], false), path_of(names[m], true), &openai, k, &a))
             return;
         run_text(&net[m], k, &a, what);
         run_unet(&net[m], k, a, 8e-6, what);    /* observed 2.8e-6 */
@@ -313,6 +320,17 @@ static void compare(const struct compute *k, struct arena a, const char *kernel,
     }
     if (whole)
         seeded(&net[0], &net[2], k, a, kernel);
+}
+
+/* The GLIDE in the box (tests/golden/emoji/glide.safetensors). */
+static void in_the_box(const struct compute *k, struct arena a, const char *kernel) {
+    const struct untold o = {64, 32, 16};
+    struct net n = {0};
+
+    if (!open_net(&n, "examples/emoji/glide/base_inpaint.safetensors", "tests/golden/emoji/glide.safetensors", &o, k, &a))
+        return;
+    run_text(&n, k, &a, kernel);
+    run_unet(&n, k, a, 8e-6, kernel);
 }
 
 /* f16 throughout, and f16 where OpenAI's convert_to_fp16 has it: the same network, but for the rounding of its numbers. */
@@ -324,7 +342,7 @@ static void halves(const struct compute *k, struct arena a) {
         struct net n = {0};
 
         write_all(types[i]);
-        if (!open_net(&n, path_of("base", false), path_of("base", true), 64, k, &b))
+        if (!open_net(&n, path_of("base", false), path_of("base", true), &openai, k, &b))
             continue;
         for (size_t r = 0; r < 2; r++) {
             const float *tokens = get(&n, "tokens", &b), *mask = get(&n, "mask", &b);
@@ -389,7 +407,7 @@ static void damaged(const struct compute *k, struct arena a) {
         float context[16 * 128], time[256];
         const int ids[] = {1, 320}, below[] = {-1};
 
-        if (!open_net(&n, path_of("base", false), path_of("base", true), 64, k, &a))
+        if (!open_net(&n, path_of("base", false), path_of("base", true), &openai, k, &a))
             return;
         ok(glide_text_run(&n.text, k, ids, 2, context, time, a, &e) < 0 && !strcmp(e.msg, "token 320, the text transformer has 320"),
            "refused: %s", e.msg);
@@ -407,7 +425,7 @@ static void recorded_elsewhere(const char *where, const struct compute *k, struc
 
         snprintf(w, sizeof w, "%s/%s.safetensors", where, names[m]);
         snprintf(io, sizeof io, "%s/io_%s.safetensors", where, names[m]);
-        if (!open_net(&n, w, io, 16, k, &b))
+        if (!open_net(&n, w, io, &(struct untold){16, 16, 32}, k, &b))
             continue;
         run_text(&n, k, &b, w);
         run_unet(&n, k, b, 8e-6, w);
@@ -434,6 +452,7 @@ int main(void) {
         best = best ? best : list;
         k.kern = list;
         compare(&k, a, list->name, list == best);
+        in_the_box(&k, a, list->name);
     }
     k.kern = best;
     halves(&k, a);

@@ -8,9 +8,9 @@ from torch import nn
 import tokenizer
 from unet import UNet
 
-TEXT = dict(width=128, layers=3, context=48)
-GLIDE = dict(sample_size=64, cin=7, cout=6, widths=(64, 64, 128, 192), layers=1, attention=(False, False, True, True), head=64,
-             groups=32, context=128, scale_shift=True)
+TEXT = dict(width=128, layers=3, context=36)
+GLIDE = dict(sample_size=64, cin=7, cout=6, widths=(32, 64, 96, 128), layers=1, attention=(False, False, True, True), head=32,
+             groups=16, context=128, scale_shift=True)  # the decoder's except the last two widths
 
 
 class Block(nn.Module):
@@ -40,14 +40,23 @@ class Glide(nn.Module):
         self.unet = UNet(GLIDE)
         nn.init.normal_(self.token_embedding.weight, std=0.02)
 
-    def forward(self, xt, t, ids, known, mask):
-        """xt [N,3,64,64]; ids [N,context], `end` where there is nothing; known: the picture, mask [N,1,64,64]: 1 where it is given."""
+    def states(self, ids):
+        """ids [N,context], `end` where there is nothing; [N,context,width]"""
         x = self.token_embedding(ids) + self.positional_embedding
         x = torch.where((ids == self.end)[:, :, None], self.padding_embedding, x)
         for b in self.transformer.resblocks:
             x = b(x)
-        f = self.final_ln(x)
+        return self.final_ln(x)
+
+    def forward(self, xt, t, ids, known, mask):
+        """xt [N,3,64,64]; known: the picture, mask [N,1,64,64]: 1 where it is given."""
+        f = self.states(ids)
         return self.unet(torch.cat((xt, known * mask, mask), 1), t, self.transformer_proj(f[:, -1]), f, torch.zeros(ids.shape, device=ids.device))
+
+
+def settings(folder):
+    """config.json: what differs from OpenAI's networks and what their files do not say."""
+    (folder / "config.json").write_text(json.dumps(dict(num_head_channels=GLIDE["head"], num_groups=GLIDE["groups"])) + "\n")
 
 
 class Words:

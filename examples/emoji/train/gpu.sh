@@ -87,7 +87,8 @@ for part in $parts; do
     case $part in
         decoder | prior) train $part "$emoji" --weights "$emoji" & ;;
         upsampler) train $part --weights "$emoji" & ;;
-        vq | glide) train $part & ;;
+        vq) train $part & ;;
+        glide) train $part --weights "$emoji/glide" & ;;
         dalle) train dalle vq/last.pt & ;;
         ar_prior) train ar_prior "$emoji" prior & ;;
         noised_clip) train noised_clip "$emoji" & ;;

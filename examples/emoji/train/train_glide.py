@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """train_glide.py CACHE RUN: a small GLIDE that inpaints, with its text transformer (glide.py).
 
-What is given of a picture: nothing in a quarter of the samples, else all but a box, a disc or a half.  A fifth of the captions are left
+What is given of a picture: nothing in half of the samples, else all but a box, a disc or a half.  A fifth of the captions are left
 out.  --weights FOLDER begins with the weights of such a folder.
 RUN/glide holds the weights under OpenAI's names, encoder.json and vocab.bpe when it ends.  Start it again to go on from RUN/last.pt.
 """
@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 import catalog
 import data
 import diffusion
-from glide import TEXT, Glide, Words, learn_words, original, restore
+from glide import TEXT, Glide, Words, learn_words, original, restore, settings
 from run import Run, amp, batches, options
 from stored import stored
 
@@ -49,13 +49,13 @@ unknown = words.encode("")
 def mask(rng):
     """[1,64,64]: 1 where the picture is given."""
     m, kind = np.ones((64, 64), np.float32), rng.random()
-    if kind < 0.25:
+    if kind < 0.5:
         m[:] = 0
-    elif kind < 0.6:
+    elif kind < 0.75:
         h, w = rng.integers(12, 49, 2)
         y, x = rng.integers(0, 65 - h), rng.integers(0, 65 - w)
         m[y:y + h, x:x + w] = 0
-    elif kind < 0.85:
+    elif kind < 0.9:
         y, x = np.mgrid[:64, :64] + 0.5
         m[(y - rng.uniform(12, 52)) ** 2 + (x - rng.uniform(12, 52)) ** 2 < rng.uniform(8, 26) ** 2] = 0
     else:
@@ -117,5 +117,6 @@ run.ema.swap(net)
 with torch.no_grad():  # the variance was not learned: what the posterior's is
     net.unet.conv_out.weight[3:], net.unet.conv_out.bias[3:] = 0, -1
 words.save(out)
+settings(out)
 save_file({k: stored(v) for k, v in original(net).items()}, out / "base_inpaint.safetensors", metadata={"format": "pt"})
 print("wrote", out, flush=True)
