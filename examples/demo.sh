@@ -2,7 +2,7 @@
 # demo.sh: the main uses of unclip on real input, with the small model or with $UNCLIP_MODEL.
 #
 # Sentences become pictures, a directory of pictures is classified, a picture is varied, two pictures are interpolated, a
-# picture is changed by words, and a part of a picture is painted anew.  With the model in the box a DALL-E draws, too, and
+# picture is changed by words, and a part of a picture is painted anew.  With the model in the box a DALL-E and a GLIDE draw, too, and
 # its other prior, and CLIP alone in strokes.  Each command is printed as a user would type it, and then run.
 #
 # All output goes to the directory $DEMO (demo): the pictures, contact.png with all of them, and index.html, which shows
@@ -113,23 +113,29 @@ picture "$demo/inpainting.png"
 rest=
 if [ "$UNCLIP_MODEL" = box ]; then
     part 'The other prior' "unCLIP's paper tells of two priors. The autoregressive one draws the embedding code by code."
-    show "clip-tok 'a sunflower' 'a house on a light blue background' | clip-embed | prior -m box/ar_prior |
+    show "clip-tok 'a house on a light blue background' | clip-embed | prior -m box/ar_prior |
     decode64 -g 3 --steps 12 | upsample --steps 4 >$demo/codes.clip"
-    show "image-out --sheet=2 --caption none -o $demo/codes.png $demo/codes.clip"
+    show "image-out --sheet=1 --caption none -o $demo/codes.png $demo/codes.clip"
     picture "$demo/codes.png"
 
     part 'DALL-E' 'A transformer draws 16 x 16 tokens for each candidate, one after another. An autoencoder makes pictures of them, and CLIP puts the best first.'
-    show "clip-tok 'a butterfly' 'an owl' 'a sailboat' | clip-embed | dalle -n 8 | vq -d | clip-embed | rank -k 8 >$demo/tokens.clip"
+    show "clip-tok 'a butterfly' 'an owl' | clip-embed | dalle -n 8 | vq -d | clip-embed | rank -k 8 >$demo/tokens.clip"
     show "image-out --sheet=8 --caption none -o $demo/tokens.png $demo/tokens.clip"
     picture "$demo/tokens.png"
     show "rank -k 1 $demo/tokens.clip >$demo/dalle.clip"
+
+    part 'GLIDE' 'Text goes straight into this network, without a CLIP embedding and without a prior. CLIP picks the better of two.'
+    show "clip-tok 'a crab' 'a lemon on a purple background' | clip-embed | decode64 -m box/glide -g 3 --steps 12 -n 2 |
+    clip-embed | rank -k 1 | upsample --steps 4 >$demo/glide.clip"
+    show "image-out --sheet=2 --caption none -o $demo/glide.png $demo/glide.clip"
+    picture "$demo/glide.png"
 
     part 'Drawn by CLIP alone' 'No network draws here: strokes are moved along the gradient of the cosine of text and drawing (CLIPDraw).'
     show "clip-tok 'a tulip' | clip-embed |
     clip-draw -q --strokes 64 --iterations 100 >$demo/strokes.clip"
     show "image-out --sheet=1 --caption none -o $demo/strokes.png $demo/strokes.clip"
     picture "$demo/strokes.png"
-    rest=" $demo/codes.clip $demo/dalle.clip $demo/strokes.clip"
+    rest=" $demo/codes.clip $demo/dalle.clip $demo/glide.clip $demo/strokes.clip"
 fi
 
 part 'All of it on one sheet' 'cat merges the streams. Each PNG contains the records that it was made from, and image-out --read prints them.'

@@ -47,7 +47,7 @@ tokens() {
     done
 }
 
-@test "each thread takes half of many candidates through the network: the same bytes" {
+@test "many candidates, with and without guidance, for one thread and two: the same bytes" {
     record-json two | head -1 | record-json --from-json >one
     for m in v3 dallemini; do
         for g in 1 3; do

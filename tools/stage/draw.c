@@ -49,8 +49,7 @@ struct chunk {
     struct bart_candidate *bart;
     double *weight;                  /* [threads, V] */
     uint32_t *order;
-    char *scratch;                   /* of `lane` bytes for each thread if `lane` is not 0 */
-    size_t lane;
+    void *scratch;
     size_t at;                       /* number of the token that is computed */
 };
 
@@ -105,52 +104,6 @@ static int run_prompts(struct chunk *k, struct arena *a, void *scratch, struct e
 
 /* ---- one token ---- */
 
-/* A lane is a thread that takes some rows through the whole network, so that threads meet once for a token and not some
- * forty times.  Each lane reads all weights.  That costs little if the weights stay in the third-level cache, and if the rows of a
- * lane are many. */
-enum { LANE_WEIGHTS = 8 << 20, LANE_ROWS = 16 };
-
-/* Returns about how many weights a token is multiplied with. */
-static size_t weights_of(const struct dalle_model *m) {
-    if (m->bart) {
-        const struct bart_config *b = bart_config_of(m->bart);
-        return b->decoder_layers * b->width * (6 * b->width + 3 * b->decoder_ffn) + b->width * b->codes;
-    }
-    const struct gpt_config *g = gpt_config_of(m->gpt);
-
-    return g->layers * g->width * (4 * g->width + 2 * g->mlp) + g->width * g->codes;
-}
-
-/* Returns the number of rows of each lane, or 0 if all threads take part in all rows. */
-static size_t lane_rows(const struct draw *d, size_t rows) {
-    const size_t threads = (size_t)pool_threads(d->c->pool), some = div_up(rows, threads);
-
-    return threads > 1 && some >= LANE_ROWS && weights_of(d->m) <= LANE_WEIGHTS ? some : 0;
-}
-
-/* Takes rows [from, to) through the network. */
-static void advance(const struct chunk *k, const struct compute *c, size_t from, size_t to, void *scratch) {
-    const struct dalle_model *m = k->d->m;
-    float *scores = k->scores + from * m->codes;
-
-    if (m->bart)
-        bart_step(m->bart, c, k->at, to - from, k->bart + from, scores, scratch);
-    else
-        gpt_step(m->gpt, c, k->at - 1, to - from, k->gpt + from, scores, scratch);
-}
-
-struct lanes {
-    const struct chunk *k;
-    size_t rows, some;
-};
-
-static void run_lane(void *ctx, size_t i, int thread) {
-    const struct lanes *l = ctx;
-    const struct compute one = {l->k->d->c->kern, NULL};
-
-    advance(l->k, &one, i * l->some, size_min((i + 1) * l->some, l->rows), l->k->scratch + (size_t)thread * l->k->lane);
-}
-
 /* Computes the scores of token k->at for the first `rows` candidates.  With guidance, also runs their twins, and the
  * scores are the guided ones. */
 static void step(struct chunk *k, size_t rows) {
@@ -170,14 +123,10 @@ static void step(struct chunk *k, size_t rows) {
         else
             memcpy(k->scores + i * v, p->first, v * sizeof *k->scores);
     }
-    if (d->m->bart || at) {
-        struct lanes l = {k, rows + twins, k->lane ? lane_rows(d, rows + twins) : 0};
-
-        if (l.some)
-            pool_run(d->c->pool, div_up(l.rows, l.some), run_lane, &l);
-        else
-            advance(k, d->c, 0, l.rows, k->scratch);
-    }
+    if (d->m->bart)
+        bart_step(d->m->bart, d->c, at, rows + twins, k->bart, k->scores, k->scratch);
+    else if (at)
+        gpt_step(d->m->gpt, d->c, at - 1, rows + twins, k->gpt, k->scores, k->scratch);
     for (size_t i = 0; i < twins; i++)
         token_guide(v, k->scores + (rows + i) * v, d->guidance, k->scores + i * v);
 }
@@ -219,12 +168,9 @@ static void choose(void *ctx, size_t i, int thread) {
 
 static int chunk_open(struct chunk *k, struct arena *a, struct err *e) {
     const struct draw *d = k->d;
-    const struct compute one = {d->c->kern, NULL};
-    size_t some;
     const size_t v = d->m->codes, threads = (size_t)pool_threads(d->c->pool), floats = cache_floats(d->m);
 
     k->rows = k->count * (guided(d) ? 2 : 1);
-    some = lane_rows(d, k->rows);
     k->cache = arena_take(a, k->rows, sizeof *k->cache);
     k->token = arena_take(a, k->count, sizeof *k->token);
     k->lost = arena_take(a, k->count, sizeof *k->lost);
@@ -233,8 +179,7 @@ static int chunk_open(struct chunk *k, struct arena *a, struct err *e) {
     k->bart = arena_take(a, k->rows, sizeof *k->bart);
     k->weight = arena_take(a, threads * v, sizeof *k->weight);
     k->order = arena_take(a, threads * v, sizeof *k->order);
-    k->lane = some ? round_up(scratch_of(d->m, &one, some), ARENA_ALIGN) : 0;
-    k->scratch = arena_take(a, size_max(scratch_of(d->m, d->c, k->rows), threads * k->lane), 1);
+    k->scratch = arena_take(a, scratch_of(d->m, d->c, k->rows), 1);
     if (!k->cache || !k->token || !k->lost || !k->scores || !k->gpt || !k->bart || !k->weight || !k->order ||
         !k->scratch)
         return err_set(e, "no memory for %zu candidates", k->count);
