@@ -47,19 +47,6 @@ tokens() {
     done
 }
 
-@test "many candidates, with and without guidance, for one thread and two: the same bytes" {
-    record-json two | head -1 | record-json --from-json >one
-    for m in v3 dallemini; do
-        for g in 1 3; do
-            dalle -m $m -n 35 -g $g -j 1 one >want
-            dalle -m $m -n 35 -g $g -j 2 one | cmp - want
-            dalle -m $m -g $g one >drawn
-            dalle -m $m -n 35 -g $g -j 2 -b 33 --keep-top 1 drawn >kept
-            dalle -m $m -n 35 -g $g -j 1 -b 9 --keep-top 1 drawn | cmp - kept
-        done
-    done
-}
-
 @test "text through the model's own tokenizer, or tokens of its vocabulary: the same picture" {
     record-json two | jq -c 'del(.data.tokens, .data.model)' | record-json --from-json >texts
     dalle -m v3 texts | tokens | cmp - <(dalle -m v3 two | tokens)

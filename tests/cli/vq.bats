@@ -87,11 +87,11 @@ END
         vq -d $o mixed.clip --cache="$PWD" >two.p
         cmp one.p two.p
     done
-    # forty small pictures and one that no thread computes alone, encoded and decoded
-    for i in {1..20}; do cp fish.png "f$i.png" && cp red-heart.png "h$i.png"; done
+    # ten small pictures and one that no thread computes alone, encoded and decoded
+    for i in {1..5}; do cp fish.png "f$i.png" && cp red-heart.png "h$i.png"; done
     vq -b 1 -j 1 --cache=none f*.png h*.png >one.clip
     vq -j 3 f*.png h*.png | cmp - one.clip
-    { cat one.clip; vq --side 192 fish.png; cat one.clip; } >mixed.clip
+    { cat one.clip; vq --side 160 fish.png; cat one.clip; } >mixed.clip
     vq -d -b 1 -j 1 mixed.clip >one.p
     vq -d -j 3 mixed.clip | cmp - one.p
     vq -d -j 2 -b 4 mixed.clip | cmp - one.p
