@@ -15,7 +15,7 @@ static void check_unet(const struct unet_config *c) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
-    struct unet_config u;
+    struct unet_config u, g = {.head = 64, .mid_head = 64, .groups = 32};
     struct prior_config q = {0};
     struct ar_prior_config a = {0};
     struct sched_config s;
@@ -29,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
     case 'u': r = unclip_config_unet(&u, &sample, p + 1, n - 1, &e); break;
     case 'p': r = unclip_config_prior(&q, p + 1, n - 1, &e); break;
     case 'a': r = unclip_config_ar_prior(&a, p + 1, n - 1, &e); break;
+    case 'g': r = unclip_config_glide(&g, p + 1, n - 1, &e); break;
     case 's': r = unclip_config_scheduler(&s, p + 1, n - 1, &e); break;
     default: return 0;
     }
@@ -40,6 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n) {
         abort();
     if (r == 0 && *p == 'a' && (!unclip_config_is_ar_prior(p + 1, n - 1) || !a.heads || !a.layers || !a.embed || !a.context ||
                                !a.codes || !a.buckets || a.width % a.heads))
+        abort();
+    if (r == 0 && *p == 'g' && (!g.head || g.mid_head != g.head || !g.groups))
         abort();
     if (r == 0 && *p == 's' && (!s.train_steps || !(s.range >= 1e-6f && s.range <= 1e6f)))
         abort();
