@@ -287,8 +287,8 @@ def main():
     painted_small = made(["decode64", "--erase", "3,3,9,9"] + pipe, small_image)
     tiny = [write(x) for b in (small_text, small_image, drawn_small, inverted, painted_small, strokes, corgi, corgi_small) for x in records(b)]
     good = [write(x) for b in [tok, text_, image, labelled, codes, drawn] + box for x in records(b)]
-    # a picture of 64 pixels would keep the tiny samplers, whose pictures have 16, busy for a minute
-    tiny_too = tiny + [x for x in good if len(x) < 20000]
+    # A picture of 64 pixels, 12288 bytes, keeps a tiny sampler busy for half a minute, and a stream has four.
+    tiny_too = tiny + [x for x in good if len(x) < 12288]
     open("good.clip", "wb").write(image)
     open("text.clip", "wb").write(text_)
     open("pca.clip", "wb").write(made(["embed-mix", "pca-fit"], image))
@@ -316,7 +316,7 @@ def main():
     expensive = {"decode64", "upsample", "ddim-invert", "prior"}    # with the model in the box
     light = {"rank", "record-json", "embed-mix", "image-out", "clip-tok", "probe"}
     cmds = [c for c in cmds if os.path.exists(os.path.join(bin, c[0]))]
-    end, runs, bad, results, count, changed = time.time() + seconds, 0, 0, 0, {}, 0
+    end, runs, bad, results, count, changed, longest = time.time() + seconds, 0, 0, 0, {}, 0, (0, "")
     while time.time() < end and changed < enough:
         cmd = r.choice(cmds)
         tiny_model = "PIPE" in cmd or "GLIDE" in cmd
@@ -325,6 +325,7 @@ def main():
         b, n = stream(r, tiny_too if tiny_model else good, 40 if cmd[0] in light else 4)
         changed += n
         open("here.clip", "wb").write(b)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         args = [x for a in cmd for x in {"HERE": ["here.clip"], "LABELS": [labels], "VQ": vq, "DALLE": dalle, "PIPE": pipe, "GLIDE": glide}.get(a, [a])]
         if "HERE" in cmd:
             status, out, err = run(bin, args, b"")
@@ -333,6 +334,7 @@ def main():
         else:
             status, out, err = run(bin, args, None, "here.clip")
         runs += 1
+        longest = max(longest, (resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before, " ".join(cmd)))
         if cmd[0] in expensive:
             results += out.count(START)
         count[cmd[0]] = count.get(cmd[0], 0) + 1
@@ -341,7 +343,8 @@ def main():
             open(name, "wb").write(b)
             print("hostile.py: %s: status %s, kept as %s\n%s" % (" ".join(cmd), status, name, err.decode(errors="replace")[-3000:]))
             bad += 1
-    print("hostile: seed %d, %d streams, %d changed records, %d found, %d results of samplers; %s" % (seed, runs, changed, bad, results, ", ".join("%s %d" % x for x in sorted(count.items()))))
+    print("hostile: seed %d, %d streams, %d changed records, %d found, %d results of samplers, %.0f s of processor time at most (%s); %s" % (
+        seed, runs, changed, bad, results, *longest, ", ".join("%s %d" % x for x in sorted(count.items()))))
     sys.exit(bad > 0)
 
 
