@@ -4,7 +4,7 @@
 A GLIDE is the decoder with a text transformer where the decoder is told a CLIP image embedding.  So the U-Net is the decoder's; of its
 two lowest levels the channels are kept that matter most, and what it sees of a known picture counts nothing yet.  The text transformer
 learns by regression what the decoder would be told about a picture with this caption: its last place the addition to the time embedding, the
-four before it the context tokens.  A caption costs a hundredth of a picture.
+four before it the context tokens.  A caption costs far less than a picture.
 OUT/glide can be given to train_glide.py as --weights; --words FOLDER: a GLIDE whose tokenizer and text transformer to begin with.
 """
 import pathlib
