@@ -49,7 +49,8 @@ static const char *stranger(const unsigned char *p, size_t n) {
 }
 
 bool image_name(const char *name) {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff"};
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".heic", ".heif", ".avif", ".tif", ".tiff",
+                                          ".bmp", ".tga", ".psd", ".ppm", ".pgm", ".pbm", ".pnm"};
     const char *dot = strrchr(name, '.');
     char low[8] = "";
 

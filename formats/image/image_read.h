@@ -54,8 +54,11 @@ int image_file_open(struct image *im, const char *name, const struct image_optio
  * -1 if memory runs out. */
 int image_turn(struct image *im, int orientation, struct err *e);
 
-/* Returns whether `name` ends in .jpg, .jpeg, .png, .webp, .heic, .heif, .avif, .tif or .tiff, in upper or lower case. */
+/* Returns whether `name` ends in .jpg, .jpeg, .png, .webp, .gif, .heic, .heif, .avif, .tif, .tiff, .bmp, .tga, .psd, .ppm, .pgm,
+ * .pbm or .pnm, in upper or lower case. */
 bool image_name(const char *name);
+
+enum { IMAGE_FORMAT_BYTES = 256 };    /* so many bytes of a picture tell its format */
 
 /* Returns the name of the format that image_read takes these bytes for ("JPEG", "PNG", ...), or NULL. */
 const char *image_format(const unsigned char *p, size_t n);

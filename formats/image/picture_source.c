@@ -276,6 +276,25 @@ static void read_caption(struct picture_source *s) {
     free(p);
 }
 
+/* Goes to the archive's next member.  Returns what tar_next returns. */
+static int next_member(struct picture_source *s, struct err *e) {
+    s->heads = 0;
+    return tar_next(&s->archive, e);
+}
+
+/* Returns whether the archive's current member is a picture by its name or its first bytes, which s->head keeps. */
+static bool is_picture(struct picture_source *s) {
+    ptrdiff_t got;
+
+    if (image_name(s->archive.name))
+        return true;
+    if (s->archive.why)
+        return false;
+    got = tar_read(&s->archive, s->head, sizeof s->head, &s->late);
+    s->heads = got < 0 ? 0 : (size_t)got;
+    return image_format(s->head, s->heads);
+}
+
 /* Sets p->caption to the caption with the picture's key: the last one before the picture, or one among the members with
  * this key that directly follow the picture. */
 static void caption(struct picture_source *s, struct picture *p) {
@@ -283,15 +302,16 @@ static void caption(struct picture_source *s, struct picture *p) {
 
     snprintf(picture, sizeof picture, "%s", s->archive.name);
     while (!same_key(s->text_name, picture) || s->kind < CAPTION_TEXT) {
-        const int got = tar_next(&s->archive, &s->late);
-
-        s->ahead = got > 0;
-        if (got <= 0 || !same_key(s->archive.name, picture) || image_name(s->archive.name))
+        s->ahead = next_member(s, &s->late) > 0;
+        if (!s->ahead || !same_key(s->archive.name, picture))
             break;
-        if (caption_kind(s->archive.name)) {
+        if (caption_kind(s->archive.name))
             read_caption(s);
-            s->ahead = false;
-        }
+        else if (is_picture(s))
+            break;
+        s->ahead = false;
+        if (s->late.msg[0])    /* the next call of picture_source_next reports it */
+            break;
     }
     if (!same_key(s->text_name, picture))
         return;
@@ -312,7 +332,7 @@ static int next_in_archive(struct picture_source *s, struct picture *p, struct e
             return leave(s), -1;
         }
         if (!s->ahead)
-            got = tar_next(&s->archive, e);
+            got = next_member(s, e);
         s->ahead = false;
         if (got <= 0)
             return leave(s), got;
@@ -331,6 +351,7 @@ static int next_in_archive(struct picture_source *s, struct picture *p, struct e
 
 static int load_member(struct picture_source *s, struct picture *p, struct err *e) {
     const bool named = image_name(s->archive.name);
+    bool first = true;
     size_t cap = 0;
     ptrdiff_t got;
 
@@ -339,17 +360,20 @@ static int load_member(struct picture_source *s, struct picture *p, struct err *
     do {
         if (grow(&p->bytes, p->n, &cap, e) < 0)
             goto failed;
+        if (s->heads)
+            memcpy(p->bytes, s->head, s->heads), p->n = s->heads, s->heads = 0;
         got = tar_read(&s->archive, p->bytes + p->n, cap - p->n, e);
         if (got < 0) {
             s->archive.left = s->archive.pad = 0;    /* tar_next must not report the early end of the archive again */
             goto failed;
         }
         p->n += (size_t)got;
-        if (p->n == (size_t)got && !named && !image_format(p->bytes, p->n)) {    /* the first bytes decide */
+        if (first && !named && !image_format(p->bytes, p->n)) {    /* the first bytes decide */
             free(p->bytes);
             p->bytes = NULL;
             return 0;
         }
+        first = false;
     } while (got > 0);
     caption(s, p);
     return 1;

@@ -11,7 +11,7 @@
  *          discards the picture's bytes.  Skipping does not change the other pictures' names, bytes and captions.
  * Members  A member of an archive is skipped if neither its content nor its name (image_name) is that of a picture.
  *          A text KEY.txt is the caption of the picture KEY.jpg (png, webp ...), as in webdataset's archives, if all
- *          members between the two have the same KEY and are not named like pictures.  Without KEY.txt, KEY.json is
+ *          members between the two have the same KEY and are not pictures.  Without KEY.txt, KEY.json is
  *          read: the caption is the string under "caption" in its object, or under "text" if there is no "caption".
  * Errors   picture_source_next returns 1 for a picture and 0 at the end.  It returns -1 if a name, a pipe or an archive
  *          cannot be read.  Then p->name says which name, pipe or archive it is, err has the reason, and the next call
@@ -22,6 +22,7 @@
 #ifndef UNCLIP_PICTURE_SOURCE_H
 #define UNCLIP_PICTURE_SOURCE_H
 
+#include "formats/image/image_read.h"
 #include "formats/image/picture_cut.h"
 #include "formats/io/file_stamp.h"
 #include "formats/io/names.h"
@@ -59,6 +60,8 @@ struct picture_source {
     char text[CAPTION_MAX], note[200];    /* that caption, and why a .json gave none; or "" */
     enum caption_kind kind;
     bool ahead;                   /* the archive is at a member that picture_source_next has not handed out yet */
+    unsigned char head[IMAGE_FORMAT_BYTES];    /* [heads] the first bytes of the archive's current member, if they were read */
+    size_t heads;
     struct err late;              /* an error of reading ahead in the archive, which the next call reports */
 };
 

@@ -206,6 +206,26 @@ t.close()' "$IM/rgb.jpg"
     cmp i.clip want.clip
 }
 
+@test "tar: pictures whose names are equal up to the first dot, of every format, named or not; also after a resumed run" {
+    local n=0
+    mkdir ds
+    for f in "$IM"/{rgb.ppm,gray.pgm,rgb.bmp,palette.gif,rgb.psd,rgb.jpg,rgb.png,alpha.webp,bit.pbm}; do
+        n=$((n + 1))
+        cp "$f" "ds/frame.$n.${f##*.}"
+        cp "$f" "ds/plain.$n"
+    done
+    echo words >ds/plain.3.1.cls    # not a picture, in the middle
+    (cd ds && tar cf ../a.tar --sort=name -- *)
+    clip-embed --tar a.tar >whole.clip
+    [ "$(ids whole.clip)" = "$(tar tf a.tar | grep -v cls | sed 's,^,a.tar/,')" ]
+    [ "$(ids whole.clip | wc -l)" = 18 ]
+    vectors whole.clip | head -9 | cmp - <(clip-embed ds/frame.* | vectors)
+    vectors whole.clip | tail -9 | cmp - <(clip-embed ds/plain.? | vectors)
+    record-json whole.clip | sed -n '1p;5p;12p' | record-json --from-json >some.clip
+    clip-embed --tar --skip-from some.clip a.tar >rest.clip
+    ids rest.clip | sort | cmp - <(ids whole.clip | sed '1d;5d;12d' | sort)
+}
+
 @test "tar: captions in .json, which a .txt overrules" {
     cp "$IM/rgb.jpg" a.jpg
     cat >make.py <<'END'
