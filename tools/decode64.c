@@ -154,10 +154,11 @@ static bool watch(void *ctx, size_t done, size_t steps, const float *x, const fl
     struct job *j = ctx;
     size_t one = 3 * j->m.side * j->m.side;
 
+    (void)x;
     tool_step(&j->t, done, steps);
     if (j->emit && done < steps && done % (size_t)j->emit == 0 && !tool_stopped())
         for (size_t i = 0; i < (size_t)j->t.noise.n; i++)
-            if (write_picture(j, i, (x0 ? x0 : x) + i * one, done, j->room, &j->why) < 0)
+            if (write_picture(j, i, x0 + i * one, done, j->room, &j->why) < 0)
                 return false;
     return !tool_stopped();
 }

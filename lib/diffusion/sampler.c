@@ -202,7 +202,7 @@ static void decode_step(struct decode *d, float *x, float *x0, const float *nois
     for (size_t i = 0; i < j->n; i++) {
         const float *m = d->model + i * all, *z = noise + i * one;
         if (j->ddim)
-            sched_ddim(j->sched, t, prev, x + i * one, m, j->eta, j->clip, z, known, one);
+            sched_ddim(j->sched, t, prev, x + i * one, m, j->eta, j->clip, z, known, x0 + i * one, one);
         else
             sched_step(j->sched, t, prev, x + i * one, m, m + one, z, known, x0 + i * one, one);
         if (j->guide)
@@ -300,7 +300,7 @@ int sample_decoder(const struct decoder_job *j, const struct compute *c, float *
     for (size_t k = 0; k < j->steps; k++) {
         if (decode_timestep(&d, k, out, x0, noise, e) < 0)
             return -1;
-        if (!report(w, k + 1, j->steps, out, j->ddim ? NULL : x0))
+        if (!report(w, k + 1, j->steps, out, x0))
             return -1;
     }
     return 0;
@@ -318,7 +318,7 @@ int invert_decoder(const struct decoder_job *j, const struct compute *c, float *
         if (decode_model(&d, x, j->timesteps[k], e) < 0)
             return -1;
         for (size_t i = 0; i < j->n; i++)
-            sched_ddim(j->sched, j->timesteps[k], j->timesteps[k - 1], x + i * one, d.model + i * all, 0, false, NULL, NULL,
+            sched_ddim(j->sched, j->timesteps[k], j->timesteps[k - 1], x + i * one, d.model + i * all, 0, false, NULL, NULL, NULL,
                        one);
         if (!report(w, j->steps - k, j->steps - 1, x, NULL))
             return -1;
@@ -404,7 +404,7 @@ static int upsample_step(struct enlarging *g, const struct unet *u, size_t i, fl
         return -1;
     feature_map_channels_first(g->out, 1, unet_config(u)->out, g->pixels, g->model);
     if (j->ddim)
-        sched_ddim(j->sched, t, prev, x, g->model, j->eta, true, noise, known, one);
+        sched_ddim(j->sched, t, prev, x, g->model, j->eta, true, noise, known, NULL, one);
     else
         sched_step(j->sched, t, prev, x, g->model, g->model + one, noise, known, NULL, one);
     if (j->inpaint && !known)

@@ -148,7 +148,7 @@ static double ddim_noise(double a, double p, double eta, double *direction) {
 }
 
 void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
-                const float *noise, const struct sched_known *known, size_t n) {
+                const float *noise, const struct sched_known *known, float *x0, size_t n) {
     double a = abar_at(s, t), p = abar_at(s, prev), direction, sd = ddim_noise(a, p, eta, &direction);
     float ca = (float)sqrt(a), c1a = (float)sqrt(1 - a), cp = (float)sqrt(p), cdir = (float)direction, csd = (float)sd;
 
@@ -162,6 +162,8 @@ void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *m
         /* eps is computed from x0, unless the model predicts eps and x0 is neither clamped nor known */
         eps = clip || s->c.predict == PREDICT_SAMPLE || is_known(known, i) ? (x[i] - ca * d) / c1a : model[i];
         x[i] = cp * d + cdir * eps + (csd != 0 ? csd * noise[i] : 0);
+        if (x0)
+            x0[i] = d;
     }
 }
 

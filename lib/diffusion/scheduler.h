@@ -74,9 +74,10 @@ void sched_step(const struct sched *s, int t, int prev, float *x, const float *m
                 const float *noise, const struct sched_known *known, float *x0, size_t n);
 
 /* Takes x one DDIM step from t to prev (-1: the clean data), in place; prev may be below or above t.  noise is read
- * only if eta > 0.  known may be NULL.  The noise of a known element is the part of x that is not its clean value. */
+ * only if eta > 0.  known may be NULL.  The noise of a known element is the part of x that is not its clean value.
+ * x0, unless it is NULL, receives the prediction of the clean data, which is clamped if clip is true. */
 void sched_ddim(const struct sched *s, int t, int prev, float *x, const float *model, double eta, bool clip,
-                const float *noise, const struct sched_known *known, size_t n);
+                const float *noise, const struct sched_known *known, float *x0, size_t n);
 
 /* Writes the clean data that the model predicts at t into x0, not clamped.  known may be NULL. */
 void sched_predict(const struct sched *s, int t, const float *x, const float *model, const struct sched_known *known, float *x0,

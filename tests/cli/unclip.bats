@@ -125,6 +125,16 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [ "$(field rest.clip .id)" = '"text"' ]
 }
 
+@test "unclip: a partial picture is the predicted one, by DDIM, too, and not the noisy state" {
+    local how
+    prior "$U" --steps 2 "$G/text.clip" >p.clip
+    for how in --eta=1 --ddim --ancestral; do
+        decode64 "$U" --steps 20 --emit-steps 1 ${how/--ancestral/} p.clip >e.clip
+        # Karlo's decoder clamps what it predicts to [-1, 1], and noise goes beyond
+        [ "$(record-json --arrays e.clip | jq -c 'select(.data.step == 1) | .data.image | flatten | max <= 1 and min >= -1')" = true ]
+    done
+}
+
 @test "unclip: what was killed goes on, to the same records" {
     prior "$U" --steps 3 four.clip | decode64 "$U" --steps 3 >whole.clip
     prior "$U" --steps 3 four.clip >p.clip
@@ -170,6 +180,8 @@ again() {
     again d.clip decode64 "$U" --steps 2 --noise-id other p.clip
     upsample --steps 2 d.clip >u.clip
     again u.clip upsample --steps 2 --u8 d.clip
+    upsample --steps 2 --activation gelu --skip-from u.clip d.clip >none.clip
+    [ ! -s none.clip ]    # the option has no effect
     ddim-invert "$U" --steps 2 d.clip >i.clip
     again i.clip ddim-invert "--uncond=$G/text.clip" --steps 2 d.clip
     ddim-invert "$U" --text --steps 2 d.clip >t.clip

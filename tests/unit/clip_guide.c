@@ -36,7 +36,7 @@ static void steps(const struct weights *io, struct noised_clip *c, const struct 
             if (clip_guide_gradient(&guide, 1, got + b * one, t, g + b * one, a, &e) < 0)
                 ok(0, "%s", e.msg);
             if (ddim)
-                sched_ddim(s, t, prev, got + b * one, model, 0, true, z, NULL, one);
+                sched_ddim(s, t, prev, got + b * one, model, 0, true, z, NULL, NULL, one);
             else
                 sched_step(s, t, prev, got + b * one, model, model + one, z, NULL, NULL, one);
             sched_pull(s, &taken, got + b * one, model + one, g + b * one, NULL, one);
@@ -44,7 +44,7 @@ static void steps(const struct weights *io, struct noised_clip *c, const struct 
         snprintf(what, sizeof what, "%s %s, step %zu: gradient", k->kern->name, run, i);
         close_to(g, grad + i * N * one, N * one, 0, 4e-6, what);
         snprintf(what, sizeof what, "%s %s, step %zu: state", k->kern->name, run, i);
-        close_to(got, want + i * N * one, N * one, 0, ddim ? 2e-5 : 4e-6, what);    /* DDIM in f32 loses digits where A is near 1 */
+        close_to(got, want + i * N * one, N * one, 0, ddim ? 2e-5 : 4e-6, what);    /* 6.5e-6 was seen: DDIM in f32 loses digits where A is near 1 */
         x = want + i * N * one;
     }
 }

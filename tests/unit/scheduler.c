@@ -92,24 +92,27 @@ static void ddim(struct arena a) {
     const float x0[4] = {0.5f, -0.25f, 1, 0}, eps[4] = {0.1f, 0.9f, -2, 1};
     struct sched s;
     struct err e = {0};
-    float x[4], y[4];
+    float x[4], y[4], data[4];
 
     sched_init(&s, &c, &a, &e);
     memcpy(x, x0, sizeof x);
-    sched_ddim(&s, -1, -1, x, eps, 0, false, NULL, NULL, 4);
+    sched_ddim(&s, -1, -1, x, eps, 0, false, NULL, NULL, NULL, 4);
     close_to(x, x0, 4, 0, 0, "the level of data to itself is the identity");
-    sched_ddim(&s, 500, 500, x, eps, 0, false, NULL, NULL, 4);
+    sched_ddim(&s, 500, 500, x, eps, 0, false, NULL, NULL, NULL, 4);
     close_to(x, x0, 4, 1e-6, 0, "any level to itself too");
-    sched_ddim(&s, 20, 980, x, eps, 0, false, NULL, NULL, 4);
-    sched_ddim(&s, 980, 20, x, eps, 0, false, NULL, NULL, 4);
+    sched_ddim(&s, 20, 980, x, eps, 0, false, NULL, NULL, NULL, 4);
+    sched_ddim(&s, 980, 20, x, eps, 0, false, NULL, NULL, NULL, 4);
     close_to(x, x0, 4, 4e-6, 0, "inversion undoes sampling");
     for (int i = 0; i < 4; i++)
         x[i] = sqrtf(s.abar[600]) * x0[i] + sqrtf(1 - s.abar[600]) * eps[i];
     memcpy(y, x, sizeof y);
-    sched_ddim(&s, 600, -1, x, eps, 0, false, NULL, NULL, 4);
+    sched_ddim(&s, 600, -1, x, eps, 0, false, NULL, NULL, NULL, 4);
     close_to(x, x0, 4, 2e-6, 0, "with the true noise one step gives the data (eq. 12)");
-    sched_ddim(&s, 600, -1, y, eps, 0, true, NULL, NULL, 4);
+    sched_ddim(&s, 600, 250, y, eps, 0, false, NULL, NULL, data, 4);
+    close_to(data, x0, 4, 2e-6, 0, "which a shorter step predicts, too");
+    sched_ddim(&s, 250, -1, y, eps, 0, true, NULL, NULL, data, 4);
     close_to(y, x0, 4, 2e-6, 0, "which the clamp leaves alone");
+    close_to(data, y, 4, 0, 0, "and at the end the prediction is the state");
     sched_guide(x, x0, eps, 1, 4);
     close_to(x, eps, 4, 1e-6, 0, "guidance 1 is the conditional branch");
     sched_guide(x, x0, eps, 0, 4);
@@ -134,7 +137,7 @@ static void known(struct arena a) {
             for (int i = 0; i < 2; i++) {
                 float *v = i ? y : x;
                 if (ddim)
-                    sched_ddim(&s, 500, 250, v, model, 0, clip, NULL, i ? NULL : &k, 4);
+                    sched_ddim(&s, 500, 250, v, model, 0, clip, NULL, i ? NULL : &k, NULL, 4);
                 else
                     sched_step(&s, 500, 250, v, model, NULL, noise, i ? NULL : &k, i ? NULL : x0, 4);
             }
@@ -150,7 +153,7 @@ static void known(struct arena a) {
             else
                 ok(x0[0] == data[0] && x0[2] == data[2], "their x0 is what is known");
             if (ddim)
-                sched_ddim(&s, 250, -1, x, model, 0, clip, NULL, &k, 4);
+                sched_ddim(&s, 250, -1, x, model, 0, clip, NULL, &k, NULL, 4);
             else
                 sched_step(&s, 0, -1, x, model, NULL, NULL, &k, x0, 4);
             ok(ddim ? x[0] == data[0] && x[2] == data[2] : x0[0] == data[0], "%s: the last step gives what is known", name);
