@@ -33,10 +33,15 @@ struct command {
 static struct {
     FILE *to;
     uint64_t pictures;
+    bool failed;
 } walk;    /* a global variable, because nftw passes no context to its function */
 
 static int visit(const char *path, const struct stat *st, int kind, struct FTW *at) {
     (void)st, (void)at;
+    if (kind == FTW_DNR || kind == FTW_NS) {
+        warn("%s: %s", path, strerror(errno ? errno : EACCES));
+        walk.failed = true;
+    }
     if (kind != FTW_F || !image_name(path))
         return 0;
     walk.pictures++;
@@ -144,10 +149,14 @@ static int update(struct search *j, size_t n, char *const folder[]) {
     if (!(walk.to = start(&c, 0, &pid)))
         die_errno("clip-embed");
     for (size_t i = 0; i < n; i++)
-        if (nftw(folder[i], visit, 32, FTW_PHYS) < 0 && errno != EPIPE)
+        if (nftw(folder[i], visit, 32, FTW_PHYS) < 0 && errno != EPIPE) {
             warn("%s: %s", folder[i], strerror(errno));
+            walk.failed = true;
+        }
     fclose(walk.to);
     status = ended(pid);
+    if (status == 0 && walk.failed)
+        status = 1;
     signal(SIGPIPE, SIG_DFL);
     return status;
 }
@@ -208,6 +217,23 @@ static void open_page(const char *file) {
         warn("the page is %s", file);
 }
 
+/* Returns the name in a line of rank: the text after the cosine, where a path, which may be empty, and an id follow each other.
+ * Names may contain tabs, so the path ends at the last tab before which a file exists.  The line is changed. */
+static const char *name_in(char *line) {
+    char *name = strchr(line, '\t'), *end;
+
+    if (!name)
+        return NULL;
+    if (*++name == '\t')
+        return name + 1;
+    while ((end = strrchr(name, '\t'))) {
+        *end = 0;
+        if (access(name, F_OK) == 0)
+            break;
+    }
+    return name;
+}
+
 /* Prints the pictures that rank puts first, except those whose files no longer exist, and writes them to the page.
  * Returns the exit status. */
 static int report(struct search *j, const char *text) {
@@ -229,7 +255,7 @@ static int report(struct search *j, const char *text) {
     add(&c, "-k");
     add(&c, k);
     add(&c, "--columns");
-    add(&c, "cos,id");
+    add(&c, "cos,path,id");
     add(&c, "-0");
     add(&c, j->index);
     if (j->html) {
@@ -241,14 +267,16 @@ static int report(struct search *j, const char *text) {
     if (!(from = start(&c, 1, &pid)) || (j->html && !page))
         die_errno("rank");
     while (getdelim(&line, &room, 0, from) > 0) {
-        char *tab = strchr(line, '\t'), name[9000];
+        const double cos = strtod(line, NULL);
+        const char *name = name_in(line);
+        char shown_name[9000];
 
-        if (!tab || shown == j->k || access(tab + 1, F_OK) < 0 || name_set_add(&seen, tab + 1, &j->t->arena) == 0)
+        if (!name || shown == j->k || access(name, F_OK) < 0 || name_set_add(&seen, name, &j->t->arena) == 0)
             continue;
-        printf("%.4f\t%s\n", strtod(line, NULL), tool_quote(span_of(tab + 1), name, sizeof name));
+        printf("%.4f\t%s\n", cos, tool_quote(span_of(name), shown_name, sizeof shown_name));
         shown++;
         if (page && !ferror(page))
-            add_to_page(j, page, tab + 1, strtod(line, NULL));
+            add_to_page(j, page, name, cos);
     }
     free(line);
     fclose(from);
