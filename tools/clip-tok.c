@@ -109,6 +109,10 @@ static void cut_message(char *msg, size_t room, const struct job *j, const struc
     if (more)
         for (s.n = SHOWN; s.n > 0 && (s.p[s.n] & 0xc0) == 0x80; s.n--)
             ;
+    if (!s.n) {    /* a vocabulary that does not say where a token ends in the text */
+        snprintf(msg, room, "%zu tokens, the limit is %" PRId64 ": the end is cut off", t->n, j->context);
+        return;
+    }
     snprintf(msg, room, "%zu tokens, the limit is %" PRId64 ": '%s%s' is cut off", t->n, j->context,
              tool_quote(s, shown, sizeof shown), more ? "..." : "");
 }

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "lib/base/size.h"
 #include "tools/common/input.h"
 #include "tools/common/machine.h"
 #include "tools/common/output.h"
@@ -223,8 +224,8 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     d.ids = ids, d.given = keep;
     d.key = sample_key(&j->s, (uint64_t)j->t.noise.seed, NOISE_TOKENS, 0);
     d.torch = j->t.noise.rng ? &rows.g : NULL;
-    d.chunk = j->t.input.batch ? (size_t)j->t.input.batch : ROOM / draw_bytes(&j->m, d.c, j->guidance != 1);
-    d.chunk = d.chunk < 1 ? 1 : d.chunk > 64 ? 64 : d.chunk;
+    d.chunk = j->t.input.batch ? (size_t)j->t.input.batch
+                               : size_max(1, size_min(64, ROOM / draw_bytes(&j->m, d.c, j->guidance != 1)));
     d.tokens = arena_take(a, n * all, sizeof *d.tokens);
     d.logp = arena_take(a, n, sizeof *d.logp);
     if (!d.tokens || !d.logp)
@@ -280,6 +281,7 @@ int main(int argc, char *argv[]) {
                        TOOL_MODEL | TOOL_STREAM | TOOL_RECORDS | TOOL_COMPUTE | TOOL_BATCH | TOOL_PROGRESS | TOOL_NOISE, own,
                        sizeof own / sizeof *own);
 
+    j.t.model.activation = 0;    /* it has no effect, so it is not in params either */
     tool_reads_all(&j.t, argc - i, argv + i);
     tool_output(&j.t, 1, FIELDS);
     tool_compute(&j.t);

@@ -4,6 +4,7 @@
  * Writes: each record with the field noise, which is x_T: decode64 without options makes the picture from it again.
  * Memory: the weights, the network's activations for one picture, the picture.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "lib/kernel/kern.h"
@@ -161,6 +162,9 @@ int main(int argc, char *argv[]) {
     if ((size_t)j.steps > j.m.sched.c.train_steps)
         die("--steps: the schedule has %zu", j.m.sched.c.train_steps);
     j.count = sched_timesteps_ddim(&j.m.sched, (size_t)j.steps, (int)j.top, j.timesteps);
+    if (j.count < 2)
+        die("--top %" PRId64 ": with %" PRId64 " steps the first timestep above 0 is %zu", j.top, j.steps,
+            j.m.sched.c.train_steps / (size_t)j.steps);
     if (j.t.verbose)
         warn("%s: %zu timesteps up to %d", j.m.file, j.count, j.timesteps[0]);
     tool_streams(&j.t, argc - i, argv + i, run, &j);

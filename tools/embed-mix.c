@@ -224,6 +224,7 @@ enum { MODES = sizeof names / sizeof *names, SLERP = 1, LERP = 2, DIFF = 4, MEAN
 static const struct opt_use uses[] = {
     {SLERP | LERP | DIFF, "frames theta"}, {MEAN | SUM, "raw"}, {FIT, "components"}, {RECONSTRUCT, "counts"},
     {PROJECT | RECONSTRUCT, "pca"}, {SLERP | LERP | DIFF | MEAN | FIT | PROJECT | RECONSTRUCT, "shard keep-errors"},
+    {SLERP | LERP | DIFF | PROJECT | RECONSTRUCT, "skip-from"}, {SLERP | LERP | MEAN | SUM | FIT | PROJECT | RECONSTRUCT, "field"},
 };
 
 static int mode_of(const char *name, int n) {

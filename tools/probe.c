@@ -90,8 +90,9 @@ static void train(struct job *j, int n, char *name[]) {
     if (tool_stopped())
         return;
     if (!p->result.converged) {
-        warn("not at the optimum after %zu steps: the largest gradient is %.1e (--max-iter, --tol)", p->result.iterations,
-             p->result.gradient);
+        if (!j->t.quiet)
+            warn("not at the optimum after %zu steps: the largest gradient is %.1e (--max-iter, --tol)", p->result.iterations,
+                 p->result.gradient);
         j->t.failed++;
     }
     if (j->t.verbose)

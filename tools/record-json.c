@@ -48,7 +48,7 @@ struct job {
 enum { JSON = 1, CSV = 2, INFO = 4, NPY = 8, RAW = 16, FROM_JSON = 32, FROM_NPY = 64, ALL = 127 };
 
 static const char *const mode[] = {"JSON", "--csv", "--info", "--npy", "--raw", "--from-json", "--from-npy"};
-static const struct opt_use uses[] = {{JSON, "arrays"}, {JSON | NPY | RAW, "normalise"}, {JSON | CSV, "fields"}, {NPY | FROM_NPY, "ids null"}, {ALL - NPY, "output"}};
+static const struct opt_use uses[] = {{JSON, "arrays"}, {JSON | NPY | RAW, "normalise"}, {JSON | CSV | FROM_JSON, "fields"}, {NPY | FROM_NPY, "ids null"}, {ALL - NPY, "output"}};
 
 static int parse(struct job *j, int argc, char *argv[]) {
     const struct opt own[] = {

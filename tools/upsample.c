@@ -193,6 +193,7 @@ int main(int argc, char *argv[]) {
                        sizeof own / sizeof *own);
     struct err e = {0};
 
+    j.t.model.activation = 0;    /* it has no effect, so it is not in params either */
     tool_reads_all(&j.t, argc - i, argv + i);
     tool_output(&j.t, 1, FIELDS);
     tool_compute(&j.t);

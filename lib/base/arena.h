@@ -38,7 +38,7 @@ struct arena_mem {
     char *base;
     size_t reserved;     /* bytes of address space */
     size_t committed;    /* bytes that may be touched; never shrinks */
-    size_t peak;         /* the most bytes given out at any time, for -v and the man pages */
+    size_t peak;         /* the most bytes given out at any time, without those of parts (arena_split) */
     /* Makes [at, at + n) usable.  Returns 0, or -1 on failure.  NULL if the whole region is usable (in tests). */
     int (*commit)(void *at, size_t n);
     struct mapfile_list *files;    /* the mapped files that are unmapped with the region (formats/io/mapfile.h), or NULL */

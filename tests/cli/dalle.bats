@@ -146,6 +146,8 @@ tokens() {
     record-json whole | sort >a
     record-json part | sort >b
     cmp a b
+    dalle -q -m v3 -n 4 --activation gelu --skip-from whole two >none    # an option without effect does not count
+    [ ! -s none ]
 }
 
 forty_eight() {

@@ -111,13 +111,15 @@ embed-mix slerp a b --raw: --raw is for mean and sum
 embed-mix pca-project --counts 3: --counts is for pca-reconstruct
 embed-mix pca-fit --pca x: --pca is for pca-project and pca-reconstruct
 embed-mix mean -k 3: --components is for pca-fit
+embed-mix mean --skip-from x: --skip-from is for slerp, lerp, diff, pca-project and pca-reconstruct
+embed-mix diff a b c --field x: --field is for slerp, lerp, mean, sum, pca-fit, pca-project and pca-reconstruct
 embed-mix sum a --shard 1/2: --shard is for slerp, lerp, diff, mean, pca-fit, pca-project and pca-reconstruct
 embed-mix lerp a b --theta 0.5 --frames 3: one of --theta and --frames
 image-out --read x -o y.png: --output is for files
 image-out --show=sixel --format=png: --format is for files
 image-out -o x.png --caption id: --caption is for --sheet, --show and --html
 record-json --csv --arrays: --arrays is for JSON
-record-json --info --fields id: --fields is for JSON and --csv
+record-json --info --fields id: --fields is for JSON, --csv and --from-json
 record-json --ids x: --ids is for --npy and --from-npy
 record-json --npy a=x -o y: --output is for JSON, --csv, --info, --raw, --from-json and --from-npy
 record-json --from-json -0: --null is for --npy and --from-npy

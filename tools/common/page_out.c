@@ -117,7 +117,7 @@ int tool_page_add(struct page_out *p, const struct record *r, struct record_imag
         put_address(&p->html, path);
         put(&p->html, "\">");
     }
-    got = picture_reduce(&im, PAGE_SIDE, &a, e) < 0 ? -1 : put_picture(p, &im, a, e);
+    got = picture_reduce(&im, p->side ? p->side : PAGE_SIDE, &a, e) < 0 ? -1 : put_picture(p, &im, a, e);
     put(&p->html, path ? "</a><figcaption>" : "<figcaption>");
     free(path);
     if (got == 0)

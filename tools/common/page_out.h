@@ -10,10 +10,11 @@
 #include "formats/image/image_write.h"
 #include "tools/common/tool.h"
 
-enum { PAGE_SIDE = 256 };    /* the longer side of a thumbnail */
+enum { PAGE_SIDE = 256 };    /* the longer side of a thumbnail, unless the caller wants another */
 
 struct page_out {
     const char *file;
+    size_t side;                 /* the longer side of a thumbnail; 0: PAGE_SIDE */
     struct mp html, jpeg, text;
     uint64_t pictures;
 };

@@ -41,7 +41,7 @@ static void vsay(const char *fmt, va_list ap, int with_errno) {
             with_errno ? strerror(e) : "");
 }
 
-/* Prints the message, writes the results that are done and ends the program.  After a signal, no message is printed,
+/* Prints the message, writes the results that are done and ends the program.  After a signal, this message is not printed,
  * because then the signal made the call fail. */
 __attribute__((format(printf, 1, 0)))
 static noreturn void end(const char *fmt, va_list ap, int with_errno) {

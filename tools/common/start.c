@@ -82,7 +82,7 @@ static size_t shared_opts(struct tool *t, unsigned g, struct opt *o) {
         struct opt opt;
     } all[] = {
         {TOOL_MODEL, {'m', "model", OPT_LIST, &t->model.paths, "PATH", "a folder or file with (part of) the model; may be repeated", 0, 0, NULL}},
-        {TOOL_MODEL, {0, "activation", OPT_CHOICE, &t->model.activation, "NAME", "the activation of a bare state dict: quick_gelu or gelu", 0, 0, "auto|quick_gelu|gelu"}},
+        {TOOL_MODEL, {0, "activation", OPT_CHOICE, &t->model.activation, "NAME", "CLIP's activation, in place of what its checkpoint says: quick_gelu or gelu", 0, 0, "auto|quick_gelu|gelu"}},
         {TOOL_STREAM, {0, "strict", OPT_FLAG, &t->input.strict, NULL, "stop at the first input that fails", 0, 0, NULL}},
         {TOOL_STREAM, {0, "keep-errors", OPT_FLAG, &t->input.keep_errors, NULL, "write a record with an error field for each input that fails", 0, 0, NULL}},
         {TOOL_STREAM, {0, "shard", OPT_STR, &t->input.shard, "I/N", "do only the inputs whose root hashes to part I of N", 0, 0, NULL}},
@@ -190,6 +190,20 @@ static void keep_packed(struct tool *t) {
         warn("cache: %s: %s", n->part, n->say);
 }
 
+/* Returns the MiB of memory that hold no file's pages.  An arena gives none back, so these are the most there were, except for
+ * pictures and other blocks that were freed.  Without /proc: the MiB of the arena alone. */
+static double own_mib(const struct tool *t) {
+    FILE *f = fopen("/proc/self/status", "re");
+    char line[200];
+    unsigned long kib = 0;
+
+    while (f && fgets(line, sizeof line, f) && sscanf(line, "RssAnon: %lu", &kib) != 1)
+        ;
+    if (f)
+        fclose(f);
+    return kib ? (double)kib / 1024 : (double)t->mem.peak / 1048576;
+}
+
 int tool_finish(struct tool *t) {
     int status = t->status;
 
@@ -202,9 +216,8 @@ int tool_finish(struct tool *t) {
     warn_counted();
     keep_packed(t);
     if (t->verbose)
-        fprintf(stderr, "%s: %llu done, %llu failed, %llu skipped; %.1f MiB of memory of our own at most\n", tool_prog,
-                (unsigned long long)t->done, (unsigned long long)t->failed, (unsigned long long)t->skipped,
-                (double)t->mem.peak / 1048576);
+        fprintf(stderr, "%s: %llu done, %llu failed, %llu skipped; %.1f MiB of memory of our own\n", tool_prog,
+                (unsigned long long)t->done, (unsigned long long)t->failed, (unsigned long long)t->skipped, own_mib(t));
     tool_raise_stop();
     return status ? status : t->failed ? 1 : 0;
 }

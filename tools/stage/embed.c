@@ -101,7 +101,7 @@ int embed_plan(struct embed_item *it, const struct embed_options *o, struct towe
         it->todo |= EMBED_TEXT;
     if (it->file || (o->sides & EMBED_IMAGE && record_has(r, "image")))
         it->todo |= EMBED_IMAGE;
-    if (!it->todo && text && record_has(r, "text"))
+    if (!it->todo && text && record_has(r, "text") && !(o->sides & EMBED_IMAGE && record_has(r, "image_embed")))
         err_set(&it->err, "text without tokens: clip-tok makes them");
     return open_towers(it->todo, o, w, e);
 }

@@ -132,14 +132,15 @@ static int embed_labels(struct labels *l, const struct query_source *from,
                         struct arena *a, struct err *e) {
     struct err why = {0};
     struct encoder n;
-    char of[40];    /* the fingerprint of the weights, and the activation if --activation gave it */
+    char of[48];    /* the fingerprint of the weights, the activation if --activation gave it, and bf16 if the weights are */
     int got = 0;
 
     if (encode_open(&n, MODEL_TEXT, ENCODE_BATCH, &from->paths, from->compute, a, e) < 0 ||
         know_clip(q, &n, MODEL_TEXT, from, a, e) < 0)
         return -1;
-    snprintf(of, sizeof of, "%s%s", n.model->fingerprint,
-             from->paths.activation < 0 ? "" : from->paths.activation == ACT_GELU ? " gelu" : " quick_gelu");
+    snprintf(of, sizeof of, "%s%s%s", n.model->fingerprint,
+             from->paths.activation < 0 ? "" : from->paths.activation == ACT_GELU ? " gelu" : " quick_gelu",
+             from->compute->kern->precision == PREC_BF16 ? " bf16" : "");
     labels_key(key, of, l, t);
     if (from->cache && (got = labels_cache_read(l, from->cache, key, a, &why)) != 0)
         return got < 0 ? err_at(e, from->cache, &why) : 0;
