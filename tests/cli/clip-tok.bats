@@ -39,7 +39,8 @@ setup() {
 
 @test "an empty line is the empty prompt; nothing is nothing" {
     run -0 --separate-stderr clip-tok --ids <<<""
-    [ "$output" = "715 716" ] && [ -z "$stderr" ]
+    [ "$output" = "715 716" ]
+    [ -z "$stderr" ]
     run -0 clip-tok --ids </dev/null
     [ -z "$output" ]
     run -0 clip-tok </dev/null

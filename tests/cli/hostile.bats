@@ -157,7 +157,7 @@ opens_fifo() {
     done
 }
 
-# Nothing that a terminal takes for an order: C0 but for tab and line ends, DEL, C1 in UTF-8.
+# Nothing that a terminal takes for an order: C0 except tab and line ends, DEL, C1 in UTF-8.
 harmless() {
     ! LC_ALL=C grep -qP '[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\xc2[\x80-\x9f]' "$1"
 }

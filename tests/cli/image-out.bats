@@ -312,7 +312,7 @@ image-out: z.ppm: 1 x 1 pixels" ]
     script -qec 'image-out one.clip' /dev/null </dev/null | grep -aq 'image-out: pictures are not for a terminal'
 }
 
-@test "standard input from a terminal, or records that are no stream" {
+@test "standard input from a terminal, or records that are not a stream" {
     run -1 --separate-stderr bash -c 'echo garbage | image-out'
     [ -z "$output" ]
     grep -q '^image-out: -: ' <<<"$stderr"
@@ -340,7 +340,7 @@ photo() {
     run -1 --separate-stderr image-out -o x.png gone.clip
     [[ "$stderr" = "image-out: gone.clip: record 1 (gone.png): gone.png: "* ]]
     mkdir -p dir.png
-    # somebody else's picture is not replaced by one that a record names; image-out's own is, and so is what is no picture
+    # somebody else's picture is not replaced by one that a record names; image-out's own is, and so is what is not a picture
     cp far.ppm photo.ppm
     run -1 --separate-stderr image-out -o photo.ppm <(head -c 1000000 named.clip | record-json | head -n 1 | record-json --from-json)
     [[ "$stderr" = *": photo.ppm: a picture in which image-out stored no record is not replaced" ]] || { echo "$stderr"; return 1; }

@@ -145,7 +145,7 @@ print_of() {
     [ "$stderr" = "clip-embed: bad/config.json: hidden_act swish is not supported" ]
 }
 
-@test "a FIFO is no model, and does not hang" {
+@test "a FIFO is not a model, and does not hang" {
     mkfifo fifo
     run -2 --separate-stderr timeout 10 clip-embed -m fifo -o x "$PICTURE"
     [ "$stderr" = "clip-embed: fifo: not a regular file" ]

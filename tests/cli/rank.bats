@@ -506,7 +506,7 @@ box() {
     rank --labels real -k 4 --tsv pictures | cmp - want
 }
 
-@test "a text that is too long for the model, a file that is no picture, a model that is not there" {
+@test "a text that is too long for the model, a file that is not a picture, a model that is not there" {
     box
     run -2 --separate-stderr rank --text "$(seq 200)" pictures
     [[ "$stderr" == "rank: --text: "*"has "*" tokens, the model takes "* ]]

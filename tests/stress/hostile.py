@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""hostile.py: records that are valid but for one or some places, through every program.
+"""hostile.py: records that are valid except in one or some places, through every program.
 
 usage: tests/stress/hostile.py BIN SECONDS [SEED [RECORDS]]      (make fuzz runs it on programs with ASan and UBSan)
 
 Good streams are made with a tiny Karlo and a tiny GLIDE (BIN/../tests/make_karlo, make_glide), on which prior, decode64,
-upsample and ddim-invert sample with all their steps, and, if SECONDS is at least 30, with the model in the box.  Then, until
-the time is over, or RECORDS changed records were read: some records of one of them are changed where their structure is (a field's type, width, shape, dtype, claim of length; ids; params; doubled, missing and too many
-fields; nesting; garbage and cuts between records), and a program reads them, from a file or a pipe.  It must end by
-itself within 60 s of processor time (600 s where it waits) with a status of 0 to 3, within 3 GB, without a finding of a sanitizer.  What breaks this is kept in
-BIN/../hostile-N.clip, and the status is 1.  Nothing but Python's own library is used.
+upsample and ddim-invert sample with all their steps.  If SECONDS is at least 30, the model in the box makes some, too.
+
+Until the time is over, or until RECORDS changed records were read, this is repeated.  A stream is made of some good records.
+Most of them are changed where their structure is: a field's type, width, shape, dtype or claim of length; ids; params;
+doubled, missing and too many fields; nesting; garbage and cuts between records.  A program reads the stream from a file or
+a pipe.  It must end by itself, with a status of 0 to 3 and without a finding of a sanitizer, within 60 s of processor time
+(600 s where it waits) and 3 GB.  A stream that breaks this is kept in BIN/../hostile-N.clip, and the status is 1.
+Only Python's own library is used.
 """
 import atexit, os, random, resource, shutil, struct, subprocess, sys, tempfile, time
 

@@ -138,10 +138,11 @@ static void golden(const struct weights *ws, const struct want *w, int exact, co
     ok(r.converged, "%s C=%g %s: converged", w->set, w->c, how);
     if (w->classes == 30 && w->c < 1 && w->c > 0.1)
         ok(r.calls <= 30, "a preconditioner that knows each class's mean saves gradients: %zu", r.calls);
-    ok(fabs(r.objective / w->objective - 1) <= (exact ? 1e-10 : 1e-7), "%s C=%g %s: objective", w->set, w->c, how);
+    ok(fabs(r.objective / w->objective - 1) <= (exact ? 2e-11 : 1e-7), "%s C=%g %s: objective", w->set, w->c, how);
     if (w->c <= 10)
         ok(sqrt(diff / norm) <= (exact ? 1e-5 : 1e-4), "%s C=%g %s: weights", w->set, w->c, how);
-    ok(worst <= (exact ? 2e-5 : w->c < 10 ? 1e-4 : 1e-3), "%s C=%g %s: probabilities", w->set, w->c, how);
+    ok(off <= (exact ? 5e-5 : 8e-4), "%s C=%g %s: biases", w->set, w->c, how);
+    ok(worst <= (exact ? 2e-5 : w->c < 10 ? 2e-5 : 6e-4), "%s C=%g %s: probabilities", w->set, w->c, how);
     if (w->margin > 1e-3)
         ok(wrong == 0, "%s C=%g %s: predictions", w->set, w->c, how);
 }
@@ -219,7 +220,7 @@ static void weighted(const struct compute *c, struct arena a) {
     double worst = 0;
     for (size_t i = 0; i < K * (D + 1); i++)
         worst = fmax(worst, fabs(theta[0][i]));
-    ok(worst < 1e-6, "a weight of 2 is a row that occurs twice: %.1e", worst);
+    ok(worst < 5e-8, "a weight of 2 is a row that occurs twice: %.1e", worst);
 }
 
 static void little_memory(const struct weights *ws, const struct compute *c, struct arena a) {
@@ -299,7 +300,7 @@ static void sweep(const struct weights *ws, const struct compute *c, struct aren
         other += found.fit[i].i != visits[i].i || (int)lrint(50 * found.fit[i].accuracy) != visits[i].right;
         off = fmax(off, fabs(found.fit[i].cross_entropy / visits[i].cross_entropy - 1));
     }
-    ok(other == 0 && off < 1e-3, "order and scores are the golden ones: %zu differ, cross entropy %.1e, %zu steps", other, off,
+    ok(other == 0 && off < 4e-4, "order and scores are the golden ones: %zu differ, cross entropy %.1e, %zu steps", other, off,
        s.steps);
     ok(found.fit[found.best].i == 39, "the best is C_39: C_%d", found.fit[found.best].i);
 }
