@@ -1,7 +1,7 @@
 /* lbfgs.h - minimise a smooth function of many variables
  *
  * What     Limited-memory BFGS with a line search that keeps the strong Wolfe conditions.  A preconditioner is
- *          optional.  It is a fixed positive definite approximation of the inverse Hessian.  The two-loop recursion
+ *          optional.  It is a positive definite approximation of the inverse Hessian.  The two-loop recursion
  *          starts from a multiple of this approximation instead of a multiple of the identity.
  * Source   Nocedal and Wright 2006, "Numerical Optimization", algorithms 7.4 (two loops), 3.5 and 3.6 (line
  *          search); Hager and Zhang 2005, doi:10.1137/030601880, for the "approximate Wolfe" test that ends a
