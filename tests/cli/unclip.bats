@@ -261,6 +261,14 @@ stopped_by() {
         [ "$(field m.clip .data.image_embed | sed -n 3p)" = "$(field b.clip .data.image_embed)" ]
         [ "$(field m.clip '[.data.theta, .data.noise_id]' | tr -d '\n')" = '[0,"text 1"][0.5,"text 1"][1,"text 1"]' ]
     done
+    # frames of one vector are one picture, at each stage, also as one of several results
+    embed-mix lerp --frames 3 a.clip a.clip | decode64 "$U" --steps 2 -n 2 | upsample --steps 2 >same.clip
+    [ "$(field same.clip .data.sample | wc -l)" = 6 ]
+    [ "$(field same.clip .data.image | sort -u | wc -l)" = 2 ]
+    # so is what --noise-id names, whatever the numbers of the records
+    record-json a.clip | jq -c '.data.sample = [1], (.data.sample = [0, 3] | .id = "other")' | record-json --from-json >numbered.clip
+    [ "$(decode64 "$U" --steps 2 --noise-id x numbered.clip | field - .data.image | sort -u | wc -l)" = 1 ]
+    [ "$(decode64 "$U" --steps 2 numbered.clip | field - .data.image | sort -u | wc -l)" = 2 ]
     embed-mix diff --theta 0,0.25 a.clip "$G/text.clip" "$G/empty.clip" >d.clip
     [ "$(field d.clip .data.image_embed | sed -n 1p)" = "$(field a.clip .data.image_embed)" ]
 }

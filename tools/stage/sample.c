@@ -20,6 +20,7 @@ int sample_of(struct sample *s, const struct record *r, struct arena *a, struct 
     got = record_str(r, "noise_id", &noise, e);
     if (got < 0)
         return -1;
+    s->shared = got;
     if (!got)
         noise = s->root;
     s->noise = XXH64(noise.p, noise.n, 0);
@@ -65,11 +66,15 @@ int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, s
 
 struct noise_key sample_key(const struct sample *s, uint64_t seed, enum noise_stage stage, size_t i) {
     int64_t at[2] = {s->at[0], s->at[1]};
+    struct noise_key k = {.seed = seed, .id = s->noise, .stage = (unsigned)stage, .sample = (unsigned)i, .stride = 1};
 
+    if (s->shared)
+        return k;
     if (s->levels < 2)
         at[s->levels] = (int64_t)i;
-    return (struct noise_key){.seed = seed, .id = s->noise, .stage = (unsigned)stage,
-                              .sample = (unsigned)(at[0] + SAMPLE_MAX * at[1]), .stride = s->levels ? SAMPLE_MAX : 1};
+    k.sample = (unsigned)(at[0] + SAMPLE_MAX * at[1]);
+    k.stride = s->levels ? SAMPLE_MAX : 1;
+    return k;
 }
 
 int torch_rows_open(struct torch_rows *t, const struct record *r, const struct sample *s, uint64_t seed, size_t n,

@@ -2,7 +2,9 @@
  *
  * What     The noise of a sampler depends on the record's noise_id, else root, else id, and on the number of
  *          the sample.  -n N turns one record R into the records R#0 .. R#N-1 with `root` and `sample`.  Samples of
- *          such a record are on a second level: their `sample` has two numbers.
+ *          such a record are on a second level: their `sample` has two numbers.  A noise_id is for records that are to
+ *          have the same noise, so the number of such a record does not count, only those of the results that a
+ *          program makes of it.
  * Numbers  In the noise's counter, the number of a sample is s[0] + 1024 s[1], where s is the array `sample`.  So
  *          sample 0 of any N equals the record that -n 1 would have made, at each level.
  * Torch    With --rng torch each root counts as one call of a PyTorch pipeline with B samples.  Each draw of the
@@ -25,6 +27,7 @@ enum { SAMPLE_MAX = 1024 };    /* the greatest N of -n N, at each level */
  * record's field `sample`, of which there are `levels`. */
 struct sample {
     uint64_t noise;            /* XXH64 of the noise id */
+    bool shared;               /* the record has a noise_id */
     struct span root;
     int64_t at[2];
     size_t levels;
