@@ -56,6 +56,17 @@ struct resume_key resume_key(struct span id, struct file_stamp stamp, struct spa
     return (struct resume_key){h.high64, h.low64 | 1};    /* never {0, 0} */
 }
 
+struct resume_key resume_content_key(const struct record *r, struct arena scratch) {
+    struct err none = {0};
+    struct span s;
+    XXH128_hash_t h;
+
+    if (record_encode(r, &s, &scratch, &none) < 0)
+        return (struct resume_key){0};
+    h = XXH3_128bits(s.p, s.n);
+    return (struct resume_key){h.high64, h.low64 | 1};
+}
+
 struct file_stamp resume_stamp(const struct record *r) {
     return record_by_content(r) ? (struct file_stamp){0} : record_stamp(r);
 }
@@ -108,14 +119,18 @@ static int add(struct resume *s, struct resume_key k, struct arena *keep) {
     return 0;
 }
 
-/* Adds the record's key to the table.  A record with the field `error` is not added, so that the run tries it again. */
+/* Adds the record's key to the table.  A record with the field `error`, which the run tries again, and one that was only passed
+ * on have the key of their content. */
 static int add_record(struct resume *s, const struct record *r, const char *program, size_t nfields,
-                      const char *const fields[], struct arena *keep) {
+                      const char *const fields[], struct arena *keep, struct arena scratch) {
     struct span params = {0}, fp[FIELDS_MAX];
     struct err none = {0};
 
-    if (record_has(r, "error") || record_params_of(r, program, &params) <= 0)
-        return 0;
+    if (record_has(r, "error") || record_params_of(r, program, &params) <= 0) {
+        struct resume_key k = resume_content_key(r, scratch);
+
+        return k.lo ? add(s, k, keep) : 0;
+    }
     for (size_t i = 0; i < nfields; i++)
         if (record_sub_str(r, "model", fields[i], &fp[i], &none) <= 0)
             fp[i] = (struct span){0};
@@ -149,7 +164,7 @@ int resume_load(struct resume *s, const char *file, const char *program, size_t 
             break;
         if (got == 1) {
             s->end = in.base + in.at;
-            if (add_record(s, &r, program, nfields, fields, &table) < 0) {
+            if (add_record(s, &r, program, nfields, fields, &table, a) < 0) {
                 stream_close(&in);
                 return err_set(e, "out of memory");
             }

@@ -5,7 +5,8 @@
  *          that the program writes.  The version and the kernels in that map are not compared, so a new version, or a
  *          machine with other kernels, goes on with the same output file.  An id that was made from a file's content has
  *          no stamp.  A 128-bit key stands for the four.  resume_load reads the keys of a stream into a table and counts
- *          each one.  An input may occur several times: a result that the stream holds n times is skipped n times.
+ *          each one.  Two records that failed, or that were only passed on, are the same if their bytes are equal.
+ *          An input may occur several times: a result that the stream holds n times is skipped n times.
  * Memory   24 bytes for each key, in a table that is half full at most.
  * Numbers  Any two different records have the same key with probability 2^-128.
  * Errors   A file that does not exist holds nothing.  Garbage and a cut tail are not errors here.
@@ -43,6 +44,10 @@ struct resume {
 /* Returns the key of a result.  `stamp` may be unknown.  `fp` holds the n fingerprints of the fields that the program
  * writes, in a fixed order; a fingerprint that is absent is an empty span. */
 struct resume_key resume_key(struct span id, struct file_stamp stamp, struct span params, size_t n, const struct span fp[]);
+
+/* Returns the key of a record by its bytes, as record_encode writes them: for records with the field `error` and those that a
+ * program passes on unchanged.  Returns {0, 0}, which is in no table, if the bytes do not fit into scratch. */
+struct resume_key resume_content_key(const struct record *r, struct arena scratch);
 
 /* Returns the stamp to pass to resume_key for the record r.  It is unknown if r's id was made from a file's content. */
 struct file_stamp resume_stamp(const struct record *r);

@@ -315,6 +315,25 @@ assert (m[1][:18] != m[0][:18]).any() and (m[1][30:] == m[0][30:]).all() and (m[
     cmp part want
 }
 
+@test "resumed twice: no failure and nothing that is only passed on is written again" {
+    cp "$IM/rgb.png" a.png
+    { rec a '{"image_embed": T("f4", [1] * 16)}'; rec b '{"error": "broken"}'; rec c '{"tokens": [62, 63]}'; rec a '{"image_embed": T("f4", [1] * 16)}'; } >in
+    run -1 clip-embed -o whole <in
+    for i in 1 2 3; do
+        run -1 clip-embed -o part --skip-from part <in
+        cmp whole part
+        run -1 clip-embed --keep-errors -o files --skip-from files a.png none a.png none
+        py 'assert [d.get("error") for d in D] == [None, "No such file or directory"] * 2' <files
+    done
+    head -c 100 whole >cut
+    run -1 clip-embed -o cut --skip-from cut <in
+    cmp whole cut
+    # another failure of the same input is told
+    echo text >none
+    run -1 clip-embed --keep-errors -o files --skip-from files a.png none a.png none
+    py 'assert [d.get("error") for d in D][4:] == ["not a picture in a known format"] * 2' <files
+}
+
 @test "shards are parts: each file in exactly one" {
     clip-embed "$IM"/*.png "$IM"/*.jpg >all
     for i in 1 2 3; do clip-embed --shard $i/3 "$IM"/*.png "$IM"/*.jpg; done >parts

@@ -8,18 +8,33 @@
 
 static const char *const FIELDS[] = {"image_embed"};
 
-/* Append a record as the program would write it. */
-static void put(int fd, const char *id, const char *program, int64_t seed, const char *fp, struct arena a) {
+/* Makes a record as the program would. */
+static struct record made(const char *id, const char *program, int64_t seed, const char *fp, struct arena *a) {
     struct err e = {0};
     struct record r;
-    struct span s;
     struct mp m;
 
-    mp_open(&m, &a);
+    mp_open(&m, a);
     mp_map(&m, 1), mp_cstr(&m, "seed"), mp_int(&m, seed);
-    if (record_new(&r, span_of(id), false, &a, &e) < 0 || record_set_sub_text(&r, "model", "image_embed", span_of(fp), &e) < 0 ||
-        record_add_params(&r, program, mp_span(&m), &e) < 0 || record_encode(&r, &s, &a, &e) < 0 || write(fd, s.p, s.n) != (ssize_t)s.n)
+    if (record_new(&r, span_of(id), false, a, &e) < 0 || record_set_sub_text(&r, "model", "image_embed", span_of(fp), &e) < 0 ||
+        record_add_params(&r, program, mp_span(&m), &e) < 0)
         ok(0, "a record: %s", e.msg);
+    return r;
+}
+
+static void put(int fd, const char *id, const char *program, int64_t seed, const char *fp, struct arena a) {
+    struct err e = {0};
+    struct record r = made(id, program, seed, fp, &a);
+    struct span s;
+
+    if (record_encode(&r, &s, &a, &e) < 0 || write(fd, s.p, s.n) != (ssize_t)s.n)
+        ok(0, "a record: %s", e.msg);
+}
+
+static struct resume_key content(const char *id, const char *program, struct arena *a) {
+    struct record r = made(id, program, 1, "m", a);
+
+    return resume_content_key(&r, *a);
 }
 
 static struct resume_key key(const char *id, int64_t seed, const char *fp, struct arena a) {
@@ -44,7 +59,7 @@ static void counts(const char *file, int fd, struct arena a) {
 
     put(fd, "a", "prior", 1, "m", a), put(fd, "b", "prior", 1, "m", a), put(fd, "a", "prior", 1, "m", a);
     put(fd, "c", "prior", 1, "m", a), put(fd, "c", "prior", 2, "m", a), put(fd, "c", "prior", 1, "n", a), put(fd, "d", "rank", 1, "m", a);
-    ok(load(&s, file, &a) == 0 && s.n == 5 && s.end == s.size, "five keys in six records");
+    ok(load(&s, file, &a) == 0 && s.n == 6 && s.end == s.size, "six keys in seven records");
     ok(resume_left(&s, key("a", 1, "m", a)) == 2 && resume_left(&s, key("b", 1, "m", a)) == 1 && !resume_left(&s, key("d", 1, "m", a)),
        "how often each was made");
     for (int i = 0; i < 3; i++)
@@ -52,6 +67,8 @@ static void counts(const char *file, int fd, struct arena a) {
     ok(taken == 2 && !resume_left(&s, key("a", 1, "m", a)), "what was made twice is skipped twice, and made the third time");
     ok(resume_take(&s, key("c", 2, "m", a)) && !resume_take(&s, key("c", 2, "m", a)) && resume_take(&s, key("c", 1, "n", a)) &&
        resume_take(&s, key("c", 1, "m", a)) && resume_take(&s, key("b", 1, "m", a)), "options and models are apart");
+    ok(resume_take(&s, content("d", "rank", &a)) && !resume_take(&s, content("d", "rank", &a)) && !resume_take(&s, content("e", "rank", &a)),
+       "a record of another program has the key of its bytes");
 }
 
 /* More keys than the table begins with. */

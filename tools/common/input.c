@@ -41,6 +41,16 @@ bool tool_other_shard(const struct tool *t, struct span root) {
     return t->input.shard_n && XXH64(root.p, root.n, 0) % t->input.shard_n != t->input.shard_i;
 }
 
+bool tool_written(struct tool *t, const struct record *r, struct arena scratch) {
+    return t->output.skip_from && resume_take(&t->output.resume, resume_content_key(r, scratch));
+}
+
+/* Writes a record that has `error`, unless the file of --skip-from holds it already. */
+static void write_failed(struct tool *t, const struct record *r, struct arena scratch) {
+    if (!tool_written(t, r, scratch))
+        tool_write(t, r, scratch);
+}
+
 /* Writes a record that failed in an earlier program to the output, or names it in a warning if the output is text. */
 static void pass_failed(struct tool *t, const struct stream *s, const struct record *r, struct arena scratch) {
     struct span why = {0};
@@ -48,7 +58,7 @@ static void pass_failed(struct tool *t, const struct stream *s, const struct rec
 
     if (t->output.text && record_str(r, "error", &why, NULL) >= 0)
         warn_record(s->name, s->number, r->id, t->done, tool_quote(why, text, sizeof text));
-    tool_write(t, r, scratch);
+    write_failed(t, r, scratch);
     count_failure(t);
 }
 
@@ -107,7 +117,7 @@ void tool_record_failed(struct tool *t, const char *file, uint64_t number, struc
                 die("%s", e.msg);
             r = &bare;
         }
-        tool_write(t, r, *r->a);
+        write_failed(t, r, *r->a);
     }
     count_failure(t);
 }
@@ -128,7 +138,7 @@ void tool_input_failed(struct tool *t, const char *where, struct span id, const 
         if (record_id(id, &id, &bin, &scratch, &e) < 0 || record_new(&r, id, bin, &scratch, &e) < 0 ||
             record_set_text(&r, "error", span_of(reason), &e) < 0)
             die("%s", e.msg);
-        tool_write(t, &r, scratch);
+        write_failed(t, &r, scratch);
     }
     count_failure(t);
 }

@@ -29,6 +29,10 @@ bool tool_other_shard(const struct tool *t, struct span root);
 bool tool_skip(struct tool *t, struct span id, struct file_stamp stamp, struct span params, size_t nfields,
                const struct span fp[]);
 
+/* Returns whether the file of --skip-from holds a record of these bytes, and counts it as met: for records that a program
+ * passes on unchanged. */
+bool tool_written(struct tool *t, const struct record *r, struct arena scratch);
+
 /* Calls fn for every record of the n files, or of standard input if n is 0.  fn returns 1 if the record is done, 0 if
  * there was nothing to do or the record waits for t->input.flush, and -1 if the record failed.  The arena a is empty at
  * the beginning of each record. */
