@@ -159,10 +159,18 @@ refused() {
     refused model/image_encoder/model.safetensors clip-embed -m model/image_encoder -o model/image_encoder/model.safetensors fish.png
     rank -m model --text x --tsv -o model/x.tsv I
     rank -m model --text x --tsv -o model/x.tsv I    # what is not a model's may lie in its folder
+    for i in 1 2; do
+        rank -m model --text x --json -o model/result.json I
+        rank -m model/image_encoder/model.safetensors -m model --text x --json -o model/image_encoder/result.json I
+    done
+    for f in encoder.pkl model.yaml vocab.bpe bpe_simple_vocab_16e6.txt.gz tokenizer_config.json; do
+        echo x >model/$f
+        refused model/$f rank -m model --text x --tsv -o model/$f I
+    done
     rm -r model
 }
 
-@test "records replace nothing but records" {
+@test "records replace only records" {
     for f in "$EMOJI/demo/fish.png" "$EMOJI/demo/labels.txt" "$EMOJI/demo/jpeg/fish.jpg"; do
         cp "$f" X
         run -2 --separate-stderr clip-embed "$EMOJI"/demo/*.png -o X

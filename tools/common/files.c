@@ -55,16 +55,21 @@ static bool is_file(const char *name, const struct stat *file) {
 
 /* ---- models ---- */
 
-/* Returns whether a file of this name could be part of a model, by its extension. */
+/* Returns whether a file of this name could be part of a model.  Weights tell by their extension.  Configs and vocabularies
+ * have a word in their name, too, because a result may also be a .json or .txt next to a model. */
 static bool of_model(const char *name) {
-    static const char *const end[] = {".json", ".txt", ".gz", ".model", ".safetensors", ".bin", ".pt", ".pth", ".th", ".ckpt"};
-    size_t n = strlen(name), k;
+    static const char *const weights[] = {".model", ".safetensors", ".bin", ".pt", ".pth", ".th", ".ckpt", ".pkl", ".yaml", ".yml", ".bpe"};
+    static const char *const text[] = {".json", ".txt", ".gz"}, *const word[] = {"config", "token", "vocab", "merges", "index"};
+    bool is_text = false;
 
-    for (size_t i = 0; i < sizeof end / sizeof *end; i++) {
-        k = strlen(end[i]);
-        if (n >= k && !strcmp(name + n - k, end[i]))
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
+        if (path_ends(name, weights[i]))
             return true;
-    }
+    for (size_t i = 0; i < sizeof text / sizeof *text; i++)
+        is_text |= path_ends(name, text[i]);
+    for (size_t i = 0; is_text && i < sizeof word / sizeof *word; i++)
+        if (strstr(name, word[i]))
+            return true;
     return false;
 }
 
