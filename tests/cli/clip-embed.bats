@@ -325,9 +325,9 @@ assert (m[1][:18] != m[0][:18]).any() and (m[1][30:] == m[0][30:]).all() and (m[
         run -1 clip-embed --keep-errors -o files --skip-from files a.png none a.png none
         py 'assert [d.get("error") for d in D] == [None, "No such file or directory"] * 2' <files
     done
-    head -c 100 whole >cut
-    run -1 clip-embed -o cut --skip-from cut <in
-    cmp whole cut
+    head -c 100 whole >short
+    run -1 clip-embed -o short --skip-from short <in
+    cmp whole short
     # another failure of the same input is told
     echo text >none
     run -1 clip-embed --keep-errors -o files --skip-from files a.png none a.png none

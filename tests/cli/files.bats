@@ -159,7 +159,7 @@ refused() {
     refused model/image_encoder/model.safetensors clip-embed -m model/image_encoder -o model/image_encoder/model.safetensors fish.png
     rank -m model --text x --tsv -o model/x.tsv I
     rank -m model --text x --tsv -o model/x.tsv I    # what is not a model's may lie in its folder
-    for i in 1 2; do
+    for _ in 1 2; do
         rank -m model --text x --json -o model/result.json I
         rank -m model/image_encoder/model.safetensors -m model --text x --json -o model/image_encoder/result.json I
     done
