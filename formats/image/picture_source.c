@@ -271,8 +271,8 @@ static void read_caption(struct picture_source *s) {
         set_text(s, p, (size_t)n);
     else
         set_json_text(s, p, (size_t)n, &why);
-    if (kind == CAPTION_JSON)
-        snprintf(s->note, sizeof s->note, "%.*s", (int)sizeof s->note - 1, why.msg);
+    if (why.msg[0] && (kind == CAPTION_JSON || s->archive.why))
+        snprintf(s->note, sizeof s->note, "%s: %.*s", kind == CAPTION_JSON ? ".json" : ".txt", (int)sizeof s->note - 8, why.msg);
     free(p);
 }
 

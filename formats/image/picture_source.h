@@ -38,7 +38,7 @@ struct picture {
     unsigned char *bytes;         /* set by picture_source_load; the caller frees them with image_file_free */
     size_t n;
     char caption[CAPTION_MAX];    /* set by picture_source_load; "" if the picture has no caption */
-    char note[200];               /* set by picture_source_load: why the .json gave no caption; or "" */
+    char note[200];               /* set by picture_source_load: ".json: " or ".txt: " and why it gave no caption; or "" */
 };
 
 enum caption_kind { CAPTION_NONE, CAPTION_JSON, CAPTION_TEXT };    /* a kind overrules those before it */
@@ -57,7 +57,7 @@ struct picture_source {
     struct tar archive;
     struct file_stamp stamp;      /* of the archive */
     char text_name[TAR_NAME];     /* the member from which the last caption was read, or "" */
-    char text[CAPTION_MAX], note[200];    /* that caption, and why a .json gave none; or "" */
+    char text[CAPTION_MAX], note[200];    /* that caption, and the note of a member that gave no caption; or "" */
     enum caption_kind kind;
     bool ahead;                   /* the archive is at a member that picture_source_next has not handed out yet */
     unsigned char head[IMAGE_FORMAT_BYTES];    /* [heads] the first bytes of the archive's current member, if they were read */

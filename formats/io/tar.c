@@ -238,11 +238,13 @@ int tar_next(struct tar *t, struct err *e) {
         if (type == 'x' || type == 'L') {
             if (about_next(t, &x, type, size, e) < 0 || pass(t, t->pad, e) < 0)
                 return -1;
-        } else if (type == '0' || type == 0 || type == '7' || type == 'S') {
+        } else if (!type || strchr("0127S", type)) {
             if (type == 'S' && sparse_table(t, h[482] != 0, e) < 0)
                 return -1;
             if (type == 'S')
                 t->why = "sparse files in archives are not supported";
+            else if (!t->why && (type == '1' || type == '2'))
+                t->why = "a link in an archive is not followed";
             if (!x.name)
                 plain_name(t, h);
             return 1;

@@ -287,6 +287,25 @@ END
     [[ $stderr == 'clip-embed: cut.tar'*': the archive ends early, at byte 12800' ]]
 }
 
+@test "tar: a link that is named like a picture fails, a link in the place of a caption is reported" {
+    for i in a c d; do cp "$IM/rgb.jpg" $i.jpg; done
+    ln a.jpg b.jpg
+    echo eins >a.txt; ln a.txt c.txt
+    echo '{"caption": "drei"}' >x.json; ln -s x.json d.json
+    ln -s a.jpg e.PNG; ln -s a.jpg latest; ln -s none readme
+    for f in pax gnu ustar v7; do
+        tar --format=$f -cf $f.tar a.jpg a.txt b.jpg c.jpg c.txt d.jpg d.json e.PNG latest readme
+        run -1 --separate-stderr clip-embed -o out.clip --tar $f.tar
+        [ "$(sort <<<"$stderr")" = "clip-embed: $f.tar/b.jpg: a link in an archive is not followed
+clip-embed: $f.tar/c.jpg: no caption from its .txt: a link in an archive is not followed
+clip-embed: $f.tar/d.jpg: no caption from its .json: a link in an archive is not followed
+clip-embed: $f.tar/e.PNG: a link in an archive is not followed" ]
+        [ "$(record-json out.clip | jq -c '[.id, .data.text]' | tr '\n' ' ')" = "[\"$f.tar/a.jpg\",\"eins\"] [\"$f.tar/c.jpg\",null] [\"$f.tar/d.jpg\",null] " ]
+    done
+    tar -chf follow.tar --hard-dereference a.jpg b.jpg e.PNG
+    clip-embed --tar follow.tar | ids | wc -l | grep -qx 3
+}
+
 @test "tar: hostile and damaged archives end in one line each, and the next archive is read" {
     cp "$IM/rgb.jpg" a.jpg
     tar cf good.tar a.jpg

@@ -14,6 +14,6 @@ int tool_load_picture(struct tool *t, struct picture_source *s, struct picture *
     const int got = picture_source_load(s, p, e);
 
     if (got > 0 && p->note[0] && !t->quiet)
-        warn("%s: no caption from its .json: %s", p->name, p->note);
+        warn("%s: no caption from its %s", p->name, p->note);
     return got;
 }

@@ -4,7 +4,7 @@
  *          to stop.  It returns -1 if a name, a pipe or an archive cannot be read; the caller then reports p->name and err
  *          and goes on.  The program ends if the list of names cannot be read.
  *          tool_load_picture reads the bytes of a picture in a pipe or an archive (picture_source_load).  A warning says why a
- *          .json gave no caption.
+ *          .json or a link gave no caption.
  */
 #ifndef UNCLIP_PICTURES_H
 #define UNCLIP_PICTURES_H
