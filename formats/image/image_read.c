@@ -29,14 +29,20 @@ const char *image_format(const unsigned char *p, size_t n) {
     return c ? c->name : NULL;
 }
 
-/* Returns a message that says why no codec reads these bytes. */
-static const char *stranger(const unsigned char *p, size_t n) {
-    if (!n)
-        return "empty file";
+const char *image_unsupported(const unsigned char *p, size_t n) {
     if (IMAGE_MAGIC(p, n, 0, "\xff\x0a") || IMAGE_MAGIC(p, n, 0, "\0\0\0\x0cJXL "))
         return "JPEG XL files are not supported";
     if (IMAGE_MAGIC(p, n, 0, "\0\0\0\x0cjP  ") || IMAGE_MAGIC(p, n, 0, "\xff\x4f\xff\x51"))
         return "JPEG 2000 files are not supported";
+    return NULL;
+}
+
+/* Returns a message that says why no codec reads these bytes. */
+static const char *stranger(const unsigned char *p, size_t n) {
+    if (!n)
+        return "empty file";
+    if (image_unsupported(p, n))
+        return image_unsupported(p, n);
     if (IMAGE_MAGIC(p, n, 0, "%PDF"))
         return "PDF files are not supported";
     if (IMAGE_MAGIC(p, n, 0, RECORD_START))

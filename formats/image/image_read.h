@@ -63,4 +63,8 @@ enum { IMAGE_FORMAT_BYTES = 256 };    /* so many bytes of a picture tell its for
 /* Returns the name of the format that image_read takes these bytes for ("JPEG", "PNG", ...), or NULL. */
 const char *image_format(const unsigned char *p, size_t n);
 
+/* Returns a message if these bytes begin a picture of a format that is known but not supported (JPEG XL, JPEG 2000), or
+ * NULL. */
+const char *image_unsupported(const unsigned char *p, size_t n);
+
 #endif

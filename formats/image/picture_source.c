@@ -66,6 +66,12 @@ static int grow(unsigned char **p, size_t n, size_t *cap, struct err *e) {
     return 0;
 }
 
+/* Returns whether the n bytes at p begin as a picture does.  A picture in a format that is not supported is a picture too,
+ * so that it fails with a message. */
+static bool begins_picture(const unsigned char *p, size_t n) {
+    return image_format(p, n) || image_unsupported(p, n);
+}
+
 /* ---- pipes ---- */
 
 /* Reads some bytes from the pipe into s->buf.  Returns 1, 0 at the end of the pipe, or -1 on an error. */
@@ -292,7 +298,7 @@ static bool is_picture(struct picture_source *s) {
         return false;
     got = tar_read(&s->archive, s->head, sizeof s->head, &s->late);
     s->heads = got < 0 ? 0 : (size_t)got;
-    return image_format(s->head, s->heads);
+    return begins_picture(s->head, s->heads);
 }
 
 /* Sets p->caption to the caption with the picture's key: the last one before the picture, or one among the members with
@@ -368,7 +374,7 @@ static int load_member(struct picture_source *s, struct picture *p, struct err *
             goto failed;
         }
         p->n += (size_t)got;
-        if (first && !named && !image_format(p->bytes, p->n)) {    /* the first bytes decide */
+        if (first && !named && !begins_picture(p->bytes, p->n)) {    /* the first bytes decide */
             free(p->bytes);
             p->bytes = NULL;
             return 0;

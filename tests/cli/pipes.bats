@@ -287,6 +287,23 @@ END
     [[ $stderr == 'clip-embed: cut.tar'*': the archive ends early, at byte 12800' ]]
 }
 
+@test "tar: pictures in formats that are not supported fail, documents are passed over" {
+    mkdir ds
+    printf '\377\012plain' >ds/1.jxl
+    printf '\0\0\0\014JXL \r\n\207\n' >ds/2
+    printf '\0\0\0\014jP  \r\n\207\n' >ds/3.jp2
+    printf '\377\117\377\121\0\0' >ds/4.j2k
+    printf '%%PDF-1.7\n' >ds/5.pdf
+    cp "$IM/rgb.jpg" ds/6.jpg
+    tar --sort=name -cf a.tar ds
+    run -1 --separate-stderr clip-embed -o out.clip --tar a.tar
+    [ "$stderr" = 'clip-embed: a.tar/ds/1.jxl: JPEG XL files are not supported
+clip-embed: a.tar/ds/2: JPEG XL files are not supported
+clip-embed: a.tar/ds/3.jp2: JPEG 2000 files are not supported
+clip-embed: a.tar/ds/4.j2k: JPEG 2000 files are not supported' ]
+    [ "$(ids out.clip)" = a.tar/ds/6.jpg ]
+}
+
 @test "tar: a link that is named like a picture fails, a link in the place of a caption is reported" {
     for i in a c d; do cp "$IM/rgb.jpg" $i.jpg; done
     ln a.jpg b.jpg
