@@ -12,6 +12,7 @@
 
 #include "formats/image/image_read.h"
 #include "formats/io/json_text.h"
+#include "formats/io/pathname.h"
 #include "lib/base/utf8.h"
 
 static const size_t FIRST = (size_t)1 << 18;    /* bytes of the first buffer */
@@ -282,23 +283,40 @@ static void read_caption(struct picture_source *s) {
     free(p);
 }
 
-/* Goes to the archive's next member.  Returns what tar_next returns. */
+/* Reads the first bytes of the archive's current member into s->head.  Returns 0, or -1. */
+static int read_head(struct picture_source *s, struct err *e) {
+    ptrdiff_t got;
+
+    if (s->heads || s->archive.why)
+        return 0;
+    got = tar_read(&s->archive, s->head, sizeof s->head, e);
+    s->heads = got < 0 ? 0 : (size_t)got;
+    return got < 0 ? -1 : 0;
+}
+
+/* Goes to the archive's next member.  Passes over the members "._NAME" in AppleDouble in which macOS's tar keeps the
+ * attributes of the file NAME.  Returns what tar_next returns. */
 static int next_member(struct picture_source *s, struct err *e) {
-    s->heads = 0;
-    return tar_next(&s->archive, e);
+    for (;;) {
+        int got;
+
+        s->heads = 0;
+        if ((got = tar_next(&s->archive, e)) <= 0)
+            return got;
+        if (strncmp(path_base(s->archive.name), "._", 2))
+            return 1;
+        if (read_head(s, e) < 0)
+            return -1;
+        if (s->heads < 4 || memcmp(s->head, "\0\5\x16\7", 4))
+            return 1;
+    }
 }
 
 /* Returns whether the archive's current member is a picture by its name or its first bytes, which s->head keeps. */
 static bool is_picture(struct picture_source *s) {
-    ptrdiff_t got;
-
     if (image_name(s->archive.name))
         return true;
-    if (s->archive.why)
-        return false;
-    got = tar_read(&s->archive, s->head, sizeof s->head, &s->late);
-    s->heads = got < 0 ? 0 : (size_t)got;
-    return begins_picture(s->head, s->heads);
+    return read_head(s, &s->late) == 0 && begins_picture(s->head, s->heads);
 }
 
 /* Sets p->caption to the caption with the picture's key: the last one before the picture, or one among the members with

@@ -11,6 +11,7 @@
  *          discards the picture's bytes.  Skipping does not change the other pictures' names, bytes and captions.
  * Members  A member of an archive is skipped if neither its content nor its name (image_name) is that of a picture.
  *          Content in a format that is not supported (image_unsupported) is that of a picture.
+ *          A member ._NAME in AppleDouble, as macOS's tar writes, counts as not there.
  *          A text KEY.txt is the caption of the picture KEY.jpg (png, webp ...), as in webdataset's archives, if all
  *          members between the two have the same KEY and are not pictures.  Without KEY.txt, KEY.json is
  *          read: the caption is the string under "caption" in its object, or under "text" if there is no "caption".

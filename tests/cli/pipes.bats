@@ -304,6 +304,28 @@ clip-embed: a.tar/ds/4.j2k: JPEG 2000 files are not supported' ]
     [ "$(ids out.clip)" = a.tar/ds/6.jpg ]
 }
 
+@test "tar: what macOS writes next to each file is passed over, and captions stay" {
+    cp "$IM/rgb.jpg" a.jpg
+    python3 - <<'END'
+import io, tarfile
+t = tarfile.open("mac.tar", "w")
+picture, double = open("a.jpg", "rb").read(), bytes.fromhex("0005160700020000") + b"Mac OS X".ljust(155, b"\0")
+def add(name, data):
+    i = tarfile.TarInfo(name); i.size = len(data); t.addfile(i, io.BytesIO(data))
+for name, data in (("ds/0.jpg", picture), ("ds/0.txt", b"null"), ("ds/1.txt", b"eins"), ("ds/1.jpg", picture), ("2", picture)):
+    head, slash, base = name.rpartition("/")
+    add(head + slash + "._" + base, double)
+    add(name, data)
+add("._3.jpg", picture)      # a picture after all
+add("ds/._4.jpg", b"\0\5")   # cut
+t.close()
+END
+    run -1 --separate-stderr clip-embed -o out.clip --tar mac.tar
+    [ "$stderr" = 'clip-embed: mac.tar/ds/._4.jpg: not a picture in a known format' ]
+    [ "$(record-json out.clip | jq -c '[.id[8:], .data.text]' | tr '\n' ' ')" = '["ds/0.jpg","null"] ["ds/1.jpg","eins"] ["2",null] ["._3.jpg",null] ' ]
+    [ "$(vectors out.clip | sort -u)" = "$(clip-embed a.jpg | vectors)" ]
+}
+
 @test "tar: a link that is named like a picture fails, a link in the place of a caption is reported" {
     for i in a c d; do cp "$IM/rgb.jpg" $i.jpg; done
     ln a.jpg b.jpg
