@@ -148,7 +148,7 @@ static bool push_pictures(struct job *j, size_t slots) {
 
         if (image_queue_count(j->queue) && !picture_source_ready(&j->source))
             return true;
-        if ((got = tool_next_picture(&j->source, &p, &e)) == 0)
+        if ((got = tool_next_picture(&j->t, &j->source, &p, &e)) == 0)
             return false;
         if (j->t.output.skip_from && got > 0 && p.file)
             p.stamp = file_stamp_named(p.name);

@@ -210,7 +210,7 @@ static void take_files(struct job *j, char *names[], size_t n) {
             continue;
         }
         *it = (struct codes_item){0};
-        if (tool_next_picture(&j->source, &p, &it->err) == 0)
+        if (tool_next_picture(&j->t, &j->source, &p, &it->err) == 0)
             break;
         if (!(it->file = arena_str(&j->room, p.name, strlen(p.name))))
             die("out of memory");

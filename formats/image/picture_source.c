@@ -35,12 +35,21 @@ static bool readable(int fd) {
     return poll(&p, 1, 0) != 0;
 }
 
-/* Returns whether s->buf holds the whole picture that waits to be loaded, and bytes after it. */
+/* Returns how many of the n bytes at p are NULs and line ends at the beginning. */
+static size_t padding(const unsigned char *p, size_t n) {
+    size_t k = 0;
+
+    while (k < n && (!p[k] || p[k] == '\n' || p[k] == '\r'))
+        k++;
+    return k;
+}
+
+/* Returns whether s->buf holds the whole picture that waits to be loaded, and bytes of the next one after it. */
 static bool begins_next(const struct picture_source *s) {
     struct picture_cut cut = {0};
     const ptrdiff_t n = picture_cut(&cut, s->buf, s->len);
 
-    return n > 0 && (size_t)n < s->len;
+    return n > 0 && padding(s->buf + n, s->len - (size_t)n) < s->len - (size_t)n;
 }
 
 bool picture_source_ready(const struct picture_source *s) {
@@ -48,7 +57,7 @@ bool picture_source_ready(const struct picture_source *s) {
         return names_ready(&s->names);
     if (s->waiting)    /* the next call first reads and discards the rest of a picture */
         return s->eof || begins_next(s);
-    return s->len || s->ahead || s->late.msg[0] || s->eof || readable(s->fd);
+    return padding(s->buf, s->len) < s->len || s->ahead || s->late.msg[0] || s->eof || readable(s->fd);
 }
 
 /* Makes room for at least one more byte after the n bytes at *p.  Returns 0, or -1 if n is over the limit or memory runs
@@ -108,12 +117,10 @@ static void leave(struct picture_source *s) {
     s->eof = s->ahead = s->waiting = false;
 }
 
-/* Returns whether the n bytes at p hold no picture: n is 0, or all bytes are NULs and line ends. */
-static bool is_padding(const unsigned char *p, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        if (p[i] && p[i] != '\n' && p[i] != '\r')
-            return false;
-    return true;
+/* Drops the first n bytes of s->buf. */
+static void drop(struct picture_source *s, size_t n) {
+    s->len -= n;
+    memmove(s->buf, s->buf + n, s->len);
 }
 
 /* Reads on until s->buf holds the whole picture that begins there.  Returns the picture's length, or -1. */
@@ -139,33 +146,57 @@ static int pass_over(struct picture_source *s, struct err *e) {
     if ((n = read_whole(s, e)) < 0)
         return -1;
     s->waiting = false;
-    s->len -= (size_t)n;
-    memmove(s->buf, s->buf + n, s->len);
+    drop(s, (size_t)n);
     return 0;
+}
+
+/* Goes to the beginning of the pipe's next picture: reads KIND bytes from there on, or all that are left.  Passes over NULs
+ * and line ends between two pictures, at most IMAGE_MAX_BYTES.  Returns 0, or -1. */
+static int find_next(struct picture_source *s, struct err *e) {
+    enum { KIND = 64, NULS = 3 };    /* bytes that tell the format, and NULs with which a picture may begin (HEIF) */
+    uint64_t passed = 0;
+
+    for (;;) {
+        int got = 1;
+        size_t n, k;
+
+        while (s->len < KIND && got > 0)
+            got = more(s, e);
+        if (got < 0)
+            return -1;
+        n = padding(s->buf, s->len);
+        if (s->number == 1 || !n || begins_picture(s->buf, s->len) || passed > IMAGE_MAX_BYTES)
+            return 0;
+        if (n == s->len && s->eof)
+            return drop(s, n), 0;
+        k = n > NULS ? n - NULS : 1;
+        drop(s, k);
+        passed += k;
+    }
+}
+
+/* Leaves the pipe after its first picture.  What follows and does not begin as a picture is ignored, with a warning. */
+static void leave_rest(struct picture_source *s) {
+    snprintf(s->warning, sizeof s->warning, "%s: %zu bytes%s after the first picture are not a picture: %s", s->source, s->len,
+             s->eof ? "" : " or more", s->eof ? "they are ignored" : "the rest of the pipe is ignored");
+    leave(s);
 }
 
 /* Returns 1 and sets p->name if the pipe holds another picture, 0 if it holds no more, or -1. */
 static int next_in_pipe(struct picture_source *s, struct picture *p, struct err *e) {
-    enum { KIND = 64 };    /* enough bytes to recognise the format */
-    int got = 1;
-
     if (pass_over(s, e) < 0) {
         p->name = s->name;
         return leave(s), -1;
     }
-    while (s->len < KIND && got > 0)
-        got = more(s, e);
     p->name = s->source;
-    if (got < 0)
+    if (find_next(s, e) < 0)
         return leave(s), -1;
-    if (is_padding(s->buf, s->len) && s->eof) {
+    if (s->eof && padding(s->buf, s->len) == s->len) {
         leave(s);
         return s->number == 1 ? err_set(e, "nothing came through the pipe") : 0;
     }
-    if (s->number == 2 && !image_format(s->buf, s->len)) {    /* ignore bytes that are not a picture */
-        leave(s);
-        return 0;
-    }
+    if (s->number == 2 && !begins_picture(s->buf, s->len))
+        return leave_rest(s), 0;
     if (s->number > 1)
         snprintf(s->name, sizeof s->name, "%s:%llu", s->source, (unsigned long long)s->number);
     else
@@ -438,6 +469,7 @@ int picture_source_next(struct picture_source *s, struct picture *p, struct err 
     const char *name;
     int got;
 
+    s->warning[0] = 0;
     for (;;) {
         *p = (struct picture){0};
         err_clear(e);

@@ -3,8 +3,9 @@
  * What     picture_source_next finds the next picture.  picture_source_load reads the bytes of a picture in a pipe or an
  *          archive; the program itself reads a picture that is a file.
  *          A name means a pipe if it leads to a FIFO and is an operand or "-".  Any other name means a picture file.
- *          A pipe may hold several pictures, one after another (picture_cut.h).  The names of these pictures are NAME,
- *          NAME:2, NAME:3 and so on.
+ *          A pipe may hold several pictures, one after another (picture_cut.h), with NULs and line ends between them.  The
+ *          names of these pictures are NAME, NAME:2, NAME:3 and so on.  If what follows the first picture does not begin as
+ *          a picture, the rest of the pipe is ignored, and `warning` says so.
  *          With `tar` set, each name means an archive.  Its pictures are called ARCHIVE/MEMBER, or MEMBER if the archive
  *          is standard input.
  * Skipping The caller may skip a picture, that is, not load it.  The next call of picture_source_next then reads and
@@ -51,6 +52,7 @@ struct picture_source {
     bool tar;                     /* set by the caller after picture_source_open */
     int fd;                       /* the open pipe or archive, or -1 */
     char source[NAMES_MAX], name[NAMES_MAX + TAR_NAME];
+    char warning[NAMES_MAX + 128];    /* set by picture_source_next: a pipe's name and why its rest is ignored; or "" */
     unsigned char *buf;           /* [cap] len bytes that were read from the pipe and not yet handed out */
     size_t len, cap;
     uint64_t number;              /* the number of the pipe's next picture, from 1 */

@@ -43,6 +43,48 @@ vectors() { record-json "$@" | jq -c .data.image_embed; }
     [ "$stderr" = 'clip-embed: -:2: the PNG data ends early' ]
 }
 
+@test "pipes: NULs and line ends between pictures are passed over, and a rest that is ignored is named" {
+    all=("$IM"/{rgb.ppm,gray.pgm,rgb.jpg,rgb.bmp,rgb.png})
+    for o in "${all[@]}"; do cat "$o"; echo; done | clip-embed - >out.clip
+    vectors out.clip | diff <(clip-embed "${all[@]}" | vectors) -
+    [ "$(ids out.clip | tail -1)" = -:5 ]
+    # more of it than one read gives; a HEIF file begins with NULs itself
+    last=$IM/rgb.png
+    clip-embed -V | grep -q libheif && last=$IM/one.heic
+    for n in 1 2 3 4 5 61 700000; do
+        { cat "${all[0]}"; head -c "$n" /dev/zero; cat "${all[2]}"; printf '\r\n'; head -c "$n" /dev/zero; cat "$last"; } | clip-embed - >out.clip
+        vectors out.clip | diff <(clip-embed "${all[0]}" "${all[2]}" "$last" | vectors) -
+    done
+    # a picture with a trailer before others
+    { cat "$IM/rgb.jpg"; printf 'SEFT'; cat "$IM"/rgb.{png,bmp}; } >rest
+    { cat "$IM/rgb.jpg"; printf '\n\0more'; } >trailer
+    want=$(clip-embed "$IM/rgb.jpg" | vectors)
+    run -0 --separate-stderr sh -c 'cat rest | clip-embed -o out.clip -'
+    [[ $stderr =~ ^'clip-embed: -: '[0-9]+' bytes or more after the first picture are not a picture: the rest of the pipe is ignored'$ ]]
+    [ "$(vectors out.clip)" = "$want" ]
+    mkfifo a b
+    cat trailer >a & cat rest >b &
+    run -0 --separate-stderr clip-embed -o out.clip a b
+    [[ ${stderr_lines[0]} == 'clip-embed: a: 4 bytes after the first picture are not a picture: they are ignored' ]]
+    [[ ${stderr_lines[1]} == 'clip-embed: b: '*' or more after the first picture'* && ${#stderr_lines[@]} = 2 ]]
+    [ "$(vectors out.clip)" = "$want"$'\n'"$want" ]
+    cat rest | clip-embed -q - 2>&1 | vectors | grep -qFx "$want"
+    # a second picture in a format that is not supported
+    run -1 --separate-stderr sh -c "{ cat '$IM/rgb.jpg'; printf '\\377\\012plain'; } | clip-embed -o out.clip -"
+    [ "$stderr" = 'clip-embed: -:2: JPEG XL files are not supported' ]
+    # a line end does not delay the answer
+    {
+        cat "$IM/rgb.jpg"; echo
+        for _ in $(seq 100); do
+            if [ -s early.clip ]; then touch seen; break; fi
+            sleep 0.1
+        done
+        cat "$IM/rgb.png"
+    } | clip-embed -b 16 -o early.clip -
+    [ -e seen ]
+    [ "$(ids early.clip)" = $'-\n-:2' ]
+}
+
 @test "pipes: an answer comes before the next picture" {
     {
         cat "$IM/rgb.jpg"

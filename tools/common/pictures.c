@@ -1,8 +1,10 @@
 #include "tools/common/pictures.h"
 
-int tool_next_picture(struct picture_source *s, struct picture *p, struct err *e) {
+int tool_next_picture(struct tool *t, struct picture_source *s, struct picture *p, struct err *e) {
     const int got = picture_source_next(s, p, e);
 
+    if (s->warning[0] && !t->quiet)
+        warn("%s", s->warning);
     if (got == 0 || tool_stopped())
         return 0;
     if (got == -2)

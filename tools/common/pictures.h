@@ -2,7 +2,8 @@
  *
  * What     tool_next_picture finds the next picture.  It returns 1, or 0 at the end of the pictures or when the program is
  *          to stop.  It returns -1 if a name, a pipe or an archive cannot be read; the caller then reports p->name and err
- *          and goes on.  The program ends if the list of names cannot be read.
+ *          and goes on.  The program ends if the list of names cannot be read.  A warning says that the rest of a pipe is
+ *          ignored.
  *          tool_load_picture reads the bytes of a picture in a pipe or an archive (picture_source_load).  A warning says why a
  *          .json or a link gave no caption.
  */
@@ -12,7 +13,7 @@
 #include "formats/image/picture_source.h"
 #include "tools/common/tool.h"
 
-int tool_next_picture(struct picture_source *s, struct picture *p, struct err *e);
+int tool_next_picture(struct tool *t, struct picture_source *s, struct picture *p, struct err *e);
 int tool_load_picture(struct tool *t, struct picture_source *s, struct picture *p, struct err *e);
 
 #endif
