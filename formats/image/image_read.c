@@ -193,9 +193,7 @@ static int read_whole_file(int fd, unsigned char *p, size_t n, struct err *e) {
     return got < 0 ? err_set(e, "%s", strerror(errno)) : (size_t)got < n ? err_set(e, "became shorter while it was read") : 0;
 }
 
-/* Returns whether the file is a pipe that the caller of the program has opened, which is standard input or the pipe of
- * a shell's <(command). */
-static bool is_pipe(const char *name, mode_t m) {
+bool image_file_is_pipe(const char *name, mode_t m) {
     return S_ISFIFO(m) && (!strcmp(name, "-") || !strncmp(name, "/dev/fd/", 8) || !strncmp(name, "/proc/self/fd/", 14));
 }
 
@@ -235,7 +233,7 @@ int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *
         return err_set(e, "%s", strerror(errno));
     if (fstat(fd, &s) < 0)
         err_set(e, "%s", strerror(errno));
-    else if (is_pipe(name, s.st_mode))
+    else if (image_file_is_pipe(name, s.st_mode))
         r = read_pipe(fd, p, n, e);
     else if (!S_ISREG(s.st_mode))
         err_set(e, "%s", kind(s.st_mode));

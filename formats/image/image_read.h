@@ -27,6 +27,8 @@
 #ifndef UNCLIP_IMAGE_READ_H
 #define UNCLIP_IMAGE_READ_H
 
+#include <sys/types.h>
+
 #include "formats/image/image.h"
 
 int image_read(struct image *im, const unsigned char *p, size_t n, const struct image_options *o,
@@ -43,6 +45,10 @@ void image_free(struct image *im);
  * says what the file is.  The caller frees *p with image_file_free. */
 int image_file_read(const char *name, unsigned char **p, size_t *n, struct err *e);
 void image_file_free(unsigned char *p);
+
+/* Returns whether a file with this name and mode is a pipe that the caller of the program has opened, which is standard input
+ * or the pipe of a shell's <(command). */
+bool image_file_is_pipe(const char *name, mode_t mode);
 
 /* Returns a copy of the n bytes at p, or NULL if memory runs out.  The caller frees it with image_file_free. */
 unsigned char *image_file_copy(const unsigned char *p, size_t n);

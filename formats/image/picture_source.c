@@ -440,10 +440,32 @@ failed:
 
 /* ---- all sources ---- */
 
-static bool is_fifo(const char *name) {
-    struct stat st;
+/* Examines the file `name`.  Returns false if it cannot be examined. */
+static bool examine(const char *name, struct stat *st) {
+    return (strcmp(name, "-") ? stat(name, st) : fstat(0, st)) == 0;
+}
 
-    return (strcmp(name, "-") ? stat(name, &st) : fstat(0, &st)) == 0 && S_ISFIFO(st.st_mode);
+/* Returns whether the name in the list names the list, which would lose its other names if it were read as a picture. */
+static bool is_list(const struct names *s, const struct stat *st) {
+    struct stat list;
+
+    return s->listed && fstat(s->list.fd, &list) == 0 && st->st_dev == list.st_dev && st->st_ino == list.st_ino;
+}
+
+/* Returns 1 if picture_source_next is to open the name as a pipe or an archive, 0 if the name is that of a picture file, or
+ * -1 if it is not read.  In a list, only the pipes that were open when the program began are read. */
+static int is_source(const struct picture_source *s, const char *name, struct err *e) {
+    struct stat st;
+    bool fifo;
+
+    if (!examine(name, &st))
+        return s->tar;    /* opening the name gives the reason */
+    if (is_list(&s->names, &st))
+        return err_set(e, "is the list itself");
+    fifo = S_ISFIFO(st.st_mode);
+    if (s->tar && fifo && s->names.listed && !image_file_is_pipe(name, st.st_mode))
+        return err_set(e, "is a FIFO, not a regular file");
+    return s->tar || (fifo && (!s->names.listed || !strcmp(name, "-")));
 }
 
 static int open_source(struct picture_source *s, const char *name, struct err *e) {
@@ -485,10 +507,11 @@ int picture_source_next(struct picture_source *s, struct picture *p, struct err 
         if (got <= 0)
             return got;
         p->name = name;
-        if (!s->tar && !(is_fifo(name) && (!s->names.listed || !strcmp(name, "-")))) {
-            p->file = true;
+        if ((got = is_source(s, name, e)) < 0)
+            return -1;
+        p->file = !got;
+        if (p->file)
             return 1;
-        }
         if (open_source(s, name, e) < 0)
             return -1;
     }

@@ -3,6 +3,8 @@
  * What     picture_source_next finds the next picture.  picture_source_load reads the bytes of a picture in a pipe or an
  *          archive; the program itself reads a picture that is a file.
  *          A name means a pipe if it leads to a FIFO and is an operand or "-".  Any other name means a picture file.
+ *          With `tar` set, a name in a list may mean a FIFO only if the FIFO was open when the program began.  The list itself
+ *          is not read as a picture or an archive.
  *          A pipe may hold several pictures, one after another (picture_cut.h), with NULs and line ends between them.  The
  *          names of these pictures are NAME, NAME:2, NAME:3 and so on.  If what follows the first picture does not begin as
  *          a picture, the rest of the pipe is ignored, and `warning` says so.

@@ -161,6 +161,34 @@ dataset() {
     cp "$IM/422.jpg" "ds/$long.jpg"
 }
 
+@test "pipes: a list that names itself loses one input, and a FIFO in a list of archives is refused" {
+    list=("$IM/rgb.jpg" - /dev/stdin "$IM/rgb.png")
+    for o in '' --id=content; do
+        printf '%s\0' "${list[@]}" | { run -1 --separate-stderr clip-embed $o -o out.clip --files0-from=-
+            [ "$stderr" = $'clip-embed: -: is the list itself\nclip-embed: /dev/stdin: is the list itself' ]; }
+        [ "$(vectors out.clip)" = "$(clip-embed "$IM"/rgb.{jpg,png} | vectors)" ]
+    done
+    printf '%s\0' "${list[@]}" >names
+    run -1 --separate-stderr clip-embed -o out.clip --files0-from=- <names
+    [ "$stderr" = $'clip-embed: -: is the list itself\nclip-embed: /dev/stdin: is the list itself' ]
+    printf '%s\0' "$IM/rgb.jpg" /dev/fd/9 "$IM/rgb.png" | { run -1 --separate-stderr clip-embed -o out.clip --files0-from=/dev/fd/9 9<&0
+        [ "$stderr" = 'clip-embed: /dev/fd/9: is the list itself' ]; }
+    [ "$(vectors out.clip)" = "$(clip-embed "$IM"/rgb.{jpg,png} | vectors)" ]
+    # archives
+    tar cf a.tar -C "$IM" rgb.jpg
+    mkfifo p
+    printf '%s\0' - p /dev/stdin a.tar | { run -1 --separate-stderr timeout 20 clip-embed --tar -o out.clip --files0-from=-
+        [ "$stderr" = 'clip-embed: -: is the list itself
+clip-embed: p: is a FIFO, not a regular file
+clip-embed: /dev/stdin: is the list itself' ]; }
+    [ "$(ids out.clip)" = a.tar/rgb.jpg ]
+    # pipes that the caller has opened
+    printf '%s\0' - /dev/fd/9 >names
+    [ "$(clip-embed --tar --files0-from=names <a.tar 9< <(cat a.tar) | ids)" = $'rgb.jpg\n/dev/fd/9/rgb.jpg' ]
+    cat a.tar >p &
+    [ "$(clip-embed --tar p | ids)" = p/rgb.jpg ]
+}
+
 @test "tar: ustar, pax, GNU and old archives; webdataset's captions" {
     dataset
     good=(ds/000.jpg ds/001.png ds/002.seg.jpg ds/004.bmp ds/005.gif "ds/$long.jpg")

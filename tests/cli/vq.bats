@@ -77,6 +77,10 @@ END
     cmp one.clip two.clip
     printf '%s\0' fish.png rgb.jpg red-heart.png | vq -b 5 -j 3 --files0-from=- --cache="$PWD" >two.clip
     cmp one.clip two.clip
+    # the list itself is not a picture or an archive, and loses no other name
+    printf 'fish.png\0-\0rgb.jpg\0red-heart.png\0' | { run -1 --separate-stderr vq -o two.clip --files0-from=-
+        [ "$stderr" = 'vq: -: is the list itself' ]; }
+    cmp one.clip two.clip
     for f in fish.png rgb.jpg red-heart.png; do vq --cache="$PWD" $f; done >two.clip
     cmp one.clip two.clip
     # grids of two sizes in one batch
