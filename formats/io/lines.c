@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "formats/io/near.h"
+#include "formats/io/read_all.h"
 #include "lib/base/utf8.h"
 
 enum { READ = 1 << 16 };    /* bytes that one read(2) asks for */
@@ -60,10 +61,12 @@ static int fill(struct lines *l, struct err *e) {
         }
         l->cap = cap;
     }
-    n = read(l->fd, l->buf + l->len, l->cap - l->len);
-    if (n < 0) {
-        int why = errno;
+    while ((n = read(l->fd, l->buf + l->len, l->cap - l->len)) < 0) {
+        int why;
 
+        if (errno == EAGAIN && wait_readable(l->fd) == 0)    /* another program made the descriptor non-blocking */
+            continue;
+        why = errno;
         err_set(e, "%s", strerror(why));
         errno = why;
         return -2;

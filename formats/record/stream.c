@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "formats/io/near.h"
+#include "formats/io/read_all.h"
 #include "formats/record/not_records.h"
 
 /* FIRST: initial size of the buffer.  PIPE: size that the kernel is asked to give a pipe's buffer.  KIND: number of
@@ -136,13 +137,6 @@ static int make_room(struct stream *s) {
     return 0;
 }
 
-/* Waits until fd is ready.  Needed for a descriptor that another program made non-blocking. */
-static int wait_for(int fd, short what) {
-    struct pollfd p = {.fd = fd, .events = what};
-
-    return poll(&p, 1, -1) < 0 ? -1 : 0;
-}
-
 /* Reads more bytes into buf after s->len.  Returns 1 if bytes were read or the end was reached, -1 if the buffer is
  * full, or -2 if reading failed. */
 static int more(struct stream *s, struct err *e) {
@@ -155,7 +149,7 @@ static int more(struct stream *s, struct err *e) {
     if (make_room(s) < 0)
         return -1;
     while ((n = read(s->fd, s->buf + s->len, s->cap - s->len)) < 0) {
-        if (errno == EAGAIN && wait_for(s->fd, POLLIN) == 0)
+        if (errno == EAGAIN && wait_readable(s->fd) == 0)    /* another program made the descriptor non-blocking */
             continue;
         n = errno;
         err_set(e, "%s", strerror((int)n));

@@ -189,6 +189,37 @@ clip-embed: /dev/stdin: is the list itself' ]; }
     [ "$(clip-embed --tar p | ids)" = p/rgb.jpg ]
 }
 
+# runs a command whose standard input is a pipe that does not block; the two halves of a file come half a second apart
+halves() {
+    python3 -c '
+import os, subprocess, sys, time
+data = open(sys.argv[1], "rb").read()
+r, w = os.pipe()
+os.set_blocking(r, False)
+p = subprocess.Popen(sys.argv[2:], stdin=r)
+for part in (data[:len(data) // 2], data[len(data) // 2:]):
+    time.sleep(0.5)
+    os.write(w, part)
+os.close(w)
+sys.exit(p.wait())' "$@"
+}
+
+@test "pipes: a standard input that does not block is read to its end" {
+    printf 'a cat\na dog\na red square\n' >texts
+    clip-tok <texts >want
+    halves texts clip-tok | cmp - want
+    record-json want >want.json
+    halves want record-json | cmp - want.json
+    halves want.json record-json --from-json | cmp - want
+    printf '%s\0' "$IM"/rgb.{jpg,png,bmp} >names
+    clip-embed --files0-from=names >want
+    halves names clip-embed --files0-from=- | cmp - want
+    cat "$IM"/rgb.{jpg,png,bmp} >pictures
+    [ "$(halves pictures clip-embed - | vectors)" = "$(vectors want)" ]
+    tar cf a.tar -C "$IM" rgb.jpg rgb.png rgb.bmp
+    [ "$(halves a.tar clip-embed --tar | vectors)" = "$(vectors want)" ]
+}
+
 @test "tar: ustar, pax, GNU and old archives; webdataset's captions" {
     dataset
     good=(ds/000.jpg ds/001.png ds/002.seg.jpg ds/004.bmp ds/005.gif "ds/$long.jpg")

@@ -2,6 +2,7 @@
 #include "formats/io/file_read.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -81,6 +82,26 @@ static void part(const char *name) {
     ok(read_all(-1, p, 4) == -1, "or cannot be read");
 }
 
+/* Two bytes wait in the pipe, and two come later. */
+static void not_blocking(void) {
+    unsigned char p[8] = {0};
+    int fd[2];
+    pid_t child;
+
+    if (!ok(pipe(fd) == 0 && fcntl(fd[0], F_SETFL, O_NONBLOCK) == 0, "a pipe that does not block"))
+        return;
+    if ((child = fork()) == 0) {
+        if (write(fd[1], "ab", 2) != 2)
+            _exit(1);
+        poll(NULL, 0, 200);
+        _exit(write(fd[1], "cd", 2) != 2);
+    }
+    close(fd[1]);
+    ok(read_all(fd[0], p, sizeof p) == 4 && !memcmp(p, "abcd", 5), "read_all waits for its bytes");
+    close(fd[0]);
+    waitpid(child, NULL, 0);
+}
+
 int main(void) {
     TAP_ARENA(a, 16);
     char folder[] = "/tmp/unclip-file-XXXXXX", name[64], pipe_name[64];
@@ -97,6 +118,7 @@ int main(void) {
     ok(write(fd, p, 2 * MIB + 1) == (ssize_t)(2 * MIB + 1) && close(fd) == 0, "a byte more than the limit");
     refused(name, 2 * MIB, "more than 2 MiB", a);
     part(name);
+    not_blocking();
     a.end = a.at + 1000000;
     refused(name, 2 * MIB, "no memory", a);
     refused(folder, MIB, "Is a directory", a);
