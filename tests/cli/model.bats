@@ -75,6 +75,18 @@ print_of() {
     [ ! -s x ]
 }
 
+@test "\$UNCLIP_MODEL: no path is lost; more than 16 are refused, as with -m" {
+    make_model -d mix -l hf micro m
+    paths=$(printf 'none%.0s:' $(seq 15))
+    UNCLIP_MODEL=$paths:m: clip-embed "$PICTURE" >have    # empty paths do not count
+    clip-embed -m m "$PICTURE" | cmp - have
+    UNCLIP_MODEL=none:$paths:m run -2 --separate-stderr clip-embed "$PICTURE"
+    [ "$stderr" = 'clip-embed: $UNCLIP_MODEL may name 16 models at most' ]
+    # shellcheck disable=SC2046
+    run -2 --separate-stderr clip-embed $(printf -- '-m none%.0s ' $(seq 16)) -m m "$PICTURE"
+    [ "$stderr" = 'clip-embed: --model may be given 16 times at most' ]
+}
+
 @test "a repository of the Hugging Face cache is found by its name" {
     make_model micro good
     for home in hub xdg/huggingface/hub home/.cache/huggingface/hub; do

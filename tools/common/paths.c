@@ -100,8 +100,10 @@ void tool_list_models(struct tool *t) {
     t->model.listed = true;
     t->model.host = (struct model_host){found, vocabulary, place_hub(&t->arena), "box", t};
     if (!m->n && env && *env) {
-        for (const char *p = env; *p && m->n < TOOL_LIST;) {
+        for (const char *p = env; *p;) {
             size_t n = strcspn(p, ":");
+            if (n && m->n == TOOL_LIST)
+                die("$UNCLIP_MODEL may name %d models at most", TOOL_LIST);
             if (n)
                 m->v[m->n++] = arena_str(&t->arena, p, n);
             p += n + (p[n] == ':');
