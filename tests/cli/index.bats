@@ -84,6 +84,20 @@ for line in sys.stdin:
     [ "$(ids both.clip | sort)" = "$(printf '%s\n' *.png *.jpg | sort)" ]
 }
 
+@test "index: --skip-from is another link to the file of -o" {
+    update
+    cp 422.jpg rgb.png    # its record is removed
+    cp i.clip hard.clip; ln hard.clip link.clip
+    update
+    clip-embed -v -o hard.clip --skip-from=link.clip -- *.png *.jpg 2>err
+    grep -q '^clip-embed: 1 done, 0 failed, 4 skipped' err
+    cmp hard.clip i.clip
+    # a symbolic link, and no record to remove
+    ln -s i.clip soft.clip
+    clip-embed -o i.clip --skip-from=soft.clip -- *.png *.jpg
+    cmp hard.clip i.clip
+}
+
 @test "index: a changed picture that cannot be read leaves no record" {
     update
     echo no picture >rgb.png

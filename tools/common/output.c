@@ -232,6 +232,7 @@ int tool_close_output(struct tool *t) {
 
 void tool_output(struct tool *t, size_t nfields, const char *const fields[]) {
     struct tool_output *o = &t->output;
+    const char *done = o->skip_from;
     struct err e = {0};
 
     if (o->text && t->input.keep_errors)
@@ -251,9 +252,10 @@ void tool_output(struct tool *t, size_t nfields, const char *const fields[]) {
     tool_catch_stop();
     if (o->append && o->held >= 0 && o->prune)
         prune(t, o->name, &o->held, &(struct prune){0});
-    if (o->skip_from &&
-        resume_load(&o->resume, o->skip_from, t->name, nfields, fields, &t->arena, &e) < 0)
-        die("%s: %s", o->skip_from, e.msg);
+    if (o->append)
+        done = o->name;    /* which prune may have replaced: another link in --skip-from then leads to the file before it */
+    if (done && resume_load(&o->resume, done, t->name, nfields, fields, &t->arena, &e) < 0)
+        die("%s: %s", done, e.msg);
     if (o->append && o->resume.end < o->resume.size && !begins_as_record(o->name, o->resume.end))
         die("%s: what follows its last record, at byte %llu, is not the beginning of one: it is not cut off", o->name,
             (unsigned long long)o->resume.end);
