@@ -336,6 +336,14 @@ photo() {
     echo '{"id":"gone.png","data":{"cos":0.5}}' | record-json --from-json >gone.clip
     run -1 --separate-stderr image-out -o x.png gone.clip
     [ "$stderr" = "image-out: gone.clip: record 1 (gone.png): no image (decode64, vq -d or clip-draw makes it)" ]
+    # a member of an archive has the name of a file that is here
+    printf '{"id":"far.ppm","data":{"archive":"-"}}\n{"id":"4be1","data":{"path":"far.ppm","archive":"a.tar"}}\n' | record-json --from-json >tar.clip
+    for o in '-o x-%d.png' '--sheet -o sheet.png' '--html page.html'; do
+        # shellcheck disable=SC2086
+        run -1 --separate-stderr image-out $o tar.clip
+        [ "${stderr_lines[0]}" = "image-out: tar.clip: record 1 (far.ppm): no image, and the picture is in an archive: clip-embed --keep-image=SIDE stores it" ]
+        [[ "${stderr_lines[1]}" = "image-out: tar.clip: record 2 (4be1): no image, and the picture is in an archive: "* ]]
+    done
     echo broken >gone.png
     run -1 --separate-stderr image-out -o x.png gone.clip
     [[ "$stderr" = "image-out: gone.clip: record 1 (gone.png): gone.png: "* ]]
@@ -394,6 +402,12 @@ for s in p.sources:
 END
     image-out --html named.html --caption id named.clip
     grep -q 'far.ppm<br></figcaption>' named.html
+    grep -q '<a href=' named.html
+    # the picture of a member of an archive has no link to a file that has the member's name
+    cp "$BATS_TEST_DIRNAME/../../examples/emoji/demo/fish.png" far.png
+    tar c far.png | clip-embed -m box --keep-image=64 --tar | image-out --html tar.html
+    grep -q 'data:image/jpeg' tar.html
+    [ "$(grep -c '<a href=' tar.html)" = 0 ]
     run -2 image-out --html named.clip named.clip
     [ "$(head -c 1 named.clip | od -An -tx1)" = " 83" ]
     for f in far.ppm mine.png; do

@@ -214,6 +214,9 @@ fatal() {
     refused "$R --source: no --mask, no --erase and no field mask say what to paint" --source 16.ppm p.clip
     refused "$R no picture to inpaint: no field image, and the file of the path or id: No such file or directory" --erase 0,0,4,4 p.clip
     refused "$R 3 steps, done 1000 times each: the draws of noise have no more than 4096 numbers" --resample 1000 --source 16.ppm --erase 0,0,4,4 p.clip
+    record-json p.clip | jq -c '.data.path = "16.ppm" | .data.archive = "-"' | record-json --from-json >tar.clip
+    refused "tar.clip: record 1 (text): no picture to inpaint: no image, and the picture is in an archive: clip-embed --keep-image=SIDE stores it" \
+        --erase 0,0,4,4 tar.clip
     for name in - /dev/fd/0 /dev/null; do    # reading them would eat the stream itself
         record-json p.clip | jq -c --arg n "$name" '.data.path = $n' | record-json --from-json >stdin.clip
         refused "stdin.clip: record 1 (text): no picture to inpaint: no field image, and the file of the path or id: '$name' is not a file" --erase 0,0,4,4 stdin.clip

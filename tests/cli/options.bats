@@ -167,6 +167,11 @@ LIST
     says 1 "t.clip: record 1 (hello): no image_tokens (vq makes them of a picture, dalle of a text)" vq -d t.clip
     says 1 "p.clip: record 1 ($ROOT/examples/emoji/demo/fish.png): no text (clip-tok makes it of a line of text)" dalle p.clip
     says 1 "t.clip: record 1 (hello): no image, and the file of the path or id: No such file or directory" ddim-invert t.clip
+    # the name of a member of an archive is not that of a file here
+    cp "$ROOT/examples/emoji/demo/fish.png" fish.png
+    tar c fish.png | clip-embed --tar -o tar.clip
+    says 1 "tar.clip: record 1 (fish.png): no image, and the picture is in an archive: clip-embed --keep-image=SIDE stores it" ddim-invert tar.clip
+    says 1 "tar.clip: record 1 (fish.png): no image, and the picture is in an archive: clip-embed --keep-image=SIDE stores it" image-out -o x.png tar.clip
     for p in "rank --text a" "embed-mix mean"; do
         # shellcheck disable=SC2086
         says 1 ": no image_embd; did you mean image_embed?" $p --field image_embd p.clip

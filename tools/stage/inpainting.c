@@ -247,7 +247,8 @@ static int picture_of(const struct inpainting *p, const struct record *r, struct
     if (!got)
         got = picture_field(pic, r, "image", a, e);
     if (!got && picture_file(pic, r, p->exif, *a, &why) < 0)
-        return err_set(e, "no picture to inpaint: no field image, and the file of the path or id: %s", why.msg);
+        return err_set(e, "no picture to inpaint: %s%s",
+                       strncmp(why.msg, "no image", 8) ? "no field image, and the file of the path or id: " : "", why.msg);
     return got < 0 ? -1 : 0;
 }
 

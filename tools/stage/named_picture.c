@@ -6,9 +6,13 @@
 #include "formats/io/pathname.h"
 #include "lib/image/resize.h"
 
+const char named_in_archive[] = "no image, and the picture is in an archive: clip-embed --keep-image=SIDE stores it";
+
 const char *named_file(const struct record *r, struct arena *a) {
     struct span name;
 
+    if (record_has(r, "archive"))
+        return NULL;
     if (record_str(r, "path", &name, NULL) <= 0)
         name = r->id;
     return name.n && !memchr(name.p, 0, name.n) ? arena_str(a, name.p, name.n) : NULL;
@@ -62,6 +66,8 @@ int named_picture(const struct record *r, size_t longest, struct record_image *i
     struct image f;
     int taken;
 
+    if (!got && record_has(r, "archive"))
+        return err_set(e, "%s", named_in_archive);
     if (got || !path_is_file(file))
         return got;
     if (image_file_open(&f, file, &upright, &why) < 0)

@@ -7,6 +7,7 @@
 #include "formats/image/record_image.h"
 #include "formats/record/params.h"
 #include "lib/image/prep.h"
+#include "tools/stage/named_picture.h"
 
 int picture_field(struct picture *p, const struct record *r, const char *key, struct arena *a, struct err *e) {
     struct record_image im;
@@ -29,6 +30,8 @@ int picture_file(struct picture *p, const struct record *r, bool exif, struct ar
         return -1;
     if (params_get(r, "clip-embed", "overlay", &overlay))
         return err_set(e, "no image, and its file lacks the text of --overlay: clip-embed --keep-image stores the picture");
+    if (record_has(r, "archive"))
+        return err_set(e, "%s", named_in_archive);
     if (memchr(name.p, 0, name.n))
         return err_set(e, "no image, and the id is not a file name");
     file = arena_str(&a, name.p, name.n);

@@ -1,8 +1,8 @@
 /* picture.h - the picture of a record: a field, or the file that its path or its id names
  *
  * Shapes   rgb u8 [h, w, 3]; planes f32 [3, h, w], the same picture before it became bytes.
- * Errors   A field that is not a picture, an id that is not a file's name, a file that is not a picture, a file without
- *          the text that clip-embed --overlay drew on the picture.
+ * Errors   A field that is not a picture, an id that is not a file's name, a name of a member of an archive, a file that is
+ *          not a picture, a file without the text that clip-embed --overlay drew on the picture.
  * Memory   The pixels of a field are in the arena or in the record's own memory.  The pixels of a file are in memory
  *          from malloc, which picture_free frees.
  */
