@@ -162,6 +162,25 @@ assert [p[0] for p in D[0]["params"]] == ["prior", "decode64", "clip-embed"]'
     clip-embed --only text <f32 | cmp - f32
 }
 
+@test "a vector of clip-embed's own is replaced, whatever ran since, and prior_embed stays the prior's" {
+    aside() { rec "$1" '{"image": T("u1", np.arange(1200).reshape(20, 20, 3)), "image_embed": T("<f4", np.arange(16)), '"$2"'
+        "params": [[p, {}] for p in sys.argv[1].split()], "model": {"image_embed": "0123456789abcdef"}}'; }
+    # prior_embed is 0 to 15 if image_embed was set aside, and 1 to 16 if it was there before
+    old='"prior_embed": T("<f4", np.arange(16) + 1),'
+    { for p in "" "prior" "clip-embed prior decode64" "clip-embed embed-mix" "clip-embed decode64 upsample" "clip-embed clip-draw"; do aside "$p" ""; done
+      for p in "prior decode64 clip-embed prior rank" "clip-embed embed-mix decode64"; do aside "$p" "$old"; done
+    } | clip-embed | py 'assert len(D) == 8 and all((d["prior_embed"] == np.arange(16)).all() for d in D), D'
+    for p in "clip-embed" "clip-embed rank" "clip-embed upsample" "prior decode64 clip-embed vq vq"; do aside "$p" ""; done | clip-embed |
+        py 'assert len(D) == 4 and not any("prior_embed" in d for d in D), D'
+    for p in "clip-embed" "prior decode64 clip-embed rank upsample" "prior decode64 clip-embed decode64"; do aside "$p" "$old"; done | clip-embed |
+        py 'assert len(D) == 3 and all((d["prior_embed"] == np.arange(16) + 1).all() for d in D), D'
+    aside "prior decode64" "" | clip-embed >one
+    rank -k 1 --query one one | clip-embed >two
+    cat one two | py '
+assert (D[1]["prior_embed"] == np.arange(16)).all() and (D[0]["image_embed"] == D[1]["image_embed"]).all()
+assert [p[0] for p in D[1]["params"]] == ["prior", "decode64", "clip-embed", "rank", "clip-embed"]'
+}
+
 @test "records that cannot be done are named by number and id" {
     { rec a '{"text": "no tokens"}'
       rec b '{"tokens": [62, 64]}'

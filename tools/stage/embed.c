@@ -211,14 +211,29 @@ int embed_run(struct embed_item *it, size_t n, const struct embed_options *o, co
 
 /* ---- what is written ---- */
 
-/* Renames image_embed, the vector that the picture was made from, to prior_embed.  But if `program` was the last
- * program that changed the record, image_embed is the picture's own vector: it keeps its name, and the caller replaces
- * it. */
-static int put_aside(struct record *r, const char *program, struct err *e) {
-    struct span all, map;
+/* Returns whether one of the n programs at `name` ran after `program` last did. */
+static bool ran_since(const struct record *r, const char *program, const char *const *name, size_t n) {
+    struct span all, own = {0}, map;
 
-    if (record_raw(r, "params", &all) > 0 && mp_last_pair(all, program, &map) > 0 &&
-        map.p + map.n == all.p + all.n)
+    if (record_raw(r, "params", &all) <= 0)
+        return false;
+    mp_last_pair(all, program, &own);
+    for (size_t i = 0; i < n; i++)
+        if (mp_last_pair(all, name[i], &map) > 0 && (!own.p || map.p > own.p))
+            return true;
+    return false;
+}
+
+/* Renames image_embed, the vector that the picture was made from, to prior_embed.  But if `program` computed it of the
+ * picture, or of the same picture before it was enlarged or coded, it keeps its name, and the caller replaces it.  A
+ * prior_embed is replaced only by the vector of a later prior. */
+static int put_aside(struct record *r, const char *program, struct err *e) {
+    static const char *const made_by[] = {"prior", "embed-mix"}, *const made_into[] = {"decode64", "clip-draw"};
+    struct span all, own;
+    bool ours = record_raw(r, "params", &all) > 0 && mp_last_pair(all, program, &own) > 0;
+
+    if (!ran_since(r, program, made_by, 2) &&
+        (record_has(r, "prior_embed") || (ours && !ran_since(r, program, made_into, 2))))
         return 0;
     return record_rename(r, "image_embed", "prior_embed", e);
 }

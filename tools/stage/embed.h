@@ -5,7 +5,7 @@
  *          inputs, embed_run computes a batch, embed_set writes the fields of unclip(5).
  * Fields   text_embed [E], text_states [n, W] f32, image_embed [E], image_features [W] of a ViT.  The vectors are not
  *          normalised.  `model` gets the fingerprints; `params` gets what is needed to compute the vectors again.  If
- *          a picture's vector replaces an image_embed of another program, the old vector is renamed to prior_embed.
+ *          the record has the image_embed from which the picture was made, that vector is renamed to prior_embed.
  * Errors   item->err says why an item failed; the item is then left out of the run.  Functions return -1 if memory
  *          runs out or a model cannot be opened.  Then the program cannot go on.
  * Memory   Items take their memory from the caller's arena, which lasts one batch.
