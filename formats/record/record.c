@@ -392,9 +392,10 @@ void record_keep(struct record *r, const struct span *key, size_t n) {
 /* ---- changing what is inside a field ---- */
 
 /* Describes a change of one entry of a map.  The key `from` is renamed to `to`, and its value is replaced by val, if
- * val is not empty.  An entry that had the key `to` before is dropped. */
+ * val is not empty.  An entry that had the key `to` before is dropped.  If `drop` is set, so is the entry `from`. */
 struct edit {
     struct span from, to, val;
+    bool drop;
     bool hit;    /* the map had the key `from` */
 };
 
@@ -414,8 +415,10 @@ static void edit_pairs(struct mp *m, struct span v, struct edit *ed) {
         name = span_bytes(v.p + pos + k.head, key - k.head);
         if (k.kind == MP_STR && span_equal(name, ed->from)) {
             ed->hit = true;
-            mp_str(m, ed->to.p, ed->to.n);
-            mp_raw(m, ed->val.n ? ed->val : span_bytes(v.p + pos + key, val));
+            if (!ed->drop) {
+                mp_str(m, ed->to.p, ed->to.n);
+                mp_raw(m, ed->val.n ? ed->val : span_bytes(v.p + pos + key, val));
+            }
         } else if (k.kind != MP_STR || !span_equal(name, ed->to)) {
             mp_raw(m, span_bytes(v.p + pos, key + val));
         }
@@ -458,6 +461,15 @@ int record_set_sub_text(struct record *r, const char *key, const char *sub, stru
         return no_memory(e);
     ed.val = mp_span(&m);
     return edit_map(r, key, &ed, true, e);
+}
+
+int record_drop_made(struct record *r, const char *key, struct err *e) {
+    struct edit ed = {.from = span_of(key), .to = span_of(key), .drop = true};
+
+    if (!record_has(r, key))
+        return 0;
+    record_drop(r, key);
+    return record_has(r, "model") ? edit_map(r, "model", &ed, false, e) : 0;
 }
 
 int record_rename(struct record *r, const char *from, const char *to, struct err *e) {

@@ -181,6 +181,17 @@ assert (D[1]["prior_embed"] == np.arange(16)).all() and (D[0]["image_embed"] == 
 assert [p[0] for p in D[1]["params"]] == ["prior", "decode64", "clip-embed", "rank", "clip-embed"]'
 }
 
+@test "image_features are of the picture that image_embed is of, or they go" {
+    clip-embed --features --keep-image=20 "$IM/rgb.png" >a
+    clip-embed <a >b
+    clip-embed --features <a >c
+    cat a b c | py '
+assert [("image_features" in d, "image_features" in d["model"]) for d in D] == [(True, True), (False, False), (True, True)]
+assert all("image_embed" in d["model"] for d in D)
+assert (D[2]["image_features"] != D[0]["image_features"]).any()'    # 20 pixels wide it is another picture
+    rec a '{"image_features": T("<f4", [1]), "tokens": [62, 63]}' | clip-embed | py 'assert "image_features" in D[0]'
+}
+
 @test "records that cannot be done are named by number and id" {
     { rec a '{"text": "no tokens"}'
       rec b '{"tokens": [62, 64]}'

@@ -128,6 +128,9 @@ static void changes(struct arena a) {
        record_sub_str(&r, "model", "prior_embed", &s, &e) == 1 && span_equal(s, SPAN("fedcba9876543210")),
        "onto a name that is taken: the old one goes");
     ok(record_rename(&r, "nothing", "cos", &e) == 0 && record_has(&r, "cos"), "an absent field: nothing happens");
+    ok(record_drop_made(&r, "prior_embed", &e) == 0 && r.nfield == 11 && !record_has(&r, "prior_embed") &&
+       record_sub_str(&r, "model", "prior_embed", &s, &e) == 0 && record_drop_made(&r, "nothing", &e) == 0 && r.nfield == 11 &&
+       record_drop_made(&r, "noise", &e) == 0 && record_has(&r, "model"), "dropped, its fingerprint too");
     ok(record_set_sub_text(&r, "cos", "x", SPAN("y"), &e) == -1, "a number is not a map: %s", e.msg);
     e.msg[0] = 0;
     ok(record_set_float(&r, "cos", (double)NAN, &e) == -1, "NaN is not written: %s", e.msg);

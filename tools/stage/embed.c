@@ -262,8 +262,8 @@ static int set_image(struct embed_item *it, const struct embed_options *o, const
         return -1;
     if (put_aside(&it->r, o->program, e) < 0)
         return -1;
-    if (it->features &&
-        set_vector(&it->r, "image_features", o, it->features, clip_image_features(w->vision), w->vision_model, e) < 0)
+    if ((it->features ? set_vector(&it->r, "image_features", o, it->features, clip_image_features(w->vision), w->vision_model, e)
+                      : record_drop_made(&it->r, "image_features", e)) < 0)
         return -1;
     return set_vector(&it->r, FIELD[1], o, it->image, w->vision_model->config.vision.embed,
                       w->vision_model, e);
