@@ -18,6 +18,7 @@
 #include "tools/common/samples.h"
 #include "tools/stage/drawing.h"
 #include "tools/stage/missing.h"
+#include "tools/stage/new_picture.h"
 
 #define SYNOPSIS "[-m PATH]... [-n N] [-s SEED] [--canvas NAME] [option ...] [file ...]"
 
@@ -139,8 +140,9 @@ static int write_picture(struct job *j, size_t step, struct arena a, struct err 
         return got;
     for (size_t i = 0; x && i < n; i++)
         x[i] = 2 * d->o.picture[i] - 1;
-    record_drop(&out, "svg");
-    if (!x || record_set_picture(&out, x, d->h, d->w, j->u8, &a, e) < 0 ||
+    if (step)
+        record_drop(&out, "cos");
+    if (!x || new_picture(&out, PICTURE_DRAWN, e) < 0 || record_set_picture(&out, x, d->h, d->w, j->u8, &a, e) < 0 ||
         (step && record_set_int(&out, "step", (int64_t)step, e) < 0) ||
         (!step && record_set_float(&out, "cos", fmin(fmax(d->cos, -1), 1), e) < 0) ||
         (d->canvas == CANVAS_STROKES && drawing_svg(d, &out, &a, e) < 0))

@@ -17,6 +17,7 @@
 #include "tools/stage/codes.h"
 #include "tools/stage/draw.h"
 #include "tools/stage/missing.h"
+#include "tools/stage/new_picture.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [option ...] [file ...]"
 
@@ -182,10 +183,9 @@ static int write_one(struct job *j, const struct draw *d, size_t i, size_t done,
         tokens[k] = k < done ? d->tokens[i * n + k] : 0;
     if ((got = tool_sample(&j->t, &c, j->r, &j->s, i, map, "image_tokens", j->fp, &a, e)) <= 0)
         return got;
-    if (codes_set(&c, tokens, side, side, j->m.fingerprint, e) < 0 ||
+    if (new_picture(&c, PICTURE_FORETOLD, e) < 0 || codes_set(&c, tokens, side, side, j->m.fingerprint, e) < 0 ||
         record_set_float(&c, "logp", logp, e) < 0)
         return -1;
-    record_drop(&c, "image");    /* the record's picture is not the picture of these tokens */
     tool_write(&j->t, &c, a);
     return 0;
 }

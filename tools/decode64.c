@@ -20,6 +20,7 @@
 #include "tools/common/tool.h"
 #include "tools/stage/clip_guiding.h"
 #include "tools/stage/inpainting.h"
+#include "tools/stage/new_picture.h"
 
 #define SYNOPSIS "[-n N] [-g SCALE] [-s SEED] [--eta ETA] [option ...] [file ...]"
 
@@ -143,7 +144,7 @@ static int write_picture(struct job *j, size_t i, const float *x, size_t step, s
 
     if (got <= 0)
         return got;
-    if (record_set_picture(&out, x, j->m.side, j->m.side, j->u8, &a, e) < 0 ||
+    if (new_picture(&out, PICTURE_MADE, e) < 0 || record_set_picture(&out, x, j->m.side, j->m.side, j->u8, &a, e) < 0 ||
         (j->known && inpainting_set(&out, j->known, e) < 0) || (step && record_set_int(&out, "step", (int64_t)step, e) < 0))
         return -1;
     tool_write(&j->t, &out, a);

@@ -19,6 +19,7 @@
 #include "tools/stage/decode.h"
 #include "tools/stage/inpainting.h"
 #include "tools/stage/missing.h"
+#include "tools/stage/new_picture.h"
 
 #define SYNOPSIS "[-n N] [-s SEED] [option ...] [file ...]"
 
@@ -170,7 +171,8 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
         struct record c;
         int got = tool_sample(&j->t, &c, r, &s, i, map, "image", fp, &b, e);
 
-        if (got < 0 || (got && record_set_picture(&c, big + i * one, out, out, j->u8, &b, e) < 0))
+        if (got < 0 || (got && (new_picture(&c, PICTURE_ENLARGED, e) < 0 ||
+                                record_set_picture(&c, big + i * one, out, out, j->u8, &b, e) < 0)))
             return -1;
         if (got)
             tool_write(&j->t, &c, b);

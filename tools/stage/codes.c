@@ -7,6 +7,7 @@
 #include "lib/base/size.h"
 #include "lib/image/resize.h"
 #include "tools/stage/missing.h"
+#include "tools/stage/new_picture.h"
 
 /* Returns n * side / shorter, rounded half to even as Python's round does. */
 static size_t scaled(size_t n, size_t side, size_t shorter) {
@@ -281,6 +282,8 @@ void codes_run(struct codes_item *it, size_t n, const struct codes_net *net, str
 int codes_fill(struct codes_item *it, const struct codes_net *n, struct arena *a, struct err *e) {
     const size_t f = n->m->config.factor, up = n->m->config.ratio;
 
+    if (new_picture(&it->r, n->decode ? PICTURE_DECODED : PICTURE_CODED, e) < 0)
+        return -1;
     if (!n->decode)
         return codes_set(&it->r, it->tokens, it->h / f, it->w / f, n->m->codes, e);
     return record_set_picture(&it->r, it->x, it->h * up, it->w * up, n->u8, a, e) < 0 ||

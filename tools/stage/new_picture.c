@@ -1,0 +1,28 @@
+#include "tools/stage/new_picture.h"
+
+enum { ANOTHER = PICTURE_MADE | PICTURE_DRAWN };
+
+static const struct {
+    const char *field;
+    unsigned changes;    /* after which the field is wrong */
+} FIELDS[] = {
+    {"image", PICTURE_FORETOLD},
+    {"image_features", ANOTHER | PICTURE_FORETOLD},
+    {"source", ANOTHER | PICTURE_FORETOLD | PICTURE_DECODED},
+    {"mask", ANOTHER | PICTURE_FORETOLD | PICTURE_DECODED},
+    {"svg", ANOTHER | PICTURE_FORETOLD | PICTURE_DECODED | PICTURE_ENLARGED},
+    {"step", ANOTHER | PICTURE_FORETOLD | PICTURE_DECODED},    /* an enlarged partial picture is still partial */
+    {"image_tokens", ANOTHER},
+    {"grid", ANOTHER},
+    {"logp", ANOTHER | PICTURE_CODED},
+    {"logit", PICTURE_DRAWN},    /* they belong to an earlier cos */
+    {"prob", PICTURE_DRAWN},
+    {"rank", PICTURE_DRAWN},
+};
+
+int new_picture(struct record *r, enum new_picture change, struct err *e) {
+    for (size_t i = 0; i < sizeof FIELDS / sizeof *FIELDS; i++)
+        if (FIELDS[i].changes & change && record_drop_made(r, FIELDS[i].field, e) < 0)
+            return -1;
+    return 0;
+}
