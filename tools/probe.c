@@ -195,6 +195,7 @@ static void run(struct job *j, int n, char *name[]) {
 
     j->c.sim = sim_kern_choose(j->t.compute.kern->name);
     j->c.k = (size_t)j->k;
+    j->t.status = j->c.min_prob >= 0 ? 3 : 0;    /* 3 until the result is known */
     (j->knn || j->tip ? open_near : open_head)(j);
     if (tool_stopped())
         return;
@@ -205,7 +206,7 @@ static void run(struct job *j, int n, char *name[]) {
     j->table.by_path = true, tool_table(&j->t, &j->table, column, columns);
     tool_streams(&j->t, n, name, apply, j);
     tool_table_end(&j->table);
-    if (j->c.min_prob >= 0 && !tool_stopped())
+    if (j->t.status)
         j->t.status = j->t.failed ? 3 : j->matched == 0;
 }
 

@@ -125,6 +125,19 @@ PY
     [ "$stderr" = "probe: bad: record 2 (none0): no image_embed (clip-embed makes it of a picture, prior of a text)" ]
 }
 
+@test "a threshold and --strict: 3 when a record failed" {
+    { make_records -n 1 -d 24 -p ok; make_records -n 1 -d 24 -f text_embed -p none; cat new; } >bad
+    for o in 0.01 1; do
+        run -3 --separate-stderr probe p.probe --strict --min-prob $o --tsv bad
+        [ "$stderr" = "probe: bad: record 2 (none0): no image_embed (clip-embed makes it of a picture, prior of a text)" ]
+    done
+    { cat all; make_records -n 1 -d 24 -f text_embed -p ant/none; } >failing
+    run -3 --separate-stderr probe --knn failing --label-from '^([^/]+)/' --strict --min-prob 0.01 --tsv new
+    run -1 --separate-stderr probe p.probe --strict --tsv bad
+    run -2 --separate-stderr probe none.probe --min-prob 0.01 --tsv bad
+    run -3 --separate-stderr probe p.probe --min-prob 0.01 --tsv none.clip
+}
+
 @test "a report on what was held out, a sweep, folds, a temperature" {
     run -0 --separate-stderr probe --train --label-from '^([^/]+)/' -o q.probe --sweep --calibrate --report --json all
     jq -e '.vectors == 180 and .held_out > 20 and .held_out < 50 and (.sweep | length) == 15 and (.confusion | length) == 3' <<<"$output"
