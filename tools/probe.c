@@ -169,7 +169,7 @@ static int apply(void *job, struct record *r, struct arena *a, struct err *e) {
     if (tool_skip(&j->t, r->id, resume_stamp(r), j->params, 0, NULL))
         return 0;
     n = classify_run(&j->c, r, *a, e);
-    if (n == -2 && !j->t.done && !j->t.failed)
+    if (n == -2 && !j->t.done && !j->t.failed && !j->t.input.keep_errors)
         die("%s: %s", j->file, e->msg);    /* no record of the stream will fit: one message is enough */
     if (n < 0)
         return -1;

@@ -242,6 +242,14 @@ PY
     [ -z "$output" ]
 }
 
+@test "a first record of another width is one of those that failed with --keep-errors" {
+    { make_records -n 1 -d 25 -p wide; make_records -n 1 -d 24 -p ok; } >mixed
+    run -1 --separate-stderr probe p.probe --keep-errors -o got mixed
+    [ "$stderr" = "probe: mixed: record 1 (wide0): its image_embed has 25 elements, the image_embed that it is compared with 24" ]
+    [ "$(record-json got | jq -c '[.id, .data.error != null, .data.label != null]')" = '["wide0",true,false]
+["ok0",false,true]' ]
+}
+
 @test "files that are not classifiers are refused by name" {
     echo hello >text
     run -2 --separate-stderr probe text all
