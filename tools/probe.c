@@ -78,11 +78,9 @@ static void train(struct job *j, int n, char *name[]) {
     gather(j, n, name);
     if (tool_stopped())
         return;
-    p->x = &j->features;
-    p->compute = &j->t.compute;
+    p->x = &j->features, p->compute = &j->t.compute;
     p->exact = j->exact ? 1 : -1;
-    p->folds = (size_t)j->folds;
-    p->max_iter = (size_t)j->max_iter;
+    p->folds = (size_t)j->folds, p->max_iter = (size_t)j->max_iter;
     p->hold_out = j->report || p->folds > 0;
     p->go_on = go_on, p->ctx = &j->t;
     if (probe_fit_run(p, &j->t.arena, &e) < 0)
@@ -154,9 +152,7 @@ static void open_near(struct job *j) {
     }
     if (neighbours_open(&j->near, &j->t.arena, &e) < 0)
         die("%s: %s", j->file, e.msg);
-    j->c.near = &j->near;
-    j->c.field = j->features.field;
-    j->c.model = j->features.model;
+    j->c.near = &j->near, j->c.field = j->features.field, j->c.model = j->features.model;
     snprintf(j->hash, sizeof j->hash, "%016llx", (unsigned long long)features_hash(&j->features));
     if (!(j->c.temperature > 0))
         j->c.temperature = 1;
@@ -189,16 +185,18 @@ static int apply(void *job, struct record *r, struct arena *a, struct err *e) {
 }
 
 static void run(struct job *j, int n, char *name[]) {
+    static const char *const kinds[] = {"a head with labels", "scores"};
+    static const struct opt_use of_labels[] = {{1, "top min-prob temperature"}};
     struct err e = {0};
     const char *const *column;
     size_t columns;
 
-    j->c.sim = sim_kern_choose(j->t.compute.kern->name);
-    j->c.k = (size_t)j->k;
+    j->c.sim = sim_kern_choose(j->t.compute.kern->name), j->c.k = (size_t)j->k;
     j->t.status = j->c.min_prob >= 0 ? 3 : 0;    /* 3 until the result is known */
     (j->knn || j->tip ? open_near : open_head)(j);
     if (tool_stopped())
         return;
+    TOOL_CHECK_USES(&j->t, of_labels, kinds, j->c.near || j->model.classes ? 1 : 2);
     if (classify_open(&j->c, &j->t.arena, &e) < 0 ||
         classify_params(&j->c, j->hash, &j->params, &j->t.arena, &e) < 0)
         die("%s", e.msg);

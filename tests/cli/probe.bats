@@ -196,6 +196,22 @@ PY
     [ "${lines[0]}" = $'id,score\r' ]
 }
 
+@test "a head that gives a score takes no option for labels" {
+    for o in "--min-prob 0.5" "-k 1" "--temperature 1"; do
+        name=${o%% *}
+        [ "$name" != -k ] || name=--top
+        # shellcheck disable=SC2086
+        run -2 --separate-stderr probe --head "$ROOT/tests/golden/probe/head_linear.pth" $o --tsv new
+        [ "$stderr" = "probe: $name is for a head with labels" ]
+        [ -z "$output" ]
+        # shellcheck disable=SC2086
+        probe --head p.probe $o --tsv new >labelled
+        [ -s labelled ]
+    done
+    probe --knn all --label-from '^([^/]+)/' -k 2 --min-prob 0.1 --tsv new >labelled
+    [ -s labelled ]
+}
+
 @test "an option that has no meaning in a mode is refused" {
     refused() {
         local want=$1
