@@ -98,6 +98,11 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     clip-draw "${few[@]}" --no-normalize --loss spherical in.clip | field - '.data.params[-1][1] | [.normalize, .loss]' | grep -qx '\[false,"spherical"\]'
 }
 
+@test "clip-draw: --every has memory for every canvas" {
+    not_sanitized
+    clip-draw --canvas pixels --size 2800 --augment none --iterations 2 --every 1 in.clip | record-json --info | grep -x 'field	image	2	f32.3,2800,2800.'
+}
+
 @test "clip-draw: what describes an earlier picture goes, and cos is of the result" {
     # fields of an earlier picture, and what rank and probe said of its vector
     earlier='.data += {svg: "<svg/>", step: 3, logp: -1, cos: 0.5, logit: 50, prob: 0.5, rank: 2, label: "cat", score: 5, theta: 0.5,
