@@ -42,7 +42,7 @@ struct job {
     const struct record *r;
     const struct sample *s;
     size_t i;
-    struct span map, partial;
+    struct span map;
     struct arena_mem room_mem, late_mem;
     struct arena room, late;   /* room: for emit(); late: for text towers that a record needs */
     struct err why;            /* why emit() failed */
@@ -93,7 +93,10 @@ static void defaults(struct job *j) {
 
 /* ---- params and results ---- */
 
-static int params(struct job *j, bool partial, struct span *out, struct arena *a, struct err *e) {
+/* Write the parameters as a map.  step is the iterations that a partial picture has had; 0: a result. */
+static int params(struct job *j, size_t step, struct span *out, struct arena *a, struct err *e) {
+    const struct { const char *name, *text; } given[] = {
+        {"embed", EMBEDS[j->embed]}, {"negative", j->negative}, {"target", j->target}, {"init", j->init}};
     const struct drawing *d = &j->d;
     struct mp m;
     size_t begin;
@@ -102,22 +105,17 @@ static int params(struct job *j, bool partial, struct span *out, struct arena *a
     begin = mp_map_begin(&m);
     tool_params(&j->t, &m);
     drawing_params(d, &m);
-    if (j->embed)
-        mp_cstr(&m, "embed"), mp_cstr(&m, EMBEDS[j->embed]);
-    if (j->negative)
-        mp_cstr(&m, "negative"), mp_text(&m, j->negative, strlen(j->negative));
-    if (j->target)
-        mp_cstr(&m, "target"), mp_text(&m, j->target, strlen(j->target));
-    if (j->init)
-        mp_cstr(&m, "init"), mp_text(&m, j->init, strlen(j->init));
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        if (given[i].text)
+            mp_cstr(&m, given[i].name), mp_text(&m, given[i].text, strlen(given[i].text));
     if (j->raw)
         mp_cstr(&m, "normalize"), mp_bool(&m, false);
     if (d->again)    /* computing again changes the last bits */
         mp_cstr(&m, "memory"), mp_int(&m, j->memory);
     if (j->u8)
         mp_cstr(&m, "u8"), mp_bool(&m, true);
-    if (partial)    /* --skip-from must not take a partial picture for a result */
-        mp_cstr(&m, "partial"), mp_bool(&m, true);
+    if (step)    /* --skip-from must not take a partial picture for a result, or for a picture of another step */
+        mp_cstr(&m, "partial"), mp_bool(&m, true), mp_cstr(&m, "step"), mp_uint(&m, step);
     mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
@@ -128,23 +126,23 @@ static size_t steps_done(const struct job *j) {
     return j->d.start * j->d.iterations + j->d.done;
 }
 
-/* Write the canvas of sample j->i as a record.  step is the iterations that a partial picture has had; 0: a result. */
+/* Write the canvas of sample j->i as a record.  step: see params. */
 static int write_picture(struct job *j, size_t step, struct arena a, struct err *e) {
     const struct drawing *d = &j->d;
     size_t n = 3 * d->h * d->w;
     float *x = arena_take(&a, n, sizeof *x);
+    struct span map = j->map;
     struct record out;
-    int got = tool_sample(&j->t, &out, j->r, j->s, j->i, step ? j->partial : j->map, "image", span_of(j->fp), &a, e);
+    int got;
 
-    if (got <= 0)
+    if (!x || (step && params(j, step, &map, &a, e) < 0))
+        return err_set(e, "out of memory");
+    if ((got = tool_sample(&j->t, &out, j->r, j->s, j->i, map, "image", span_of(j->fp), &a, e)) <= 0)
         return got;
-    for (size_t i = 0; x && i < n; i++)
+    for (size_t i = 0; i < n; i++)
         x[i] = 2 * d->o.picture[i] - 1;
-    if (step)
-        record_drop(&out, "cos");
-    if (!x || new_picture(&out, PICTURE_DRAWN, e) < 0 || record_set_picture(&out, x, d->h, d->w, j->u8, &a, e) < 0 ||
-        (step && record_set_int(&out, "step", (int64_t)step, e) < 0) ||
-        (!step && record_set_float(&out, "cos", fmin(fmax(d->cos, -1), 1), e) < 0) ||
+    if (new_picture(&out, step ? PICTURE_SKETCHED : PICTURE_DRAWN, e) < 0 || record_set_picture(&out, x, d->h, d->w, j->u8, &a, e) < 0 ||
+        (step ? record_set_int(&out, "step", (int64_t)step, e) : record_set_float(&out, "cos", fmin(fmax(d->cos, -1), 1), e)) < 0 ||
         (d->canvas == CANVAS_STROKES && drawing_svg(d, &out, &a, e) < 0))
         return err_set(e, "out of memory");
     tool_write(&j->t, &out, a);
@@ -183,8 +181,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     struct job *j = job;
     struct sample s;
 
-    if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, a, e) < 0 || params(j, false, &j->map, a, e) < 0 ||
-        params(j, true, &j->partial, a, e) < 0)
+    if (tool_noise_id(&j->t, r, e) < 0 || sample_of(&s, r, a, e) < 0 || params(j, 0, &j->map, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, r, &s, j->map, span_of(j->fp), *a))
         return 0;

@@ -262,6 +262,16 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [ "$output" = "clip-draw: write error: No space left on device" ]
 }
 
+@test "clip-draw: a run that was interrupted between two pictures of --every goes on with the second" {
+    first() { python3 -c 'import sys; b = sys.stdin.buffer.read(); s = b"\x83\xa6unclip\x01"; sys.stdout.buffer.write(s + b.split(s)[1])'; }
+    draw=(clip-draw "${few[@]}" --iterations 5)
+    "${draw[@]}" --every 2 in.clip >all
+    # --every is not in params, so that the picture after iteration 3 is the record of an interruption there
+    { first <all; "${draw[@]}" --every 3 in.clip | first; } >o.clip
+    "${draw[@]}" --every 2 --skip-from o.clip -o o.clip in.clip
+    [ "$(field o.clip .data.step | tr '\n' ' ')" = '2 3 4 null ' ]
+}
+
 @test "clip-draw: an interrupted drawing is written" {
     clip-draw --progress=json --size 32 --strokes 6 --iterations 60000 in.clip >o.clip 2>log &
     pid=$!
@@ -273,6 +283,6 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     s=0
     wait $pid || s=$?
     [ $s = 143 ]
-    [ "$(field o.clip '[.id, .data.step > 0, .data.params[-1][1].partial, (.data.svg | length > 0)]')" = '["a red heart",true,true,true]' ]
+    [ "$(field o.clip '[.id, .data.step > 0, .data.params[-1][1].partial, .data.params[-1][1].step == .data.step, (.data.svg | length > 0)]')" = '["a red heart",true,true,true,true]' ]
     [ "$(clip-draw --size 32 --strokes 6 --iterations 1 --skip-from o.clip in.clip | field - .data.step)" = null ]
 }

@@ -1,6 +1,6 @@
 #include "tools/stage/new_picture.h"
 
-enum { ANOTHER = PICTURE_MADE | PICTURE_DRAWN };
+enum { BY_CLIP = PICTURE_DRAWN | PICTURE_SKETCHED, ANOTHER = PICTURE_MADE | BY_CLIP };
 
 static const struct {
     const char *field;
@@ -15,9 +15,10 @@ static const struct {
     {"image_tokens", ANOTHER},
     {"grid", ANOTHER},
     {"logp", ANOTHER | PICTURE_CODED},
-    {"logit", PICTURE_DRAWN},    /* they belong to an earlier cos */
-    {"prob", PICTURE_DRAWN},
-    {"rank", PICTURE_DRAWN},
+    {"cos", PICTURE_SKETCHED},
+    {"logit", BY_CLIP},    /* logit, prob and rank belong to an earlier cos */
+    {"prob", BY_CLIP},
+    {"rank", BY_CLIP},
 };
 
 int new_picture(struct record *r, enum new_picture change, struct err *e) {

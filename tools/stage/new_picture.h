@@ -15,10 +15,11 @@
 enum new_picture {
     PICTURE_MADE = 1,         /* decode64: another picture */
     PICTURE_DRAWN = 2,        /* clip-draw: another picture, whose cosine is known */
-    PICTURE_FORETOLD = 4,     /* dalle: the tokens of another picture, which is not there yet */
-    PICTURE_CODED = 8,        /* vq: the tokens of the record's picture */
-    PICTURE_DECODED = 16,     /* vq -d: the picture of the record's tokens */
-    PICTURE_ENLARGED = 32     /* upsample: the record's picture with more pixels */
+    PICTURE_SKETCHED = 4,     /* clip-draw: a partial picture, whose cosine is not known */
+    PICTURE_FORETOLD = 8,     /* dalle: the tokens of another picture, which is not there yet */
+    PICTURE_CODED = 16,       /* vq: the tokens of the record's picture */
+    PICTURE_DECODED = 32,     /* vq -d: the picture of the record's tokens */
+    PICTURE_ENLARGED = 64     /* upsample: the record's picture with more pixels */
 };
 
 /* Drops the fields that are wrong after the change, and their fingerprints.  The caller then sets its own fields. */
