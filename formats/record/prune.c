@@ -27,7 +27,8 @@ static enum truth compare_content(const char *name, const struct record *r, int6
     return t;
 }
 
-static enum truth look(const struct record *r, struct arena a) {
+/* Tells what became of the file of r.  *relative becomes true if the file's name is relative. */
+static enum truth look(const struct record *r, bool *relative, struct arena a) {
     struct file_stamp then = record_stamp(r), now;
     struct span name;
     const char *file;
@@ -39,6 +40,7 @@ static enum truth look(const struct record *r, struct arena a) {
         name = r->id;
     if (!name.n || memchr(name.p, 0, name.n) || !(file = arena_str(&a, name.p, name.n)) || !strcmp(file, "-"))
         return UNKNOWN;
+    *relative = *file != '/';
     if (stat(file, &st) < 0)
         return errno == ENOENT ? GONE : UNKNOWN;
     now = file_stamp_of(&st);
@@ -69,6 +71,7 @@ static int pass(struct prune *p, struct stream *s, const char *name, size_t *fro
         struct err bad = {0};
         struct record r;
         enum truth t;
+        bool relative = false;
 
         if (p->stopped && p->stopped())
             return err_set(e, "interrupted");
@@ -78,12 +81,13 @@ static int pass(struct prune *p, struct stream *s, const char *name, size_t *fro
         if (got < 0)
             continue;
         p->records++;
-        t = look(&r, scratch);
+        t = look(&r, &relative, scratch);
         p->here += t == TRUE_STILL || t == CHANGED;
         p->changed += t == CHANGED;
         p->missing += t == GONE;
         if (t != CHANGED && !(t == GONE && p->gone))
             continue;
+        p->relative += relative;
         if (!p->dropped && file_new_open(&p->to, name, e) < 0)
             return -1;
         p->dropped = true;
@@ -101,7 +105,7 @@ int prune_copy(struct prune *p, const char *name, struct arena a, struct err *e)
     size_t from = 0;
     int r;
 
-    p->records = p->here = p->missing = p->changed = 0;
+    p->records = p->here = p->missing = p->changed = p->relative = 0;
     p->dropped = false;
     if (stream_open(&s, name, &a, arena_share(&a, 4, (size_t)1 << 20), e) < 0)
         return -1;

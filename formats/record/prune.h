@@ -27,6 +27,7 @@ struct prune {
     uint64_t records, here;       /* records: number of records read; here: number whose file exists, changed or not */
     uint64_t missing, changed;    /* missing: number of records whose file is gone, dropped or not;
                                    * changed: number of records whose file has changed */
+    uint64_t relative;            /* number of dropped records whose file has a relative name */
     bool dropped;                 /* records were dropped; after success `to` is open, and the caller keeps or drops it */
     struct file_new to;
 };

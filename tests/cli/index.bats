@@ -98,11 +98,35 @@ for line in sys.stdin:
     cmp hard.clip i.clip
 }
 
+@test "index: the records of another directory are not removed without a word" {
+    mkdir other
+    cp palette.png other/rgb.png
+    clip-embed -o i.clip rgb.png la.png
+    cp i.clip quiet.clip
+    cd other
+    run -0 --separate-stderr clip-embed -o ../i.clip --skip-from=../i.clip rgb.png
+    [ "$stderr" = 'clip-embed: ../i.clip: of 2 records, those of 1 changed and 0 missing files are removed' ]
+    run -0 --separate-stderr clip-embed -q -o ../quiet.clip --skip-from=../quiet.clip rgb.png
+    [ "$stderr" = '' ]
+    cmp ../i.clip ../quiet.clip
+    cp ../la.png .
+    touch la.png
+    run -0 --separate-stderr clip-embed --prune ../i.clip
+    [ "$stderr" = 'clip-embed: ../i.clip: of 2 records, those of 1 changed and 0 missing files are removed' ]
+    # an absolute name is that of the same file in each directory
+    clip-embed -o i.clip "$PWD/la.png"
+    touch "$PWD/la.png"
+    cd ..
+    run -0 --separate-stderr clip-embed -o other/i.clip --skip-from=other/i.clip "$PWD/other/la.png"
+    [ "$stderr" = '' ]
+    [ "$(ids other/i.clip)" = "$PWD/other/la.png" ]
+}
+
 @test "index: a changed picture that cannot be read leaves no record" {
     update
     echo no picture >rgb.png
     run -1 --separate-stderr update
-    [ "$stderr" = 'clip-embed: rgb.png: not a picture in a known format' ]
+    [ "$stderr" = $'clip-embed: i.clip: of 5 records, those of 1 changed and 0 missing files are removed\nclip-embed: rgb.png: not a picture in a known format' ]
     [[ "$(ids i.clip)" != *rgb.png* ]]
     [ "$(ids i.clip | wc -l)" = 4 ]
 }

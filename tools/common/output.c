@@ -156,7 +156,8 @@ static void prune(struct tool *t, const char *name, int *held, struct prune *p) 
         close(*held);
         *held = fd;
     }
-    if (t->verbose && p->dropped)
+    /* relative names may be those of other files, if this run is in another directory than the run before it */
+    if (p->dropped && (t->verbose || (p->relative && !t->quiet)))
         warn("%s: of %llu records, those of %llu changed and %llu missing files are removed", shown, (unsigned long long)p->records,
              (unsigned long long)p->changed, p->gone ? (unsigned long long)p->missing : 0);
 }
