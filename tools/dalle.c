@@ -161,6 +161,10 @@ static int params(struct job *j, const size_t *drawn, struct span *out, struct a
         for (size_t i = 0; i < j->keep.n; i++)
             mp_cstr(&m, j->keep.v[i]);
     }
+    /* PyTorch's generator serves all candidates in turn, so their number decides what each is.  It is not called rng_rows,
+     * because a later run that draws from these records is another call. */
+    if (j->t.noise.rng)
+        mp_cstr(&m, "count"), mp_int(&m, j->t.noise.n);
     if (drawn)
         mp_cstr(&m, "drawn"), mp_uint(&m, *drawn);
     mp_map_end(&m, begin);

@@ -282,6 +282,23 @@ END
     record-json other | jq -e '.data.image == null and .data.logp != -1' >/dev/null
 }
 
+@test "--rng torch: candidates of another -n are not taken for those of this one" {
+    dalle -m v3 -n 2 --rng torch -s 5 two >pairs
+    dalle -m v3 -n 3 --rng torch -s 5 two >threes
+    [ "$(tokens pairs | sed -n 2p)" != "$(tokens threes | sed -n 2p)" ]
+    dalle -m v3 -n 3 --rng torch -s 5 --skip-from pairs two | cmp - threes
+    head -c 4000 threes >part
+    dalle -q -m v3 -n 3 --rng torch -s 5 -o part --skip-from part two
+    cmp <(record-json part | sort) <(record-json threes | sort)
+    # with the own generator a candidate is the same for each -n
+    dalle -m v3 -n 2 -s 5 two >pairs
+    dalle -m v3 -n 3 -s 5 --skip-from pairs two >rest
+    [ "$(record-json rest | jq -r .data.sample[0] | sort -u)" = 2 ]
+    # a picture prompt from such a candidate is drawn on in a call of its own
+    dalle -m v3 --rng torch --keep-top 15 threes >again
+    [ "$(record-json again | wc -l)" = 6 ]
+}
+
 @test "tokens become pictures" {
     dalle -m v3 -n 2 two | vq -d -m "$ROOT/tests/golden/dalle/vqgan/gumbel" | record-json --info >info
     grep -q '^field.image.4.f32' info
