@@ -43,7 +43,9 @@ struct job {
     const struct record *r;
     const struct sample *s;
     const struct known *known;    /* NULL if the record is not inpainted */
-    struct span map, partial;
+    const struct plan *p;
+    const struct sample_noise *z;
+    struct span map;
     struct arena room;
     struct arena_mem room_mem;
     struct err why;           /* why watch() failed */
@@ -101,7 +103,8 @@ static size_t draws(const struct job *j, const struct plan *p, const struct reco
     return decoder_draws(&d, NULL) - record_has(r, "noise");    /* the field noise is the initial noise */
 }
 
-static int params(struct job *j, const struct plan *p, const struct sample_noise *z, bool partial, struct span *out,
+/* step is the number of steps that a partial picture has had, and 0 for a result. */
+static int params(struct job *j, const struct plan *p, const struct sample_noise *z, size_t step, struct span *out,
                   struct arena *a, struct err *e) {
     struct mp m;
     size_t begin;
@@ -128,21 +131,24 @@ static int params(struct job *j, const struct plan *p, const struct sample_noise
         mp_cstr(&m, "resample"), mp_int(&m, (int64_t)p->resample);
     if (j->u8)
         mp_cstr(&m, "u8"), mp_bool(&m, true);
-    if (partial)    /* --skip-from must not take a partial picture for a result */
-        mp_cstr(&m, "partial"), mp_bool(&m, true);
+    if (step)    /* --skip-from must not take a partial picture for a result, or for that of another step */
+        mp_cstr(&m, "step"), mp_uint(&m, step);
     sample_noise_params(z, &m);
     mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;
 }
 
-/* Write picture i as a record.  step is the number of steps that a partial picture has had, and 0 for a result. */
+/* Write picture i as a record.  step: see params. */
 static int write_picture(struct job *j, size_t i, const float *x, size_t step, struct arena a, struct err *e) {
     struct span fp = span_of(j->m.fingerprint);
+    struct span map = j->map;
     struct record out;
-    int got = tool_sample(&j->t, &out, j->r, j->s, i, step ? j->partial : j->map, "image", fp, &a, e);
+    int got;
 
-    if (got <= 0)
+    if (step && params(j, j->p, j->z, step, &map, &a, e) < 0)
+        return -1;
+    if ((got = tool_sample(&j->t, &out, j->r, j->s, i, map, "image", fp, &a, e)) <= 0)
         return got;
     if (new_picture(&out, PICTURE_MADE, e) < 0 || record_set_picture(&out, x, j->m.side, j->m.side, j->u8, &a, e) < 0 ||
         (j->known && inpainting_set(&out, j->known, e) < 0) || (step && record_set_int(&out, "step", (int64_t)step, e) < 0))
@@ -188,7 +194,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
         return -1;
     if (j->m.glide && p->guidance > 1)
         sample_noise_double(&z, draws(j, p, r), one);
-    if (params(j, p, &z, false, &j->map, a, e) < 0 || params(j, p, &z, true, &j->partial, a, e) < 0)
+    if (params(j, p, &z, 0, &j->map, a, e) < 0)
         return -1;
     if (tool_samples_done(&j->t, r, &s, j->map, fp, *a))
         return 0;
@@ -212,7 +218,7 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
     d.guide = j->clip.scale > 0 ? &j->clip.of : NULL;
     d.guidance = same ? 1 : d.guidance;
     d.cond = cond, d.noise = z.source, d.init = init, d.inpaint = p->inpaint ? &known.at : NULL;
-    j->r = r, j->s = &s, j->known = p->inpaint ? &known : NULL, err_clear(&j->why);
+    j->r = r, j->s = &s, j->p = p, j->z = &z, j->known = p->inpaint ? &known : NULL, err_clear(&j->why);
     if (sample_decoder(&d, &j->t.compute, x, &w, *a, e) < 0)
         return j->why.msg[0] ? err_set(e, "%s", j->why.msg) : -1;
     for (size_t i = 0; i < n; i++)

@@ -146,6 +146,19 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
 "image image_embed image_features image_tokens"' ]
 }
 
+@test "unclip: a partial picture of another step is not taken for one of this step" {
+    prior "$U" --steps 2 "$G/text.clip" >p.clip
+    decode64 "$U" --steps 6 --emit-steps 3 -n 2 p.clip >threes.clip
+    decode64 "$U" --steps 6 --emit-steps 2 -n 2 p.clip >twos.clip
+    record-json twos.clip | head -n 2 | record-json --from-json >part.clip
+    [ "$(field part.clip '[.data.step, .data.params[-1][1].step]' | sort -u)" = '[2,2]' ]
+    # interrupted after step 2, then on with another K
+    decode64 "$U" --steps 6 --emit-steps 3 -n 2 --skip-from part.clip p.clip | cmp - threes.clip
+    decode64 "$U" --steps 6 --emit-steps 2 -n 2 -o part.clip --skip-from part.clip p.clip
+    cmp part.clip twos.clip
+    [ "$(field twos.clip '[.data.step, .data.params[-1][1].step]' | tr -d '\n')" = '[2,2][2,2][4,4][4,4][null,null][null,null]' ]
+}
+
 @test "unclip: a partial picture is the predicted one, by DDIM, too, and not the noisy state" {
     local how
     prior "$U" --steps 2 "$G/text.clip" >p.clip
