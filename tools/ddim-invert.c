@@ -55,6 +55,8 @@ static int params(struct job *j, bool text, bool file, struct span *out, struct 
         mp_int(&m, j->timesteps[i]);
     if (j->uncond && !text)
         mp_cstr(&m, "uncond"), mp_cstr(&m, j->uncond);
+    if (j->t.model.activation && !text && !j->uncond && !j->m.glide)    /* only then a tower computes: that of the empty text */
+        mp_cstr(&m, "activation"), mp_cstr(&m, j->t.model.activation == 1 ? "quick_gelu" : "gelu");
     if (file && j->exif)
         mp_cstr(&m, "exif"), mp_bool(&m, true);
     mp_map_end(&m, begin);

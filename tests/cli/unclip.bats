@@ -99,6 +99,23 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [ "$(field other.clip '.data.params[-1][1] | [.sampler, .steps, .guidance, .eta]')" = '["ddim",4,2,0.5]' ]
 }
 
+@test "ddim-invert: --activation counts where it has an effect" {
+    "$AID/make_karlo" -t -e 64 pipe >list
+    "$AID/make_model" -l split -s 1 tiny pipe
+    cp -r "$BATS_TEST_DIRNAME/../../examples/emoji/tokenizer" pipe/tokenizer
+    clip-tok -m pipe fish | clip-embed -m pipe >uncond
+    clip-tok -m pipe 'a red apple' | clip-embed -m pipe | prior -m pipe --steps 2 | decode64 -m pipe --steps 2 >p
+    ddim-invert -m pipe --steps 2 p >i
+    again i ddim-invert -m pipe --steps 2 --activation gelu p
+    [ "$(field again.clip .data.params[-1][1].activation)" = '"gelu"' ]
+    cmp -s <(field i .data.noise) <(field all.clip .data.noise) && return 1
+    for o in --text --uncond=uncond; do    # no tower computes
+        ddim-invert -m pipe --steps 2 $o p >i
+        ddim-invert -m pipe --steps 2 $o --activation gelu --skip-from i p >none.clip
+        [ ! -s none.clip ]
+    done
+}
+
 @test "unclip: what stands for the picture: its embedding, the text's, or none" {
     prior "$U" --steps 2 "$G/text.clip" >p.clip
     image() { field "$1" .data.image; }
