@@ -33,7 +33,7 @@ struct job {
     bool text, exif;
     const char *uncond;
     struct condition empty;
-    struct span uncond_text;    /* for a GLIDE */
+    struct span uncond_text;    /* the text of `uncond`, or ""; p is NULL if it is unknown */
     int timesteps[SCHED_STEPS_MAX];
     size_t count;
 };
@@ -55,6 +55,8 @@ static int params(struct job *j, bool text, bool file, struct span *out, struct 
         mp_int(&m, j->timesteps[i]);
     if (j->uncond && !text)
         mp_cstr(&m, "uncond"), mp_cstr(&m, j->uncond);
+    if (j->uncond && !text && j->uncond_text.p)    /* for decode64 (decode_recipe) */
+        mp_cstr(&m, "uncond_text"), mp_text(&m, j->uncond_text.p, j->uncond_text.n);
     if (j->t.model.activation && !text && !j->uncond && !j->m.glide)    /* only then a tower computes: that of the empty text */
         mp_cstr(&m, "activation"), mp_cstr(&m, j->t.model.activation == 1 ? "quick_gelu" : "gelu");
     if (file && j->exif)
@@ -158,6 +160,7 @@ int main(int argc, char *argv[]) {
                    : condition_empty(&j.empty, j.uncond, &p, &j.t.compute, &j.t.arena, &e)) < 0)
         die("%s", e.msg);
     if (!j.m.glide) {
+        j.uncond_text = j.empty.text;
         origin_open(&j.clip.origin, &p, &j.t.arena);
         tool_same_uncond(&j.t, &j.clip, j.uncond, &j.empty.from);
     }

@@ -198,6 +198,9 @@ static int run(void *job, struct record *r, struct arena *a, struct err *e) {
         return -1;
     if (tool_samples_done(&j->t, r, &s, j->map, fp, *a))
         return 0;
+    j->input.own = SPAN("");
+    if (p->recipe.known && !p->recipe.text && !j->no_text && tool_inverted_text(&j->t, &j->input, r, &p->recipe, e) < 0)
+        return -1;
     if (tool_decoder_branch(&j->t, &j->input, r, p->text, &b, &same, a, e) < 0)
         return -1;
     got = decode_noise(r, j->m.side, &noise, a, e);

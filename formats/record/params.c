@@ -60,6 +60,17 @@ int params_get(const struct record *r, const char *program, const char *key, str
     return found;
 }
 
+int params_last_text(const struct record *r, const char *program, const char *key, struct span *s) {
+    struct span all, map, v;
+    struct mp_item it;
+
+    if (record_raw(r, "params", &all) <= 0 || !mp_last_pair(all, program, &map) || !in_map(map, key, &v) ||
+        mp_item(v.p, v.n, &it) != 1 || (it.kind != MP_STR && it.kind != MP_BIN))
+        return 0;
+    *s = span_bytes(v.p + it.head, (size_t)it.n);
+    return 1;
+}
+
 static int integer(struct span v, int64_t *out) {
     struct mp_item it;
 

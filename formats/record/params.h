@@ -12,6 +12,9 @@
  * `program` is NULL.  Returns 1, or 0 if the key is not found. */
 int params_get(const struct record *r, const char *program, const char *key, struct span *val);
 
+/* Finds the string under the key `key` in the last map of `program`.  Returns 1, or 0 if that map has no such string. */
+int params_last_text(const struct record *r, const char *program, const char *key, struct span *s);
+
 int params_int(const struct record *r, const char *program, const char *key, int64_t *v);
 
 int params_float(const struct record *r, const char *program, const char *key, double *v);    /* takes int or float */

@@ -239,4 +239,15 @@ P
     [ "$(field back.clip '.data.params[-1][1] | [.sampler, .guidance]' | sort -u)" = '["ddim",1]' ]
     ddim-invert --text --steps 4 "$F/small.clip" >text.clip
     [ "$(field text.clip '.data.params[-1][1].text' | sort -u)" = 1 ]
+    # under the text of --uncond, too: a record's own text of the same words gives the same pictures
+    clip-tok 'the red cat' >cat.clip
+    record-json "$F/small.clip" | jq -c '.data.text = "the red cat" | del(.data.tokens)' | record-json --from-json >own.clip
+    ddim-invert --uncond cat.clip --steps 4 "$F/small.clip" >cat.noise
+    ddim-invert --text --steps 4 own.clip >own.noise
+    [ "$(field cat.noise .data.noise)" = "$(field own.noise .data.noise)" ]
+    run -0 --separate-stderr decode64 --strict -o cat.out cat.noise
+    [ -z "$stderr" ]
+    decode64 own.noise >own.out
+    [ "$(field cat.out .data.image)" = "$(field own.out .data.image)" ]
+    [ "$(field cat.out .data.image)" != "$(decode64 --no-text cat.noise | record-json --arrays | jq -c .data.image)" ]
 }

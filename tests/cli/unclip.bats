@@ -99,6 +99,40 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     [ "$(field other.clip '.data.params[-1][1] | [.sampler, .steps, .guidance, .eta]')" = '["ddim",4,2,0.5]' ]
 }
 
+@test "unclip: a noise that was inverted under another text than the decoder's is told, once" {
+    record-json "$G/text.clip" | jq -c '.data.text = "a dog"' | record-json --from-json >dog.clip
+    record-json dog.clip | jq -c 'del(.data.text)' | record-json --from-json >bare.clip
+    cp dog.clip copy.clip
+    prior "$U" --steps 2 -n 2 "$G/text.clip" | decode64 "$U" --steps 2 >p.clip
+    ddim-invert --uncond dog.clip --steps 4 p.clip >dog.noise
+    ddim-invert --uncond bare.clip --steps 4 p.clip >bare.noise
+    ddim-invert "$U" --text --steps 4 p.clip >own.noise
+    [ "$(field dog.noise '.data.params[-1][1] | [.uncond, .uncond_text]' | uniq)" = '["dog.clip","a dog"]' ]
+    [ "$(field bare.noise '.data.params[-1][1] | [.uncond, .uncond_text]' | uniq)" = '["bare.clip",null]' ]
+    [ "$(field own.noise '.data.params[-1][1] | [.uncond, .uncond_text]' | uniq)" = '[null,null]' ]
+    # the same text, whatever the file; the record's own text; --no-text overrides
+    for c in "--uncond dog.clip dog.noise" "--uncond copy.clip dog.noise" "--uncond bare.clip bare.noise" "$U own.noise" "$U --no-text dog.noise" "$U p.clip"; do
+        # shellcheck disable=SC2086
+        run -0 --separate-stderr decode64 --strict --steps 2 -o out.clip $c
+        [ "$stderr" = "" ]
+    done
+    run -0 --separate-stderr decode64 "$U" --steps 2 -o out.clip dog.noise
+    [ "$stderr" = "decode64: dog.noise: record 1 (text#0): its noise was inverted under the text 'a dog', and it is decoded under the text 'empty' (see --uncond)" ]
+    [ "$(field out.clip .id | wc -l)" -eq 2 ]
+    run -0 --separate-stderr decode64 -q "$U" --steps 2 -o out.clip dog.noise
+    [ "$stderr" = "" ]
+    run -0 --separate-stderr decode64 --uncond dog.clip --steps 2 -o out.clip bare.noise
+    [ "$stderr" = "decode64: bare.noise: record 1 (text#0): its noise was inverted under the text of bare.clip, and it is decoded under the text 'a dog' (see --uncond)" ]
+    rm out.clip
+    run -1 --separate-stderr decode64 --strict "$U" --steps 2 -o out.clip dog.noise
+    [ "$stderr" = "decode64: dog.noise: record 1 (text#0): its noise was inverted under the text 'a dog', and it is decoded under the text 'empty' (see --uncond)" ]
+    [ ! -s out.clip ]
+    # params of the last inversion count
+    ddim-invert "$U" --steps 4 dog.noise >again.noise
+    run -0 --separate-stderr decode64 --strict "$U" --steps 2 -o out.clip again.noise
+    [ "$stderr" = "" ]
+}
+
 @test "ddim-invert: --activation counts where it has an effect" {
     "$AID/make_karlo" -t -e 64 pipe >list
     "$AID/make_model" -l split -s 1 tiny pipe

@@ -1,5 +1,8 @@
 #include "tools/common/decoder_input.h"
 
+#include <stdio.h>
+
+#include "tools/common/input.h"
 #include "tools/stage/missing.h"
 
 /* ---- unCLIP ---- */
@@ -51,7 +54,7 @@ static int unclip_branch(struct tool *t, struct decoder_input *d, const struct r
 
 static int glide_branch(struct tool *t, struct decoder_input *d, const struct record *r, bool wanted, struct decode_branch *b,
                         bool *same, struct arena *a, struct err *e) {
-    struct span text = SPAN("");
+    struct span text = d->own;
     bool cut;
 
     if (wanted && record_str(r, "text", &text, e) < 0)
@@ -74,20 +77,57 @@ static int glide_branch(struct tool *t, struct decoder_input *d, const struct re
 void tool_open_decoder_input(struct tool *t, struct decoder_input *d, const struct decoder_model *m,
                              const struct model_paths *p) {
     struct err e = {0};
-    struct span text;
 
     d->m = m;
+    d->own = SPAN("");
     if (m->glide) {
-        if (decode_uncond_text(d->uncond, &text, &t->arena, &e) < 0 ||
-            decode_text(&d->uncond_branch, m->glide, m->unet, &t->compute, text, NULL, &t->arena, &e) < 0)
+        if (decode_uncond_text(d->uncond, &d->uncond_text, &t->arena, &e) < 0 ||
+            decode_text(&d->uncond_branch, m->glide, m->unet, &t->compute, d->uncond_text, NULL, &t->arena, &e) < 0)
             die("%s", e.msg);
         return;
     }
     if (condition_empty(&d->empty, d->uncond, p, &t->compute, &t->arena, &e) < 0 ||
         decode_branch(&d->uncond_branch, m, &t->compute, NULL, &d->empty, &t->arena, &e) < 0)
         die("%s", e.msg);
+    d->uncond_text = d->empty.text;
     origin_open(&d->clip.origin, p, &t->arena);
     tool_same_uncond(t, &d->clip, d->uncond, &d->empty.from);
+}
+
+/* Writes a name for the text `text` of the file `file` into buf. */
+static const char *name_text(struct span text, struct span file, char *buf, size_t room) {
+    char quoted[150];
+
+    if (text.p && !text.n)
+        return "the empty text";
+    if (text.p)
+        snprintf(buf, room, "the text '%s'", tool_quote(text, quoted, sizeof quoted));
+    else
+        snprintf(buf, room, "the text of %s", tool_quote(file, quoted, sizeof quoted));
+    return buf;
+}
+
+int tool_inverted_text(struct tool *t, struct decoder_input *d, const struct record *r, const struct decode_recipe *q,
+                       struct err *e) {
+    struct span text = d->uncond_text, file = span_of(d->uncond ? d->uncond : "");
+    char a[180], b[180], id[300];
+    struct err why = {0};
+
+    if (d->m->glide && q->other.p) {
+        d->own = q->other;
+        return 0;
+    }
+    if (text.p && q->other.p ? span_equal(text, q->other) : span_equal(file, q->file))
+        return 0;
+    err_set(&why, "its noise was inverted under %s, and it is decoded under %s (see --uncond)",
+            name_text(q->other, q->file, a, sizeof a), name_text(text, file, b, sizeof b));
+    if (t->input.strict)
+        return err_set(e, "%s", why.msg);
+    if (!t->quiet && !d->told_text)
+        warn("%s: record %llu (%s): %s", t->input.name, (unsigned long long)t->input.number,
+             tool_quote(r->id, id, sizeof id), why.msg);
+    d->told_text = true;
+    return 0;
 }
 
 int tool_decoder_branch(struct tool *t, struct decoder_input *d, const struct record *r, bool text, struct decode_branch *b,

@@ -32,6 +32,8 @@ int condition_of(struct condition *c, const struct record *r, struct arena *a, s
     if (got <= 0)
         return got;
     c->from = origin_mark(r, "text_embed");
+    if (record_str(r, "text", &c->text, NULL) <= 0)
+        c->text = (struct span){NULL, 0};
     return states_of(c, r, a, e);
 }
 
@@ -60,6 +62,7 @@ int condition_empty(struct condition *c, const char *uncond, const struct model_
         return -1;
     c->embed = embed, c->states = states;
     c->d = n.d, c->w = n.model->config.text.width;
+    c->text = SPAN("");
     return 0;
 }
 

@@ -18,6 +18,7 @@ struct condition {
     const float *embed, *states;
     size_t d, n, w;
     struct origin_mark from;    /* which CLIP made the embedding */
+    struct span text;           /* the text itself; p is NULL if it is unknown */
 };
 
 /* Reads r's text_embed and text_states into *c.  Returns 1, or 0 if r has no text_embed (as for a variation of an

@@ -96,6 +96,9 @@ int decode_recipe(struct decode_recipe *d, const struct record *r, size_t train_
     d->steps = n;
     params_int(r, "ddim-invert", "text", &text);
     d->text = text != 0;
+    d->file = SPAN(""), d->other = SPAN("");
+    if (params_last_text(r, "ddim-invert", "uncond", &d->file) && !params_last_text(r, "ddim-invert", "uncond_text", &d->other))
+        d->other = (struct span){NULL, 0};
     for (size_t i = 0; d->known && i < n; i++) {
         if (t[i] < 0 || t[i] >= (int64_t)train_steps || (i && t[i] >= t[i - 1]))
             return err_set(e, "params: the timesteps of the noise do not descend from %zu", train_steps - 1);

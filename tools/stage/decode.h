@@ -45,9 +45,11 @@ int decode_embed(const struct decoder_model *m, const struct record *r, const ch
                  struct err *e);
 
 /* What ddim-invert wrote about the record's noise.  `known` is false if the record has no noise or ddim-invert wrote no
- * timesteps.  `text` is true if the inversion used the text. */
+ * timesteps.  `text` is true if the inversion used the record's text.  If not, it used the text `other`, of which p is
+ * NULL if it is unknown, and `file` is the file of --uncond that held it, or empty for the empty text. */
 struct decode_recipe {
     bool known, text;
+    struct span other, file;
     size_t steps;
     int timesteps[SCHED_STEPS_MAX];
 };
