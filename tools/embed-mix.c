@@ -10,7 +10,6 @@
 #include "tools/common/input.h"
 #include "tools/common/output.h"
 #include "tools/common/tool.h"
-#include "tools/stage/missing.h"
 #include "tools/stage/pca_record.h"
 
 #define SYNOPSIS "slerp|lerp|diff|mean|sum|pca-fit|pca-project|pca-reconstruct [option ...] file ..."
@@ -22,7 +21,7 @@ struct job {
     const char *mode, *field, *theta_list, *pca_file, *k_list;
     int64_t frames, components;
     struct beside second;      /* the second of two streams */
-    struct vector text[2];    /* new, old */
+    struct mix_texts texts;
     struct mix_total total;
     double theta[THETAS];
     size_t n;                  /* numbers in theta: thetas, or counts of components */
@@ -83,21 +82,14 @@ static int along(void *ctx, struct record *r, struct arena *mem, struct err *e) 
     struct job *j = ctx;
     struct mix_way w;
 
-    return mix_along(&w, r, &j->text[1], &j->text[0], mem, e) < 0 ? -1 : frames(j, &w, *mem, e);
+    return mix_along(&w, r, &j->texts, mem, e) < 0 ? -1 : frames(j, &w, *mem, e);
 }
 
 /* Mode "diff IMAGES NEW OLD": move images along the difference of two texts. */
 static void difference(struct job *j, int n, char *file[]) {
-    struct record r;
     struct err e = {0};
 
-    for (int i = 0; i < 2; i++) {
-        if (stream_first(file[i + 1], &r, &j->t.arena, &e) < 0)
-            die("%s", e.msg);
-        if (vector_floats(&j->text[i], &r, "text_embed", &j->t.arena, &e) <= 0)
-            die("%s: %s%s", file[i + 1], e.msg[0] ? e.msg : "no text_embed", e.msg[0] ? "" : field_maker("text_embed"));
-    }
-    if (mix_fits(&j->text[0], &j->text[1], j->total.force, &e) < 0)
+    if (mix_texts_read(&j->texts, file[1], file[2], j->total.force, &j->t.arena, &e) < 0)
         die("%s", e.msg);
     tool_streams(&j->t, n - 2, file, along, j);
 }

@@ -358,6 +358,42 @@ stopped_by() {
     [ "$(field d.clip .data.image_embed | sed -n 1p)" = "$(field a.clip .data.image_embed)" ]
 }
 
+@test "embed-mix: diff refuses pictures of another CLIP than the texts', where that is known" {
+    "$AID/make_karlo" -t -e 64 pipe >list
+    "$AID/make_model" -l split -s 1 tiny pipe
+    cp -r "$BATS_TEST_DIRNAME/../../examples/emoji/tokenizer" pipe/tokenizer
+    "$AID/make_model" -l hf -s 1 tiny joint
+    "$AID/make_model" -l hf -s 2 tiny other
+    clip-tok -m pipe fish >new.tok
+    clip-tok -m pipe star >old.tok
+    for m in pipe joint other; do
+        clip-embed -m $m <new.tok >$m.new
+        clip-embed -m $m <old.tok >$m.old
+        clip-embed -m $m "$G/../images/rgb.png" "$G/../images/la.png" >$m.picture
+    done
+    # the same weights in one file or in two, and a CLIP in two files, whose towers have a fingerprint each
+    for m in "joint joint" "pipe pipe" "pipe joint" "joint pipe" "other other"; do
+        run -0 --separate-stderr embed-mix diff --strict -o out.clip "${m% *}.picture" "${m#* }.new" "${m#* }.old"
+        [ "$stderr" = "" ]
+    done
+    run -1 --separate-stderr embed-mix diff -o none.clip joint.picture other.new other.old
+    fp() { record-json "$1" | jq -r "first(.data.model.$2)" | head -n 1; }
+    [ "${stderr_lines[0]}" = "embed-mix: joint.picture: record 1 ($G/../images/rgb.png): vectors of different models, $(fp joint.picture image_embed) and $(fp other.new text_embed) (--force mixes them)" ]
+    [ "${#stderr_lines[@]}" -eq 2 ]
+    run -0 --separate-stderr embed-mix diff --force --frames 2 -o out.clip joint.picture other.new other.old
+    [ "$(field out.clip .id | wc -l)" -eq 4 ]
+    # a prior's picture is compared by the text it was made from
+    prior -m pipe --steps 1 pipe.new >p.clip
+    embed-mix diff --frames 2 p.clip pipe.new pipe.old >out.clip
+    run -1 --separate-stderr embed-mix diff -o none.clip p.clip other.new other.old
+    [ "$stderr" = "embed-mix: p.clip: record 1 (fish): vectors of different models, $(fp pipe.new text_embed) and $(fp other.new text_embed) (--force mixes them)" ]
+    # texts
+    run -2 --separate-stderr embed-mix diff -o out.clip p.clip pipe.new other.old
+    [[ "$stderr" == "embed-mix: vectors of different models, "* ]]
+    run -2 --separate-stderr embed-mix diff -o out.clip p.clip joint.picture other.old
+    [ "$stderr" = "embed-mix: joint.picture: no text_embed (clip-tok | clip-embed makes it of a text)" ]
+}
+
 @test "embed-mix: records stay beside each other where some are passed over" {
     prior "$U" --steps 2 four.clip >a.clip
     prior "$U" --steps 2 -s 1 four.clip >b.clip

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "formats/record/params.h"
+#include "formats/record/stream.h"
 #include "lib/vector/mix.h"
 #include "tools/stage/missing.h"
 
@@ -86,21 +87,65 @@ int mix_between(struct mix_way *w, const struct record *a, const struct record *
     return mix_fits(&w->from, &to, force, e) < 0 ? -1 : sample_of(&w->sample, a, mem, e);
 }
 
-int mix_along(struct mix_way *w, const struct record *a, const struct vector *old, const struct vector *fresh,
-              struct arena *mem, struct err *e) {
-    float *to = arena_take(mem, fresh->d, sizeof *to);
+/* ---- along the difference of two texts ---- */
+
+static int read_text(struct vector *v, struct origin_mark *by, const char *file, struct arena *keep, struct err *e) {
+    struct err why = {0};
+    struct record r;
+    int got;
+
+    if (stream_first(file, &r, keep, e) < 0)
+        return -1;
+    got = vector_floats(v, &r, "text_embed", keep, &why);
+    if (got <= 0) {
+        if (!got)
+            field_missing(&r, "text_embed", &why);
+        return err_at(e, file, &why);
+    }
+    *by = origin_mark(&r, "text_embed");
+    return 0;
+}
+
+int mix_texts_read(struct mix_texts *t, const char *fresh, const char *old, bool force, struct arena *keep, struct err *e) {
+    struct origin_mark unused;
+
+    t->force = force;
+    if (read_text(&t->fresh, &t->by, fresh, keep, e) < 0 || read_text(&t->old, &unused, old, keep, e) < 0)
+        return -1;
+    return mix_fits(&t->fresh, &t->old, force, e);
+}
+
+/* Returns 0, or -1 if `image`, the image_embed of a, is known to be of another CLIP than the texts. */
+static int same_clip(const struct record *a, const struct vector *image, const struct mix_texts *t, struct arena *mem, struct err *e) {
+    struct origin_mark of = origin_mark(a, "image_embed");
+    struct vector text;
+    int got;
+
+    if (of.fingerprint.n)
+        return of.scaled && t->by.scaled ? mix_fits(image, &t->fresh, false, e) : 0;
+    got = vector_floats(&text, a, "text_embed", mem, e);
+    return got > 0 ? mix_fits(&text, &t->fresh, false, e) : got;
+}
+
+int mix_along(struct mix_way *w, const struct record *a, const struct mix_texts *t, struct arena *mem, struct err *e) {
+    size_t d = t->fresh.d;
+    float *to = arena_take(mem, d, sizeof *to);
 
     *w = (struct mix_way){.a = a, .to = to};
     if (!to)
         return err_set(e, "out of memory");
     if (mix_get(a, "image_embed", &w->from, mem, e) < 0)
         return -1;
-    if (w->from.d != fresh->d)
-        return err_set(e, "an image_embed of %zu, texts of %zu", w->from.d, fresh->d);
-    if (mix_difference(vector_f32(old), vector_f32(fresh), vector_f32(&w->from), w->from.d, to, e) < 0)
+    if (w->from.d != d)
+        return err_set(e, "an image_embed of %zu, texts of %zu", w->from.d, d);
+    if (!t->force && same_clip(a, &w->from, t, mem, e) < 0)
+        return -1;
+    if (mix_difference(vector_f32(&t->old), vector_f32(&t->fresh), vector_f32(&w->from), d, to, e) < 0)
         return -1;
     return sample_of(&w->sample, a, mem, e);
 }
+
+/* ---- frames ---- */
 
 int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, size_t n, double t, struct arena *mem,
               struct err *e) {

@@ -7,11 +7,16 @@
  * Fields   A frame is a copy of the first record with the new vector and `theta`.  If the first record has no
  *          `noise_id`, the frame's `noise_id` is the record's root, so all frames of a record are drawn from one noise.
  *          If both records have the field `noise`, the noises are mixed, too.
+ * Models   Two vectors of one field are of one model if their fingerprints are equal.  A picture and a text of one CLIP may
+ *          have different fingerprints, because towers in two files have a fingerprint each.  Such a file has no logit_scale.
+ *          So a picture and a text are of different CLIPs if the fingerprints differ and clip-embed recorded a logit_scale for
+ *          both.  For a picture of a prior, the text that the prior was given stands in for it.
  * Errors   Vectors of different widths or models, noises of different shapes or timesteps.
  */
 #ifndef UNCLIP_MIXING_H
 #define UNCLIP_MIXING_H
 
+#include "tools/stage/origin.h"
 #include "tools/stage/sample.h"
 #include "tools/stage/vector.h"
 
@@ -22,6 +27,16 @@ int mix_get(const struct record *r, const char *wanted, struct vector *out, stru
 int mix_fits(const struct vector *a, const struct vector *b, bool force, struct err *e);
 
 int mix_set(struct record *r, const char *field, const float *v, size_t d, struct err *e);
+
+/* Two texts whose difference is a direction for pictures.  mix_texts_read reads the text_embed of the first record of each
+ * file.  If `force` is false, the texts and the pictures must be of one CLIP. */
+struct mix_texts {
+    struct vector fresh, old;
+    struct origin_mark by;    /* which CLIP made `fresh` */
+    bool force;
+};
+
+int mix_texts_read(struct mix_texts *t, const char *fresh, const char *old, bool force, struct arena *keep, struct err *e);
 
 /* A way from the vector `from` of the record a to the vector `to`.  If `other` is not NULL, the noise of that record is
  * mixed with the noise of a.  mix_between makes a way from a field of record a to the same field of record b; `name` is
@@ -36,8 +51,7 @@ struct mix_way {
 
 int mix_between(struct mix_way *w, const struct record *a, const struct record *b, const char *name, const char *wanted,
                 bool force, struct arena *mem, struct err *e);
-int mix_along(struct mix_way *w, const struct record *a, const struct vector *old, const struct vector *fresh,
-              struct arena *mem, struct err *e);
+int mix_along(struct mix_way *w, const struct record *a, const struct mix_texts *t, struct arena *mem, struct err *e);
 
 /* Makes *out frame i of the n frames of the way w.  Its vector lies between the way's two vectors: t = 0 gives the
  * first vector and t = 1 the second.  If `lerp` is true, the vector is on the straight line, otherwise on the great
