@@ -466,8 +466,6 @@ int record_set_sub_text(struct record *r, const char *key, const char *sub, stru
 int record_drop_made(struct record *r, const char *key, struct err *e) {
     struct edit ed = {.from = span_of(key), .to = span_of(key), .drop = true};
 
-    if (!record_has(r, key))
-        return 0;
     record_drop(r, key);
     return record_has(r, "model") ? edit_map(r, "model", &ed, false, e) : 0;
 }

@@ -151,7 +151,7 @@ edited() { mkdir -p "$1/prior" && jq "$2" "$G/ar_prior/prior/config.json" >"$1/p
 @test "prior: a record without text_states is named" {
     record-json "$T" | jq -c 'del(.data.text_states)' | record-json --from-json >bare.clip
     run -1 --separate-stderr prior bare.clip
-    [ "$stderr" = "prior: bare.clip: record 1 (text): text_embed without text_states: clip-embed wrote it with -S, use it without" ]
+    [ "$stderr" = "prior: bare.clip: record 1 (text): text_embed without text_states (clip-embed -S leaves them out, and embed-mix does where it cannot mix them)" ]
 }
 
 @test "prior: codes, a run that was cut goes on to the same records" {

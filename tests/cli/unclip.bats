@@ -320,7 +320,7 @@ stopped_by() {
     record-json p.clip | jq -c 'del(.data.text_states)' | record-json --from-json >s.clip
     run decode64 "$U" --steps 2 s.clip
     [ "$status" -eq 1 ]
-    [ "$output" = "decode64: s.clip: record 1 (text): text_embed without text_states: clip-embed wrote it with -S, use it without" ]
+    [ "$output" = "decode64: s.clip: record 1 (text): text_embed without text_states (clip-embed -S leaves them out, and embed-mix does where it cannot mix them)" ]
     record-json p.clip | jq -c '.data = {}' | record-json --from-json >n.clip
     run decode64 "$U" --steps 2 n.clip
     [ "$status" -eq 1 ]
@@ -356,6 +356,58 @@ stopped_by() {
     [ "$(decode64 "$U" --steps 2 numbered.clip | field - .data.image | sort -u | wc -l)" = 2 ]
     embed-mix diff --theta 0,0.25 a.clip "$G/text.clip" "$G/empty.clip" >d.clip
     [ "$(field d.clip .data.image_embed | sed -n 1p)" = "$(field a.clip .data.image_embed)" ]
+}
+
+@test "embed-mix: between two texts, their states are mixed, too, and nothing is left of one text" {
+    "$AID/make_karlo" -t -e 64 pipe >list
+    "$AID/make_model" -l split -s 1 tiny pipe
+    cp -r "$BATS_TEST_DIRNAME/../../examples/emoji/tokenizer" pipe/tokenizer
+    export UNCLIP_MODEL=pipe
+    for w in fish star 'a big red apple'; do clip-tok "$w" | clip-embed >"${w##* }.clip"; done
+    part() { field "$1" "[.data.text, .data.tokens, .data.truncated, .data.text_states, .data.model.tokens]"; }
+    for mode in slerp lerp; do
+        run -0 --separate-stderr embed-mix $mode --strict --theta 0,0.25,1 -o m.clip fish.clip star.clip
+        [ "$stderr" = "" ]
+        [ "$(part m.clip | sed -n 1p)" = "$(part fish.clip)" ]
+        [ "$(part m.clip | sed -n 3p)" = "$(part star.clip)" ]
+        [ "$(field m.clip .data.text_embed | sed -n 3p)" = "$(field star.clip .data.text_embed)" ]
+        [ "$(part m.clip | sed -n 2p | jq -c 'del(.[3])')" = '[null,null,null,null]' ]
+        record-json --arrays fish.clip star.clip m.clip | jq -s '[.[0], .[1], .[3] | .data.text_states | flatten] | transpose |
+            (length > 100) and (map((0.75 * .[0] + 0.25 * .[1] - .[2]) | fabs) | max < 1e-6)' | grep -qx true
+        prior --steps 2 m.clip >p.clip    # all three are texts for prior
+        # the last one, sample 2 of 3, is the second text, and no longer the first
+        prior --steps 2 -n 3 --noise-id fish star.clip >want.clip
+        [ "$(field p.clip .data.image_embed | sed -n 3p)" = "$(field want.clip .data.image_embed | sed -n 3p)" ]
+        [ "$(field p.clip .data.image_embed | sort -u | wc -l)" -eq 3 ]
+    done
+    # texts of different lengths: the ends are whole, and between them prior has nothing to go by
+    cat star.clip star.clip >two.clip
+    cat apple.clip apple.clip >apples.clip
+    run -0 --separate-stderr embed-mix slerp --theta 0,0.5,1 -o m.clip two.clip apples.clip
+    [ "$stderr" = "embed-mix: two.clip: record 1 (star): its text_states do not fit the new text_embed and are left out, and prior needs them (see embed-mix(1))" ]
+    [ "$(part m.clip | sed -n '1p;3p')" = "$(part star.clip; part apple.clip)" ]
+    [ "$(part m.clip | sed -n 2p)" = '[null,null,null,null,null]' ]
+    run -0 --separate-stderr embed-mix slerp -q --theta 0.5 -o q.clip two.clip apples.clip
+    [ "$stderr" = "" ]
+    run -0 --separate-stderr embed-mix slerp --theta 0,1 -o q.clip two.clip apples.clip
+    [ "$stderr" = "" ]
+    run -1 --separate-stderr prior --steps 2 -o p.clip m.clip
+    [ "${stderr_lines[0]}" = "prior: m.clip: record 2 (star#1): text_embed without text_states (clip-embed -S leaves them out, and embed-mix does where it cannot mix them)" ]
+    [ "$(field p.clip .id | wc -l)" -eq 4 ]
+    decode64 --embed text --no-text --steps 2 m.clip >d.clip
+    # a vector of components
+    cat fish.clip star.clip apple.clip >three.clip
+    embed-mix pca-fit three.clip >pca.clip
+    run -0 --separate-stderr embed-mix pca-reconstruct --pca pca.clip --counts 1,2 -o r.clip three.clip
+    [ "$stderr" = "embed-mix: three.clip: record 1 (fish): its text_states do not fit the new text_embed and are left out, and prior needs them (see embed-mix(1))" ]
+    [ "$(part r.clip | sort -u)" = '[null,null,null,null,null]' ]
+    run -0 --separate-stderr embed-mix pca-project --pca pca.clip -o r.clip three.clip
+    [ "$stderr" = "" ]
+    [ "$(part r.clip)" = "$(part three.clip)" ]
+    # another field: the text stays
+    prior --steps 2 three.clip >p.clip
+    embed-mix slerp --theta 0.5 p.clip p.clip >m.clip
+    [ "$(part m.clip)" = "$(part p.clip)" ]
 }
 
 @test "embed-mix: diff refuses pictures of another CLIP than the texts', where that is known" {

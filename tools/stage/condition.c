@@ -14,7 +14,7 @@ static int states_of(struct condition *c, const struct record *r, struct arena *
     if (got < 0)
         return -1;
     if (!got)
-        return err_set(e, "text_embed without text_states: clip-embed wrote it with -S, use it without");
+        return err_set(e, "text_embed without text_states (clip-embed -S leaves them out, and embed-mix does where it cannot mix them)");
     if (t.nd != 2 || !t.shape[0] || !t.shape[1])
         return err_set(e, "field text_states is not a matrix of numbers");
     if (record_numbers(r, "text_states", &c->states, &n, a, e) < 0)

@@ -31,6 +31,69 @@ int mix_set(struct record *r, const char *field, const float *v, size_t d, struc
     return record_set_tensor(r, field, DT_F32, v, 1, &d, e);
 }
 
+/* ---- what belongs to one text ---- */
+
+static const char *const of_text[] = {"text_states", "tokens", "truncated", "text"};
+enum { OF_TEXT = sizeof of_text / sizeof *of_text };
+
+/* Drops the fields of_text[from ...]. */
+static int drop(struct record *r, size_t from, struct err *e) {
+    for (size_t i = from; i < OF_TEXT; i++)
+        if (record_drop_made(r, of_text[i], e) < 0)
+            return -1;
+    return 0;
+}
+
+int mix_drop_text(struct record *r, struct err *e) {
+    return drop(r, 0, e);
+}
+
+/* Gives `out` all that belongs to the text of b. */
+static int take_text(struct record *out, const struct record *b, struct err *e) {
+    for (size_t i = 0; i < OF_TEXT; i++) {
+        struct span v, model;
+        int made = record_sub_str(b, "model", of_text[i], &model, e);
+
+        if (made < 0 || record_drop_made(out, of_text[i], e) < 0 ||
+            (record_raw(b, of_text[i], &v) > 0 && record_set_raw(out, of_text[i], v, e) < 0) ||
+            (made && record_set_sub_text(out, "model", of_text[i], model, e) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+/* Sets w->states if the text_states of a and b have equal shapes. */
+static int states_of(struct mix_way *w, const struct record *a, const struct record *b, struct arena *mem, struct err *e) {
+    struct tensor s, t;
+    size_t n;
+    int p = record_tensor(a, "text_states", &s, e), q = record_tensor(b, "text_states", &t, e);
+
+    if (p <= 0 || q <= 0)
+        return p < 0 || q < 0 ? -1 : 0;
+    if (s.nd != 2 || t.nd != 2 || s.shape[0] != t.shape[0] || s.shape[1] != t.shape[1])
+        return 0;
+    memcpy(w->shape, s.shape, sizeof w->shape);
+    return record_numbers(a, "text_states", &w->states[0], &n, mem, e) < 0 ||
+           record_numbers(b, "text_states", &w->states[1], &n, mem, e) < 0 ? -1 : 0;
+}
+
+/* Makes what belongs to the text of `out`, a copy of w->a, that of a text which lies at t between the two texts. */
+static int text_between(struct record *out, const struct mix_way *w, double t, struct arena *mem, struct err *e) {
+    size_t n = w->shape[0] * w->shape[1];
+    float *s;
+
+    if (t == 0)
+        return 0;
+    if (t == 1)
+        return take_text(out, w->other, e);
+    if (drop(out, w->states[0] ? 1 : 0, e) < 0 || !w->states[0])    /* of_text[0] is text_states */
+        return e->msg[0] ? -1 : 0;
+    if (!(s = arena_take(mem, n, sizeof *s)))
+        return err_set(e, "out of memory");
+    mix_lerp(w->states[0], w->states[1], t, n, s);
+    return record_set_tensor(out, "text_states", DT_F32, s, 2, w->shape, e);
+}
+
 /* ---- between two records ---- */
 
 /* Returns 0 if the noises of the records a and b have equal timesteps, else -1: the noises then cannot be mixed. */
@@ -72,6 +135,10 @@ static int between(bool lerp, const float *a, const float *b, double t, size_t d
     return 0;
 }
 
+static bool is_text(const struct mix_way *w) {
+    return w->other && !strcmp(w->from.field, "text_embed");
+}
+
 int mix_between(struct mix_way *w, const struct record *a, const struct record *b, const char *name, const char *wanted,
                 bool force, struct arena *mem, struct err *e) {
     struct vector to;
@@ -84,7 +151,9 @@ int mix_between(struct mix_way *w, const struct record *a, const struct record *
     if (got <= 0)
         return got < 0 ? -1 : err_set(e, "no %s in %s", w->from.field, name);
     w->to = vector_f32(&to);
-    return mix_fits(&w->from, &to, force, e) < 0 ? -1 : sample_of(&w->sample, a, mem, e);
+    if (mix_fits(&w->from, &to, force, e) < 0 || (is_text(w) && states_of(w, a, b, mem, e) < 0))
+        return -1;
+    return sample_of(&w->sample, a, mem, e);
 }
 
 /* ---- along the difference of two texts ---- */
@@ -160,6 +229,8 @@ int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, 
     if (record_copy(out, w->a, mem, e) < 0 || sample_child(out, &w->sample, i, n, e) < 0 ||
         between(lerp, vector_f32(&w->from), w->to, t, d, v, e) < 0 || mix_set(out, w->from.field, v, d, e) < 0 ||
         record_set_float(out, "theta", t, e) < 0)
+        return -1;
+    if (is_text(w) && text_between(out, w, t, mem, e) < 0)
         return -1;
     if (!record_has(w->a, "noise_id") && record_set_text(out, "noise_id", w->sample.root, e) < 0)
         return -1;

@@ -7,6 +7,10 @@
  * Fields   A frame is a copy of the first record with the new vector and `theta`.  If the first record has no
  *          `noise_id`, the frame's `noise_id` is the record's root, so all frames of a record are drawn from one noise.
  *          If both records have the field `noise`, the noises are mixed, too.
+ * Texts    text_states, tokens, truncated and text belong to one text_embed.  If text_embed is mixed, the frame at t = 0 keeps
+ *          those of the first record and the frame at t = 1 gets those of the second record.  Between them the states of
+ *          texts with equal numbers of tokens are interpolated linearly, and all else that belongs to one text is left out.
+ *          States of different shapes are left out, too.
  * Models   Two vectors of one field are of one model if their fingerprints are equal.  A picture and a text of one CLIP may
  *          have different fingerprints, because towers in two files have a fingerprint each.  Such a file has no logit_scale.
  *          So a picture and a text are of different CLIPs if the fingerprints differ and clip-embed recorded a logit_scale for
@@ -26,6 +30,9 @@ int mix_get(const struct record *r, const char *wanted, struct vector *out, stru
 
 int mix_fits(const struct vector *a, const struct vector *b, bool force, struct err *e);
 
+/* Drops what belongs to one text, because the text_embed of r is no longer the embedding of a text. */
+int mix_drop_text(struct record *r, struct err *e);
+
 int mix_set(struct record *r, const char *field, const float *v, size_t d, struct err *e);
 
 /* Two texts whose difference is a direction for pictures.  mix_texts_read reads the text_embed of the first record of each
@@ -39,7 +46,8 @@ struct mix_texts {
 int mix_texts_read(struct mix_texts *t, const char *fresh, const char *old, bool force, struct arena *keep, struct err *e);
 
 /* A way from the vector `from` of the record a to the vector `to`.  If `other` is not NULL, the noise of that record is
- * mixed with the noise of a.  mix_between makes a way from a field of record a to the same field of record b; `name` is
+ * mixed with the noise of a, and, if the vector is a text_embed, the texts are mixed as the head of this file says; if their
+ * text_states can be mixed, `states` holds those of a and of `other`.  mix_between makes a way from a field of record a to the same field of record b; `name` is
  * the file of b, for messages.  mix_along makes a way from the image_embed of record a along the difference of two
  * texts.  The records a and b, and the memory taken from the arena `mem`, must outlive the way. */
 struct mix_way {
@@ -47,6 +55,8 @@ struct mix_way {
     struct sample sample;
     struct vector from;
     const float *to;
+    const float *states[2];    /* [rows, wide] each, or NULL */
+    size_t shape[2];           /* rows, wide */
 };
 
 int mix_between(struct mix_way *w, const struct record *a, const struct record *b, const char *name, const char *wanted,

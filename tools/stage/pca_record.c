@@ -102,5 +102,7 @@ int pca_apply(struct record *out, const struct record *r, const struct pca_job *
     if (sample_child(out, &s, i, n, e) < 0 || mix_set(out, v.field, x, p->d, e) < 0 ||
         record_set_int(out, "components", (int64_t)k, e) < 0)
         return -1;
+    if (!strcmp(v.field, "text_embed") && mix_drop_text(out, e) < 0)
+        return -1;
     return record_has(r, "noise_id") ? 0 : record_set_text(out, "noise_id", s.root, e);
 }

@@ -33,7 +33,7 @@ int pca_rows_add(struct pca_rows *t, const struct record *r, const char *field, 
 int pca_rows_record(struct record *r, const struct pca_rows *t, size_t most, struct arena *a, struct err *e);
 
 /* What pca_apply does.  It makes *out a copy of the record r, as sample i of n, whose vector is reconstructed from the
- * first k components.  If n is 0, *out is instead a copy of r with the vector's coordinates in the field `pca`. */
+ * first k components; what belongs to the text of a text_embed is left out (mixing.h).  If n is 0, *out is instead a copy of r with the vector's coordinates in the field `pca`. */
 struct pca_job {
     const struct pca_record *p;
     const char *field;
