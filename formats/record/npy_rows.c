@@ -1,15 +1,34 @@
 #include "formats/record/npy_rows.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "formats/io/mapfile.h"
 #include "formats/record/npy.h"
 
+/* Opens a temporary file for the file `name`.  Returns NULL on an error. */
+static FILE *open_new(struct file_new *to, const char *name, struct err *e) {
+    FILE *f;
+    int fd;
+
+    if (file_new_open(to, name, e) < 0)
+        return NULL;
+    fd = fcntl(to->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0 && (f = fdopen(fd, "wb")))
+        return f;
+    err_set(e, "%s", strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    file_new_drop(to);
+    return NULL;
+}
+
 static int out_open(struct npy_out *o, struct err *e) {
-    if (!(o->f = fopen(o->file, "wb")) || fseek(o->f, 0, SEEK_SET) < 0)
-        return err_set(e, "%s", strerror(errno));
-    return 0;
+    if (!(o->f = open_new(&o->to, o->file, e)))
+        return -1;
+    return fseek(o->f, 0, SEEK_SET) < 0 ? err_set(e, "%s", strerror(errno)) : 0;
 }
 
 /* Sets o->row to the field's value v.  A number or bool becomes a tensor with nd = 0. */
@@ -73,31 +92,58 @@ static int out_add(struct npy_out *o, struct err *e) {
     return fwrite(o->row.data, 1, n, o->f) == n ? 0 : err_set(e, "%s", strerror(errno));
 }
 
-/* Writes the head again, now with the final number of rows, and closes the file. */
-static int out_close(struct npy_out *o, struct err *e) {
-    int rc = fseek(o->f, 0, SEEK_SET) < 0 ? err_set(e, "%s", strerror(errno)) : head(o, e);
-
-    if (fclose(o->f) != 0)
-        rc = err_set(e, "%s", strerror(errno));
-    o->f = NULL;
-    return rc;
+static int flush(FILE *f, struct err *e) {
+    return fflush(f) != 0 ? err_set(e, "%s", strerror(errno)) : 0;
 }
 
-static int write_failed(const char *file, const char *why, struct err *e) {
+/* Writes the head again, now with the final number of rows. */
+static int out_end(struct npy_out *o, struct err *e) {
+    if (fseek(o->f, 0, SEEK_SET) < 0)
+        return err_set(e, "%s", strerror(errno));
+    return head(o, e) < 0 ? -1 : flush(o->f, e);
+}
+
+static void drop(FILE **f, struct file_new *to) {
+    if (!*f)
+        return;
+    fclose(*f);
+    *f = NULL;
+    file_new_drop(to);
+}
+
+/* Gives the file its name.  It was flushed. */
+static int keep(FILE **f, struct file_new *to, struct err *e) {
+    FILE *was = *f;
+
+    *f = NULL;
+    if (fclose(was) == 0)
+        return file_new_keep(to, false, e);
+    err_set(e, "%s", strerror(errno));
+    file_new_drop(to);
+    return -1;
+}
+
+/* Removes the temporary files and fills e.  `file` could not be written. */
+static int write_failed(struct npy_writer *w, const char *file, const struct err *why, struct err *e) {
     struct err whole = {0};
 
-    err_set(&whole, "%.300s: %.300s", file, why);
+    for (size_t i = 0; i < w->n; i++)
+        drop(&w->out[i].f, &w->out[i].to);
+    drop(&w->id_file, &w->id_to);
+    err_set(&whole, "%.300s: %.300s", file, why->msg);
     *e = whole;
     return -2;
 }
 
 /* Opens every output file, if that is not done yet. */
 static int open_all(struct npy_writer *w, struct err *e) {
+    struct err why = {0};
+
     for (size_t i = 0; i < w->n && !w->open; i++)
-        if (out_open(&w->out[i], e) < 0)
-            return write_failed(w->out[i].file, e->msg, e);
-    if (w->ids && !w->open && !(w->id_file = fopen(w->ids, "wb")))
-        return write_failed(w->ids, strerror(errno), e);
+        if (out_open(&w->out[i], &why) < 0)
+            return write_failed(w, w->out[i].file, &why, e);
+    if (w->ids && !w->open && !(w->id_file = open_new(&w->id_to, w->ids, &why)))
+        return write_failed(w, w->ids, &why, e);
     w->open = true;
     return 0;
 }
@@ -114,30 +160,40 @@ static const char *no_line(const struct npy_writer *w, struct span id) {
 }
 
 int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e) {
-    const char *why = w->ids ? no_line(w, r->id) : NULL;
+    const char *no = w->ids ? no_line(w, r->id) : NULL;
+    struct err why = {0};
 
     for (size_t i = 0; i < w->n; i++)
         if (out_check(&w->out[i], r, e) < 0)
             return -1;
-    if (why)
-        return err_set(e, "%s", why);
+    if (no)
+        return err_set(e, "%s", no);
     if (open_all(w, e) < 0)
         return -2;
     for (size_t i = 0; i < w->n; i++)
-        if (out_add(&w->out[i], e) < 0)
-            return write_failed(w->out[i].file, e->msg, e);
-    if (w->ids && (fwrite(r->id.p, 1, r->id.n, w->id_file) != r->id.n || putc(w->end, w->id_file) == EOF))
-        return write_failed(w->ids, strerror(errno), e);
+        if (out_add(&w->out[i], &why) < 0)
+            return write_failed(w, w->out[i].file, &why, e);
+    if (w->ids && (fwrite(r->id.p, 1, r->id.n, w->id_file) != r->id.n || putc(w->end, w->id_file) == EOF)) {
+        err_set(&why, "%s", strerror(errno));
+        return write_failed(w, w->ids, &why, e);
+    }
     return 0;
 }
 
 int npy_writer_close(struct npy_writer *w, struct err *e) {
+    struct err why = {0};
+
     if (open_all(w, e) < 0)
         return -2;
     for (size_t i = 0; i < w->n; i++)
-        if (out_close(&w->out[i], e) < 0)
-            return write_failed(w->out[i].file, e->msg, e);
-    return w->ids && fclose(w->id_file) != 0 ? write_failed(w->ids, strerror(errno), e) : 0;
+        if (out_end(&w->out[i], &why) < 0)
+            return write_failed(w, w->out[i].file, &why, e);
+    if (w->ids && flush(w->id_file, &why) < 0)
+        return write_failed(w, w->ids, &why, e);
+    for (size_t i = 0; i < w->n; i++)
+        if (keep(&w->out[i].f, &w->out[i].to, &why) < 0)
+            return write_failed(w, w->out[i].file, &why, e);
+    return w->ids && keep(&w->id_file, &w->id_to, &why) < 0 ? write_failed(w, w->ids, &why, e) : 0;
 }
 
 /* Maps the file and parses its head.  The file stays mapped. */

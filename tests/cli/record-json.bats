@@ -98,6 +98,49 @@ b" ]
     head -c 128 e.npy | grep -q '(2, 2)'
 }
 
+@test "--npy: killed, it leaves what was there; failed, nothing is replaced and nothing is left" {
+    head -c 100000 /dev/zero | tr '\0' '\n' | sed 's/.*/{"id":"x","data":{"cos":0.5}}/' | record-json --from-json >many.clip
+    record-json --npy cos=c.npy --ids ids two.clip
+    chmod 640 c.npy
+    cp c.npy was.npy
+    cp ids was.ids
+    mkfifo fifo
+    for c in c none; do    # a file that is there, and none
+        record-json --npy cos=$c.npy --ids ids <fifo 3>&- &
+        pid=$!
+        exec 9>fifo
+        cat many.clip >&9
+        for _ in $(seq 400); do
+            t=$(find . -name '.unclip-*' -size +100k)
+            [ -z "$t" ] || break
+            sleep 0.05
+        done
+        [ -n "$t" ]
+        kill -9 $pid
+        wait $pid || true
+        exec 9>&-
+        cmp c.npy was.npy
+        cmp ids was.ids
+        [ ! -e none.npy ]
+        rm .unclip-*
+    done
+    if [ -w /dev/full ]; then
+        run -2 --separate-stderr record-json --npy cos=c.npy --ids /dev/full many.clip
+        [ "$stderr" = "record-json: /dev/full: No space left on device" ]
+        run -2 record-json --npy cos=/dev/full --ids ids many.clip
+    fi
+    run -2 --separate-stderr record-json --npy cos=c.npy --ids no/such two.clip
+    [ "$stderr" = "record-json: no/such: No such file or directory" ]
+    cmp c.npy was.npy
+    cmp ids was.ids
+    record-json --npy cos=c.npy --ids ids many.clip
+    [ "$(wc -l <ids)" -eq 100000 ]
+    [ "$(wc -c <c.npy)" -eq 800128 ]
+    [ "$(stat -c %a c.npy)" = 640 ]
+    record-json --npy cos=/dev/null --ids /dev/stdout two.clip | cmp - was.ids
+    [ "$(find . -name '.unclip-*')" = "" ]
+}
+
 @test "ids with newlines want -0" {
     printf '{"id":"a\\nb","data":{"cos":1.5}}' | record-json --from-json >n.clip
     run -1 --separate-stderr record-json --npy cos=c.npy --ids ids n.clip
