@@ -56,7 +56,7 @@ static int prompt(struct job *j, struct record *r, int **ids, size_t *n, struct 
     bool cut;
     int got = record_sub_str(r, "model", "tokens", &model, e);
 
-    if (got > 0 && span_is(model, j->m.bpe_hash)) {
+    if (got > 0 && span_is(model, j->m.bpe_hash) && record_has(r, "tokens")) {
         if (record_ints(r, "tokens", &own, n, a, e) < 0 || !(*ids = arena_take(a, *n, sizeof **ids)))
             return err_set(e, "out of memory");
         if (!*n)

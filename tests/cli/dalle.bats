@@ -54,6 +54,14 @@ tokens() {
     clip-tok -m mindalle 'the sun' | dalle -m v3 | tokens | cmp - <(dalle -m v3 two | tokens | tail -1)
 }
 
+@test "a text whose tokens were left out is tokenized" {
+    record-json two | jq -c 'del(.data.tokens)' | record-json --from-json >untokened
+    [ "$(record-json untokened | jq -c .data.model.tokens | sort -u | wc -l)" = 1 ]
+    dalle -m v3 --noise-id one untokened >got
+    dalle -m v3 --noise-id one two >want
+    cmp <(tokens got) <(tokens want)
+}
+
 @test "seeds, temperature and guidance change the picture; top-k 1 does not depend on the seed" {
     [ "$(for s in 0 1 2; do dalle -m v3 -s $s two | tokens; done | sort -u | wc -l)" = 6 ]
     [ "$(for s in 0 1 2; do dalle -m v3 --top-k 1 -s $s two | tokens; done | sort -u | wc -l)" = 2 ]
