@@ -115,7 +115,7 @@ static int params(struct job *j, size_t step, struct span *out, struct arena *a,
     if (j->u8)
         mp_cstr(&m, "u8"), mp_bool(&m, true);
     if (step)    /* --skip-from must not take a partial picture for a result, or for a picture of another step */
-        mp_cstr(&m, "partial"), mp_bool(&m, true), mp_cstr(&m, "step"), mp_uint(&m, step);
+        mp_cstr(&m, "step"), mp_uint(&m, step);
     mp_map_end(&m, begin);
     *out = mp_span(&m);
     return m.full ? err_set(e, "out of memory") : 0;

@@ -131,11 +131,6 @@ static void changes(struct arena a) {
     ok(record_drop_made(&r, "prior_embed", &e) == 0 && r.nfield == 11 && !record_has(&r, "prior_embed") &&
        record_sub_str(&r, "model", "prior_embed", &s, &e) == 0 && record_drop_made(&r, "nothing", &e) == 0 && r.nfield == 11 &&
        record_drop_made(&r, "noise", &e) == 0 && record_has(&r, "model"), "dropped, its fingerprint too");
-    ok(record_sub_str(&r, "model", "prior_embed", &s, &e) == 1 && record_drop_sub(&r, "model", "prior_embed", &e) == 0 &&
-       record_sub_str(&r, "model", "prior_embed", &s, &e) == 0 && record_has(&r, "prior_embed"),
-       "an entry of a map is dropped, the field of its name is not");
-    ok(record_drop_sub(&r, "model", "nothing", &e) == 0 && record_drop_sub(&r, "nothing", "x", &e) == 0 && !record_has(&r, "nothing"),
-       "an absent entry, an absent map: nothing happens");
     ok(record_set_sub_text(&r, "cos", "x", SPAN("y"), &e) == -1, "a number is not a map: %s", e.msg);
     e.msg[0] = 0;
     ok(record_set_float(&r, "cos", (double)NAN, &e) == -1, "NaN is not written: %s", e.msg);
