@@ -79,7 +79,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
 
 @test "clip-draw: pictures on the way, what to begin with, what to draw, what to avoid" {
     clip-draw "${few[@]}" --iterations 5 --every 2 in.clip >o.clip
-    [ "$(field o.clip '[.data.step, (.data.params[-1][1].partial // false), (.data.svg | length > 0)]' | tr '\n' ' ')" = '[2,true,true] [4,true,true] [null,false,true] ' ]
+    [ "$(field o.clip '[.data.step, (.data.params[-1][1].step == .data.step), (.data.svg | length > 0)]' | tr '\n' ' ')" = '[2,true,true] [4,true,true] [null,true,true] ' ]
     for c in pixels fourier; do
         clip-draw --canvas $c --size 64 --init fish.png --iterations 1 --lr 1e-6 in.clip >o.clip
         image-out -o o.png o.clip
@@ -169,8 +169,8 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     "${draw[@]}" --vq vq --size 64 --iterations 1 --lr 1e-6 --init fish.png in.clip >o.clip
     vq -m vq --side 64 fish.png | vq -d -m vq --precision f32 >ref.clip
     [ "$(cat o.clip ref.clip | field - '.data.image | flatten' | jq -s '. as [$a, $b] | [range($a | length) | $a[.] - $b[.] | fabs] | max < 1e-5')" = true ]
-    "${draw[@]}" --vq vq --size 32 --iterations 5 --every 2 in.clip | field - '[.data.step, .data.params[-1][1].partial // false]' >log
-    [ "$(tr '\n' ' ' <log)" = '[2,true] [4,true] [null,false] ' ]
+    "${draw[@]}" --vq vq --size 32 --iterations 5 --every 2 in.clip | field - '[.data.step, .data.params[-1][1].step == .data.step]' >log
+    [ "$(tr '\n' ' ' <log)" = '[2,true] [4,true] [null,true] ' ]
     few=("${draw[@]}" --vq vq --size 32 --iterations 2 --lr 3)    # so that codes change at once
     "${few[@]}" --target fish.png in.clip >a
     echo 'a fish' | clip-tok | clip-embed >fish.clip
@@ -283,6 +283,6 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
     s=0
     wait $pid || s=$?
     [ $s = 143 ]
-    [ "$(field o.clip '[.id, .data.step > 0, .data.params[-1][1].partial, .data.params[-1][1].step == .data.step, (.data.svg | length > 0)]')" = '["a red heart",true,true,true,true]' ]
+    [ "$(field o.clip '[.id, .data.step > 0, .data.params[-1][1].step == .data.step, (.data.svg | length > 0)]')" = '["a red heart",true,true,true]' ]
     [ "$(clip-draw --size 32 --strokes 6 --iterations 1 --skip-from o.clip in.clip | field - .data.step)" = null ]
 }
