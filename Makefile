@@ -238,7 +238,7 @@ lint:
 	@for o in $(WRAPS); do nm -u build-lint/*/*/$$o.o | grep -qwE 'malloc|calloc|realloc' || { echo "$$o does not allocate"; exit 1; }; done
 	@! command -v python3 >/dev/null || python3 lib/text/text_tables.py | cmp - lib/text/text_tables.c
 	@$(MANDOC) -Tlint -Wwarning $(PAGES)
-	@shellcheck -x -S warning -e SC2154 tests/run tests/layers tests/fuzz/run .ci/run .ci/needs .ci/vocab .ci/completions $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS) tests/cluster/cluster.bats
+	@shellcheck -x -S warning -e SC2154 tests/run tests/layers tests/fuzz/run .ci/run .ci/needs .ci/vocab .ci/completions $(wildcard examples/*.sh bench/*.sh tests/*/*.sh) $(BATS) tests/cli/earlier.bash tests/cluster/cluster.bats
 	@echo lint: clean
 
 # Completions of bash, zsh and fish, from the options that the programs print.

@@ -104,13 +104,7 @@ field() { record-json --arrays "$1" | jq -c "$2"; }
 }
 
 @test "clip-draw: what describes an earlier picture goes, and cos is of the result" {
-    # fields of an earlier picture, and what rank and probe said of its vector
-    earlier='.data += {svg: "<svg/>", step: 3, logp: -1, cos: 0.5, logit: 50, prob: 0.5, rank: 2, label: "cat", score: 5, theta: 0.5,
-        image_features: {"$nd": {type: "<f4", shape: [1], data: "AACAPw=="}}, source: {"$nd": {type: "|u1", shape: [1, 1, 3], data: "AAAA"}},
-        mask: {"$nd": {type: "|u1", shape: [1, 1], data: "AA=="}}} | .data.image_tokens //= [1] | .data.grid //= [1, 1] |
-        .data.model += {image_features: "0123456789abcdef"} | .data.model.image_tokens //= "0123456789abcdef"'
-    left() { field - '.data as $d | [("svg", "step", "source", "mask", "image_features", "image_tokens", "grid", "logp", "cos", "logit", "prob", "rank",
-        "label", "score", "theta") | select($d[.] != null)], [$d.model | keys[] | select(startswith("image"))] | join(" ")'; }
+    load earlier
     record-json in.clip | jq -c "$earlier" | record-json --from-json >stale.clip
     clip-draw --canvas pixels --size 32 --iterations 2 --every 1 stale.clip >o.clip
     [ "$(left <o.clip)" = '"step label score theta"
