@@ -227,7 +227,8 @@ int unclip_record_set_floats(struct unclip_record *r, const char *field, const c
         return err_set(&r->u->err, "%s: %zu axes: not between 1 and %d", field, nd, TENSOR_DIMS);
     if (record_set_tensor(&r->r, field, DT_F32, v, (int)nd, shape, &r->u->err) < 0)
         return -1;
-    return model ? record_set_sub_text(&r->r, "model", field, span_of(model), &r->u->err) : 0;
+    return model ? record_set_sub_text(&r->r, "model", field, span_of(model), &r->u->err)
+                 : record_drop_sub(&r->r, "model", field, &r->u->err);
 }
 
 int unclip_record_bytes(struct unclip_record *r, const void **bytes, size_t *n) {

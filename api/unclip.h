@@ -71,7 +71,7 @@ UNCLIP_API const char *unclip_get(struct unclip *u, const char *fact);
 
 enum unclip_size {
     UNCLIP_EMBED = 1,      /* E, the width of an embedding */
-    UNCLIP_CONTEXT = 2,    /* the largest number of tokens of a text, start and end included */
+    UNCLIP_CONTEXT = 2,    /* the number of tokens at which a text is cut, start and end included */
     UNCLIP_SIDE = 3,       /* S, the side in pixels of a picture that unclip_decode draws */
     UNCLIP_RATIO = 4       /* the factor by which unclip_upsample enlarges the side of a picture */
 };
@@ -175,7 +175,7 @@ UNCLIP_API int unclip_record_json(struct unclip_record *r, const char *field, co
 
 /* The three functions unclip_record_set_text, _number and _floats replace a field or add it.  unclip_record_set_floats
  * stores a tensor with the elements v and nd axes of the sizes shape [nd]; nd is from 1 to 8.  `model` is the fingerprint
- * of the model that computed the tensor, as unclip_get returns it, or NULL. */
+ * of the model that computed the tensor, as unclip_get returns it, or NULL; then the record has none for this field. */
 UNCLIP_API int unclip_record_set_text(struct unclip_record *r, const char *field, const char *text);
 UNCLIP_API int unclip_record_set_number(struct unclip_record *r, const char *field, double v);
 UNCLIP_API int unclip_record_set_floats(struct unclip_record *r, const char *field, const char *model, size_t nd,

@@ -90,12 +90,8 @@ static bool skip_record(struct job *j, const struct embed_item *it) {
         return false;
     if (it->todo && embed_params(&j->o, &j->w, it->todo, false, NULL, &map, &a, &e) < 0)
         die("%s", e.msg);
-    if (!it->todo && record_params_of(&it->r, j->t.name, &map) <= 0) {
-        const bool held = tool_written(&j->t, &it->r, a);
-
-        j->t.skipped += held;
-        return held;
-    }
+    if (!it->todo && record_params_of(&it->r, j->t.name, &map) <= 0)
+        return tool_written(&j->t, &it->r, a) && ++j->t.skipped;
     return skip(j, it->r.id, resume_stamp(&it->r), map, &it->r, it->todo);
 }
 

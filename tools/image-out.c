@@ -158,10 +158,8 @@ static int put_file(struct job *j, const struct record *r, const struct record_i
         die("%s: %s", name, why.msg);
     if (why.msg[0])
         return err_set(e, "%s: %s", name, why.msg);
-    if (j->t.verbose && im)
-        warn("%s: %zu x %zu pixels", name, im->w, im->h);
-    else if (j->t.verbose)
-        warn("%s", name);
+    if (j->t.verbose)
+        im ? warn("%s: %zu x %zu pixels", name, im->w, im->h) : warn("%s", name);
     j->files++;
     return 0;
 }
@@ -291,10 +289,8 @@ int main(int argc, char *argv[]) {
             read_file(&j, argv[i]);
         return tool_finish(&j.t);
     }
-    if (j.html) {
-        tool_page(&j.page, j.html, &j.keep, &j.file_room, &j.title_room);
-        j.page.side = (size_t)j.side;
-    }
+    if (j.html)
+        tool_page(&j.page, j.html, (size_t)j.side, &j.keep, &j.file_room, &j.title_room);
     tool_streams(&j.t, argc - i, argv + i, one, &j);
     if (j.html && !tool_stopped())
         tool_page_end(&j.page);

@@ -463,11 +463,15 @@ int record_set_sub_text(struct record *r, const char *key, const char *sub, stru
     return edit_map(r, key, &ed, true, e);
 }
 
-int record_drop_made(struct record *r, const char *key, struct err *e) {
-    struct edit ed = {.from = span_of(key), .to = span_of(key), .drop = true};
+int record_drop_sub(struct record *r, const char *key, const char *sub, struct err *e) {
+    struct edit ed = {.from = span_of(sub), .to = span_of(sub), .drop = true};
 
+    return record_has(r, key) ? edit_map(r, key, &ed, false, e) : 0;
+}
+
+int record_drop_made(struct record *r, const char *key, struct err *e) {
     record_drop(r, key);
-    return record_has(r, "model") ? edit_map(r, "model", &ed, false, e) : 0;
+    return record_drop_sub(r, "model", key, e);
 }
 
 int record_rename(struct record *r, const char *from, const char *to, struct err *e) {

@@ -127,6 +127,7 @@ int record_set_tensor(struct record *r, const char *key, enum dtype dt, const vo
 int record_set_sub_text(struct record *r, const char *key, const char *sub, struct span s,
                         struct err *e);                      /* sets the entry `sub` of the map in the field `key` */
 void record_drop(struct record *r, const char *key);
+int record_drop_sub(struct record *r, const char *key, const char *sub, struct err *e);    /* drops the entry `sub` of that map */
 int record_drop_made(struct record *r, const char *key, struct err *e);    /* drops its entry in the field `model`, too */
 void record_keep(struct record *r, const struct span *key, size_t n);    /* drops all other fields */
 /* Renames the field `from`, which keeps its place, to `to`.  A field that was called `to` before is dropped.  The entry

@@ -364,6 +364,7 @@ stopped_by() {
         [ "$stderr" = "" ]
         [ "$(part m.clip | sed -n 1p)" = "$(part fish.clip)" ]
         [ "$(part m.clip | sed -n 3p)" = "$(part star.clip)" ]
+        [ "$(record-json m.clip | jq -c '.data | keys_unsorted[:3]' | sed -n 3p)" = "$(record-json fish.clip | jq -c '.data | keys_unsorted[:3]')" ]    # in place
         [ "$(field m.clip .data.text_embed | sed -n 3p)" = "$(field star.clip .data.text_embed)" ]
         [ "$(part m.clip | sed -n 2p | jq -c 'del(.[3])')" = '[null,null,null,null]' ]
         record-json --arrays fish.clip star.clip m.clip | jq -s '[.[0], .[1], .[3] | .data.text_states | flatten] | transpose |

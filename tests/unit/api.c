@@ -337,6 +337,8 @@ static void records(void) {
     struct unclip_record *r = NULL;
     const void *bytes;
     const size_t shape[1] = {1}, huge[2] = {SIZE_MAX, 2};
+    const float one[1] = {1};
+    const char *json;
     float nan[1] = {NAN};
     struct stat st;
     size_t n;
@@ -347,6 +349,8 @@ static void records(void) {
     ok(s && unclip_reader_next(s, &r) == 1, "a stream without a model");
     getters(u, r);
     ok(unclip_record_set_text(r, "label", "new") == 0 && unclip_record_bytes(r, &bytes, &n) == 0 && n > (size_t)st.st_size / 2, "a record that was read is changed");
+    ok(unclip_record_set_floats(r, "image_embed", NULL, 1, shape, one) == 0 && unclip_record_floats(r, "image_embed", 0, NULL, &n) == 1 && n == 1 &&
+       unclip_record_json(r, "model", &json, NULL) == 1 && !strcmp(json, "{}"), "a tensor without a model has no fingerprint");
     unclip_record_free(r);
     ok(unclip_reader_next(s, &r) == 1 && !strcmp(unclip_record_id(r, NULL), "two") && unclip_reader_next(s, &r) == 0 && !r && unclip_reader_next(s, &r) == 0 &&
        unclip_reader_next(s, NULL) < 0, "to the end and further");

@@ -62,8 +62,8 @@ void tool_page_file(const char *file) {
         die("%s: a picture, which a page does not replace", file);
 }
 
-void tool_page(struct page_out *p, const char *file, struct arena *html, struct arena *jpeg, struct arena *text) {
-    *p = (struct page_out){.file = file};
+void tool_page(struct page_out *p, const char *file, size_t side, struct arena *html, struct arena *jpeg, struct arena *text) {
+    *p = (struct page_out){.file = file, .side = side ? side : PAGE_SIDE};
     mp_open(&p->html, html);
     mp_open(&p->jpeg, jpeg);
     mp_open(&p->text, text);
@@ -117,7 +117,7 @@ int tool_page_add(struct page_out *p, const struct record *r, struct record_imag
         put_address(&p->html, path);
         put(&p->html, "\">");
     }
-    got = picture_reduce(&im, p->side ? p->side : PAGE_SIDE, &a, e) < 0 ? -1 : put_picture(p, &im, a, e);
+    got = picture_reduce(&im, p->side, &a, e) < 0 ? -1 : put_picture(p, &im, a, e);
     put(&p->html, path ? "</a><figcaption>" : "<figcaption>");
     free(path);
     if (got == 0)

@@ -14,7 +14,7 @@ enum { PAGE_SIDE = 256 };    /* the longer side of a thumbnail, unless the calle
 
 struct page_out {
     const char *file;
-    size_t side;                 /* the longer side of a thumbnail; 0: PAGE_SIDE */
+    size_t side;                 /* the longer side of a thumbnail */
     struct mp html, jpeg, text;
     uint64_t pictures;
 };
@@ -22,8 +22,9 @@ struct page_out {
 /* Ends the program with an error if `file` is "-", an existing stream of records, or an existing picture. */
 void tool_page_file(const char *file);
 
-/* Begins a page that tool_page_end writes to `file`.  The three regions must be for the page alone. */
-void tool_page(struct page_out *p, const char *file, struct arena *html, struct arena *jpeg, struct arena *text);
+/* Begins a page that tool_page_end writes to `file`, with thumbnails whose longer side is `side`, or PAGE_SIDE if that is
+ * 0.  The three regions must be for the page alone. */
+void tool_page(struct page_out *p, const char *file, size_t side, struct arena *html, struct arena *jpeg, struct arena *text);
 
 /* Adds a picture and its caption to the page.  `fields` are the fields in the caption (caption.h).  NULL selects label,
  * prob and cos, and below these the text or the name. */

@@ -52,11 +52,13 @@ int mix_drop_text(struct record *r, struct err *e) {
 static int take_text(struct record *out, const struct record *b, struct err *e) {
     for (size_t i = 0; i < OF_TEXT; i++) {
         struct span v, model;
-        int made = record_sub_str(b, "model", of_text[i], &model, e);
+        const bool has = record_raw(b, of_text[i], &v) > 0;
+        const int made = record_sub_str(b, "model", of_text[i], &model, e);
 
-        if (made < 0 || record_drop_made(out, of_text[i], e) < 0 ||
-            (record_raw(b, of_text[i], &v) > 0 && record_set_raw(out, of_text[i], v, e) < 0) ||
-            (made && record_set_sub_text(out, "model", of_text[i], model, e) < 0))
+        if (!has)
+            record_drop(out, of_text[i]);
+        if (made < 0 || (has && record_set_raw(out, of_text[i], v, e) < 0) ||
+            (made ? record_set_sub_text(out, "model", of_text[i], model, e) : record_drop_sub(out, "model", of_text[i], e)) < 0)
             return -1;
     }
     return 0;
