@@ -109,7 +109,7 @@ int bpe_read_merges(struct bpe *b, const void *s, size_t n, struct arena *a, str
 /* ---- JSON ---- */
 
 static json_t *parse_json(const void *s, size_t n, struct err *e) {
-    json_t *j = json_text_load(s, n, e);
+    json_t *j = json_text_load_big(s, n, e);
 
     if (!j || json_is_object(j))
         return j;

@@ -27,15 +27,15 @@ struct part {
 
 /* ---- configs ---- */
 
-/* Reads dir/config.json, which must be a JSON object.  Returns NULL and sets *r to 0 when the directory lacks the file,
+/* Reads the file `name` in dir, which must be a JSON object.  Returns NULL and sets *r to 0 when the directory lacks the file,
  * and to FAILED when the file cannot be read. */
-static json_t *config_json(struct find *f, const char *dir, const char **file, int *r) {
+static json_t *config_json(struct find *f, const char *dir, const char *name, const char **file, int *r) {
     struct err inner = {0};
     struct mapfile m;
     json_t *j;
 
     *r = 0;
-    *file = path_join(f->a, dir, "config.json");
+    *file = path_join(f->a, dir, name);
     if (!path_is_file(*file))
         return NULL;
     if ((*r = find_map(f, *file, &m)) < 0)
@@ -86,7 +86,7 @@ static int rudalle(struct find *f, struct part *p) {
     struct err inner = {0};
     const char *file;
     int r;
-    json_t *j = config_json(f, p->dir, &file, &r);
+    json_t *j = config_json(f, p->dir, "config.json", &file, &r);
     /* the mask of a key at the other end of the row is set only if windows wrap (v2) */
     bool v2 = c->side > 10 && masked_in(&p->weights.weights, window + c->side - 1, window);
     double first = 2, kernel = 11;
@@ -191,7 +191,7 @@ static int mini(struct find *f, struct part *p) {
     const char *file;
     double start = -1;
     int r;
-    json_t *j = config_json(f, p->dir, &file, &r);
+    json_t *j = config_json(f, p->dir, word_bpe_is_mini(p->dir) ? "config_mini.json" : "config.json", &file, &r);
 
     if (r < 0)
         return FAILED;
@@ -427,11 +427,20 @@ static int bind_all(struct part *p, const struct model_paths *paths, const struc
         return 0;
     print_of(&p->decoder, *a, other);
     what.part = "bart_decoder", what.weights = &p->decoder.weights, what.source = &p->decoder;
-    what.file = p->decoder_file, what.fingerprint = other, what.bind = bind_decoder;
+    what.file = p->decoder_file, what.fingerprint = other, what.bind = bind_decoder, what.cut = p->bart.codes;
     if (pack_cache_bind(paths->cache, &what, c->kern, a, e) < 0)
         return -1;
     weights_forget(&p->decoder);
     return 0;
+}
+
+/* Checks that the text embedding has a row for each id of the tokenizer. */
+static int check_vocabulary(const struct part *p, struct err *e) {
+    const size_t all = p->is_bart ? p->bart.text_vocab : p->gpt.text_vocab, pads = !p->is_bart && p->gpt.pads ? p->gpt.text : 0;
+    const size_t rows = all > pads ? all - pads : 0;
+    const size_t ids = word_bpe_ids(&p->m->bpe);
+
+    return ids > rows ? err_set(e, "%s: the model has %zu text tokens, its tokenizer %zu", p->file, rows, ids) : 0;
 }
 
 int dalle_open(struct dalle_model *m, bool tokenizer_alone, const struct model_paths *paths, const struct compute *c,
@@ -453,5 +462,5 @@ int dalle_open(struct dalle_model *m, bool tokenizer_alone, const struct model_p
         m->side++;
     if (bind_all(&p, paths, c, a, &inner) < 0)
         return find_failed(&f, p.file, &inner);
-    return open_tokenizer(m, p.dir, paths, a, e);
+    return open_tokenizer(m, p.dir, paths, a, e) < 0 ? -1 : check_vocabulary(&p, e);
 }

@@ -22,7 +22,7 @@ static size_t number_in(const char *path, const char *const key[3]) {
 
     if (!path || mapfile_open(&f, path, NULL) < 0)
         return 0;
-    x = j = f.n <= CONFIG_MAX ? json_text_load(f.p, f.n, NULL) : NULL;
+    x = j = f.n <= CONFIG_MAX ? json_text_load_big(f.p, f.n, NULL) : NULL;
     mapfile_close(&f);
     for (int i = 0; i < 3 && key[i]; i++)
         x = json_object_get(x, key[i]);

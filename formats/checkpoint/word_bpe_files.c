@@ -336,10 +336,21 @@ int word_bpe_open_bytes(struct word_bpe *b, const char *dir, struct arena *a, st
     return r;
 }
 
+bool word_bpe_is_mini(const char *dir) {
+    static const char *const name[] = {"encoder_mini.pt", "decoder_mini.pt", "vocab_mini.json", "merges_mini.txt", "encoder.pt", "decoder.pt"};
+    char path[4200];
+    bool there[sizeof name / sizeof *name];
+
+    for (size_t i = 0; i < sizeof name / sizeof *name; i++)
+        there[i] = snprintf(path, sizeof path, "%s/%s", *dir ? dir : ".", name[i]) < (int)sizeof path && path_is_file(path);
+    return there[0] && there[1] && there[2] && there[3] && !(there[4] && there[5]);
+}
+
 int word_bpe_open_dir(struct word_bpe *b, const char *dir, struct arena *a, struct err *e) {
     const char *model = path_join(a, dir, "bpe.model"), *vocab, *merges;
     struct span text, other;
     struct err inner = {0};
+    bool mini;
 
     if (path_is_file(dir))
         model = dir;
@@ -348,8 +359,9 @@ int word_bpe_open_dir(struct word_bpe *b, const char *dir, struct arena *a, stru
             return -1;
         return word_bpe_read_yttm(b, text, a, &inner) < 0 ? err_set(e, "%s: %s", model, inner.msg) : 1;
     }
-    vocab = file_like(*dir ? dir : ".", "vocab", ".json", a);
-    merges = file_like(*dir ? dir : ".", "merges", ".txt", a);
+    mini = word_bpe_is_mini(dir);
+    vocab = file_like(*dir ? dir : ".", mini ? "vocab_mini" : "vocab", ".json", a);
+    merges = file_like(*dir ? dir : ".", mini ? "merges_mini" : "merges", ".txt", a);
     if (!vocab || !merges)
         return 0;
     if (read_one(vocab, &text, a, e) < 0 || read_one(merges, &other, a, e) < 0)

@@ -29,8 +29,13 @@ int word_bpe_read_bytes(struct word_bpe *b, struct span merges, struct span voca
 /* Opens GPT-2's tokenizer in the directory dir.  Returns what word_bpe_open_dir returns. */
 int word_bpe_open_bytes(struct word_bpe *b, const char *dir, struct arena *a, struct err *e);
 
+/* Returns whether dir has min-dalle's files of DALL-E mini under the names that they have next to those of mega,
+ * encoder_mini.pt and so on, and not mega's weights. */
+bool word_bpe_is_mini(const char *dir);
+
 /* Opens the tokenizer at `dir`, which is a bpe.model file, or a directory with a bpe.model, or a directory with a
- * *vocab*.json and a *merges*.txt.  Returns 1 on success, 0 when `dir` does not have these files, or -1 when a file is
+ * *vocab*.json and a *merges*.txt, of several the first by name, except that word_bpe_is_mini asks for vocab_mini.json and
+ * merges_mini.txt.  Returns 1 on success, 0 when `dir` does not have these files, or -1 when a file is
  * damaged (the message begins with the file's name). */
 int word_bpe_open_dir(struct word_bpe *b, const char *dir, struct arena *a, struct err *e);
 

@@ -2,11 +2,14 @@
 
 #include <string.h>
 
-json_t *json_text_load(const void *p, size_t n, struct err *e) {
+/* Parses the text.  If `big` is set and a number in it has more than 64 bits, all numbers become reals. */
+static json_t *load(const void *p, size_t n, bool big, struct err *e) {
     json_error_t je;
     json_t *j = json_loadb(p, n, JSON_REJECT_DUPLICATES, &je);
     char *near;
 
+    if (!j && big && json_error_code(&je) == json_error_numeric_overflow)
+        j = json_loadb(p, n, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &je);
     if (j)
         return j;
     /* cut the words in which jansson quotes the file, whose bytes must not reach a terminal */
@@ -15,6 +18,14 @@ json_t *json_text_load(const void *p, size_t n, struct err *e) {
         *near = 0;
     err_set(e, "not valid JSON: byte %d: %s", je.position, je.text);
     return NULL;
+}
+
+json_t *json_text_load(const void *p, size_t n, struct err *e) {
+    return load(p, n, false, e);
+}
+
+json_t *json_text_load_big(const void *p, size_t n, struct err *e) {
+    return load(p, n, true, e);
 }
 
 json_t *json_object_load(const void *p, size_t n, struct err *e) {

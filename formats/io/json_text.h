@@ -15,6 +15,10 @@
 /* Returns the parsed value.  If the text is not valid JSON, returns NULL, and err names the byte and the reason. */
 json_t *json_text_load(const void *p, size_t n, struct err *e);
 
+/* Returns what json_text_load returns, also of a text in which a number has more than 64 bits, as the 10^30 that transformers
+ * writes for "no limit" into tokenizer_config.json.  Then all numbers of the text are reals. */
+json_t *json_text_load_big(const void *p, size_t n, struct err *e);
+
 /* Returns the parsed value.  If the text is not valid JSON or the value is not an object, returns NULL and sets err. */
 json_t *json_object_load(const void *p, size_t n, struct err *e);
 

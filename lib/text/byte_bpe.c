@@ -90,7 +90,7 @@ int byte_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **
     struct arena scratch = *a;
     uint32_t symbol[256], *word;
     size_t len, k = 0;
-    char *s = out ? text_lower(text, n, &len, &scratch, e) : NULL;
+    char *s = out ? text_lower(text, n, true, &len, &scratch, e) : NULL;
 
     if (!s || !(word = arena_take(&scratch, len, sizeof *word)))
         return err_set(e, "no memory for a text of %zu bytes", n);

@@ -75,7 +75,7 @@ static bool sigma_is_final(const uint32_t *s, size_t n, size_t i, bool cased_bef
 
 /* Write s in lower case as UTF-8 into out, which has room for cap bytes and a NUL.  Returns the length of the result,
  * or cap + 1 if the result does not fit. */
-static size_t put_lower(const uint32_t *s, size_t n, char *out, size_t cap) {
+static size_t put_lower(const uint32_t *s, size_t n, bool words, char *out, size_t cap) {
     bool before = false;    /* true if the last character that was not case-ignorable was cased */
     unsigned char u[8];
     size_t len = 0;
@@ -86,7 +86,7 @@ static size_t put_lower(const uint32_t *s, size_t n, char *out, size_t cap) {
         if (c < 0x80)
             low = c >= 'A' && c <= 'Z' ? c + 32 : c;
         else if (c == 0x3a3)
-            low = sigma_is_final(s, n, i, before) ? 0x3c2 : 0x3c3;
+            low = words && sigma_is_final(s, n, i, before) ? 0x3c2 : 0x3c3;
         else if (c == 0x130)
             low = 'i';
         else
@@ -176,7 +176,7 @@ char *text_clean(const void *text, size_t n, size_t *len, struct arena *a, struc
             html_unescape(&p);
             html_unescape(&p);
             p.n = collapse_space(p.v, p.n);
-            *len = put_lower(p.v, p.n, out, TEXT_GROWTH * n);
+            *len = put_lower(p.v, p.n, true, out, TEXT_GROWTH * n);
             if (*len > TEXT_GROWTH * n) {
                 err_set(e, "text grows to more than %d times its size", TEXT_GROWTH);
                 return NULL;
@@ -188,7 +188,7 @@ char *text_clean(const void *text, size_t n, size_t *len, struct arena *a, struc
     return out;
 }
 
-char *text_lower(const void *text, size_t n, size_t *len, struct arena *a, struct err *e) {
+char *text_lower(const void *text, size_t n, bool words, size_t *len, struct arena *a, struct err *e) {
     const unsigned char *s = text;
     char *out = n > SIZE_MAX / 32 ? NULL : arena_take(a, TEXT_GROWTH * n + 1, 1);
     struct arena scratch = *a;
@@ -208,6 +208,6 @@ char *text_lower(const void *text, size_t n, size_t *len, struct arena *a, struc
         }
         i += (size_t)k;
     }
-    *len = put_lower(v, points, out, TEXT_GROWTH * n);
+    *len = put_lower(v, points, words, out, TEXT_GROWTH * n);
     return out;
 }

@@ -29,9 +29,10 @@ enum { TEXT_GROWTH = 3 };    /* the largest number of bytes of the result for ea
 /* Clean the n bytes s.  Returns a string of *len bytes and a NUL, or NULL on error. */
 char *text_clean(const void *s, size_t n, size_t *len, struct arena *a, struct err *e);
 
-/* Turn the n bytes s into Unicode lower case, without any other cleaning.  Returns a string of *len bytes and a NUL, or
- * NULL on error. */
-char *text_lower(const void *s, size_t n, size_t *len, struct arena *a, struct err *e);
+/* Turn the n bytes s into Unicode lower case, without any other cleaning.  If `words` is set, a capital sigma at the end of a word
+ * becomes a final one, as with Python's str.lower; otherwise each character is turned by itself, as by Rust's
+ * char::to_lowercase.  Returns a string of *len bytes and a NUL, or NULL on error. */
+char *text_lower(const void *s, size_t n, bool words, size_t *len, struct arena *a, struct err *e);
 
 /* The classes of characters that the tokenizer distinguishes. */
 enum text_class { TEXT_SPACE, TEXT_LETTER, TEXT_NUMBER, TEXT_OTHER };

@@ -193,7 +193,7 @@ static int char_word(struct encoding *t, const char *s, size_t from, size_t to) 
 
     if (from == to)
         return 0;
-    if (!(low = text_lower(s + from, to - from, &n, &t->scratch, t->e)))
+    if (!(low = text_lower(s + from, to - from, false, &n, &t->scratch, t->e)))
         return -1;
     for (size_t i = 0; i < n;) {
         char marked[16];
@@ -275,7 +275,7 @@ int word_bpe_encode(const struct word_bpe *b, const char *text, size_t n, int **
     if (!(t.ids = arena_take(a, 3 * n + 2, sizeof *t.ids)))
         return err_set(e, "no memory for a text of %zu bytes", n);
     t.scratch = *a;
-    if (b->kind != WORD_CHAR && !(s = text_lower(text, n, &n, &t.scratch, e)))
+    if (b->kind != WORD_CHAR && !(s = text_lower(text, n, true, &n, &t.scratch, e)))
         return -1;
     t.word = arena_take(&t.scratch, 3 * n + 2, sizeof *t.word);
     clean = arena_take(&t.scratch, n + 1, 1);

@@ -153,6 +153,10 @@ clip-tok: long: line 1: longer than 16777216 bytes" ]
     run -0 --separate-stderr clip-tok -m model --ids 'a red apple'
     [ "$output" = "715 320 610 622 716" ]
     [ -z "$stderr" ]
+    # transformers' "no limit" has more than 64 bits
+    echo '{"model_max_length": 1000000000000000019884624838656}' >model/tokenizer/tokenizer_config.json
+    run -0 --separate-stderr clip-tok -m model --ids 'a red apple'
+    [ "$output" = "715 320 610 716" ]
     cp "$GOLDEN/small_merges.txt" model/merges.txt
     echo '{"!": 1}' >model/vocab.json
     run -2 --separate-stderr clip-tok -m model x

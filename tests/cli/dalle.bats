@@ -264,6 +264,13 @@ END
             rm drawn
         done
     done
+    # 95 and 96 codes take the same room
+    dalle -m wide --cache=none two >want
+    rm -r kept
+    jq -c '.decoder_start_token_id -= 1' dallemini/config.json >wide/config.json
+    dalle -m wide --cache=kept two >/dev/null
+    cp dallemini/config.json wide
+    dalle -m wide --cache=kept two | cmp - want
 }
 
 @test "--rng torch repeats a generator, and is another draw" {
@@ -320,6 +327,32 @@ END
         [ "${stderr_lines[0]}" = "dalle: two: record 1 (a red cat in a hat): candidate 0, token 0: scores that are not numbers" ]
         [ ! -s out ]
     done
+}
+
+@test "a tokenizer with more tokens than the model is refused" {
+    local n
+    cp -r dallemini vocab_many
+    n=$(jq length dallemini/vocab.json)
+    jq -c '.["a</w>"] = 4194303' dallemini/vocab.json >vocab_many/vocab.json
+    run -2 --separate-stderr dalle -m vocab_many two
+    [[ "$stderr" == "dalle: vocab_many/encoder.pt: the model has $n text tokens, its tokenizer 4194304" ]]
+    mkdir vocab_other
+    cp v3/pytorch_model_v3.bin v3/config.json vocab_other
+    cp dallemini/vocab.json dallemini/merges.txt vocab_other
+    run -2 --separate-stderr dalle -m vocab_other two
+    [[ "$stderr" == "dalle: vocab_other/pytorch_model_v3.bin: the model has "*" text tokens, its tokenizer $n" ]]
+}
+
+@test "DALL-E mini's files next to mega's config and vocabulary" {
+    mkdir flat_mini
+    for f in encoder.pt decoder.pt vocab.json merges.txt config.json; do
+        cp "dallemini/$f" "flat_mini/${f%.*}_mini.${f##*.}"
+    done
+    echo '{"encoder_attention_heads": 1, "decoder_attention_heads": 1, "decoder_start_token_id": 5}' >flat_mini/config.json
+    jq -c 'map_values(379 - .)' dallemini/vocab.json >flat_mini/vocab.json
+    cp dallemini/merges.txt flat_mini
+    dalle -m flat_mini -n 2 --precision f32 two | tokens | cmp - <(dalle -m dallemini -n 2 --precision f32 two | tokens)
+    cmp <(clip-tok -m flat_mini --ids 'a red cat') <(clip-tok -m dallemini --ids 'a red cat')
 }
 
 @test "what is missing is named" {

@@ -36,7 +36,7 @@ static bool same_ids(const struct word_bpe *b, const char *text, const json_t *w
     for (size_t i = 0; i < n; i++)
         wide[i] = ids[i];
     s = word_bpe_decode(b, wide, n, &len, &a, &e);
-    low = text_lower(text, strlen(text), &n, &a, &e);
+    low = text_lower(text, strlen(text), true, &n, &a, &e);
     return s && low && len == n && !memcmp(s, low, n);
 }
 

@@ -56,6 +56,14 @@ static void by_hand(struct arena a) {
        "entities of HTML and of ftfy");
     ok(same("< &EACUTE; &eacute;", "< &eacute; \xc3\xa9", a), "after a < ftfy's are left alone, HTML's are not");
     ok(same("\xce\x91\xce\xa3. \xce\xa3\xce\x91", "\xce\xb1\xcf\x82. \xcf\x83\xce\xb1", a), "final sigma");
+    for (int words = 0; words < 2; words++) {
+        static const char *const want[] = {"\xce\xbf\xcf\x83", "\xce\xbf\xcf\x82"};
+        struct err why = {0};
+        size_t n;
+        const char *low = text_lower("\xce\x9f\xce\xa3", 4, words, &n, &a, &why);
+
+        ok(low && n == 4 && !strcmp(low, want[words]), "lower case with the rule for words, and without it");
+    }
     ok(same("\xc4\xb0", "i\xcc\x87", a), "U+0130");
     ok(same("e\xcc\x81 \xe2\x84\xaa \xef\xbd\x81", "\xc3\xa9 k a", a), "NFC, singletons, widths");
 }
