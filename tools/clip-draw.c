@@ -257,7 +257,7 @@ static void open_model(struct job *j) {
     if (j->t.verbose)
         warn("%zu CLIP%s, %zu views at a time", d->sights, d->sights > 1 ? "s" : "", d->look.pass);
     /* emit() takes the picture as numbers, as a field that grows, and as a part of the encoded record, 12 bytes a pixel each */
-    if (d->every && arena_split(a, arena_share(a, 4, 48 * d->h * d->w + ((size_t)64 << 20)), &j->room_mem, &j->room) < 0)
+    if (d->every && arena_split(a, arena_share(a, 4, 48 * d->h * d->w + ((size_t)256 << 20)), &j->room_mem, &j->room) < 0)
         die("out of memory");
 }
 

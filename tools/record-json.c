@@ -183,7 +183,9 @@ static void close_outputs(struct job *j) {
     if (j->csv.extra.p)
         warn("no column for the field %s, which the first record has not (name it with --fields)",
              tool_quote(j->csv.extra, field, sizeof field));
-    if ((j->rows.open || !j->t.failed) && npy_writer_close(&j->rows, &e) < 0)
+    if (tool_stopped())
+        npy_writer_drop(&j->rows);
+    else if ((j->rows.open || !j->t.failed) && npy_writer_close(&j->rows, &e) < 0)
         die("%s", e.msg);
 }
 

@@ -343,11 +343,21 @@ static int next_member(struct picture_source *s, struct err *e) {
     }
 }
 
+/* Returns whether the archive's current member begins as a picture does.  A JPEG XL without a container has a magic number of
+ * two bytes only, so that its name counts, too. */
+static bool begins_member(const struct picture_source *s, const unsigned char *p, size_t n) {
+    const char *base = path_base(s->archive.name);
+
+    if (n >= 2 && !memcmp(p, "\xff\x0a", 2) && strchr(base, '.') && !path_ends(base, ".jxl"))
+        return false;
+    return begins_picture(p, n);
+}
+
 /* Returns whether the archive's current member is a picture by its name or its first bytes, which s->head keeps. */
 static bool is_picture(struct picture_source *s) {
     if (image_name(s->archive.name))
         return true;
-    return read_head(s, &s->late) == 0 && begins_picture(s->head, s->heads);
+    return read_head(s, &s->late) == 0 && begins_member(s, s->head, s->heads);
 }
 
 /* Sets p->caption to the caption with the picture's key: the last one before the picture, or one among the members with
@@ -423,7 +433,7 @@ static int load_member(struct picture_source *s, struct picture *p, struct err *
             goto failed;
         }
         p->n += (size_t)got;
-        if (first && !named && !begins_picture(p->bytes, p->n)) {    /* the first bytes decide */
+        if (first && !named && !begins_member(s, p->bytes, p->n)) {    /* the first bytes decide */
             free(p->bytes);
             p->bytes = NULL;
             return 0;

@@ -123,13 +123,17 @@ static int keep(FILE **f, struct file_new *to, struct err *e) {
     return -1;
 }
 
+void npy_writer_drop(struct npy_writer *w) {
+    for (size_t i = 0; i < w->n; i++)
+        drop(&w->out[i].f, &w->out[i].to);
+    drop(&w->id_file, &w->id_to);
+}
+
 /* Removes the temporary files and fills e.  `file` could not be written. */
 static int write_failed(struct npy_writer *w, const char *file, const struct err *why, struct err *e) {
     struct err whole = {0};
 
-    for (size_t i = 0; i < w->n; i++)
-        drop(&w->out[i].f, &w->out[i].to);
-    drop(&w->id_file, &w->id_to);
+    npy_writer_drop(w);
     err_set(&whole, "%.300s: %.300s", file, why->msg);
     *e = whole;
     return -2;

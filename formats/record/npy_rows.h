@@ -47,6 +47,9 @@ struct npy_writer {
 int npy_writer_add(struct npy_writer *w, const struct record *r, struct err *e);
 int npy_writer_close(struct npy_writer *w, struct err *e);
 
+/* Removes the temporary files.  What had the names before stays. */
+void npy_writer_drop(struct npy_writer *w);
+
 struct npy_in {
     const char *field, *file;
     struct tensor t;            /* the array in the file, with nd >= 1 */

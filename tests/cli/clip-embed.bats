@@ -179,6 +179,10 @@ assert [p[0] for p in D[0]["params"]] == ["prior", "decode64", "clip-embed"]'
     cat one two | py '
 assert (D[1]["prior_embed"] == np.arange(16)).all() and (D[0]["image_embed"] == D[1]["image_embed"]).all()
 assert [p[0] for p in D[1]["params"]] == ["prior", "decode64", "clip-embed", "rank", "clip-embed"]'
+    # embed-mix may have read image_embed, or made another vector
+    for mix in '{mode: "pca-project"}' '{mode: "slerp", field: "text_embed"}' '{mode: "slerp", field: "image_embed"}'; do
+        record-json one | jq -c ".data.params += [[\"embed-mix\", $mix]]" | record-json --from-json
+    done | clip-embed | py 'assert [d["prior_embed"][1] == 1 for d in D] == [True, True, False]'
 }
 
 @test "image_features are of the picture that image_embed is of, or they go" {

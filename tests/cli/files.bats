@@ -163,7 +163,7 @@ refused() {
         rank -m model --text x --json -o model/result.json I
         rank -m model/image_encoder/model.safetensors -m model --text x --json -o model/image_encoder/result.json I
     done
-    for f in encoder.pkl model.yaml vocab.bpe bpe_simple_vocab_16e6.txt.gz tokenizer_config.json; do
+    for f in encoder.pkl encoder.json model.yaml vocab.bpe bpe_simple_vocab_16e6.txt.gz tokenizer_config.json; do
         echo x >model/$f
         refused model/$f rank -m model --text x --tsv -o model/$f I
     done

@@ -105,7 +105,8 @@ b" ]
     cp c.npy was.npy
     cp ids was.ids
     mkfifo fifo
-    for c in c none; do    # a file that is there, and none
+    for how in KILL:c KILL:none TERM:c TERM:none; do    # a file that is there, and none
+        c=${how#*:}
         record-json --npy cos=$c.npy --ids ids <fifo 3>&- &
         pid=$!
         exec 9>fifo
@@ -116,13 +117,14 @@ b" ]
             sleep 0.05
         done
         [ -n "$t" ]
-        kill -9 $pid
+        kill -${how%:*} $pid
         wait $pid || true
         exec 9>&-
         cmp c.npy was.npy
         cmp ids was.ids
         [ ! -e none.npy ]
-        rm .unclip-*
+        [ "$(find . -name '.unclip-*' | wc -l)" = "$([ "${how%:*}" = KILL ] && echo 2 || echo 0)" ]
+        rm -f .unclip-*
     done
     if [ -w /dev/full ]; then
         run -2 --separate-stderr record-json --npy cos=c.npy --ids /dev/full many.clip

@@ -344,6 +344,12 @@ stopped_by() {
     embed-mix lerp --frames 3 a.clip a.clip | decode64 "$U" --steps 2 -n 2 | upsample --steps 2 >same.clip
     [ "$(field same.clip .data.sample | wc -l)" = 6 ]
     [ "$(field same.clip .data.image | sort -u | wc -l)" = 2 ]
+    # the frames of one of several samples have its noise: theta 0 is the picture itself
+    prior "$U" --steps 2 -n 3 "$G/text.clip" | decode64 "$U" --steps 2 >three.clip
+    record-json three.clip | sed -n 3p | record-json --from-json >third.clip
+    embed-mix lerp --theta 0,1 third.clip third.clip | decode64 "$U" --steps 2 >frames.clip
+    [ "$(field frames.clip .data.image | sort -u)" = "$(field third.clip .data.image)" ]
+    embed-mix lerp --theta 0.5 third.clip third.clip | decode64 "$U" --steps 2 | field - .data.image | cmp - <(field third.clip .data.image)
     # so is what --noise-id names, whatever the numbers of the records
     record-json a.clip | jq -c '.data.sample = [1], (.data.sample = [0, 3] | .id = "other")' | record-json --from-json >numbered.clip
     [ "$(decode64 "$U" --steps 2 --noise-id x numbered.clip | field - .data.image | sort -u | wc -l)" = 1 ]

@@ -113,9 +113,12 @@ int tool_inverted_text(struct tool *t, struct decoder_input *d, const struct rec
     char a[180], b[180], id[300];
     struct err why = {0};
 
-    if (d->m->glide && q->other.p) {
-        d->own = q->other;
-        return 0;
+    if (d->m->glide) {    /* its text is the condition, and --uncond is for the guidance */
+        if (q->other.p || span_equal(file, q->file)) {
+            d->own = q->other.p ? q->other : text;
+            return 0;
+        }
+        text = span_of(""), file = text;
     }
     if (text.p && q->other.p ? span_equal(text, q->other) : span_equal(file, q->file))
         return 0;

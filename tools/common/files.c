@@ -59,7 +59,7 @@ static bool is_file(const char *name, const struct stat *file) {
  * have a word in their name, too, because a result may also be a .json or .txt next to a model. */
 static bool of_model(const char *name) {
     static const char *const weights[] = {".model", ".safetensors", ".bin", ".pt", ".pth", ".th", ".ckpt", ".pkl", ".yaml", ".yml", ".bpe"};
-    static const char *const text[] = {".json", ".txt", ".gz"}, *const word[] = {"config", "token", "vocab", "merges", "index"};
+    static const char *const text[] = {".json", ".txt", ".gz"}, *const word[] = {"config", "token", "vocab", "merges", "index", "encoder"};
     bool is_text = false;
 
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)

@@ -6,7 +6,10 @@
 #include "lib/kernel/kern.h"
 
 int tool_noise_id(struct tool *t, struct record *r, struct err *e) {
-    return t->noise.id ? record_set_text(r, "noise_id", span_of(t->noise.id), e) : 0;
+    if (!t->noise.id)
+        return 0;
+    record_drop(r, "noise_sample");
+    return record_set_text(r, "noise_id", span_of(t->noise.id), e);
 }
 
 void tool_params(const struct tool *t, struct mp *m) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "formats/image/record_image.h"
+#include "formats/record/params.h"
 
 static const char *const FIELD[] = {"text_embed", "image_embed"};
 
@@ -211,7 +212,15 @@ int embed_run(struct embed_item *it, size_t n, const struct embed_options *o, co
 
 /* ---- what is written ---- */
 
-/* Returns whether one of the n programs at `name` ran after `program` last did. */
+/* Returns whether the last run of embed-mix made another image_embed. */
+static bool mixed_image(const struct record *r) {
+    struct span mode = {0}, field;
+
+    params_last_text(r, "embed-mix", "mode", &mode);
+    return !span_is(mode, "pca-project") && (!params_last_text(r, "embed-mix", "field", &field) || span_is(field, "image_embed"));
+}
+
+/* Returns whether one of the n programs at `name` ran after `program` last did.  embed-mix counts if it made an image_embed. */
 static bool ran_since(const struct record *r, const char *program, const char *const *name, size_t n) {
     struct span all, own = {0}, map;
 
@@ -219,7 +228,7 @@ static bool ran_since(const struct record *r, const char *program, const char *c
         return false;
     mp_last_pair(all, program, &own);
     for (size_t i = 0; i < n; i++)
-        if (mp_last_pair(all, name[i], &map) > 0 && (!own.p || map.p > own.p))
+        if (mp_last_pair(all, name[i], &map) > 0 && (!own.p || map.p > own.p) && (strcmp(name[i], "embed-mix") || mixed_image(r)))
             return true;
     return false;
 }

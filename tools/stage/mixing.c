@@ -234,7 +234,7 @@ int mix_frame(struct record *out, const struct mix_way *w, bool lerp, size_t i, 
         return -1;
     if (is_text(w) && text_between(out, w, t, mem, e) < 0)
         return -1;
-    if (!record_has(w->a, "noise_id") && record_set_text(out, "noise_id", w->sample.root, e) < 0)
+    if (sample_share_noise(out, &w->sample, e) < 0)
         return -1;
     got = w->other ? noises(w->a, w->other, &shape, &x, &y, &values, mem, e) : 0;
     if (got <= 0)

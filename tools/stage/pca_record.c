@@ -104,5 +104,5 @@ int pca_apply(struct record *out, const struct record *r, const struct pca_job *
         return -1;
     if (!strcmp(v.field, "text_embed") && mix_drop_text(out, e) < 0)
         return -1;
-    return record_has(r, "noise_id") ? 0 : record_set_text(out, "noise_id", s.root, e);
+    return sample_share_noise(out, &s, e);
 }

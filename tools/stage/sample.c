@@ -10,32 +10,48 @@
 #include "formats/record/params.h"
 #include "lib/diffusion/token_draw.h"
 
-int sample_of(struct sample *s, const struct record *r, struct arena *a, struct err *e) {
-    struct span noise;
+/* Reads the numbers in the field into at, and how many there are into *levels. */
+static int numbers(const struct record *r, const char *field, int64_t at[2], size_t *levels, struct arena *a, struct err *e) {
     int64_t *v;
     size_t n;
+    int got = record_ints(r, field, &v, &n, a, e);
+
+    if (got <= 0)
+        return got;
+    if (n > 2)
+        return err_set(e, "%s: samples of samples of samples are not supported", field);
+    for (size_t i = 0; i < n; i++) {
+        if (v[i] < 0 || v[i] >= SAMPLE_MAX)
+            return err_set(e, "%s %" PRId64 " is not from 0 to %d", field, v[i], SAMPLE_MAX - 1);
+        at[i] = v[i];
+    }
+    *levels = n;
+    return 0;
+}
+
+int sample_of(struct sample *s, const struct record *r, struct arena *a, struct err *e) {
+    struct span noise;
     int got;
 
     *s = (struct sample){.root = record_root(r)};
     got = record_str(r, "noise_id", &noise, e);
-    if (got < 0)
+    if (got < 0 || numbers(r, "sample", s->at, &s->levels, a, e) < 0)
         return -1;
     s->shared = got;
-    if (!got)
-        noise = s->root;
-    s->noise = XXH64(noise.p, noise.n, 0);
-    got = record_ints(r, "sample", &v, &n, a, e);
-    if (got <= 0)
-        return got;
-    if (n > 2)
-        return err_set(e, "samples of samples of samples are not supported");
-    for (size_t i = 0; i < n; i++) {
-        if (v[i] < 0 || v[i] >= SAMPLE_MAX)
-            return err_set(e, "sample %" PRId64 " is not from 0 to %d", v[i], SAMPLE_MAX - 1);
-        s->at[i] = v[i];
-    }
-    s->levels = n;
+    s->noise = got ? XXH64(noise.p, noise.n, 0) : XXH64(s->root.p, s->root.n, 0);
+    if (got)
+        return numbers(r, "noise_sample", s->noise_at, &s->noise_levels, a, e);
+    memcpy(s->noise_at, s->at, sizeof s->at);
+    s->noise_levels = s->levels;
     return 0;
+}
+
+int sample_share_noise(struct record *r, const struct sample *s, struct err *e) {
+    if (s->shared)
+        return 0;
+    if (record_set_text(r, "noise_id", s->root, e) < 0)
+        return -1;
+    return s->levels ? record_set_ints(r, "noise_sample", s->at, s->levels, e) : 0;
 }
 
 int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, struct err *e) {
@@ -65,16 +81,12 @@ int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, s
 }
 
 struct noise_key sample_key(const struct sample *s, uint64_t seed, enum noise_stage stage, size_t i) {
-    int64_t at[2] = {s->at[0], s->at[1]};
-    struct noise_key k = {.seed = seed, .id = s->noise, .stage = (unsigned)stage, .sample = (unsigned)i, .stride = 1};
+    int64_t at[2] = {s->noise_at[0], s->noise_at[1]};
 
-    if (s->shared)
-        return k;
-    if (s->levels < 2)
-        at[s->levels] = (int64_t)i;
-    k.sample = (unsigned)(at[0] + SAMPLE_MAX * at[1]);
-    k.stride = s->levels ? SAMPLE_MAX : 1;
-    return k;
+    if (s->noise_levels < 2)
+        at[s->noise_levels] = (int64_t)i;
+    return (struct noise_key){.seed = seed, .id = s->noise, .stage = (unsigned)stage,
+                              .sample = (unsigned)(at[0] + SAMPLE_MAX * at[1]), .stride = s->noise_levels ? SAMPLE_MAX : 1};
 }
 
 int torch_rows_open(struct torch_rows *t, const struct record *r, const struct sample *s, uint64_t seed, size_t n,

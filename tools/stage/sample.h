@@ -3,8 +3,8 @@
  * What     The noise of a sampler depends on the record's noise_id, else root, else id, and on the number of
  *          the sample.  -n N turns one record R into the records R#0 .. R#N-1 with `root` and `sample`.  Samples of
  *          such a record are on a second level: their `sample` has two numbers.  A noise_id is for records that are to
- *          have the same noise, so the number of such a record does not count, only those of the results that a
- *          program makes of it.
+ *          have the same noise.  The numbers of such a record are not those of `sample` but those of `noise_sample`,
+ *          which embed-mix copies from the record of which it makes frames.
  * Numbers  In the noise's counter, the number of a sample is s[0] + 1024 s[1], where s is the array `sample`.  So
  *          sample 0 of any N equals the record that -n 1 would have made, at each level.
  * Torch    With --rng torch each root counts as one call of a PyTorch pipeline with B samples.  Each draw of the
@@ -28,12 +28,17 @@ enum { SAMPLE_MAX = 1024 };    /* the greatest N of -n N, at each level */
 struct sample {
     uint64_t noise;            /* XXH64 of the noise id */
     bool shared;               /* the record has a noise_id */
+    int64_t noise_at[2];       /* the numbers that count for the noise: `at`, or with noise_id those of noise_sample */
+    size_t noise_levels;
     struct span root;
     int64_t at[2];
     size_t levels;
 };
 
 int sample_of(struct sample *s, const struct record *r, struct arena *a, struct err *e);
+
+/* Gives r, which is made of the record of s, the noise of this record at all stages that follow. */
+int sample_share_noise(struct record *r, const struct sample *s, struct err *e);
 
 /* Makes r sample i of n: sets r's id, root and sample.  If n is 1, r is not changed. */
 int sample_child(struct record *r, const struct sample *s, size_t i, size_t n, struct err *e);
