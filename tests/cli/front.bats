@@ -99,6 +99,31 @@ setup() {
     [ "${#lines[@]}" = 4 ]
 }
 
+@test "unclip: search finds pictures of every ending, with tabs in their names and paths that are longer than an id" {
+    long=p/$(printf 'd%.0s' {1..150})/$(printf 'e%.0s' {1..150})
+    mkdir -p "$long"
+    cp "$ROOT/examples/emoji/demo/star.png" "$long/star.png"
+    cp "$ROOT/examples/emoji/demo/fish.png" "$long/a	tab.png"
+    cp "$ROOT/tests/golden/images/rgb.bmp" "$ROOT/tests/golden/images/palette.gif" p
+    echo no picture >p/notes.txt
+    run -0 --separate-stderr unclip search -k 9 'a star' p
+    [ "${#lines[@]}" = 4 ]
+    [ "$(cut -f 2- <<<"${lines[0]}")" = "$PWD/$long/star.png" ]
+    [[ "$output" == *"/palette.gif"* && "$output" == *"/rgb.bmp"* && "$output" == *'tab.png'* ]]
+    [ "$(unclip search -k 9 'a star' p)" = "$output" ]
+}
+
+@test "unclip: search names a folder that it may not read, and prints the rest" {
+    [ "$(id -u)" != 0 ] || skip "root may read everything"
+    mkdir -p p/closed
+    cp "$ROOT/examples/emoji/demo/star.png" p
+    chmod 0 p/closed
+    run -1 --separate-stderr unclip search 'a star' p
+    chmod 755 p/closed
+    [ "$stderr" = "unclip: $PWD/p/closed: Permission denied" ]
+    [ "${#lines[@]}" = 1 ]
+}
+
 @test "unclip: search without a browser prints each result once; an image-out that ends early is status 2" {
     mkdir p bin
     cp "$ROOT"/examples/emoji/demo/{fish,star}.png p
