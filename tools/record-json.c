@@ -286,10 +286,8 @@ int main(int argc, char *argv[]) {
     name_files(&j, argc - first, argv + first);
     tool_output(&j.t, 0, NULL);
     make_rooms(&j);
-    if (j.from_npy.n) {
-        read_npy(&j);
-        return tool_finish(&j.t);
-    }
+    if (j.from_npy.n)
+        return read_npy(&j), tool_finish(&j.t);
     if (!j.from_json)
         open_outputs(&j);
     for (int i = first; i < argc || i == first; i++)
