@@ -249,5 +249,12 @@ P
     [ -z "$stderr" ]
     decode64 own.noise >own.out
     [ "$(field cat.out .data.image)" = "$(field own.out .data.image)" ]
-    [ "$(field cat.out .data.image)" != "$(decode64 --no-text cat.noise | record-json --arrays | jq -c .data.image)" ]
+    [ "$(field cat.out .data.image)" != "$(decode64 --no-text cat.noise | field - .data.image)" ]
+    # a noise that does not say the text: the one of --uncond, if that has the same name, else the empty one, with a warning
+    record-json cat.noise | jq -c 'del(.data.params[-1][1].uncond_text)' | record-json --from-json >old.noise
+    run -0 --separate-stderr decode64 -g 2 --uncond cat.clip -o old.out old.noise
+    [ -z "$stderr" ]
+    [ "$(field old.out .data.image)" = "$(decode64 -g 2 --uncond cat.clip cat.noise | field - .data.image)" ]
+    run -0 --separate-stderr decode64 -o old.out old.noise
+    [[ "$stderr" == *"its noise was inverted under the text of cat.clip, and it is decoded under the empty text (see --uncond)" ]]
 }
