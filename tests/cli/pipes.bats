@@ -20,6 +20,14 @@ setup() {
 ids() { record-json "$@" | jq -r .id; }
 vectors() { record-json "$@" | jq -c .data.image_embed; }
 
+# Waits until the file holds something, 10 s at most, and then makes the file `seen`.
+answered() {
+    for _ in $(seq 100); do
+        if [ -s "$1" ]; then touch seen; break; fi
+        sleep 0.1
+    done
+}
+
 @test "pipes: pictures one after another, of every format that says where it ends" {
     all=("$IM"/{rgb.jpg,prog.jpg,cmyk.jpg,turned.jpg,rgb.png,laced.png,palette.gif,clear.gif,interlaced.gif,animated.webp} \
         "$IM"/{alpha.webp,rgb.bmp,rle8.bmp,rgb.ppm,gray.pgm,bit.pbm,deep.pgm,rgb.psd})    # what does not say it comes last
@@ -75,10 +83,7 @@ vectors() { record-json "$@" | jq -c .data.image_embed; }
     # a line end does not delay the answer
     {
         cat "$IM/rgb.jpg"; echo
-        for _ in $(seq 100); do
-            if [ -s early.clip ]; then touch seen; break; fi
-            sleep 0.1
-        done
+        answered early.clip
         cat "$IM/rgb.png"
     } | clip-embed -b 16 -o early.clip -
     [ -e seen ]
@@ -88,10 +93,7 @@ vectors() { record-json "$@" | jq -c .data.image_embed; }
 @test "pipes: an answer comes before the next picture" {
     {
         cat "$IM/rgb.jpg"
-        for _ in $(seq 100); do
-            if [ -s out.clip ]; then touch seen; break; fi
-            sleep 0.1
-        done
+        answered out.clip
         cat "$IM/rgb.png"
     } | clip-embed -b 16 -o out.clip -
     [ -e seen ]
@@ -121,10 +123,7 @@ vectors() { record-json "$@" | jq -c .data.image_embed; }
     {
         cat "$IM/rgb.jpg"
         head -c 100 "$IM/rgb.png"
-        for _ in $(seq 100); do
-            if [ -s out.clip ]; then touch seen; break; fi
-            sleep 0.1
-        done
+        answered out.clip
         tail -c +101 "$IM/rgb.png"
         cat "$IM/rgb.bmp"
     } | clip-embed -b 16 --skip-from=second.clip -o out.clip -
