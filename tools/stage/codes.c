@@ -249,7 +249,7 @@ static bool share(struct codes_item *it, size_t n, const struct codes_net *net, 
     }
     pool_run(net->compute->pool, n, item_alone, &s);
     for (size_t i = 0; i < n; i++)
-        if (it[i].err.msg[0]) {
+        if (it[i].err.msg[0]) {    /* its lane was too small, or it fails again here */
             it[i].err.msg[0] = '\0';
             through(&it[i], 1, net, a, &it[i].err);
         }

@@ -83,7 +83,8 @@ void codes_alone(struct codes_net *net, struct arena *a);
 /* Runs n items through the network.  Neighbouring items of equal size are run together.  If that fails, for example
  * because memory is lacking, these items are run one by one.  Items that have failed already are left out.
  *
- * If at least as many small neighbours are of equal size as there are threads, each thread computes whole pictures: the threads of one small network wait for each other in every layer.  The result does not depend on it. */
+ * If at least as many small neighbours are of equal size as there are threads, each thread computes whole pictures, because
+ * the threads of one small network wait for each other in every layer.  The result does not depend on it. */
 void codes_run(struct codes_item *it, size_t n, const struct codes_net *net, struct arena *a);
 
 /* Stores the tokens or the picture that codes_run made, with the fingerprint of codes_fingerprint, in it->r. */

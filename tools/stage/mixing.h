@@ -5,7 +5,8 @@
  * Source   Ramesh et al. 2022, arXiv:2204.06125, section 3: slerp between image embeddings and between the
  *          noises x_T; text differences.  The arithmetic is mix.h's.
  * Fields   A frame is a copy of the first record with the new vector and `theta`.  If the first record has no
- *          `noise_id`, the frame's `noise_id` is the record's root, so all frames of a record are drawn from one noise.
+ *          `noise_id`, the frame gets its root as `noise_id` and its `sample` as `noise_sample`, so all frames of a record
+ *          are drawn from the noise of this record.
  *          If both records have the field `noise`, the noises are mixed, too.
  * Texts    text_states, tokens, truncated and text belong to one text_embed.  If text_embed is mixed, the frame at t = 0 keeps
  *          those of the first record and the frame at t = 1 gets those of the second record.  Between them the states of
@@ -30,7 +31,8 @@ int mix_get(const struct record *r, const char *wanted, struct vector *out, stru
 
 int mix_fits(const struct vector *a, const struct vector *b, bool force, struct err *e);
 
-/* Drops what belongs to one text, because the text_embed of r is no longer the embedding of a text. */
+/* Drops text_states, tokens, truncated and text from r.  For a record whose text_embed was changed: these fields still describe
+ * the text that had the old text_embed. */
 int mix_drop_text(struct record *r, struct err *e);
 
 int mix_set(struct record *r, const char *field, const float *v, size_t d, struct err *e);
