@@ -118,7 +118,7 @@ def records(b):
 
 # ---- harm ----
 
-FIELDS = ["text_embed", "image_embed", "prior_embed", "text_states", "image", "mask", "source", "noise", "noise_id", "path", "root", "sample", "text",
+FIELDS = ["text_embed", "image_embed", "prior_embed", "text_states", "image", "mask", "source", "noise", "noise_id", "noise_sample", "path", "root", "sample", "text",
           "tokens", "truncated", "model", "params", "error", "cos", "logit", "prob", "label", "rank", "theta", "image_tokens", "grid", "logp",
           "pca_mean", "pca_vectors", "image_features", "step", "labels_key", "logit_scale", "svg", "score", "components", "mean"]
 NUMBERS = [0, 1, -1, 2, 127, 128, 255, 256, 1023, 1024, 1025, 65535, 65536, 2**31 - 1, 2**31, -2**31, 2**32, 2**53, 2**62, 2**63 - 1, 2**64 - 1,

@@ -39,7 +39,7 @@ static struct {
 static int visit(const char *path, const struct stat *st, int kind, struct FTW *at) {
     (void)st, (void)at;
     if (kind == FTW_DNR || kind == FTW_NS) {
-        warn("%s: %s", path, strerror(errno ? errno : EACCES));
+        warn("%s: %s", path, access(path, R_OK) < 0 ? strerror(errno) : "cannot be read");
         walk.failed = true;
     }
     if (kind != FTW_F || !image_name(path))

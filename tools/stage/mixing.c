@@ -88,8 +88,10 @@ static int text_between(struct record *out, const struct mix_way *w, double t, s
         return 0;
     if (t == 1)
         return take_text(out, w->other, e);
-    if (drop(out, w->states[0] ? 1 : 0, e) < 0 || !w->states[0])    /* of_text[0] is text_states */
-        return e->msg[0] ? -1 : 0;
+    if (!w->states[0])
+        return mix_drop_text(out, e);
+    if (drop(out, 1, e) < 0)    /* all except of_text[0], text_states */
+        return -1;
     if (!(s = arena_take(mem, n, sizeof *s)))
         return err_set(e, "out of memory");
     mix_lerp(w->states[0], w->states[1], t, n, s);

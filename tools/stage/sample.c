@@ -51,6 +51,7 @@ int sample_share_noise(struct record *r, const struct sample *s, struct err *e) 
         return 0;
     if (record_set_text(r, "noise_id", s->root, e) < 0)
         return -1;
+    record_drop(r, "noise_sample");
     return s->levels ? record_set_ints(r, "noise_sample", s->at, s->levels, e) : 0;
 }
 
